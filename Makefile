@@ -1,0 +1,35 @@
+# Works with GNU make 3.81, which macOS has.
+.DEFAULT_GOAL := help
+.PHONY: help setup setup-test run reset build test check bench audit
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: setup ## Start everything on http://localhost:8000
+	@scripts/run.sh
+
+reset: ## Empty the local data
+	@cargo run --quiet --bin juncture-local -- reset
+
+setup: ## Install what make run needs
+	@scripts/setup.sh run
+
+setup-test: ## Install what make test needs
+	@scripts/setup.sh test
+
+build: ## Build every function
+	cargo build --workspace
+
+test: setup-test ## Run all tests
+	@scripts/test.sh
+
+check: ## Check everything that needs no running stack
+	@scripts/check.sh
+
+bench: ## Measure what functions weigh and how fast they start
+	cargo build --release --workspace --exclude juncture-local --exclude juncture-tests
+	@target/release/juncture-benches target/release get-access-token get-projects create-connection finalize-connection check-connection-validity
+
+audit: ## Check dependencies for known vulnerabilities (needs GitHub)
+	@scripts/check-tools.sh
+	PATH="$$PATH:$$PWD/.local/bin" cargo deny --locked check advisories

@@ -1,0 +1,78 @@
+//! `GET /api/frontend/oauth/authorization-callback/{provider}`: where the provider sends a person back to.
+//!
+//! Every way this can end is a page for a person: on to the choice of a site, or a message.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use juncture::config::{FromSettings, Settings, SettingsError};
+use juncture::connection::{Flow, States};
+use juncture::error::{Error, Result};
+use juncture::http::{PublicAddress, Query, Request, Response, page, path_parameter, redirect, serve_pages};
+use juncture::page::{HEADERS, Message, Product};
+use juncture::provider::jira::JiraTokenEndpoint;
+use juncture::provider::{ProviderId, TokenEndpoint};
+
+const JIRA: &str = "Jira";
+
+struct App {
+    states: States,
+    flow: Flow,
+    tokens: JiraTokenEndpoint,
+    address: PublicAddress,
+    product: Option<Product>,
+}
+
+impl FromSettings for App {
+    fn from_settings(settings: &Settings) -> std::result::Result<Self, SettingsError> {
+        Ok(Self {
+            states: States::from_settings(settings)?,
+            flow: Flow::from_settings(settings)?,
+            tokens: JiraTokenEndpoint::from_settings(settings)?,
+            address: PublicAddress::from_settings(settings)?,
+            product: Option::from_settings(settings)?,
+        })
+    }
+}
+
+fn main() -> ExitCode {
+    serve_pages::<App>(|app, request| Box::pin(handle(app, request)), explain)
+}
+
+async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
+    let provider = ProviderId::parse(&path_parameter(&request, "provider"))?;
+    let query = Query::of(&request)?;
+    let [state] = query.required(["state"])?;
+    // What cannot be a return of the provider leaves the state alone.
+    let refusal = query.optional("error");
+    let code = match refusal {
+        Some(_) => "",
+        None => query.required(["code"])?[0],
+    };
+    // The state is used up before anything is sent anywhere, also when the person declined.
+    let connection = app.states.consume(provider, state).await?;
+    if let Some(error) = refusal {
+        return Ok(refused(&app, error));
+    }
+    let redirect_uri = app.address.redirect_uri(&request)?;
+    let grant = app.tokens.exchange_code(&redirect_uri, code).await.map_err(Error::from)?;
+    let code = app.flow.hold(&connection, grant).await?;
+    redirect(&app.address.finalize_page(&request, provider, code.as_str())?)
+}
+
+/// What the provider answers instead of a code: the person said no, or something is wrong with our request.
+fn refused(app: &App, error: &str) -> Response {
+    let message = if error == "access_denied" {
+        Message::consent_declined(JIRA, app.product.as_ref())
+    } else {
+        let error: String = error.chars().take(100).collect();
+        tracing::warn!(error, "the provider refused to ask for consent");
+        Message::exchange_failed(JIRA, app.product.as_ref())
+    };
+    page(message.status(), HEADERS, message.html())
+}
+
+fn explain(app: &App, error: &Error, request_id: &str) -> Response {
+    let message = Message::about(error, JIRA, app.product.as_ref()).with_reference(request_id);
+    page(message.status(), HEADERS, message.html())
+}

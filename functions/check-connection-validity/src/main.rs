@@ -1,0 +1,39 @@
+//! `GET /api/backend/connection-info/check-connection-validity`: whether a connection exists and can be used.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use http::StatusCode;
+use juncture::auth::SecretKeys;
+use juncture::connection::Store;
+use juncture::error::Result;
+use juncture::http::{Query, Request, Response, json, serve};
+use serde::Serialize;
+
+type App = (SecretKeys, Store);
+
+fn main() -> ExitCode {
+    serve::<App>(|app, request| Box::pin(handle(app, request)))
+}
+
+/// The state of a connection; all false for one that does not exist.
+#[derive(Default, Serialize)]
+struct Validity {
+    exists: bool,
+    is_expired: bool,
+    is_invalid: bool,
+}
+
+async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
+    let (keys, store) = &*app;
+    let caller = keys.authorize(&request)?;
+    let query = Query::of(&request)?;
+    let [external_id, provider] = query.required(["external_id", "provider"])?;
+    let connection = store.find(&caller.address(provider, external_id)?).await?;
+    let validity = connection.map_or_else(Validity::default, |connection| Validity {
+        exists: true,
+        is_expired: connection.is_expired(),
+        is_invalid: connection.is_invalid,
+    });
+    json(StatusCode::OK, &validity)
+}

@@ -1,0 +1,65 @@
+//! `POST /api/backend/jira/create-ticket`: creates a Jira issue, once.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::StatusCode;
+use juncture::auth::SecretKeys;
+use juncture::connection::Once;
+use juncture::error::{Error, Result};
+use juncture::http::{JsonBody, Request, Response, idempotency_key, json, serve};
+use juncture::jira::{IssueInput, Jira, NewTicket, ProjectId};
+use juncture::provider::ProviderId;
+
+type App = (SecretKeys, Jira, Once);
+
+const IN_DOUBT: &str = "Failed to create Jira ticket: Jira did not confirm it, so the ticket may exist. Look for it \
+    before you create it again; with an Idempotency-Key, creating it again would be safe.";
+
+const IN_DOUBT_WITH_KEY: &str = "Failed to create Jira ticket: Jira did not confirm it, so the ticket may exist. \
+    Repeat the request with the same Idempotency-Key: it will not be created twice.";
+
+fn main() -> ExitCode {
+    serve::<App>(|app, request| Box::pin(handle(app, request)))
+}
+
+async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
+    let (keys, jira, once) = &*app;
+    let caller = keys.authorize(&request)?;
+    let key = idempotency_key(&request)?;
+    let body = JsonBody::of(&request)?;
+    if ["external_id", "summary", "issue_type_id"].iter().any(|name| body.field(name).is_blank()) {
+        return Err(Error::bad_request("Missing required fields: external_id, summary, or issue_type_id"));
+    }
+    let [external_id] = body.required(["external_id"])?;
+    let named = body.optional("jira_project_id")?.map(ProjectId::parse).transpose()?;
+    let input = IssueInput::of(&body)?;
+    let address = caller.address(ProviderId::Jira.as_str(), external_id)?;
+    let site = jira.site(&address).await?;
+    let ticket = NewTicket { project: site.project_or_selected(named)?, input };
+    match key {
+        Some(key) => {
+            let created = site.create_once(once, key, &body.digest(), ticket).await;
+            json(StatusCode::CREATED, &created.map_err(|error| retryable(worded(error, IN_DOUBT_WITH_KEY)))?)
+        }
+        None => {
+            let created = site.create(ticket).await;
+            json(StatusCode::CREATED, &created.map_err(|error| worded(error, IN_DOUBT))?)
+        }
+    }
+}
+
+fn worded(error: Error, in_doubt: &'static str) -> Error {
+    error
+        .worded("jira_refused", "Invalid field values or missing required fields for Jira issue creation")
+        .worded("jira_not_found", "Project or issue type not found")
+        .worded("jira_forbidden", "Access denied to create issue")
+        .summarized_as("Failed to create Jira ticket")
+        .worded("outcome_unknown", in_doubt)
+}
+
+/// Invites to repeat a request that is safe to repeat.
+fn retryable(error: Error) -> Error {
+    if error.code() == "outcome_unknown" { error.retry_after(Duration::from_secs(5)) } else { error }
+}

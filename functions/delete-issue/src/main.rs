@@ -1,0 +1,72 @@
+//! `DELETE /api/backend/jira/delete-issue`: deletes a Jira issue. Parameters come by query or as a JSON body.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use http::StatusCode;
+use juncture::auth::SecretKeys;
+use juncture::error::{Error, Result};
+use juncture::http::{JsonBody, Query, Request, Response, json, serve};
+use juncture::jira::{IssueRef, Jira};
+use juncture::provider::ProviderId;
+use serde::Serialize;
+
+type App = (SecretKeys, Jira);
+
+const HAS_SUBTASKS: &str =
+    "Jira refused to delete the issue. If it has sub-tasks, set delete_subtasks to true to delete them too.";
+
+fn main() -> ExitCode {
+    serve::<App>(|app, request| Box::pin(handle(app, request)))
+}
+
+/// The issue is gone.
+#[derive(Serialize)]
+struct Deleted {
+    success: bool,
+}
+
+/// What is to be deleted.
+struct Wanted {
+    external_id: String,
+    issue: IssueRef,
+    with_subtasks: bool,
+}
+
+async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
+    let (keys, jira) = &*app;
+    let caller = keys.authorize(&request)?;
+    let Wanted { external_id, issue, with_subtasks } = Wanted::of(&request)?;
+    let address = caller.address(ProviderId::Jira.as_str(), &external_id)?;
+    let site = jira.site(&address).await?;
+    site.delete(&issue, with_subtasks).await.map_err(|error| {
+        let error = error.worded("jira_not_found", "Issue not found");
+        let error = if with_subtasks { error } else { error.worded("jira_refused", HAS_SUBTASKS) };
+        error.summarized_as("Failed to delete Jira issue")
+    })?;
+    json(StatusCode::OK, &Deleted { success: true })
+}
+
+impl Wanted {
+    /// A request with a body is read by it alone.
+    fn of(request: &Request) -> Result<Self> {
+        let (external_id, issue, with_subtasks) = if request.body().is_empty() {
+            let query = Query::of(request)?;
+            let [external_id] = query.required(["external_id"])?;
+            let [issue] = query.required(["issue_id_or_key"])?;
+            let with_subtasks = match query.optional("delete_subtasks") {
+                Some("true") => true,
+                Some("false") | None => false,
+                Some(_) => return Err(Error::bad_request("delete_subtasks must be true or false")),
+            };
+            (external_id.to_owned(), issue.to_owned(), with_subtasks)
+        } else {
+            let body = JsonBody::of(request)?;
+            let [external_id] = body.required(["external_id"])?;
+            let [issue] = body.required(["issue_id_or_key"])?;
+            (external_id.to_owned(), issue.to_owned(), body.flag("delete_subtasks")?)
+        };
+        let issue = IssueRef::parse(&issue, "issue_id_or_key")?;
+        Ok(Self { external_id, issue, with_subtasks })
+    }
+}

@@ -1,0 +1,54 @@
+//! `PUT /api/backend/jira/edit-issue`: changes fields of a Jira issue.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use http::StatusCode;
+use juncture::auth::SecretKeys;
+use juncture::error::{Error, Result};
+use juncture::http::{JsonBody, Request, Response, json, serve};
+use juncture::jira::{EditedIssue, IssueInput, IssueRef, Jira};
+use juncture::provider::ProviderId;
+use serde::Serialize;
+
+type App = (SecretKeys, Jira);
+
+const UNREAD: &str =
+    "The issue was changed, but Jira could not be asked for it: get-issue-details will have it.";
+
+fn main() -> ExitCode {
+    serve::<App>(|app, request| Box::pin(handle(app, request)))
+}
+
+/// The issue as it is now.
+#[derive(Serialize)]
+struct Edited {
+    success: bool,
+    issue: Option<EditedIssue>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    warning: Option<&'static str>,
+}
+
+async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
+    let (keys, jira) = &*app;
+    let caller = keys.authorize(&request)?;
+    let body = JsonBody::of(&request)?;
+    let [external_id] = body.required(["external_id"])?;
+    let [issue] = body.required(["issue_id_or_key"])?;
+    let issue = IssueRef::parse(issue, "issue_id_or_key")?;
+    let input = IssueInput::of(&body)?;
+    if input.is_empty() {
+        return Err(Error::bad_request("At least one field must be provided for update"));
+    }
+    let address = caller.address(ProviderId::Jira.as_str(), external_id)?;
+    let site = jira.site(&address).await?;
+    let issue = site.edit(&issue, input).await.map_err(|error| {
+        error
+            .worded("jira_refused", "Invalid field values provided")
+            .worded("jira_not_found", "Issue not found")
+            .worded("jira_conflict", "Issue has been modified since last read")
+            .summarized_as("Failed to update Jira issue")
+    })?;
+    let warning = issue.is_none().then_some(UNREAD);
+    json(StatusCode::OK, &Edited { success: true, issue, warning })
+}

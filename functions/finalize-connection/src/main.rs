@@ -1,0 +1,104 @@
+//! `GET /finalize-connection/{provider}/{connection_code}`: the page on which a person chooses a site; its form
+//! posts to the same address, and its style and script lie beside it.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use http::{Method, StatusCode};
+use juncture::connection::{ConnectionCode, Finalizer};
+use juncture::error::{Error, Result};
+use juncture::http::{Form, Request, Response, page, path_parameter, serve_pages};
+use juncture::page::{
+    ASSET_HEADERS, Finalize, HEADERS, Message, Product, SCRIPT, SCRIPT_PATH, STYLE, STYLE_PATH, Site,
+};
+use juncture::provider::ProviderId;
+use juncture::provider::jira::SiteId;
+
+const JIRA: &str = "Jira";
+
+type App = (Finalizer, Option<Product>);
+
+fn main() -> ExitCode {
+    serve_pages::<App>(|app, request| Box::pin(handle(app, request)), explain)
+}
+
+async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
+    let (finalizer, product) = &*app;
+    match request.uri().path() {
+        STYLE_PATH => return Ok(asset("text/css; charset=utf-8", STYLE)),
+        SCRIPT_PATH => return Ok(asset("text/javascript; charset=utf-8", SCRIPT)),
+        _ => {}
+    }
+    ProviderId::parse(&path_parameter(&request, "provider"))?;
+    let code = ConnectionCode::parse(&path_parameter(&request, "connection_code"))?;
+    if request.method() != Method::POST {
+        return choice(&app, &code, StatusCode::OK, None, None).await;
+    }
+    let form = Form::of(&request)?;
+    let Some(site_id) = form.optional("site_id") else {
+        return choice(&app, &code, StatusCode::BAD_REQUEST, None, Some("Choose a site first.")).await;
+    };
+    match connect(finalizer, &code, site_id).await {
+        Ok(()) => {
+            let message = Message::connected(JIRA, product.as_ref());
+            Ok(page(message.status(), HEADERS, message.html()))
+        }
+        // The code is still good: the person may choose again or try again.
+        Err(error) if error.status() != StatusCode::GONE => {
+            let status = error.status();
+            let sentence = match status {
+                StatusCode::BAD_REQUEST => "That site cannot be connected. Choose another one.",
+                _ => "That did not work. Try again in a moment.",
+            };
+            choice(&app, &code, status, Some(site_id), Some(sentence)).await.or(Err(error))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+async fn connect(finalizer: &Finalizer, code: &ConnectionCode, site_id: &str) -> Result<()> {
+    finalizer.connect(code, SiteId::parse(site_id)?).await.map(drop)
+}
+
+/// The page itself.
+async fn choice(
+    app: &App,
+    code: &ConnectionCode,
+    status: StatusCode,
+    chosen: Option<&str>,
+    error: Option<&str>,
+) -> Result<Response> {
+    let (finalizer, product) = app;
+    let available = finalizer.available_sites(code).await?;
+    if available.is_empty() {
+        let message = Message::no_site(JIRA, product.as_ref());
+        return Ok(page(message.status(), HEADERS, message.html()));
+    }
+    let sites: Vec<Site<'_>> = available
+        .iter()
+        .map(|site| Site {
+            id: site.id.as_str(),
+            name: &site.name,
+            url: site.url.as_deref().unwrap_or_default(),
+            avatar_url: site.avatar_url.as_deref(),
+        })
+        .collect();
+    let finalize = Finalize {
+        provider_name: JIRA,
+        sites: &sites,
+        connection_code: code.as_str(),
+        product: product.as_ref(),
+        chosen,
+        error,
+    };
+    Ok(page(status, HEADERS, finalize.html()))
+}
+
+fn asset(content_type: &'static str, body: &'static str) -> Response {
+    page(StatusCode::OK, &[&[("content-type", content_type)], ASSET_HEADERS].concat(), body)
+}
+
+fn explain((_, product): &App, error: &Error, request_id: &str) -> Response {
+    let message = Message::about(error, JIRA, product.as_ref()).with_reference(request_id);
+    page(message.status(), HEADERS, message.html())
+}

@@ -1,0 +1,45 @@
+//! `GET /api/backend/connection-info/get-access-token`: an access token that is good for at least a minute.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use http::StatusCode;
+use juncture::auth::SecretKeys;
+use juncture::connection::Tokens;
+use juncture::error::{Error, Result};
+use juncture::http::{Query, Request, Response, json, serve};
+use secrecy::ExposeSecret;
+use serde::Serialize;
+use time::OffsetDateTime;
+
+type App = (SecretKeys, Tokens);
+
+fn main() -> ExitCode {
+    serve::<App>(|app, request| Box::pin(handle(app, request)))
+}
+
+/// The access token and when it ends.
+#[derive(Serialize)]
+struct Token<'a> {
+    access_token: &'a str,
+    #[serde(with = "time::serde::rfc3339")]
+    expires_at: OffsetDateTime,
+}
+
+async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
+    let (keys, tokens) = &*app;
+    let caller = keys.authorize(&request)?;
+    let query = Query::of(&request)?;
+    let [external_id, provider] = query.required(["external_id", "provider"])?;
+    let session = tokens.session(&caller.address(provider, external_id)?).await.map_err(unknown_is_401)?;
+    let token = &session.access_token;
+    json(StatusCode::OK, &Token { access_token: token.value.expose_secret(), expires_at: token.expires_at })
+}
+
+/// The contract answers an unknown connection with 401 on this route, and with 404 on all others.
+fn unknown_is_401(error: Error) -> Error {
+    match error.status() {
+        StatusCode::NOT_FOUND => error.with_status(StatusCode::UNAUTHORIZED),
+        _ => error,
+    }
+}

@@ -1,0 +1,67 @@
+//! `GET /api/backend/jira/get-all-sprints-for-project`: the boards of a Jira project, each with all its sprints.
+
+use std::collections::HashSet;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use http::StatusCode;
+use juncture::auth::SecretKeys;
+use juncture::crypto::Sealer;
+use juncture::error::Result;
+use juncture::http::{Query, Request, Response, json, serve};
+use juncture::jira::{BoardSprints, Jira, ProjectId, Sprint, SprintState};
+use juncture::paging::{Paging, explain};
+use juncture::provider::ProviderId;
+use serde::Serialize;
+
+type App = (SecretKeys, Jira, Sealer);
+
+fn main() -> ExitCode {
+    serve::<App>(|app, request| Box::pin(handle(app, request)))
+}
+
+/// The boards of a project, or a part of them. A sprint that several boards list stands with each of them.
+#[derive(Serialize)]
+struct Sprints {
+    boards: Vec<Board>,
+    /// How many sprints this answer holds; one that several boards list counts once.
+    total_sprints: usize,
+    next_cursor: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Board {
+    board_id: i64,
+    board_name: Option<String>,
+    board_type: Option<String>,
+    sprints: Vec<Sprint>,
+    active_sprints: Vec<Sprint>,
+}
+
+impl From<BoardSprints> for Board {
+    fn from(BoardSprints { board, sprints }: BoardSprints) -> Self {
+        let active_sprints = sprints.iter().filter(|sprint| sprint.is_active()).cloned().collect();
+        Self { board_id: board.id, board_name: board.name, board_type: board.kind, sprints, active_sprints }
+    }
+}
+
+async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
+    let (keys, jira, sealer) = &*app;
+    let caller = keys.authorize(&request)?;
+    let query = Query::of(&request)?;
+    let [external_id] = query.required(["external_id"])?;
+    let named = query.optional("jira_project_id").map(ProjectId::parse).transpose()?;
+    let address = caller.address(ProviderId::Jira.as_str(), external_id)?;
+    let site = jira.site(&address).await?;
+    let project = site.project_or_selected(named)?;
+    let paging = Paging::new(sealer, "get-all-sprints-for-project", &address, project.as_str());
+    let part = paging.part(&query)?;
+    let (boards, next_cursor) = site
+        .boards_with_sprints(&project, SprintState::Any, part, &paging)
+        .await
+        .map_err(|error| explain(error, "Failed to fetch Jira sprints"))?;
+    let ids = boards.iter().flat_map(|board| &board.sprints).map(|sprint| sprint.id);
+    let total_sprints = ids.collect::<HashSet<_>>().len();
+    let boards = boards.into_iter().map(Board::from).collect();
+    json(StatusCode::OK, &Sprints { boards, total_sprints, next_cursor })
+}

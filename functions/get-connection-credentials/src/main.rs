@@ -1,0 +1,45 @@
+//! `GET /api/backend/connection-info/get-connection-credentials`: the refresh token itself.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use http::StatusCode;
+use juncture::auth::SecretKeys;
+use juncture::connection::Store;
+use juncture::crypto::Sealer;
+use juncture::error::{Error, Result};
+use juncture::http::{Query, Request, Response, json, serve};
+use secrecy::ExposeSecret;
+use serde::Serialize;
+use time::OffsetDateTime;
+
+type App = (SecretKeys, Store, Sealer);
+
+fn main() -> ExitCode {
+    serve::<App>(|app, request| Box::pin(handle(app, request)))
+}
+
+/// The refresh token, the end of the consent, and whether the provider has rejected the token.
+#[derive(Serialize)]
+struct Credentials<'a> {
+    refresh_token: &'a str,
+    #[serde(with = "time::serde::rfc3339")]
+    expires_at: OffsetDateTime,
+    is_invalid: bool,
+}
+
+async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
+    let (keys, store, sealer) = &*app;
+    let caller = keys.authorize(&request)?;
+    let query = Query::of(&request)?;
+    let [external_id, provider] = query.required(["external_id", "provider"])?;
+    let connection =
+        store.find(&caller.address(provider, external_id)?).await?.ok_or_else(Error::connection_not_found)?;
+    let refresh_token = connection.refresh_token(sealer)?;
+    let credentials = Credentials {
+        refresh_token: refresh_token.expose_secret(),
+        expires_at: connection.expires_at.truncate_to_second(),
+        is_invalid: connection.is_invalid,
+    };
+    json(StatusCode::OK, &credentials)
+}

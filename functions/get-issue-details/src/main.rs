@@ -1,0 +1,43 @@
+//! `GET /api/backend/jira/get-issue-details` (also `get-issue`): one Jira issue with everything that is known of
+//! it.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use http::StatusCode;
+use juncture::auth::SecretKeys;
+use juncture::error::{Error, Result};
+use juncture::http::{Query, Request, Response, json, serve};
+use juncture::jira::{IssueDetails, IssueRef, Jira};
+use juncture::provider::ProviderId;
+use serde::Serialize;
+
+type App = (SecretKeys, Jira);
+
+fn main() -> ExitCode {
+    serve::<App>(|app, request| Box::pin(handle(app, request)))
+}
+
+/// The issue.
+#[derive(Serialize)]
+struct Details {
+    issue: IssueDetails,
+}
+
+async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
+    let (keys, jira) = &*app;
+    let caller = keys.authorize(&request)?;
+    let query = Query::of(&request)?;
+    let [external_id] = query.required(["external_id"])?;
+    // The second is its name in the contract's example.
+    let named =
+        ["issue_id_or_key", "issue_key"].into_iter().find_map(|name| Some((name, query.optional(name)?)));
+    let (name, issue) = named.ok_or_else(|| Error::bad_request("Missing issue_id_or_key"))?;
+    let issue = IssueRef::parse(issue, name)?;
+    let address = caller.address(ProviderId::Jira.as_str(), external_id)?;
+    let site = jira.site(&address).await?;
+    let issue = site.issue(&issue).await.map_err(|error| {
+        error.worded("jira_not_found", "Issue not found").summarized_as("Failed to fetch Jira issue")
+    })?;
+    json(StatusCode::OK, &Details { issue })
+}

@@ -1,0 +1,46 @@
+//! `GET /api/backend/jira/get-projects`: every Jira project that a connection reaches.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use http::StatusCode;
+use juncture::auth::SecretKeys;
+use juncture::crypto::Sealer;
+use juncture::error::Result;
+use juncture::http::{Query, Request, Response, json, serve};
+use juncture::jira::{Jira, Project};
+use juncture::paging::{Paging, explain};
+use juncture::provider::ProviderId;
+use serde::Serialize;
+
+type App = (SecretKeys, Jira, Sealer);
+
+fn main() -> ExitCode {
+    serve::<App>(|app, request| Box::pin(handle(app, request)))
+}
+
+/// The projects by key, or a part of them, and the one that is selected.
+#[derive(Serialize)]
+struct Projects {
+    projects: Vec<Project>,
+    /// How many projects this answer holds.
+    total: usize,
+    selected_project_id: Option<String>,
+    next_cursor: Option<String>,
+}
+
+async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
+    let (keys, jira, sealer) = &*app;
+    let caller = keys.authorize(&request)?;
+    let query = Query::of(&request)?;
+    let [external_id] = query.required(["external_id"])?;
+    let address = caller.address(ProviderId::Jira.as_str(), external_id)?;
+    let paging = Paging::new(sealer, "get-projects", &address, "");
+    let part = paging.part(&query)?;
+    let site = jira.site(&address).await?;
+    let projects = site.projects().await.map_err(|error| explain(error, "Failed to fetch Jira projects"))?;
+    let (projects, next_cursor) = paging.cut(projects, part)?;
+    let selected_project_id = site.selected_project();
+    let answer = Projects { total: projects.len(), projects, selected_project_id, next_cursor };
+    json(StatusCode::OK, &answer)
+}

@@ -1,0 +1,34 @@
+//! `GET /api/backend/jira/get-selected-project`: the selected Jira project of a connection.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use http::StatusCode;
+use juncture::auth::SecretKeys;
+use juncture::connection::Store;
+use juncture::error::{Error, Result};
+use juncture::http::{Query, Request, Response, json, serve};
+use juncture::provider::ProviderId;
+use serde::Serialize;
+
+type App = (SecretKeys, Store);
+
+fn main() -> ExitCode {
+    serve::<App>(|app, request| Box::pin(handle(app, request)))
+}
+
+/// The project's id, or null.
+#[derive(Serialize)]
+struct Selected {
+    jira_project_id: Option<String>,
+}
+
+async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
+    let (keys, store) = &*app;
+    let caller = keys.authorize(&request)?;
+    let query = Query::of(&request)?;
+    let [external_id] = query.required(["external_id"])?;
+    let address = caller.address(ProviderId::Jira.as_str(), external_id)?;
+    let connection = store.find(&address).await?.ok_or_else(Error::connection_not_found)?;
+    json(StatusCode::OK, &Selected { jira_project_id: connection.jira_project_id })
+}

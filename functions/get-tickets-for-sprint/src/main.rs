@@ -1,0 +1,51 @@
+//! `GET /api/backend/jira/get-tickets-for-sprint`: every ticket of a sprint, the newest first, and the sprint.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use futures_util::future::try_join;
+use http::StatusCode;
+use juncture::auth::SecretKeys;
+use juncture::crypto::Sealer;
+use juncture::error::Result;
+use juncture::http::{Query, Request, Response, json, serve};
+use juncture::jira::{Jira, Search, Sprint, SprintId, SprintTicket};
+use juncture::paging::{Paging, explain};
+use juncture::provider::ProviderId;
+use serde::Serialize;
+
+type App = (SecretKeys, Jira, Sealer);
+
+fn main() -> ExitCode {
+    serve::<App>(|app, request| Box::pin(handle(app, request)))
+}
+
+/// The tickets of a sprint, or a part of them.
+#[derive(Serialize)]
+struct Tickets {
+    tickets: Vec<SprintTicket>,
+    /// How many tickets this answer holds.
+    total: usize,
+    sprint: Sprint,
+    next_cursor: Option<String>,
+}
+
+async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
+    let (keys, jira, sealer) = &*app;
+    let caller = keys.authorize(&request)?;
+    let query = Query::of(&request)?;
+    let [external_id] = query.required(["external_id"])?;
+    let [sprint_id] = query.required(["sprint_id"])?;
+    let sprint_id = SprintId::parse(sprint_id)?;
+    let address = caller.address(ProviderId::Jira.as_str(), external_id)?;
+    let paging = Paging::new(sealer, "get-tickets-for-sprint", &address, sprint_id.as_str());
+    let part = paging.part(&query)?;
+    let limit = part.as_ref().map_or(0, |part| part.limit);
+    let site = jira.site(&address).await?;
+    let search = Search::of_sprint(&sprint_id);
+    let ((tickets, next), sprint) = try_join(site.tickets(&search, part), site.sprint(&sprint_id))
+        .await
+        .map_err(|error| explain(error, "Failed to fetch Jira tickets for sprint"))?;
+    let next_cursor = next.map(|next| paging.cursor(limit, next)).transpose()?;
+    json(StatusCode::OK, &Tickets { total: tickets.len(), tickets, sprint, next_cursor })
+}

@@ -1,0 +1,36 @@
+//! `POST /api/backend/jira/select-project`: selects the Jira project of a connection.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use http::StatusCode;
+use juncture::auth::SecretKeys;
+use juncture::connection::Selection;
+use juncture::error::Result;
+use juncture::http::{JsonBody, Request, Response, json, serve};
+use juncture::jira::ProjectId;
+use juncture::provider::ProviderId;
+use serde::Serialize;
+
+type App = (SecretKeys, Selection);
+
+fn main() -> ExitCode {
+    serve::<App>(|app, request| Box::pin(handle(app, request)))
+}
+
+/// The project is selected.
+#[derive(Serialize)]
+struct Selected {
+    success: bool,
+}
+
+async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
+    let (keys, selection) = &*app;
+    let caller = keys.authorize(&request)?;
+    let body = JsonBody::of(&request)?;
+    let [external_id, project] = body.required(["external_id", "jira_project_id"])?;
+    let project = ProjectId::parse_number(project)?;
+    let address = caller.address(ProviderId::Jira.as_str(), external_id)?;
+    selection.select(&address, project.as_str()).await?;
+    json(StatusCode::OK, &Selected { success: true })
+}

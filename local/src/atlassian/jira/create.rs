@@ -1,0 +1,96 @@
+//! `POST /rest/api/3/issue`.
+//! See <https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-issues/#api-rest-api-3-issue-post>.
+
+use std::sync::Arc;
+
+use axum::extract::{Extension, Path, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::routing::post;
+use axum::{Json, Router};
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+use super::super::{AppState, Shared};
+use super::contract::Input;
+use super::fields::{Fault, Faults, Writer, reference};
+use super::properties::Property;
+use super::tracker::Issue;
+use super::{Refusal, Scopes, View, edit};
+
+const SCOPES: Scopes = Scopes {
+    classic: &["write:jira-work"],
+    granular: &[
+        "write:issue:jira",
+        "write:comment:jira",
+        "write:comment.property:jira",
+        "write:attachment:jira",
+        "read:issue:jira",
+    ],
+};
+
+pub(super) fn router() -> Router<Arc<Shared>> {
+    Router::new().route("/rest/api/3/issue", post(create))
+}
+
+/// The body of a create or an edit.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Details {
+    pub(super) fields: Map<String, Value>,
+    pub(super) update: Map<String, Value>,
+    pub(super) properties: Vec<Property>,
+}
+
+async fn create(
+    State(shared): AppState,
+    Path(cloud_id): Path<String>,
+    headers: HeaderMap,
+    Extension(input): Extension<Input>,
+) -> Result<(StatusCode, Json<Value>), Refusal> {
+    let view = View::open(&shared, &headers, &cloud_id, &SCOPES)?;
+    let mut details: Details = input.body()?;
+    let mut faults = Faults::default();
+    let project = details.fields.remove("project");
+    let project = project.ok_or_else(|| Fault::misuse("Specify a valid project ID or key"));
+    let project =
+        project.and_then(|value| project_of(&view, &value)).map_err(|f| faults.add("project", f)).ok();
+    if project.is_some() && view.settings.read_only {
+        let text = "You do not have permission to create issues in this project.";
+        return Err(Refusal::plain(StatusCode::FORBIDDEN, text));
+    }
+
+    let mut tracker = view.write();
+    let creator = view.account.key.as_str().into();
+    let mut issue = Issue::new(project.unwrap_or_default(), String::new(), creator, view.now);
+    let mut writer = Writer { view: &view, tracker: &tracker, issue: &mut issue };
+    for (id, value) in &details.fields {
+        if let Err(fault) = writer.set(id, value) {
+            faults.add(id, fault);
+        }
+    }
+    edit::update(&mut writer, &details, &mut faults);
+    if !details.fields.contains_key("summary") {
+        faults.add("summary", Fault::misuse("You must specify a summary of the issue."));
+    }
+    if !details.fields.contains_key("issuetype") {
+        faults.add("issuetype", Fault::misuse("Specify an issue type"));
+    }
+    if issue.issue_type.is_subtask() && issue.parent.is_none() {
+        let text = "Issue type is a sub-task but parent issue key or id not specified.";
+        faults.add("issuetype", Fault::value(text));
+    }
+    faults.refuse()?;
+    issue.properties.extend(details.properties.into_iter().map(|property| (property.key, property.value)));
+    issue.unseen = view.settings.search_lag;
+
+    let id = tracker.add(issue);
+    let key = tracker.issues.get(&id).map(|issue| view.key(issue));
+    let link = view.link(&format!("issue/{id}"));
+    Ok((StatusCode::CREATED, Json(json!({ "id": id.to_string(), "key": key, "self": link }))))
+}
+
+fn project_of(view: &View, value: &Value) -> Result<u64, Fault> {
+    let (_, name) = reference(value, &["id", "key"])?;
+    let project = view.project(name).ok_or_else(|| Fault::value("Specify a valid project ID or key"))?;
+    Ok(project.id)
+}

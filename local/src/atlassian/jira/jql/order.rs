@@ -1,0 +1,67 @@
+//! `ORDER BY`.
+
+use std::cmp::Ordering;
+
+use super::super::View;
+use super::super::tracker::Issue;
+
+/// One field to order by.
+pub(in super::super) struct Order {
+    by: By,
+    descending: bool,
+}
+
+enum By {
+    Id,
+    Key,
+    Created,
+    Updated,
+    Summary,
+    Priority,
+    Status,
+    Due,
+}
+
+impl Order {
+    pub(super) fn new(field: &str, descending: bool) -> Result<Self, String> {
+        let by = match field.to_lowercase().as_str() {
+            "id" | "rank" => By::Id,
+            "key" | "issuekey" | "issue" => By::Key,
+            "created" | "createddate" => By::Created,
+            "updated" | "updateddate" => By::Updated,
+            "summary" => By::Summary,
+            "priority" => By::Priority,
+            "status" => By::Status,
+            "due" | "duedate" => By::Due,
+            _ => {
+                return Err(format!(
+                    "Field '{field}' does not exist or you do not have permission to view it"
+                ));
+            }
+        };
+        Ok(Self { by, descending })
+    }
+
+    /// Newest first by id; what Jira does without an order.
+    pub(in super::super) fn default_order() -> Self {
+        Self { by: By::Id, descending: true }
+    }
+
+    pub(in super::super) fn compare(&self, view: &View, a: &Issue, b: &Issue) -> Ordering {
+        let project =
+            |issue: &Issue| view.site.projects.iter().find(|p| p.id == issue.project).map(|p| &p.key);
+        let ordering = match self.by {
+            By::Id => a.id.cmp(&b.id),
+            By::Key if a.project == b.project => a.number.cmp(&b.number),
+            By::Key => project(a).cmp(&project(b)),
+            By::Created => a.created.cmp(&b.created),
+            By::Updated => a.updated.cmp(&b.updated),
+            By::Summary => a.summary.cmp(&b.summary),
+            // Descending means the most urgent first.
+            By::Priority => b.priority.map(|p| p.id).cmp(&a.priority.map(|p| p.id)),
+            By::Status => a.status.name.cmp(b.status.name),
+            By::Due => a.due.cmp(&b.due),
+        };
+        if self.descending { ordering.reverse() } else { ordering }
+    }
+}

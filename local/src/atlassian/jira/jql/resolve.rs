@@ -1,0 +1,197 @@
+//! From clauses to tests: operands are looked up. One that does not exist is refused, as Jira does it, and
+//! that is no mistake of the app.
+
+use std::sync::Arc;
+
+use axum::http::StatusCode;
+use time::{Duration, OffsetDateTime, PrimitiveDateTime, format_description};
+
+use super::super::catalog::{DONE, IN_PROGRESS, ISSUE_TYPES, PRIORITIES, Status, TO_DO};
+use super::super::tracker::{SprintState, Tracker};
+use super::super::{Refusal, View};
+use super::test::Part;
+use super::{Clause, Term, Test};
+
+pub(super) struct Resolver<'a> {
+    pub(super) view: &'a View,
+    pub(super) tracker: &'a Tracker,
+}
+
+impl Resolver<'_> {
+    pub(super) fn clause(&self, clause: &Clause) -> Result<Test, Refusal> {
+        let each = |clauses: &[Clause]| {
+            clauses.iter().map(|clause| self.clause(clause)).collect::<Result<Vec<_>, _>>()
+        };
+        Ok(match clause {
+            Clause::All(clauses) => Test::All(each(clauses)?),
+            Clause::Any(clauses) => Test::Any(each(clauses)?),
+            Clause::Not(clause) => Test::Not(Box::new(self.clause(clause)?)),
+            Clause::Term(term) => self.term(term)?,
+        })
+    }
+
+    fn term(&self, term: &Term) -> Result<Test, Refusal> {
+        let negated = ["!=", "!~", "not in", "is not"].contains(&&*term.operator);
+        let test = self.positive(term)?;
+        Ok(if negated { Test::Not(Box::new(test)) } else { test })
+    }
+
+    /// The term with its operator's negation left out.
+    fn positive(&self, term: &Term) -> Result<Test, Refusal> {
+        let field = term.field.to_lowercase();
+        let is_empty = matches!(&*term.operands, [one] if ["empty", "null"].contains(&&*one.to_lowercase()));
+        if is_empty {
+            return Ok(Test::Empty(part(&field).ok_or_else(|| unknown_field(&term.field))?));
+        }
+        if let Some(path) = term.field.strip_prefix("issue.property[") {
+            return property(path, &term.operands).ok_or_else(|| unknown_field(&term.field));
+        }
+        let fits = match field.as_str() {
+            "summary" | "text" | "description" => ["~", "!~"].contains(&&*term.operator),
+            "created" | "updated" => [">", ">=", "<", "<="].contains(&&*term.operator),
+            _ => ["=", "!=", "in", "not in"].contains(&&*term.operator),
+        };
+        if !fits {
+            let text = format!("The operator '{}' is not supported by the '{field}' field.", term.operator);
+            return Err(Refusal::violation(StatusCode::BAD_REQUEST, &text, &text));
+        }
+        Ok(match field.as_str() {
+            "project" => Test::Project(self.each(term, |name| self.project(name))?),
+            "id" | "key" | "issue" | "issuekey" => Test::Issue(self.each(term, |name| self.issue(name))?),
+            "parent" => Test::Parent(self.each(term, |name| self.issue(name))?),
+            "sprint" => Test::Sprint(self.sprints(term)?),
+            "type" | "issuetype" => Test::IssueType(self.each(term, issue_type)?),
+            "status" => Test::Status(self.each(term, status)?),
+            "statuscategory" => Test::Status(self.each(term, status_category)?),
+            "priority" => Test::Priority(self.each(term, priority)?),
+            "labels" => Test::Label(term.operands.clone()),
+            "assignee" => Test::Assignee(self.each(term, |name| self.account(name))?),
+            "reporter" => Test::Reporter(self.each(term, |name| self.account(name))?),
+            "summary" | "text" => Test::Summary(term.operands.concat().to_lowercase()),
+            "created" | "updated" => {
+                let since = term.operands.first().and_then(|text| self.time(text));
+                let since = since.ok_or_else(|| {
+                    Refusal::misuse(&format!("Date value '{}' is invalid", term.operands.concat()))
+                })?;
+                Test::Time { updated: field == "updated", since, before: term.operator.starts_with('<') }
+            }
+            _ => return Err(unknown_field(&term.field)),
+        })
+    }
+
+    fn each<T>(&self, term: &Term, find: impl Fn(&str) -> Option<T>) -> Result<Vec<T>, Refusal> {
+        let found = term.operands.iter().map(|name| {
+            find(name).ok_or_else(|| {
+                let text = format!("The value '{name}' does not exist for the field '{}'.", term.field);
+                Refusal::plain(StatusCode::BAD_REQUEST, &text)
+            })
+        });
+        found.collect()
+    }
+
+    fn project(&self, name: &str) -> Option<u64> {
+        let projects = &self.view.site.projects;
+        let wanted = |text: &str| text.eq_ignore_ascii_case(name);
+        projects.iter().find(|p| wanted(&p.key) || wanted(&p.name) || p.id.to_string() == name).map(|p| p.id)
+    }
+
+    fn issue(&self, name: &str) -> Option<u64> {
+        self.tracker.find(&self.view.site.projects, name).map(|issue| issue.id)
+    }
+
+    fn sprints(&self, term: &Term) -> Result<Vec<u64>, Refusal> {
+        let in_state = |state| {
+            let sprints = self.tracker.sprints.values().filter(move |sprint| sprint.state == state);
+            sprints.map(|sprint| sprint.id).collect::<Vec<_>>()
+        };
+        let found = self.each(term, |name| match name {
+            "openSprints()" => Some(in_state(SprintState::Active)),
+            "closedSprints()" => Some(in_state(SprintState::Closed)),
+            "futureSprints()" => Some(in_state(SprintState::Future)),
+            _ => {
+                let wanted = |id: &u64| {
+                    self.tracker.sprints.get(id).is_some_and(|s| s.name == name || s.id.to_string() == name)
+                };
+                let ids: Vec<_> = self.tracker.sprints.keys().copied().filter(wanted).collect();
+                (!ids.is_empty()).then_some(ids)
+            }
+        });
+        Ok(found?.concat())
+    }
+
+    fn account(&self, name: &str) -> Option<Arc<str>> {
+        if name == "currentUser()" {
+            return Some(self.view.account.key.as_str().into());
+        }
+        let account = self.view.accounts.iter().find(|account| account.account_id == name)?;
+        Some(account.key.as_str().into())
+    }
+
+    /// `"2026-11-02"`, `"2026-11-02 10:30"`, or back from now: `-7d`, `-2w`, `-3h`, `-15m`.
+    fn time(&self, text: &str) -> Option<OffsetDateTime> {
+        if let Some(ago) = text.strip_prefix('-') {
+            let number: i64 = ago.get(..ago.len().checked_sub(1)?)?.parse().ok()?;
+            let ago = match ago.chars().last()? {
+                'w' => Duration::weeks(number),
+                'd' => Duration::days(number),
+                'h' => Duration::hours(number),
+                'm' => Duration::minutes(number),
+                _ => return None,
+            };
+            return Some(self.view.now - ago);
+        }
+        let text = if text.contains(' ') { text.to_owned() } else { format!("{text} 00:00") };
+        let format = format_description::parse_borrowed::<2>("[year]-[month]-[day] [hour]:[minute]").ok()?;
+        PrimitiveDateTime::parse(&text.replace('/', "-"), &format).ok().map(PrimitiveDateTime::assume_utc)
+    }
+}
+
+fn unknown_field(field: &str) -> Refusal {
+    let text = format!("Field '{field}' does not exist or you do not have permission to view it.");
+    Refusal::violation(StatusCode::BAD_REQUEST, &text, &text)
+}
+
+fn part(field: &str) -> Option<Part> {
+    Some(match field {
+        "sprint" => Part::Sprint,
+        "parent" => Part::Parent,
+        "priority" => Part::Priority,
+        "labels" => Part::Labels,
+        "assignee" => Part::Assignee,
+        "reporter" => Part::Reporter,
+        "resolution" => Part::Resolution,
+        "due" | "duedate" => Part::Due,
+        "description" => Part::Description,
+        _ => return None,
+    })
+}
+
+/// `juncture].a.b` of `issue.property[juncture].a.b`.
+fn property(rest: &str, values: &[String]) -> Option<Test> {
+    let (key, path) = rest.split_once(']')?;
+    let path = path.split('.').skip(1).map(str::to_owned).collect();
+    Some(Test::Property { key: key.to_owned(), path, values: values.to_vec() })
+}
+
+fn issue_type(name: &str) -> Option<&'static str> {
+    let wanted = |t: &&super::super::catalog::IssueType| t.id == name || t.name.eq_ignore_ascii_case(name);
+    ISSUE_TYPES.iter().find(wanted).map(|issue_type| issue_type.id)
+}
+
+fn statuses() -> [&'static Status; 3] {
+    [&TO_DO, &IN_PROGRESS, &DONE]
+}
+
+fn status(name: &str) -> Option<&'static str> {
+    let status = statuses().into_iter().find(|s| s.id == name || s.name.eq_ignore_ascii_case(name));
+    status.map(|status| status.id)
+}
+
+fn status_category(name: &str) -> Option<&'static str> {
+    let is = |text: &str| text.eq_ignore_ascii_case(name);
+    statuses().into_iter().find(|s| is(s.category.key) || is(s.category.name)).map(|status| status.id)
+}
+
+fn priority(name: &str) -> Option<&'static str> {
+    PRIORITIES.iter().find(|p| p.id == name || p.name.eq_ignore_ascii_case(name)).map(|priority| priority.id)
+}

@@ -1,0 +1,185 @@
+//! The product's backend as a client of Juncture's backend API.
+
+use std::time::Duration;
+
+use axum::Json;
+use axum::http::Method;
+use axum::response::IntoResponse;
+use reqwest::{Client, RequestBuilder, Response, StatusCode};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::workspace::Workspace;
+
+/// What the page may know about a connection. No token is part of it.
+#[derive(Debug, Default, Serialize)]
+pub(super) struct Connection {
+    state: State,
+    /// Until when an access token is valid, RFC 3339.
+    token_expires_at: Option<String>,
+    /// What went wrong, in a sentence.
+    problem: Option<String>,
+}
+
+#[derive(Debug, Default, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum State {
+    #[default]
+    NotConnected,
+    Connected,
+    ReconnectNeeded,
+    Unavailable,
+}
+
+/// Why there is no answer, for the page: `{"error": "…"}`.
+pub(super) struct Problem {
+    status: StatusCode,
+    sentence: String,
+}
+
+impl Problem {
+    pub(super) fn new(status: StatusCode, sentence: impl Into<String>) -> Self {
+        Self { status, sentence: sentence.into() }
+    }
+
+    /// Juncture's own sentence, and Jira's words where it passes them on.
+    fn told(status: StatusCode, answer: &Value) -> Self {
+        let mut sentence = match answer["error"].as_str() {
+            Some(error) => error.to_owned(),
+            None => format!("Juncture answered with status {}.", status.as_u16()),
+        };
+        let messages = answer["details"]["messages"].as_array().into_iter().flatten();
+        let fields = answer["details"]["fields"].as_object().into_iter().flat_map(|fields| fields.values());
+        let words: Vec<_> = messages.chain(fields).filter_map(Value::as_str).collect();
+        if !words.is_empty() {
+            sentence = format!("{}. Jira says: {}", sentence.trim_end_matches('.'), words.join(" "));
+        }
+        // A wrong secret key is the product's fault, not the visitor's.
+        let is_visitors = status.is_client_error() && status != StatusCode::UNAUTHORIZED;
+        Self { status: if is_visitors { status } else { StatusCode::BAD_GATEWAY }, sentence }
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> axum::response::Response {
+        (self.status, Json(json!({ "error": self.sentence }))).into_response()
+    }
+}
+
+pub(super) struct Juncture {
+    http: Client,
+    url: String,
+    secret_key: String,
+}
+
+#[derive(Deserialize)]
+struct Validity {
+    exists: bool,
+    is_expired: bool,
+    is_invalid: bool,
+}
+
+#[derive(Deserialize)]
+struct AccessToken {
+    expires_at: String,
+}
+
+impl Juncture {
+    pub(super) fn new(url: &str, secret_key: String) -> anyhow::Result<Self> {
+        // Another part of the process may have chosen a provider already; either will do.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let http = Client::builder().timeout(Duration::from_secs(30)).build()?;
+        Ok(Self { http, url: url.trim_end_matches('/').to_owned(), secret_key })
+    }
+
+    /// The state of a workspace's connection, whatever happens on the way.
+    pub(super) async fn connection(&self, workspace: &Workspace) -> Connection {
+        self.ask_for_connection(workspace).await.unwrap_or_else(|problem| Connection {
+            state: State::Unavailable,
+            problem: Some(problem.sentence),
+            ..Connection::default()
+        })
+    }
+
+    async fn ask_for_connection(&self, workspace: &Workspace) -> Result<Connection, Problem> {
+        let query = [("provider", "jira")];
+        let path = "connection-info/check-connection-validity";
+        let validity: Validity = read(self.get(path, workspace, &query).await?).await?;
+        if validity.is_invalid || validity.is_expired {
+            return Ok(Connection { state: State::ReconnectNeeded, ..Connection::default() });
+        }
+        if !validity.exists {
+            return Ok(Connection::default());
+        }
+        let response = self.get("connection-info/get-access-token", workspace, &query).await?;
+        if response.status() == StatusCode::FORBIDDEN {
+            return Ok(Connection { state: State::ReconnectNeeded, ..Connection::default() });
+        }
+        let connected = Connection { state: State::Connected, ..Connection::default() };
+        Ok(match read::<AccessToken>(response).await {
+            Ok(token) => Connection { token_expires_at: Some(token.expires_at), ..connected },
+            Err(problem) => Connection { problem: Some(problem.sentence), ..connected },
+        })
+    }
+
+    /// What `/api/backend/jira/{call}` answers to a query.
+    pub(super) async fn jira(
+        &self,
+        call: &str,
+        workspace: &Workspace,
+        query: &[(&str, &str)],
+    ) -> Result<Value, Problem> {
+        read(self.get(&format!("jira/{call}"), workspace, query).await?).await
+    }
+
+    /// What `/api/backend/jira/{call}` answers to a body, which gets the workspace; `idempotency_key` makes it
+    /// safe to repeat.
+    pub(super) async fn tell_jira(
+        &self,
+        method: Method,
+        call: &str,
+        workspace: &Workspace,
+        mut body: Value,
+        idempotency_key: Option<&str>,
+    ) -> Result<Value, Problem> {
+        body["external_id"] = workspace.as_str().into();
+        let mut request =
+            self.http.request(method, format!("{}/api/backend/jira/{call}", self.url)).json(&body);
+        if let Some(key) = idempotency_key {
+            request = request.header("Idempotency-Key", key);
+        }
+        read(self.send(request).await?).await
+    }
+
+    async fn get(
+        &self,
+        path: &str,
+        workspace: &Workspace,
+        query: &[(&str, &str)],
+    ) -> Result<Response, Problem> {
+        let query = url::form_urlencoded::Serializer::new(String::new())
+            .append_pair("external_id", workspace.as_str())
+            .extend_pairs(query)
+            .finish();
+        self.send(self.http.get(format!("{}/api/backend/{path}?{query}", self.url))).await
+    }
+
+    async fn send(&self, request: RequestBuilder) -> Result<Response, Problem> {
+        request
+            .bearer_auth(&self.secret_key)
+            .send()
+            .await
+            .map_err(|_| Problem::new(StatusCode::BAD_GATEWAY, "Juncture can't be reached. Is it running?"))
+    }
+}
+
+async fn read<T: for<'de> Deserialize<'de>>(response: Response) -> Result<T, Problem> {
+    let status = response.status();
+    if !status.is_success() {
+        return Err(Problem::told(status, &response.json().await.unwrap_or_default()));
+    }
+    response
+        .json()
+        .await
+        .map_err(|_| Problem::new(StatusCode::BAD_GATEWAY, "Juncture's answer could not be read."))
+}

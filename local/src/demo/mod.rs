@@ -1,0 +1,78 @@
+//! A made-up product, Lantern Tasks, that offers its customers a Jira integration through Juncture.
+//!
+//! It does what a real one would: its page starts the OAuth flow with Juncture's frontend API, its small
+//! backend holds the secret key and asks the backend API on the page's behalf.
+
+mod jira;
+mod juncture;
+mod markdown;
+mod page;
+mod workspace;
+
+use std::sync::Arc;
+
+use anyhow::Context;
+use axum::Router;
+use axum::routing::get;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use url::Url;
+
+use juncture::Juncture;
+
+/// What the product knows about Juncture and itself. Not `Debug`: it holds the secret key.
+#[derive(Clone)]
+pub struct Options {
+    /// Juncture's base URL, reachable for this process and for the visitor's browser.
+    pub juncture_url: String,
+    /// Juncture's secret key; never sent to the browser.
+    pub secret_key: String,
+    /// Where visitors find the product; the same as Juncture's `DEFAULT_JIRA_SITE_REDIRECT_URI`.
+    pub product_url: String,
+}
+
+/// A running demo product; dropping it ends the server.
+#[derive(Debug)]
+pub struct Demo {
+    server: JoinHandle<()>,
+}
+
+impl Drop for Demo {
+    fn drop(&mut self) {
+        self.server.abort();
+    }
+}
+
+/// Serves the product on `listener`. Fails if Juncture's URL is not one.
+pub async fn start(listener: TcpListener, options: Options) -> anyhow::Result<Demo> {
+    let juncture_url = Url::parse(&options.juncture_url).context("the URL of Juncture")?;
+    let product = Arc::new(Product {
+        juncture: Juncture::new(&options.juncture_url, options.secret_key)?,
+        juncture_origin: juncture_url.origin().ascii_serialization(),
+        juncture_url: options.juncture_url.trim_end_matches('/').to_owned(),
+        url: options.product_url,
+    });
+    let router = Router::new()
+        .route("/", get(page::show))
+        .route("/style.css", get(page::style))
+        .route("/demo.js", get(|| page::script(include_str!("../../templates/demo/demo.js"))))
+        .route("/dom.js", get(|| page::script(include_str!("../../templates/demo/dom.js"))))
+        .route("/projects.js", get(|| page::script(include_str!("../../templates/demo/projects.js"))))
+        .route("/issue.js", get(|| page::script(include_str!("../../templates/demo/issue.js"))))
+        .route("/api/connection", get(page::connection))
+        .merge(jira::routes())
+        .with_state(product);
+    let server = tokio::spawn(async move {
+        if let Err(error) = axum::serve(listener, router).await {
+            tracing::error!(%error, "the demo product stopped");
+        }
+    });
+    Ok(Demo { server })
+}
+
+struct Product {
+    juncture: Juncture,
+    juncture_origin: String,
+    juncture_url: String,
+    url: String,
+}

@@ -1,0 +1,75 @@
+//! The page, and what its script asks for.
+
+use std::sync::Arc;
+
+use askama::Template;
+use axum::Json;
+use axum::extract::{Query, State};
+use axum::http::StatusCode;
+use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, SET_COOKIE};
+use axum::response::{Html, IntoResponse, Redirect, Response};
+use serde::Deserialize;
+
+use super::Product;
+use super::juncture::Connection;
+use super::workspace::Workspace;
+
+#[derive(Template)]
+#[template(path = "demo/page.html")]
+struct Page<'a> {
+    home: &'a str,
+    juncture_url: &'a str,
+    workspace: &'a str,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Visit {
+    workspace: Option<String>,
+}
+
+/// The page of the visitor's workspace. `?workspace=…` chooses another one, which a cookie remembers.
+pub(super) async fn show(
+    State(product): State<Arc<Product>>,
+    Query(visit): Query<Visit>,
+    current: Option<Workspace>,
+) -> Response {
+    if let Some(chosen) = visit.workspace {
+        let Some(chosen) = Workspace::parse(&chosen) else {
+            let problem = "A workspace has 1 to 64 letters, digits, hyphens or underscores.";
+            return (StatusCode::BAD_REQUEST, problem).into_response();
+        };
+        return ([(SET_COOKIE, chosen.cookie())], Redirect::to("/")).into_response();
+    }
+    let workspace = current.unwrap_or_else(Workspace::new);
+    let page =
+        Page { home: &product.url, juncture_url: &product.juncture_url, workspace: workspace.as_str() };
+    let html = match page.render() {
+        Ok(html) => Html(html),
+        Err(error) => return (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
+    };
+    let policy = format!(
+        "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self' {}; base-uri 'none'; \
+         form-action 'self'; frame-ancestors 'none'",
+        product.juncture_origin
+    );
+    let no_store = "no-store".to_owned();
+    let headers =
+        [(CONTENT_SECURITY_POLICY, policy), (CACHE_CONTROL, no_store), (SET_COOKIE, workspace.cookie())];
+    (headers, html).into_response()
+}
+
+pub(super) async fn style() -> impl IntoResponse {
+    ([(CONTENT_TYPE, "text/css; charset=utf-8")], include_str!("../../templates/demo/style.css"))
+}
+
+pub(super) async fn script(text: &'static str) -> impl IntoResponse {
+    ([(CONTENT_TYPE, "text/javascript; charset=utf-8")], text)
+}
+
+/// The state of the visitor's connection.
+pub(super) async fn connection(
+    State(product): State<Arc<Product>>,
+    workspace: Workspace,
+) -> Json<Connection> {
+    Json(product.juncture.connection(&workspace).await)
+}

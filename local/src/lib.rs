@@ -1,0 +1,16 @@
+//! The development stack: the real functions behind a gateway that reads `template.yaml`, with everything
+//! they talk to. Never deployed.
+
+pub mod atlassian;
+pub mod console;
+pub mod demo;
+pub mod gateway;
+pub mod lock;
+pub mod ports;
+pub mod reaper;
+pub mod secrets;
+pub mod services;
+pub mod settings;
+pub mod stack;
+pub mod upstash;
+pub mod watch;

@@ -1,0 +1,124 @@
+//! One runner per project: a lock on a file, which the system releases however the runner ends.
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{Read, Seek, Write};
+use std::path::Path;
+
+use anyhow::{Context, Result};
+
+use crate::reaper::is_alive;
+
+/// The lock of a runner. It is held until this value and every copy of its file are closed.
+#[derive(Debug)]
+pub struct Lock(File);
+
+/// The runner that holds the lock.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Holder {
+    /// Its process id.
+    pub pid: i32,
+    /// Where its gateway answers.
+    pub url: String,
+}
+
+/// What came of an attempt.
+#[derive(Debug)]
+pub enum Outcome {
+    /// The lock is ours.
+    Taken(Lock),
+    /// A runner is up.
+    Held(Holder),
+    /// The runner is gone, but what it left is still being ended. [`wait`] waits for that.
+    Ending,
+}
+
+impl Lock {
+    /// Tries to lock the file at `path` for a runner that will answer at `url`.
+    pub fn acquire(path: &Path, url: &str) -> Result<Outcome> {
+        let mut file = open(path)?;
+        match file.try_lock() {
+            Ok(()) => {
+                file.set_len(0)?;
+                write!(file, "{} {url}", std::process::id())?;
+                Ok(Outcome::Taken(Self(file)))
+            }
+            Err(TryLockError::WouldBlock) => {
+                let mut text = String::new();
+                file.rewind()?;
+                file.read_to_string(&mut text)?;
+                let holder = text
+                    .split_once(' ')
+                    .and_then(|(pid, url)| Some(Holder { pid: pid.parse().ok()?, url: url.to_owned() }));
+                Ok(match holder {
+                    Some(holder) if is_alive(holder.pid) => Outcome::Held(holder),
+                    _ => Outcome::Ending,
+                })
+            }
+            Err(TryLockError::Error(error)) => {
+                Err(error).with_context(|| format!("cannot lock {}", path.display()))
+            }
+        }
+    }
+
+    /// The locked file. A process that inherits it shares the lock.
+    pub fn file(&self) -> &File {
+        &self.0
+    }
+}
+
+/// Returns when nobody holds the lock at `path`. Blocks the thread.
+pub fn wait(path: &Path) -> Result<()> {
+    open(path)?.lock().with_context(|| format!("cannot lock {}", path.display()))
+}
+
+fn open(path: &Path) -> Result<File> {
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder)?;
+    }
+    OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(path)
+        .with_context(|| format!("cannot open {}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_second_runner_learns_who_holds_the_lock() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("deeper/run.lock");
+        let Outcome::Taken(first) = Lock::acquire(&path, "http://localhost:8000").unwrap() else {
+            panic!("the lock is free");
+        };
+
+        let Outcome::Held(holder) = Lock::acquire(&path, "http://localhost:9000").unwrap() else {
+            panic!("the lock is held");
+        };
+        let pid = i32::try_from(std::process::id()).unwrap();
+        assert_eq!(holder, Holder { pid, url: "http://localhost:8000".to_owned() });
+
+        drop(first);
+        wait(&path).unwrap();
+        assert!(matches!(Lock::acquire(&path, "").unwrap(), Outcome::Taken(_)));
+    }
+
+    #[test]
+    fn a_copy_of_the_file_holds_the_lock_on_and_a_dead_holder_is_not_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("run.lock");
+        let Outcome::Taken(first) = Lock::acquire(&path, "x").unwrap() else {
+            panic!("the lock is free");
+        };
+        let copy = first.file().try_clone().unwrap();
+        drop(first);
+        fs::write(&path, "999999999 x").unwrap();
+        assert!(matches!(Lock::acquire(&path, "y").unwrap(), Outcome::Ending));
+        drop(copy);
+        assert!(matches!(Lock::acquire(&path, "y").unwrap(), Outcome::Taken(_)));
+    }
+}

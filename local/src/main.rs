@@ -1,0 +1,181 @@
+//! `juncture-local run` starts the development stack, `juncture-local reset` empties its data.
+
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+use anyhow::{Context, Result, bail};
+use juncture_local::atlassian;
+use juncture_local::console::short;
+use juncture_local::gateway::LogSink;
+use juncture_local::lock::{self, Lock, Outcome};
+use juncture_local::ports::Part;
+use juncture_local::reaper::{self, Reaper};
+use juncture_local::secrets::Secrets;
+use juncture_local::settings::Settings;
+use juncture_local::stack::{self, Stack, StackOptions};
+use juncture_local::watch::Watcher;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+#[tokio::main(flavor = "multi_thread")]
+async fn main() -> ExitCode {
+    let argument = std::env::args().nth(1).unwrap_or_default();
+    let done = match argument.as_str() {
+        "run" => run().await,
+        "reset" => reset(),
+        // Started by `run`, not by a person.
+        "reaper" => reaper::run(tokio::io::BufReader::new(tokio::io::stdin())).await.map_err(Into::into),
+        _ => Err(anyhow::anyhow!("usage: juncture-local run | reset")),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run() -> Result<()> {
+    let since = Instant::now();
+    let mut stop = Stop::listen()?;
+    let project = project()?;
+    let folder = project.join(".local");
+    let settings = Settings::load(&project.join(".env"), |name| std::env::var(name).ok())?;
+    let url = format!("http://localhost:{}", settings.ports.of(Part::Gateway));
+    let lock = acquire(&folder, &url)?;
+    let program = std::env::current_exe()?;
+    let reaper = Arc::new(Reaper::start(&program, Some(lock.file()))?);
+    let options = StackOptions {
+        template: project.join("template.yaml"),
+        binaries: program.parent().context("the program lies in no folder")?.to_owned(),
+        settings,
+        secrets: Secrets::load_or_create(&folder.join("secrets.env"))?,
+        durable: true,
+        pooled: false,
+        atlassian: atlassian::Settings::default(),
+        reaper: Arc::clone(&reaper),
+        log: log_to(folder.join("logs/functions.log")),
+        progress: Arc::new(|line| println!("{line}")),
+        folder,
+    };
+
+    let started = tokio::select! {
+        started = Stack::start(options) => Some(started),
+        () = stop.wait() => None,
+    };
+    let stack = match started {
+        Some(Ok(stack)) => stack,
+        Some(Err(error)) => {
+            reaper.close()?;
+            return Err(error);
+        }
+        None => {
+            println!("\nStopping before everything was up");
+            return Ok(reaper.close()?);
+        }
+    };
+    print!("{}", welcome(&stack, since));
+
+    let mut watcher = Watcher::start(&project)?;
+    tokio::select! {
+        () = watcher.run(&stack) => {}
+        () = stop.wait() => {}
+    }
+    println!("\nStopping");
+    tokio::select! {
+        stopped = stack.stop() => stopped?,
+        // Again: at once. The reaper does the rest.
+        () = stop.wait() => reaper.close()?,
+    }
+    println!("Stopped; the data stay in .local");
+    Ok(())
+}
+
+fn reset() -> Result<()> {
+    let folder = project()?.join(".local");
+    let _lock = acquire(&folder, "")?;
+    stack::reset(&folder)?;
+    println!("Emptied .local; the keys in .local/secrets.env stay");
+    Ok(())
+}
+
+/// The folder of `template.yaml`, here or above.
+fn project() -> Result<PathBuf> {
+    let here = std::env::current_dir()?;
+    let found = here.ancestors().find(|folder| folder.join("template.yaml").is_file());
+    Ok(found.context("there is no template.yaml here or above")?.to_owned())
+}
+
+fn acquire(folder: &Path, url: &str) -> Result<Lock> {
+    let path = folder.join("run.lock");
+    loop {
+        match Lock::acquire(&path, url)? {
+            Outcome::Taken(lock) => return Ok(lock),
+            Outcome::Held(holder) => {
+                bail!("Juncture is already running: {} (process {})", holder.url, holder.pid)
+            }
+            Outcome::Ending => {
+                println!("Waiting for what the last run left to end …");
+                lock::wait(&path)?;
+            }
+        }
+    }
+}
+
+/// Writes the functions' lines to a file as they are, and to the terminal in short.
+fn log_to(path: PathBuf) -> LogSink {
+    let file = Mutex::new(None);
+    Arc::new(move |function, line| {
+        println!("{}", short(function, line));
+        let mut file = file.lock().unwrap_or_else(PoisonError::into_inner);
+        if file.is_none() {
+            *file = OpenOptions::new().create(true).append(true).open(&path).ok();
+        }
+        if let Some(file) = file.as_mut() {
+            // A full disk is no reason to stop; the terminal shows the line.
+            let _ = writeln!(file, "{line}");
+        }
+    })
+}
+
+fn welcome(stack: &Stack, since: Instant) -> String {
+    let (url, key) = (stack.url(), stack.secret_key());
+    format!(
+        "\nJuncture is up, {seconds:.1} s\n\
+         \n  API          {url}\
+         \n  Demo         {demo}   (open it and click \"Connect Jira\")\
+         \n  Secret key   {key}\
+         \n  Logs         {logs}\n\
+         \nTry:\n\
+         \n  curl -H 'Authorization: Bearer {key}' \\\
+         \n    '{url}/api/backend/connection-info/check-connection-validity?provider=jira&external_id=demo'\n\
+         \nCtrl-C stops everything.\n\n",
+        seconds = since.elapsed().as_secs_f32(),
+        demo = stack.demo_url(),
+        logs = stack.folder().join("logs").display(),
+    )
+}
+
+/// The ways in which a person, or the system, asks us to stop.
+struct Stop([Signal; 3]);
+
+impl Stop {
+    fn listen() -> Result<Self> {
+        let [interrupt, terminate, hangup] =
+            [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()].map(signal);
+        Ok(Self([interrupt?, terminate?, hangup?]))
+    }
+
+    async fn wait(&mut self) {
+        let [interrupt, terminate, hangup] = &mut self.0;
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+            _ = hangup.recv() => {}
+        }
+    }
+}

@@ -1,0 +1,8 @@
+//! The servers that the stack runs as private processes, on loopback only.
+
+pub mod account;
+pub mod pgbouncer;
+pub mod postgres;
+pub mod process;
+pub mod redis;
+pub mod tls;

@@ -1,0 +1,110 @@
+//! PgBouncer in transaction mode, with TLS required from clients: what Neon's pooler is
+//! (<https://neon.com/docs/connect/connection-pooling>). For tests.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use nix::sys::signal::Signal;
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+use super::account::Account;
+use super::postgres::{NAME, Postgres};
+use super::process::Process;
+use super::tls::Authority;
+use crate::reaper::Reaper;
+
+/// How a private PgBouncer is to be started.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Folder of its configuration, written anew at each start.
+    pub folder: PathBuf,
+    /// File that gets its output.
+    pub log: PathBuf,
+    /// Port on 127.0.0.1.
+    pub port: u16,
+    /// Signs its certificate.
+    pub authority: Arc<Authority>,
+}
+
+/// A running PgBouncer.
+#[derive(Debug)]
+pub struct PgBouncer {
+    process: Process,
+    url: String,
+}
+
+impl PgBouncer {
+    /// Starts it in front of `postgres` (one without TLS) and returns when it takes connections.
+    pub async fn start(options: Options, postgres: &Postgres, reaper: &Arc<Reaper>) -> Result<Self> {
+        let program = find().context("PgBouncer is not installed: `make setup-test` installs it")?;
+        let account = Account::choose(&options.folder)?;
+        let home = account.settle(&options.folder)?;
+        let (certificate, key) = options.authority.certify(account, &home)?;
+        let users = home.join("users.txt");
+        account.write(&users, &format!("\"{NAME}\" \"{}\"\n", postgres.password()))?;
+        let file = home.join("pgbouncer.ini");
+        account.write(
+            &file,
+            &format!(
+                "[databases]\n\
+                 {NAME} = host=127.0.0.1 port={server} dbname={NAME}\n\
+                 [pgbouncer]\n\
+                 listen_addr = 127.0.0.1\n\
+                 listen_port = {port}\n\
+                 unix_socket_dir =\n\
+                 auth_type = scram-sha-256\n\
+                 auth_file = {users}\n\
+                 pool_mode = transaction\n\
+                 default_pool_size = 40\n\
+                 max_client_conn = 1000\n\
+                 client_tls_sslmode = require\n\
+                 client_tls_cert_file = {certificate}\n\
+                 client_tls_key_file = {key}\n",
+                server = postgres.port(),
+                port = options.port,
+                users = users.display(),
+                certificate = certificate.display(),
+                key = key.display(),
+            ),
+        )?;
+        let mut command = account.command(&program);
+        command.arg(&file);
+        // SIGTERM is its immediate shutdown: https://www.pgbouncer.org/usage.html#signals
+        let mut process = Process::spawn("PgBouncer", command, Signal::SIGTERM, &options.log, reaper)?;
+        process
+            .ready(async || {
+                let connect = TcpStream::connect(("127.0.0.1", options.port));
+                Ok(timeout(Duration::from_secs(1), connect).await.is_ok_and(|result| result.is_ok()))
+            })
+            .await?;
+        let url = format!(
+            "postgres://{NAME}:{}@localhost:{}/{NAME}?sslmode=require&sslrootcert={}",
+            postgres.password(),
+            options.port,
+            options.authority.certificate().display(),
+        );
+        Ok(Self { process, url })
+    }
+
+    /// Address of the database behind it, with `sslmode=require` and the authority in `sslrootcert`.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Disconnects everybody and ends.
+    pub async fn stop(self) -> Result<()> {
+        self.process.stop().await
+    }
+}
+
+fn find() -> Option<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path)
+        // Debian installs it where only administrators look.
+        .chain(["/usr/sbin", "/opt/homebrew/bin", "/usr/local/bin"].map(PathBuf::from))
+        .map(|folder| folder.join("pgbouncer"))
+        .find(|program| program.is_file())
+}

@@ -1,0 +1,289 @@
+//! A private PostgreSQL: the installed server on its own port, with its own data.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use nix::sys::signal::Signal;
+use tokio::io::AsyncWriteExt;
+use tokio::time::{Instant, sleep};
+use tokio_postgres::NoTls;
+use tokio_postgres::error::SqlState;
+
+use super::account::Account;
+use super::process::Process;
+use super::tls::Authority;
+use crate::reaper::{Reaper, is_alive};
+
+/// Name of the database and of its owner.
+pub const NAME: &str = "juncture";
+
+/// How a private PostgreSQL is to be started.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Folder of the data; made on the first start and used again after.
+    pub data: PathBuf,
+    /// File that gets the server's output.
+    pub log: PathBuf,
+    /// Port on 127.0.0.1.
+    pub port: u16,
+    /// Password of the user `juncture`; letters, digits, `-` and `_` only, as it goes into a URL. It counts
+    /// when the data are made.
+    pub password: String,
+    /// Whether the data shall survive a crash of the machine. Tests do without, and are faster.
+    pub durable: bool,
+    /// Signs a certificate for the server; TLS is then required from every client.
+    pub tls: Option<Arc<Authority>>,
+}
+
+/// A running PostgreSQL.
+#[derive(Debug)]
+pub struct Postgres {
+    process: Process,
+    url: String,
+    version: String,
+    port: u16,
+    password: String,
+}
+
+impl Postgres {
+    /// Starts the server and returns when it answers.
+    pub async fn start(options: Options, reaper: &Arc<Reaper>) -> Result<Self> {
+        check_password(&options.password)?;
+        let account = Account::choose(&options.data)?;
+        let home = account.settle(&options.data)?;
+        let data = home.join("data");
+        stop_leftover(&data).await?;
+        let programs = Programs::find(&data)?;
+        if !data.exists() {
+            initialize(&programs, account, &home, &options, reaper).await?;
+        }
+
+        let host = if options.tls.is_some() { "hostssl" } else { "host" };
+        account.write(&data.join("pg_hba.conf"), &format!("{host} all all 127.0.0.1/32 scram-sha-256\n"))?;
+
+        let mut command = programs.command(account, "postgres");
+        command.arg("-D").arg(&data).arg("-p").arg(options.port.to_string());
+        // Over TCP only: the path of a socket must be shorter than many a project's path.
+        for setting in ["listen_addresses=127.0.0.1", "unix_socket_directories=", "max_connections=200"] {
+            command.args(["-c", setting]);
+        }
+        if !options.durable {
+            for setting in ["fsync=off", "synchronous_commit=off", "full_page_writes=off"] {
+                command.args(["-c", setting]);
+            }
+        }
+        let mut url =
+            format!("postgres://{NAME}:{}@localhost:{}/{NAME}?sslmode=", options.password, options.port);
+        match &options.tls {
+            None => url.push_str("disable"),
+            Some(authority) => {
+                let (certificate, key) = authority.certify(account, &home)?;
+                command.arg("-c").arg("ssl=on");
+                command.arg("-c").arg(format!("ssl_cert_file={}", certificate.display()));
+                command.arg("-c").arg(format!("ssl_key_file={}", key.display()));
+                url.push_str(&format!("require&sslrootcert={}", authority.certificate().display()));
+            }
+        }
+        // SIGINT is PostgreSQL's "fast shutdown":
+        // https://www.postgresql.org/docs/current/server-shutdown.html
+        let mut process = Process::spawn("PostgreSQL", command, Signal::SIGINT, &options.log, reaper)?;
+        process.ready(async || answers(options.port, &options.password).await).await?;
+        Ok(Self { process, url, version: programs.version, port: options.port, password: options.password })
+    }
+
+    /// Address of the database, with user, password and `sslmode`.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// The server's version, such as `15.18`.
+    pub fn version(&self) -> &str {
+        &self.version
+    }
+
+    /// Port on 127.0.0.1.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Password of the user `juncture`.
+    pub fn password(&self) -> &str {
+        &self.password
+    }
+
+    /// The server's process id.
+    pub fn pid(&self) -> u32 {
+        self.process.pid()
+    }
+
+    /// Disconnects everybody, writes everything, and ends.
+    pub async fn stop(self) -> Result<()> {
+        self.process.stop().await
+    }
+}
+
+/// Passwords go into URLs and configuration files as they are.
+pub(super) fn check_password(password: &str) -> Result<()> {
+    if password.is_empty() || !password.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_') {
+        bail!("the password of the local database may hold letters, digits, - and _ only");
+    }
+    Ok(())
+}
+
+/// The installed programs of one version.
+#[derive(Debug)]
+struct Programs {
+    folder: PathBuf,
+    version: String,
+}
+
+impl Programs {
+    /// The version that made the data, or the first that is found.
+    fn find(data: &Path) -> Result<Self> {
+        let mut found: Vec<Self> = candidates().into_iter().filter_map(Self::at).collect();
+        let Ok(made_by) = fs::read_to_string(data.join("PG_VERSION")) else {
+            if found.is_empty() {
+                bail!("PostgreSQL is not installed: `make setup` installs it");
+            }
+            return Ok(found.swap_remove(0));
+        };
+        let major = made_by.trim();
+        found
+            .into_iter()
+            .find(|programs| programs.version.split('.').next() == Some(major))
+            .with_context(|| format!(
+                "the data were made by PostgreSQL {major}, which is not installed: install it, or empty them with `make reset`"
+            ))
+    }
+
+    fn at(folder: PathBuf) -> Option<Self> {
+        if !folder.join("initdb").exists() {
+            return None;
+        }
+        let output = Command::new(folder.join("postgres")).arg("--version").output().ok()?;
+        let text = String::from_utf8(output.stdout).ok()?;
+        // `postgres (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)`
+        let version = text.split(") ").nth(1)?.split_whitespace().next()?.to_owned();
+        Some(Self { folder, version })
+    }
+
+    fn command(&self, account: Account, program: &str) -> Command {
+        let mut command = account.command(&self.folder.join(program));
+        // Settings of the person's own PostgreSQL (PGDATA, PGPORT, …) are not meant for this one. On macOS
+        // the server refuses to start without a valid locale.
+        command.env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default()).env("LC_ALL", "C");
+        command
+    }
+}
+
+/// Folders that may hold the programs: PATH first, then where Debian and Homebrew put them, newest first.
+fn candidates() -> Vec<PathBuf> {
+    let mut folders: Vec<PathBuf> =
+        std::env::var_os("PATH").map(|path| std::env::split_paths(&path).collect()).unwrap_or_default();
+    for (parent, prefix) in
+        [("/usr/lib/postgresql", ""), ("/opt/homebrew/opt", "postgresql"), ("/usr/local/opt", "postgresql")]
+    {
+        let mut versions: Vec<PathBuf> = fs::read_dir(parent)
+            .into_iter()
+            .flatten()
+            .filter_map(|entry| Some(entry.ok()?.path()))
+            .filter(|path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(prefix)))
+            .collect();
+        versions.sort();
+        folders.extend(versions.into_iter().rev().map(|version| version.join("bin")));
+    }
+    folders
+}
+
+/// Makes the data under another name first, so that an interrupted start leaves nothing half made.
+async fn initialize(
+    programs: &Programs,
+    account: Account,
+    home: &Path,
+    options: &Options,
+    reaper: &Arc<Reaper>,
+) -> Result<()> {
+    let unfinished = home.join("unfinished");
+    let password = home.join("password");
+    if unfinished.exists() {
+        fs::remove_dir_all(&unfinished)?;
+    }
+    account.write(&password, &options.password)?;
+    let mut command = programs.command(account, "initdb");
+    command.arg("-D").arg(&unfinished).arg("--pwfile").arg(&password);
+    command.args(["-U", NAME, "--auth=scram-sha-256", "--encoding=UTF8", "--locale=C", "--no-sync"]);
+    let made = Process::spawn("initdb", command, Signal::SIGTERM, &options.log, reaper)?.finish().await;
+    fs::remove_file(&password)?;
+    made?;
+
+    let mut command = programs.command(account, "postgres");
+    command.arg("--single").arg("-D").arg(&unfinished).arg("postgres");
+    let mut single =
+        Process::spawn_with("PostgreSQL", command, Stdio::piped(), Signal::SIGTERM, &options.log, reaper)?;
+    if let Some(mut input) = single.input() {
+        input.write_all(format!("CREATE DATABASE {NAME}\n").as_bytes()).await?;
+    }
+    single.finish().await?;
+    fs::rename(&unfinished, home.join("data")).context("cannot rename the new data folder")
+}
+
+/// Whether the server takes connections. With TLS required it refuses this one, which is an answer too.
+async fn answers(port: u16, password: &str) -> Result<bool> {
+    let attempt = tokio_postgres::Config::new()
+        .host("127.0.0.1")
+        .port(port)
+        .user(NAME)
+        .password(password)
+        .dbname(NAME)
+        .connect_timeout(Duration::from_secs(5))
+        .connect(NoTls)
+        .await;
+    match attempt {
+        Ok(_) => Ok(true),
+        Err(error) if error.code() == Some(&SqlState::INVALID_PASSWORD) => bail!(
+            "the private PostgreSQL refuses the password in secrets.env: restore it, or start anew with `make reset`"
+        ),
+        Err(error) if error.code() == Some(&SqlState::CANNOT_CONNECT_NOW) => Ok(false),
+        // Any other answer in PostgreSQL's protocol means that it is up.
+        Err(error) => Ok(error.as_db_error().is_some()),
+    }
+}
+
+/// Stops a server of a former run that still has our data open. Another process that got the number of a
+/// server long gone is left alone, and the file that would mistake the one for the other is removed.
+async fn stop_leftover(data: &Path) -> Result<()> {
+    let file = data.join("postmaster.pid");
+    let Some(pid) = fs::read_to_string(&file)
+        .ok()
+        .and_then(|text| text.lines().next().and_then(|line| line.trim().parse().ok()))
+    else {
+        return Ok(());
+    };
+    if !is_alive(pid) {
+        return Ok(());
+    }
+    if !command_line(pid).contains(&*data.to_string_lossy()) {
+        return fs::remove_file(&file).with_context(|| format!("cannot remove {}", file.display()));
+    }
+    let deadline = Instant::now() + Duration::from_secs(20);
+    crate::reaper::send(pid, Signal::SIGINT);
+    while is_alive(pid) {
+        if Instant::now() > deadline {
+            bail!("a PostgreSQL of a former run (process {pid}) does not stop");
+        }
+        sleep(Duration::from_millis(20)).await;
+    }
+    Ok(())
+}
+
+fn command_line(pid: i32) -> String {
+    let bytes = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_else(|_| {
+        let ps = Command::new("ps").args(["-o", "command=", "-p", &pid.to_string()]).output();
+        ps.map(|output| output.stdout).unwrap_or_default()
+    });
+    String::from_utf8_lossy(&bytes).into_owned()
+}

@@ -1,0 +1,246 @@
+//! Rebuilds a function when its source changes, and swaps its executable; the rest goes on running.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Component, Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use nix::sys::signal::Signal;
+use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
+use tokio::sync::mpsc;
+use tokio::time::timeout;
+
+use crate::services::process::Process;
+use crate::stack::{Stack, executables};
+
+/// What is watched, below the project's folder.
+const SOURCES: [&str; 5] = ["functions", "shared", "migrations", "template.yaml", "Cargo.toml"];
+/// Editors save in several steps: a change counts when nothing has followed for this long.
+const QUIET: Duration = Duration::from_millis(200);
+
+/// Watches the sources of a project.
+#[derive(Debug)]
+pub struct Watcher {
+    project: PathBuf,
+    changes: mpsc::UnboundedReceiver<PathBuf>,
+    // Ends the watch when dropped.
+    _source: RecommendedWatcher,
+}
+
+/// What a set of changed files calls for.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Plan {
+    /// Executables of functions to rebuild.
+    functions: BTreeSet<String>,
+    /// Whether the migrations are to be rebuilt and applied.
+    migrations: bool,
+    /// Whether only a restart takes the change in.
+    restart: bool,
+}
+
+impl Watcher {
+    /// Starts to watch `project`.
+    pub fn start(project: &Path) -> Result<Self> {
+        // Events name real paths, also where the project is reached over a link.
+        let project = project.canonicalize()?;
+        let (sender, changes) = mpsc::unbounded_channel();
+        let mut source = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
+            if let Ok(event) = event
+                && !matches!(event.kind, EventKind::Access(_))
+            {
+                for path in event.paths {
+                    // Nobody listens any more when the stack stops.
+                    let _ = sender.send(path);
+                }
+            }
+        })?;
+        // The folder itself for its files, and the folders with sources: not `target`, which changes all
+        // the time. A file is watched over its folder because editors replace files.
+        source.watch(&project, RecursiveMode::NonRecursive)?;
+        for folder in SOURCES.map(|name| project.join(name)).iter().filter(|path| path.is_dir()) {
+            source
+                .watch(folder, RecursiveMode::Recursive)
+                .with_context(|| format!("cannot watch {}", folder.display()))?;
+        }
+        Ok(Self { project, changes, _source: source })
+    }
+
+    /// Takes changes in, for as long as it is polled.
+    pub async fn run(&mut self, stack: &Stack) {
+        loop {
+            let plan = self.next(&executables(stack.functions())).await;
+            if let Err(error) = self.carry_out(plan, stack).await {
+                (stack.options().progress)(&format!("{error:#}"));
+            }
+        }
+    }
+
+    async fn next(&mut self, functions: &BTreeSet<&str>) -> Plan {
+        let mut paths = BTreeSet::new();
+        loop {
+            match self.changes.recv().await {
+                Some(path) => drop(paths.insert(path)),
+                // The sender lives in `_source`, as long as `self` does.
+                None => std::future::pending().await,
+            }
+            while let Ok(Some(path)) = timeout(QUIET, self.changes.recv()).await {
+                paths.insert(path);
+            }
+            let plan = Plan::of(&paths, &self.project, functions);
+            if plan != Plan::default() {
+                return plan;
+            }
+            paths.clear();
+        }
+    }
+
+    async fn carry_out(&self, plan: Plan, stack: &Stack) -> Result<()> {
+        let say = &stack.options().progress;
+        if plan.restart {
+            say("template.yaml changed: stop with Ctrl-C and start again to take it in");
+        }
+        if plan.migrations {
+            self.build(&BTreeSet::from(["migrate".to_owned()]), stack).await?;
+            stack.migrate().await?;
+        }
+        if plan.functions.is_empty() {
+            return Ok(());
+        }
+        let since = Instant::now();
+        let what = match plan.functions.first() {
+            Some(one) if plan.functions.len() == 1 => one.clone(),
+            _ => format!("{} functions", plan.functions.len()),
+        };
+        say(&format!("{what} changed, building …"));
+        self.build(&plan.functions, stack).await?;
+        for function in stack.functions().iter().filter(|function| plan.functions.contains(&function.binary))
+        {
+            stack.gateway().replace(&function.name).await?;
+        }
+        say(&format!("{what} swapped {:.1} s", since.elapsed().as_secs_f32()));
+        Ok(())
+    }
+
+    async fn build(&self, executables: &BTreeSet<String>, stack: &Stack) -> Result<()> {
+        let options = stack.options();
+        let log = options.folder.join("logs/build.log");
+        if log.exists() {
+            fs::remove_file(&log)?;
+        }
+        let mut command = Command::new("cargo");
+        command.current_dir(&self.project).args(["build", "--quiet"]);
+        if options.binaries.ends_with("release") {
+            command.arg("--release");
+        }
+        for executable in executables {
+            command.args(["--bin", executable]);
+        }
+        // Started by `cargo run`, we inherit what it says about our own package; build scripts that look at
+        // it would run again.
+        for (name, _) in std::env::vars_os() {
+            let name = name.to_string_lossy();
+            if ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_", "CARGO_CRATE_"]
+                .iter()
+                .any(|p| name.starts_with(p))
+            {
+                command.env_remove(&*name);
+            }
+        }
+        let cargo = Process::spawn("cargo build", command, Signal::SIGTERM, &log, &options.reaper)?;
+        let built = cargo.finish().await;
+        if built.is_err() {
+            let messages = fs::read_to_string(&log).unwrap_or_default();
+            anyhow::bail!("{}\nThe build failed; what ran before goes on running.", messages.trim_end());
+        }
+        Ok(())
+    }
+}
+
+impl Plan {
+    fn of(paths: &BTreeSet<PathBuf>, project: &Path, functions: &BTreeSet<&str>) -> Self {
+        let mut plan = Self::default();
+        for path in paths.iter().filter(|path| !is_scratch(path)) {
+            let Ok(path) = path.strip_prefix(project) else { continue };
+            let parts: Vec<&str> = path
+                .components()
+                .filter_map(|part| match part {
+                    Component::Normal(name) => name.to_str(),
+                    _ => None,
+                })
+                .collect();
+            match parts[..] {
+                ["functions", "migrate", ..] | ["migrations", _, ..] => plan.migrations = true,
+                ["functions", name, _, ..] if functions.contains(name) => {
+                    plan.functions.insert(name.to_owned());
+                }
+                ["shared", _, ..] | ["Cargo.toml"] => {
+                    plan.functions.extend(functions.iter().map(|&name| name.to_owned()));
+                }
+                ["template.yaml"] => plan.restart = true,
+                _ => {}
+            }
+        }
+        plan
+    }
+}
+
+/// Files that editors make for themselves.
+fn is_scratch(path: &Path) -> bool {
+    path.file_name().and_then(|name| name.to_str()).is_none_or(|name| {
+        name.starts_with(['.', '#'])
+            || name.ends_with(['~'])
+            || name.ends_with(".tmp")
+            // Vim tries whether it may write.
+            || name == "4913"
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plan(paths: &[&str]) -> Plan {
+        let paths = paths.iter().map(|path| Path::new("/project").join(path)).collect();
+        Plan::of(&paths, Path::new("/project"), &BTreeSet::from(["one", "two"]))
+    }
+
+    fn functions(names: &[&str]) -> BTreeSet<String> {
+        names.iter().map(|&name| name.to_owned()).collect()
+    }
+
+    #[test]
+    fn a_change_rebuilds_what_it_concerns() {
+        assert_eq!(plan(&["functions/one/src/main.rs"]).functions, functions(&["one"]));
+        assert_eq!(
+            plan(&["functions/one/Cargo.toml", "functions/two/x"]).functions,
+            functions(&["one", "two"])
+        );
+        assert_eq!(plan(&["shared/src/lib.rs"]).functions, functions(&["one", "two"]));
+        assert_eq!(plan(&["Cargo.toml"]).functions, functions(&["one", "two"]));
+        assert!(plan(&["migrations/0001_first.sql"]).migrations);
+        assert!(plan(&["template.yaml"]).restart);
+    }
+
+    #[test]
+    fn other_files_change_nothing() {
+        let others = ["README.md", "Cargo.lock", "functions/three/src/main.rs", "functions/one", "shared"];
+        let scratch = ["shared/src/.lib.rs.swp", "shared/src/lib.rs~", "shared/src/4913"];
+        assert_eq!(plan(&others), Plan::default());
+        assert_eq!(plan(&scratch), Plan::default());
+    }
+
+    #[tokio::test]
+    async fn a_saved_file_is_noticed() {
+        let project = tempfile::tempdir().unwrap();
+        let source = project.path().join("functions/one/src");
+        fs::create_dir_all(&source).unwrap();
+        let mut watcher = Watcher::start(project.path()).unwrap();
+        fs::write(source.join("new"), "fn main() {}").unwrap();
+        // As editors do: a new file takes the old one's place.
+        fs::rename(source.join("new"), source.join("main.rs")).unwrap();
+        let plan = watcher.next(&BTreeSet::from(["one"])).await;
+        assert_eq!(plan, Plan { functions: functions(&["one"]), ..Plan::default() });
+    }
+}

@@ -1,0 +1,76 @@
+import { ask, element, tell } from "./dom.js";
+import { hideProjects, loadProjects } from "./projects.js";
+
+const { junctureUrl, workspace } = document.body.dataset;
+
+const views = {
+  checking: { label: "Checking…", detail: "", actions: [] },
+  not_connected: {
+    label: "Not connected",
+    detail: "Bring your team's Jira projects into Lantern.",
+    actions: ["connect"],
+  },
+  connected: { label: "Connected", detail: "Lantern can work with your Jira.", actions: ["reconnect"] },
+  reconnect_needed: {
+    label: "Reconnect needed",
+    detail: "Lantern no longer has access to your Jira. Reconnect to go on where you left off.",
+    actions: ["reconnect"],
+  },
+  unavailable: { label: "Unavailable", detail: "The state of the connection is not known.", actions: ["retry"] },
+};
+
+function show(state, { detail, problem } = {}) {
+  const view = views[state];
+  element("state").textContent = view.label;
+  element("state").dataset.state = state;
+  element("detail").textContent = detail ?? view.detail;
+  for (const id of ["connect", "reconnect", "retry"]) {
+    element(id).hidden = !view.actions.includes(id);
+    element(id).disabled = false;
+  }
+  // On a living connection the button is a way out, not the next step.
+  element("reconnect").className = state === "connected" ? "quiet" : "";
+  tell("problem", problem);
+}
+
+async function checkConnection() {
+  show("checking");
+  hideProjects();
+  let connection;
+  try {
+    connection = await ask("/api/connection");
+  } catch (error) {
+    show("unavailable", { problem: error.message });
+    return;
+  }
+  const until = connection.token_expires_at && new Date(connection.token_expires_at);
+  const time = until && until.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
+  const detail = time && `Lantern can work with your Jira: it has a valid token until ${time}.`;
+  show(connection.state, { detail: detail || undefined, problem: connection.problem });
+  if (connection.state === "connected") await loadProjects();
+}
+
+async function connect(event) {
+  const button = event.currentTarget;
+  button.disabled = true;
+  tell("problem");
+  try {
+    const response = await fetch(`${junctureUrl}/api/frontend/oauth/initiate-oauth-flow`, {
+      method: "POST",
+      headers: { "Content-Type": "application/json" },
+      body: JSON.stringify({ provider: "jira", external_id: workspace }),
+    });
+    if (!response.ok) throw new Error(`status ${response.status}`);
+    const { authorization_uri: authorizationUri } = await response.json();
+    location.assign(authorizationUri);
+  } catch {
+    button.disabled = false;
+    tell("problem", "Connecting is not possible right now: Juncture did not answer as expected. Try again in a moment.");
+  }
+}
+
+element("connect").addEventListener("click", connect);
+element("reconnect").addEventListener("click", connect);
+element("retry").addEventListener("click", checkConnection);
+// Also when the browser brings the page back from its cache, after a visit to Jira.
+addEventListener("pageshow", checkConnection);

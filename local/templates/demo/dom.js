@@ -1,0 +1,52 @@
+/** What the other scripts share. */
+
+export const element = (id) => document.getElementById(id);
+
+/** A new element with its properties and children; a child that is null is left out. */
+export function make(tag, properties, ...children) {
+  const made = Object.assign(document.createElement(tag), properties);
+  made.append(...children.filter((child) => child != null));
+  return made;
+}
+
+/** Shows a sentence, or hides its place. */
+export function tell(id, sentence) {
+  element(id).textContent = sentence ?? "";
+  element(id).hidden = !sentence;
+}
+
+/** Asks Lantern's own backend; throws an error whose message can be shown. */
+export async function ask(path, { method = "GET", body, headers = {} } = {}) {
+  const request = { method, headers: { ...headers } };
+  if (body) {
+    request.headers["Content-Type"] = "application/json";
+    request.body = JSON.stringify(body);
+  }
+  let response;
+  try {
+    response = await fetch(path, request);
+  } catch {
+    throw new Error("Lantern's own server did not answer. Try again in a moment.");
+  }
+  const answer = await response.json().catch(() => null);
+  if (!response.ok || !answer) throw new Error(answer?.error ?? `Lantern's server answered with status ${response.status}.`);
+  return answer;
+}
+
+/** Runs a form's work once at a time, with its problem shown in place. */
+export function onSubmit(form, problem, work) {
+  form.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    const button = form.querySelector("button[type=submit]");
+    if (button.disabled) return;
+    button.disabled = true;
+    tell(problem);
+    try {
+      await work();
+    } catch (error) {
+      tell(problem, error.message);
+    } finally {
+      button.disabled = false;
+    }
+  });
+}

@@ -1,0 +1,116 @@
+import { ask, element, make, onSubmit, tell } from "./dom.js";
+
+/** The issue that the dialog shows, and who wants to know when it changes. */
+let shown = null;
+let onChange = () => {};
+
+const path = (key) => `/api/issues/${encodeURIComponent(key)}`;
+
+/** Opens an issue; `changed` is called with the issue whenever it was edited. */
+export async function openIssue(key, changed) {
+  shown = { key };
+  onChange = changed;
+  element("issue-heading").textContent = key;
+  element("issue-content").hidden = true;
+  element("editing").open = false;
+  tell("issue-problem");
+  tell("edit-problem");
+  element("issue-note").textContent = "Loading…";
+  element("issue").showModal();
+  try {
+    await load(key);
+    if (shown.key === key) element("issue-note").textContent = "";
+  } catch (error) {
+    if (shown.key !== key) return;
+    element("issue-note").textContent = "";
+    tell("issue-problem", error.message);
+  }
+}
+
+/** Shows the issue as Jira has it now, unless another one was opened meanwhile. */
+async function load(key) {
+  const { issue, description_html: html } = await ask(path(key));
+  if (shown.key !== key) return;
+  shown = issue;
+  element("issue-heading").textContent = `${issue.key} · ${issue.summary ?? ""}`;
+  const facts = {
+    Status: issue.status?.name,
+    Type: issue.issueType?.name,
+    Priority: issue.priority?.name,
+    Assignee: issue.assignee?.displayName ?? "Nobody",
+    Reporter: issue.reporter?.displayName,
+    Labels: issue.labels.join(", "),
+  };
+  const known = Object.entries(facts).filter(([, text]) => text);
+  const pairs = known.map(([name, text]) =>
+    make("div", {}, make("dt", { textContent: name }), make("dd", { textContent: text })),
+  );
+  element("facts").replaceChildren(...pairs);
+  // The backend made it from Markdown, with everything active left out.
+  element("description").innerHTML = html ?? "<p>There is no description.</p>";
+  element("edit-summary").value = issue.summary ?? "";
+  element("edit-description").value = issue.description ?? "";
+  // As the text area has it: with its own kind of line ends.
+  shown.typed = element("edit-description").value;
+  element("unassign").checked = false;
+  element("unassign-row").hidden = !issue.assignee;
+  element("unassign-label").textContent = `Take it off ${issue.assignee?.displayName ?? ""}`;
+  element("issue-content").hidden = false;
+}
+
+async function save() {
+  const { key, summary, typed } = shown;
+  const body = { unassign: element("unassign").checked };
+  // What was not touched is not sent, so that nobody else's change is undone.
+  if (element("edit-summary").value !== summary) body.summary = element("edit-summary").value;
+  if (element("edit-description").value !== typed) body.description = element("edit-description").value;
+  element("issue-note").textContent = "";
+  const { warning } = await ask(path(key), { method: "PUT", body });
+  await load(key);
+  if (shown.key !== key) return;
+  onChange(shown);
+  element("editing").open = false;
+  element("issue-note").textContent = warning ?? "Saved.";
+  element("issue-heading").focus();
+}
+
+let project = null;
+let onCreated = () => {};
+let idempotencyKey = "";
+
+/** Opens the form for a new issue of `into`; `created` is called with Juncture's answer. */
+export function offerNewIssue(into, created) {
+  project = into;
+  onCreated = created;
+  element("creation-heading").textContent = `New issue in ${into.name}`;
+  element("create").reset();
+  tell("create-problem");
+  renewKey();
+  element("creation").showModal();
+  element("create-summary").focus();
+}
+
+/** One key for what the form says: pressed again it is the same issue, said differently it is another. */
+function renewKey() {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  idempotencyKey = Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+async function create() {
+  const body = {
+    project: project.id,
+    summary: element("create-summary").value,
+    description: element("create-description").value,
+    issue_type: element("create-type").value,
+  };
+  const headers = { "Idempotency-Key": idempotencyKey };
+  const answer = await ask("/api/issues", { method: "POST", body, headers });
+  element("creation").close();
+  await onCreated(answer);
+}
+
+onSubmit(element("edit"), "edit-problem", save);
+onSubmit(element("create"), "create-problem", create);
+element("create").addEventListener("input", renewKey);
+element("issue-close").addEventListener("click", () => element("issue").close());
+element("creation-close").addEventListener("click", () => element("creation").close());

@@ -1,0 +1,208 @@
+//! The demo product over HTTP, against a stub of Juncture.
+#![cfg(test)]
+
+use std::sync::{Arc, Mutex};
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use juncture_local::demo::{self, Demo, Options};
+use reqwest::redirect::Policy;
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+
+const SECRET: &str = "the-secret-key";
+const TOKEN: &str = "an-access-token";
+
+/// Answers by the last segment of the path, and remembers what it was asked.
+#[derive(Default)]
+struct Stub {
+    answers: Mutex<Vec<(&'static str, u16, Value)>>,
+    requests: Mutex<Vec<(String, String)>>,
+}
+
+async fn answer(State(stub): State<Arc<Stub>>, request: Request) -> Response {
+    let authorization = request.headers().get("authorization");
+    let authorization = authorization.map_or("", |value| value.to_str().unwrap()).to_owned();
+    stub.requests.lock().unwrap().push((request.uri().to_string(), authorization));
+    let answers = stub.answers.lock().unwrap();
+    match answers.iter().find(|(name, ..)| request.uri().path().ends_with(name)) {
+        Some((_, status, body)) => {
+            (StatusCode::from_u16(*status).unwrap(), axum::Json(body.clone())).into_response()
+        }
+        None => StatusCode::NOT_FOUND.into_response(),
+    }
+}
+
+struct Fixture {
+    stub: Arc<Stub>,
+    http: reqwest::Client,
+    url: String,
+    _demo: Demo,
+}
+
+impl Fixture {
+    async fn start(answers: &[(&'static str, u16, Value)]) -> Self {
+        let stub = Arc::new(Stub { answers: Mutex::new(answers.to_vec()), ..Stub::default() });
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let juncture_url = format!("http://{}", listener.local_addr().unwrap());
+        let router = Router::new().fallback(answer).with_state(Arc::clone(&stub));
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        Self::with(stub, juncture_url).await
+    }
+
+    async fn without_juncture() -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let closed = format!("http://{}", listener.local_addr().unwrap());
+        drop(listener);
+        Self::with(Arc::default(), closed).await
+    }
+
+    async fn with(stub: Arc<Stub>, juncture_url: String) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let options = Options { juncture_url, secret_key: SECRET.to_owned(), product_url: url.clone() };
+        let demo = demo::start(listener, options).await.unwrap();
+        let http = reqwest::Client::builder().redirect(Policy::none()).build().unwrap();
+        Self { stub, http, url, _demo: demo }
+    }
+
+    async fn get(&self, path: &str) -> (u16, Value) {
+        let request = self.http.get(format!("{}{path}", self.url));
+        let response = request.header("cookie", "other=1; lantern_workspace=w-1").send().await.unwrap();
+        let status = response.status().as_u16();
+        let text = response.text().await.unwrap();
+        assert!(!text.contains(SECRET) && !text.contains(TOKEN), "a secret reached the browser");
+        (status, serde_json::from_str(&text).unwrap_or(Value::String(text)))
+    }
+}
+
+fn validity(exists: bool, is_expired: bool, is_invalid: bool) -> (&'static str, u16, Value) {
+    let body = json!({ "exists": exists, "is_expired": is_expired, "is_invalid": is_invalid });
+    ("/check-connection-validity", 200, body)
+}
+
+fn token(status: u16) -> (&'static str, u16, Value) {
+    let body = match status {
+        200 => json!({ "access_token": TOKEN, "expires_at": "2026-11-20T14:05:00Z" }),
+        _ => json!({ "error": "…", "needs_reauthorization": true }),
+    };
+    ("/get-access-token", status, body)
+}
+
+#[tokio::test]
+async fn the_page_is_strict_about_what_it_loads_and_holds_no_secret() {
+    let fixture = Fixture::start(&[]).await;
+    let response = fixture.http.get(&fixture.url).send().await.unwrap();
+    let policy = response.headers()["content-security-policy"].to_str().unwrap().to_owned();
+    assert!(policy.starts_with("default-src 'none'") && !policy.contains("unsafe"));
+    let html = response.text().await.unwrap();
+    for id in ["connect", "state", "reconnect"] {
+        assert!(html.contains(&format!(r#"id="{id}""#)));
+    }
+    assert!(!html.contains(SECRET));
+    for asset in ["/style.css", "/demo.js", "/dom.js", "/projects.js", "/issue.js"] {
+        assert_eq!(fixture.get(asset).await.0, 200);
+    }
+}
+
+#[tokio::test]
+async fn a_workspace_is_chosen_by_query_and_kept_in_a_cookie() {
+    let fixture = Fixture::start(&[]).await;
+    let visit = |path: &str| fixture.http.get(format!("{}{path}", fixture.url)).send();
+    let response = visit("/?workspace=team_7").await.unwrap();
+    assert_eq!(response.status(), 303);
+    assert!(response.headers()["set-cookie"].to_str().unwrap().starts_with("lantern_workspace=team_7;"));
+    for bad in ["", "a%20b", "%3Cscript%3E", &"x".repeat(65)] {
+        assert_eq!(visit(&format!("/?workspace={bad}")).await.unwrap().status(), 400, "{bad}");
+    }
+    let fresh = visit("/").await.unwrap();
+    let cookie = fresh.headers()["set-cookie"].to_str().unwrap().to_owned();
+    let workspace = cookie.split(['=', ';']).nth(1).unwrap();
+    assert!(workspace.starts_with("workspace-"));
+    assert!(fresh.text().await.unwrap().contains(workspace));
+    let (_, page) = fixture.get("/").await;
+    assert!(page.as_str().unwrap().contains(r#"data-workspace="w-1""#));
+    assert_eq!(visit("/api/connection").await.unwrap().status(), 400);
+}
+
+#[tokio::test]
+async fn the_backend_asks_with_the_secret_key_and_for_the_workspace() {
+    let fixture = Fixture::start(&[validity(true, false, false), token(200)]).await;
+    let (_, connection) = fixture.get("/api/connection").await;
+    let expected =
+        json!({ "state": "connected", "token_expires_at": "2026-11-20T14:05:00Z", "problem": null });
+    assert_eq!(connection, expected);
+    let requests = fixture.stub.requests.lock().unwrap();
+    assert_eq!(requests.len(), 2);
+    for (uri, authorization) in requests.iter() {
+        assert!(uri.ends_with("?external_id=w-1&provider=jira"), "{uri}");
+        assert_eq!(authorization, &format!("Bearer {SECRET}"));
+    }
+}
+
+#[tokio::test]
+async fn every_state_of_a_connection_is_told_apart() {
+    let cases = [
+        (vec![validity(false, false, false)], "not_connected"),
+        (vec![validity(true, true, false)], "reconnect_needed"),
+        (vec![validity(false, false, true)], "reconnect_needed"),
+        (vec![validity(true, false, false), token(403)], "reconnect_needed"),
+        (vec![validity(true, false, false), token(500)], "connected"),
+        (vec![("/check-connection-validity", 401, json!({}))], "unavailable"),
+        (vec![("/check-connection-validity", 200, json!([]))], "unavailable"),
+        (vec![], "unavailable"),
+    ];
+    for (answers, expected) in cases {
+        let fixture = Fixture::start(&answers).await;
+        let (status, connection) = fixture.get("/api/connection").await;
+        assert_eq!((status, &connection["state"]), (200, &json!(expected)), "{answers:?}");
+    }
+}
+
+#[tokio::test]
+async fn juncture_being_down_is_a_sentence_and_not_a_crash() {
+    let fixture = Fixture::without_juncture().await;
+    let (_, connection) = fixture.get("/api/connection").await;
+    assert_eq!(connection["state"], "unavailable");
+    assert_eq!(connection["problem"], "Juncture can't be reached. Is it running?");
+    assert_eq!(fixture.get("/api/projects").await.0, 502);
+    assert_eq!(fixture.get("/").await.0, 200);
+}
+
+#[tokio::test]
+async fn projects_are_passed_on_when_juncture_offers_them() {
+    let body = json!({ "projects": [{ "id": "1", "key": "SHIP", "name": "Shipping" }], "total": 1 });
+    let fixture = Fixture::start(&[("/get-projects", 200, body.clone())]).await;
+    assert_eq!(fixture.get("/api/projects").await, (200, body));
+}
+
+#[tokio::test]
+async fn what_juncture_says_is_shown_and_its_own_failures_are_the_products() {
+    let sentence = "Invalid field values provided";
+    let details = json!({ "messages": ["No such thing."], "fields": { "summary": "Too long." } });
+    let told = json!({ "error": format!("{sentence}. Jira says: No such thing. Too long.") });
+    for (status, expected) in [(400, 400), (404, 404), (401, 502), (500, 502)] {
+        let body = json!({ "error": sentence, "details": details });
+        let fixture = Fixture::start(&[("/get-projects", status, body)]).await;
+        assert_eq!(fixture.get("/api/projects").await, (expected, told.clone()));
+    }
+    let fixture = Fixture::start(&[("/get-projects", 500, json!({}))]).await;
+    let unsaid = json!({ "error": "Juncture answered with status 500." });
+    assert_eq!(fixture.get("/api/projects").await, (502, unsaid));
+}
+
+#[tokio::test]
+async fn an_issue_comes_with_its_description_as_safe_html() {
+    let issue = |description: Value| json!({ "issue": { "key": "SHIP-1", "description": description } });
+    let described = issue(json!("**Now**, <b>not</b> [later](javascript:alert(1))"));
+    let fixture = Fixture::start(&[("/get-issue-details", 200, described)]).await;
+    let (_, answer) = fixture.get("/api/issues/SHIP-1").await;
+    let html = answer["description_html"].as_str().unwrap();
+    assert!(html.contains("<strong>Now</strong>, &lt;b&gt;not") && !html.contains("javascript"), "{html}");
+    let fixture = Fixture::start(&[("/get-issue-details", 200, issue(Value::Null))]).await;
+    assert_eq!(fixture.get("/api/issues/SHIP-1").await.1["description_html"], Value::Null);
+    let (uri, _) = fixture.stub.requests.lock().unwrap()[0].clone();
+    assert_eq!(uri, "/api/backend/jira/get-issue-details?external_id=w-1&issue_id_or_key=SHIP-1");
+}

@@ -1,0 +1,62 @@
+#!/usr/bin/env bash
+# Installs what `make check` needs and is missing, in pinned versions: below .local/ whatever can live there,
+# the rest by apt or brew. Says nothing when everything is there.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+CARGO_DENY_VERSION=0.20.2
+
+has() { command -v "$1" >/dev/null 2>&1; }
+
+fail() {
+  echo "$1" >&2
+  exit 1
+}
+
+# A system package, under Debian's name and Homebrew's.
+system_package() {
+  echo "Installing $1"
+  if has apt-get && [ "$(id -u)" -eq 0 ]; then
+    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq --no-install-recommends "$1" >/dev/null
+  elif has apt-get && has sudo; then
+    sudo apt-get update -qq && sudo apt-get install -qq --no-install-recommends "$1" >/dev/null
+  elif has brew; then
+    brew install --quiet "$2"
+  else
+    fail "$1 is missing (the name of Debian's package). Install it and run make check again."
+  fi
+}
+
+cargo_deny() {
+  [ -x .local/bin/cargo-deny ] && .local/bin/cargo-deny --version | grep -q " $CARGO_DENY_VERSION\$" && return
+  echo "Installing cargo-deny $CARGO_DENY_VERSION (takes a few minutes, once)"
+  # Unoptimised: it is compiled in a third of the time and checks this workspace in seconds all the same.
+  cargo install --quiet --locked --debug --root .local --target-dir .local/build "cargo-deny@$CARGO_DENY_VERSION"
+  rm -rf .local/build
+}
+
+openapi_linter() {
+  local folder=tests/openapi
+  # npm writes this file last.
+  [ "$folder/node_modules/.package-lock.json" -nt "$folder/package-lock.json" ] && return
+  has npm || system_package npm node
+  echo "Installing the linter of openapi.yaml"
+  npm ci --prefix "$folder" --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null
+  touch "$folder/node_modules/.package-lock.json"
+}
+
+sam_cli() {
+  has sam && return
+  [ .local/venv/installed -nt scripts/sam-requirements.txt ] && return
+  python3 -c 'import ensurepip' 2>/dev/null || system_package python3-venv python
+  echo "Installing the SAM CLI (takes a few minutes, once)"
+  python3 -m venv --clear .local/venv
+  .local/venv/bin/pip install --quiet --disable-pip-version-check --requirement scripts/sam-requirements.txt
+  touch .local/venv/installed
+}
+
+mkdir -p .local
+has shellcheck || system_package shellcheck shellcheck
+openapi_linter
+sam_cli
+cargo_deny

@@ -1,0 +1,150 @@
+//! A document that may be sent to Jira.
+
+use std::fmt;
+
+use serde::Serialize;
+use serde_json::Value;
+
+/// How long a rich text field of Jira may be: longer ones are refused with `The entered text is too long. It
+/// exceeds the allowed limit of 32,767 characters.`
+pub const MAX_CHARACTERS: usize = 32_767;
+
+/// How deep the JSON of a document may be nested: parsers stop about there (`serde_json`'s own does).
+const MAX_DEPTH: usize = 128;
+
+/// A document in the [Atlassian Document Format](https://developer.atlassian.com/cloud/jira/platform/apis/document/structure/):
+/// `{"type": "doc", "version": 1, "content": […]}`.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(transparent)]
+pub struct Document(Value);
+
+/// Why a JSON value is no document; the text says what to change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Invalid {
+    /// The value is not an object.
+    NotAnObject,
+    /// `type` is not `"doc"`.
+    Type,
+    /// `version` is not `1`.
+    Version,
+    /// `content` is not an array.
+    Content,
+    /// An element of `content`, counted from 0, is not an object with a `type`.
+    Node(usize),
+    /// A key that a document does not have.
+    Key(String),
+    /// The JSON is nested too deep.
+    Depth,
+}
+
+impl fmt::Display for Invalid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotAnObject => f.write_str("an ADF document must be a JSON object"),
+            Self::Type => f.write_str("`type` of an ADF document must be \"doc\""),
+            Self::Version => f.write_str("`version` of an ADF document must be the number 1"),
+            Self::Content => f.write_str("`content` of an ADF document must be an array of nodes"),
+            Self::Node(at) => write!(f, "`content[{at}]` must be an ADF node: an object with a `type`"),
+            Self::Key(key) => {
+                let key: String = key.chars().take(50).collect();
+                write!(f, "remove `{key}`: an ADF document has only `type`, `version` and `content`")
+            }
+            Self::Depth => write!(f, "nest the ADF document less: at most {MAX_DEPTH} levels of JSON"),
+        }
+    }
+}
+
+impl std::error::Error for Invalid {}
+
+impl Document {
+    pub(super) fn valid(value: Value) -> Self {
+        Self(value)
+    }
+
+    /// Takes a document that a caller wrote.
+    ///
+    /// # Errors
+    /// When its frame is wrong. What stands inside is left to Jira, which knows what its instance accepts.
+    pub fn from_json(value: Value) -> Result<Self, Invalid> {
+        match check(&value) {
+            Ok(()) => Ok(Self(value)),
+            Err(invalid) => {
+                dismantle(value);
+                Err(invalid)
+            }
+        }
+    }
+
+    /// The document as JSON.
+    pub fn as_json(&self) -> &Value {
+        &self.0
+    }
+
+    /// The document as JSON.
+    pub fn into_json(self) -> Value {
+        self.0
+    }
+}
+
+impl From<Document> for Value {
+    fn from(document: Document) -> Self {
+        document.into_json()
+    }
+}
+
+fn check(value: &Value) -> Result<(), Invalid> {
+    let root = value.as_object().ok_or(Invalid::NotAnObject)?;
+    if root.get("type").and_then(Value::as_str) != Some("doc") {
+        return Err(Invalid::Type);
+    }
+    if root.get("version").and_then(Value::as_f64) != Some(1.0) {
+        return Err(Invalid::Version);
+    }
+    let content = root.get("content").and_then(Value::as_array).ok_or(Invalid::Content)?;
+    if let Some(key) = root.keys().find(|key| !["type", "version", "content"].contains(&key.as_str())) {
+        return Err(Invalid::Key(key.clone()));
+    }
+    let is_node = |node: &Value| node.get("type").is_some_and(Value::is_string);
+    if let Some(at) = content.iter().position(|node| !is_node(node)) {
+        return Err(Invalid::Node(at));
+    }
+    check_depth(value)
+}
+
+fn check_depth(value: &Value) -> Result<(), Invalid> {
+    let mut left = vec![(value, 1)];
+    while let Some((value, depth)) = left.pop() {
+        if depth > MAX_DEPTH {
+            return Err(Invalid::Depth);
+        }
+        match value {
+            Value::Array(values) => left.extend(values.iter().map(|value| (value, depth + 1))),
+            Value::Object(fields) => left.extend(fields.values().map(|value| (value, depth + 1))),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// Drops a value without recursion, which JSON that is nested deep enough would run out of stack for.
+fn dismantle(value: Value) {
+    let mut left = vec![value];
+    while let Some(value) = left.pop() {
+        match value {
+            Value::Array(values) => left.extend(values),
+            Value::Object(fields) => left.extend(fields.into_iter().map(|(_, value)| value)),
+            _ => {}
+        }
+    }
+}
+
+/// How long a document is, to hold against [`MAX_CHARACTERS`] before it is sent.
+///
+/// Jira counts after it has converted the document to text with markup, in the UTF-16 units of a Java string,
+/// and does not say more. This counts the document's Markdown in the same units: text, link destinations and
+/// about the markup that Jira counts. So it is more than the visible text, and a document within the limit
+/// is rarely refused for its length.
+pub fn text_length(document: &Document) -> usize {
+    super::to_markdown(&document.0).encode_utf16().count()
+}

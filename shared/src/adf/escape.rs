@@ -1,0 +1,105 @@
+//! Text as Markdown that reads as that text.
+
+use super::model::is_space;
+
+/// What stands around a text, as far as it changes what its characters mean.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Around {
+    /// It starts a line that may be taken for a block.
+    pub(super) line_start: bool,
+    /// It ends a heading.
+    pub(super) heading_end: bool,
+    /// A link starts behind it.
+    pub(super) before_link: bool,
+    pub(super) in_link: bool,
+    /// Its first or last character must not count as a letter or as white space: see `render_inline`.
+    pub(super) encode_first: bool,
+    pub(super) encode_last: bool,
+}
+
+pub(super) fn text(text: &str, around: Around) -> String {
+    let mut out = String::with_capacity(text.len() + 8);
+    let start = if around.line_start { block_start(text) } else { None };
+    let mut before = None;
+    let mut chars = text.char_indices().peekable();
+    while let Some((at, c)) = chars.next() {
+        let next = chars.peek().map(|&(_, c)| c);
+        let first = before.is_none();
+        let is_encoded =
+            (first && around.encode_first) || (next.is_none() && around.encode_last) || needs_entity(c);
+        if is_encoded {
+            out.push_str(&entity(c));
+        } else {
+            let after = &text[at + c.len_utf8()..];
+            let special = match c {
+                '*' | '`' | '[' | '~' => true,
+                ']' => around.in_link,
+                '\\' => !followed_by_itself(after, around, |c| c == ' ' || c.is_ascii_alphanumeric()),
+                '_' => {
+                    !(before.is_some_and(char::is_alphanumeric)
+                        && followed_by_itself(after, around, char::is_alphanumeric))
+                }
+                '<' => next.is_none_or(|next| next.is_ascii_alphabetic() || matches!(next, '/' | '!' | '?')),
+                '&' => is_reference(after),
+                '!' => next.is_none() && around.before_link,
+                '#' => next.is_none() && around.heading_end,
+                _ => false,
+            };
+            if special || start == Some(at) {
+                out.push('\\');
+            }
+            out.push(c);
+        }
+        before = Some(if is_encoded { ';' } else { c });
+    }
+    out
+}
+
+/// Whether the next character is of a kind, and is written as itself.
+fn followed_by_itself(after: &str, around: Around, kind: impl Fn(char) -> bool) -> bool {
+    let is_encoded = around.encode_last && after.chars().nth(1).is_none();
+    !is_encoded && after.starts_with(kind)
+}
+
+/// Where the escape belongs in a line that would start a block, or continue the one above as a heading or a
+/// table.
+fn block_start(text: &str) -> Option<usize> {
+    let rest = text.trim_start_matches(|c: char| c.is_ascii_digit());
+    let digits = text.len() - rest.len();
+    if digits > 0 {
+        let marker = rest.starts_with(['.', ')']) && ends_marker(&rest[1..]);
+        return marker.then_some(digits);
+    }
+    let first = text.chars().next()?;
+    let after = &text[first.len_utf8()..];
+    let special = match first {
+        '>' | '=' | '|' => true,
+        '#' => ends_marker(after.trim_start_matches('#')),
+        '+' => ends_marker(after),
+        '-' | ':' => ends_marker(after) || !after.starts_with(char::is_alphanumeric),
+        _ => false,
+    };
+    special.then_some(0)
+}
+
+fn ends_marker(after: &str) -> bool {
+    after.is_empty() || after.starts_with(is_space)
+}
+
+/// Whether what follows `&` may make it a character reference.
+pub(super) fn is_reference(after: &str) -> bool {
+    let name = after.trim_start_matches(|c: char| c.is_ascii_alphanumeric() || c == '#');
+    name.len() < after.len() && name.starts_with(';')
+}
+
+/// White space that an editor or a parser would not keep, or that nobody could see.
+fn needs_entity(c: char) -> bool {
+    c == '\u{feff}' || c.is_control() && c != '\t' || c.is_whitespace() && !is_space(c)
+}
+
+fn entity(c: char) -> String {
+    match c {
+        '\u{a0}' => "&nbsp;".to_owned(),
+        c => format!("&#{};", u32::from(c)),
+    }
+}

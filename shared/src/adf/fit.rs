@@ -1,0 +1,214 @@
+//! Brings blocks into the shape that ADF allows in each place. Whatever it forbids there is flattened:
+//! the text stays, in its order.
+
+use super::inline::normal;
+use super::links::{self, link_bare_urls};
+use super::model::{Block, Image, Inline, Item, List, Marks};
+
+/// Where a block stands.
+#[derive(Clone, Copy, PartialEq)]
+enum Place {
+    Document,
+    Quote,
+    Item,
+}
+
+/// The blocks of a document as ADF allows them.
+pub(super) fn document(blocks: Vec<Block>) -> Vec<Block> {
+    fit(blocks, Place::Document)
+}
+
+fn fit(blocks: Vec<Block>, place: Place) -> Vec<Block> {
+    let mut out = Vec::with_capacity(blocks.len());
+    for block in blocks {
+        match block {
+            Block::Paragraph(inlines) => paragraph(inlines, &mut out),
+            Block::Heading(level, inlines) => heading(level, inlines, place, &mut out),
+            Block::Quote(blocks) if place == Place::Document => {
+                let blocks = fit(blocks, Place::Quote);
+                if !blocks.is_empty() {
+                    out.push(Block::Quote(blocks));
+                }
+            }
+            Block::Quote(blocks) => out.extend(fit(blocks, place)),
+            Block::List(list) => split_list(list, place, &mut out),
+            Block::Table(rows) if place == Place::Document => out.push(table(rows)),
+            Block::Table(rows) => flat_table(rows, &mut out),
+            Block::Rule if place != Place::Document => {}
+            Block::Code { .. } | Block::Image(_) | Block::Rule => out.push(block),
+        }
+    }
+    out
+}
+
+/// A paragraph of nothing but images is those images; an image within text is a link.
+fn paragraph(inlines: Vec<Inline>, out: &mut Vec<Block>) {
+    let is_shown = |inline: &Inline| match inline {
+        Inline::Image(image) => links::is_web(&image.url),
+        other => other.is_blank(),
+    };
+    if inlines.iter().all(is_shown) {
+        out.extend(inlines.into_iter().filter_map(|inline| match inline {
+            Inline::Image(image) => Some(Block::Image(image)),
+            _ => None,
+        }));
+        return;
+    }
+    let inlines = line(inlines);
+    if !inlines.is_empty() {
+        out.push(Block::Paragraph(inlines));
+    }
+}
+
+fn heading(level: u8, inlines: Vec<Inline>, place: Place, out: &mut Vec<Block>) {
+    let inlines = if place == Place::Document { line(inlines) } else { line(strong(inlines)) };
+    if inlines.is_empty() {
+        return;
+    }
+    out.push(if place == Place::Document {
+        Block::Heading(level, inlines)
+    } else {
+        Block::Paragraph(inlines)
+    });
+}
+
+/// The normal form of a line, images as links and bare URLs linked.
+fn line(inlines: Vec<Inline>) -> Vec<Inline> {
+    let inlines = inlines.into_iter().map(|inline| match inline {
+        Inline::Image(image) => image_text(image),
+        other => other,
+    });
+    normal(link_bare_urls(normal(inlines)))
+}
+
+fn image_text(Image { url, alt, link }: Image) -> Inline {
+    let link = link.or_else(|| links::link(&url, ""));
+    let text = if alt.is_empty() && link.is_some() { url } else { alt };
+    Inline::marked(text, Marks { link, ..Marks::default() })
+}
+
+fn strong(mut inlines: Vec<Inline>) -> Vec<Inline> {
+    for inline in &mut inlines {
+        if let Inline::Text(text) = inline {
+            text.marks.strong = true;
+        }
+    }
+    inlines
+}
+
+fn table(rows: Vec<Vec<Vec<Block>>>) -> Block {
+    let cell = |blocks: Vec<Block>| {
+        let mut cell = Vec::with_capacity(blocks.len());
+        for block in blocks {
+            if let Block::Paragraph(inlines) = block {
+                paragraph(inlines, &mut cell);
+            }
+        }
+        if cell.is_empty() {
+            cell.push(Block::Paragraph(Vec::new()));
+        }
+        cell
+    };
+    Block::Table(rows.into_iter().map(|row| row.into_iter().map(cell).collect()).collect())
+}
+
+/// A table where none may stand: a paragraph for each row.
+fn flat_table(rows: Vec<Vec<Vec<Block>>>, out: &mut Vec<Block>) {
+    for (number, row) in rows.into_iter().enumerate() {
+        let mut cells = Vec::new();
+        for (column, block) in row.into_iter().flatten().enumerate() {
+            if column > 0 {
+                cells.push(Inline::text(" | "));
+            }
+            if let Block::Paragraph(inlines) = block {
+                cells.extend(inlines);
+            }
+        }
+        let cells = line(if number == 0 { strong(cells) } else { cells });
+        if !cells.is_empty() {
+            out.push(Block::Paragraph(cells));
+        }
+    }
+}
+
+/// ADF has lists of items and lists of tasks: a mixed list is several lists.
+fn split_list(List { start, items }: List, place: Place, out: &mut Vec<Block>) {
+    let mut number = start;
+    let mut run: Vec<Item> = Vec::new();
+    for mut item in items {
+        if place == Place::Quote
+            && let Some(done) = item.task.take()
+        {
+            mark_as_text(&mut item.blocks, done);
+        }
+        if run.first().is_some_and(|first| first.task.is_some() != item.task.is_some()) {
+            number = end_run(number, std::mem::take(&mut run), out);
+        }
+        run.push(item);
+    }
+    end_run(number, run, out);
+}
+
+/// Where no task list may stand, the box of a task is text, as it was written.
+fn mark_as_text(blocks: &mut Vec<Block>, done: bool) {
+    let mark = Inline::text(if done { "[x] " } else { "[ ] " });
+    match blocks.first_mut() {
+        Some(Block::Paragraph(inlines) | Block::Heading(_, inlines)) => inlines.insert(0, mark),
+        _ => blocks.insert(0, Block::Paragraph(vec![mark])),
+    }
+}
+
+/// Ends a list of one kind of items; says the number of the next item.
+fn end_run(start: Option<u64>, items: Vec<Item>, out: &mut Vec<Block>) -> Option<u64> {
+    let next = start.map(|start| start + items.len() as u64);
+    if items.first().is_some_and(|item| item.task.is_some()) {
+        tasks(items, out);
+    } else if !items.is_empty() {
+        let items = items.into_iter().map(|item| Item { task: None, blocks: item_blocks(item.blocks) });
+        out.push(Block::List(List { start, items: items.collect() }));
+    }
+    next
+}
+
+fn item_blocks(blocks: Vec<Block>) -> Vec<Block> {
+    let mut blocks = fit(blocks, Place::Item);
+    // The schema allows a list first; older editors of Jira do not.
+    if matches!(blocks.first(), None | Some(Block::List(_))) {
+        blocks.insert(0, Block::Paragraph(Vec::new()));
+    }
+    blocks
+}
+
+/// A task holds one line and, below it, tasks. Further paragraphs join the line; anything else ends the
+/// list, stands behind it, and the list goes on after it.
+fn tasks(items: Vec<Item>, out: &mut Vec<Block>) {
+    let mut done: Vec<Item> = Vec::new();
+    let end = |done: &mut Vec<Item>, out: &mut Vec<Block>| {
+        if !done.is_empty() {
+            out.push(Block::List(List { start: None, items: std::mem::take(done) }));
+        }
+    };
+    for item in items {
+        let mut text: Vec<Inline> = Vec::new();
+        let mut blocks = fit(item.blocks, Place::Item).into_iter().peekable();
+        while let Some(Block::Paragraph(inlines)) =
+            blocks.next_if(|block| matches!(block, Block::Paragraph(_)))
+        {
+            if !text.is_empty() {
+                text.push(Inline::Break);
+            }
+            text.extend(inlines);
+        }
+        done.push(Item { task: item.task, blocks: vec![Block::Paragraph(text)] });
+        for block in blocks {
+            match (&block, done.last_mut()) {
+                (Block::List(list), Some(task)) if list.is_tasks() => task.blocks.push(block),
+                _ => {
+                    end(&mut done, out);
+                    out.push(block);
+                }
+            }
+        }
+    }
+    end(&mut done, out);
+}

@@ -1,0 +1,108 @@
+//! The normal form of a line's pieces. Both directions bring their texts into it, and Markdown can say
+//! everything that is in it: that is why a document comes back as it was.
+
+use super::model::{Inline, Marks, Text, is_space, without_controls};
+
+/// Brings inline content into its normal form:
+///
+/// - no empty text, no two neighbours with the same marks, no control character, a line end is a space;
+/// - code keeps no mark but its link, which keeps no code with `]:` in it;
+/// - no white space at the ends of a line and no break at the ends of the content;
+/// - white space between two texts has only marks that both have (Markdown cannot end `**bold **`).
+pub(super) fn normal(inlines: impl IntoIterator<Item = Inline>) -> Vec<Inline> {
+    let mut line = Normal::default();
+    for inline in inlines {
+        match inline {
+            Inline::Text(text) => line.text(text),
+            Inline::Break => line.line_break(),
+            Inline::Image(_) => line.word(inline),
+        }
+    }
+    line.done
+}
+
+#[derive(Default)]
+struct Normal {
+    done: Vec<Inline>,
+    /// White space after the last word of this line, and the marks that all of it has.
+    space: Option<Text>,
+    /// Breaks that count only if something follows.
+    breaks: usize,
+}
+
+impl Normal {
+    fn text(&mut self, Text { text, mut marks }: Text) {
+        let text = without_controls(&text).replace('\n', " ");
+        if text.is_empty() {
+            return;
+        }
+        // Markdown would read "[`]: x`](y)" as the definition of a link before it looks for code.
+        marks.code &= marks.link.is_none() || !text.contains("]:");
+        if marks.code {
+            marks = Marks { code: true, link: marks.link, ..Marks::default() };
+            self.word(Inline::marked(text, marks));
+            return;
+        }
+        let word = text.trim_matches(is_space);
+        if word.is_empty() {
+            self.space(&text, &marks);
+            return;
+        }
+        let lead = text.len() - text.trim_start_matches(is_space).len();
+        self.space(&text[..lead], &marks);
+        self.word(Inline::marked(word, marks.clone()));
+        self.space(&text[lead + word.len()..], &marks);
+    }
+
+    fn space(&mut self, text: &str, marks: &Marks) {
+        if text.is_empty() {
+            return;
+        }
+        match &mut self.space {
+            Some(space) => {
+                space.text.push_str(text);
+                space.marks = space.marks.common(marks);
+            }
+            None => self.space = Some(Text { text: text.to_owned(), marks: marks.clone() }),
+        }
+    }
+
+    fn line_break(&mut self) {
+        self.space = None;
+        if !self.done.is_empty() {
+            self.breaks += 1;
+        }
+    }
+
+    fn word(&mut self, word: Inline) {
+        if self.breaks > 0 {
+            self.space = None;
+            self.done.extend(std::iter::repeat_n(Inline::Break, self.breaks));
+            self.breaks = 0;
+        }
+        if let Some(mut space) = self.space.take()
+            && let Some(before @ (Inline::Text(_) | Inline::Image(_))) = self.done.last()
+        {
+            space.marks = space.marks.common(marks_of(before)).common(marks_of(&word));
+            self.push(Inline::Text(space));
+        }
+        self.push(word);
+    }
+
+    fn push(&mut self, inline: Inline) {
+        match (self.done.last_mut(), inline) {
+            (Some(Inline::Text(last)), Inline::Text(next)) if last.marks == next.marks => {
+                last.text.push_str(&next.text);
+            }
+            (_, inline) => self.done.push(inline),
+        }
+    }
+}
+
+fn marks_of(inline: &Inline) -> &Marks {
+    static NONE: Marks = Marks { strong: false, em: false, strike: false, code: false, link: None };
+    match inline {
+        Inline::Text(text) => &text.marks,
+        Inline::Break | Inline::Image(_) => &NONE,
+    }
+}

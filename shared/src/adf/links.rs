@@ -1,0 +1,155 @@
+//! Destinations of links and images, and bare URLs in text.
+
+use std::sync::Arc;
+
+use super::model::{Inline, Link, Marks, Text, without_controls};
+
+/// A longer destination is kept as text: every text node of a link repeats it, so that it multiplies.
+const MAX_DESTINATION: usize = 4_096;
+
+/// What no browser should run or load from a description.
+const UNSAFE_SCHEMES: [&str; 4] = ["javascript:", "vbscript:", "data:", "file:"];
+
+/// Makes a destination that needs no escape in Markdown, in a table neither: white space and the characters
+/// that RFC 3986 forbids are percent-encoded.
+pub(super) fn destination(raw: &str) -> String {
+    let mut out = String::with_capacity(raw.len());
+    for c in raw.trim().chars().filter(|c| !c.is_control()) {
+        match c {
+            '<' | '>' | '"' | '\\' | '`' | '|' | '^' | '{' | '}' => encode(c, &mut out),
+            c if c.is_whitespace() || c == '\u{feff}' => encode(c, &mut out),
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+fn encode(c: char, out: &mut String) {
+    let mut bytes = [0; 4];
+    for byte in c.encode_utf8(&mut bytes).bytes() {
+        out.push_str(&format!("%{byte:02X}"));
+    }
+}
+
+/// The link to a destination, or `None` where it is empty, unsafe or too long.
+pub(super) fn link(raw: &str, title: &str) -> Option<Arc<Link>> {
+    let href = destination(raw);
+    let lower = href.get(..16).unwrap_or(&href).to_ascii_lowercase();
+    let unsafe_scheme = UNSAFE_SCHEMES.iter().any(|scheme| lower.starts_with(scheme));
+    let title = without_controls(title).split(['\n', '\t']).collect::<Vec<_>>().join(" ").trim().to_owned();
+    let title = Some(title).filter(|title| !title.is_empty() && title.len() <= MAX_DESTINATION);
+    let usable = !href.is_empty() && href.len() <= MAX_DESTINATION && !unsafe_scheme;
+    usable.then(|| Arc::new(Link { href, title }))
+}
+
+/// Whether Jira can show an image from there.
+pub(super) fn is_web(url: &str) -> bool {
+    let lower = url.get(..8).unwrap_or(url).to_ascii_lowercase();
+    url.len() <= MAX_DESTINATION && (lower.starts_with("http://") || lower == "https://")
+}
+
+/// The destination of a text that is a bare URL and nothing else.
+pub(super) fn bare_url(text: &str) -> Option<String> {
+    let (length, href) = url_at(text)?;
+    (length == text.len()).then_some(href)
+}
+
+/// Whether a bare URL would not take in any of the text behind it.
+pub(super) fn ends_before(url: &str, text: &str) -> bool {
+    let joined: String = url.chars().chain(text.chars().take_while(|&c| !ends_url(c))).collect();
+    url_at(&joined).is_some_and(|(length, _)| length == url.len())
+}
+
+/// Turns the bare URLs of texts into links, as GitHub's Markdown does: `http://`, `https://`, `ftp://` and
+/// `www.`, without the punctuation behind them.
+pub(super) fn link_bare_urls(inlines: Vec<Inline>) -> Vec<Inline> {
+    let mut out = Vec::with_capacity(inlines.len());
+    for inline in inlines {
+        match inline {
+            Inline::Text(Text { text, marks }) if marks.link.is_none() && !marks.code => {
+                link_in_text(&text, &marks, &mut out);
+            }
+            other => out.push(other),
+        }
+    }
+    out
+}
+
+fn link_in_text(text: &str, marks: &Marks, out: &mut Vec<Inline>) {
+    let (mut from, mut run_start) = (0, 0);
+    for run in text.split_inclusive(ends_url) {
+        for (at, length, href) in urls_in_run(run) {
+            let at = run_start + at;
+            if from < at {
+                out.push(Inline::marked(&text[from..at], marks.clone()));
+            }
+            let link = Some(Arc::new(Link { href, title: None }));
+            out.push(Inline::marked(&text[at..at + length], Marks { link, ..marks.clone() }));
+            from = at + length;
+        }
+        run_start += run.len();
+    }
+    if from < text.len() {
+        out.push(Inline::marked(&text[from..], marks.clone()));
+    }
+}
+
+/// Where URLs start in a run of characters that a URL may have, how long they are, and where they lead.
+fn urls_in_run(run: &str) -> Vec<(usize, usize, String)> {
+    let mut urls = Vec::new();
+    if run.len() > MAX_DESTINATION - "http://".len() {
+        return urls;
+    }
+    let (mut at, mut before) = (0, ' ');
+    while let Some(c) = run[at..].chars().next() {
+        let candidate = matches!(c, 'h' | 'H' | 'f' | 'F' | 'w' | 'W')
+            && !before.is_alphanumeric()
+            && !matches!(before, '/' | '.' | '-' | '+' | '@');
+        if let Some((length, href)) = candidate.then(|| url_at(&run[at..])).flatten() {
+            urls.push((at, length, href));
+            at += length;
+            before = 'x';
+        } else {
+            at += c.len_utf8();
+            before = c;
+        }
+    }
+    urls
+}
+
+/// The length and the destination of the URL that a text starts with.
+fn url_at(text: &str) -> Option<(usize, String)> {
+    let starts_with = |prefix: &str| {
+        text.as_bytes().get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix.as_bytes()))
+    };
+    let prefix = ["http://", "https://", "ftp://", "www."].into_iter().find(|prefix| starts_with(prefix))?;
+    if !text[prefix.len()..].starts_with(char::is_alphanumeric) {
+        return None;
+    }
+    let url = without_trailing_punctuation(text.split(ends_url).next()?);
+    let href = if prefix == "www." { format!("http://{url}") } else { url.to_owned() };
+    (href.len() <= MAX_DESTINATION).then_some((url.len(), href))
+}
+
+fn ends_url(c: char) -> bool {
+    c.is_whitespace()
+        || c.is_control()
+        || matches!(c, '<' | '>' | '"' | '\\' | '`' | '|' | '^' | '{' | '}' | '\u{feff}')
+}
+
+fn without_trailing_punctuation(url: &str) -> &str {
+    let surplus =
+        |open, close| url.chars().fold(0_i64, |n, c| n + i64::from(c == close) - i64::from(c == open));
+    let (mut round, mut square) = (surplus('(', ')'), surplus('[', ']'));
+    let mut kept = url;
+    while let Some(last) = kept.chars().next_back() {
+        match last {
+            '?' | '!' | '.' | ',' | ':' | ';' | '*' | '_' | '~' | '\'' => {}
+            ')' if round > 0 => round -= 1,
+            ']' if square > 0 => square -= 1,
+            _ => break,
+        }
+        kept = &kept[..kept.len() - last.len_utf8()];
+    }
+    kept
+}

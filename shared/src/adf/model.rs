@@ -1,0 +1,130 @@
+//! What Markdown can say: the tree between Markdown and ADF.
+//!
+//! `parse` and `read` make it, `fit` brings it into the shape that ADF allows, `write` and `render` say it
+//! again in either language.
+
+use std::sync::Arc;
+
+/// A block of text; blocks follow each other from top to bottom.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Block {
+    Paragraph(Vec<Inline>),
+    Heading(u8, Vec<Inline>),
+    Quote(Vec<Block>),
+    List(List),
+    Code {
+        language: Option<String>,
+        text: String,
+    },
+    Rule,
+    /// Rows of cells of blocks; the first row is the header.
+    Table(Vec<Vec<Vec<Block>>>),
+    Image(Image),
+}
+
+/// A bullet list, an ordered list (`start` is its first number), or a task list.
+///
+/// A list that `fit` has seen is a task list when its first item is a task: then all are, and an item holds
+/// one paragraph and nothing but task lists after it.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct List {
+    pub(super) start: Option<u64>,
+    pub(super) items: Vec<Item>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Item {
+    /// `None` for an item of an ordinary list; otherwise whether the task is done.
+    pub(super) task: Option<bool>,
+    pub(super) blocks: Vec<Block>,
+}
+
+/// A piece of a line.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Inline {
+    Text(Text),
+    Break,
+    Image(Image),
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Text {
+    pub(super) text: String,
+    pub(super) marks: Marks,
+}
+
+/// How a text looks. `code` stands alone or with a link: ADF allows nothing else beside it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Marks {
+    pub(super) strong: bool,
+    pub(super) em: bool,
+    pub(super) strike: bool,
+    pub(super) code: bool,
+    pub(super) link: Option<Arc<Link>>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Link {
+    pub(super) href: String,
+    pub(super) title: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Image {
+    pub(super) url: String,
+    pub(super) alt: String,
+    pub(super) link: Option<Arc<Link>>,
+}
+
+impl Inline {
+    pub(super) fn text(text: impl Into<String>) -> Self {
+        Self::marked(text, Marks::default())
+    }
+
+    pub(super) fn strong(text: impl Into<String>) -> Self {
+        Self::marked(text, Marks { strong: true, ..Marks::default() })
+    }
+
+    pub(super) fn marked(text: impl Into<String>, marks: Marks) -> Self {
+        Self::Text(Text { text: text.into(), marks })
+    }
+
+    /// Whether a reader would see anything of it.
+    pub(super) fn is_blank(&self) -> bool {
+        match self {
+            Self::Text(text) => !text.marks.code && text.text.chars().all(is_space),
+            Self::Break => true,
+            Self::Image(_) => false,
+        }
+    }
+}
+
+impl Marks {
+    /// The marks that both have.
+    pub(super) fn common(&self, other: &Self) -> Self {
+        Self {
+            strong: self.strong && other.strong,
+            em: self.em && other.em,
+            strike: self.strike && other.strike,
+            code: self.code && other.code,
+            link: self.link.clone().filter(|_| self.link == other.link),
+        }
+    }
+}
+
+impl List {
+    pub(super) fn is_tasks(&self) -> bool {
+        self.items.first().is_some_and(|item| item.task.is_some())
+    }
+}
+
+/// White space that Markdown drops at the ends of a line.
+pub(super) fn is_space(c: char) -> bool {
+    matches!(c, ' ' | '\t' | '\n')
+}
+
+/// Leaves out the control characters: Markdown has no way to say them, and XML 1.0 (Jira's exports) forbids
+/// most.
+pub(super) fn without_controls(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control() || matches!(c, '\n' | '\t')).collect()
+}

@@ -1,0 +1,331 @@
+//! Markdown to blocks: follows the events of the Markdown parser, without recursion.
+
+use std::sync::Arc;
+
+use pulldown_cmark::{CodeBlockKind, Event, LinkType, Options, Parser, Tag, TagEnd};
+
+use super::links;
+use super::model::{Block, Image, Inline, Item, Link, List, Marks, without_controls};
+
+/// Lists and quotes that are nested deeper lose their frame and keep their content: nobody reads that far,
+/// and JSON parsers stop at a depth too (`serde_json`'s at 128; a level of a list takes four).
+pub(super) const MAX_DEPTH: usize = 20;
+
+pub(super) fn blocks(markdown: &str) -> Vec<Block> {
+    let options = Options::ENABLE_TABLES | Options::ENABLE_STRIKETHROUGH | Options::ENABLE_TASKLISTS;
+    let source = markdown.replace("\r\n", "\n").replace('\r', "\n").replace('\0', "\u{fffd}");
+    let mut builder = Builder { source: &source, ..Builder::default() };
+    for (event, range) in Parser::new_ext(&source, options).into_offset_iter() {
+        match event {
+            Event::Start(tag) => builder.start(tag),
+            Event::End(tag) => builder.end(tag, range.end),
+            Event::Text(text) => builder.text(&text),
+            Event::Code(code) => builder.code(&code),
+            Event::Html(html) => builder.html_lines(&html),
+            Event::InlineHtml(html) if is_break(&html) => builder.line_break(),
+            Event::InlineHtml(html) => builder.text(&html),
+            Event::SoftBreak => builder.text(" "),
+            Event::HardBreak => builder.line_break(),
+            Event::Rule => builder.block(Block::Rule),
+            Event::TaskListMarker(done) => builder.task(done),
+            // Extensions that are not switched on.
+            Event::InlineMath(text) | Event::DisplayMath(text) | Event::FootnoteReference(text) => {
+                builder.text(&text);
+            }
+        }
+    }
+    builder.finish()
+}
+
+fn is_break(html: &str) -> bool {
+    let name = html.trim_start_matches('<').trim_end_matches('>').trim_end_matches('/').trim_end();
+    name.eq_ignore_ascii_case("br")
+}
+
+/// A container that is open. `Flat` is one that is too deep: its content goes to the one around it.
+enum Frame {
+    Quote(Vec<Block>),
+    List(List),
+    Item(Item),
+    Flat,
+}
+
+#[derive(Default)]
+struct Builder<'a> {
+    source: &'a str,
+    root: Vec<Block>,
+    frames: Vec<Frame>,
+    /// Frames that are not `Flat`.
+    depth: usize,
+    inlines: Vec<Inline>,
+    strong: usize,
+    em: usize,
+    strike: usize,
+    link: Option<OpenLink>,
+    image: Option<OpenImage>,
+    code: Option<(Option<String>, String)>,
+    rows: Vec<Vec<Vec<Block>>>,
+    last_cell_end: Option<usize>,
+}
+
+struct OpenLink {
+    raw: String,
+    link: Option<Arc<Link>>,
+    /// Where its content starts in the line.
+    from: usize,
+}
+
+struct OpenImage {
+    url: String,
+    alt: String,
+    /// Images within the description of the image.
+    nested: usize,
+}
+
+impl Builder<'_> {
+    fn start(&mut self, tag: Tag<'_>) {
+        match tag {
+            Tag::Paragraph | Tag::Heading { .. } | Tag::HtmlBlock => self.flush(),
+            Tag::BlockQuote(_) => self.open(Frame::Quote(Vec::new())),
+            Tag::List(start) => self.open(Frame::List(List { start, items: Vec::new() })),
+            Tag::Item => {
+                let flat = !matches!(self.frames.last(), Some(Frame::List(_)));
+                self.open(if flat { Frame::Flat } else { Frame::Item(Item::default()) });
+            }
+            Tag::CodeBlock(kind) => {
+                self.flush();
+                self.code = Some((language(&kind), String::new()));
+            }
+            Tag::Table(_) => {
+                self.flush();
+                self.rows.clear();
+            }
+            Tag::TableHead | Tag::TableRow => {
+                self.rows.push(Vec::new());
+                self.last_cell_end = None;
+            }
+            Tag::TableCell => self.inlines.clear(),
+            Tag::Strong => self.strong += 1,
+            Tag::Emphasis => self.em += 1,
+            Tag::Strikethrough => self.strike += 1,
+            Tag::Link { link_type, dest_url, title, .. } => {
+                let mailto = if link_type == LinkType::Email { "mailto:" } else { "" };
+                let raw = format!("{mailto}{dest_url}");
+                let link = links::link(&raw, &title);
+                self.link = Some(OpenLink { raw, link, from: self.inlines.len() });
+            }
+            Tag::Image { dest_url, .. } => match &mut self.image {
+                Some(image) => image.nested += 1,
+                None => {
+                    let url = links::destination(&dest_url);
+                    self.image = Some(OpenImage { url, alt: String::new(), nested: 0 });
+                }
+            },
+            // Extensions that are not switched on.
+            _ => {}
+        }
+    }
+
+    fn end(&mut self, tag: TagEnd, end: usize) {
+        match tag {
+            TagEnd::Paragraph | TagEnd::HtmlBlock => self.flush(),
+            TagEnd::Heading(level) => {
+                let inlines = std::mem::take(&mut self.inlines);
+                self.push(Block::Heading(level as u8, inlines));
+            }
+            TagEnd::BlockQuote(_) | TagEnd::List(_) | TagEnd::Item => self.close(),
+            TagEnd::CodeBlock => {
+                if let Some((language, mut text)) = self.code.take() {
+                    if text.ends_with('\n') {
+                        text.pop();
+                    }
+                    self.push(Block::Code { language, text: without_controls(&text) });
+                }
+            }
+            TagEnd::Table => {
+                let rows = std::mem::take(&mut self.rows);
+                self.push(Block::Table(rows));
+            }
+            TagEnd::TableHead | TagEnd::TableRow => self.end_row(end),
+            TagEnd::TableCell => {
+                let inlines = std::mem::take(&mut self.inlines);
+                self.last_cell_end = Some(end);
+                if let Some(row) = self.rows.last_mut() {
+                    row.push(vec![Block::Paragraph(inlines)]);
+                }
+            }
+            TagEnd::Strong => self.strong = self.strong.saturating_sub(1),
+            TagEnd::Emphasis => self.em = self.em.saturating_sub(1),
+            TagEnd::Strikethrough => self.strike = self.strike.saturating_sub(1),
+            TagEnd::Link => self.end_link(),
+            TagEnd::Image => self.end_image(),
+            _ => {}
+        }
+    }
+
+    /// GFM ignores the cells of a row that the header has no column for; their text goes to the last cell.
+    fn end_row(&mut self, end: usize) {
+        let rest = self.last_cell_end.take().and_then(|from| self.source.get(from..end)).unwrap_or_default();
+        let rest = rest.trim().trim_start_matches('|').trim_end_matches('|').trim();
+        if rest.is_empty() {
+            return;
+        }
+        if let Some([Block::Paragraph(inlines)]) =
+            self.rows.last_mut().and_then(|row| row.last_mut()).map(Vec::as_mut_slice)
+        {
+            inlines.push(Inline::text(format!(" | {}", rest.replace("\\|", "|"))));
+        }
+    }
+
+    fn end_link(&mut self) {
+        let Some(OpenLink { raw, link, from }) = self.link.take() else { return };
+        let shown = self.inlines.get(from..).unwrap_or_default();
+        let blank = shown.iter().all(Inline::is_blank);
+        // A destination that makes no link is not lost, unless it is the text already.
+        let too_long = link.is_none() && links::is_web(raw.get(..8).unwrap_or_default());
+        let text = shown.iter().filter_map(|inline| match inline {
+            Inline::Text(text) => Some(text.text.as_str()),
+            _ => None,
+        });
+        let said = text.collect::<String>() == raw;
+        if blank || (too_long && !said) {
+            let shown = if blank { raw } else { format!(" ({raw})") };
+            let marks = Marks { link, ..self.marks() };
+            self.inlines.push(Inline::marked(shown, marks));
+        }
+    }
+
+    fn end_image(&mut self) {
+        match self.image.take() {
+            Some(image) if image.nested > 0 => {
+                self.image = Some(OpenImage { nested: image.nested - 1, ..image });
+            }
+            Some(OpenImage { url, alt, .. }) => {
+                let alt = without_controls(&alt).split_whitespace().collect::<Vec<_>>().join(" ");
+                let link = self.link.as_ref().and_then(|open| open.link.clone());
+                self.inlines.push(Inline::Image(Image { url, alt, link }));
+            }
+            None => {}
+        }
+    }
+
+    fn marks(&self) -> Marks {
+        Marks {
+            strong: self.strong > 0,
+            em: self.em > 0,
+            strike: self.strike > 0,
+            code: false,
+            link: self.link.as_ref().and_then(|open| open.link.clone()),
+        }
+    }
+
+    fn text(&mut self, text: &str) {
+        if let Some((_, code)) = &mut self.code {
+            code.push_str(text);
+        } else if let Some(image) = &mut self.image {
+            image.alt.push_str(text);
+        } else {
+            self.inlines.push(Inline::marked(text, self.marks()));
+        }
+    }
+
+    fn code(&mut self, code: &str) {
+        match &mut self.image {
+            Some(image) => image.alt.push_str(code),
+            None => self.inlines.push(Inline::marked(code, Marks { code: true, ..self.marks() })),
+        }
+    }
+
+    fn line_break(&mut self) {
+        match &mut self.image {
+            Some(image) => image.alt.push(' '),
+            None => self.inlines.push(Inline::Break),
+        }
+    }
+
+    /// Raw HTML is text; its lines stay lines.
+    fn html_lines(&mut self, html: &str) {
+        for line in html.split_inclusive('\n') {
+            if !is_break(line.trim()) {
+                self.text(line);
+            }
+            if line.ends_with('\n') {
+                self.line_break();
+            }
+        }
+    }
+
+    fn task(&mut self, done: bool) {
+        match self.frames.last_mut() {
+            Some(Frame::Item(item)) => item.task = Some(done),
+            _ => self.text(if done { "[x] " } else { "[ ] " }),
+        }
+    }
+
+    fn open(&mut self, frame: Frame) {
+        self.flush();
+        // An item belongs to its list: it is never too deep.
+        let deep = self.depth >= MAX_DEPTH && !matches!(frame, Frame::Item(_));
+        let frame = if deep { Frame::Flat } else { frame };
+        self.depth += usize::from(matches!(frame, Frame::Quote(_) | Frame::List(_)));
+        self.frames.push(frame);
+    }
+
+    fn close(&mut self) {
+        self.flush();
+        match self.frames.pop() {
+            Some(Frame::Quote(blocks)) => {
+                self.depth -= 1;
+                self.push(Block::Quote(blocks));
+            }
+            Some(Frame::List(list)) => {
+                self.depth -= 1;
+                self.push(Block::List(list));
+            }
+            Some(Frame::Item(item)) => {
+                if let Some(Frame::List(list)) = self.frames.last_mut() {
+                    list.items.push(item);
+                }
+            }
+            Some(Frame::Flat) | None => {}
+        }
+    }
+
+    /// Ends the line that is being read: the items of a tight list have no paragraph around their text.
+    fn flush(&mut self) {
+        if !self.inlines.is_empty() {
+            let inlines = std::mem::take(&mut self.inlines);
+            self.push(Block::Paragraph(inlines));
+        }
+    }
+
+    fn block(&mut self, block: Block) {
+        self.flush();
+        self.push(block);
+    }
+
+    fn push(&mut self, block: Block) {
+        let frame = self.frames.iter_mut().rev().find(|frame| !matches!(frame, Frame::Flat));
+        match frame {
+            Some(Frame::Quote(blocks) | Frame::Item(Item { blocks, .. })) => blocks.push(block),
+            Some(Frame::List(list)) => list.items.push(Item { task: None, blocks: vec![block] }),
+            Some(Frame::Flat) | None => self.root.push(block),
+        }
+    }
+
+    fn finish(mut self) -> Vec<Block> {
+        while !self.frames.is_empty() {
+            self.close();
+        }
+        self.flush();
+        self.root
+    }
+}
+
+/// The first word of a fence's info string, where it can be said on a fence again.
+fn language(kind: &CodeBlockKind<'_>) -> Option<String> {
+    let CodeBlockKind::Fenced(info) = kind else { return None };
+    let word = info.split_whitespace().next()?;
+    let plain = |c: char| c.is_alphanumeric() || matches!(c, '+' | '-' | '#' | '.' | '_' | '/');
+    word.chars().all(plain).then(|| word.to_owned())
+}

@@ -1,0 +1,217 @@
+//! Any JSON to blocks: every node of the schema has its likeness in Markdown, an unknown one its text.
+
+use serde_json::Value;
+
+use super::inline::normal;
+use super::model::{Block, Inline, Item, List};
+use super::read_inline::{self, attachment, attr, content, extension, image, kind};
+
+/// Nodes that are nested deeper are read as their text, without recursion.
+const MAX_DEPTH: usize = 64;
+
+/// More columns than that, and the number is a mistake.
+const MAX_COLSPAN: u64 = 100;
+
+pub(super) fn document(value: &Value) -> Vec<Block> {
+    children(std::slice::from_ref(value), 0)
+}
+
+/// Reads nodes; neighbours that are inline share a paragraph.
+fn children(nodes: &[Value], depth: usize) -> Vec<Block> {
+    let mut blocks = Vec::new();
+    let mut line = Vec::new();
+    for child in nodes {
+        if read_inline::is_inline(child) {
+            read_inline::node(child, &mut line);
+        } else {
+            paragraph(std::mem::take(&mut line), &mut blocks);
+            node(child, depth + 1, &mut blocks);
+        }
+    }
+    paragraph(line, &mut blocks);
+    blocks
+}
+
+fn paragraph(line: Vec<Inline>, blocks: &mut Vec<Block>) {
+    let line = normal(line);
+    if !line.is_empty() {
+        blocks.push(Block::Paragraph(line));
+    }
+}
+
+fn node(node: &Value, depth: usize, out: &mut Vec<Block>) {
+    if depth > MAX_DEPTH {
+        return paragraph(vec![Inline::text(all_text(node))], out);
+    }
+    let inside = || children(content(node), depth);
+    match kind(node) {
+        "heading" => heading(node, depth, out),
+        "blockquote" => quote(inside(), out),
+        "panel" => {
+            let mut blocks = Vec::new();
+            paragraph(vec![Inline::strong(panel_name(node))], &mut blocks);
+            blocks.extend(inside());
+            quote(blocks, out);
+        }
+        "expand" | "nestedExpand" => {
+            paragraph(vec![Inline::strong(attr(node, "title").unwrap_or_default())], out);
+            out.extend(inside());
+        }
+        "bulletList" => list(None, content(node), depth, out),
+        "orderedList" => list(Some(start(node)), content(node), depth, out),
+        "decisionList" => list(None, content(node), depth, out),
+        "decisionItem" => {
+            let mut line = vec![Inline::strong("Decision:"), Inline::text(" ")];
+            content(node).iter().for_each(|child| read_inline::node(child, &mut line));
+            paragraph(line, out);
+        }
+        "taskList" => {
+            let items = tasks(content(node), depth);
+            if !items.is_empty() {
+                out.push(Block::List(List { start: None, items }));
+            }
+        }
+        "codeBlock" => out.push(Block::Code { language: language(node), text: all_text(node) }),
+        "rule" => out.push(Block::Rule),
+        "table" => table(node, depth, out),
+        "media" => match image(node) {
+            Some(image) => out.push(Block::Image(image)),
+            None => paragraph(vec![Inline::text(attachment(node))], out),
+        },
+        "blockCard" | "embedCard" => {
+            let mut line = Vec::new();
+            read_inline::card(node, &mut line);
+            paragraph(line, out);
+        }
+        "extension" | "bodiedExtension" => {
+            let blocks = inside();
+            if blocks.is_empty() || attr(node, "text").is_some() {
+                paragraph(vec![Inline::text(extension(node))], out);
+            }
+            out.extend(blocks);
+        }
+        "syncBlock" => paragraph(vec![Inline::text("(synced block)")], out),
+        // What only holds others (doc, paragraph, layout, media, caption) and what nobody knows yet.
+        _ => {
+            let text = attr(node, "text").or(node.get("text").and_then(Value::as_str));
+            paragraph(vec![Inline::text(text.unwrap_or_default())], out);
+            out.extend(inside());
+        }
+    }
+}
+
+fn quote(blocks: Vec<Block>, out: &mut Vec<Block>) {
+    if !blocks.is_empty() {
+        out.push(Block::Quote(blocks));
+    }
+}
+
+fn panel_name(node: &Value) -> &str {
+    match attr(node, "panelType").unwrap_or_default() {
+        "note" => "Note:",
+        "tip" => "Tip:",
+        "warning" => "Warning:",
+        "error" => "Error:",
+        "success" => "Success:",
+        "custom" => attr(node, "panelIconText").unwrap_or_default(),
+        _ => "Info:",
+    }
+}
+
+fn heading(node: &Value, depth: usize, out: &mut Vec<Block>) {
+    let level =
+        node.get("attrs").and_then(|attrs| attrs.get("level")).and_then(number).unwrap_or(1).clamp(1, 6);
+    for block in children(content(node), depth) {
+        out.push(match block {
+            Block::Paragraph(line) => Block::Heading(level as u8, line),
+            other => other,
+        });
+    }
+}
+
+/// JSON has one kind of number: 2 and 2.0 are the same.
+fn number(value: &Value) -> Option<u64> {
+    value.as_f64().filter(|number| *number >= 0.0).map(|number| number as u64)
+}
+
+fn start(node: &Value) -> u64 {
+    node.get("attrs").and_then(|attrs| attrs.get("order")).and_then(number).unwrap_or(1)
+}
+
+fn list(start: Option<u64>, nodes: &[Value], depth: usize, out: &mut Vec<Block>) {
+    let item = |child: &Value| {
+        let blocks = match kind(child) {
+            "listItem" => children(content(child), depth + 1),
+            _ => children(std::slice::from_ref(child), depth + 1),
+        };
+        Item { task: None, blocks }
+    };
+    let items: Vec<Item> = nodes.iter().map(item).collect();
+    if !items.is_empty() {
+        out.push(Block::List(List { start, items }));
+    }
+}
+
+/// A list of tasks that stands beside a task is the list below it.
+fn tasks(nodes: &[Value], depth: usize) -> Vec<Item> {
+    let mut items: Vec<Item> = Vec::new();
+    for child in nodes {
+        let mut blocks = Vec::new();
+        match kind(child) {
+            "taskItem" | "blockTaskItem" => {
+                let state = attr(child, "state").is_some_and(|state| state == "DONE");
+                items.push(Item { task: Some(state), blocks: children(content(child), depth + 1) });
+                continue;
+            }
+            _ => node(child, depth + 1, &mut blocks),
+        }
+        match items.last_mut() {
+            Some(item) => item.blocks.extend(blocks),
+            None => items.push(Item { task: Some(false), blocks }),
+        }
+    }
+    items
+}
+
+fn table(node: &Value, depth: usize, out: &mut Vec<Block>) {
+    let mut rows = Vec::new();
+    for row in content(node) {
+        let mut cells = Vec::new();
+        for cell in content(row) {
+            cells.push(children(content(cell), depth + 2));
+            let span = cell.get("attrs").and_then(|attrs| attrs.get("colspan")).and_then(number).unwrap_or(1);
+            cells.extend((1..span.min(MAX_COLSPAN)).map(|_| Vec::new()));
+        }
+        if !cells.is_empty() {
+            rows.push(cells);
+        }
+    }
+    if !rows.is_empty() {
+        out.push(Block::Table(rows));
+    }
+}
+
+fn language(node: &Value) -> Option<String> {
+    let plain = |c: char| c.is_alphanumeric() || matches!(c, '+' | '-' | '#' | '.' | '_' | '/');
+    attr(node, "language").filter(|name| name.chars().all(plain)).map(str::to_owned)
+}
+
+/// The text of a node and of all that it holds, in order; for code and for what is nested too deep.
+fn all_text(node: &Value) -> String {
+    let mut text = String::new();
+    let mut left = vec![node];
+    while let Some(value) = left.pop() {
+        match value {
+            Value::String(piece) => text.push_str(piece),
+            Value::Array(nodes) => left.extend(nodes.iter().rev()),
+            Value::Object(_) if kind(value) == "hardBreak" => text.push('\n'),
+            Value::Object(fields) => {
+                left.extend(fields.get("content"));
+                left.extend(fields.get("attrs").and_then(|attrs| attrs.get("text")));
+                left.extend(fields.get("text"));
+            }
+            Value::Null | Value::Bool(_) | Value::Number(_) => {}
+        }
+    }
+    text
+}

@@ -1,0 +1,145 @@
+//! Any JSON to the pieces of a line, and what the reader of blocks shares with it.
+
+use serde_json::Value;
+use time::OffsetDateTime;
+
+use super::links;
+use super::model::{Image, Inline, Marks};
+
+/// The type of a node; empty where it has none.
+pub(super) fn kind(node: &Value) -> &str {
+    node.get("type").and_then(Value::as_str).unwrap_or_default()
+}
+
+/// The children of a node, of a list of nodes too.
+pub(super) fn content(node: &Value) -> &[Value] {
+    match node {
+        Value::Array(nodes) => nodes,
+        _ => node.get("content").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default(),
+    }
+}
+
+/// An attribute that is a text with something in it.
+pub(super) fn attr<'a>(node: &'a Value, name: &str) -> Option<&'a str> {
+    text_in(node.get("attrs")?, name)
+}
+
+fn text_in<'a>(object: &'a Value, name: &str) -> Option<&'a str> {
+    object.get(name)?.as_str().filter(|text| !text.trim().is_empty())
+}
+
+/// Whether a node stands in a line. An unknown one does if it has a text and no content.
+pub(super) fn is_inline(node: &Value) -> bool {
+    match kind(node) {
+        "text" | "hardBreak" | "mention" | "emoji" | "date" | "status" | "inlineCard" | "placeholder"
+        | "inlineExtension" | "mediaInline" => true,
+        "extension" | "bodiedExtension" | "panel" => false,
+        _ if node.is_string() => true,
+        _ => {
+            node.get("content").is_none() && (text_in(node, "text").is_some() || attr(node, "text").is_some())
+        }
+    }
+}
+
+/// Reads a node that stands in a line.
+pub(super) fn node(node: &Value, line: &mut Vec<Inline>) {
+    let shown = match kind(node) {
+        "text" => return text(node, line),
+        "hardBreak" => return line.push(Inline::Break),
+        "mention" => match attr(node, "text") {
+            Some(name) => format!("@{}", name.trim_start_matches('@')),
+            None => format!("@{}", attr(node, "id").unwrap_or("unknown")),
+        },
+        "emoji" => attr(node, "text").or(attr(node, "shortName")).unwrap_or_default().to_owned(),
+        "date" => date(node),
+        "inlineCard" => return card(node, line),
+        "inlineExtension" => extension(node),
+        "mediaInline" => attachment(node),
+        _ if node.is_string() => node.as_str().unwrap_or_default().to_owned(),
+        // Status, placeholder and whatever else has a text.
+        _ => attr(node, "text").or(text_in(node, "text")).unwrap_or_default().to_owned(),
+    };
+    lines(&shown, &Marks::default(), line);
+}
+
+fn text(node: &Value, line: &mut Vec<Inline>) {
+    let mut marks = Marks::default();
+    for mark in node.get("marks").and_then(Value::as_array).into_iter().flatten() {
+        match kind(mark) {
+            "strong" => marks.strong = true,
+            "em" => marks.em = true,
+            "strike" => marks.strike = true,
+            "code" => marks.code = true,
+            "link" => marks.link = link(mark),
+            // Markdown has no underline, colour, sub- or superscript, annotation: the text stays.
+            _ => {}
+        }
+    }
+    lines(node.get("text").and_then(Value::as_str).unwrap_or_default(), &marks, line);
+}
+
+fn link(mark: &Value) -> Option<std::sync::Arc<super::model::Link>> {
+    links::link(attr(mark, "href")?, attr(mark, "title").unwrap_or_default())
+}
+
+/// Jira shows a line end within a text as one.
+fn lines(text: &str, marks: &Marks, line: &mut Vec<Inline>) {
+    for (number, piece) in text.split('\n').enumerate() {
+        if number > 0 {
+            line.push(Inline::Break);
+        }
+        line.push(Inline::marked(piece, marks.clone()));
+    }
+}
+
+/// A card is its link; one that only has data (JSON-LD) is its name.
+pub(super) fn card(node: &Value, line: &mut Vec<Inline>) {
+    let data = node.get("attrs").and_then(|attrs| attrs.get("data"));
+    let in_data = |name| data.and_then(|data| text_in(data, name));
+    let url = attr(node, "url").or_else(|| in_data("url"));
+    let link = url.and_then(|url| links::link(url, ""));
+    let shown = match (in_data("name"), &link) {
+        (Some(name), _) => name,
+        (None, Some(link)) => &link.href.clone(),
+        (None, None) => url.unwrap_or("(card)"),
+    };
+    line.push(Inline::marked(shown, Marks { link, ..Marks::default() }));
+}
+
+pub(super) fn extension(node: &Value) -> String {
+    match attr(node, "text") {
+        Some(text) => text.to_owned(),
+        None => format!("(extension: {})", attr(node, "extensionKey").unwrap_or("unknown")),
+    }
+}
+
+/// What stands for a file that only Jira has.
+pub(super) fn attachment(node: &Value) -> String {
+    let name = ["alt", "__fileName", "title"].into_iter().find_map(|name| attr(node, name));
+    match name.or(attr(node, "url")) {
+        Some(name) => format!("(attachment: {name})"),
+        None => "(attachment)".to_owned(),
+    }
+}
+
+/// An image that everyone can load.
+pub(super) fn image(node: &Value) -> Option<Image> {
+    let url = links::destination(attr(node, "url")?);
+    let alt = attr(node, "alt").unwrap_or_default().split_whitespace().collect::<Vec<_>>().join(" ");
+    let mut marks = node.get("marks").and_then(Value::as_array).into_iter().flatten();
+    let link = marks.find(|mark| kind(mark) == "link").and_then(link);
+    links::is_web(&url).then_some(Image { url, alt, link })
+}
+
+/// The day of a date node, whose timestamp is a text of milliseconds since 1970 in UTC.
+fn date(node: &Value) -> String {
+    let Some(timestamp) = node.get("attrs").and_then(|attrs| attrs.get("timestamp")) else {
+        return String::new();
+    };
+    let text = timestamp.as_str().map_or_else(|| timestamp.to_string(), str::to_owned);
+    let seconds = text.trim().parse::<i64>().ok().map(|milliseconds| milliseconds.div_euclid(1_000));
+    match seconds.and_then(|seconds| OffsetDateTime::from_unix_timestamp(seconds).ok()) {
+        Some(time) => time.date().to_string(),
+        None => text,
+    }
+}

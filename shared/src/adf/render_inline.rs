@@ -1,0 +1,214 @@
+//! The pieces of a line to Markdown.
+//!
+//! A delimiter such as `**` opens or closes by what stands on its two sides (CommonMark's flanking rules).
+//! It always does what it should when it has a letter inside, or else white space or punctuation outside;
+//! where a text has neither to offer, its character there is written as an entity, which is punctuation to
+//! the rules. `_` takes the place of `*` beside a `**`, because runs of one character are read as one.
+
+use super::escape::{self, Around};
+use super::links::{bare_url, ends_before};
+use super::model::{Image, Inline, Link, Text, is_space};
+use super::tokens::{Token, tokens};
+
+/// Where a line stands.
+#[derive(Clone, Copy, PartialEq)]
+pub(super) enum Position {
+    /// At the start of a line of a paragraph.
+    Paragraph,
+    Heading,
+    /// In the cell of a table, where `|` is escaped.
+    Cell,
+}
+
+/// Renders inline content in its normal form; a break in a heading or a cell is `<br>`.
+pub(super) fn inlines(inlines: &[Inline], position: Position) -> String {
+    let lines: Vec<String> = inlines
+        .split(|inline| *inline == Inline::Break)
+        .map(|line| {
+            let texts: Vec<&Text> = line.iter().filter_map(as_text).collect();
+            write(&tokens(&texts), position)
+        })
+        .collect();
+    let text = lines.join(if position == Position::Paragraph { "\\\n" } else { "<br>" });
+    if position == Position::Cell { text.replace('|', "\\|") } else { text }
+}
+
+fn as_text(inline: &Inline) -> Option<&Text> {
+    match inline {
+        Inline::Text(text) => Some(text),
+        Inline::Break | Inline::Image(_) => None,
+    }
+}
+
+pub(super) fn image(image: &Image) -> String {
+    let Image { url, alt, link } = image;
+    let alt = escape::text(alt, Around { in_link: true, ..Around::default() });
+    let image = format!("![{alt}]({})", destination(url));
+    match link {
+        Some(link) => format!("[{image}]({})", target(link)),
+        None => image,
+    }
+}
+
+fn write(tokens: &[Token<'_>], position: Position) -> String {
+    let mut out = String::new();
+    for (at, token) in tokens.iter().enumerate() {
+        match token {
+            Token::Open(delimiter) | Token::Close(delimiter) => out.push_str(delimiter),
+            Token::LinkOpen => out.push('['),
+            Token::LinkClose(link) => out.push_str(&format!("]({})", target(link))),
+            Token::Url(text) if is_plain_url(text) && stands_free(tokens, at, &text.text) => {
+                out.push_str(&text.text)
+            }
+            Token::Url(text) => out.push_str(&format!("<{}>", text.text)),
+            Token::Code(code) => out.push_str(&code_span(code)),
+            Token::Text { text, in_link } => {
+                let around = Around {
+                    line_start: at == 0 && position == Position::Paragraph,
+                    heading_end: at + 1 == tokens.len() && position == Position::Heading,
+                    before_link: matches!(tokens.get(at + 1), Some(Token::LinkOpen)),
+                    in_link: *in_link,
+                    encode_first: encodes(tokens, at, Side::Start),
+                    encode_last: encodes(tokens, at, Side::End),
+                };
+                out.push_str(&escape::text(text, around));
+            }
+        }
+    }
+    out
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Side {
+    Start,
+    End,
+}
+
+fn neighbour<'t, 'a>(tokens: &'t [Token<'a>], at: usize, side: Side) -> Option<&'t Token<'a>> {
+    match side {
+        Side::Start => tokens.get(at.checked_sub(1)?),
+        Side::End => tokens.get(at + 1),
+    }
+}
+
+fn edge(text: &str, side: Side) -> Option<char> {
+    match side {
+        Side::Start => text.chars().next(),
+        Side::End => text.chars().next_back(),
+    }
+}
+
+/// Whether the character of a text at a delimiter has to be written as an entity.
+fn encodes(tokens: &[Token<'_>], at: usize, side: Side) -> bool {
+    let Token::Text { text, .. } = tokens[at] else { return false };
+    let Some(edge) = edge(text, side) else { return false };
+    match (neighbour(tokens, at, side), side) {
+        // The delimiter belongs to this text: only white space is in its way.
+        (Some(Token::Open(_)), Side::Start) | (Some(Token::Close(_)), Side::End) => is_space(edge),
+        // The text stands outside.
+        (Some(Token::Open(delimiter)), Side::End) => {
+            !is_safe_outside(edge) && (*delimiter == "_" || !has_letter_inside(tokens, at + 1, Side::End))
+        }
+        (Some(Token::Close(delimiter)), Side::Start) => {
+            !is_safe_outside(edge) && (*delimiter == "_" || !has_letter_inside(tokens, at - 1, Side::Start))
+        }
+        _ => false,
+    }
+}
+
+fn is_safe_outside(c: char) -> bool {
+    is_space(c) || c.is_ascii_punctuation()
+}
+
+/// Whether a delimiter has a letter or a digit on its inner side, one that is written as itself.
+fn has_letter_inside(tokens: &[Token<'_>], delimiter: usize, side: Side) -> bool {
+    let Some(Token::Text { text, .. }) = neighbour(tokens, delimiter, side) else { return false };
+    let mut chars = text.chars();
+    let single = chars.next().is_some() && chars.next().is_none();
+    edge(text, if side == Side::End { Side::Start } else { Side::End }).is_some_and(char::is_alphanumeric)
+        && !(single && is_between_equals(tokens, delimiter, side))
+}
+
+/// Whether the text on a delimiter's inner side stands outside another one: then it may become an entity.
+fn is_between_equals(tokens: &[Token<'_>], delimiter: usize, side: Side) -> bool {
+    match side {
+        Side::End => matches!(tokens.get(delimiter + 2), Some(Token::Open(_))),
+        Side::Start => {
+            matches!(delimiter.checked_sub(2).and_then(|at| tokens.get(at)), Some(Token::Close(_)))
+        }
+    }
+}
+
+/// Whether a bare URL starts and ends where it should between the texts around it.
+fn stands_free(tokens: &[Token<'_>], at: usize, url: &str) -> bool {
+    let starts = match neighbour(tokens, at, Side::Start) {
+        None => true,
+        Some(Token::Text { text, .. }) => text.ends_with([' ', '(']) && !encodes(tokens, at - 1, Side::Start),
+        Some(_) => false,
+    };
+    starts
+        && match neighbour(tokens, at, Side::End) {
+            None => true,
+            Some(Token::Text { text, .. }) => ends_before(url, text),
+            Some(_) => false,
+        }
+}
+
+/// Whether a URL needs no escape, not even before the semicolon of what follows.
+fn is_plain_url(text: &Text) -> bool {
+    let href = text.marks.link.as_ref().map(|link| link.href.as_str());
+    let followed = format!("{};", text.text);
+    bare_url(&text.text).as_deref() == href && escape::text(&followed, Around::default()) == followed
+}
+
+/// Code between as many backticks as it takes, with a space inside where one would be lost.
+fn code_span(code: &str) -> String {
+    let fence = "`".repeat(longest_run(code, '`') + 1);
+    let padded = code.starts_with('`')
+        || code.ends_with('`')
+        || (code.starts_with(' ') && code.ends_with(' ') && !code.trim_matches(' ').is_empty());
+    let pad = if padded { " " } else { "" };
+    format!("{fence}{pad}{code}{pad}{fence}")
+}
+
+pub(super) fn longest_run(text: &str, wanted: char) -> usize {
+    text.chars()
+        .fold((0, 0), |(longest, run), c| {
+            let run = if c == wanted { run + 1 } else { 0 };
+            (longest.max(run), run)
+        })
+        .0
+}
+
+fn target(link: &Link) -> String {
+    match &link.title {
+        Some(title) => format!("{} \"{}\"", destination(&link.href), title_text(title)),
+        None => destination(&link.href),
+    }
+}
+
+fn title_text(title: &str) -> String {
+    escape::text(title, Around::default()).replace('"', "\\\"")
+}
+
+/// A destination has no white space and no angle bracket: `links::destination` has encoded them.
+fn destination(href: &str) -> String {
+    let href = escape_references(href);
+    if href.contains(['(', ')']) { format!("<{href}>") } else { href }
+}
+
+fn escape_references(href: &str) -> String {
+    let mut out = String::with_capacity(href.len());
+    for (at, piece) in href.split('&').enumerate() {
+        if at > 0 {
+            out.push_str(if escape::is_reference(piece) { "\\&" } else { "&" });
+        }
+        out.push_str(piece);
+    }
+    out
+}
+
+/// A line of a code block in the cell of a table.
+pub(super) fn code_in_cell(line: &str) -> String {
+    code_span(line).replace('|', "\\|")
+}

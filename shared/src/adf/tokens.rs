@@ -1,0 +1,131 @@
+//! The texts of a line as delimiters and what is between them.
+
+use super::model::{Link, Marks, Text};
+
+/// The tokens of texts in their normal form, marks nested in each other.
+pub(super) fn tokens<'a>(texts: &[&'a Text]) -> Vec<Token<'a>> {
+    let mut out = Vec::with_capacity(texts.len() * 3);
+    nest(texts, &KINDS, false, &mut out);
+    delimit(out)
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Kind {
+    Strong,
+    Em,
+    Strike,
+    Link,
+}
+
+/// From the outside to the inside, where two marks go equally far.
+const KINDS: [Kind; 4] = [Kind::Strong, Kind::Em, Kind::Strike, Kind::Link];
+
+/// A piece of a line of Markdown.
+pub(super) enum Token<'a> {
+    Open(&'static str),
+    Close(&'static str),
+    LinkOpen,
+    LinkClose(&'a Link),
+    /// A link whose text is its destination.
+    Url(&'a Text),
+    Code(&'a str),
+    Text {
+        text: &'a str,
+        in_link: bool,
+    },
+}
+
+impl Token<'_> {
+    fn is_delimiter(&self) -> bool {
+        matches!(self, Self::Open(_) | Self::Close(_))
+    }
+}
+
+fn has(marks: &Marks, kind: Kind) -> bool {
+    match kind {
+        Kind::Strong => marks.strong,
+        Kind::Em => marks.em,
+        Kind::Strike => marks.strike,
+        Kind::Link => marks.link.is_some(),
+    }
+}
+
+/// How many texts from the first on have a mark; a link goes as far as it is the same.
+fn extent(texts: &[&Text], kind: Kind) -> usize {
+    let link = texts.first().and_then(|text| text.marks.link.as_ref());
+    texts
+        .iter()
+        .take_while(|text| has(&text.marks, kind) && (kind != Kind::Link || text.marks.link.as_ref() == link))
+        .count()
+}
+
+/// Puts the marks around the texts, the one that goes farthest first; `kinds` are not open yet.
+fn nest<'a>(mut texts: &[&'a Text], kinds: &[Kind], in_link: bool, out: &mut Vec<Token<'a>>) {
+    while let Some(&first) = texts.first() {
+        let farthest = kinds
+            .iter()
+            .map(|&kind| (extent(texts, kind), kind))
+            .fold((0, Kind::Link), |best, next| if next.0 > best.0 { next } else { best });
+        let (count, kind) = farthest;
+        if count == 0 {
+            out.push(match first.marks.code {
+                true => Token::Code(&first.text),
+                false => Token::Text { text: &first.text, in_link },
+            });
+            texts = &texts[1..];
+            continue;
+        }
+        let (inside, rest) = texts.split_at(count);
+        let kinds: Vec<Kind> = kinds.iter().copied().filter(|&other| other != kind).collect();
+        match (kind, &first.marks.link) {
+            (Kind::Link, Some(_)) if count == 1 && is_autolink(first) => out.push(Token::Url(first)),
+            (Kind::Link, Some(link)) => {
+                out.push(Token::LinkOpen);
+                nest(inside, &kinds, true, out);
+                out.push(Token::LinkClose(link));
+            }
+            _ => {
+                let delimiter = match kind {
+                    Kind::Strong => "**",
+                    Kind::Em => "*",
+                    _ => "~~",
+                };
+                out.push(Token::Open(delimiter));
+                nest(inside, &kinds, in_link, out);
+                out.push(Token::Close(delimiter));
+            }
+        }
+        texts = rest;
+    }
+}
+
+fn is_autolink(text: &Text) -> bool {
+    let Some(link) = &text.marks.link else { return false };
+    let absolute = ["http://", "https://", "ftp://"].iter().any(|scheme| link.href.starts_with(scheme));
+    !text.marks.code && link.title.is_none() && link.href == text.text && absolute
+}
+
+/// Makes an emphasis `_` where it touches the delimiter of another.
+fn delimit(mut tokens: Vec<Token<'_>>) -> Vec<Token<'_>> {
+    let mut open = None;
+    for at in 0..tokens.len() {
+        match tokens[at] {
+            Token::Open("*") => open = Some(at),
+            Token::Close("*") => {
+                if let Some(from) = open.take()
+                    && (touches(&tokens, from) || touches(&tokens, at))
+                {
+                    tokens[from] = Token::Open("_");
+                    tokens[at] = Token::Close("_");
+                }
+            }
+            _ => {}
+        }
+    }
+    tokens
+}
+
+fn touches(tokens: &[Token<'_>], at: usize) -> bool {
+    let before = at.checked_sub(1).and_then(|at| tokens.get(at));
+    before.is_some_and(Token::is_delimiter) || tokens.get(at + 1).is_some_and(Token::is_delimiter)
+}

@@ -1,0 +1,137 @@
+//! Blocks that `fit` has seen to ADF's JSON.
+
+use serde_json::{Map, Value, json};
+
+use super::model::{Block, Image, Inline, Item, Link, List, Marks};
+
+pub(super) fn document(blocks: Vec<Block>) -> Value {
+    let mut writer = Writer { local_ids: 0 };
+    let content: Vec<Value> = blocks.into_iter().map(|block| writer.block(block)).collect();
+    json!({ "type": "doc", "version": 1, "content": content })
+}
+
+struct Writer {
+    /// Tasks need ids that are unique in the document; counted, so that the same text makes the same document.
+    local_ids: u32,
+}
+
+impl Writer {
+    fn block(&mut self, block: Block) -> Value {
+        match block {
+            Block::Paragraph(inlines) => json!({ "type": "paragraph", "content": line(inlines) }),
+            Block::Heading(level, inlines) => {
+                json!({ "type": "heading", "attrs": { "level": level }, "content": line(inlines) })
+            }
+            Block::Quote(blocks) => json!({ "type": "blockquote", "content": self.blocks(blocks) }),
+            Block::List(list) if list.is_tasks() => self.tasks(list),
+            Block::List(List { start, items }) => {
+                let items: Vec<Value> = items
+                    .into_iter()
+                    .map(|item| json!({ "type": "listItem", "content": self.blocks(item.blocks) }))
+                    .collect();
+                match start {
+                    Some(start) => {
+                        json!({ "type": "orderedList", "attrs": { "order": start }, "content": items })
+                    }
+                    None => json!({ "type": "bulletList", "content": items }),
+                }
+            }
+            Block::Code { language, text } => code_block(language, text),
+            Block::Rule => json!({ "type": "rule" }),
+            Block::Table(rows) => self.table(rows),
+            Block::Image(image) => media(image),
+        }
+    }
+
+    fn blocks(&mut self, blocks: Vec<Block>) -> Vec<Value> {
+        blocks.into_iter().map(|block| self.block(block)).collect()
+    }
+
+    fn local_id(&mut self) -> String {
+        self.local_ids += 1;
+        format!("task-{}", self.local_ids)
+    }
+
+    /// The tasks below a task follow it as a list of their own, beside it and not in it.
+    fn tasks(&mut self, list: List) -> Value {
+        let local_id = self.local_id();
+        let mut content = Vec::with_capacity(list.items.len());
+        for Item { task, blocks } in list.items {
+            let mut blocks = blocks.into_iter();
+            let text = match blocks.next() {
+                Some(Block::Paragraph(inlines)) => line(inlines),
+                _ => Vec::new(),
+            };
+            let state = if task == Some(true) { "DONE" } else { "TODO" };
+            let attrs = json!({ "localId": self.local_id(), "state": state });
+            content.push(json!({ "type": "taskItem", "attrs": attrs, "content": text }));
+            content.extend(blocks.map(|block| self.block(block)));
+        }
+        json!({ "type": "taskList", "attrs": { "localId": local_id }, "content": content })
+    }
+
+    fn table(&mut self, rows: Vec<Vec<Vec<Block>>>) -> Value {
+        let mut content = Vec::with_capacity(rows.len());
+        for (number, row) in rows.into_iter().enumerate() {
+            let kind = if number == 0 { "tableHeader" } else { "tableCell" };
+            let cells: Vec<Value> = row
+                .into_iter()
+                .map(|cell| json!({ "type": kind, "attrs": {}, "content": self.blocks(cell) }))
+                .collect();
+            content.push(json!({ "type": "tableRow", "content": cells }));
+        }
+        let attrs = json!({ "isNumberColumnEnabled": false, "layout": "default" });
+        json!({ "type": "table", "attrs": attrs, "content": content })
+    }
+}
+
+fn code_block(language: Option<String>, text: String) -> Value {
+    let attrs: Map<String, Value> =
+        language.into_iter().map(|name| ("language".into(), name.into())).collect();
+    let content = if text.is_empty() { json!([]) } else { json!([{ "type": "text", "text": text }]) };
+    json!({ "type": "codeBlock", "attrs": attrs, "content": content })
+}
+
+fn media(Image { url, alt, link }: Image) -> Value {
+    let mut attrs = json!({ "type": "external", "url": url });
+    if !alt.is_empty() {
+        attrs["alt"] = alt.into();
+    }
+    let mut media = json!({ "type": "media", "attrs": attrs });
+    if let Some(link) = link {
+        media["marks"] = json!([link_mark(&link)]);
+    }
+    json!({ "type": "mediaSingle", "attrs": { "layout": "center" }, "content": [media] })
+}
+
+fn line(inlines: Vec<Inline>) -> Vec<Value> {
+    let node = |inline| match inline {
+        Inline::Text(text) => {
+            let mut node = json!({ "type": "text", "text": text.text });
+            let marks = marks(&text.marks);
+            if !marks.is_empty() {
+                node["marks"] = marks.into();
+            }
+            Some(node)
+        }
+        Inline::Break => Some(json!({ "type": "hardBreak" })),
+        // `fit` leaves none in a line.
+        Inline::Image(_) => None,
+    };
+    inlines.into_iter().filter_map(node).collect()
+}
+
+fn marks(marks: &Marks) -> Vec<Value> {
+    let Marks { strong, em, strike, code, link } = marks;
+    let plain = [(*em, "em"), (*strong, "strong"), (*strike, "strike"), (*code, "code")];
+    let plain = plain.into_iter().filter(|(is_set, _)| *is_set).map(|(_, name)| json!({ "type": name }));
+    link.iter().map(|link| link_mark(link)).chain(plain).collect()
+}
+
+fn link_mark(Link { href, title }: &Link) -> Value {
+    let mut attrs = json!({ "href": href });
+    if let Some(title) = title {
+        attrs["title"] = title.as_str().into();
+    }
+    json!({ "type": "link", "attrs": attrs })
+}

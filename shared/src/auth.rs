@@ -1,0 +1,97 @@
+//! Who calls, and with that, whose connections an external id names.
+
+use secrecy::{ExposeSecret, SecretString};
+
+use crate::config::{FromSettings, Settings, SettingsError};
+use crate::connection::{Address, ExternalId};
+use crate::crypto::secrets_are_equal;
+use crate::error::{Error, Result};
+use crate::http::{Request, bearer_token};
+use crate::provider::ProviderId;
+
+/// The keys that open the backend API. Setting: `JUNCTURE_SECRET_KEY`, several separated by commas while one
+/// replaces another.
+pub struct SecretKeys(Vec<SecretString>);
+
+impl FromSettings for SecretKeys {
+    fn from_settings(settings: &Settings) -> Result<Self, SettingsError> {
+        let name = "JUNCTURE_SECRET_KEY";
+        let keys: Vec<SecretString> = settings
+            .required(name)?
+            .split(',')
+            .map(str::trim)
+            .filter(|key| !key.is_empty())
+            .map(SecretString::from)
+            .collect();
+        if keys.is_empty() {
+            return Err(SettingsError::Missing { name });
+        }
+        Ok(Self(keys))
+    }
+}
+
+impl SecretKeys {
+    /// Lets a request in whose bearer token is one of the keys.
+    ///
+    /// # Errors
+    /// 401 `Invalid secret key`, for a missing key as for a wrong one.
+    pub fn authorize(&self, request: &Request) -> Result<Caller> {
+        let given = bearer_token(request).ok_or_else(Error::invalid_secret_key)?;
+        // Every key is compared, so that the time does not tell which one came close.
+        let is_known =
+            self.0.iter().fold(false, |known, key| secrets_are_equal(key.expose_secret(), given) | known);
+        is_known.then_some(Caller(())).ok_or_else(Error::invalid_secret_key)
+    }
+}
+
+/// A caller whose right to address connections has been checked; there is no other way to make an [`Address`].
+///
+/// In core mode there is one product, and an external id is unique within it. In cloud mode the caller's key
+/// will name the project that the external ids belong to.
+pub struct Caller(());
+
+impl Caller {
+    /// A browser that begins a flow. It proves nothing in core mode: `x-juncture-public-key`, which names a
+    /// project in cloud mode, is accepted and ignored.
+    pub fn browser(_request: &Request) -> Self {
+        Self(())
+    }
+
+    /// The connection that this caller means.
+    ///
+    /// # Errors
+    /// 400 when the provider or the external id is none.
+    pub fn address(&self, provider: &str, external_id: &str) -> Result<Address> {
+        Ok(Address::new(ProviderId::parse(provider)?, ExternalId::parse(external_id)?))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn keys(list: &str) -> SecretKeys {
+        let pairs = [("JUNCTURE_SECRET_KEY".to_owned(), list.to_owned())];
+        SecretKeys::from_settings(&Settings::from_pairs(pairs)).unwrap()
+    }
+
+    fn request(authorization: &str) -> Request {
+        http::Request::builder().header("authorization", authorization).body(Default::default()).unwrap()
+    }
+
+    #[test]
+    fn two_keys_are_valid_while_one_replaces_the_other() {
+        let keys = keys("new-key, old-key");
+        assert!(keys.authorize(&request("Bearer new-key")).is_ok());
+        assert!(keys.authorize(&request("Bearer old-key")).is_ok());
+        for wrong in ["Bearer new-key, old-key", "Bearer ", "Bearer new-ke", "Basic new-key", "new-key"] {
+            assert!(keys.authorize(&request(wrong)).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_list_of_nothing_is_a_missing_key() {
+        let pairs = [("JUNCTURE_SECRET_KEY".to_owned(), " , ".to_owned())];
+        assert!(SecretKeys::from_settings(&Settings::from_pairs(pairs)).is_err());
+    }
+}

@@ -1,0 +1,213 @@
+//! Settings: from the environment, and behind it from one secret of AWS Secrets Manager.
+//!
+//! Each concern reads its own few settings through [`FromSettings`], so that a function requires only what it
+//! uses and a missing one fails at start, by name. The names are listed in `.env.example`.
+
+use std::collections::BTreeMap;
+
+use secrecy::SecretString;
+use url::Url;
+
+use crate::secrets;
+use crate::tls::is_safe_for_credentials;
+
+/// The settings of one sandbox. An empty value counts as absent: a template passes empty defaults.
+#[derive(Default)]
+pub struct Settings {
+    environment: BTreeMap<String, String>,
+    secret: BTreeMap<String, String>,
+}
+
+impl Settings {
+    /// Reads the environment and, when `JUNCTURE_SECRETS_ID` is set, the secret of that name, which supplies
+    /// every key that the environment does not.
+    ///
+    /// # Errors
+    /// When the secret cannot be read, or `CLOUD_MODE` asks for what is not built yet.
+    pub async fn load() -> Result<Self, SettingsError> {
+        let mut settings = Self::from_pairs(
+            std::env::vars_os()
+                .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))),
+        );
+        if let Some(secret_id) = settings.optional("JUNCTURE_SECRETS_ID") {
+            settings.secret =
+                secrets::read(&secret_id).await.map_err(|error| SettingsError::Secret(error.to_string()))?;
+        }
+        if settings.optional("CLOUD_MODE").is_some_and(|mode| mode.eq_ignore_ascii_case("true")) {
+            return Err(SettingsError::CloudMode);
+        }
+        Ok(settings)
+    }
+
+    /// Settings from given pairs, for tests and tools.
+    pub fn from_pairs(pairs: impl IntoIterator<Item = (String, String)>) -> Self {
+        Self { environment: pairs.into_iter().collect(), secret: BTreeMap::new() }
+    }
+
+    /// A setting that may be absent.
+    pub fn optional(&self, name: &str) -> Option<String> {
+        let present = |values: &BTreeMap<String, String>| {
+            values.get(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty())
+        };
+        present(&self.environment).or_else(|| present(&self.secret))
+    }
+
+    /// A setting without which the function cannot work.
+    ///
+    /// # Errors
+    /// When it is absent or empty.
+    pub fn required(&self, name: &'static str) -> Result<String, SettingsError> {
+        self.optional(name).ok_or(SettingsError::Missing { name })
+    }
+
+    /// A required setting that must not be shown.
+    ///
+    /// # Errors
+    /// As [`Self::required`].
+    pub fn secret(&self, name: &'static str) -> Result<SecretString, SettingsError> {
+        self.required(name).map(SecretString::from)
+    }
+
+    /// A required `http(s)` address.
+    ///
+    /// # Errors
+    /// When it is absent or no such address.
+    pub fn url(&self, name: &'static str) -> Result<Url, SettingsError> {
+        parse_url(name, &self.required(name)?)
+    }
+
+    /// An `http(s)` address that may be absent.
+    ///
+    /// # Errors
+    /// When it is present and no such address.
+    pub fn optional_url(&self, name: &'static str) -> Result<Option<Url>, SettingsError> {
+        self.optional(name).map(|value| parse_url(name, &value)).transpose()
+    }
+
+    /// The address of a service that is sent credentials, with its default: `https`, or this very machine.
+    ///
+    /// # Errors
+    /// When it is no address or would carry credentials in clear text over a network.
+    pub fn service_url(&self, name: &'static str, default: Option<&str>) -> Result<Url, SettingsError> {
+        let value = match (self.optional(name), default) {
+            (Some(value), _) => value,
+            (None, Some(default)) => default.to_owned(),
+            (None, None) => return Err(SettingsError::Missing { name }),
+        };
+        let url = parse_url(name, &value)?;
+        if !is_safe_for_credentials(&url) {
+            let reason = "must start with https:// (http:// is for this machine only)".to_owned();
+            return Err(SettingsError::Invalid { name, reason });
+        }
+        Ok(url)
+    }
+}
+
+fn parse_url(name: &'static str, value: &str) -> Result<Url, SettingsError> {
+    let invalid = |reason: String| SettingsError::Invalid { name, reason };
+    let url = Url::parse(value).map_err(|error| invalid(format!("is not an address: {error}")))?;
+    if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
+        return Err(invalid("must be an http:// or https:// address".to_owned()));
+    }
+    Ok(url)
+}
+
+/// One concern that is set up from the settings.
+pub trait FromSettings: Sized {
+    /// Reads what it needs, and nothing else.
+    ///
+    /// # Errors
+    /// When a setting is missing or malformed.
+    fn from_settings(settings: &Settings) -> Result<Self, SettingsError>;
+}
+
+/// A function that needs several concerns names them in a tuple.
+macro_rules! tuple_from_settings {
+    ($($concern:ident),+) => {
+        impl<$($concern: FromSettings),+> FromSettings for ($($concern,)+) {
+            fn from_settings(settings: &Settings) -> Result<Self, SettingsError> {
+                Ok(($($concern::from_settings(settings)?,)+))
+            }
+        }
+    };
+}
+
+tuple_from_settings!(A, B);
+tuple_from_settings!(A, B, C);
+tuple_from_settings!(A, B, C, D);
+
+/// Why a function cannot start. Never carries a value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SettingsError {
+    /// A required setting is absent or empty.
+    Missing {
+        /// Its name.
+        name: &'static str,
+    },
+    /// A setting does not have the form it must have.
+    Invalid {
+        /// Its name.
+        name: &'static str,
+        /// What is wrong with it, to be read after the name.
+        reason: String,
+    },
+    /// The secret of `JUNCTURE_SECRETS_ID` cannot be read.
+    Secret(String),
+    /// Cloud mode is not built yet.
+    CloudMode,
+}
+
+impl std::fmt::Display for SettingsError {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Missing { name } => write!(
+                formatter,
+                "the setting {name} is missing: set it in the environment or in the secret named by JUNCTURE_SECRETS_ID"
+            ),
+            Self::Invalid { name, reason } => write!(formatter, "the setting {name} {reason}"),
+            Self::Secret(reason) => write!(formatter, "the setting JUNCTURE_SECRETS_ID: {reason}"),
+            Self::CloudMode => formatter.write_str(
+                "CLOUD_MODE=true is not supported yet: leave CLOUD_MODE out or set it to false to run Juncture for one product",
+            ),
+        }
+    }
+}
+
+impl std::error::Error for SettingsError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings(pairs: &[(&str, &str)]) -> Settings {
+        Settings::from_pairs(pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())))
+    }
+
+    #[test]
+    fn an_empty_value_counts_as_absent() {
+        let error = settings(&[("DATABASE_URL", "  ")]).required("DATABASE_URL").unwrap_err();
+        assert!(error.to_string().contains("DATABASE_URL is missing"), "{error}");
+    }
+
+    #[test]
+    fn the_secret_supplies_what_the_environment_lacks() {
+        let mut settings = settings(&[("A", "environment"), ("B", "")]);
+        settings.secret = [("A", "secret"), ("B", "secret")]
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .into();
+        assert_eq!(settings.optional("A").as_deref(), Some("environment"));
+        assert_eq!(settings.optional("B").as_deref(), Some("secret"));
+    }
+
+    #[test]
+    fn credentials_are_not_sent_in_clear_text() {
+        let settings = settings(&[("REMOTE", "http://example.com"), ("LOCAL", "http://localhost:8003")]);
+        assert!(settings.service_url("REMOTE", None).unwrap_err().to_string().contains("https://"));
+        assert!(settings.service_url("LOCAL", None).is_ok());
+        assert!(settings.service_url("ABSENT", Some("https://api.atlassian.com")).is_ok());
+        assert_eq!(
+            settings.service_url("ABSENT", None).unwrap_err(),
+            SettingsError::Missing { name: "ABSENT" }
+        );
+    }
+}

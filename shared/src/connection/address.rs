@@ -1,0 +1,77 @@
+//! What names a connection.
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result};
+use crate::provider::ProviderId;
+
+/// The longest external id; the products' own ids (a UUID, an e-mail, a path of ids) are far shorter.
+const MAX_CHARACTERS: usize = 512;
+
+/// The product's own id of whatever is connected: a user, a project, an organisation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ExternalId(String);
+
+impl ExternalId {
+    /// Reads an external id: any text without control characters.
+    ///
+    /// # Errors
+    /// 400 when it is empty, too long or holds control characters.
+    pub fn parse(text: &str) -> Result<Self> {
+        if text.is_empty() {
+            return Err(Error::bad_request("Missing external_id"));
+        }
+        if text.chars().count() > MAX_CHARACTERS {
+            return Err(Error::bad_request(format!(
+                "external_id is longer than {MAX_CHARACTERS} characters"
+            )));
+        }
+        if text.chars().any(char::is_control) {
+            return Err(Error::bad_request("external_id holds control characters"));
+        }
+        Ok(Self(text.to_owned()))
+    }
+
+    /// The id as the product wrote it.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// The address of one connection. Queries, caches and locks take this type, never loose texts.
+///
+/// It is made by [`crate::auth::Caller`] alone, because in cloud mode it will also hold the caller's project.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Address {
+    /// The provider that the connection leads to.
+    pub provider: ProviderId,
+    /// The product's id of it.
+    pub external_id: ExternalId,
+}
+
+impl Address {
+    pub(crate) fn new(provider: ProviderId, external_id: ExternalId) -> Self {
+        Self { provider, external_id }
+    }
+
+    /// The address as a part of a Redis key.
+    pub(crate) fn key(&self) -> String {
+        format!("{}:{}", self.provider.as_str(), self.external_id.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn any_sane_text_is_an_external_id() {
+        for fine in ["project123", "7", "org/1:user@example.com", "プロジェクト", " "] {
+            assert_eq!(ExternalId::parse(fine).unwrap().as_str(), fine);
+        }
+        for bad in ["", "a\0b", "a\nb", &"x".repeat(513)] {
+            assert!(ExternalId::parse(bad).is_err(), "{bad:?}");
+        }
+    }
+}

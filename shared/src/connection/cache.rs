@@ -1,0 +1,103 @@
+//! The cache of connections in Redis: everything that a backend call needs of one, in one key.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use super::address::Address;
+use super::store::Connection;
+use crate::upstash::Command;
+
+/// The shape of what is stored; it grows when [`Snapshot`] changes, so that a deployment never reads what
+/// another one wrote.
+const SHAPE: u32 = 1;
+
+/// The longest that an entry lives, whatever it holds.
+const LONGEST: Duration = Duration::from_secs(60 * 60);
+
+/// An access token is not handed out when it ends sooner than this: the caller needs time to use it.
+pub(crate) const TOKEN_MARGIN: Duration = Duration::from_secs(60);
+
+/// A connection as it was when a certain version of its row was written. The access token is sealed.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Snapshot {
+    /// The version of the row; the script below reads it by this name.
+    #[serde(rename = "v")]
+    pub(crate) version: i64,
+    pub(crate) id: Uuid,
+    #[serde(rename = "invalid")]
+    pub(crate) is_invalid: bool,
+    #[serde(with = "time::serde::timestamp")]
+    pub(crate) expires_at: OffsetDateTime,
+    pub(crate) access_token: Option<CachedToken>,
+    pub(crate) jira_site_id: Option<String>,
+    pub(crate) jira_project_id: Option<String>,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct CachedToken {
+    pub(crate) sealed: String,
+    #[serde(with = "time::serde::timestamp")]
+    pub(crate) expires_at: OffsetDateTime,
+}
+
+impl Snapshot {
+    /// How long it may be kept: no longer than its access token may be handed out.
+    fn lifetime(&self) -> Duration {
+        let usable = self.access_token.as_ref().map(|token| {
+            let left = token.expires_at - OffsetDateTime::now_utc();
+            Duration::try_from(left).unwrap_or_default().saturating_sub(TOKEN_MARGIN)
+        });
+        usable.map_or(LONGEST, |usable| usable.min(LONGEST))
+    }
+}
+
+impl From<&Connection> for Snapshot {
+    fn from(connection: &Connection) -> Self {
+        Self {
+            version: connection.version,
+            id: connection.id,
+            is_invalid: connection.is_invalid,
+            expires_at: connection.expires_at,
+            access_token: connection
+                .access_token
+                .clone()
+                .map(|(sealed, expires_at)| CachedToken { sealed, expires_at }),
+            jira_site_id: connection.jira_site_id.clone(),
+            jira_project_id: connection.jira_project_id.clone(),
+        }
+    }
+}
+
+fn key(address: &Address) -> String {
+    format!("juncture:connection:{SHAPE}:{}", address.key())
+}
+
+/// Reads the snapshot of a connection.
+pub(crate) fn read(address: &Address) -> Command {
+    Command::get(&key(address))
+}
+
+/// Decodes what [`read`] gave; anything unreadable counts as absent.
+pub(crate) fn decode(value: &serde_json::Value) -> Option<Snapshot> {
+    serde_json::from_str(value.as_str()?).ok()
+}
+
+/// Stores a snapshot unless a newer one is there: a writer that was held up replaces nothing.
+pub(crate) fn write(address: &Address, snapshot: &Snapshot) -> Command {
+    const NEWEST_WINS: &str = "\
+        local known = redis.call('GET', KEYS[1]) \
+        if known then \
+            local readable, entry = pcall(cjson.decode, known) \
+            if readable and type(entry) == 'table' and type(entry.v) == 'number' \
+                and entry.v > tonumber(ARGV[1]) then return 0 end \
+        end \
+        redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3]) \
+        return 1";
+    let lifetime = snapshot.lifetime().as_millis().max(1).to_string();
+    // A snapshot is plain data; serializing it cannot fail.
+    let value = serde_json::to_string(snapshot).unwrap_or_default();
+    Command::eval(NEWEST_WINS, &key(address), &[&snapshot.version.to_string(), &value, &lifetime])
+}

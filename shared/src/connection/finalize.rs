@@ -1,0 +1,65 @@
+//! The end of the flow: the chosen site becomes a connection.
+
+use super::flow::{ConnectionCode, Flow};
+use super::store::{Connection, Store};
+use crate::config::{FromSettings, Settings, SettingsError};
+use crate::error::{Error, Result};
+use crate::provider::ProviderId;
+use crate::provider::jira::{CONSENT_LIFETIME, ChosenSite, Site, SiteId, Sites};
+
+/// Finalizes connections to Jira. Settings: those of [`Flow`], [`Sites`] and [`Store`].
+pub struct Finalizer {
+    flow: Flow,
+    sites: Sites,
+    store: Store,
+}
+
+impl FromSettings for Finalizer {
+    fn from_settings(settings: &Settings) -> Result<Self, SettingsError> {
+        Ok(Self {
+            flow: Flow::from_settings(settings)?,
+            sites: Sites::from_settings(settings)?,
+            store: Store::from_settings(settings)?,
+        })
+    }
+}
+
+impl Finalizer {
+    /// The Jira sites that the consent behind a code reaches.
+    ///
+    /// # Errors
+    /// 410 when the code is used or has expired, 5xx when Redis or Atlassian fails.
+    pub async fn available_sites(&self, code: &ConnectionCode) -> Result<Vec<Site>> {
+        let pending = self.flow.peek(ProviderId::Jira, code).await?;
+        self.sites.list(&pending.access_token()).await
+    }
+
+    /// Makes the connection to a site: the code is used up, the rows are written in one transaction together
+    /// with Jira's own, and every instance sees the new connection from then on. When the rows cannot be
+    /// written, the code is good again.
+    ///
+    /// # Errors
+    /// 400 when the consent does not reach the site, 410 when the code is used or has expired, 5xx when a store
+    /// or Atlassian fails.
+    pub async fn connect(&self, code: &ConnectionCode, site: SiteId) -> Result<Connection> {
+        if !self.available_sites(code).await?.iter().any(|available| available.id == site) {
+            return Err(Error::bad_request(
+                "site_id is not a site that this consent reaches: send one that fetch-available-sites lists",
+            ));
+        }
+        let pending = self.flow.take(ProviderId::Jira, code).await?;
+        let address = pending.address(ProviderId::Jira);
+        let lifetime = (pending.consented_at(), CONSENT_LIFETIME);
+        let seal = |id: &uuid::Uuid| self.flow.seal_for(id, &pending);
+        match self.store.save(&address, lifetime, seal, &ChosenSite(site)).await {
+            Ok(connection) => {
+                self.flow.publish(&address, &connection).await;
+                Ok(connection)
+            }
+            Err(error) => {
+                self.flow.restore(code, &pending).await;
+                Err(error)
+            }
+        }
+    }
+}

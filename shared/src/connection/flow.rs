@@ -1,0 +1,273 @@
+//! The flow that makes a connection: a state for the way to the provider, a connection code for the way to the
+//! choice of a site. Both are unguessable, of one use, and short-lived. Redis holds them under their digests, so
+//! that whoever reads Redis cannot use them.
+
+use std::time::Duration;
+
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use super::address::{Address, ExternalId};
+use super::cache::{self, Snapshot};
+use super::store::{Connection, SealedTokens};
+use super::tokens::seal;
+use crate::config::{FromSettings, Settings, SettingsError};
+use crate::crypto::{Sealer, is_code, random_code, sha256_hex};
+use crate::error::{Error, Result};
+use crate::provider::{Grant, ProviderId};
+use crate::upstash::{Command, Upstash};
+
+/// How long a person may take to consent.
+const STATE_LIFETIME: Duration = Duration::from_secs(10 * 60);
+
+/// How long a person may take to choose a site after that.
+const CODE_LIFETIME: Duration = Duration::from_secs(15 * 60);
+
+const STATE_PREFIX: &str = "st";
+const CODE_PREFIX: &str = "cc";
+
+/// The states of flows that have begun. Settings: those of [`Upstash`].
+pub struct States {
+    redis: Upstash,
+}
+
+impl FromSettings for States {
+    fn from_settings(settings: &Settings) -> Result<Self, SettingsError> {
+        Ok(Self { redis: Upstash::from_settings(settings)? })
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+struct StoredState {
+    provider: String,
+    external_id: ExternalId,
+}
+
+impl States {
+    /// Begins a flow and gives its state.
+    ///
+    /// # Errors
+    /// 503 when Redis is away.
+    pub async fn begin(&self, address: &Address) -> Result<String> {
+        let state = random_code(STATE_PREFIX).map_err(Error::internal)?;
+        let stored = StoredState {
+            provider: address.provider.as_str().to_owned(),
+            external_id: address.external_id.clone(),
+        };
+        let value = serde_json::to_string(&stored).map_err(Error::internal)?;
+        self.redis.run(Command::set(&state_key(&state), &value, STATE_LIFETIME)).await?;
+        Ok(state)
+    }
+
+    /// Ends a state: of all who come with it, one learns the address that it was made for.
+    ///
+    /// # Errors
+    /// 400 for what was never a state or belongs to another provider, 410 for one that is used or has expired,
+    /// 503 when Redis is away.
+    pub async fn consume(&self, provider: ProviderId, state: &str) -> Result<Address> {
+        if !is_code(state, STATE_PREFIX) {
+            return Err(Error::bad_request("This link is not complete. Start connecting again."));
+        }
+        let value = self.redis.run(Command::take(&state_key(state))).await?;
+        let stored: StoredState =
+            value.as_str().and_then(|text| serde_json::from_str(text).ok()).ok_or_else(|| {
+                Error::gone(
+                    "state_expired",
+                    "This link was used already or has expired. Start connecting again.",
+                )
+            })?;
+        if stored.provider != provider.as_str() {
+            return Err(Error::bad_request("This link belongs to another provider. Start connecting again."));
+        }
+        Ok(Address::new(provider, stored.external_id))
+    }
+}
+
+fn state_key(state: &str) -> String {
+    format!("juncture:state:{}", sha256_hex(state.as_bytes()))
+}
+
+/// What names a consent that is not finalized yet.
+pub struct ConnectionCode(String);
+
+impl ConnectionCode {
+    /// Reads a connection code.
+    ///
+    /// # Errors
+    /// 400 when the text cannot be one.
+    pub fn parse(text: &str) -> Result<Self> {
+        if !is_code(text, CODE_PREFIX) {
+            return Err(Error::bad_request(
+                "connection_code is malformed: use the one that the callback gave",
+            ));
+        }
+        Ok(Self(text.to_owned()))
+    }
+
+    /// The code, for the address of the page.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    fn digest(&self) -> String {
+        sha256_hex(self.0.as_bytes())
+    }
+
+    fn key(&self) -> String {
+        format!("juncture:pending:{}", self.digest())
+    }
+}
+
+/// A consent that waits for its site. It touches nothing that exists: an abandoned one changes nothing.
+#[derive(Serialize, Deserialize)]
+pub struct PendingConnection {
+    provider: String,
+    external_id: ExternalId,
+    access_token: String,
+    #[serde(with = "time::serde::timestamp")]
+    access_token_expires_at: OffsetDateTime,
+    refresh_token: String,
+    /// To the nanosecond: it tells this consent from every other.
+    #[serde(with = "time::serde::rfc3339")]
+    consented_at: OffsetDateTime,
+}
+
+impl PendingConnection {
+    /// The connection that the consent is for.
+    pub(crate) fn address(&self, provider: ProviderId) -> Address {
+        Address::new(provider, self.external_id.clone())
+    }
+
+    /// When the person consented.
+    pub(crate) fn consented_at(&self) -> OffsetDateTime {
+        self.consented_at
+    }
+
+    /// The access token of the consent.
+    pub fn access_token(&self) -> SecretString {
+        SecretString::from(self.access_token.as_str())
+    }
+}
+
+/// Consents on their way to becoming connections. Settings: those of [`Upstash`], and `TOKEN_ENCRYPTION_KEY`.
+pub struct Flow {
+    redis: Upstash,
+    sealer: Sealer,
+}
+
+impl FromSettings for Flow {
+    fn from_settings(settings: &Settings) -> Result<Self, SettingsError> {
+        Ok(Self { redis: Upstash::from_settings(settings)?, sealer: Sealer::from_settings(settings)? })
+    }
+}
+
+impl Flow {
+    /// Keeps the tokens of a consent, sealed, until a site is chosen.
+    ///
+    /// # Errors
+    /// 500 when the provider gave no refresh token, 503 when Redis is away.
+    pub async fn hold(&self, address: &Address, grant: Grant) -> Result<ConnectionCode> {
+        let refresh_token = grant.refresh_token.ok_or_else(|| {
+            Error::internal("the grant has no refresh token: does the app ask for offline_access?")
+        })?;
+        let code = ConnectionCode(random_code(CODE_PREFIX).map_err(Error::internal)?);
+        let pending = PendingConnection {
+            provider: address.provider.as_str().to_owned(),
+            external_id: address.external_id.clone(),
+            access_token: grant.access_token.expose_secret().to_owned(),
+            access_token_expires_at: grant.expires_at,
+            refresh_token: refresh_token.expose_secret().to_owned(),
+            consented_at: OffsetDateTime::now_utc(),
+        };
+        let sealed = self.seal(&code, &pending)?;
+        self.redis.run(Command::set(&code.key(), &sealed, CODE_LIFETIME)).await?;
+        Ok(code)
+    }
+
+    /// Looks at a pending consent without using its code up.
+    ///
+    /// # Errors
+    /// 410 when the code is used or has expired, 503 when Redis is away.
+    pub async fn peek(&self, provider: ProviderId, code: &ConnectionCode) -> Result<PendingConnection> {
+        let value = self.redis.run(Command::get(&code.key())).await?;
+        self.open(provider, code, &value)
+    }
+
+    /// Uses a code up: of all who come with it, one gets the consent.
+    ///
+    /// # Errors
+    /// 410 when the code is used or has expired, 503 when Redis is away.
+    pub(crate) async fn take(
+        &self,
+        provider: ProviderId,
+        code: &ConnectionCode,
+    ) -> Result<PendingConnection> {
+        let value = self.redis.run(Command::take(&code.key())).await?;
+        self.open(provider, code, &value)
+    }
+
+    /// Makes a code good again for what is left of its time, after the connection could not be written.
+    pub(crate) async fn restore(&self, code: &ConnectionCode, pending: &PendingConnection) {
+        let age = OffsetDateTime::now_utc() - pending.consented_at;
+        let left = CODE_LIFETIME.saturating_sub(Duration::try_from(age).unwrap_or_default());
+        let restored: Result<()> = async {
+            let sealed = self.seal(code, pending)?;
+            self.redis.run(Command::set(&code.key(), &sealed, left)).await?;
+            Ok(())
+        }
+        .await;
+        if let Err(error) = restored {
+            tracing::warn!(cause = %error, "a connection code could not be restored; its owner has to start again");
+        }
+    }
+
+    /// Lets every instance see a new connection. Tried twice: an old connection's token must not be served on.
+    pub(crate) async fn publish(&self, address: &Address, connection: &Connection) {
+        let snapshot = Snapshot::from(connection);
+        for _ in 0..2 {
+            match self.redis.run(cache::write(address, &snapshot)).await {
+                Ok(_) => return,
+                Err(error) => tracing::warn!(cause = %error, "a new connection could not be cached"),
+            }
+        }
+    }
+
+    /// The tokens of a consent, sealed for a connection.
+    pub(crate) fn seal_for(&self, id: &Uuid, pending: &PendingConnection) -> Result<SealedTokens> {
+        let refresh_token = SecretString::from(pending.refresh_token.as_str());
+        let grant = Grant {
+            access_token: pending.access_token(),
+            expires_at: pending.access_token_expires_at,
+            refresh_token: None,
+        };
+        seal(&self.sealer, id, &grant, &refresh_token)
+    }
+
+    fn seal(&self, code: &ConnectionCode, pending: &PendingConnection) -> Result<String> {
+        let clear = serde_json::to_string(pending).map_err(Error::internal)?;
+        self.sealer.seal(&clear, &code.digest()).map_err(Error::internal)
+    }
+
+    fn open(
+        &self,
+        provider: ProviderId,
+        code: &ConnectionCode,
+        value: &serde_json::Value,
+    ) -> Result<PendingConnection> {
+        const EXPIRED: &str = "connection_code_expired";
+        const GONE: &str = "This connection code was used already or has expired. Start connecting again.";
+        let sealed = value.as_str().ok_or_else(|| Error::gone(EXPIRED, GONE))?;
+        let clear = self
+            .sealer
+            .open(sealed, &code.digest())
+            .map_err(|error| Error::gone(EXPIRED, GONE).because(error))?;
+        let pending: PendingConnection = serde_json::from_str(clear.expose_secret())
+            .map_err(|_| Error::gone(EXPIRED, GONE).because("the pending connection has another shape"))?;
+        if pending.provider != provider.as_str() {
+            return Err(Error::bad_request("This connection code belongs to another provider"));
+        }
+        Ok(pending)
+    }
+}

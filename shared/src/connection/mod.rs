@@ -1,0 +1,20 @@
+//! A connection: its address, its rows in Postgres, its cache in Redis, its tokens, and the flow that makes it.
+
+mod address;
+mod cache;
+mod finalize;
+mod flow;
+mod lock;
+mod once;
+mod recent;
+mod selection;
+mod store;
+mod tokens;
+
+pub use address::{Address, ExternalId};
+pub use finalize::Finalizer;
+pub use flow::{ConnectionCode, Flow, PendingConnection, States};
+pub use once::{Claim, Doubt, Entry, Once, OnceKey};
+pub use selection::Selection;
+pub use store::{Connection, Store};
+pub use tokens::{AccessToken, Session, Tokens};

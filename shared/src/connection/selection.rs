@@ -1,0 +1,36 @@
+//! The selected Jira project of a connection.
+
+use super::address::Address;
+use super::cache;
+use super::store::Store;
+use crate::config::{FromSettings, Settings, SettingsError};
+use crate::error::{Error, Result};
+use crate::upstash::Upstash;
+
+/// Selects projects. Settings: those of [`Store`] and [`Upstash`].
+pub struct Selection {
+    store: Store,
+    redis: Upstash,
+}
+
+impl FromSettings for Selection {
+    fn from_settings(settings: &Settings) -> Result<Self, SettingsError> {
+        Ok(Self { store: Store::from_settings(settings)?, redis: Upstash::from_settings(settings)? })
+    }
+}
+
+impl Selection {
+    /// Selects a project; every instance sees it from then on.
+    ///
+    /// # Errors
+    /// 404 for an unknown connection, 503 when the database is away.
+    pub async fn select(&self, address: &Address, project: &str) -> Result<()> {
+        let connection =
+            self.store.select_project(address, project).await?.ok_or_else(Error::connection_not_found)?;
+        let written = self.redis.run(cache::write(address, &(&connection).into())).await;
+        if let Err(error) = written {
+            tracing::warn!(cause = %error, "a selected project could not be cached");
+        }
+        Ok(())
+    }
+}

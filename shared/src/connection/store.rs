@@ -1,0 +1,333 @@
+//! The rows of connections in the schema `juncture-core`.
+
+use std::time::Duration;
+
+use http::StatusCode;
+use secrecy::SecretString;
+use time::OffsetDateTime;
+use tokio_postgres::types::{ToSql, Type};
+use tokio_postgres::{GenericClient, Row};
+use uuid::Uuid;
+
+use super::address::Address;
+use crate::config::{FromSettings, Settings, SettingsError};
+use crate::crypto::Sealer;
+use crate::error::{Error, Result};
+use crate::postgres::{self, Postgres, failed, within_budget};
+use crate::provider::ExtendTransaction;
+
+/// A connection as it is stored. Tokens are sealed, or clear text of the TypeScript Juncture.
+#[derive(Clone)]
+pub struct Connection {
+    /// The connection's own id; sealed tokens are bound to it.
+    pub id: Uuid,
+    /// Grows with every write.
+    pub version: i64,
+    /// The refresh token as it is stored.
+    pub refresh_token: String,
+    /// Whether the provider has rejected the refresh token.
+    pub is_invalid: bool,
+    /// When the consent ends, however often it is refreshed.
+    pub expires_at: OffsetDateTime,
+    /// The access token of the newest refresh as it is stored, and when it ends.
+    pub access_token: Option<(String, OffsetDateTime)>,
+    /// The chosen Jira site.
+    pub jira_site_id: Option<String>,
+    /// The selected Jira project.
+    pub jira_project_id: Option<String>,
+}
+
+impl Connection {
+    /// Whether the consent's own lifetime is over.
+    pub fn is_expired(&self) -> bool {
+        self.expires_at <= OffsetDateTime::now_utc()
+    }
+
+    /// The refresh token itself.
+    ///
+    /// # Errors
+    /// 500 when it was sealed with a key that is not configured any more.
+    pub fn refresh_token(&self, sealer: &Sealer) -> Result<SecretString> {
+        sealer.open(&self.refresh_token, &self.id.to_string()).map_err(Error::internal)
+    }
+
+    fn from_row(row: &Row) -> Result<Self, tokio_postgres::Error> {
+        let access_token: Option<String> = row.try_get("access_token")?;
+        let ends: Option<OffsetDateTime> = row.try_get("access_token_expires_at")?;
+        Ok(Self {
+            id: row.try_get("connection_id")?,
+            version: row.try_get("version")?,
+            refresh_token: row.try_get("refresh_token")?,
+            is_invalid: row.try_get("invalid_refresh_token")?,
+            expires_at: row.try_get("expires_at")?,
+            access_token: access_token.zip(ends),
+            jira_site_id: row.try_get("jira_site_id")?,
+            jira_project_id: row.try_get("selected_jira_project_id")?,
+        })
+    }
+}
+
+/// Sealed tokens, ready to be stored.
+pub(crate) struct SealedTokens {
+    pub(crate) refresh_token: String,
+    pub(crate) access_token: String,
+    pub(crate) access_token_expires_at: OffsetDateTime,
+}
+
+const SELECT: &str = r#"
+    select c.connection_id, c.version, c.refresh_token, c.invalid_refresh_token, c.expires_at,
+           c.access_token, c.access_token_expires_at, j.jira_site_id, j.selected_jira_project_id
+    from "juncture-core".connection_external_map m
+    join "juncture-core".connection c using (connection_id)
+    left join "juncture-core".jira_connection j using (connection_id)
+    where m.external_id = $1 and m.provider = $2::"juncture-core".provider"#;
+
+/// The store. Setting: `DATABASE_URL`.
+#[derive(Clone)]
+pub struct Store {
+    postgres: Postgres,
+}
+
+impl FromSettings for Store {
+    fn from_settings(settings: &Settings) -> Result<Self, SettingsError> {
+        Ok(Self { postgres: Postgres::from_settings(settings)? })
+    }
+}
+
+impl Store {
+    /// Finds a connection. A read that breaks off is asked once more, over a new connection: the old one may have
+    /// died since its last use without anybody noticing.
+    ///
+    /// # Errors
+    /// 503 when the database cannot be reached.
+    pub async fn find(&self, address: &Address) -> Result<Option<Connection>> {
+        let client = self.connection().await?;
+        match find(&**client, address).await {
+            Err(error) if is_transient(&error) => {
+                postgres::discard(client);
+                find(&**self.connection().await?, address).await
+            }
+            outcome => outcome,
+        }
+    }
+
+    /// A connection to the database, for a transaction.
+    pub(crate) async fn connection(&self) -> Result<postgres::Connection> {
+        self.postgres.connection().await
+    }
+
+    /// Writes a finalized connection: the generic rows and the provider's own, in one transaction. A connection
+    /// that exists at this address keeps its id; its token is replaced and it is valid again.
+    ///
+    /// `seal` seals the tokens for the id that the connection turns out to have.
+    ///
+    /// # Errors
+    /// 503 when the database cannot be reached, or what `seal` says. Nothing is written then.
+    pub(crate) async fn save(
+        &self,
+        address: &Address,
+        lifetime: (OffsetDateTime, Duration),
+        seal: impl FnOnce(&Uuid) -> Result<SealedTokens>,
+        extension: &dyn ExtendTransaction,
+    ) -> Result<Connection> {
+        const LOCK: &str = "select pg_advisory_xact_lock(hashtextextended($1, 0))";
+        const UPSERT: &str = r#"
+            insert into "juncture-core".connection
+                (connection_id, refresh_token, expires_at, access_token, access_token_expires_at)
+            values ($1, $2, $3, $4, $5)
+            on conflict (connection_id) do update set
+                refresh_token = excluded.refresh_token,
+                expires_at = excluded.expires_at,
+                access_token = excluded.access_token,
+                access_token_expires_at = excluded.access_token_expires_at,
+                invalid_refresh_token = false,
+                last_updated = now(),
+                version = nextval('"juncture-core".connection_version')"#;
+        const MAP: &str = r#"
+            insert into "juncture-core".connection_external_map (external_id, provider, connection_id)
+            values ($1, $2::"juncture-core".provider, $3)
+            on conflict (external_id, provider) do nothing"#;
+
+        let mut client = self.connection().await?;
+        // A dead connection shows here, where nothing is lost yet.
+        if within_budget(client.batch_execute("")).await.is_err() {
+            postgres::discard(client);
+            client = self.connection().await?;
+        }
+        let transaction = within_budget(client.transaction()).await?;
+        // One finalization of an address at a time: the others wait here and then find its connection.
+        let key = address.key();
+        within_budget(transaction.query_typed(LOCK, &[(&key, Type::TEXT)])).await?;
+        let existing = find(&*transaction, address).await?;
+        let (consented_at, lasts) = lifetime;
+        // As Postgres keeps it, to the microsecond.
+        let expires_at = (consented_at + lasts).truncate_to_microsecond();
+        // This very consent is there already: its commit was not heard of, and its token may have been refreshed
+        // since.
+        if let Some(existing) = existing.as_ref().filter(|existing| existing.expires_at == expires_at) {
+            return Ok(existing.clone());
+        }
+        let id = existing.map_or_else(Uuid::new_v4, |existing| existing.id);
+        let tokens = seal(&id)?;
+        let row: [(&(dyn ToSql + Sync), Type); 5] = [
+            (&id, Type::UUID),
+            (&tokens.refresh_token, Type::TEXT),
+            (&expires_at, Type::TIMESTAMPTZ),
+            (&tokens.access_token, Type::TEXT),
+            (&tokens.access_token_expires_at, Type::TIMESTAMPTZ),
+        ];
+        within_budget(transaction.execute_typed(UPSERT, &row)).await?;
+        let (external_id, provider) = (address.external_id.as_str(), address.provider.as_str());
+        let map: [(&(dyn ToSql + Sync), Type); 3] =
+            [(&external_id, Type::TEXT), (&provider, Type::TEXT), (&id, Type::UUID)];
+        within_budget(transaction.execute_typed(MAP, &map)).await?;
+        within_budget(extension.extend(&transaction, &id)).await?;
+        let saved = find(&*transaction, address).await?;
+        within_budget(transaction.commit()).await?;
+        saved.ok_or_else(|| Error::internal("the connection that was just written is not there"))
+    }
+
+    /// Selects a Jira project and gives the connection as it is then; `None` if there is none at this address.
+    ///
+    /// # Errors
+    /// 503 when the database cannot be reached.
+    pub(crate) async fn select_project(
+        &self,
+        address: &Address,
+        project: &str,
+    ) -> Result<Option<Connection>> {
+        const UPDATE: &str = r#"
+            with selected as (
+                update "juncture-core".jira_connection j
+                set selected_jira_project_id = $3, last_updated = now()
+                from "juncture-core".connection_external_map m
+                where m.external_id = $1 and m.provider = $2::"juncture-core".provider
+                    and j.connection_id = m.connection_id
+                returning j.connection_id
+            )
+            update "juncture-core".connection c
+            set last_updated = now(), version = nextval('"juncture-core".connection_version')
+            from selected
+            where c.connection_id = selected.connection_id"#;
+        let (external_id, provider) = (address.external_id.as_str(), address.provider.as_str());
+        let parameters: [(&(dyn ToSql + Sync), Type); 3] =
+            [(&external_id, Type::TEXT), (&provider, Type::TEXT), (&project, Type::TEXT)];
+        let mut client = self.connection().await?;
+        let mut outcome = within_budget(client.execute_typed(UPDATE, &parameters)).await;
+        if outcome.as_ref().is_err_and(is_transient) {
+            // Selecting the same project twice is selecting it.
+            postgres::discard(client);
+            client = self.connection().await?;
+            outcome = within_budget(client.execute_typed(UPDATE, &parameters)).await;
+        }
+        match outcome? {
+            0 => Ok(None),
+            _ => find(&**client, address).await,
+        }
+    }
+
+    /// Stores the tokens of a refresh if the row still holds the refresh token that was exchanged, and tells the
+    /// new version; `None` if somebody else has written the row since.
+    ///
+    /// # Errors
+    /// 503 when the database cannot be reached.
+    pub(crate) async fn rotate(
+        &self,
+        id: &Uuid,
+        exchanged: &str,
+        tokens: &SealedTokens,
+    ) -> Result<Option<i64>> {
+        let client = self.connection().await?;
+        let outcome = rotate(&**client, id, exchanged, tokens).await;
+        if outcome.is_err() {
+            postgres::discard(client);
+        }
+        outcome
+    }
+
+    /// Marks a connection invalid if the row still holds the refresh token that the provider rejected, and tells
+    /// the new version; `None` if somebody else has written the row since.
+    ///
+    /// # Errors
+    /// 503 when the database cannot be reached.
+    pub(crate) async fn invalidate(&self, id: &Uuid, rejected: &str) -> Result<Option<i64>> {
+        invalidate(&**self.connection().await?, id, rejected).await
+    }
+}
+
+fn is_transient(error: &Error) -> bool {
+    error.status() == StatusCode::SERVICE_UNAVAILABLE
+}
+
+async fn find(client: &(impl GenericClient + Sync), address: &Address) -> Result<Option<Connection>> {
+    select(client, SELECT, address).await
+}
+
+/// As [`Store::find`], and holds the row until the transaction ends.
+pub(crate) async fn find_for_update(
+    client: &(impl GenericClient + Sync),
+    address: &Address,
+) -> Result<Option<Connection>> {
+    select(client, &format!("{SELECT} for update of c"), address).await
+}
+
+async fn select(
+    client: &(impl GenericClient + Sync),
+    statement: &str,
+    address: &Address,
+) -> Result<Option<Connection>> {
+    let (external_id, provider) = (address.external_id.as_str(), address.provider.as_str());
+    let row = within_budget(
+        client.query_typed_opt(statement, &[(&external_id, Type::TEXT), (&provider, Type::TEXT)]),
+    )
+    .await?;
+    row.map(|row| Connection::from_row(&row).map_err(|error| failed(&error))).transpose()
+}
+
+/// As [`Store::rotate`], in a given transaction.
+pub(crate) async fn rotate(
+    client: &(impl GenericClient + Sync),
+    id: &Uuid,
+    exchanged: &str,
+    tokens: &SealedTokens,
+) -> Result<Option<i64>> {
+    const UPDATE: &str = r#"
+        update "juncture-core".connection set
+            refresh_token = $3,
+            access_token = $4,
+            access_token_expires_at = $5,
+            invalid_refresh_token = false,
+            last_updated = now(),
+            version = nextval('"juncture-core".connection_version')
+        where connection_id = $1 and refresh_token = $2
+        returning version"#;
+    let parameters: [(&(dyn ToSql + Sync), Type); 5] = [
+        (id, Type::UUID),
+        (&exchanged, Type::TEXT),
+        (&tokens.refresh_token, Type::TEXT),
+        (&tokens.access_token, Type::TEXT),
+        (&tokens.access_token_expires_at, Type::TIMESTAMPTZ),
+    ];
+    let row = within_budget(client.query_typed_opt(UPDATE, &parameters)).await?;
+    Ok(row.map(|row| row.get(0)))
+}
+
+/// As [`Store::invalidate`], in a given transaction.
+pub(crate) async fn invalidate(
+    client: &(impl GenericClient + Sync),
+    id: &Uuid,
+    rejected: &str,
+) -> Result<Option<i64>> {
+    const UPDATE: &str = r#"
+        update "juncture-core".connection set
+            invalid_refresh_token = true,
+            access_token = null,
+            access_token_expires_at = null,
+            last_updated = now(),
+            version = nextval('"juncture-core".connection_version')
+        where connection_id = $1 and refresh_token = $2
+        returning version"#;
+    let row =
+        within_budget(client.query_typed_opt(UPDATE, &[(id, Type::UUID), (&rejected, Type::TEXT)])).await?;
+    Ok(row.map(|row| row.get(0)))
+}

@@ -1,0 +1,279 @@
+//! Access tokens that are always good, and refresh tokens that never get lost.
+//!
+//! The order of things is what keeps them safe:
+//!
+//! 1. A cached access token is handed out as long as it lasts: one Redis request, no Postgres.
+//! 2. Whoever finds none takes a lock, so that of many callers one refreshes and the others wait for its result.
+//! 3. The new tokens are committed to Postgres, in place of exactly the refresh token that was exchanged, before
+//!    the access token is used, cached or returned.
+//! 4. A process that dies in between has cost nothing: within its reuse interval Atlassian accepts the old
+//!    refresh token again (<https://developer.atlassian.com/cloud/jira/platform/oauth-2-3lo-apps/>).
+//! 5. If Postgres is away just then, the new tokens wait in Redis, sealed, for the next caller to commit them.
+//! 6. If Redis is away, the row itself is the lock.
+
+mod refresh;
+
+use std::time::Duration;
+
+use secrecy::{ExposeSecret, SecretString};
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use super::address::Address;
+use super::cache::{self, Snapshot, TOKEN_MARGIN};
+use super::lock::Lock;
+use super::recent;
+use super::store::{Connection, SealedTokens, Store};
+use crate::config::{FromSettings, Settings, SettingsError};
+use crate::crypto::Sealer;
+use crate::deadline;
+use crate::error::{Error, Result};
+use crate::provider::jira::JiraTokenEndpoint;
+use crate::provider::{Grant, TokenEndpoint};
+use crate::upstash::{Command, Upstash};
+
+/// How long a caller that waits for another's refresh rests between two looks; it grows to the second figure.
+const FIRST_LOOK: Duration = Duration::from_millis(80);
+const SLOWEST_LOOK: Duration = Duration::from_millis(400);
+
+/// What opens the provider's API right now.
+pub struct AccessToken {
+    /// The token.
+    pub value: SecretString,
+    /// When it ends.
+    pub expires_at: OffsetDateTime,
+}
+
+/// A connection that is ready for calls to the provider.
+pub struct Session {
+    /// The connection's own id.
+    pub connection_id: Uuid,
+    /// A token that is good for at least another minute.
+    pub access_token: AccessToken,
+    /// The chosen Jira site.
+    pub jira_site_id: Option<String>,
+    /// The selected Jira project.
+    pub jira_project_id: Option<String>,
+    /// Ids of the issues that were made through it lately, which a search has to be told of.
+    pub recent_issues: Vec<String>,
+}
+
+/// Gives out sessions. Settings: those of [`Upstash`], [`Store`] and [`JiraTokenEndpoint`], and
+/// `TOKEN_ENCRYPTION_KEY`.
+pub struct Tokens {
+    redis: Upstash,
+    store: Store,
+    sealer: Sealer,
+    endpoint: Box<dyn TokenEndpoint>,
+}
+
+impl FromSettings for Sealer {
+    fn from_settings(settings: &Settings) -> Result<Self, SettingsError> {
+        let name = "TOKEN_ENCRYPTION_KEY";
+        let invalid = |error: crate::crypto::CryptoError| SettingsError::Invalid {
+            name,
+            reason: format!("must be the base64 of 32 random bytes: {error}"),
+        };
+        Self::from_keys(&settings.required(name)?).map_err(invalid)
+    }
+}
+
+impl FromSettings for Tokens {
+    fn from_settings(settings: &Settings) -> Result<Self, SettingsError> {
+        Ok(Self {
+            redis: Upstash::from_settings(settings)?,
+            store: Store::from_settings(settings)?,
+            sealer: Sealer::from_settings(settings)?,
+            endpoint: Box::new(JiraTokenEndpoint::from_settings(settings)?),
+        })
+    }
+}
+
+/// What is known of a connection for one caller.
+enum Known {
+    /// It can be used as it is.
+    Session(Session),
+    /// It needs a refresh.
+    Stale,
+}
+
+impl Tokens {
+    /// A session for a connection, refreshed when needed.
+    ///
+    /// # Errors
+    /// 404 for an unknown connection, 403 with `needs_reauthorization` when only a new consent helps, 5xx when
+    /// the provider or a store fails; the connection is not affected by those.
+    pub async fn session(&self, address: &Address) -> Result<Session> {
+        self.obtain(address, None).await
+    }
+
+    /// A session with another access token than the one that the provider has just rejected (a 401 that is not
+    /// about scopes). Of many callers with the same rejected token, one refreshes.
+    ///
+    /// # Errors
+    /// As [`Self::session`].
+    pub async fn session_after_rejection(
+        &self,
+        address: &Address,
+        rejected: &AccessToken,
+    ) -> Result<Session> {
+        self.obtain(address, Some(&rejected.value)).await
+    }
+
+    /// Remembers an issue that was just made through a connection, for [`Session::recent_issues`]. If that
+    /// fails, a search may find the issue a little later.
+    pub async fn remember_issue(&self, address: &Address, issue_id: &str) {
+        if let Err(error) = self.redis.run(recent::remember(address, issue_id)).await {
+            tracing::warn!(cause = %error, "a new issue could not be remembered");
+        }
+    }
+
+    async fn obtain(&self, address: &Address, rejected: Option<&SecretString>) -> Result<Session> {
+        let look = [cache::read(address), recent::read(address)];
+        let [entry, recent_issues] = match self.redis.pipeline(look).await {
+            Ok(found) => found,
+            Err(error) => return self.obtain_without_redis(address, rejected, error).await,
+        };
+        let session = match self.usable(cache::decode(&entry), rejected)? {
+            Some(session) => session,
+            None => self.obtain_under_lock(address, rejected).await?,
+        };
+        Ok(Session { recent_issues: recent::decode(&recent_issues), ..session })
+    }
+
+    async fn find(&self, address: &Address) -> Result<Connection> {
+        self.store.find(address).await?.ok_or_else(Error::connection_not_found)
+    }
+
+    /// A cached snapshot's session, if it decides the matter. A value that does not open (sealed with a key that
+    /// was rotated out, say) counts as no entry.
+    fn usable(&self, entry: Option<Snapshot>, rejected: Option<&SecretString>) -> Result<Option<Session>> {
+        let Some(snapshot) = entry else { return Ok(None) };
+        match self.consider(&snapshot, rejected) {
+            Ok(Known::Session(session)) => Ok(Some(session)),
+            Ok(Known::Stale) => Ok(None),
+            Err(error) if error.status().is_server_error() => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn consider(&self, snapshot: &Snapshot, rejected: Option<&SecretString>) -> Result<Known> {
+        let now = OffsetDateTime::now_utc();
+        if snapshot.is_invalid || snapshot.expires_at <= now {
+            return Err(Error::needs_reauthorization());
+        }
+        let Some(token) = &snapshot.access_token else { return Ok(Known::Stale) };
+        if token.expires_at <= now + TOKEN_MARGIN {
+            return Ok(Known::Stale);
+        }
+        let value = self.open(&token.sealed, &snapshot.id)?;
+        if rejected.is_some_and(|rejected| rejected.expose_secret() == value.expose_secret()) {
+            return Ok(Known::Stale);
+        }
+        Ok(Known::Session(Session {
+            connection_id: snapshot.id,
+            access_token: AccessToken { value, expires_at: token.expires_at },
+            jira_site_id: snapshot.jira_site_id.clone(),
+            jira_project_id: snapshot.jira_project_id.clone(),
+            recent_issues: Vec::new(),
+        }))
+    }
+
+    /// Waits for the lock, or for the result of whoever holds it. Only the holder goes to Postgres: fifty callers
+    /// at once cost it one connection.
+    async fn obtain_under_lock(&self, address: &Address, rejected: Option<&SecretString>) -> Result<Session> {
+        let lock = Lock::of(address).map_err(Error::internal)?;
+        let mut rest = FIRST_LOOK;
+        loop {
+            let look = [lock.take(), cache::read(address), Command::get(&refresh::stash_key(address))];
+            let [taken, entry, stash] = match self.redis.pipeline(look).await {
+                Ok(results) => results,
+                Err(error) => return self.obtain_without_redis(address, rejected, error).await,
+            };
+            let is_mine = !taken.is_null();
+            let cached = self.usable(cache::decode(&entry), rejected);
+            if !matches!(cached, Ok(None)) {
+                if is_mine {
+                    self.let_go(&lock).await;
+                }
+                return cached.and_then(|session| session.ok_or_else(Error::connection_not_found));
+            }
+            if is_mine {
+                let work = self.refresh(address, rejected, stash.as_str());
+                let outcome = lock.hold(&self.redis, work).await;
+                return self.finish(address, rejected, &lock, outcome).await;
+            }
+            if deadline::remaining() < rest * 2 {
+                return Err(Error::timed_out(
+                    "Another request is refreshing this connection's token and has not finished. Try again.",
+                ));
+            }
+            tokio::time::sleep(rest).await;
+            rest = (rest * 3 / 2).min(SLOWEST_LOOK);
+        }
+    }
+
+    /// Publishes what the row holds now and lets go of the lock, in this order and in one request, so that the
+    /// next holder sees the result.
+    async fn finish(
+        &self,
+        address: &Address,
+        rejected: Option<&SecretString>,
+        lock: &Lock,
+        outcome: Result<Connection>,
+    ) -> Result<Session> {
+        let row = match outcome {
+            Ok(row) => row,
+            Err(error) => {
+                self.let_go(lock).await;
+                return Err(error);
+            }
+        };
+        let snapshot = Snapshot::from(&row);
+        let published = self.redis.pipeline([cache::write(address, &snapshot), lock.release()]).await;
+        if let Err(error) = published {
+            tracing::warn!(cause = %error, "a refreshed token could not be cached");
+        }
+        match self.consider(&snapshot, rejected)? {
+            Known::Session(session) => Ok(session),
+            Known::Stale => Err(Error::provider_failed(
+                "The provider gave an access token that cannot be used. Try again shortly.",
+                "the refreshed token is stale already",
+            )),
+        }
+    }
+
+    /// Caches a snapshot; a cache that is away is only slow.
+    pub(crate) async fn publish(&self, address: &Address, snapshot: &Snapshot) {
+        if let Err(error) = self.redis.run(cache::write(address, snapshot)).await {
+            tracing::warn!(cause = %error, "a connection could not be cached");
+        }
+    }
+
+    async fn let_go(&self, lock: &Lock) {
+        if let Err(error) = self.redis.run(lock.release()).await {
+            tracing::warn!(cause = %error, "the refresh lock could not be released; it ends by itself");
+        }
+    }
+
+    fn open(&self, stored: &str, id: &Uuid) -> Result<SecretString> {
+        self.sealer.open(stored, &id.to_string()).map_err(Error::internal)
+    }
+}
+
+/// Seals a grant for a connection. A provider that names no new refresh token keeps the previous one valid.
+pub(crate) fn seal(
+    sealer: &Sealer,
+    id: &Uuid,
+    grant: &Grant,
+    previous: &SecretString,
+) -> Result<SealedTokens> {
+    let bound_to = id.to_string();
+    let refresh_token = grant.refresh_token.as_ref().unwrap_or(previous);
+    let seal = |token: &SecretString| sealer.seal(token.expose_secret(), &bound_to).map_err(Error::internal);
+    Ok(SealedTokens {
+        refresh_token: seal(refresh_token)?,
+        access_token: seal(&grant.access_token)?,
+        access_token_expires_at: grant.expires_at,
+    })
+}

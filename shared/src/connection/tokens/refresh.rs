@@ -1,0 +1,221 @@
+//! One refresh: the exchange, and what becomes of its outcome.
+
+use std::time::Duration;
+
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use super::super::address::Address;
+use super::super::cache::Snapshot;
+use super::super::store::{self, Connection, SealedTokens};
+use super::{Known, Session, Tokens, seal};
+use crate::crypto::sha256_hex;
+use crate::error::{Error, Result};
+use crate::postgres::within_budget;
+use crate::provider::TokenError;
+use crate::upstash::{Command, UpstashError};
+
+/// New tokens that could not be committed are kept this long.
+const STASH_LIFETIME: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+
+/// How often the row may change under a refresh before the refresh gives up.
+const ROUNDS: usize = 3;
+
+/// What the provider made of a refresh token, when the row may have changed meanwhile.
+enum Refreshed {
+    /// The row holds the outcome.
+    Written(Box<Connection>),
+    /// Somebody else has written the row: what it holds now decides.
+    Overtaken,
+}
+
+impl Tokens {
+    /// The row as it is usable, refreshed if need be. An invalid row is an outcome too.
+    pub(super) async fn refresh(
+        &self,
+        address: &Address,
+        rejected: Option<&SecretString>,
+        stash: Option<&str>,
+    ) -> Result<Connection> {
+        let mut row = self.find(address).await?;
+        for _ in 0..ROUNDS {
+            // Another caller may have refreshed, or failed, without this one seeing it in the cache.
+            match self.consider(&Snapshot::from(&row), rejected) {
+                Ok(Known::Stale) => {}
+                Ok(Known::Session(_)) => return Ok(row),
+                Err(error) if error.status().is_server_error() => return Err(error),
+                Err(_) => return Ok(row),
+            }
+            let refresh_token = row.refresh_token(&self.sealer)?;
+            let tokens = match self.stashed(stash, &row, &refresh_token) {
+                Some(tokens) => Ok(tokens),
+                None => self.exchange(&row.id, &refresh_token).await?,
+            };
+            let refreshed = match tokens {
+                Ok(tokens) => self.commit(address, &row, &refresh_token, tokens).await?,
+                Err(rejection) => self.reject(&row, &rejection).await?,
+            };
+            match refreshed {
+                Refreshed::Written(row) => return Ok(*row),
+                Refreshed::Overtaken => row = self.find(address).await?,
+            }
+        }
+        Err(Error::internal("the connection kept changing while its token was refreshed"))
+    }
+
+    /// Exchanges a refresh token. The inner error is the provider's rejection of this token; every other failure
+    /// says nothing about the connection.
+    async fn exchange(
+        &self,
+        id: &Uuid,
+        refresh_token: &SecretString,
+    ) -> Result<Result<SealedTokens, TokenError>> {
+        match self.endpoint.refresh(refresh_token).await {
+            Ok(grant) => Ok(Ok(seal(&self.sealer, id, &grant, refresh_token)?)),
+            Err(rejection @ TokenError::Rejected(_)) => Ok(Err(rejection)),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Commits new tokens in place of the exchanged one; if the database is away, tries once more and then
+    /// leaves them in Redis for the next caller.
+    async fn commit(
+        &self,
+        address: &Address,
+        row: &Connection,
+        exchanged: &SecretString,
+        tokens: SealedTokens,
+    ) -> Result<Refreshed> {
+        let mut outcome = self.store.rotate(&row.id, &row.refresh_token, &tokens).await;
+        if outcome.is_err() {
+            outcome = self.store.rotate(&row.id, &row.refresh_token, &tokens).await;
+        }
+        match outcome {
+            Ok(Some(version)) => Ok(Refreshed::Written(Box::new(rotated(row, tokens, version)))),
+            Ok(None) => Ok(Refreshed::Overtaken),
+            Err(error) => {
+                let stash = Stash {
+                    replaces: sha256_hex(exchanged.expose_secret().as_bytes()),
+                    refresh_token: tokens.refresh_token,
+                    access_token: tokens.access_token,
+                    access_token_expires_at: tokens.access_token_expires_at,
+                };
+                let value = serde_json::to_string(&stash).map_err(Error::internal)?;
+                let kept = self.redis.run(Command::set(&stash_key(address), &value, STASH_LIFETIME)).await;
+                tracing::error!(kept = kept.is_ok(), "refreshed tokens could not be committed");
+                Err(error)
+            }
+        }
+    }
+
+    async fn reject(&self, row: &Connection, rejection: &TokenError) -> Result<Refreshed> {
+        let Some(version) = self.store.invalidate(&row.id, &row.refresh_token).await? else {
+            return Ok(Refreshed::Overtaken);
+        };
+        tracing::warn!(connection_id = %row.id, cause = %rejection, "a connection needs to be reauthorized");
+        Ok(Refreshed::Written(Box::new(invalidated(row, version))))
+    }
+
+    /// New tokens that were left in Redis because the database was away, if they follow on this very row.
+    fn stashed(&self, stash: Option<&str>, row: &Connection, current: &SecretString) -> Option<SealedTokens> {
+        let stash: Stash = serde_json::from_str(stash?).ok()?;
+        let follows = stash.replaces == sha256_hex(current.expose_secret().as_bytes());
+        let opens = self.sealer.open(&stash.refresh_token, &row.id.to_string()).is_ok();
+        (follows && opens).then_some(SealedTokens {
+            refresh_token: stash.refresh_token,
+            access_token: stash.access_token,
+            access_token_expires_at: stash.access_token_expires_at,
+        })
+    }
+
+    /// Without Redis the row is the lock: it is held while the token is refreshed, and whoever waited for it
+    /// finds the new access token in it.
+    pub(super) async fn obtain_without_redis(
+        &self,
+        address: &Address,
+        rejected: Option<&SecretString>,
+        reason: UpstashError,
+    ) -> Result<Session> {
+        tracing::warn!(cause = %reason, "going on without Redis");
+        let row = self.find(address).await?;
+        if let Known::Session(session) = self.consider(&Snapshot::from(&row), rejected)? {
+            return Ok(session);
+        }
+        let mut client = self.store.connection().await?;
+        let transaction = within_budget(client.transaction()).await?;
+        let row =
+            store::find_for_update(&*transaction, address).await?.ok_or_else(Error::connection_not_found)?;
+        if let Known::Session(session) = self.consider(&Snapshot::from(&row), rejected)? {
+            return Ok(session);
+        }
+        let refresh_token = row.refresh_token(&self.sealer)?;
+        let row = match self.exchange(&row.id, &refresh_token).await? {
+            Ok(tokens) => {
+                let written = async {
+                    let version = store::rotate(&*transaction, &row.id, &row.refresh_token, &tokens).await?;
+                    within_budget(transaction.commit()).await?;
+                    Ok::<_, Error>(version)
+                };
+                match written.await {
+                    Ok(Some(version)) => rotated(&row, tokens, version),
+                    Ok(None) => self.find(address).await?,
+                    // The new tokens exist: they must get into a store, over another connection if need be.
+                    Err(error) => {
+                        tracing::warn!(
+                            cause = error.cause_chain(),
+                            "a refresh could not be committed at first"
+                        );
+                        drop(client);
+                        match self.commit(address, &row, &refresh_token, tokens).await? {
+                            Refreshed::Written(row) => *row,
+                            Refreshed::Overtaken => self.find(address).await?,
+                        }
+                    }
+                }
+            }
+            Err(rejection) => {
+                tracing::warn!(connection_id = %row.id, cause = %rejection, "a connection needs to be reauthorized");
+                let version = store::invalidate(&*transaction, &row.id, &row.refresh_token).await?;
+                within_budget(transaction.commit()).await?;
+                version.map_or_else(|| row.clone(), |version| invalidated(&row, version))
+            }
+        };
+        // Redis may be back, and then it must not go on serving what was true before.
+        self.publish(address, &Snapshot::from(&row)).await;
+        match self.consider(&Snapshot::from(&row), rejected)? {
+            Known::Session(session) => Ok(session),
+            Known::Stale => Err(Error::internal("the refreshed token is stale already")),
+        }
+    }
+}
+
+fn rotated(row: &Connection, tokens: SealedTokens, version: i64) -> Connection {
+    Connection {
+        version,
+        refresh_token: tokens.refresh_token,
+        access_token: Some((tokens.access_token, tokens.access_token_expires_at)),
+        is_invalid: false,
+        ..row.clone()
+    }
+}
+
+fn invalidated(row: &Connection, version: i64) -> Connection {
+    Connection { version, access_token: None, is_invalid: true, ..row.clone() }
+}
+
+/// Tokens that wait in Redis for Postgres to come back; sealed for their connection.
+#[derive(Serialize, Deserialize)]
+struct Stash {
+    /// The digest of the refresh token that they replace.
+    replaces: String,
+    refresh_token: String,
+    access_token: String,
+    #[serde(with = "time::serde::timestamp")]
+    access_token_expires_at: OffsetDateTime,
+}
+
+pub(super) fn stash_key(address: &Address) -> String {
+    format!("juncture:uncommitted:{}", address.key())
+}

@@ -1,0 +1,264 @@
+//! Sealing of tokens, unguessable codes, digests and comparison in constant time; all of it by ring.
+
+use std::sync::Arc;
+
+use base64::Engine;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
+use ring::digest::{SHA256, digest};
+use ring::rand::{SecureRandom, SystemRandom};
+use secrecy::SecretString;
+use subtle::ConstantTimeEq;
+
+const VERSION: &str = "v1";
+
+/// Seals tokens with AES-256-GCM before they reach a store.
+///
+/// A sealed value reads `v1:<key id>:<base64 of nonce and ciphertext>` and is bound to its associated data (the
+/// connection id, say), so that it cannot be moved to another row. The first key seals, every key opens.
+#[derive(Clone)]
+pub struct Sealer {
+    keys: Arc<[Key]>,
+}
+
+struct Key {
+    id: String,
+    key: LessSafeKey,
+}
+
+impl Sealer {
+    /// Reads a comma-separated list of keys, each the base64 of 32 random bytes (`openssl rand -base64 32`).
+    ///
+    /// # Errors
+    /// When the list is empty or a key is not the base64 of exactly 32 bytes; says which, not what it is.
+    pub fn from_keys(list: &str) -> Result<Self, CryptoError> {
+        let keys: Vec<Key> = list
+            .split(',')
+            .map(str::trim)
+            .filter(|key| !key.is_empty())
+            .enumerate()
+            .map(|(position, encoded)| {
+                Key::parse(encoded).ok_or(CryptoError::BadKey { position: position + 1 })
+            })
+            .collect::<Result<_, _>>()?;
+        if keys.is_empty() {
+            return Err(CryptoError::NoKey);
+        }
+        Ok(Self { keys: keys.into() })
+    }
+
+    /// Seals a text, bound to `bound_to`.
+    ///
+    /// # Errors
+    /// When the system has no random numbers to give.
+    pub fn seal(&self, clear: &str, bound_to: &str) -> Result<String, CryptoError> {
+        let Some(key) = self.keys.first() else { return Err(CryptoError::NoKey) };
+        let nonce: [u8; NONCE_LEN] = random_bytes()?;
+        let mut buffer = clear.as_bytes().to_vec();
+        key.key
+            .seal_in_place_append_tag(
+                Nonce::assume_unique_for_key(nonce),
+                Aad::from(bound_to.as_bytes()),
+                &mut buffer,
+            )
+            .map_err(|_| CryptoError::Unsealable)?;
+        let mut framed = nonce.to_vec();
+        framed.append(&mut buffer);
+        Ok(format!("{VERSION}:{}:{}", key.id, STANDARD.encode(framed)))
+    }
+
+    /// Opens a sealed text. A value that was never sealed (written by the TypeScript Juncture) is returned as
+    /// it is; it is sealed at its next write.
+    ///
+    /// # Errors
+    /// When the key is not in the list, or the value was changed or bound to something else.
+    pub fn open(&self, stored: &str, bound_to: &str) -> Result<SecretString, CryptoError> {
+        if Self::parts(stored).is_none() {
+            return Ok(SecretString::from(stored));
+        }
+        self.open_sealed(stored, bound_to)
+    }
+
+    /// Opens a text that must be a sealed one: what comes back from outside is never taken at its word.
+    ///
+    /// # Errors
+    /// As [`Self::open`], and when the text was never sealed.
+    pub fn open_sealed(&self, sealed: &str, bound_to: &str) -> Result<SecretString, CryptoError> {
+        let (key_id, encoded) = Self::parts(sealed).ok_or(CryptoError::Unsealable)?;
+        let key = self.keys.iter().find(|key| key.id == key_id).ok_or(CryptoError::UnknownKey)?;
+        let framed = STANDARD.decode(encoded).map_err(|_| CryptoError::Unsealable)?;
+        let (nonce, ciphertext) = framed.split_at_checked(NONCE_LEN).ok_or(CryptoError::Unsealable)?;
+        let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(|_| CryptoError::Unsealable)?;
+        let mut buffer = ciphertext.to_vec();
+        let clear = key
+            .key
+            .open_in_place(nonce, Aad::from(bound_to.as_bytes()), &mut buffer)
+            .map_err(|_| CryptoError::Unsealable)?;
+        let clear = std::str::from_utf8(clear).map_err(|_| CryptoError::Unsealable)?;
+        Ok(SecretString::from(clear))
+    }
+
+    fn parts(stored: &str) -> Option<(&str, &str)> {
+        let (key_id, encoded) = stored.strip_prefix(VERSION)?.strip_prefix(':')?.split_once(':')?;
+        let is_key_id = key_id.len() == KEY_ID_LENGTH && key_id.bytes().all(|byte| byte.is_ascii_hexdigit());
+        is_key_id.then_some((key_id, encoded))
+    }
+}
+
+impl std::fmt::Debug for Sealer {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_list().entries(self.keys.iter().map(|key| &key.id)).finish()
+    }
+}
+
+const KEY_ID_LENGTH: usize = 8;
+
+impl Key {
+    fn parse(encoded: &str) -> Option<Self> {
+        let bytes = STANDARD.decode(encoded).ok()?;
+        let key = UnboundKey::new(&AES_256_GCM, &bytes).ok()?;
+        let id = sha256_hex(&bytes).chars().take(KEY_ID_LENGTH).collect();
+        Some(Self { id, key: LessSafeKey::new(key) })
+    }
+}
+
+/// An unguessable code of 256 bits, safe in a URL: `<prefix>_<43 characters>`.
+///
+/// # Errors
+/// When the system has no random numbers to give.
+pub fn random_code(prefix: &str) -> Result<String, CryptoError> {
+    Ok(format!("{prefix}_{}", URL_SAFE_NO_PAD.encode(random_bytes::<32>()?)))
+}
+
+/// Whether a text has the form that [`random_code`] gives for this prefix.
+pub fn is_code(text: &str, prefix: &str) -> bool {
+    text.strip_prefix(prefix).and_then(|rest| rest.strip_prefix('_')).is_some_and(|code| {
+        code.len() == 43
+            && code.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+    })
+}
+
+/// The SHA-256 of some bytes in lower-case hexadecimal.
+pub fn sha256_hex(bytes: &[u8]) -> String {
+    digest(&SHA256, bytes).as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Compares two secrets in a time that tells nothing of either, not even a length.
+pub fn secrets_are_equal(left: &str, right: &str) -> bool {
+    let (left, right) = (digest(&SHA256, left.as_bytes()), digest(&SHA256, right.as_bytes()));
+    left.as_ref().ct_eq(right.as_ref()).into()
+}
+
+fn random_bytes<const N: usize>() -> Result<[u8; N], CryptoError> {
+    let mut bytes = [0; N];
+    SystemRandom::new().fill(&mut bytes).map_err(|_| CryptoError::NoRandomness)?;
+    Ok(bytes)
+}
+
+/// Why a value cannot be sealed or opened. None of these carries a secret.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CryptoError {
+    /// No key was given.
+    NoKey,
+    /// The key at this position (from 1) is not the base64 of 32 bytes.
+    BadKey {
+        /// Which one of the comma-separated keys.
+        position: usize,
+    },
+    /// The value was sealed with a key that is not in the list any more.
+    UnknownKey,
+    /// The value was changed, or it belongs to something else.
+    Unsealable,
+    /// The system gave no random numbers.
+    NoRandomness,
+}
+
+impl std::fmt::Display for CryptoError {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::NoKey => formatter.write_str("no encryption key is given"),
+            Self::BadKey { position } => {
+                write!(formatter, "encryption key {position} is not the base64 of 32 bytes")
+            }
+            Self::UnknownKey => formatter.write_str("the value was sealed with a key that is not configured"),
+            Self::Unsealable => {
+                formatter.write_str("the sealed value was changed or belongs to something else")
+            }
+            Self::NoRandomness => formatter.write_str("the system gave no random numbers"),
+        }
+    }
+}
+
+impl std::error::Error for CryptoError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use secrecy::ExposeSecret;
+
+    const FIRST: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+    const SECOND: &str = "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=";
+
+    #[test]
+    fn a_sealed_token_opens_only_where_it_belongs() {
+        let sealer = Sealer::from_keys(FIRST).unwrap();
+        let sealed = sealer.seal("refresh me", "connection-1").unwrap();
+        assert!(sealed.starts_with("v1:") && !sealed.contains("refresh"));
+        assert_eq!(sealer.open(&sealed, "connection-1").unwrap().expose_secret(), "refresh me");
+        assert_eq!(sealer.open(&sealed, "connection-2").err(), Some(CryptoError::Unsealable));
+        assert_ne!(sealed, sealer.seal("refresh me", "connection-1").unwrap(), "nonces repeat");
+    }
+
+    #[test]
+    fn any_changed_byte_is_noticed() {
+        let sealer = Sealer::from_keys(FIRST).unwrap();
+        let sealed = sealer.seal("token", "c").unwrap();
+        let start = "v1:".len() + KEY_ID_LENGTH + 1;
+        for position in start..sealed.len() {
+            let mut bytes = sealed.clone().into_bytes();
+            bytes[position] = if bytes[position] == b'A' { b'B' } else { b'A' };
+            let changed = String::from_utf8(bytes).unwrap();
+            if changed != sealed {
+                assert!(sealer.open(&changed, "c").is_err(), "byte {position} may be changed");
+            }
+        }
+    }
+
+    #[test]
+    fn the_first_key_seals_and_all_open() {
+        let old = Sealer::from_keys(FIRST).unwrap().seal("token", "c").unwrap();
+        let rotated = Sealer::from_keys(&format!("{SECOND}, {FIRST}")).unwrap();
+        assert_eq!(rotated.open(&old, "c").unwrap().expose_secret(), "token");
+        let new = rotated.seal("token", "c").unwrap();
+        assert_eq!(Sealer::from_keys(FIRST).unwrap().open(&new, "c").err(), Some(CryptoError::UnknownKey));
+    }
+
+    #[test]
+    fn clear_text_of_the_typescript_version_is_read() {
+        let sealer = Sealer::from_keys(FIRST).unwrap();
+        for legacy in ["eyJhbGciOiJIUzI1NiJ9.e30.x", "v1:not-a-key-id:text", "v2:whatever", ""] {
+            assert_eq!(sealer.open(legacy, "c").unwrap().expose_secret(), legacy);
+        }
+    }
+
+    #[test]
+    fn keys_are_named_by_position_when_they_are_wrong() {
+        assert_eq!(Sealer::from_keys(" , ").err(), Some(CryptoError::NoKey));
+        let short = Sealer::from_keys(&format!("{FIRST},c2hvcnQ=")).err();
+        assert_eq!(short, Some(CryptoError::BadKey { position: 2 }));
+    }
+
+    #[test]
+    fn codes_are_unguessable_and_tell_their_purpose() {
+        let code = random_code("st").unwrap();
+        assert!(is_code(&code, "st") && !is_code(&code, "cc"));
+        assert_ne!(code, random_code("st").unwrap());
+        assert!(!is_code("st_short", "st") && !is_code(&format!("{code}!"), "st"));
+    }
+
+    #[test]
+    fn secrets_compare_by_content() {
+        assert!(secrets_are_equal("key", "key"));
+        assert!(!secrets_are_equal("key", "kez") && !secrets_are_equal("key", "keyy"));
+    }
+}

@@ -1,0 +1,252 @@
+//! The one error type of a request: what the caller is told, and what only the log is told.
+//!
+//! Every layer above an adapter returns [`Error`]. Its public sentence and its cause are two different
+//! strings: the sentence tells the caller what to change, the cause is logged once, at the end of the request,
+//! and never leaves the process.
+
+use std::borrow::Cow;
+use std::error::Error as StdError;
+use std::fmt;
+use std::time::Duration;
+
+use ::http::StatusCode;
+use serde_json::{Value, json};
+
+/// What a fallible step of a request returns.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// A failed request.
+#[derive(Debug)]
+pub struct Error {
+    status: StatusCode,
+    code: &'static str,
+    message: Cow<'static, str>,
+    needs_reauthorization: bool,
+    details: Option<Value>,
+    retry_after: Option<Duration>,
+    cause: Option<Box<dyn StdError + Send + Sync>>,
+}
+
+impl Error {
+    /// An error with a status, a machine-readable code and the sentence that the caller reads.
+    pub fn new(status: StatusCode, code: &'static str, message: impl Into<Cow<'static, str>>) -> Self {
+        Self {
+            status,
+            code,
+            message: message.into(),
+            needs_reauthorization: false,
+            details: None,
+            retry_after: None,
+            cause: None,
+        }
+    }
+
+    /// 400: the request is malformed; the sentence says what to change.
+    pub fn bad_request(message: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "invalid_request", message)
+    }
+
+    /// 413: the request is larger than any legitimate one.
+    pub fn too_large(message: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", message)
+    }
+
+    /// 401: the bearer key is missing or wrong.
+    pub fn invalid_secret_key() -> Self {
+        Self::new(StatusCode::UNAUTHORIZED, "invalid_secret_key", "Invalid secret key")
+    }
+
+    /// 404: no connection has this external id.
+    pub fn connection_not_found() -> Self {
+        Self::new(StatusCode::NOT_FOUND, "connection_not_found", "Connection not found")
+    }
+
+    /// 403 with `needs_reauthorization`: only the end user can mend this, by connecting again.
+    pub fn needs_reauthorization() -> Self {
+        let mut error = Self::new(
+            StatusCode::FORBIDDEN,
+            "needs_reauthorization",
+            "Connection is invalid or expired. Please reauthorize the connection.",
+        );
+        error.needs_reauthorization = true;
+        error
+    }
+
+    /// 410: a state or connection code that was used, has expired, or never existed.
+    pub fn gone(code: &'static str, message: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(StatusCode::GONE, code, message)
+    }
+
+    /// 500: a defect or a misconfiguration of this deployment.
+    pub fn internal(cause: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        Self::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "internal",
+            "Something went wrong on our side. The log has the details under this request_id.",
+        )
+        .because(cause)
+    }
+
+    /// 503: one of Juncture's own stores cannot be reached; nothing was lost, the call may be repeated.
+    pub fn unavailable(store: &'static str, cause: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        let mut error = Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "storage_unavailable",
+            format!("{store} cannot be reached at the moment. Try again shortly."),
+        );
+        error.retry_after = Some(Duration::from_secs(1));
+        error.because(cause)
+    }
+
+    /// 502: the provider answered with a fault.
+    pub fn provider_failed(
+        message: impl Into<Cow<'static, str>>,
+        cause: impl Into<Box<dyn StdError + Send + Sync>>,
+    ) -> Self {
+        Self::new(StatusCode::BAD_GATEWAY, "provider_failed", message).because(cause)
+    }
+
+    /// 504: the invocation's time is used up.
+    pub fn timed_out(message: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(StatusCode::GATEWAY_TIMEOUT, "timed_out", message)
+    }
+
+    /// Adds what only the log may know.
+    #[must_use]
+    pub fn because(mut self, cause: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        self.cause = Some(cause.into());
+        self
+    }
+
+    /// Adds the provider's own field errors for the caller.
+    #[must_use]
+    pub fn with_details(mut self, details: Value) -> Self {
+        self.details = Some(details);
+        self
+    }
+
+    /// Replaces the sentence if the fault is not the caller's, by the one that the contract has for this call.
+    #[must_use]
+    pub fn summarized_as(mut self, message: &'static str) -> Self {
+        let is_a_store = self.code == "storage_unavailable";
+        if self.status.is_server_error() && !is_a_store {
+            self.message = message.into();
+        }
+        self
+    }
+
+    /// Replaces the sentence of an error with this code, by the one that the contract has for this call.
+    #[must_use]
+    pub fn worded(mut self, code: &str, message: &'static str) -> Self {
+        if self.code == code {
+            self.message = message.into();
+        }
+        self
+    }
+
+    /// Replaces the machine-readable code and nothing else.
+    #[must_use]
+    pub fn with_code(mut self, code: &'static str) -> Self {
+        self.code = code;
+        self
+    }
+
+    /// Replaces the status and nothing else.
+    #[must_use]
+    pub fn with_status(mut self, status: StatusCode) -> Self {
+        self.status = status;
+        self
+    }
+
+    /// Tells the caller when to come back (`Retry-After`).
+    #[must_use]
+    pub fn retry_after(mut self, after: Duration) -> Self {
+        self.retry_after = Some(after);
+        self
+    }
+
+    /// The HTTP status.
+    pub fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// The machine-readable code, a stable word such as `needs_reauthorization`.
+    pub fn code(&self) -> &'static str {
+        self.code
+    }
+
+    /// The sentence for the caller.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// What [`Self::with_details`] added.
+    pub fn details(&self) -> Option<&Value> {
+        self.details.as_ref()
+    }
+
+    /// Whole seconds after which the caller may try again, at least one.
+    pub fn retry_after_seconds(&self) -> Option<u64> {
+        self.retry_after.map(|after| after.as_secs_f64().ceil().max(1.0) as u64)
+    }
+
+    /// The body that the caller gets: `{"error", "code", "request_id"}`, with `needs_reauthorization` and
+    /// `details` where they apply.
+    pub fn body(&self, request_id: &str) -> Value {
+        let mut body = json!({ "error": self.message, "code": self.code, "request_id": request_id });
+        if self.needs_reauthorization {
+            body["needs_reauthorization"] = Value::Bool(true);
+        }
+        if let Some(details) = &self.details {
+            body["details"] = details.clone();
+        }
+        body
+    }
+
+    /// The cause with everything below it, for the log.
+    pub fn cause_chain(&self) -> Option<String> {
+        self.cause.as_deref().map(|cause| chain(cause))
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{} {}: {}", self.status.as_u16(), self.code, self.message)
+    }
+}
+
+/// One line for an error and everything that caused it: `outer: inner: innermost`.
+pub fn chain(error: &dyn StdError) -> String {
+    let mut line = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        let text = cause.to_string();
+        if !line.contains(&text) {
+            line.push_str(": ");
+            line.push_str(&text);
+        }
+        next = cause.source();
+    }
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_body_keeps_the_cause_from_the_caller() {
+        let error = Error::internal("password=hunter2");
+        let body = error.body("req-1").to_string();
+        assert!(!body.contains("hunter2"), "{body}");
+        assert_eq!(error.cause_chain().as_deref(), Some("password=hunter2"));
+    }
+
+    #[test]
+    fn reauthorization_is_flagged_in_the_body() {
+        let body = Error::needs_reauthorization().body("req-1");
+        assert_eq!(body["needs_reauthorization"], true);
+        assert_eq!(body["error"], "Connection is invalid or expired. Please reauthorize the connection.");
+        assert!(Error::connection_not_found().body("r").get("needs_reauthorization").is_none());
+    }
+}

@@ -1,0 +1,149 @@
+//! Compression of answers, and the size that an answer may have.
+
+use std::io::Write;
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, VARY};
+use http::{HeaderMap, HeaderValue, StatusCode};
+use lambda_http::Body;
+
+use super::Response;
+use crate::error::{Error, Result};
+
+/// Below this, compressing costs more than it saves.
+const WORTH_IT: usize = 1024;
+
+/// Lambda's limit of a function's answer is 6 MB, as it is sent: a JSON object that holds the body as a string
+/// (<https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>). 64 KiB are for headers and the
+/// rest.
+const MAX_SENT: usize = 6 * 1024 * 1024 - 64 * 1024;
+
+/// Whether a caller takes gzip (RFC 9110, section 12.5.3).
+pub(super) fn accepts_gzip(headers: &HeaderMap) -> bool {
+    let mut any = false;
+    let values = headers.get_all(ACCEPT_ENCODING).iter().filter_map(|value| value.to_str().ok());
+    for coding in values.flat_map(|value| value.split(',')) {
+        let (name, weight) = coding.split_once(';').unwrap_or((coding, ""));
+        let weight = weight.trim().strip_prefix("q=").map_or(Ok(1.0), str::parse::<f32>);
+        let is_wanted = weight.is_ok_and(|weight| weight > 0.0);
+        match name.trim().to_ascii_lowercase().as_str() {
+            "gzip" | "x-gzip" => return is_wanted,
+            "*" => any = is_wanted,
+            _ => {}
+        }
+    }
+    any
+}
+
+/// Compresses a JSON answer of some size for a caller who takes gzip; says on every such answer that it varies.
+///
+/// # Errors
+/// 413 when the answer is larger than Lambda lets through.
+pub(super) fn fit(mut response: Response, accepts_gzip: bool) -> Result<Response> {
+    let is_json =
+        response.headers().get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes() == b"application/json");
+    if let Body::Text(text) = response.body()
+        && is_json
+        && text.len() >= WORTH_IT
+    {
+        let compressed = accepts_gzip.then(|| gzip(text.as_bytes())).transpose()?;
+        response.headers_mut().insert(VARY, HeaderValue::from_static("accept-encoding"));
+        if let Some(compressed) = compressed {
+            response.headers_mut().insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+            *response.body_mut() = Body::Binary(compressed);
+        }
+    }
+    if sent_size(response.body()) > MAX_SENT {
+        return Err(Error::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "answer_too_large",
+            "The answer is larger than the 6 MB that AWS Lambda lets through. Accept gzip \
+             ('Accept-Encoding: gzip'), or ask for it in parts with 'limit' and 'cursor'.",
+        ));
+    }
+    Ok(response)
+}
+
+fn gzip(bytes: &[u8]) -> Result<Vec<u8>> {
+    // The fastest level: lists of tickets shrink to a tenth by it, and the caller waits.
+    let mut encoder = GzEncoder::new(Vec::with_capacity(bytes.len() / 4), Compression::fast());
+    encoder.write_all(bytes).map_err(Error::internal)?;
+    encoder.finish().map_err(Error::internal)
+}
+
+/// How many bytes the body takes as a JSON string: text is escaped, all else is base64.
+fn sent_size(body: &Body) -> usize {
+    match body {
+        Body::Text(text) => {
+            let escaped: usize = text.bytes().map(escape_size).sum();
+            text.len() + escaped
+        }
+        Body::Binary(bytes) => bytes.len().div_ceil(3) * 4,
+        _ => 0,
+    }
+}
+
+/// What JSON adds to a byte of a string.
+fn escape_size(byte: u8) -> usize {
+    match byte {
+        b'"' | b'\\' | b'\n' | b'\r' | b'\t' => 1,
+        0..0x20 => 5,
+        _ => 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read;
+
+    use super::*;
+
+    fn headers(accept: &str) -> HeaderMap {
+        HeaderMap::from_iter([(ACCEPT_ENCODING, accept.parse().unwrap())])
+    }
+
+    fn answer(body: impl Into<Body>) -> Response {
+        let mut response = Response::new(body.into());
+        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        response
+    }
+
+    #[test]
+    fn gzip_is_sent_to_who_takes_it() {
+        for yes in ["gzip", "br, GZIP;q=0.5", "deflate,*", "x-gzip", "*;q=0.1"] {
+            assert!(accepts_gzip(&headers(yes)), "{yes}");
+        }
+        for no in ["", "br", "gzip;q=0", "gzip;q=0, *", "*;q=0", "identity", "gzip;q=x"] {
+            assert!(!accepts_gzip(&headers(no)), "{no}");
+        }
+        assert!(!accepts_gzip(&HeaderMap::new()));
+    }
+
+    #[test]
+    fn what_is_compressed_says_so_and_opens_again() {
+        let text = "{\"a\":\"b\"}".repeat(1000);
+        let response = fit(answer(text.clone()), true).unwrap();
+        assert_eq!(response.headers()[CONTENT_ENCODING], "gzip");
+        assert_eq!(response.headers()[VARY], "accept-encoding");
+        let mut opened = String::new();
+        flate2::read::GzDecoder::new(response.body().as_ref()).read_to_string(&mut opened).unwrap();
+        assert_eq!(opened, text);
+        let plain = fit(answer(text.clone()), false).unwrap();
+        assert_eq!(plain.body().as_ref(), text.as_bytes());
+        assert!(plain.headers().contains_key(VARY) && !plain.headers().contains_key(CONTENT_ENCODING));
+        let small = fit(answer("{}"), true).unwrap();
+        assert!(!small.headers().contains_key(CONTENT_ENCODING));
+    }
+
+    #[test]
+    fn only_what_is_sent_counts() {
+        // Each quote takes two bytes on the way.
+        let text = "\"".repeat(MAX_SENT / 2 + 1);
+        let error = fit(answer(text.clone()), false).unwrap_err();
+        assert!(error.message().contains("limit") && error.message().contains("cursor"));
+        assert!(fit(answer(text), true).is_ok());
+        assert!(fit(answer("x".repeat(MAX_SENT)), false).is_ok());
+        assert!(fit(answer(vec![0; MAX_SENT * 3 / 4 + 3]), false).is_err());
+    }
+}

@@ -1,0 +1,18 @@
+//! HTTP on our side: the runner of a function, readers for what a request carries, and the answers.
+
+mod compress;
+mod public_address;
+mod request;
+mod respond;
+mod run;
+
+pub use public_address::PublicAddress;
+pub use request::{Field, Form, JsonBody, Query, bearer_token, idempotency_key, path_parameter};
+pub use respond::{json, page, redirect};
+pub use run::{Handled, serve, serve_pages};
+
+/// A request as API Gateway hands it to a function.
+pub type Request = lambda_http::Request;
+
+/// An answer of a function.
+pub type Response = lambda_http::Response<lambda_http::Body>;

@@ -1,0 +1,203 @@
+//! Creating a ticket, once.
+//!
+//! <https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-issues/#api-rest-api-3-issue-post>
+
+use std::time::Duration;
+
+use http::{Method, StatusCode};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::client::{Call, JiraSite};
+use super::ids::ProjectId;
+use super::input::IssueInput;
+use super::marked;
+use crate::connection::{Claim, Entry, Once};
+use crate::deadline;
+use crate::error::{Error, Result};
+
+/// What the answer shows of the ticket.
+const FIELDS: &str = "summary,status,assignee,priority,created,updated";
+
+/// How long the read after a create may take; the ticket exists, so the answer need not wait for it.
+const READ_BACK: Duration = Duration::from_secs(4);
+
+/// What is kept back for recording the outcome.
+const RESERVE: Duration = Duration::from_secs(2);
+
+const UNREAD: &str =
+    "The ticket was created, but Jira could not be asked for the rest of it: get-issue-details will have it.";
+
+/// A ticket to be made.
+pub struct NewTicket {
+    /// Where.
+    pub project: ProjectId,
+    /// Its fields; summary and issue type among them.
+    pub input: IssueInput,
+}
+
+/// The answer to a create.
+#[derive(Debug, Clone, Serialize)]
+pub struct Created {
+    /// The ticket.
+    pub ticket: CreatedTicket,
+    /// There only when something could not be found out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub warning: Option<&'static str>,
+}
+
+/// A ticket that was just made. What is not known is null.
+#[derive(Debug, Clone, Serialize)]
+pub struct CreatedTicket {
+    /// Digits.
+    pub id: String,
+    /// `PROJ-1`.
+    pub key: String,
+    /// The title, one line.
+    pub summary: Option<String>,
+    /// The name of the status that it starts with.
+    pub status: Option<String>,
+    /// Who works on it, by the name that the account shows.
+    pub assignee: Option<String>,
+    /// The name of its priority.
+    pub priority: Option<String>,
+    /// `2024-01-01T00:00:00.000Z`.
+    pub created: Option<String>,
+    /// As [`Self::created`].
+    pub updated: Option<String>,
+}
+
+/// How Jira names an issue.
+#[derive(Debug, Clone, Deserialize)]
+pub(super) struct Named {
+    pub(super) id: String,
+    pub(super) key: String,
+}
+
+impl JiraSite<'_> {
+    /// Creates a ticket. Jira is asked once, and again only after a 429, which says that nothing was done.
+    ///
+    /// # Errors
+    /// `jira_refused` with Jira's field errors, `jira_not_found` for the project or the issue type,
+    /// `jira_forbidden`; `outcome_unknown` when the ticket may exist all the same.
+    pub async fn create(&self, ticket: NewTicket) -> Result<Created> {
+        let summary = ticket.input.summary().map(str::to_owned);
+        let named = self.send_create(ticket, None).await?;
+        Ok(self.describe(named, summary).await)
+    }
+
+    /// Creates a ticket once for all requests with this `Idempotency-Key` and body, whose digest is `request`:
+    /// the first one's answer is everybody's.
+    ///
+    /// The ticket bears a mark (an entity property), so that a request whose forerunner lost its connection to
+    /// Jira can tell whether the ticket exists.
+    ///
+    /// # Errors
+    /// As [`Self::create`] and [`Once::enter`].
+    pub async fn create_once(
+        &self,
+        once: &Once,
+        idempotency_key: &str,
+        request: &str,
+        ticket: NewTicket,
+    ) -> Result<Value> {
+        let claim = match once.enter(&self.once_key(idempotency_key), request).await? {
+            Entry::Answered(answer) => return Ok(answer),
+            Entry::Yours(claim) => claim,
+        };
+        let outcome = claim.hold(self.create_claimed(&claim, ticket)).await;
+        claim.leave(outcome).await
+    }
+
+    async fn create_claimed(&self, claim: &Claim<'_>, ticket: NewTicket) -> Result<Value> {
+        let summary = ticket.input.summary().map(str::to_owned);
+        let known = match claim.doubt() {
+            Some(doubt) => self.find_marked(claim, doubt).await.map_err(still_in_doubt)?,
+            None => None,
+        };
+        let named = match known {
+            Some(named) => named,
+            None => {
+                claim.about_to_send(ticket.project.as_str()).await?;
+                self.send_create(ticket, Some(claim.key().digest())).await?
+            }
+        };
+        serde_json::to_value(self.describe(named, summary).await).map_err(Error::internal)
+    }
+
+    async fn send_create(&self, ticket: NewTicket, mark: Option<&str>) -> Result<Named> {
+        let mut fields = ticket.input.into_fields();
+        // Nothing is there yet that could be emptied.
+        fields.retain(|_, value| !value.is_null());
+        let project = ticket.project.as_str();
+        let project =
+            if ticket.project.is_number() { json!({ "id": project }) } else { json!({ "key": project }) };
+        fields.insert("project".to_owned(), project);
+        let mut body = json!({ "fields": fields });
+        if let Some(mark) = mark {
+            body["properties"] = json!([marked::property(mark)]);
+        }
+        let call = Call {
+            method: Method::POST,
+            path: &["rest", "api", "3", "issue"],
+            query: &[],
+            body: Some(&body),
+            scopes: "write:jira-work",
+            repeatable: false,
+        };
+        let answer = self.answer(call).await.map_err(refusal)?;
+        serde_json::from_slice(&answer).map_err(|error| {
+            Error::provider_failed("Jira gave an answer that cannot be read", error)
+                .with_code("outcome_unknown")
+        })
+    }
+
+    /// What the answer shows, while searches are told of the ticket; never fails, for the ticket exists.
+    async fn describe(&self, named: Named, summary: Option<String>) -> Created {
+        let limit = READ_BACK.min(deadline::remaining().saturating_sub(RESERVE));
+        let read = tokio::time::timeout(limit, self.read_issue(&named.id, FIELDS));
+        let (read, ()) = tokio::join!(read, self.remember_issue(&named.id));
+        let text = |value: &Value| value.as_str().map(str::to_owned);
+        let Named { id, key } = named;
+        match read {
+            Ok(Ok(raw)) => {
+                let ticket = CreatedTicket {
+                    id,
+                    key,
+                    summary: raw.text("summary").or(summary),
+                    status: text(&raw.field("status")["name"]),
+                    assignee: text(&raw.field("assignee")["displayName"]),
+                    priority: text(&raw.field("priority")["name"]),
+                    created: raw.time("created"),
+                    updated: raw.time("updated"),
+                };
+                Created { ticket, warning: None }
+            }
+            unread => {
+                let cause = unread.map_or_else(|late| late.to_string(), |read| format!("{:?}", read.err()));
+                tracing::warn!(cause, "a created ticket could not be read");
+                let (status, assignee, priority, created, updated) = (None, None, None, None, None);
+                let ticket = CreatedTicket { id, key, summary, status, assignee, priority, created, updated };
+                Created { ticket, warning: Some(UNREAD) }
+            }
+        }
+    }
+}
+
+/// When Jira cannot be asked for the ticket, it may still exist.
+fn still_in_doubt(error: Error) -> Error {
+    let is_jiras = error.status().is_server_error() && error.code() != "storage_unavailable";
+    if is_jiras { error.with_code("outcome_unknown") } else { error }
+}
+
+/// Jira refuses an unknown project or issue type as it refuses a field: with 400.
+fn refusal(error: Error) -> Error {
+    let is_unknown = |field: &str| {
+        let said = error.details().and_then(|details| details["fields"][field].as_str());
+        said.is_some_and(|said| said.to_lowercase().contains("valid"))
+    };
+    if error.code() == "jira_refused" && (is_unknown("project") || is_unknown("issuetype")) {
+        return error.with_code("jira_not_found").with_status(StatusCode::NOT_FOUND);
+    }
+    error
+}

@@ -1,0 +1,107 @@
+//! Changing and deleting an issue.
+//!
+//! <https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-issues/#api-rest-api-3-issue-issueidorkey-put>
+
+use http::Method;
+use serde::Serialize;
+use serde_json::json;
+
+use super::client::{Call, JiraSite};
+use super::ids::IssueRef;
+use super::input::IssueInput;
+use super::issue::{NameAndIcon, RawIssue, User};
+use crate::error::Result;
+
+/// What the answer to an edit shows.
+const FIELDS: &str = "summary,description,priority,issuetype,assignee,updated";
+
+/// An issue after an edit. What Jira leaves out is null.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct EditedIssue {
+    /// Digits.
+    pub id: String,
+    /// `PROJ-1`.
+    pub key: String,
+    /// The title, one line.
+    pub summary: Option<String>,
+    /// Markdown.
+    pub description: Option<String>,
+    /// How urgent it is.
+    pub priority: Option<NameAndIcon>,
+    /// Task, bug, story and so on.
+    pub issue_type: Option<NameAndIcon>,
+    /// Who works on it.
+    pub assignee: Option<User>,
+    /// `2024-01-01T10:00:00.000Z`.
+    pub updated: Option<String>,
+}
+
+impl From<RawIssue> for EditedIssue {
+    fn from(raw: RawIssue) -> Self {
+        Self {
+            summary: raw.text("summary"),
+            description: raw.markdown("description"),
+            priority: raw.icon("priority"),
+            issue_type: raw.icon("issuetype"),
+            assignee: raw.user("assignee"),
+            updated: raw.time("updated"),
+            id: raw.id,
+            key: raw.key,
+        }
+    }
+}
+
+impl JiraSite<'_> {
+    /// Changes an issue and gives it as it is then, in one call. Jira may change an issue and not return it; then
+    /// it is read once, and if that fails the answer is `None`: the change is made all the same.
+    ///
+    /// The last writer wins, field by field. Writing the same twice is harmless, so an edit is repeated as a read
+    /// is.
+    ///
+    /// # Errors
+    /// `jira_not_found`, `jira_refused` with Jira's field errors, `jira_conflict` when somebody else was just
+    /// writing, `jira_forbidden`.
+    pub async fn edit(&self, issue: &IssueRef, input: IssueInput) -> Result<Option<EditedIssue>> {
+        let body = json!({ "fields": input.into_fields() });
+        let call = Call {
+            method: Method::PUT,
+            path: &["rest", "api", "3", "issue", issue.as_str()],
+            query: &[("returnIssue", "true")],
+            body: Some(&body),
+            scopes: "write:jira-work",
+            repeatable: true,
+        };
+        let answer = self.answer(call).await?;
+        let returned: Option<RawIssue> = serde_json::from_slice(&answer).ok();
+        let edited = match returned.filter(|returned| !returned.fields.is_empty()) {
+            Some(returned) => Some(returned),
+            None => match self.read_issue(issue.as_str(), FIELDS).await {
+                Ok(read) => Some(read),
+                Err(error) => {
+                    tracing::warn!(cause = %error, "an edited issue could not be read");
+                    None
+                }
+            },
+        };
+        Ok(edited.map(EditedIssue::from))
+    }
+
+    /// Deletes an issue for good, with its sub-tasks if that is wanted; sent once.
+    ///
+    /// # Errors
+    /// `jira_not_found`, `jira_refused` for an issue that has sub-tasks which are not to be deleted,
+    /// `jira_forbidden`; `outcome_unknown` when Jira did not say whether it is done.
+    pub async fn delete(&self, issue: &IssueRef, with_subtasks: bool) -> Result<()> {
+        let call = Call {
+            method: Method::DELETE,
+            path: &["rest", "api", "3", "issue", issue.as_str()],
+            query: &[("deleteSubtasks", if with_subtasks { "true" } else { "false" })],
+            body: None,
+            scopes: "write:jira-work",
+            repeatable: false,
+        };
+        self.answer(call).await?;
+        Ok(())
+    }
+}

@@ -1,0 +1,292 @@
+//! One issue, read whole.
+//!
+//! <https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-issues/#api-rest-api-3-issue-issueidorkey-get>
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::client::{Call, JiraSite};
+use super::custom_field::readable;
+use super::ids::IssueRef;
+use super::timestamp::utc;
+use crate::adf::to_markdown;
+use crate::error::Result;
+
+/// Everything that the details show. Comments, work logs and attachments may be long and are not among it.
+const FIELDS: &str = "*all,-comment,-worklog,-attachment,-issuelinks,-subtasks";
+
+/// An issue, as `get-issue-details` gives it. What Jira leaves out is null, lists are empty.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct IssueDetails {
+    /// Digits.
+    pub id: String,
+    /// `PROJ-1`.
+    pub key: String,
+    /// The title, one line.
+    pub summary: Option<String>,
+    /// Markdown.
+    pub description: Option<String>,
+    /// Where it stands.
+    pub status: Option<IssueStatus>,
+    /// How urgent it is.
+    pub priority: Option<NameAndIcon>,
+    /// Task, bug, story and so on.
+    pub issue_type: Option<NameAndIcon>,
+    /// Who works on it.
+    pub assignee: Option<User>,
+    /// Who reported it.
+    pub reporter: Option<User>,
+    /// Its project.
+    pub project: Option<IssueProject>,
+    /// `2024-01-01T10:00:00.000Z`.
+    pub created: Option<String>,
+    /// As [`Self::created`].
+    pub updated: Option<String>,
+    /// How it ended, once it is resolved.
+    pub resolution: Option<Resolution>,
+    /// Its labels.
+    pub labels: Vec<String>,
+    /// The names of its components.
+    pub components: Vec<String>,
+    /// The names of the versions that fix it.
+    pub fix_versions: Vec<String>,
+    /// The names of the versions that have it.
+    pub affected_versions: Vec<String>,
+    /// Its estimates, if any is there.
+    pub time_tracking: Option<TimeTracking>,
+    /// Every custom field that is not empty, by its id (`customfield_10001`), in a form that can be read ([`readable`]).
+    pub custom_fields: Map<String, Value>,
+}
+
+/// A status.
+#[derive(Debug, Clone, Serialize)]
+pub struct IssueStatus {
+    /// What the site calls it.
+    pub name: Option<String>,
+    /// `new`, `indeterminate`, `done` or `undefined`, whatever the site calls it.
+    pub category: Option<String>,
+}
+
+/// A priority or an issue type.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct NameAndIcon {
+    /// What the site calls it.
+    pub name: Option<String>,
+    /// A picture of it.
+    pub icon_url: Option<String>,
+}
+
+/// An Atlassian account.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct User {
+    /// The name that the account shows.
+    pub display_name: Option<String>,
+    /// Only if the account's owner lets others see it.
+    pub email_address: Option<String>,
+    /// A picture of 48 by 48 pixels.
+    pub avatar_url: Option<String>,
+}
+
+/// The project of an issue.
+#[derive(Debug, Clone, Serialize)]
+pub struct IssueProject {
+    /// Digits.
+    pub id: Option<String>,
+    /// `PROJ`.
+    pub key: Option<String>,
+    /// The name.
+    pub name: Option<String>,
+}
+
+/// A resolution.
+#[derive(Debug, Clone, Serialize)]
+pub struct Resolution {
+    /// What the site calls it.
+    pub name: Option<String>,
+    /// What it means.
+    pub description: Option<String>,
+}
+
+/// Estimates and time spent, as Jira writes them: `1w 2d 4h`.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TimeTracking {
+    /// Estimated at first.
+    pub original_estimate: Option<String>,
+    /// Estimated to be left.
+    pub remaining_estimate: Option<String>,
+    /// Spent so far.
+    pub time_spent: Option<String>,
+}
+
+/// An issue as Jira sends it. Its fields are read tolerantly: a field of an unexpected kind is as good as none,
+/// and never costs the others.
+#[derive(Deserialize)]
+pub(super) struct RawIssue {
+    pub(super) id: String,
+    pub(super) key: String,
+    #[serde(default)]
+    pub(super) fields: Map<String, Value>,
+    /// Entity properties, if they were asked for.
+    #[serde(default)]
+    pub(super) properties: Map<String, Value>,
+}
+
+impl RawIssue {
+    pub(super) fn field(&self, name: &str) -> &Value {
+        self.fields.get(name).unwrap_or(&Value::Null)
+    }
+
+    pub(super) fn text(&self, name: &str) -> Option<String> {
+        text(self.field(name))
+    }
+
+    /// The Markdown of a rich text; an empty one counts as none.
+    pub(super) fn markdown(&self, name: &str) -> Option<String> {
+        let document = self.field(name);
+        let markdown = document.as_str().map_or_else(|| to_markdown(document), str::to_owned);
+        Some(markdown).filter(|markdown| !markdown.is_empty())
+    }
+
+    pub(super) fn time(&self, name: &str) -> Option<String> {
+        self.field(name).as_str().map(utc)
+    }
+
+    pub(super) fn icon(&self, name: &str) -> Option<NameAndIcon> {
+        self.object(name, |it| NameAndIcon { name: text(&it["name"]), icon_url: text(&it["iconUrl"]) })
+    }
+
+    pub(super) fn user(&self, name: &str) -> Option<User> {
+        self.object(name, |it| User {
+            display_name: text(&it["displayName"]),
+            email_address: text(&it["emailAddress"]),
+            avatar_url: text(&it["avatarUrls"]["48x48"]),
+        })
+    }
+
+    fn object<T>(&self, name: &str, read: impl FnOnce(&Value) -> T) -> Option<T> {
+        Some(self.field(name)).filter(|value| value.is_object()).map(read)
+    }
+
+    fn names(&self, name: &str) -> Vec<String> {
+        self.list(name).filter_map(|it| text(&it["name"])).collect()
+    }
+
+    fn list(&self, name: &str) -> impl Iterator<Item = &Value> {
+        self.field(name).as_array().into_iter().flatten()
+    }
+
+    fn time_tracking(&self) -> Option<TimeTracking> {
+        let it = self.field("timetracking");
+        let times = TimeTracking {
+            original_estimate: text(&it["originalEstimate"]),
+            remaining_estimate: text(&it["remainingEstimate"]),
+            time_spent: text(&it["timeSpent"]),
+        };
+        let is_there = [&times.original_estimate, &times.remaining_estimate, &times.time_spent]
+            .iter()
+            .any(|it| it.is_some());
+        is_there.then_some(times)
+    }
+}
+
+fn text(value: &Value) -> Option<String> {
+    value.as_str().map(str::to_owned)
+}
+
+impl From<RawIssue> for IssueDetails {
+    fn from(raw: RawIssue) -> Self {
+        let is_custom =
+            |(name, value): &(&String, &Value)| name.starts_with("customfield_") && !value.is_null();
+        Self {
+            summary: raw.text("summary"),
+            description: raw.markdown("description"),
+            status: raw.object("status", |it| IssueStatus {
+                name: text(&it["name"]),
+                category: text(&it["statusCategory"]["key"]),
+            }),
+            priority: raw.icon("priority"),
+            issue_type: raw.icon("issuetype"),
+            assignee: raw.user("assignee"),
+            reporter: raw.user("reporter"),
+            project: raw.object("project", |it| IssueProject {
+                id: text(&it["id"]),
+                key: text(&it["key"]),
+                name: text(&it["name"]),
+            }),
+            created: raw.time("created"),
+            updated: raw.time("updated"),
+            resolution: raw.object("resolution", |it| Resolution {
+                name: text(&it["name"]),
+                description: text(&it["description"]),
+            }),
+            labels: raw.list("labels").filter_map(text).collect(),
+            components: raw.names("components"),
+            fix_versions: raw.names("fixVersions"),
+            affected_versions: raw.names("versions"),
+            time_tracking: raw.time_tracking(),
+            custom_fields: raw
+                .fields
+                .iter()
+                .filter(is_custom)
+                .map(|(name, value)| (name.clone(), readable(value)))
+                .collect(),
+            id: raw.id,
+            key: raw.key,
+        }
+    }
+}
+
+impl JiraSite<'_> {
+    /// One issue with everything that is known of it, in one call.
+    ///
+    /// # Errors
+    /// 404 `jira_not_found` when there is no such issue, or when it is hidden from the connected account.
+    pub async fn issue(&self, issue: &IssueRef) -> Result<IssueDetails> {
+        self.read_issue(issue.as_str(), FIELDS).await.map(IssueDetails::from)
+    }
+
+    pub(super) async fn read_issue(&self, id_or_key: &str, fields: &str) -> Result<RawIssue> {
+        let path = ["rest", "api", "3", "issue", id_or_key];
+        self.call(Call::get(&path, &[("fields", fields)], "read:jira-work")).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_bare_issue_is_all_null_and_empty() {
+        let raw: RawIssue = serde_json::from_value(json!({ "id": "1", "key": "A-1" })).unwrap();
+        let details = serde_json::to_value(IssueDetails::from(raw)).unwrap();
+        for (name, value) in details.as_object().unwrap() {
+            match name.as_str() {
+                "id" | "key" => {}
+                "labels" | "components" | "fixVersions" | "affectedVersions" => assert_eq!(*value, json!([])),
+                "customFields" => assert_eq!(*value, json!({})),
+                _ => assert!(value.is_null(), "{name}"),
+            }
+        }
+    }
+
+    #[test]
+    fn fields_of_unexpected_kinds_cost_nothing_but_themselves() {
+        let fields = json!({
+            "summary": 7, "description": [1], "status": "open", "priority": [], "labels": "a", "created": 5,
+            "components": [null, { "name": "Hull" }], "timetracking": {}, "customfield_1": null,
+            "assignee": { "displayName": "Sam" },
+        });
+        let raw: RawIssue =
+            serde_json::from_value(json!({ "id": "1", "key": "A-1", "fields": fields })).unwrap();
+        let details = IssueDetails::from(raw);
+        assert_eq!((details.summary, details.components), (None, vec!["Hull".to_owned()]));
+        assert!(details.status.is_none() && details.priority.is_none() && details.time_tracking.is_none());
+        assert!(details.custom_fields.is_empty() && details.labels.is_empty());
+        assert_eq!(details.assignee.unwrap().display_name.as_deref(), Some("Sam"));
+    }
+}

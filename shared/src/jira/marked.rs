@@ -1,0 +1,150 @@
+//! Finding out whether a ticket exists whose creation nobody confirmed.
+//!
+//! A ticket that is made under an `Idempotency-Key` bears the key's digest as an entity property
+//! (<https://developer.atlassian.com/cloud/jira/platform/jira-entity-properties/>). JQL finds properties only if an
+//! installed app has declared them, and its index lags behind. So the issues that are newest by the index are
+//! read with their properties, and then the numbers that follow them, which asks no index.
+//!
+//! What this cannot see: a ticket that was moved to another project within the minute, or behind more than a
+//! hundred tickets that the index does not know yet. It would be made again.
+
+use std::time::Duration;
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+use super::client::{Call, JiraSite};
+use super::create::Named;
+use super::ids::ProjectId;
+use super::issue::RawIssue;
+use super::timestamp::utc;
+use crate::connection::{Claim, Doubt};
+use crate::error::{Error, Result};
+
+const PROPERTY: &str = "juncture";
+
+/// Both the page of a search with fields and the most that one `bulkfetch` takes.
+const PAGE: u64 = 100;
+
+/// How far Jira's clock may be from ours.
+const CLOCKS_APART: Duration = Duration::from_secs(120);
+
+/// The pause between two looks; it grows to the second figure.
+const FIRST_PAUSE: Duration = Duration::from_millis(300);
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+
+const SCOPES: &str = "read:jira-work";
+
+/// The property that marks a ticket.
+pub(super) fn property(mark: &str) -> Value {
+    json!({ "key": PROPERTY, "value": { "idempotency": mark } })
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Page {
+    #[serde(default)]
+    issues: Vec<RawIssue>,
+    next_page_token: Option<String>,
+}
+
+impl RawIssue {
+    fn bears(&self, mark: &str) -> bool {
+        self.properties.get(PROPERTY).is_some_and(|property| property["idempotency"] == mark)
+    }
+
+    fn number(&self) -> Option<(&str, u64)> {
+        let (project, number) = self.key.rsplit_once('-')?;
+        Some((project, number.parse().ok()?))
+    }
+}
+
+impl From<RawIssue> for Named {
+    fn from(raw: RawIssue) -> Self {
+        Self { id: raw.id, key: raw.key }
+    }
+}
+
+impl JiraSite<'_> {
+    /// The ticket that bears the mark of this claim; `None` once it is certain that there is none.
+    ///
+    /// # Errors
+    /// 409 with `Retry-After` while it is not certain; what the reads fail at.
+    pub(super) async fn find_marked(&self, claim: &Claim<'_>, doubt: &Doubt) -> Result<Option<Named>> {
+        let project = &ProjectId::parse(&doubt.place)?;
+        let mark = claim.key().digest();
+        let since = (doubt.sent_at - CLOCKS_APART).format(&Rfc3339).map_err(Error::internal)?;
+        let since = utc(&since);
+        let mut pause = FIRST_PAUSE;
+        loop {
+            let looked_at = OffsetDateTime::now_utc();
+            if let Some(found) = self.look_for(project, mark, &since).await? {
+                return Ok(Some(found));
+            }
+            let left = doubt.settled_at - looked_at;
+            if left <= time::Duration::ZERO {
+                return Ok(None);
+            }
+            claim.check_time(pause)?;
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+    }
+
+    async fn look_for(&self, project: &ProjectId, mark: &str, since: &str) -> Result<Option<Named>> {
+        let mut newest: Option<(String, u64)> = None;
+        let mut token = None;
+        loop {
+            let page = self.newest_issues(project, token.take()).await?;
+            for issue in &page.issues {
+                if let Some((key, number)) = issue.number()
+                    && newest.as_ref().is_none_or(|(_, known)| number > *known)
+                {
+                    newest = Some((key.to_owned(), number));
+                }
+            }
+            let is_past = page.issues.last().is_none_or(|last| last.time("created").as_deref() < Some(since));
+            if let Some(found) = page.issues.into_iter().find(|issue| issue.bears(mark)) {
+                return Ok(Some(found.into()));
+            }
+            token = page.next_page_token;
+            if is_past || token.is_none() {
+                break;
+            }
+        }
+        let (key, number) = match newest {
+            Some(newest) => newest,
+            None => (self.project_key(project).await?, 0),
+        };
+        let next: Vec<_> = (number + 1..=number + PAGE).map(|number| format!("{key}-{number}")).collect();
+        let body = json!({ "issueIdsOrKeys": next, "fields": ["created"], "properties": [PROPERTY] });
+        let path = ["rest", "api", "3", "issue", "bulkfetch"];
+        let fetched: Page = self.call(Call::query(&path, &body, SCOPES)).await?;
+        Ok(fetched.issues.into_iter().find(|issue| issue.bears(mark)).map(Named::from))
+    }
+
+    async fn newest_issues(&self, project: &ProjectId, token: Option<String>) -> Result<Page> {
+        let mut body = json!({
+            "jql": format!("project = \"{}\" ORDER BY created DESC", project.as_str()),
+            "maxResults": PAGE,
+            "fields": ["created"],
+            "properties": [PROPERTY],
+        });
+        if let Some(token) = token {
+            body["nextPageToken"] = token.into();
+        }
+        self.call(Call::query(&["rest", "api", "3", "search", "jql"], &body, SCOPES)).await
+    }
+
+    async fn project_key(&self, project: &ProjectId) -> Result<String> {
+        #[derive(Deserialize)]
+        struct Project {
+            key: String,
+        }
+        let path = ["rest", "api", "3", "project", project.as_str()];
+        let found: Project = self.call(Call::get(&path, &[], SCOPES)).await?;
+        Ok(found.key)
+    }
+}

@@ -1,0 +1,178 @@
+//! Projects.
+//!
+//! <https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-projects/#api-rest-api-3-project-search-get>
+
+use std::collections::HashSet;
+
+use futures_util::{StreamExt, TryStreamExt, stream};
+use serde::{Deserialize, Serialize};
+
+use super::client::{Call, IN_FLIGHT, JiraSite};
+use crate::error::Result;
+
+/// Jira clamps higher page sizes to this.
+const PAGE_SIZE: usize = 100;
+
+/// A project, as `get-projects` lists it. Fields that Jira leaves out are null.
+#[derive(Debug, Clone, Serialize)]
+pub struct Project {
+    /// Digits.
+    pub id: String,
+    /// `PROJ`.
+    pub key: String,
+    /// The name.
+    pub name: String,
+    /// `software`, `service_desk` or `business`.
+    pub project_type: Option<String>,
+    /// `classic` or `next-gen` (team-managed).
+    pub style: Option<String>,
+    /// Whether only its members see it.
+    pub is_private: Option<bool>,
+    /// A picture of 48 by 48 pixels.
+    pub avatar_url: Option<String>,
+    /// The category, if the project has one.
+    pub category: Option<ProjectCategory>,
+    /// Who leads it.
+    pub lead: Option<Lead>,
+}
+
+/// The category of a project.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ProjectCategory {
+    /// Digits.
+    pub id: Option<String>,
+    /// The name.
+    pub name: Option<String>,
+    /// What it is for.
+    pub description: Option<String>,
+}
+
+/// Who leads a project.
+#[derive(Debug, Clone, Serialize)]
+pub struct Lead {
+    /// The Atlassian account.
+    #[serde(rename = "accountId")]
+    pub account_id: Option<String>,
+    /// The name that the account shows.
+    #[serde(rename = "displayName")]
+    pub display_name: Option<String>,
+    /// A picture of 48 by 48 pixels.
+    #[serde(rename = "avatarUrl")]
+    pub avatar_url: Option<String>,
+    /// Whether the account is in use.
+    pub active: Option<bool>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Page {
+    values: Vec<RawProject>,
+    total: Option<usize>,
+    is_last: Option<bool>,
+}
+
+impl Page {
+    fn is_last(&self) -> bool {
+        self.is_last.unwrap_or(false) || self.values.is_empty()
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct RawProject {
+    id: String,
+    key: String,
+    name: String,
+    project_type_key: Option<String>,
+    style: Option<String>,
+    is_private: Option<bool>,
+    avatar_urls: Option<AvatarUrls>,
+    project_category: Option<ProjectCategory>,
+    lead: Option<RawUser>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct RawUser {
+    account_id: Option<String>,
+    display_name: Option<String>,
+    avatar_urls: Option<AvatarUrls>,
+    active: Option<bool>,
+}
+
+#[derive(Deserialize)]
+struct AvatarUrls {
+    #[serde(rename = "48x48")]
+    large: Option<String>,
+}
+
+impl From<RawProject> for Project {
+    fn from(raw: RawProject) -> Self {
+        Self {
+            id: raw.id,
+            key: raw.key,
+            name: raw.name,
+            project_type: raw.project_type_key,
+            style: raw.style,
+            is_private: raw.is_private,
+            avatar_url: raw.avatar_urls.and_then(|urls| urls.large),
+            category: raw.project_category,
+            lead: raw.lead.map(|lead| Lead {
+                account_id: lead.account_id,
+                display_name: lead.display_name,
+                avatar_url: lead.avatar_urls.and_then(|urls| urls.large),
+                active: lead.active,
+            }),
+        }
+    }
+}
+
+impl JiraSite<'_> {
+    /// Every project that the connected account sees, by key, each once.
+    ///
+    /// The first page tells how many there are; the others are read side by side, as far apart as the first page
+    /// turned out to be long. Whatever is still missing then (Jira may shorten any page) is read page by page.
+    ///
+    /// # Errors
+    /// What Jira refuses or fails at; see [`JiraSite`].
+    pub async fn projects(&self) -> Result<Vec<Project>> {
+        let first = self.project_page(0).await?;
+        let step = first.values.len();
+        let mut is_complete = first.is_last();
+        let total = first.total.unwrap_or(0);
+        let mut found = first.values;
+        if !is_complete {
+            let starts = (1..total.div_ceil(step)).map(|page| page * step);
+            let pages: Vec<Page> = stream::iter(starts)
+                .map(|start| self.project_page(start))
+                .buffered(IN_FLIGHT)
+                .try_collect()
+                .await?;
+            for page in pages {
+                is_complete = page.is_last();
+                let is_short = page.values.len() < step && !is_complete;
+                found.extend(page.values);
+                if is_short {
+                    break;
+                }
+            }
+        }
+        while !is_complete {
+            let page = self.project_page(found.len()).await?;
+            is_complete = page.is_last();
+            found.extend(page.values);
+        }
+        // A project that is made or deleted meanwhile shifts the pages: one may come twice.
+        let mut seen = HashSet::new();
+        found.retain(|project| seen.insert(project.id.clone()));
+        Ok(found.into_iter().map(Project::from).collect())
+    }
+
+    async fn project_page(&self, start_at: usize) -> Result<Page> {
+        let (start_at, size) = (start_at.to_string(), PAGE_SIZE.to_string());
+        let path = ["rest", "api", "3", "project", "search"];
+        let query =
+            [("startAt", start_at.as_str()), ("maxResults", &size), ("expand", "lead"), ("orderBy", "key")];
+        self.call(Call::get(&path, &query, "read:jira-work")).await
+    }
+}

@@ -1,0 +1,298 @@
+//! Searches for tickets: of any size, in the order of the search, each ticket once.
+//!
+//! `/search/jql` is paged by token, one page after the other. It gives up to 5000 ids at a time, but only about a
+//! hundred tickets with their fields. So a whole result is read in two steps that overlap: pages of ids, and
+//! beside them their tickets by the hundred (`/issue/bulkfetch`). A result of one page is read in one call.
+//!
+//! <https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-issue-search/>
+
+use std::collections::{HashMap, HashSet};
+
+use futures_util::{Stream, TryStreamExt, stream};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::client::{Call, JiraSite};
+use super::failure::missing;
+use super::ids::{ProjectId, SprintId};
+use super::ticket::{FIELDS, RawTicket};
+use crate::error::{Error, Result};
+use crate::paging::Part;
+
+/// The most that a page of tickets, or one bulk read, gives.
+const TICKETS: usize = 100;
+
+/// The most that a page of ids gives.
+const IDS: usize = 5000;
+
+/// How many bulk reads may wait for their turn; how many are in flight is the client's concern.
+const READ_AHEAD: usize = 1000;
+
+const SCOPES: &str = "read:jira-work";
+
+/// What to search for. The newest tickets come first; of those made at once, the one with the highest number.
+pub struct Search {
+    jql: String,
+    /// The code and the sentence of a 404 for a query about something that does not exist.
+    unknown: (&'static str, &'static str),
+}
+
+impl Search {
+    /// The tickets of a project.
+    pub fn of_project(project: &ProjectId) -> Self {
+        let id = project.as_str();
+        // A key may be a reserved word, so it is quoted. A number is not: quoted it could also be a name.
+        let operand = if project.is_number() { id.to_owned() } else { format!("\"{id}\"") };
+        Self::new(&format!("project = {operand}"), ("project_not_found", "Project not found"))
+    }
+
+    /// The tickets of a sprint.
+    pub fn of_sprint(sprint: &SprintId) -> Self {
+        Self::new(&format!("sprint = {}", sprint.as_str()), ("sprint_not_found", "Sprint not found"))
+    }
+
+    fn new(condition: &str, unknown: (&'static str, &'static str)) -> Self {
+        Self { jql: format!("{condition} ORDER BY created DESC, key DESC"), unknown }
+    }
+
+    fn explain(&self, error: Error) -> Error {
+        missing(error, self.unknown.0, self.unknown.1)
+    }
+}
+
+/// A place in the result of a search. Jira keeps it for seven days.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Position {
+    #[serde(rename = "t")]
+    token: String,
+    /// Must be the same on every page.
+    #[serde(rename = "r")]
+    reconciled: Vec<u64>,
+}
+
+#[derive(Deserialize)]
+struct Id {
+    id: String,
+}
+
+/// A page of tickets or of ids.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Page<T> {
+    #[serde(default = "Vec::new")]
+    issues: Vec<T>,
+    #[serde(default)]
+    is_last: bool,
+    next_page_token: Option<String>,
+}
+
+impl<T> Page<T> {
+    /// The token of the page that follows, if one does.
+    fn next(&mut self) -> Option<String> {
+        let token = self.next_page_token.take();
+        token.filter(|token| !self.is_last && !self.issues.is_empty() && !token.is_empty())
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Bulk {
+    issues: Vec<RawTicket>,
+    #[serde(default)]
+    issue_errors: Vec<IssueError>,
+}
+
+#[derive(Deserialize)]
+struct IssueError {
+    id: Option<String>,
+}
+
+impl JiraSite<'_> {
+    /// The tickets of a search: all of them, or one part, which may be shorter than its limit and still be
+    /// followed by another.
+    ///
+    /// # Errors
+    /// 404 when what the search is about does not exist or is hidden, 400 when the part begins at a place that
+    /// Jira has forgotten; see also [`JiraSite`].
+    pub async fn tickets<T: From<RawTicket>>(
+        &self,
+        search: &Search,
+        part: Option<Part<Position>>,
+    ) -> Result<(Vec<T>, Option<Position>)> {
+        let (found, next) = match part {
+            None => (self.all_tickets(search).await.map_err(|error| search.explain(error))?, None),
+            Some(part) => self.some_tickets(search, part).await?,
+        };
+        // One that moves within the order meanwhile may come twice.
+        let mut seen = HashSet::new();
+        let tickets = found.into_iter().filter(|ticket| seen.insert(ticket.id.clone()));
+        Ok((tickets.map(T::from).collect(), next))
+    }
+
+    async fn all_tickets(&self, search: &Search) -> Result<Vec<RawTicket>> {
+        let reconciled = self.reconciled();
+        let mut first: Page<RawTicket> =
+            self.search_page(search, &reconciled, None, TICKETS, &FIELDS).await?;
+        if first.next().is_none() {
+            return Ok(first.issues);
+        }
+        // The search begins anew: whether its token is good for pages of another kind is not documented.
+        let known: HashSet<String> = first.issues.iter().map(|ticket| ticket.id.clone()).collect();
+        let rest = self
+            .id_pages(search, &reconciled, known)
+            .map_ok(|ids| {
+                let batches: Vec<_> = ids.chunks(TICKETS).map(|batch| Ok(batch.to_vec())).collect();
+                stream::iter(batches)
+            })
+            .try_flatten()
+            .map_ok(|batch| self.bulk(batch))
+            .try_buffered(READ_AHEAD)
+            .try_concat()
+            .await?;
+        first.issues.extend(rest);
+        Ok(first.issues)
+    }
+
+    async fn some_tickets(
+        &self,
+        search: &Search,
+        part: Part<Position>,
+    ) -> Result<(Vec<RawTicket>, Option<Position>)> {
+        let is_first = part.from.is_none();
+        let from =
+            part.from.unwrap_or_else(|| Position { token: String::new(), reconciled: self.reconciled() });
+        let token = (!is_first).then_some(from.token.as_str());
+        let explain = |error: Error| match error.code() {
+            "jira_refused" if !is_first => {
+                Error::bad_request("The cursor is not good any more: begin again without it")
+                    .because(error.cause_chain().unwrap_or_default())
+            }
+            _ => search.explain(error),
+        };
+        let (found, next) = if part.limit <= TICKETS {
+            let page = self.search_page(search, &from.reconciled, token, part.limit, &FIELDS).await;
+            let mut page: Page<RawTicket> = page.map_err(explain)?;
+            let next = page.next();
+            (page.issues, next)
+        } else {
+            let page = self.search_page(search, &from.reconciled, token, part.limit, &["id"]).await;
+            let mut page: Page<Id> = page.map_err(explain)?;
+            let next = page.next();
+            let ids: Vec<String> = page.issues.into_iter().map(|issue| issue.id).collect();
+            let batches: Vec<_> = ids.chunks(TICKETS).map(|batch| Ok(self.bulk(batch.to_vec()))).collect();
+            (stream::iter(batches).try_buffered(READ_AHEAD).try_concat().await?, next)
+        };
+        let next = next.filter(|next| Some(next.as_str()) != token);
+        Ok((found, next.map(|token| Position { token, reconciled: from.reconciled })))
+    }
+
+    /// The ids of a search that are not known yet, page by page.
+    fn id_pages<'s>(
+        &'s self,
+        search: &'s Search,
+        reconciled: &'s [u64],
+        known: HashSet<String>,
+    ) -> impl Stream<Item = Result<Vec<String>>> + Send + 's {
+        /// Which page to read, and what has been seen: ids, and tokens.
+        struct State {
+            token: Option<String>,
+            known: HashSet<String>,
+            used: HashSet<String>,
+        }
+        let begin = State { token: None, known, used: HashSet::new() };
+        stream::try_unfold(Some(begin), move |state| async move {
+            let Some(mut state) = state else { return Ok(None) };
+            let mut page: Page<Id> =
+                self.search_page(search, reconciled, state.token.as_deref(), IDS, &["id"]).await?;
+            let next = page.next();
+            let ids = page.issues.into_iter().map(|issue| issue.id);
+            let new: Vec<String> = ids.filter(|id| state.known.insert(id.clone())).collect();
+            let next = next.filter(|token| state.used.insert(token.clone()));
+            let state = next.map(|token| State { token: Some(token), ..state });
+            Ok(Some((new, state)))
+        })
+    }
+
+    /// Ids that Jira is told of, because its index may not know them yet.
+    fn reconciled(&self) -> Vec<u64> {
+        self.recent_issues().iter().filter_map(|id| id.parse().ok()).collect()
+    }
+
+    async fn search_page<T: DeserializeOwned>(
+        &self,
+        search: &Search,
+        reconciled: &[u64],
+        token: Option<&str>,
+        size: usize,
+        fields: &[&str],
+    ) -> Result<Page<T>> {
+        let mut body = json!({ "jql": search.jql, "maxResults": size, "fields": fields });
+        if let Some(token) = token {
+            body["nextPageToken"] = token.into();
+        }
+        if !reconciled.is_empty() {
+            body["reconcileIssues"] = reconciled.into();
+        }
+        self.call(Call::query(&["rest", "api", "3", "search", "jql"], &body, SCOPES)).await
+    }
+
+    /// Tickets by their ids, in this order. One that is missing has been deleted or hidden meanwhile; one that
+    /// Jira failed to read is asked for once more.
+    async fn bulk(&self, ids: Vec<String>) -> Result<Vec<RawTicket>> {
+        let mut found = HashMap::new();
+        let mut failed = self.bulk_page(&ids, &mut found).await?;
+        if !failed.is_empty() {
+            failed = self.bulk_page(&failed, &mut found).await?;
+        }
+        if let Some(id) = failed.first() {
+            let cause = format!("issueErrors names {id}");
+            return Err(Error::provider_failed("Jira cannot read some of the tickets at the moment", cause));
+        }
+        Ok(ids.iter().filter_map(|id| found.remove(id)).collect())
+    }
+
+    /// Reads tickets; gives the ids of those that Jira failed to read.
+    async fn bulk_page(&self, ids: &[String], found: &mut HashMap<String, RawTicket>) -> Result<Vec<String>> {
+        let body = json!({ "issueIdsOrKeys": ids, "fields": FIELDS });
+        let path = ["rest", "api", "3", "issue", "bulkfetch"];
+        let bulk: Bulk = self.call(Call::query(&path, &body, SCOPES)).await?;
+        found.extend(bulk.issues.into_iter().map(|ticket| (ticket.id.clone(), ticket)));
+        let failed = bulk.issue_errors.into_iter().filter_map(|error| error.id);
+        Ok(failed.filter(|id| ids.contains(id)).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_ids_and_keys_get_into_a_query() {
+        let jql = |project: &str| Search::of_project(&ProjectId::parse(project).unwrap()).jql;
+        assert_eq!(jql("10000"), "project = 10000 ORDER BY created DESC, key DESC");
+        assert_eq!(jql("AND"), "project = \"AND\" ORDER BY created DESC, key DESC");
+        let sprint = Search::of_sprint(&SprintId::parse("501").unwrap());
+        assert_eq!(sprint.jql, "sprint = 501 ORDER BY created DESC, key DESC");
+    }
+
+    #[test]
+    fn paging_ends_at_the_last_page_an_empty_one_or_one_without_a_token() {
+        let next = |page: serde_json::Value| serde_json::from_value::<Page<Id>>(page).unwrap().next();
+        let issues = json!([{ "id": "1" }]);
+        assert_eq!(
+            next(json!({ "issues": issues, "nextPageToken": "t", "isLast": false })).as_deref(),
+            Some("t")
+        );
+        assert_eq!(next(json!({ "issues": issues, "nextPageToken": "t" })).as_deref(), Some("t"));
+        for end in [
+            json!({ "issues": issues, "isLast": true, "nextPageToken": "t" }),
+            json!({ "issues": issues, "isLast": false }),
+            json!({ "issues": issues, "isLast": false, "nextPageToken": null }),
+            json!({ "issues": [], "isLast": false, "nextPageToken": "t" }),
+            json!({}),
+        ] {
+            assert_eq!(next(end.clone()), None, "{end}");
+        }
+    }
+}

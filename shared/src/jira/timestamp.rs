@@ -1,0 +1,53 @@
+//! Jira's points in time.
+
+use serde::{Deserialize, Deserializer};
+use time::format_description::well_known::Rfc3339;
+use time::{OffsetDateTime, UtcOffset};
+
+/// Reads a point in time in either of Jira's spellings (`…+0000` in issues, `…+01:00` in sprints) and writes it
+/// as the contract does: `2024-01-01T00:00:00.000Z`. What is neither stays as it is.
+pub(super) fn utc(text: &str) -> String {
+    let parsed = OffsetDateTime::parse(&with_colon(text), &Rfc3339);
+    let Ok(at) = parsed.map(|at| at.to_offset(UtcOffset::UTC)) else { return text.to_owned() };
+    let (hour, minute, second, millisecond) = at.time().as_hms_milli();
+    format!("{}T{hour:02}:{minute:02}:{second:02}.{millisecond:03}Z", at.date())
+}
+
+/// [`utc`] for `#[serde(deserialize_with)]`.
+pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
+    Ok(Option::<String>::deserialize(from)?.map(|text| utc(&text)))
+}
+
+/// RFC 3339 has a colon in its offsets.
+fn with_colon(text: &str) -> String {
+    match text.split_at_checked(text.len().saturating_sub(2)) {
+        Some((rest, minutes)) if is_offset_hours(rest) => format!("{rest}:{minutes}"),
+        _ => text.to_owned(),
+    }
+}
+
+fn is_offset_hours(text: &str) -> bool {
+    let end = text.len().checked_sub(3).and_then(|start| text.get(start..));
+    text.contains('T') && end.is_some_and(|end| end.starts_with(['+', '-']) && !end.contains(':'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::utc;
+
+    #[test]
+    fn times_are_written_in_utc() {
+        for (jira, ours) in [
+            ("2024-01-01T00:00:00.000+0000", "2024-01-01T00:00:00.000Z"),
+            ("2024-01-01T00:30:00.123+0100", "2023-12-31T23:30:00.123Z"),
+            ("2024-01-01T00:30:00.000-09:30", "2024-01-01T10:00:00.000Z"),
+            ("2024-01-01T00:00:00Z", "2024-01-01T00:00:00.000Z"),
+            ("yesterday", "yesterday"),
+            ("2024-01-01", "2024-01-01"),
+            ("", ""),
+            ("é", "é"),
+        ] {
+            assert_eq!(utc(jira), ours);
+        }
+    }
+}

@@ -1,0 +1,29 @@
+//! What Juncture's functions share.
+//!
+//! The modules form floors; an import goes down only:
+//!
+//! | floor | modules | what lives there |
+//! | --- | --- | --- |
+//! | 4 | [`jira`] | Jira's API as typed calls |
+//! | 3 | [`auth`], [`connection`], [`paging`] | who calls; a connection's address, rows, cache, tokens and flow; lists in parts |
+//! | 2 | [`config`], [`http`], [`migrations`], [`page`], [`postgres`], [`provider`], [`upstash`] | adapters to the outside, one thing each |
+//! | 1 | [`adf`], [`crypto`], [`deadline`], [`error`], [`secrets`], [`telemetry`], [`tls`] | no knowledge of Juncture's domain |
+
+pub mod adf;
+pub mod auth;
+pub mod config;
+pub mod connection;
+pub mod crypto;
+pub mod deadline;
+pub mod error;
+pub mod http;
+pub mod jira;
+pub mod migrations;
+pub mod page;
+pub mod paging;
+pub mod postgres;
+pub mod provider;
+pub mod secrets;
+pub mod telemetry;
+pub mod tls;
+pub mod upstash;

@@ -1,0 +1,108 @@
+//! The migrations, compiled in, and how they are applied: in order, once each, under a lock, recorded in the
+//! table `"juncture-core".migration`.
+
+use tokio_postgres::types::{ToSql, Type};
+
+use crate::crypto::sha256_hex;
+use crate::error::chain;
+use crate::postgres::Postgres;
+
+/// One file of the folder `migrations`.
+pub struct Migration {
+    /// The file's name without its ending; the names' order is the order of application.
+    pub name: &'static str,
+    /// What it does.
+    pub sql: &'static str,
+}
+
+macro_rules! migrations {
+    ($($name:literal),+ $(,)?) => {
+        &[$(Migration { name: $name, sql: include_str!(concat!("../../migrations/", $name, ".sql")) }),+]
+    };
+}
+
+/// Every migration, in order.
+pub const ALL: &[Migration] = migrations!["0001_core", "0002_versions_and_access_tokens"];
+
+/// Applies what is not applied yet, all in one transaction, and tells the names. Run again, it does nothing.
+///
+/// The lock lasts as long as the transaction, so this works through a pooler in transaction mode too.
+///
+/// # Errors
+/// When the database cannot be reached, a statement fails, or a migration was changed after it had been
+/// applied. Nothing is applied then.
+pub async fn apply(postgres: &Postgres) -> Result<Vec<&'static str>, MigrationError> {
+    const LOCK: &str = "select pg_advisory_xact_lock(hashtextextended('juncture migrations', 0))";
+    const TABLE: &str = r#"
+        create schema if not exists "juncture-core";
+        create table if not exists "juncture-core".migration (
+            name text primary key,
+            checksum text not null,
+            applied_at timestamptz not null default now()
+        )"#;
+    const APPLIED: &str = r#"select checksum from "juncture-core".migration where name = $1"#;
+    const RECORD: &str = r#"insert into "juncture-core".migration (name, checksum) values ($1, $2)"#;
+
+    let failed = |during: &str| {
+        let during = during.to_owned();
+        move |error: tokio_postgres::Error| MigrationError(format!("{during}: {}", chain(&error)))
+    };
+    let mut client = postgres
+        .connection()
+        .await
+        .map_err(|error| MigrationError(error.cause_chain().unwrap_or_else(|| error.to_string())))?;
+    let transaction = client.transaction().await.map_err(failed("begin"))?;
+    transaction.batch_execute(LOCK).await.map_err(failed("lock"))?;
+    transaction.batch_execute(TABLE).await.map_err(failed("the table of migrations"))?;
+    let mut applied = Vec::new();
+    for Migration { name, sql } in ALL {
+        let checksum = sha256_hex(sql.as_bytes());
+        let known =
+            transaction.query_typed_opt(APPLIED, &[(name, Type::TEXT)]).await.map_err(failed(name))?;
+        match known.map(|row| row.get::<_, String>(0)) {
+            Some(known) if known == checksum => continue,
+            Some(_) => {
+                return Err(MigrationError(format!(
+                    "{name} was changed after it had been applied: put it back and write a new migration"
+                )));
+            }
+            None => {}
+        }
+        transaction.batch_execute(sql).await.map_err(failed(name))?;
+        let record: [(&(dyn ToSql + Sync), Type); 2] = [(name, Type::TEXT), (&checksum, Type::TEXT)];
+        transaction.execute_typed(RECORD, &record).await.map_err(failed(name))?;
+        applied.push(*name);
+    }
+    transaction.commit().await.map_err(failed("commit"))?;
+    Ok(applied)
+}
+
+/// Why the database was left as it was. Never carries the connection string.
+#[derive(Debug)]
+pub struct MigrationError(String);
+
+impl std::fmt::Display for MigrationError {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for MigrationError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_file_is_compiled_in_and_in_order() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../migrations");
+        let mut files: Vec<String> = std::fs::read_dir(folder)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        files.sort();
+        let compiled_in: Vec<String> =
+            ALL.iter().map(|migration| format!("{}.sql", migration.name)).collect();
+        assert_eq!(files, compiled_in);
+    }
+}

@@ -1,0 +1,125 @@
+use askama::Template;
+use url::Url;
+
+use super::message::Tone;
+use super::product::{Product, web_host};
+use super::{Message, SCRIPT_PATH, STYLE_PATH};
+
+/// Where the script sends the choice.
+const CREATE_CONNECTION_PATH: &str = "/api/frontend/finalize-connection/jira/create-connection";
+
+/// A search box helps from here on; fewer sites fit on a screen.
+const SITES_WORTH_SEARCHING: usize = 8;
+
+/// Where Atlassian serves the pictures of sites from. Undocumented, so an unknown host only costs the picture.
+/// [`HEADERS`](super::HEADERS) allow the same.
+pub(super) const AVATAR_DOMAINS: [&str; 3] = [".atl-paas.net", ".atlassian.com", ".atlassian.net"];
+
+/// How many colours the style sheet has for sites without a picture.
+const TINTS: usize = 6;
+
+/// A site as Atlassian tells it, unchecked.
+#[derive(Clone, Copy, Debug)]
+pub struct Site<'a> {
+    /// The cloud id.
+    pub id: &'a str,
+    /// What its administrators call it: any text.
+    pub name: &'a str,
+    /// Its address, shown as a host; anything but a web address is left out.
+    pub url: &'a str,
+    /// Its picture; shown if Atlassian serves it.
+    pub avatar_url: Option<&'a str>,
+}
+
+/// The page on which a person chooses the Jira site that the product may use.
+///
+/// A plain form that posts `site_id` to the page's own address. With JavaScript it posts
+/// `{"connection_code", "site_id"}` to `create-connection` instead and then goes to the product, or says that
+/// all is done when there is none. A `410` from there shows how to start again; every other refusal says so in
+/// a person's words and can be tried again.
+#[derive(Clone, Debug)]
+pub struct Finalize<'a> {
+    /// As people write it, `Jira`.
+    pub provider_name: &'a str,
+    /// The sites to choose from, in the order to show them; without any,
+    /// [`Message::no_site`](super::Message::no_site) is the page to show.
+    pub sites: &'a [Site<'a>],
+    /// The code in the page's own address.
+    pub connection_code: &'a str,
+    /// What is being connected, and where to go afterwards.
+    pub product: Option<&'a Product>,
+    /// The site chosen in a form that was refused. A single site is always chosen.
+    pub chosen: Option<&'a str>,
+    /// Why that form was refused, a sentence.
+    pub error: Option<&'a str>,
+}
+
+impl Finalize<'_> {
+    /// The page, a whole document.
+    pub fn html(&self) -> String {
+        let sites: Vec<_> = self.sites.iter().map(|site| self.choice(site)).collect();
+        let template = FinalizeTemplate {
+            page: self,
+            heading: match self.sites {
+                [_] => format!("Connect this {} site?", self.provider_name),
+                _ => format!("Choose your {} site", self.provider_name),
+            },
+            button: sites.iter().find(|site| site.chosen).map(|site| site.name.clone()),
+            searchable: sites.len() >= SITES_WORTH_SEARCHING,
+            sites,
+            done: Message::connected(self.provider_name, self.product),
+            expired: Message::link_expired(self.provider_name, self.product),
+        };
+        template.to_string()
+    }
+
+    fn choice<'a>(&self, site: &'a Site<'a>) -> Choice<'a> {
+        let host =
+            Url::parse(site.url).ok().and_then(|url| web_host(&url).map(str::to_owned)).unwrap_or_default();
+        let name: &str = match site.name.trim() {
+            "" if host.is_empty() => site.id,
+            "" => &host,
+            name => name,
+        };
+        Choice {
+            id: site.id,
+            name: name.to_owned(),
+            initial: name.chars().find(|c| c.is_alphanumeric()).map(|c| c.to_uppercase().collect()),
+            tint: site.id.bytes().map(usize::from).sum::<usize>() % TINTS,
+            avatar: site.avatar_url.and_then(avatar),
+            chosen: self.sites.len() == 1 || self.chosen == Some(site.id),
+            host,
+        }
+    }
+}
+
+/// A picture's address, if it is Atlassian's.
+fn avatar(url: &str) -> Option<Url> {
+    let url = Url::parse(url).ok().filter(|url| url.scheme() == "https" && url.port().is_none())?;
+    let host = url.host_str()?;
+    AVATAR_DOMAINS.iter().any(|domain| host.ends_with(domain)).then_some(url)
+}
+
+struct Choice<'a> {
+    id: &'a str,
+    name: String,
+    host: String,
+    initial: Option<String>,
+    tint: usize,
+    avatar: Option<Url>,
+    chosen: bool,
+}
+
+#[derive(Template)]
+#[template(path = "page/finalize.html")]
+struct FinalizeTemplate<'a> {
+    page: &'a Finalize<'a>,
+    heading: String,
+    sites: Vec<Choice<'a>>,
+    searchable: bool,
+    /// The site that the button names.
+    button: Option<String>,
+    /// What the script ends on.
+    done: Message,
+    expired: Message,
+}

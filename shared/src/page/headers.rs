@@ -1,0 +1,61 @@
+/// Sent with every page, whatever it says.
+///
+/// Nothing is inline and nothing comes from elsewhere, except the pictures of sites, from Atlassian's hosts
+/// (`AVATAR_DOMAINS` beside the list of sites). `form-action` needs no other origin: the answer to the form is
+/// [`Message::connected`](super::Message::connected), which leads on by itself. A `303` to the product instead
+/// would be refused by browsers that apply `form-action` to every redirect after a form, the product's own too
+/// (<https://w3c.github.io/webappsec-csp/#directive-form-action>).
+pub const HEADERS: &[(&str, &str)] = &[
+    ("content-type", "text/html; charset=utf-8"),
+    (
+        "content-security-policy",
+        "default-src 'none'; script-src 'self'; style-src 'self'; \
+         img-src data: https://*.atl-paas.net https://*.atlassian.com https://*.atlassian.net; \
+         connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+    ),
+    ("cache-control", "no-store"),
+    ("cross-origin-opener-policy", "same-origin"),
+    ("cross-origin-resource-policy", "same-origin"),
+    (
+        "permissions-policy",
+        "camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()",
+    ),
+    ("referrer-policy", "no-referrer"),
+    ("x-content-type-options", "nosniff"),
+    // For browsers that do not know `frame-ancestors`.
+    ("x-frame-options", "DENY"),
+    // The path holds a connection code.
+    ("x-robots-tag", "noindex, nofollow"),
+];
+
+/// Sent with [`STYLE`](super::STYLE) and [`SCRIPT`](super::SCRIPT), beside their content type. Five minutes
+/// cover one person's way through the pages and are soon over after a deployment.
+pub const ASSET_HEADERS: &[(&str, &str)] = &[
+    ("cache-control", "public, max-age=300"),
+    ("cross-origin-resource-policy", "same-origin"),
+    ("x-content-type-options", "nosniff"),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn are_valid_and_unique() {
+        for headers in [HEADERS, ASSET_HEADERS] {
+            let mut names = std::collections::HashSet::new();
+            for (name, value) in headers {
+                assert!(names.insert(name), "{name} twice");
+                http::HeaderName::from_lowercase(name.as_bytes()).unwrap();
+                http::HeaderValue::from_str(value).unwrap();
+            }
+        }
+    }
+
+    #[test]
+    fn allow_nothing_inline_or_evaluated() {
+        let policy = HEADERS.iter().find(|(name, _)| *name == "content-security-policy").unwrap().1;
+        assert!(policy.starts_with("default-src 'none';"));
+        assert!(!policy.contains("unsafe") && !policy.contains("*;") && !policy.contains("  "));
+    }
+}

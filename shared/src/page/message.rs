@@ -1,0 +1,203 @@
+use askama::Template;
+use http::StatusCode;
+
+use super::STYLE_PATH;
+use super::product::Product;
+use crate::error::Error;
+
+/// A page that says what happened and what to do next.
+///
+/// Each constructor is one thing that can happen on the way; [`status`](Self::status) is the response's status.
+#[derive(Clone, Debug)]
+pub struct Message {
+    pub(super) tone: Tone,
+    status: StatusCode,
+    pub(super) title: String,
+    pub(super) text: String,
+    pub(super) next: String,
+    /// Browsers go on to the product by themselves.
+    pub(super) leads_on: bool,
+    pub(super) product: Option<Product>,
+    pub(super) reference: Option<String>,
+}
+
+/// The mood of a message: its sign and colour.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Tone {
+    Done,
+    Declined,
+    Expired,
+    Failed,
+    NotFound,
+}
+
+impl Tone {
+    /// Its class in the style sheet.
+    pub(super) fn class(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Declined => "declined",
+            Self::Expired => "expired",
+            Self::Failed => "failed",
+            Self::NotFound => "not-found",
+        }
+    }
+}
+
+impl Message {
+    /// What a person is told of an error.
+    pub fn about(error: &Error, provider: &str, product: Option<&Product>) -> Self {
+        let message = match (error.code(), error.status()) {
+            ("state_expired", _) => Self::state_expired,
+            ("needs_reauthorization", _) => Self::exchange_failed,
+            (_, StatusCode::GONE) => Self::link_expired,
+            (_, StatusCode::BAD_REQUEST | StatusCode::PAYLOAD_TOO_LARGE) => Self::link_malformed,
+            (_, StatusCode::BAD_GATEWAY | StatusCode::TOO_MANY_REQUESTS) => Self::provider_unreachable,
+            (_, StatusCode::GATEWAY_TIMEOUT) => Self::too_slow,
+            (_, StatusCode::SERVICE_UNAVAILABLE) => Self::interrupted,
+            _ => Self::unexpected,
+        };
+        message(provider, product)
+    }
+
+    /// The connection exists (200). Browsers go on to the product at once, without JavaScript too.
+    pub fn connected(provider: &str, product: Option<&Product>) -> Self {
+        let (text, next) = match product {
+            Some(product) => {
+                (format!("{} can use the site that you chose.", product.name()), "Taking you back…")
+            }
+            None => ("Everything is set up.".to_owned(), "You can close this window."),
+        };
+        Self {
+            next: next.to_owned(),
+            leads_on: product.is_some(),
+            ..Self::new(
+                Tone::Done,
+                StatusCode::OK,
+                format!("{provider} is connected"),
+                text,
+                provider,
+                product,
+            )
+        }
+    }
+
+    /// The person said no on the provider's consent page (403).
+    pub fn consent_declined(provider: &str, product: Option<&Product>) -> Self {
+        let title = format!("{provider} was not connected");
+        let text = "You chose not to give access, so nothing was changed.";
+        Self::new(Tone::Declined, StatusCode::FORBIDDEN, title, text, provider, product)
+    }
+
+    /// The provider sent the person back with a state that is unknown, too old or used (410).
+    pub fn state_expired(provider: &str, product: Option<&Product>) -> Self {
+        let title = "This sign-in has expired";
+        let text = "It can be used once, and for ten minutes. This one is too old or was already used.";
+        Self::new(Tone::Expired, StatusCode::GONE, title, text, provider, product)
+    }
+
+    /// The provider refused to exchange the code (502).
+    pub fn exchange_failed(provider: &str, product: Option<&Product>) -> Self {
+        let title = format!("{provider} was not connected");
+        let text = format!("{provider} did not confirm your sign-in. Nothing was changed.");
+        Self::new(Tone::Failed, StatusCode::BAD_GATEWAY, title, text, provider, product)
+    }
+
+    /// The connection code is unknown, too old or used (410).
+    pub fn link_expired(provider: &str, product: Option<&Product>) -> Self {
+        let title = "This link has expired";
+        let text = "It can be used once, and for fifteen minutes. If you have just connected, nothing is left to do.";
+        Self::new(Tone::Expired, StatusCode::GONE, title, text, provider, product)
+    }
+
+    /// The grant reaches no site of the provider (403).
+    pub fn no_site(provider: &str, product: Option<&Product>) -> Self {
+        let title = format!("No {provider} site found");
+        let text = format!(
+            "Your account has no {provider} site that can be connected. Use another account, \
+             or ask your {provider} administrator for access."
+        );
+        Self::new(Tone::NotFound, StatusCode::FORBIDDEN, title, text, provider, product)
+    }
+
+    /// The provider does not answer, or answers with an outage (502).
+    pub fn provider_unreachable(provider: &str, product: Option<&Product>) -> Self {
+        let title = format!("{provider} is not answering");
+        let text =
+            format!("{provider} cannot be reached right now, so it was not connected. Please wait a minute.");
+        Self::new(Tone::Failed, StatusCode::BAD_GATEWAY, title, text, provider, product)
+    }
+
+    /// The time for an answer is over (504).
+    pub fn too_slow(provider: &str, product: Option<&Product>) -> Self {
+        let title = "This took too long";
+        let text = format!("{provider} did not answer in time. Please wait a minute.");
+        Self::new(Tone::Failed, StatusCode::GATEWAY_TIMEOUT, title, text, provider, product)
+    }
+
+    /// The address is not one that we made: an unknown provider, a parameter missing (400).
+    pub fn link_malformed(provider: &str, product: Option<&Product>) -> Self {
+        let title = "This link is not complete";
+        let text = "Part of its address is missing or was changed.";
+        Self::new(Tone::NotFound, StatusCode::BAD_REQUEST, title, text, provider, product)
+    }
+
+    /// One of our own stores is away for a moment (503).
+    pub fn interrupted(provider: &str, product: Option<&Product>) -> Self {
+        let title = "One moment, please";
+        let text =
+            format!("We cannot do this right now. {provider} was not connected. Please wait a minute.");
+        Self::new(Tone::Failed, StatusCode::SERVICE_UNAVAILABLE, title, text, provider, product)
+    }
+
+    /// Our own fault (500).
+    pub fn unexpected(provider: &str, product: Option<&Product>) -> Self {
+        let title = "Something went wrong";
+        let text = format!("This is our mistake, not yours. {provider} was not connected.");
+        Self::new(Tone::Failed, StatusCode::INTERNAL_SERVER_ERROR, title, text, provider, product)
+    }
+
+    /// A message whose next step is to start again.
+    fn new(
+        tone: Tone,
+        status: StatusCode,
+        title: impl Into<String>,
+        text: impl Into<String>,
+        provider: &str,
+        product: Option<&Product>,
+    ) -> Self {
+        let origin = product.map_or("where you came from", Product::name);
+        Self {
+            tone,
+            status,
+            title: title.into(),
+            text: text.into(),
+            next: format!("To try again, go back to {origin} and connect {provider} from there."),
+            leads_on: false,
+            product: product.cloned(),
+            reference: None,
+        }
+    }
+
+    /// Adds the request's id, for the person to quote to support.
+    #[must_use]
+    pub fn with_reference(self, request_id: impl Into<String>) -> Self {
+        Self { reference: Some(request_id.into()), ..self }
+    }
+
+    /// The status of the response.
+    pub fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// The page, a whole document.
+    pub fn html(&self) -> String {
+        MessageTemplate { message: self }.to_string()
+    }
+}
+
+#[derive(Template)]
+#[template(path = "page/message.html")]
+struct MessageTemplate<'a> {
+    message: &'a Message,
+}

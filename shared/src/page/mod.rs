@@ -1,0 +1,31 @@
+//! The pages that an end user sees: choosing a site ([`Finalize`]) and everything that can be said on the way
+//! ([`Message`]).
+//!
+//! Pure rendering: values in, HTML out, no I/O. A page is whole without JavaScript; [`SCRIPT`] only improves it.
+//! Names of sites come from a stranger's Jira: the templates escape them, and [`Product`] and the site list
+//! accept web addresses only.
+
+mod finalize;
+mod headers;
+mod message;
+mod product;
+
+pub use finalize::{Finalize, Site};
+pub use headers::{ASSET_HEADERS, HEADERS};
+pub use message::Message;
+pub use product::Product;
+
+/// Path of [`STYLE`]; absolute, because messages are also shown below `/api/frontend/oauth/`.
+pub const STYLE_PATH: &str = "/finalize-connection/style.css";
+
+/// Path of [`SCRIPT`]; absolute, like [`STYLE_PATH`].
+pub const SCRIPT_PATH: &str = "/finalize-connection/finalize.js";
+
+/// The style sheet of every page, `text/css`.
+pub const STYLE: &str = include_str!("style.css");
+
+/// The script of [`Finalize`], `text/javascript`.
+pub const SCRIPT: &str = include_str!("finalize.js");
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,196 @@
+//! What must hold for every page, whatever it says.
+
+use url::Url;
+
+use super::*;
+
+const HOSTILE: &str = r#"<script>alert(1)</script>"><img src=x onerror='alert(2)'> &amp;"#;
+
+fn product() -> Product {
+    let url = Url::parse(r#"https://app.example.com/done?a=1&b="><script>"#).unwrap();
+    Product::at(&url).unwrap()
+}
+
+fn site<'a>(id: &'a str, name: &'a str) -> Site<'a> {
+    Site { id, name, url: "https://acme.atlassian.net", avatar_url: None }
+}
+
+fn finalize<'a>(sites: &'a [Site<'a>], product: Option<&'a Product>) -> Finalize<'a> {
+    Finalize { provider_name: "Jira", sites, connection_code: "code-1", product, chosen: None, error: None }
+}
+
+fn messages(product: Option<&Product>) -> Vec<Message> {
+    [
+        Message::connected,
+        Message::consent_declined,
+        Message::state_expired,
+        Message::exchange_failed,
+        Message::link_expired,
+        Message::no_site,
+        Message::provider_unreachable,
+        Message::too_slow,
+        Message::link_malformed,
+        Message::interrupted,
+        Message::unexpected,
+    ]
+    .map(|message| message("Jira", product).with_reference(HOSTILE))
+    .to_vec()
+}
+
+/// Every page there is, with a stranger's names in it.
+fn all_pages() -> Vec<String> {
+    let product = product();
+    let hostile = Site {
+        id: HOSTILE,
+        name: HOSTILE,
+        url: "javascript:alert(1)",
+        avatar_url: Some("javascript:alert(1)"),
+    };
+    let ids: Vec<String> = (0..40).map(|n| n.to_string()).collect();
+    let many: Vec<_> = ids.iter().map(|id| site(id, HOSTILE)).collect();
+    let mut pages = Vec::new();
+    for product in [None, Some(&product)] {
+        pages.extend(messages(product).iter().map(Message::html));
+        for sites in [&[hostile][..], &[hostile, site("2", "Beta")], &many] {
+            let page = Finalize { connection_code: HOSTILE, ..finalize(sites, product) };
+            pages.push(page.html());
+            pages.push(Finalize { error: Some(HOSTILE), ..page }.html());
+        }
+    }
+    pages
+}
+
+/// The tags of a page, `<` and `>` not included.
+fn tags(html: &str) -> impl Iterator<Item = &str> {
+    html.split('<').skip(1).map(|rest| rest.split('>').next().unwrap())
+}
+
+/// The tags of one element.
+fn elements<'a>(html: &'a str, name: &str) -> Vec<&'a str> {
+    tags(html).filter(|tag| tag.split([' ', '\n']).next() == Some(name)).collect()
+}
+
+#[test]
+fn nothing_is_inline_and_nothing_a_stranger_wrote_is_markup() {
+    for page in all_pages() {
+        assert!(!page.contains("<script>") && !page.contains("<img src=x") && !page.contains("javascript:"));
+        assert!(elements(&page, "style").is_empty());
+        for script in elements(&page, "script") {
+            assert_eq!(script, r#"script src="/finalize-connection/finalize.js" defer"#);
+        }
+        for tag in tags(&page) {
+            // No value holds a quotation mark that is not escaped, so every other piece is outside of quotes.
+            let names: String = tag.split('"').step_by(2).collect();
+            assert!(!names.contains(" style=") && !names.contains(" on"), "{tag}");
+        }
+    }
+}
+
+#[test]
+fn every_page_has_a_language_a_title_and_one_main_heading() {
+    for page in all_pages() {
+        assert!(page.starts_with("<!doctype html>\n<html lang=\"en\">"));
+        let title = page.split_once("<title>").unwrap().1.split_once("</title>").unwrap().0;
+        assert!(!title.trim().is_empty());
+        // What a template holds is not on the page yet.
+        let shown = page.split("<template").next().unwrap();
+        assert_eq!(elements(shown, "h1").len(), 1);
+        assert_eq!(elements(&page, "main").len(), 1);
+    }
+}
+
+#[test]
+fn a_message_says_how_to_go_on() {
+    for message in messages(Some(&product())) {
+        assert!(
+            message.html().contains(r#"href="https://app.example.com/done?a=1&#38;b=%22%3E%3Cscript%3E""#)
+        );
+    }
+    for message in messages(None) {
+        let html = message.html();
+        assert!(html.contains("close this window") || html.contains("To try again, "), "{html}");
+        assert!(!html.contains("<a "));
+    }
+}
+
+#[test]
+fn only_success_leads_on_by_itself() {
+    for message in messages(Some(&product())) {
+        assert_eq!(message.html().contains("http-equiv"), message.status().is_success());
+    }
+    assert!(!Message::connected("Jira", None).html().contains("http-equiv"));
+}
+
+#[test]
+fn every_control_is_labelled() {
+    for page in all_pages() {
+        for input in elements(&page, "input") {
+            let radio_in_label = input.contains(r#"type="radio""#);
+            assert!(radio_in_label || (input.contains(r#"id="search""#) && page.contains(r#"for="search""#)));
+        }
+        let labels = page.matches("<label class=\"site\"").count();
+        assert_eq!(labels, page.matches(r#"type="radio""#).count());
+        assert_eq!(labels, page.matches(r#"class="name""#).count());
+        assert_eq!(page.matches("<fieldset").count(), page.matches("<legend").count());
+    }
+}
+
+#[test]
+fn the_form_works_without_the_script() {
+    let html = finalize(&[site("1", "Acme"), site("2", "Beta")], None).html();
+    let form = elements(&html, "form")[0];
+    assert!(form.contains(r#"method="post""#) && !form.contains("action="));
+    assert!(html.contains(r#"name="site_id" value="2" required"#));
+    assert!(!elements(&html, "button")[0].contains("disabled"));
+}
+
+#[test]
+fn a_single_site_is_chosen_and_several_are_not() {
+    let sites = [site("1", "Acme"), site("2", "Beta")];
+    let one = finalize(&sites[..1], None).html();
+    assert_eq!(one.matches(" checked").count(), 1);
+    assert!(one.contains("<bdi>Acme</bdi></span></button>"));
+    let two = finalize(&sites, None);
+    assert!(!two.html().contains(" checked"));
+    let again = Finalize { chosen: Some("2"), error: Some("Jira did not answer."), ..two }.html();
+    assert!(again.contains(r#"value="2" required checked"#) && again.contains("Jira did not answer.</p>"));
+}
+
+#[test]
+fn many_sites_can_be_searched() {
+    let ids: Vec<String> = (0..8).map(|n| n.to_string()).collect();
+    let sites: Vec<_> = ids.iter().map(|id| site(id, "Acme")).collect();
+    assert!(!finalize(&sites[..7], None).html().contains("type=\"search\""));
+    assert!(finalize(&sites, None).html().contains("type=\"search\""));
+}
+
+#[test]
+fn pictures_come_from_atlassian_only() {
+    let page = |url| finalize(&[Site { avatar_url: Some(url), ..site("1", "Acme") }], None).html();
+    let good = "https://site-admin-avatar-cdn.prod.public.atl-paas.net/avatars/240/flag.png";
+    assert!(page(good).contains(&format!(r#"<img src="{good}""#)));
+    for bad in [
+        "http://cdn.atl-paas.net/flag.png",
+        "https://evil.example/atl-paas.net",
+        "https://evilatl-paas.net/flag.png",
+        "https://cdn.atl-paas.net:8443/flag.png",
+        "data:image/svg+xml,<svg/>",
+        "//cdn.atl-paas.net/flag.png",
+    ] {
+        assert!(!page(bad).contains("<img"), "{bad}");
+    }
+}
+
+#[test]
+fn a_site_without_a_name_shows_its_host() {
+    let html = finalize(&[site("1", " ")], None).html();
+    assert!(html.contains(r#"<bdi class="name">acme.atlassian.net</bdi>"#));
+}
+
+#[test]
+fn the_policy_names_the_domains_of_pictures() {
+    let policy = HEADERS.iter().find(|(name, _)| *name == "content-security-policy").unwrap().1;
+    for domain in finalize::AVATAR_DOMAINS {
+        assert!(policy.contains(&format!(" https://*{domain}")));
+    }
+}

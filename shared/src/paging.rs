@@ -1,0 +1,200 @@
+//! Lists in parts, for callers who ask for them: `limit` and `cursor`.
+//!
+//! A cursor is sealed, so that a caller can only send back what was given, and bound to the call, the connection
+//! and the query that it came from. Without either parameter a list comes whole.
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use http::StatusCode;
+use secrecy::ExposeSecret;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::connection::Address;
+use crate::crypto::Sealer;
+use crate::error::{Error, Result};
+use crate::http::Query;
+
+/// The most that one part may hold.
+const MAX_LIMIT: usize = 1000;
+
+/// The parts of one list.
+pub struct Paging<'a> {
+    sealer: &'a Sealer,
+    bound_to: String,
+}
+
+/// A part of a list that begins at a position, whatever that is for this list, or at its beginning.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Part<P> {
+    /// How many entries it may have, 1 to 1000.
+    pub limit: usize,
+    /// Where it begins.
+    pub from: Option<P>,
+}
+
+/// What a cursor holds.
+#[derive(Serialize, Deserialize)]
+struct Cursor<P> {
+    #[serde(rename = "l")]
+    limit: usize,
+    #[serde(rename = "p")]
+    position: P,
+}
+
+impl<'a> Paging<'a> {
+    /// The parts of the list that `call` gives for a connection and a query, such as the project's id.
+    pub fn new(sealer: &'a Sealer, call: &str, address: &Address, query: &str) -> Self {
+        let bound_to = serde_json::json!(["cursor", call, address.key(), query]).to_string();
+        Self { sealer, bound_to }
+    }
+
+    /// Which part is asked for; none for the whole list. A cursor without a limit goes on with the limit that
+    /// it came with.
+    ///
+    /// # Errors
+    /// 400 when the limit is no number from 1 to 1000, or the cursor was not given for this list.
+    pub fn part<P: DeserializeOwned>(&self, query: &Query) -> Result<Option<Part<P>>> {
+        let limit = query.optional("limit").map(parse_limit).transpose()?;
+        let cursor: Option<Cursor<P>> = query.optional("cursor").map(|text| self.open(text)).transpose()?;
+        let part = match (limit, cursor) {
+            (None, None) => return Ok(None),
+            (Some(limit), None) => Part { limit, from: None },
+            (limit, Some(cursor)) => {
+                Part { limit: limit.unwrap_or(cursor.limit), from: Some(cursor.position) }
+            }
+        };
+        Ok(Some(part))
+    }
+
+    /// The cursor of the part that follows.
+    ///
+    /// # Errors
+    /// When the system has no random numbers to give.
+    pub fn cursor<P: Serialize>(&self, limit: usize, position: P) -> Result<String> {
+        let clear = serde_json::to_string(&Cursor { limit, position }).map_err(Error::internal)?;
+        let sealed = self.sealer.seal(&clear, &self.bound_to).map_err(Error::internal)?;
+        Ok(URL_SAFE_NO_PAD.encode(sealed))
+    }
+
+    /// A part of a list that is known whole, and the cursor of the next one. A position is an index.
+    ///
+    /// # Errors
+    /// As [`Self::cursor`].
+    pub fn cut<T>(&self, list: Vec<T>, part: Option<Part<usize>>) -> Result<(Vec<T>, Option<String>)> {
+        let Some(Part { limit, from }) = part else { return Ok((list, None)) };
+        let end = from.unwrap_or(0).saturating_add(limit);
+        let next = (end < list.len()).then(|| self.cursor(limit, end)).transpose()?;
+        Ok((list.into_iter().take(end).skip(from.unwrap_or(0)).collect(), next))
+    }
+
+    fn open<P: DeserializeOwned>(&self, text: &str) -> Result<Cursor<P>> {
+        let opened = || {
+            let sealed = String::from_utf8(URL_SAFE_NO_PAD.decode(text).ok()?).ok()?;
+            let clear = self.sealer.open_sealed(&sealed, &self.bound_to).ok()?;
+            serde_json::from_str(clear.expose_secret()).ok()
+        };
+        opened().ok_or_else(|| {
+            Error::bad_request(
+                "cursor is not one of this list: send next_cursor as it came, with the same parameters otherwise",
+            )
+        })
+    }
+}
+
+/// The error of a list: the contract's sentence, and the way out where it took too long.
+pub fn explain(error: Error, failed: &'static str) -> Error {
+    if error.status() != StatusCode::GATEWAY_TIMEOUT {
+        return error.summarized_as(failed);
+    }
+    let cause = error.cause_chain().unwrap_or_default();
+    Error::timed_out(format!("{failed} in time. Ask for fewer at once, with 'limit' and 'cursor'."))
+        .because(cause)
+}
+
+fn parse_limit(text: &str) -> Result<usize> {
+    let is_number = text.bytes().all(|byte| byte.is_ascii_digit());
+    text.parse()
+        .ok()
+        .filter(|limit| is_number && (1..=MAX_LIMIT).contains(limit))
+        .ok_or_else(|| Error::bad_request(format!("limit must be a whole number from 1 to {MAX_LIMIT}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::connection::ExternalId;
+    use crate::provider::ProviderId;
+
+    fn sealer() -> Sealer {
+        Sealer::from_keys(&base64::engine::general_purpose::STANDARD.encode([7; 32])).unwrap()
+    }
+
+    fn address(external_id: &str) -> Address {
+        Address::new(ProviderId::parse("jira").unwrap(), ExternalId::parse(external_id).unwrap())
+    }
+
+    fn query(text: &str) -> Query {
+        let uri = format!("https://api.example.com/x?{text}");
+        Query::of(&http::Request::builder().uri(uri).body(Default::default()).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn a_cursor_goes_on_where_it_was_given_and_nowhere_else() {
+        let sealer = sealer();
+        let paging = Paging::new(&sealer, "call", &address("x"), "1");
+        let part = |paging: &Paging<'_>, text: &str| paging.part::<usize>(&query(text));
+        assert_eq!(part(&paging, "").unwrap(), None);
+        assert_eq!(part(&paging, "limit=7").unwrap(), Some(Part { limit: 7, from: None }));
+        let cursor = paging.cursor(7, 14).unwrap();
+        assert_eq!(
+            part(&paging, &format!("cursor={cursor}")).unwrap(),
+            Some(Part { limit: 7, from: Some(14) })
+        );
+        let other_limit = format!("cursor={cursor}&limit=9");
+        assert_eq!(part(&paging, &other_limit).unwrap(), Some(Part { limit: 9, from: Some(14) }));
+        for (call, id, of) in
+            [("other", "x", "1"), ("call", "y", "1"), ("call", "x", "2"), ("call", "x\",\"1", "")]
+        {
+            let other = Paging::new(&sealer, call, &address(id), of);
+            assert!(part(&other, &format!("cursor={cursor}")).is_err(), "{call} {id} {of}");
+        }
+        let forged = URL_SAFE_NO_PAD.encode(r#"{"l":7,"p":14}"#);
+        for nonsense in ["x", "....", &forged, cursor.get(1..).unwrap()] {
+            let error = part(&paging, &format!("cursor={nonsense}")).unwrap_err();
+            assert_eq!(error.status(), StatusCode::BAD_REQUEST, "{nonsense}");
+        }
+        for limit in ["0", "1001", "-1", "1.5", "all", "%2B5", "99999999999999999999999"] {
+            assert!(part(&paging, &format!("limit={limit}")).is_err(), "{limit}");
+        }
+    }
+
+    #[test]
+    fn the_parts_make_the_whole() {
+        let sealer = sealer();
+        let paging = Paging::new(&sealer, "call", &address("x"), "1");
+        let whole: Vec<usize> = (0..25).collect();
+        let mut gathered = Vec::new();
+        let mut part = Part { limit: 10, from: None };
+        loop {
+            let (entries, next) = paging.cut(whole.clone(), Some(part)).unwrap();
+            gathered.extend(entries);
+            let Some(next) = next else { break };
+            part = paging.part(&query(&format!("cursor={next}"))).unwrap().unwrap();
+        }
+        assert_eq!(gathered, whole);
+        assert_eq!(
+            paging.cut(vec![1], Some(Part { limit: 5, from: Some(usize::MAX) })).unwrap(),
+            (vec![], None)
+        );
+        assert_eq!(paging.cut(whole.clone(), None).unwrap(), (whole, None));
+    }
+
+    #[test]
+    fn a_timeout_names_the_way_out() {
+        let slow = explain(Error::timed_out("slow"), "Failed to fetch");
+        assert!(slow.message().starts_with("Failed to fetch in time") && slow.message().contains("'limit'"));
+        assert_eq!(explain(Error::internal("x"), "Failed to fetch").message(), "Failed to fetch");
+        assert_eq!(explain(Error::bad_request("x"), "Failed to fetch").message(), "x");
+    }
+}

@@ -1,0 +1,217 @@
+//! Postgres from a Lambda: a pool of one, connected when it is first needed.
+//!
+//! Every statement goes through `query_typed` and its kin: one round trip and no named statement, which is what
+//! a pooler in transaction mode (Neon's `PgBouncer`) asks for.
+
+use std::time::Duration;
+
+use deadpool_postgres::{
+    Hook, HookError, Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Timeouts,
+};
+use tokio_postgres::NoTls;
+use tokio_postgres::config::SslMode;
+use tokio_postgres_rustls::MakeRustlsConnect;
+use url::Url;
+
+use crate::config::{FromSettings, Settings, SettingsError};
+use crate::deadline;
+use crate::error::{Error, Result, chain};
+use crate::tls::client_config;
+
+/// The setting that names the database.
+const DATABASE_URL: &str = "DATABASE_URL";
+
+/// A connection must come about in this time; a Neon database that sleeps needs a few hundred milliseconds
+/// (<https://neon.com/docs/connect/connection-latency>).
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(4);
+
+/// After this much rest a connection is asked whether it still lives: the sandbox may have been frozen, the
+/// pooler may have hung up.
+const TRUSTED_IDLE: Duration = Duration::from_secs(10);
+
+/// How long that question may take before a new connection is made instead.
+const PROBE_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// One connection of the pool.
+pub type Connection = Object;
+
+/// The database. Setting: `DATABASE_URL`.
+#[derive(Clone)]
+pub struct Postgres {
+    pool: Pool,
+}
+
+impl FromSettings for Postgres {
+    fn from_settings(settings: &Settings) -> Result<Self, SettingsError> {
+        Self::lazily(&settings.required(DATABASE_URL)?)
+    }
+}
+
+impl Postgres {
+    /// A pool for a connection string as Neon and libpq write it; nothing is connected yet.
+    ///
+    /// Certificates are always checked, so that `sslmode=require`, `verify-ca` and `verify-full` mean the same;
+    /// `sslmode=disable` is for this machine only. `sslrootcert` names a PEM file to trust besides Mozilla's
+    /// roots.
+    ///
+    /// # Errors
+    /// When the string is malformed. The error never repeats it: it holds a password.
+    pub fn lazily(database_url: &str) -> Result<Self, SettingsError> {
+        let (mut config, root_certificates) = parse(database_url)?;
+        config.connect_timeout(CONNECT_TIMEOUT).application_name("juncture");
+        let manager_config = ManagerConfig { recycling_method: RecyclingMethod::Fast };
+        let manager = if config.get_ssl_mode() == SslMode::Disable {
+            Manager::from_config(config, NoTls, manager_config)
+        } else {
+            let tls =
+                client_config(root_certificates.as_deref()).map_err(|error| invalid(error.to_string()))?;
+            Manager::from_config(config, MakeRustlsConnect::new(tls), manager_config)
+        };
+        let pool = Pool::builder(manager)
+            .max_size(1)
+            .runtime(deadpool_postgres::Runtime::Tokio1)
+            .pre_recycle(Hook::async_fn(|client, metrics| Box::pin(probe(client, metrics.last_used()))))
+            .build()
+            .map_err(|error| invalid(error.to_string()))?;
+        Ok(Self { pool })
+    }
+
+    /// The connection, made or woken up if need be.
+    ///
+    /// # Errors
+    /// 503 when the database cannot be reached in what is left of the invocation.
+    pub async fn connection(&self) -> Result<Connection> {
+        let limit = Some(deadline::at_most(CONNECT_TIMEOUT + PROBE_TIMEOUT));
+        let timeouts = Timeouts { wait: limit, create: limit, recycle: limit };
+        self.pool.timeout_get(&timeouts).await.map_err(|error| match error {
+            PoolError::Backend(error) => failed(&error),
+            error => Error::unavailable("The database", chain(&error)),
+        })
+    }
+}
+
+/// Keeps a connection that failed out of the pool.
+pub fn discard(connection: Connection) {
+    drop(Object::take(connection));
+}
+
+/// What a failed statement or connection means for the caller: 503 when the database is away or overloaded, 500
+/// when it answered that something is wrong with us, for instance that it was never migrated.
+///
+/// <https://www.postgresql.org/docs/current/errcodes-appendix.html>
+pub fn failed(error: &tokio_postgres::Error) -> Error {
+    let class = error.code().map_or("", |code| code.code().get(..2).unwrap_or_default());
+    match class {
+        // Syntax and missing tables, access, authorization, unknown database, data that does not fit.
+        "42" | "28" | "3D" | "3F" | "22" | "23" => Error::internal(chain(error)),
+        _ => Error::unavailable("The database", chain(error)),
+    }
+}
+
+/// Runs a database call within what is left of the invocation.
+///
+/// # Errors
+/// 503 when the database refuses, breaks off or does not answer in time.
+pub async fn within_budget<T>(
+    call: impl Future<Output = std::result::Result<T, tokio_postgres::Error>>,
+) -> Result<T> {
+    match tokio::time::timeout(deadline::remaining(), call).await {
+        Ok(outcome) => outcome.map_err(|error| failed(&error)),
+        Err(_) => Err(Error::unavailable("The database", "no answer within the invocation's time")),
+    }
+}
+
+async fn probe(
+    client: &deadpool_postgres::ClientWrapper,
+    idle: Duration,
+) -> std::result::Result<(), HookError> {
+    if idle < TRUSTED_IDLE {
+        return Ok(());
+    }
+    match tokio::time::timeout(PROBE_TIMEOUT, client.simple_query("")).await {
+        Ok(Ok(_)) => Ok(()),
+        Ok(Err(error)) => Err(HookError::Backend(error)),
+        Err(_) => Err(HookError::message("the connection died while it was idle")),
+    }
+}
+
+fn invalid(reason: String) -> SettingsError {
+    SettingsError::Invalid { name: DATABASE_URL, reason }
+}
+
+/// Splits a connection string into what tokio-postgres understands and the root certificates that it does not.
+fn parse(database_url: &str) -> Result<(tokio_postgres::Config, Option<String>), SettingsError> {
+    let malformed =
+        || invalid("must look like postgresql://user:password@host/database?sslmode=require".to_owned());
+    let mut url = Url::parse(database_url).map_err(|_| malformed())?;
+    if !matches!(url.scheme(), "postgres" | "postgresql") || url.host_str().is_none_or(str::is_empty) {
+        return Err(malformed());
+    }
+    let mut root_certificates = None;
+    let mut ssl_mode = if is_loopback(&url) { "disable" } else { "require" }.to_owned();
+    let mut kept = Vec::new();
+    for (name, value) in url.query_pairs().into_owned() {
+        match name.as_str() {
+            "sslrootcert" if value == "system" => {}
+            "sslrootcert" => root_certificates = Some(value),
+            "sslmode" => ssl_mode = value,
+            _ => kept.push((name, value)),
+        }
+    }
+    // Certificates are checked in every mode that uses TLS; tokio-postgres knows only the weaker names.
+    let ssl_mode = match ssl_mode.as_str() {
+        "require" | "verify-ca" | "verify-full" => "require",
+        "disable" if is_loopback(&url) => "disable",
+        "disable" => {
+            return Err(invalid(
+                "has sslmode=disable, which is for a database on this machine only".to_owned(),
+            ));
+        }
+        _ => return Err(invalid("has an unknown sslmode: use require or verify-full".to_owned())),
+    };
+    kept.push(("sslmode".to_owned(), ssl_mode.to_owned()));
+    url.query_pairs_mut().clear().extend_pairs(kept);
+    let config = url.as_str().parse().map_err(|error: tokio_postgres::Error| invalid(chain(&error)))?;
+    Ok((config, root_certificates))
+}
+
+fn is_loopback(url: &Url) -> bool {
+    // The URL standard leaves hosts of schemes it does not know as text.
+    matches!(url.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ssl_mode(url: &str) -> SslMode {
+        parse(url).unwrap().0.get_ssl_mode()
+    }
+
+    #[test]
+    fn connection_strings_are_read_as_neon_writes_them() {
+        let neon = "postgresql://u:p@ep-x-pooler.eu-central-1.aws.neon.tech/db?sslmode=require&channel_binding=require";
+        assert_eq!(ssl_mode(neon), SslMode::Require);
+        assert_eq!(ssl_mode("postgres://u:p@db.example.com/db"), SslMode::Require);
+        assert_eq!(ssl_mode("postgres://u:p@db.example.com/db?sslmode=verify-full"), SslMode::Require);
+        assert_eq!(ssl_mode("postgres://u:p@127.0.0.1:8004/db?sslmode=disable"), SslMode::Disable);
+        assert_eq!(ssl_mode("postgres://u:p@localhost/db"), SslMode::Disable);
+        let (_, roots) = parse("postgres://u:p@h/db?sslrootcert=/etc/ca.pem&sslmode=verify-ca").unwrap();
+        assert_eq!(roots.as_deref(), Some("/etc/ca.pem"));
+    }
+
+    #[test]
+    fn a_malformed_string_is_refused_without_being_repeated() {
+        for url in [
+            "postgres://u:hunter2@db.example.com/db?sslmode=disable",
+            "mysql://u:hunter2@h/db",
+            "hunter2",
+            "postgres://u:hunter2@h/db?sslmode=maybe",
+            "postgres://u:hunter2@h/db?hunter2option=1",
+        ] {
+            let error = parse(url).map(|_| ()).unwrap_err().to_string();
+            assert!(error.starts_with("the setting DATABASE_URL "), "{error}");
+            assert!(!error.contains("hunter2@") && !error.contains(":hunter2"), "{error}");
+        }
+    }
+}

@@ -1,0 +1,14 @@
+//! Jira Cloud as a provider: Atlassian's OAuth 2.0 (3LO), and the sites that a consent reaches.
+//!
+//! <https://developer.atlassian.com/cloud/jira/platform/oauth-2-3lo-apps/>
+
+mod consent;
+mod sites;
+mod token;
+
+pub use consent::JiraConsent;
+pub use sites::{ChosenSite, Site, SiteId, Sites};
+pub use token::{CONSENT_LIFETIME, JiraTokenEndpoint};
+
+const DEFAULT_AUTH_URL: &str = "https://auth.atlassian.com";
+const DEFAULT_API_URL: &str = "https://api.atlassian.com";

@@ -1,0 +1,228 @@
+//! The Jira sites that a consent reaches, and the row that remembers which one was chosen.
+
+use std::time::Duration;
+
+use http::StatusCode;
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Serialize};
+use tokio_postgres::Transaction;
+use tokio_postgres::types::Type;
+use url::Url;
+use uuid::Uuid;
+
+use super::DEFAULT_API_URL;
+use crate::config::{FromSettings, Settings, SettingsError};
+use crate::deadline;
+use crate::error::{Error, Result, chain};
+use crate::provider::{BoxFuture, ExtendTransaction};
+use crate::tls::http_client;
+
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// A cloud id: what names a Jira site in the API's addresses.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct SiteId(String);
+
+impl SiteId {
+    /// Reads a cloud id.
+    ///
+    /// # Errors
+    /// 400 when the text cannot be one.
+    pub fn parse(text: &str) -> Result<Self> {
+        let is_plausible = (1..=64).contains(&text.len())
+            && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+        if !is_plausible {
+            return Err(Error::bad_request(
+                "site_id is not a Jira site id: send one that fetch-available-sites lists",
+            ));
+        }
+        Ok(Self(text.to_owned()))
+    }
+
+    /// The id as Atlassian writes it.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl TryFrom<String> for SiteId {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> std::result::Result<Self, Self::Error> {
+        Self::parse(&text).map_err(|_| "not a site id")
+    }
+}
+
+impl From<SiteId> for String {
+    fn from(id: SiteId) -> Self {
+        id.0
+    }
+}
+
+/// A Jira site, as `fetch-available-sites` lists it.
+#[derive(Debug, Clone, Serialize)]
+pub struct Site {
+    /// The cloud id.
+    #[serde(rename = "site_id")]
+    pub id: SiteId,
+    /// The site's name.
+    #[serde(rename = "site_name")]
+    pub name: String,
+    /// Its address, `https://<name>.atlassian.net`.
+    pub url: Option<String>,
+    /// A picture of it.
+    pub avatar_url: Option<String>,
+}
+
+/// Lists sites. Setting: `ATLASSIAN_API_URL`.
+pub struct Sites {
+    http: reqwest::Client,
+    resources: Url,
+}
+
+impl FromSettings for Sites {
+    fn from_settings(settings: &Settings) -> Result<Self, SettingsError> {
+        let name = "ATLASSIAN_API_URL";
+        let mut resources = settings.service_url(name, Some(DEFAULT_API_URL))?;
+        resources.set_path("/oauth/token/accessible-resources");
+        let http =
+            http_client().map_err(|error| SettingsError::Invalid { name, reason: error.to_string() })?;
+        Ok(Self { http, resources })
+    }
+}
+
+impl Sites {
+    /// The Jira sites that an access token reaches, each once, in Atlassian's order.
+    ///
+    /// A lost answer or a failing server is asked once more.
+    ///
+    /// # Errors
+    /// 410 when the token is not valid any more, 502 or 504 when Atlassian fails.
+    pub async fn list(&self, access_token: &SecretString) -> Result<Vec<Site>> {
+        match self.request(access_token).await {
+            Err(error)
+                if error.status().is_server_error() && !deadline::at_most(ATTEMPT_TIMEOUT).is_zero() =>
+            {
+                self.request(access_token).await
+            }
+            outcome => outcome,
+        }
+    }
+
+    async fn request(&self, access_token: &SecretString) -> Result<Vec<Site>> {
+        let response = self
+            .http
+            .get(self.resources.clone())
+            .timeout(deadline::at_most(ATTEMPT_TIMEOUT))
+            .bearer_auth(access_token.expose_secret())
+            .send()
+            .await
+            .map_err(transport_error)?;
+        match response.status() {
+            StatusCode::OK => {}
+            StatusCode::UNAUTHORIZED => {
+                return Err(Error::gone(
+                    "consent_withdrawn",
+                    "Atlassian does not accept this consent any more. Start connecting again.",
+                ));
+            }
+            status => {
+                return Err(Error::provider_failed(
+                    FAILED,
+                    format!("accessible-resources: {}", status.as_u16()),
+                ));
+            }
+        }
+        let body = response.bytes().await.map_err(transport_error)?;
+        let resources: Vec<Resource> = serde_json::from_slice(&body)
+            .map_err(|error| Error::provider_failed(FAILED, format!("accessible-resources: {error}")))?;
+        Ok(jira_sites(resources))
+    }
+}
+
+const FAILED: &str = "Atlassian cannot list the Jira sites at the moment. Try again shortly.";
+
+fn transport_error(error: reqwest::Error) -> Error {
+    if error.is_timeout() {
+        return Error::timed_out("Atlassian took too long to list the Jira sites. Try again.");
+    }
+    Error::provider_failed(FAILED, chain(&error.without_url()))
+}
+
+/// An entry of the list. One site stands in it once for each of its products, under the same id.
+#[derive(Deserialize)]
+struct Resource {
+    id: String,
+    name: String,
+    url: Option<String>,
+    #[serde(rename = "avatarUrl")]
+    avatar_url: Option<String>,
+    #[serde(default)]
+    scopes: Vec<String>,
+}
+
+fn jira_sites(resources: Vec<Resource>) -> Vec<Site> {
+    let mut sites: Vec<Site> = Vec::new();
+    for resource in resources {
+        // Jira's scopes read `read:jira-work`, `read:project:jira`, `read:sprint:jira-software`.
+        let is_jira = resource.scopes.iter().any(|scope| scope.contains("jira"));
+        let Ok(id) = SiteId::parse(&resource.id) else { continue };
+        if is_jira && !sites.iter().any(|site| site.id == id) {
+            sites.push(Site { id, name: resource.name, url: resource.url, avatar_url: resource.avatar_url });
+        }
+    }
+    sites
+}
+
+/// The site that a person chose: the row in `jira_connection`.
+pub struct ChosenSite(pub SiteId);
+
+impl ExtendTransaction for ChosenSite {
+    /// A selected project stays selected only if the site stays the same: project ids mean nothing elsewhere.
+    fn extend<'a>(
+        &'a self,
+        transaction: &'a Transaction<'_>,
+        connection_id: &'a Uuid,
+    ) -> BoxFuture<'a, Result<(), tokio_postgres::Error>> {
+        const UPSERT: &str = r#"
+            insert into "juncture-core".jira_connection as known (connection_id, jira_site_id)
+            values ($1, $2)
+            on conflict (connection_id) do update set
+                jira_site_id = excluded.jira_site_id,
+                selected_jira_project_id =
+                    case when known.jira_site_id = excluded.jira_site_id then known.selected_jira_project_id end,
+                last_updated = now()"#;
+        Box::pin(async move {
+            let site = self.0.as_str();
+            transaction.execute_typed(UPSERT, &[(connection_id, Type::UUID), (&site, Type::TEXT)]).await?;
+            Ok(())
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_jira_sites_are_listed_and_each_once() {
+        let list = r#"[
+            {"id":"a","name":"Wiki","url":"https://a.atlassian.net","scopes":["read:confluence-content.all"]},
+            {"id":"b","name":"Both","url":"https://b.atlassian.net","scopes":["read:jira-work"]},
+            {"id":"b","name":"Both","url":"https://b.atlassian.net","scopes":["search:confluence"]},
+            {"id":"b","name":"Both","url":"https://b.atlassian.net","scopes":["read:sprint:jira-software"]},
+            {"id":"../c","name":"Odd","scopes":["read:jira-work"]}
+        ]"#;
+        let sites = jira_sites(serde_json::from_str(list).unwrap());
+        assert_eq!(sites.iter().map(|site| site.id.as_str()).collect::<Vec<_>>(), ["b"]);
+    }
+
+    #[test]
+    fn a_site_id_cannot_climb_out_of_a_path() {
+        assert!(SiteId::parse("11223344-a1b2-3b33-c444-def123456789").is_ok());
+        for bad in ["", "../admin", "a/b", "a b", "a%2fb", &"x".repeat(65)] {
+            assert!(SiteId::parse(bad).is_err(), "{bad}");
+        }
+    }
+}

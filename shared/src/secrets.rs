@@ -1,0 +1,120 @@
+//! One JSON secret of AWS Secrets Manager, read once per sandbox.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use aws_credential_types::Credentials;
+use aws_sdk_secretsmanager::Client;
+use aws_sdk_secretsmanager::config::retry::RetryConfig;
+use aws_sdk_secretsmanager::config::timeout::TimeoutConfig;
+use aws_sdk_secretsmanager::config::{BehaviorVersion, Region};
+use aws_smithy_runtime_api::client::http::{
+    HttpConnector, HttpConnectorFuture, SharedHttpConnector, http_client_fn,
+};
+use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
+use aws_smithy_runtime_api::client::result::ConnectorError;
+use aws_smithy_types::body::SdkBody;
+
+use crate::error::chain;
+use crate::tls::http_client;
+
+/// Reads a secret whose value is one flat JSON object of strings, `{"DATABASE_URL": "…", …}`.
+///
+/// Region, credentials and endpoint come from the environment, where Lambda puts them
+/// (<https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html>): nothing else of the AWS
+/// credential chain is needed, so nothing else is loaded.
+///
+/// # Errors
+/// When the secret cannot be read or is not such an object; the text names the secret, never its content.
+pub async fn read(secret_id: &str) -> Result<BTreeMap<String, String>, SecretsError> {
+    let answer =
+        client()?.get_secret_value().secret_id(secret_id).send().await.map_err(|error| {
+            SecretsError(format!("the secret {secret_id} cannot be read: {}", chain(&error)))
+        })?;
+    let text = answer.secret_string().ok_or_else(|| {
+        SecretsError(format!("the secret {secret_id} is binary; store a JSON object of strings"))
+    })?;
+    serde_json::from_str(text).map_err(|error| {
+        // The position is safe to tell, the text around it is not.
+        SecretsError(format!(
+            "the secret {secret_id} is not a flat JSON object of strings (line {}, column {})",
+            error.line(),
+            error.column()
+        ))
+    })
+}
+
+fn client() -> Result<Client, SecretsError> {
+    let variable = |name: &'static str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let required = |name: &'static str| {
+        variable(name).ok_or_else(|| SecretsError(format!("{name} is not set; Secrets Manager needs it")))
+    };
+    let credentials = Credentials::from_keys(
+        required("AWS_ACCESS_KEY_ID")?,
+        required("AWS_SECRET_ACCESS_KEY")?,
+        variable("AWS_SESSION_TOKEN"),
+    );
+    let http = http_client().map_err(|error| SecretsError(error.to_string()))?;
+    let connector = SharedHttpConnector::new(ReqwestConnector(http));
+    let mut config = aws_sdk_secretsmanager::Config::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new(required("AWS_REGION")?))
+        .credentials_provider(credentials)
+        .http_client(http_client_fn(move |_, _| connector.clone()))
+        .retry_config(RetryConfig::standard().with_max_attempts(3))
+        .timeout_config(
+            TimeoutConfig::builder()
+                .operation_attempt_timeout(Duration::from_secs(2))
+                .operation_timeout(Duration::from_secs(7))
+                .build(),
+        );
+    if let Some(endpoint) =
+        variable("AWS_ENDPOINT_URL_SECRETS_MANAGER").or_else(|| variable("AWS_ENDPOINT_URL"))
+    {
+        config = config.endpoint_url(endpoint);
+    }
+    Ok(Client::from_conf(config.build()))
+}
+
+/// Lets the AWS SDK speak through the HTTP client that the rest of the crate uses: one TLS stack, one set of
+/// roots, a smaller binary.
+#[derive(Debug, Clone)]
+struct ReqwestConnector(reqwest::Client);
+
+impl HttpConnector for ReqwestConnector {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let client = self.0.clone();
+        HttpConnectorFuture::new(async move {
+            let request = request.try_into_http1x().map_err(|error| ConnectorError::user(error.into()))?;
+            let (parts, body) = request.into_parts();
+            let body = body.bytes().map(<[u8]>::to_vec).unwrap_or_default();
+            let request = ::http::Request::from_parts(parts, body)
+                .try_into()
+                .map_err(|error: reqwest::Error| ConnectorError::user(error.into()))?;
+            let answer = client.execute(request).await.map_err(connector_error)?;
+            let mut response = ::http::Response::builder().status(answer.status());
+            if let Some(headers) = response.headers_mut() {
+                *headers = answer.headers().clone();
+            }
+            let body = SdkBody::from(answer.bytes().await.map_err(connector_error)?);
+            let response = response.body(body).map_err(|error| ConnectorError::other(error.into(), None))?;
+            HttpResponse::try_from(response).map_err(|error| ConnectorError::other(error.into(), None))
+        })
+    }
+}
+
+fn connector_error(error: reqwest::Error) -> ConnectorError {
+    if error.is_timeout() { ConnectorError::timeout(error.into()) } else { ConnectorError::io(error.into()) }
+}
+
+/// The secret cannot be had.
+#[derive(Debug)]
+pub struct SecretsError(String);
+
+impl std::fmt::Display for SecretsError {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for SecretsError {}

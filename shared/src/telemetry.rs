@@ -1,0 +1,26 @@
+//! Structured logs: one JSON object a line, as `CloudWatch` reads them.
+
+use tracing_subscriber::EnvFilter;
+
+/// Installs the JSON subscriber.
+///
+/// Each line carries an RFC 3339 `timestamp`, without which Lambda's JSON log format would treat it as INFO
+/// whatever its level (<https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-log-level.html>).
+/// The level is `AWS_LAMBDA_LOG_LEVEL`, else `RUST_LOG`, else INFO.
+pub fn init() {
+    let filter = ["AWS_LAMBDA_LOG_LEVEL", "RUST_LOG"]
+        .into_iter()
+        .filter_map(|name| std::env::var(name).ok())
+        .find_map(|value| EnvFilter::try_new(value).ok())
+        .unwrap_or_else(|| EnvFilter::new("info"));
+    let subscriber = tracing_subscriber::fmt()
+        .json()
+        .flatten_event(true)
+        .with_current_span(true)
+        .with_span_list(false)
+        .with_target(false)
+        .with_env_filter(filter)
+        .finish();
+    // Only a test can have installed another one before; it then keeps its own.
+    let _ = tracing::subscriber::set_global_default(subscriber);
+}

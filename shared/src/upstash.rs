@@ -1,0 +1,232 @@
+//! A client of Upstash Redis over its REST API: one HTTP request for a pipeline of commands.
+//!
+//! <https://upstash.com/docs/redis/features/restapi>
+
+use std::sync::Mutex;
+use std::time::Duration;
+
+use reqwest::StatusCode;
+use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
+use serde_json::Value;
+use url::Url;
+
+use crate::config::{FromSettings, Settings, SettingsError};
+use crate::deadline;
+use crate::error::{Error, chain};
+use crate::tls::http_client;
+
+/// The longest that one request may take; a cache that is slower than that is down.
+const TIMEOUT: Duration = Duration::from_secs(2);
+
+/// With it, a read from a replica waits for the writes that this client has seen.
+///
+/// <https://upstash.com/docs/redis/howto/readyourwrites>
+const SYNC_TOKEN: &str = "upstash-sync-token";
+
+/// A client of one database. Settings: `UPSTASH_REDIS_REST_URL`, `UPSTASH_REDIS_REST_TOKEN`.
+pub struct Upstash {
+    http: reqwest::Client,
+    pipeline: Url,
+    token: SecretString,
+    sync_token: Mutex<Option<String>>,
+}
+
+impl FromSettings for Upstash {
+    fn from_settings(settings: &Settings) -> Result<Self, SettingsError> {
+        let name = "UPSTASH_REDIS_REST_URL";
+        let invalid = |reason: String| SettingsError::Invalid { name, reason };
+        let mut pipeline = settings.service_url(name, None)?;
+        pipeline
+            .path_segments_mut()
+            .map_err(|()| invalid("has no path".to_owned()))?
+            .pop_if_empty()
+            .push("pipeline");
+        Ok(Self {
+            http: http_client().map_err(|error| invalid(error.to_string()))?,
+            pipeline,
+            token: settings.secret("UPSTASH_REDIS_REST_TOKEN")?,
+            sync_token: Mutex::new(None),
+        })
+    }
+}
+
+/// One Redis command, which knows whether repeating it is harmless.
+#[derive(Debug, Clone)]
+pub struct Command {
+    words: Vec<String>,
+    repeatable: bool,
+}
+
+impl Command {
+    fn new(words: &[&str], repeatable: bool) -> Self {
+        Self { words: words.iter().map(|word| (*word).to_owned()).collect(), repeatable }
+    }
+
+    /// Reads a value.
+    pub fn get(key: &str) -> Self {
+        Self::new(&["GET", key], true)
+    }
+
+    /// Reads a list from its first entry to its last; an absent one is empty.
+    pub fn list(key: &str) -> Self {
+        Self::new(&["LRANGE", key, "0", "-1"], true)
+    }
+
+    /// Writes a value that lives for `lifetime`.
+    pub fn set(key: &str, value: &str, lifetime: Duration) -> Self {
+        Self::new(&["SET", key, value, "PX", &millis(lifetime)], true)
+    }
+
+    /// Writes a value that lives for `lifetime`, if the key has none; answers null if it has one.
+    pub fn set_if_absent(key: &str, value: &str, lifetime: Duration) -> Self {
+        Self::new(&["SET", key, value, "NX", "PX", &millis(lifetime)], false)
+    }
+
+    /// Reads a value and deletes it, at once: of all callers, one gets it.
+    pub fn take(key: &str) -> Self {
+        Self::new(&["GETDEL", key], false)
+    }
+
+    /// Deletes a value.
+    pub fn delete(key: &str) -> Self {
+        Self::new(&["DEL", key], true)
+    }
+
+    /// Runs a script for one key. Only scripts that may run twice for one call are used.
+    pub fn eval(script: &str, key: &str, arguments: &[&str]) -> Self {
+        Self::new(&[&["EVAL", script, "1", key], arguments].concat(), true)
+    }
+}
+
+fn millis(duration: Duration) -> String {
+    duration.as_millis().max(1).to_string()
+}
+
+impl Upstash {
+    /// Runs one command.
+    ///
+    /// # Errors
+    /// When the database cannot be reached in time or refuses the command.
+    pub async fn run(&self, command: Command) -> Result<Value, UpstashError> {
+        let [result] = self.pipeline([command]).await?;
+        Ok(result)
+    }
+
+    /// Runs commands in order, in one request, not atomically.
+    ///
+    /// Repeated at most once: always when nothing was sent, and otherwise only when every command is harmless
+    /// to repeat.
+    ///
+    /// # Errors
+    /// When the database cannot be reached in time, or refuses one of the commands; the others have run.
+    pub async fn pipeline<const N: usize>(&self, commands: [Command; N]) -> Result<[Value; N], UpstashError> {
+        let words: Vec<&[String]> = commands.iter().map(|command| command.words.as_slice()).collect();
+        let answer = match self.send(&words).await {
+            Err(UpstashError::Unreachable { sent, .. })
+                if (!sent || commands.iter().all(|command| command.repeatable))
+                    && deadline::remaining() > TIMEOUT / 2 =>
+            {
+                self.send(&words).await?
+            }
+            answer => answer?,
+        };
+        let results: Vec<Value> = answer.into_iter().map(Item::into_result).collect::<Result<_, _>>()?;
+        results.try_into().map_err(|_| UpstashError::Malformed("another number of results than of commands"))
+    }
+
+    async fn send(&self, commands: &[&[String]]) -> Result<Vec<Item>, UpstashError> {
+        let mut request = self
+            .http
+            .post(self.pipeline.clone())
+            .timeout(deadline::at_most(TIMEOUT))
+            .bearer_auth(self.token.expose_secret())
+            .json(commands);
+        if let Some(token) = self.seen_sync_token() {
+            request = request.header(SYNC_TOKEN, token);
+        }
+        let response = request.send().await.map_err(UpstashError::unreachable)?;
+        if let Some(token) = response.headers().get(SYNC_TOKEN).and_then(|token| token.to_str().ok())
+            && let Ok(mut seen) = self.sync_token.lock()
+        {
+            *seen = Some(token.to_owned());
+        }
+        let status = response.status();
+        if !status.is_success() {
+            return Err(UpstashError::Status(status));
+        }
+        let body = response.bytes().await.map_err(UpstashError::unreachable)?;
+        serde_json::from_slice(&body).map_err(|_| UpstashError::Malformed("no JSON list of results"))
+    }
+
+    fn seen_sync_token(&self) -> Option<String> {
+        self.sync_token.lock().ok().and_then(|token| token.clone())
+    }
+}
+
+/// One result of a pipeline, `{"result": …}` or `{"error": "…"}`.
+#[derive(Deserialize)]
+struct Item {
+    #[serde(default)]
+    result: Value,
+    error: Option<String>,
+}
+
+impl Item {
+    fn into_result(self) -> Result<Value, UpstashError> {
+        match self.error {
+            Some(error) => Err(UpstashError::Command(error)),
+            None => Ok(self.result),
+        }
+    }
+}
+
+/// Why Redis gave no result.
+#[derive(Debug)]
+pub enum UpstashError {
+    /// It cannot be reached, or did not answer in time.
+    Unreachable {
+        /// Whether the commands may have been carried out all the same.
+        sent: bool,
+        /// What the connection said.
+        cause: String,
+    },
+    /// It refused the request as a whole, for instance for a wrong token (401).
+    Status(StatusCode),
+    /// It refused one command.
+    Command(String),
+    /// It answered something else than its documentation says.
+    Malformed(&'static str),
+}
+
+impl UpstashError {
+    fn unreachable(error: reqwest::Error) -> Self {
+        Self::Unreachable { sent: !error.is_connect(), cause: chain(&error.without_url()) }
+    }
+}
+
+impl std::fmt::Display for UpstashError {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Unreachable { cause, .. } => write!(formatter, "Redis cannot be reached: {cause}"),
+            Self::Status(status) => {
+                write!(formatter, "Redis refused the request: status {}", status.as_u16())
+            }
+            Self::Command(error) => write!(formatter, "Redis refused a command: {error}"),
+            Self::Malformed(what) => write!(formatter, "Redis answered {what}"),
+        }
+    }
+}
+
+impl std::error::Error for UpstashError {}
+
+impl From<UpstashError> for Error {
+    fn from(error: UpstashError) -> Self {
+        match error {
+            // A wrong token does not mend itself.
+            UpstashError::Status(StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN)
+            | UpstashError::Command(_) => Self::internal(error),
+            error => Self::unavailable("Redis", error),
+        }
+    }
+}

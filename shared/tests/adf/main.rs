@@ -1,0 +1,17 @@
+//! Markdown to ADF and back: examples, and properties that hold for any input.
+//!
+//! `PROPTEST_CASES` sets how many cases each property is tried with, `PROPTEST_RNG_SEED` the first of them.
+
+#![allow(
+    clippy::expect_used,
+    reason = "the lint's exception for tests covers no helper outside a test function"
+)]
+
+mod documents;
+mod from_markdown;
+mod limits;
+mod markdown;
+mod properties;
+mod round_trip;
+mod schema;
+mod to_markdown;

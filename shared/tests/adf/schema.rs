@@ -1,0 +1,38 @@
+//! Atlassian's schema of ADF, from the npm package `@atlaskit/adf-schema`.
+
+use std::path::Path;
+use std::sync::LazyLock;
+
+use jsonschema::{Draft, Validator};
+use serde_json::Value;
+
+const FILE: &str = "../tests/adf-schema/node_modules/@atlaskit/adf-schema/dist/json-schema/v1/full.json";
+
+/// The schema itself.
+pub(crate) static SCHEMA: LazyLock<Value> = LazyLock::new(|| {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(FILE);
+    let text = std::fs::read_to_string(&file).unwrap_or_else(|error| {
+        panic!("no ADF schema in {}: {error}; run `make setup-test`", file.display())
+    });
+    serde_json::from_str(&text).expect("the schema is JSON")
+});
+
+static VALIDATOR: LazyLock<Validator> = LazyLock::new(|| {
+    jsonschema::options().with_draft(Draft::Draft4).build(&SCHEMA).expect("the schema is a schema")
+});
+
+/// Whether the schema allows a document. (What it has against one would take time and memory that grow
+/// exponentially with the depth: it is alternatives all the way down.)
+pub(crate) fn allows(document: &Value) -> bool {
+    VALIDATOR.is_valid(document)
+}
+
+#[test]
+fn the_schema_tells_right_from_wrong() {
+    use serde_json::json;
+    let text = |text: &str, marks: Value| json!({ "type": "text", "text": text, "marks": marks });
+    let doc = |text: Value| json!({ "type": "doc", "version": 1, "content": [{ "type": "paragraph", "content": [text] }] });
+    assert!(allows(&doc(text("a", json!([{ "type": "strong" }])))));
+    assert!(!allows(&doc(text("", json!([])))));
+    assert!(!allows(&doc(text("a", json!([{ "type": "code" }, { "type": "strong" }])))));
+}

@@ -1,0 +1,172 @@
+//! A stack to test against, and the means to look into it.
+
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use juncture_local::atlassian::{Class, Handle};
+use juncture_local::stack::{Stack, StackOptions};
+use reqwest::{Method, RequestBuilder};
+use serde_json::Value;
+use tokio::runtime::Runtime;
+use tokio_postgres::NoTls;
+
+use crate::answer::Answer;
+
+/// Everything runs here: a stack outlives the test that started it.
+#[expect(clippy::expect_used, reason = "without a runtime there is nothing to test")]
+static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().expect("a runtime"));
+
+static SHARED: tokio::sync::OnceCell<Bed> = tokio::sync::OnceCell::const_new();
+
+/// How long a look into Redis may take.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Set to run every test with `PgBouncer` and TLS between the functions and Postgres.
+const POOLED: &str = "JUNCTURE_TEST_POOLED";
+
+/// Runs a test to its end and fails with its error.
+#[track_caller]
+pub fn run(test: impl Future<Output = Result<()>>) {
+    if let Err(error) = RUNTIME.block_on(test) {
+        panic!("{error:?}");
+    }
+}
+
+/// A running stack with a client for it.
+pub struct Bed {
+    /// The stack.
+    pub stack: Stack,
+    http: reqwest::Client,
+    logs: Arc<Mutex<Vec<String>>>,
+}
+
+impl Bed {
+    /// The stack that most tests share. Tests keep out of each other's way by their own accounts and external
+    /// ids.
+    pub async fn shared() -> Result<&'static Self> {
+        SHARED.get_or_try_init(|| Self::start(|_| ())).await
+    }
+
+    /// A stack of a test's own, for faults that would hit others.
+    pub async fn start(customize: impl FnOnce(&mut StackOptions)) -> Result<Self> {
+        static NUMBER: AtomicUsize = AtomicUsize::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let folder = binaries().join("juncture-test").join(format!("{}-{number}", std::process::id()));
+        std::fs::create_dir_all(&folder)?;
+        let mut options = StackOptions::for_test(&repository().join("template.yaml"), &binaries(), &folder)?;
+        options.pooled = std::env::var_os(POOLED).is_some_and(|value| value == "1");
+        let logs = Arc::new(Mutex::new(Vec::new()));
+        let sink = Arc::clone(&logs);
+        options.log = Arc::new(move |function, line| {
+            sink.lock().unwrap_or_else(PoisonError::into_inner).push(format!("{function} {line}"));
+        });
+        customize(&mut options);
+        let stack = Stack::start(options).await?;
+        Ok(Self { stack, http: juncture::tls::http_client()?, logs })
+    }
+
+    /// The sandbox of Atlassian.
+    pub fn atlassian(&self) -> &Handle {
+        #[expect(clippy::expect_used, reason = "a test stack has one")]
+        self.stack.sandbox().expect("a sandbox").handle()
+    }
+
+    /// What the functions have logged so far, a line each, the function's name before it.
+    pub fn logs(&self) -> Vec<String> {
+        self.logs.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Begins a request to Juncture, without a key.
+    pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        let url =
+            if path.starts_with("http") { path.to_owned() } else { format!("{}{path}", self.stack.url()) };
+        self.http.request(method, url)
+    }
+
+    /// A GET without a key.
+    pub async fn get(&self, path: &str) -> Result<Answer> {
+        self.send(self.request(Method::GET, path)).await
+    }
+
+    /// A POST of JSON without a key.
+    pub async fn post(&self, path: &str, body: &Value) -> Result<Answer> {
+        self.send(self.request(Method::POST, path).json(body)).await
+    }
+
+    /// A call of the backend API: GET with the secret key and a query.
+    pub async fn backend(&self, path: &str, query: &[(&str, &str)]) -> Result<Answer> {
+        let query = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(query).finish();
+        let path = format!("/api/backend/{path}?{query}");
+        self.send(self.request(Method::GET, &path).bearer_auth(self.stack.secret_key())).await
+    }
+
+    /// A call of the backend API: POST of JSON with the secret key.
+    pub async fn backend_post(&self, path: &str, body: &Value) -> Result<Answer> {
+        let path = format!("/api/backend/{path}");
+        self.send(self.request(Method::POST, &path).bearer_auth(self.stack.secret_key()).json(body)).await
+    }
+
+    /// A GET with the secret key by a caller who takes gzip: how many bytes were sent, and what they were.
+    pub async fn get_compressed(&self, path: &str) -> Result<(usize, String)> {
+        let request = self.request(Method::GET, path).bearer_auth(self.stack.secret_key());
+        let response = request.header("accept-encoding", "gzip").send().await?.error_for_status()?;
+        let encoding = response.headers().get("content-encoding").and_then(|value| value.to_str().ok());
+        anyhow::ensure!(encoding == Some("gzip"), "the encoding is {encoding:?}");
+        let sent = response.bytes().await?;
+        let mut body = String::new();
+        flate2::read::GzDecoder::new(&*sent).read_to_string(&mut body)?;
+        Ok((sent.len(), body))
+    }
+
+    /// Sends a request and reads the answer.
+    pub async fn send(&self, request: RequestBuilder) -> Result<Answer> {
+        Ok(Answer::read(request.send().await?).await?)
+    }
+
+    /// A connection to the database, past the pooler.
+    pub async fn database(&self) -> Result<tokio_postgres::Client> {
+        let url = self.stack.postgres().context("a private Postgres")?.url().to_owned();
+        let (client, connection) = tokio_postgres::connect(&url, NoTls).await?;
+        tokio::spawn(connection);
+        Ok(client)
+    }
+
+    /// Runs a Redis command, past the front.
+    pub async fn redis(&self, words: &[&str]) -> Result<redis::Value> {
+        let url = self.stack.redis().context("a private Redis")?.url();
+        // Patient: the machine may be busy with fifty functions at once.
+        let patient = redis::AsyncConnectionConfig::new()
+            .set_connection_timeout(Some(PATIENCE))
+            .set_response_timeout(Some(PATIENCE));
+        let client = redis::Client::open(url)?;
+        let mut connection = client.get_multiplexed_async_connection_with_config(&patient).await?;
+        let mut command = redis::cmd(words.first().context("a command")?);
+        for word in words.iter().skip(1) {
+            command.arg(word);
+        }
+        Ok(command.query_async(&mut connection).await?)
+    }
+
+    /// How many token requests of an account have arrived at Atlassian.
+    pub fn token_requests(&self, account: &str) -> usize {
+        let is_its = |request: &juncture_local::atlassian::LoggedRequest| {
+            request.class == Class::Token && request.account.as_deref() == Some(account)
+        };
+        self.atlassian().requests().iter().filter(|request| is_its(request)).count()
+    }
+}
+
+/// The top of the repository.
+pub fn repository() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().map(Path::to_owned).unwrap_or_default()
+}
+
+/// The folder of the executables: the test itself runs in `deps` below it.
+pub fn binaries() -> PathBuf {
+    let test = std::env::current_exe().unwrap_or_default();
+    test.ancestors().nth(2).map(Path::to_owned).unwrap_or_default()
+}

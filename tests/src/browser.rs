@@ -1,0 +1,184 @@
+//! A real Chromium, driven through `ChromeDriver`.
+
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use fantoccini::elements::Element;
+use fantoccini::{Client, ClientBuilder, Locator};
+use hyper_util::client::legacy::connect::HttpConnector;
+use serde_json::{Map, Value, json};
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::{Child, Command};
+
+/// How long a page may take to show what it must show.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// What the browser runs on.
+#[derive(Clone, Copy, Debug)]
+pub struct Device {
+    /// For the names of screenshots.
+    pub name: &'static str,
+    width: u32,
+    height: u32,
+    is_phone: bool,
+    is_dark: bool,
+}
+
+/// A desktop with a light theme.
+pub const DESKTOP: Device =
+    Device { name: "desktop", width: 1280, height: 900, is_phone: false, is_dark: false };
+
+/// A phone with a dark theme.
+pub const PHONE: Device = Device { name: "phone", width: 390, height: 844, is_phone: true, is_dark: true };
+
+/// One browser window.
+pub struct Browser {
+    client: Client,
+    device: Device,
+    driver: Child,
+}
+
+impl Browser {
+    /// Opens a window with an empty profile.
+    pub async fn open(device: Device) -> Result<Self> {
+        let mut driver = Command::new("chromedriver")
+            .arg("--port=0")
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .kill_on_drop(true)
+            .spawn()
+            .context("chromedriver cannot be started: run `make setup-test`")?;
+        let port = port(&mut driver).await?;
+        let client = ClientBuilder::new(HttpConnector::new())
+            .capabilities(capabilities(device))
+            .connect(&format!("http://localhost:{port}"))
+            .await?;
+        Ok(Self { client, device, driver })
+    }
+
+    /// Goes to an address.
+    pub async fn visit(&self, url: &str) -> Result<()> {
+        Ok(self.client.goto(url).await?)
+    }
+
+    /// The element of a CSS selector, waited for.
+    pub async fn find(&self, selector: &str) -> Result<Element> {
+        let found = self.client.wait().at_most(PATIENCE).for_element(Locator::Css(selector)).await;
+        match found {
+            Ok(element) => Ok(element),
+            Err(error) => bail!("no {selector} on {}: {error}", self.client.current_url().await?.path()),
+        }
+    }
+
+    /// Clicks on an element, waited for.
+    pub async fn click(&self, selector: &str) -> Result<()> {
+        Ok(self.find(selector).await?.click().await?)
+    }
+
+    /// The text of an element, waited for.
+    pub async fn text(&self, selector: &str) -> Result<String> {
+        Ok(self.find(selector).await?.text().await?)
+    }
+
+    /// Types into the element that has the focus.
+    pub async fn press(&self, keys: &str) -> Result<()> {
+        Ok(self.client.active_element().await?.send_keys(keys).await?)
+    }
+
+    /// Runs a script and gives what it returns.
+    pub async fn script(&self, script: &str) -> Result<Value> {
+        Ok(self.client.execute(script, Vec::new()).await?)
+    }
+
+    /// Saves what can be seen, when `JUNCTURE_TEST_SCREENSHOTS` names a folder; asserts that nothing has to be
+    /// scrolled sideways.
+    pub async fn look(&self, name: &str) -> Result<()> {
+        if let Some(folder) = std::env::var_os("JUNCTURE_TEST_SCREENSHOTS").map(PathBuf::from) {
+            std::fs::create_dir_all(&folder)?;
+            let file = folder.join(format!("{name}-{}.png", self.device.name));
+            std::fs::write(file, self.client.screenshot().await?)?;
+        }
+        let overflow = self
+            .script("return document.documentElement.scrollWidth - document.documentElement.clientWidth")
+            .await?;
+        anyhow::ensure!(overflow == 0, "{name} is {overflow} pixels too wide");
+        Ok(())
+    }
+
+    /// Closes the window, and fails if a page broke its own content security policy or threw.
+    pub async fn close(mut self) -> Result<()> {
+        let log = self.client.issue_cmd(BrowserLog).await?;
+        self.client.close().await?;
+        self.driver.kill().await?;
+        let entries = log.as_array().cloned().unwrap_or_default();
+        // The status of an error page shows up here too, and is wanted.
+        let complaints: Vec<_> = entries
+            .iter()
+            .filter_map(|entry| entry["message"].as_str())
+            .filter(|message| !message.contains("Failed to load resource"))
+            .collect();
+        anyhow::ensure!(complaints.is_empty(), "the console says: {complaints:#?}");
+        Ok(())
+    }
+}
+
+/// `POST /session/{id}/se/log`: `ChromeDriver`'s way to the console.
+#[derive(Debug)]
+struct BrowserLog;
+
+impl fantoccini::wd::WebDriverCompatibleCommand for BrowserLog {
+    fn endpoint(
+        &self,
+        base: &url::Url,
+        session: Option<&str>,
+    ) -> std::result::Result<url::Url, url::ParseError> {
+        base.join(&format!("session/{}/se/log", session.unwrap_or_default()))
+    }
+
+    fn method_and_body(&self, _: &url::Url) -> (http::Method, Option<String>) {
+        (http::Method::POST, Some(json!({ "type": "browser" }).to_string()))
+    }
+}
+
+async fn port(driver: &mut Child) -> Result<u16> {
+    let output = driver.stdout.take().context("no output")?;
+    let mut lines = BufReader::new(output).lines();
+    while let Some(line) = lines.next_line().await? {
+        if let Some((_, port)) = line.split_once("started successfully on port ") {
+            // Whatever else it says must be read, or it stops.
+            tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+            return Ok(port.trim_end_matches('.').parse()?);
+        }
+    }
+    bail!("chromedriver did not start")
+}
+
+fn capabilities(device: Device) -> Map<String, Value> {
+    let mut arguments = vec![
+        "--headless".to_owned(),
+        "--no-sandbox".to_owned(),
+        "--disable-gpu".to_owned(),
+        "--disable-quic".to_owned(),
+        "--no-first-run".to_owned(),
+        "--disable-background-networking".to_owned(),
+        "--disable-component-update".to_owned(),
+        "--disable-sync".to_owned(),
+        "--disable-dev-shm-usage".to_owned(),
+        format!("--window-size={},{}", device.width, device.height),
+    ];
+    if device.is_dark {
+        arguments.push("--blink-settings=preferredColorScheme=0".to_owned());
+    }
+    let mut chrome = json!({ "args": arguments });
+    if device.is_phone {
+        chrome["mobileEmulation"] = json!({
+            "deviceMetrics": { "width": device.width, "height": device.height, "pixelRatio": 2.0 }
+        });
+    }
+    let mut capabilities = Map::new();
+    capabilities.insert("goog:chromeOptions".to_owned(), chrome);
+    capabilities.insert("goog:loggingPrefs".to_owned(), json!({ "browser": "WARNING" }));
+    capabilities
+}

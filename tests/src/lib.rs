@@ -1,0 +1,13 @@
+//! The end-to-end tests' way to the stack: a bed to run in, a client that says what it expects, and people who
+//! connect their Jira.
+
+mod answer;
+mod bed;
+pub mod browser;
+mod issues;
+mod person;
+
+pub use answer::Answer;
+pub use bed::{Bed, binaries, repository, run};
+pub use issues::CREATE;
+pub use person::Person;

@@ -1,0 +1,121 @@
+//! The whole flow as a person sees it: the demo product, the consent page, the choice of a site, in real
+//! Chromium, at desktop and phone width.
+
+mod product;
+
+use anyhow::{Result, ensure};
+use juncture_local::atlassian::{Class, Fault, Rule};
+use juncture_tests::browser::{Browser, DESKTOP, Device, PHONE};
+use juncture_tests::{Bed, run};
+
+/// From the demo's button through the consent page, with an account of the sandbox and some of its sites.
+async fn consent(bed: &Bed, browser: &Browser, workspace: &str, account: &str, sites: &[&str]) -> Result<()> {
+    browser.visit(&format!("{}/?workspace={workspace}", bed.stack.demo_url())).await?;
+    browser.find("#state[data-state=not_connected]").await?;
+    browser.look("demo-not-connected").await?;
+    browser.click("#connect").await?;
+    browser.click(&format!("input[name=account][value={account}]")).await?;
+    for site in sites {
+        let checkbox = format!("input[name=site][value={site}]");
+        if !browser.find(&checkbox).await?.is_selected().await? {
+            browser.click(&checkbox).await?;
+        }
+    }
+    browser.look("consent").await?;
+    browser.click("#accept").await
+}
+
+async fn connects(device: Device, workspace: &str) -> Result<()> {
+    let bed = Bed::shared().await?;
+    let browser = Browser::open(device).await?;
+    consent(bed, &browser, workspace, "ada", &["harbour", "lighthouse", "meadow"]).await?;
+    ensure!(browser.text("h1").await? == "Choose your Jira site");
+    let sites = browser.text("#sites").await?;
+    ensure!(
+        sites.contains("Harbour") && sites.contains("Lighthouse") && !sites.contains("Library"),
+        "{sites}"
+    );
+    browser.click(&format!("input[value='{}']", bed.site_id("harbour")?)).await?;
+    browser.look("finalize").await?;
+    browser.click("#connect").await?;
+    browser.find("#state[data-state=connected]").await?;
+    browser.find("#project-list li").await?;
+    browser.look("demo-connected").await?;
+    browser.close().await
+}
+
+#[test]
+fn a_person_connects_on_a_desktop() {
+    run(connects(DESKTOP, "desktop"));
+}
+
+#[test]
+fn a_person_connects_on_a_phone() {
+    run(connects(PHONE, "phone"));
+}
+
+#[test]
+fn a_person_connects_by_keyboard_alone() {
+    run(async {
+        let bed = Bed::shared().await?;
+        let browser = Browser::open(DESKTOP).await?;
+        consent(
+            bed,
+            &browser,
+            "keyboard",
+            "max",
+            &[
+                "team-01", "team-02", "team-17", "team-18", "team-19", "team-20", "team-21", "team-22",
+                "team-23",
+            ],
+        )
+        .await?;
+        browser.find("#search").await?.send_keys("team 17").await?;
+        ensure!(browser.text("#search-count").await?.starts_with('1'), "the search finds too much");
+        browser.look("finalize-search").await?;
+        // Enter takes the only match and goes to it; Enter again connects.
+        browser.press("\u{e007}").await?;
+        browser.find("input[name=site_id]:checked").await?;
+        browser.press("\u{e007}").await?;
+        browser.find("#state[data-state=connected]").await?;
+        browser.close().await
+    });
+}
+
+#[test]
+fn errors_stay_on_the_page_and_can_be_tried_again() {
+    run(async {
+        let bed = Bed::shared().await?;
+        let browser = Browser::open(PHONE).await?;
+        consent(bed, &browser, "errors", "sam", &["harbour"]).await?;
+        browser.find("#connect").await?;
+        let outage = Fault::Status { status: 503, body: None };
+        bed.atlassian().inject(Rule::new(Class::Resources, outage).account("sam").times(2));
+        browser.click("#connect").await?;
+        browser.find("#error:not([hidden])").await?;
+        browser.look("finalize-error").await?;
+        browser.click("#connect").await?;
+        browser.find("#state[data-state=connected]").await?;
+        browser.close().await
+    });
+}
+
+#[test]
+fn whoever_declines_or_comes_late_is_told_how_to_start_again() {
+    run(async {
+        let bed = Bed::shared().await?;
+        let browser = Browser::open(DESKTOP).await?;
+        browser.visit(&format!("{}/?workspace=declines", bed.stack.demo_url())).await?;
+        browser.click("#connect").await?;
+        browser.click("input[name=account][value=sam]").await?;
+        browser.click("#decline").await?;
+        ensure!(browser.text("h1").await?.contains("was not connected"));
+        browser.look("declined").await?;
+        browser.visit(&format!("{}/finalize-connection/jira/cc_{}", bed.stack.url(), "x".repeat(43))).await?;
+        ensure!(browser.text("h1").await?.contains("expired"));
+        browser.look("expired").await?;
+        browser.click(&format!("a[href^='{}']", bed.stack.demo_url())).await?;
+        browser.find("#state[data-state=not_connected]").await?;
+        browser.close().await
+    });
+}

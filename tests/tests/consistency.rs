@@ -1,0 +1,193 @@
+//! Every route is in three places: `template.yaml` wires it, `openapi.yaml` documents it, `functions/` answers
+//! it. None of the three may know a route that another one does not.
+//!
+//! Reads files only: it needs neither the stack nor a build of the functions.
+
+#![allow(clippy::expect_used, reason = "a helper that fails fails its test")]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use saphyr::{LoadableYamlNode as _, Yaml};
+
+/// The one function that no route leads to: whoever deploys runs it against the database, before the rest.
+const WITHOUT_A_ROUTE: [&str; 1] = ["migrate"];
+
+/// What may stand below a path of an `OpenAPI` document and is a method.
+const METHODS: [&str; 8] = ["get", "put", "post", "delete", "options", "head", "patch", "trace"];
+
+/// A method in upper case and a path.
+type Route = (String, String);
+
+#[test]
+fn the_template_and_the_contract_have_the_same_routes() {
+    // A path with a slash at its end is another route to API Gateway and another spelling to a reader:
+    // the contract has it once, without, and `a_slash_at_the_end_changes_nothing` holds the two together.
+    let wired: BTreeSet<Route> = template_routes()
+        .into_keys()
+        .map(|(method, path)| (method, path.trim_end_matches('/').to_owned()))
+        .collect();
+    let documented = documented_routes();
+    let missing: Vec<_> = wired.difference(&documented).collect();
+    let orphaned: Vec<_> = documented.difference(&wired).collect();
+    assert!(missing.is_empty(), "in template.yaml, not in openapi.yaml: {missing:?}");
+    assert!(orphaned.is_empty(), "in openapi.yaml, not in template.yaml: {orphaned:?}");
+}
+
+#[test]
+fn a_slash_at_the_end_changes_nothing() {
+    let routes = template_routes();
+    for ((method, path), function) in &routes {
+        let Some(plain) = path.strip_suffix('/') else { continue };
+        let twin = routes.get(&(method.clone(), plain.to_owned()));
+        assert_eq!(twin, Some(function), "{method} {path} and its twin without the slash");
+    }
+}
+
+#[test]
+fn every_function_is_wired_and_every_wired_function_exists() {
+    let mut wired: BTreeSet<String> = template_functions().into_values().collect();
+    for function in WITHOUT_A_ROUTE {
+        assert!(wired.insert(function.to_owned()), "{function} has a route: take it off the exceptions");
+    }
+    let existing = function_folders();
+    let missing: Vec<_> = wired.difference(&existing).collect();
+    let orphaned: Vec<_> = existing.difference(&wired).collect();
+    assert!(missing.is_empty(), "no such folder in functions/: {missing:?}");
+    assert!(orphaned.is_empty(), "not in template.yaml: {orphaned:?}");
+}
+
+#[test]
+fn a_function_is_named_after_a_route_of_its_own() {
+    let routes = template_routes();
+    for function in function_folders() {
+        if WITHOUT_A_ROUTE.contains(&function.as_str()) {
+            continue;
+        }
+        let is_named_after = |path: &str| {
+            let mut segments = path.split('/').filter(|segment| !segment.is_empty());
+            segments.rfind(|segment| !segment.starts_with('{')) == Some(&function)
+        };
+        let found =
+            routes.iter().any(|((_, path), answering)| *answering == function && is_named_after(path));
+        assert!(found, "no route of {function} ends in its name");
+    }
+}
+
+#[test]
+fn a_package_is_named_as_its_folder() {
+    for function in function_folders() {
+        let manifest = read(&format!("functions/{function}/Cargo.toml"));
+        let name = manifest.lines().find_map(|line| line.strip_prefix("name = "));
+        assert_eq!(name, Some(format!("\"{function}\"").as_str()), "functions/{function}/Cargo.toml");
+        assert!(!manifest.contains("[[bin]]"), "{function}: the binary takes the name of the package");
+    }
+}
+
+#[test]
+fn the_backend_api_and_nothing_else_asks_for_the_secret_key() {
+    let text = read("openapi.yaml");
+    let document = yaml(&text, "openapi.yaml");
+    for (path, method, operation) in operations(&document) {
+        let is_open = match get(operation, "security") {
+            Some(security) => security.as_vec().is_some_and(Vec::is_empty),
+            None => false,
+        };
+        assert_eq!(is_open, !path.starts_with("/api/backend/"), "security of {method} {path}");
+    }
+}
+
+/// The routes of the template and the folder of the function that answers each.
+fn template_routes() -> BTreeMap<Route, String> {
+    let text = read("template.yaml");
+    let document = yaml(&text, "template.yaml");
+    let mut routes = BTreeMap::new();
+    for (id, function) in functions_of(&document) {
+        let events = properties(function).and_then(|properties| get(properties, "Events"));
+        let events = entries(events.unwrap_or_else(|| panic!("{id} has no Events")));
+        for (name, event) in events {
+            assert_eq!(string(event, "Type"), Some("HttpApi"), "{id}.{name}: the type of the event");
+            let route = properties(event)
+                .and_then(|event| Some((string(event, "Method")?.to_uppercase(), string(event, "Path")?)))
+                .map(|(method, path)| (method, path.to_owned()))
+                .unwrap_or_else(|| panic!("{id}.{name} has no Method and Path"));
+            let other = routes.insert(route.clone(), folder_of(id, function));
+            assert!(other.is_none(), "{route:?} is wired twice");
+        }
+    }
+    assert!(!routes.is_empty(), "template.yaml has no route");
+    routes
+}
+
+/// The logical ids of the template's functions and the folder of each.
+fn template_functions() -> BTreeMap<String, String> {
+    let text = read("template.yaml");
+    let document = yaml(&text, "template.yaml");
+    functions_of(&document).map(|(id, function)| (id.to_owned(), folder_of(id, function))).collect()
+}
+
+fn functions_of<'a>(template: &'a Yaml<'a>) -> impl Iterator<Item = (&'a str, &'a Yaml<'a>)> {
+    let resources = get(template, "Resources").expect("template.yaml has Resources");
+    entries(resources).filter(|(_, resource)| string(resource, "Type") == Some("AWS::Serverless::Function"))
+}
+
+/// The folder that `CodeUri` names, below `functions/`.
+fn folder_of(id: &str, function: &Yaml<'_>) -> String {
+    let code_uri = properties(function).and_then(|properties| string(properties, "CodeUri"));
+    let folder = code_uri.and_then(|uri| uri.strip_prefix("functions/")).filter(|name| !name.contains('/'));
+    folder.unwrap_or_else(|| panic!("{id}: CodeUri is {code_uri:?}, not functions/<name>")).to_owned()
+}
+
+fn documented_routes() -> BTreeSet<Route> {
+    let text = read("openapi.yaml");
+    let document = yaml(&text, "openapi.yaml");
+    operations(&document).map(|(path, method, _)| (method.to_uppercase(), path.to_owned())).collect()
+}
+
+fn operations<'a>(openapi: &'a Yaml<'a>) -> impl Iterator<Item = (&'a str, &'a str, &'a Yaml<'a>)> {
+    let paths = get(openapi, "paths").expect("openapi.yaml has paths");
+    entries(paths).flat_map(|(path, item)| {
+        let operations = entries(item).filter(|(key, _)| METHODS.contains(key));
+        operations.map(move |(method, operation)| (path, method, operation))
+    })
+}
+
+/// The folders in `functions/` that are packages.
+fn function_folders() -> BTreeSet<String> {
+    std::fs::read_dir(root().join("functions"))
+        .expect("functions/ can be read")
+        .map(|entry| entry.expect("functions/ can be read").path())
+        .filter(|path| path.join("Cargo.toml").is_file())
+        .filter_map(|path| path.file_name()?.to_str().map(str::to_owned))
+        .collect()
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+fn read(path: &str) -> String {
+    std::fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+fn yaml<'a>(text: &'a str, name: &str) -> Yaml<'a> {
+    let documents = Yaml::load_from_str(text).unwrap_or_else(|error| panic!("{name}: {error}"));
+    documents.into_iter().next().unwrap_or_else(|| panic!("{name} is empty"))
+}
+
+fn get<'a>(node: &'a Yaml<'a>, key: &str) -> Option<&'a Yaml<'a>> {
+    entries(node).find_map(|(name, value)| (name == key).then_some(value))
+}
+
+fn properties<'a>(node: &'a Yaml<'a>) -> Option<&'a Yaml<'a>> {
+    get(node, "Properties")
+}
+
+fn string<'a>(node: &'a Yaml<'a>, key: &str) -> Option<&'a str> {
+    get(node, key)?.as_str()
+}
+
+/// The entries of a mapping; none of anything else.
+fn entries<'a>(node: &'a Yaml<'a>) -> impl Iterator<Item = (&'a str, &'a Yaml<'a>)> {
+    node.as_mapping().into_iter().flatten().filter_map(|(key, value)| Some((key.as_str()?, value)))
+}

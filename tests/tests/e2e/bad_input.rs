@@ -1,0 +1,155 @@
+//! Nonsense, at every endpoint: a 4xx with a sentence that says what to change.
+
+use anyhow::Result;
+use juncture_tests::{Answer, Bed, run};
+use reqwest::Method;
+
+const CREATE: &str = "Missing required fields: external_id, summary, or issue_type_id";
+
+const POSTS: [(&str, &str, bool); 5] = [
+    ("/api/backend/jira/create-ticket", CREATE, true),
+    ("/api/frontend/oauth/initiate-oauth-flow", "Missing external_id or provider", false),
+    ("/api/frontend/finalize-connection/jira/create-connection", "Missing connection_code or site_id", false),
+    ("/api/frontend/oauth/get-authorization-uri", "Missing external_id or provider", false),
+    ("/api/backend/jira/select-project", "Missing external_id or jira_project_id", true),
+];
+
+const GETS: [(&str, &str, bool); 13] = [
+    ("/api/backend/jira/get-issue-details", "Missing external_id", true),
+    ("/api/backend/jira/get-issue", "Missing external_id", true),
+    ("/api/frontend/finalize-connection/jira/fetch-available-sites", "Missing connection_code", false),
+    ("/api/backend/connection-info/check-connection-validity", "Missing external_id or provider", true),
+    ("/api/backend/connection-info/get-connection-credentials", "Missing external_id or provider", true),
+    ("/api/backend/connection-info/get-access-token", "Missing external_id or provider", true),
+    ("/api/backend/jira/get-projects", "Missing external_id", true),
+    ("/api/backend/jira/get-selected-project", "Missing external_id", true),
+    ("/api/backend/jira/get-tickets-for-project", "Missing external_id", true),
+    ("/api/backend/jira/get-boards-for-project", "Missing external_id", true),
+    ("/api/backend/jira/get-all-sprints-for-project", "Missing external_id", true),
+    ("/api/backend/jira/get-active-sprints-for-project", "Missing external_id", true),
+    ("/api/backend/jira/get-tickets-for-sprint", "Missing external_id", true),
+];
+
+async fn post(bed: &Bed, path: &str, with_key: bool, content_type: &str, body: Vec<u8>) -> Result<Answer> {
+    let mut request = bed.request(Method::POST, path).header("content-type", content_type).body(body);
+    if with_key {
+        request = request.bearer_auth(bed.stack.secret_key());
+    }
+    bed.send(request).await
+}
+
+#[test]
+fn bodies_that_make_no_sense_are_refused() {
+    run(async {
+        const JSON: &str = "application/json";
+        let bed = Bed::shared().await?;
+        for (path, missing, with_key) in POSTS {
+            for empty in ["{}", r#"{"external_id":""}"#, r#"{"external_id":null,"provider":null}"#] {
+                let answer = post(bed, path, with_key, JSON, empty.into()).await?;
+                assert_eq!(answer.refusal(400), missing, "{path} {empty}");
+            }
+            for (content_type, body, status) in [
+                (JSON, b"".to_vec(), 400),
+                (JSON, b"[]".to_vec(), 400),
+                (JSON, br#"["external_id"]"#.to_vec(), 400),
+                (JSON, b"null".to_vec(), 400),
+                (JSON, b"{".to_vec(), 400),
+                (JSON, vec![0xff, 0xfe, 0x00], 400),
+                (JSON, br#"{"external_id":7,"provider":"jira","connection_code":7,"jira_project_id":"1"}"#.to_vec(), 400),
+                (JSON, br#"{"external_id":{"a":1},"provider":[],"connection_code":true}"#.to_vec(), 400),
+                (JSON, br#"{"external_id":"a\u0000b","provider":"jira","connection_code":"\u0007","site_id":"x"}"#.to_vec(), 400),
+                ("text/plain", br#"{"external_id":"x","provider":"jira"}"#.to_vec(), 400),
+                ("application/x-www-form-urlencoded", b"external_id=x&provider=jira".to_vec(), 400),
+                (JSON, format!(r#"{{"external_id":"{}"}}"#, "x".repeat(300_000)).into_bytes(), 413),
+                (JSON, format!(r#"{{"external_id":"{0}","provider":"jira","connection_code":"{0}","site_id":"x","jira_project_id":"1"}}"#, "x".repeat(600)).into_bytes(), 400),
+            ] {
+                let shown = String::from_utf8_lossy(&body).chars().take(60).collect::<String>();
+                let answer = post(bed, path, with_key, content_type, body).await?;
+                assert_eq!(answer.status, status, "{path} {shown}: {}", answer.body);
+                assert!(!answer.refusal(status).is_empty());
+            }
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn queries_that_make_no_sense_are_refused() {
+    run(async {
+        let bed = Bed::shared().await?;
+        for (path, missing, with_key) in GETS {
+            let get = async |query: &str| {
+                let mut request = bed.request(Method::GET, &format!("{path}?{query}"));
+                if with_key {
+                    request = request.bearer_auth(bed.stack.secret_key());
+                }
+                bed.send(request).await
+            };
+            for empty in ["", "external_id=&provider=&connection_code=", "other=1", "external_id", "&&&"] {
+                assert_eq!(get(empty).await?.refusal(400), missing, "{path}?{empty}");
+            }
+            let long = format!("external_id={0}&provider=jira&connection_code={0}", "x".repeat(600));
+            for nonsense in [
+                "external_id=a%00b&provider=jira&connection_code=%00",
+                "external_id=%0a&provider=jira&connection_code=%0a",
+                "external_id=%ff&provider=jira&connection_code=%ff",
+                "external_id=a&external_id=b&provider=jira&connection_code=a&connection_code=b",
+                &long,
+            ] {
+                let answer = get(nonsense).await?;
+                assert!(!answer.refusal(400).is_empty(), "{path}?{nonsense}");
+            }
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn other_providers_are_refused() {
+    run(async {
+        let bed = Bed::shared().await?;
+        for provider in ["github", "Jira", "JIRA", "jira ", "'; drop table connection; --"] {
+            let query = [("external_id", "x"), ("provider", provider)];
+            for call in ["check-connection-validity", "get-connection-credentials", "get-access-token"] {
+                let answer = bed.backend(&format!("connection-info/{call}"), &query).await?;
+                assert!(answer.refusal(400).contains("provider"), "{provider}");
+            }
+            let body = serde_json::json!({ "external_id": "x", "provider": provider });
+            let answer = bed.post("/api/frontend/oauth/initiate-oauth-flow", &body).await?;
+            assert!(answer.refusal(400).contains("provider"), "{provider}");
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn ids_that_are_none_never_leave_juncture() {
+    run(async {
+        let bed = Bed::shared().await?;
+        let person = bed.person(&["harbour"])?;
+        let code = person.connection_code().await?;
+        for site_id in ["../../oauth", "a/b", "a b", "%2e%2e", "x' or '1'='1"] {
+            let body = serde_json::json!({ "connection_code": code, "site_id": site_id });
+            let answer = bed.post("/api/frontend/finalize-connection/jira/create-connection", &body).await?;
+            assert!(answer.refusal(400).contains("site_id"), "{site_id}");
+        }
+        for project in ["proj", "PROJ", "1 or 1=1", "../1", "\"", "🙂"] {
+            let body = serde_json::json!({ "external_id": person.external_id, "jira_project_id": project });
+            let answer = bed.backend_post("jira/select-project", &body).await?;
+            assert!(answer.refusal(400).contains("jira_project_id"), "{project}");
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn unknown_routes_are_not_found() {
+    run(async {
+        let bed = Bed::shared().await?;
+        for path in ["/", "/api", "/api/backend/jira/nothing", "/finalize-connection/jira"] {
+            assert_eq!(bed.get(path).await?.status, 404, "{path}");
+        }
+        assert_eq!(bed.post("/api/backend/jira/get-projects", &serde_json::json!({})).await?.status, 404);
+        Ok(())
+    });
+}

@@ -1,0 +1,183 @@
+//! `edit-issue`.
+
+use juncture_local::atlassian::Fault;
+use juncture_tests::{Bed, run};
+use reqwest::Method;
+use serde_json::{Value, json};
+
+/// Much of what Markdown can say, as Juncture writes it.
+const RICH: &str = "# Leak\n\nWater **stands** in the *bilge*:\n\n- after `rain`\n- after [tides](https://example.com/tides)\n\n\
+    1. pump\n2. dry\n\n```rust\nfn main() {}\n```\n\n> so it goes\n\n---\n\n| a | b |\n| --- | --- |\n| 1 | 2 |";
+
+#[test]
+fn fields_change_in_one_call() {
+    run(async {
+        let bed = Bed::shared().await?;
+        let person = bed.sailor().await?;
+        let key = person.task(&bed.project("EDITED", 0)?, "Before").await?;
+        let before = person.jira_requests().len();
+        let account = bed.atlassian().accounts().into_iter().find(|account| account.key == "sam");
+        let account = account.map(|sam| sam.account_id).unwrap_or_default();
+        let fields = json!({ "summary": " After ", "description": RICH, "priority_id": "1",
+            "issue_type_id": "10002", "assignee_account_id": account });
+        let answer = person.edit(&key, fields).await?.json(200);
+        assert_eq!(person.jira_requests().len() - before, 1);
+        assert_eq!(answer["success"], true);
+        assert!(answer.get("warning").is_none());
+        let issue = &answer["issue"];
+        assert_eq!((&issue["key"], &issue["summary"]), (&json!(key), &json!("After")));
+        assert_eq!(issue["description"], RICH);
+        assert_eq!(
+            (&issue["priority"]["name"], &issue["issueType"]["name"]),
+            (&json!("Highest"), &json!("Bug"))
+        );
+        assert_eq!(issue["assignee"]["displayName"], "Sam Single-Site");
+        assert!(issue["updated"].as_str().is_some_and(|time| time.ends_with('Z')));
+        assert_eq!(person.details(&key).await?.json(200)["issue"]["description"], RICH);
+        person.assert_understood();
+        Ok(())
+    });
+}
+
+#[test]
+fn fields_can_be_emptied() {
+    run(async {
+        let bed = Bed::shared().await?;
+        let person = bed.sailor().await?;
+        let key = person.task(&bed.project("EMPTIED", 0)?, "Empty me").await?;
+        let own = json!({ "type": "doc", "version": 1,
+            "content": [{ "type": "panel", "attrs": { "panelType": "info" },
+                "content": [{ "type": "paragraph", "content": [{ "type": "text", "text": "mine" }] }] }] });
+        for (field, full, nothing) in [
+            ("description", json!("text"), json!("")),
+            ("description", own, json!(null)),
+            ("assignee_account_id", json!("5b10a2844c20165700ede002"), json!("null")),
+            ("assignee_account_id", json!("5b10a2844c20165700ede002"), json!(null)),
+        ] {
+            let shown = field.trim_end_matches("_account_id");
+            let filled = person.edit(&key, json!({ field: full })).await?.json(200);
+            assert!(!filled["issue"][shown].is_null(), "{filled}");
+            let emptied = person.edit(&key, json!({ field: nothing })).await?.json(200);
+            assert_eq!(emptied["issue"][shown], Value::Null, "{field} {nothing}");
+        }
+        person.assert_understood();
+        Ok(())
+    });
+}
+
+#[test]
+fn an_edit_that_is_not_returned_is_read() {
+    run(async {
+        let bed = Bed::shared().await?;
+        let person = bed.sailor().await?;
+        let key = person.task(&bed.project("SILENT", 0)?, "Before").await?;
+        let silent = || {
+            let fault = Fault::Status { status: 200, body: Some(json!({})) };
+            bed.atlassian().inject(person.trouble("PUT", fault).after().times(1));
+        };
+        silent();
+        let answer = person.edit(&key, json!({ "summary": "After" })).await?.json(200);
+        assert_eq!(answer["issue"]["summary"], "After");
+        silent();
+        bed.atlassian().inject(person.trouble("GET", Fault::Status { status: 500, body: None }));
+        let answer = person.edit(&key, json!({ "summary": "Later" })).await?.json(200);
+        assert_eq!((&answer["success"], &answer["issue"]), (&json!(true), &json!(null)));
+        assert!(answer["warning"].as_str().is_some_and(|text| text.contains("was changed")), "{answer}");
+        bed.atlassian().clear_faults_of(&person.account);
+        assert_eq!(person.details(&key).await?.json(200)["issue"]["summary"], "Later");
+        Ok(())
+    });
+}
+
+#[test]
+fn what_cannot_be_written_never_reaches_jira() {
+    run(async {
+        let bed = Bed::shared().await?;
+        let person = bed.sailor().await?;
+        person.details("SHIP-1").await?.json(200);
+        let before = person.jira_requests().len();
+        for nothing in [json!({}), json!({ "summary": null }), json!({ "priority_id": "", "labels": ["a"] })]
+        {
+            let refusal = person.edit("SHIP-1", nothing).await?.refusal(400);
+            assert_eq!(refusal, "At least one field must be provided for update");
+        }
+        for (fields, said) in [
+            (json!({ "summary": "" }), "summary"),
+            (json!({ "summary": "a\nb" }), "one line"),
+            (json!({ "summary": "a".repeat(256) }), "255"),
+            (json!({ "summary": ["a"] }), "string"),
+            (json!({ "description": "a".repeat(32_768) }), "32767"),
+            (json!({ "description": ["a"] }), "Markdown"),
+            (json!({ "description": "\u{7}" }), "control"),
+            (json!({ "description": { "type": "doc" } }), "version"),
+            (json!({ "priority_id": "High" }), "priority_id"),
+            (json!({ "issue_type_id": 10001 }), "string"),
+            (json!({ "assignee_account_id": "a/b" }), "account"),
+        ] {
+            let refusal = person.edit("SHIP-1", fields.clone()).await?.refusal(400);
+            assert!(refusal.contains(said), "{fields}: {refusal}");
+        }
+        for nonsense in ["SHIP", "../1", "1 OR 1=1"] {
+            let refusal = person.edit(nonsense, json!({ "summary": "x" })).await?.refusal(400);
+            assert!(refusal.contains("issue_id_or_key"), "{refusal}");
+        }
+        for (body, missing) in [
+            (json!({}), "Missing external_id"),
+            (json!({ "external_id": person.external_id }), "Missing issue_id_or_key"),
+        ] {
+            let answer = bed.send(person.jira(Method::PUT, "edit-issue").json(&body)).await?;
+            assert_eq!(answer.refusal(400), missing);
+        }
+        for (body, content_type, status) in [
+            (String::new(), "application/json", 400),
+            ("[]".to_owned(), "application/json", 400),
+            ("{".to_owned(), "application/json", 400),
+            ("{}".to_owned(), "text/plain", 400),
+            (json!({ "description": "a".repeat(300_000) }).to_string(), "application/json", 413),
+        ] {
+            let request = person.jira(Method::PUT, "edit-issue").header("content-type", content_type);
+            assert!(!bed.send(request.body(body)).await?.refusal(status).is_empty());
+        }
+        assert_eq!(person.jira_requests().len(), before);
+        Ok(())
+    });
+}
+
+#[test]
+fn jiras_refusals_have_the_contracts_sentences() {
+    run(async {
+        let bed = Bed::shared().await?;
+        let person = bed.sailor().await?;
+        let key = person.task(&bed.project("REFUSED", 0)?, "Refuse me").await?;
+        for (fields, field) in [
+            (json!({ "priority_id": "99" }), "priority"),
+            (json!({ "issue_type_id": "99" }), "issuetype"),
+            (json!({ "assignee_account_id": "nobody" }), "assignee"),
+        ] {
+            let answer = person.edit(&key, fields).await?.json(400);
+            assert_eq!(answer["error"], "Invalid field values provided");
+            assert!(answer["details"]["fields"][field].is_string(), "{answer}");
+        }
+        assert_eq!(
+            person.edit("SHIP-999999", json!({ "summary": "x" })).await?.refusal(404),
+            "Issue not found"
+        );
+        let edit = || person.edit(&key, json!({ "summary": "x" }));
+        let conflict = Fault::Status { status: 409, body: Some(json!({ "errorMessages": ["conflict"] })) };
+        bed.atlassian().inject(person.trouble("PUT", conflict).times(1));
+        assert_eq!(edit().await?.refusal(409), "Issue has been modified since last read");
+        bed.atlassian().inject(person.trouble("PUT", Fault::Status { status: 500, body: None }));
+        assert_eq!(edit().await?.refusal(502), "Failed to update Jira issue");
+        bed.atlassian().clear_faults_of(&person.account);
+        let limited =
+            Fault::RateLimited { retry_after: Some(1), reason: Some("jira-per-issue-on-write".into()) };
+        bed.atlassian().inject(person.trouble("PUT", limited).times(1));
+        edit().await?.json(200);
+        let mut settings = bed.atlassian().settings(Some(&person.account));
+        settings.read_only = true;
+        bed.atlassian().set_settings(Some(&person.account), settings);
+        let forbidden = edit().await?.json(403);
+        assert!(forbidden.get("needs_reauthorization").is_none(), "{forbidden}");
+        Ok(())
+    });
+}

@@ -1,0 +1,331 @@
+//! From "Connect Jira" to a connection.
+
+use anyhow::{Context, Result};
+use futures_util::future::{join_all, try_join_all};
+use juncture_local::atlassian::{Class, Decision, Fault, Rule};
+use juncture_tests::{Bed, run};
+use reqwest::Method;
+use serde_json::json;
+
+const INITIATE: &str = "/api/frontend/oauth/initiate-oauth-flow";
+const CREATE: &str = "/api/frontend/finalize-connection/jira/create-connection";
+const SITES: &str = "/api/frontend/finalize-connection/jira/fetch-available-sites";
+
+#[test]
+fn a_person_connects_and_the_backend_gets_a_token() {
+    run(async {
+        let bed = Bed::shared().await?;
+        let person = bed.person(&["harbour"])?;
+        assert_eq!(person.validity().await?["exists"], false);
+        person.connect("harbour").await?;
+        assert_eq!(
+            person.validity().await?,
+            json!({ "exists": true, "is_expired": false, "is_invalid": false })
+        );
+        let token = person.access_token().await?.json(200);
+        assert!(token["access_token"].as_str().is_some_and(|token| !token.is_empty()));
+        Ok(())
+    });
+}
+
+#[test]
+fn a_flow_begins_under_every_name_of_the_route() {
+    run(async {
+        let bed = Bed::shared().await?;
+        for path in [
+            INITIATE,
+            "/api/frontend/oauth/initiate-oauth-flow/",
+            "/api/frontend/oauth/get-authorization-uri",
+            "/api/frontend/oauth/get-authorization-uri/",
+        ] {
+            let body = json!({ "provider": "jira", "external_id": "names" });
+            let request = bed.request(Method::POST, path).header("x-juncture-public-key", "any").json(&body);
+            let answer = bed.send(request).await?.json(200);
+            let url = answer["authorization_uri"].as_str().context("no address")?;
+            assert!(url.contains("/authorize?audience=api.atlassian.com"), "{url}");
+            assert!(url.contains("offline_access"), "{url}");
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn a_state_is_good_for_one_return() {
+    run(async {
+        let bed = Bed::shared().await?;
+        let person = bed.person(&["harbour"])?;
+        let callback = person.consent().await?;
+        let answers = join_all((0..6).map(|_| bed.get(&callback))).await;
+        let answers: Vec<_> = answers.into_iter().collect::<Result<_>>()?;
+        assert_eq!(answers.iter().filter(|answer| answer.status == 303).count(), 1);
+        for answer in answers.iter().filter(|answer| answer.status != 303) {
+            assert!(answer.page(410).contains("expired"), "{}", answer.body);
+        }
+        bed.get(&callback).await?.page(410);
+        assert_eq!(bed.token_requests(&person.account), 1, "a replay was sent to Atlassian");
+        Ok(())
+    });
+}
+
+#[test]
+fn a_return_without_a_flow_of_ours_reaches_nobody() {
+    run(async {
+        let bed = Bed::shared().await?;
+        let callback = "/api/frontend/oauth/authorization-callback";
+        let unknown = format!("st_{}", "x".repeat(43));
+        bed.get(&format!("{callback}/jira?code=c&state={unknown}")).await?.page(410);
+        for query in ["", "?code=c", "?state=short&code=c", "?code=c&state=a&state=b", "?state=%ff"] {
+            bed.get(&format!("{callback}/jira{query}")).await?.page(400);
+        }
+        bed.get(&format!("{callback}/github?code=c&state={unknown}")).await?.page(400);
+        Ok(())
+    });
+}
+
+#[test]
+fn a_declined_consent_ends_on_a_page_that_leads_back() {
+    run(async {
+        let bed = Bed::shared().await?;
+        let person = bed.person(&["harbour"])?;
+        let declined = person.decide(&person.begin().await?, Decision::Decline)?;
+        let answer = bed.get(&declined).await?;
+        let page = answer.page(403);
+        assert!(page.contains("Jira was not connected"), "{page}");
+        assert!(page.contains(&bed.stack.demo_url()), "no way back: {page}");
+        // The state is used up all the same.
+        bed.get(&declined).await?.page(410);
+        assert_eq!(bed.token_requests(&person.account), 0);
+        Ok(())
+    });
+}
+
+#[test]
+fn a_failed_exchange_ends_on_a_page() {
+    run(async {
+        let bed = Bed::shared().await?;
+        for (fault, status) in [
+            (Fault::Status { status: 503, body: None }, 502),
+            (Fault::MalformedJson, 502),
+            (Fault::Drop, 502),
+            (Fault::Status { status: 403, body: Some(json!({ "error": "invalid_grant" })) }, 502),
+            (Fault::Status { status: 401, body: Some(json!({ "error": "access_denied" })) }, 500),
+        ] {
+            let person = bed.person(&["harbour"])?;
+            let callback = person.consent().await?;
+            bed.atlassian().inject(Rule::new(Class::Token, fault.clone()).account(&person.account).times(9));
+            bed.get(&callback).await?.page(status);
+            assert_eq!(bed.token_requests(&person.account), 1, "a code is for one exchange: {fault:?}");
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn jira_sites_are_listed_once_and_others_not_at_all() {
+    run(async {
+        let bed = Bed::shared().await?;
+        let person = bed.person(&["harbour", "lighthouse", "library"])?;
+        let code = person.connection_code().await?;
+        let answer = bed.get(&format!("{SITES}?connection_code={code}")).await?.json(200);
+        let sites = answer["sites"].as_array().context("sites")?;
+        let mut names: Vec<_> = sites.iter().filter_map(|site| site["site_name"].as_str()).collect();
+        names.sort_unstable();
+        assert_eq!(names, ["Harbour", "Lighthouse"]);
+        for site in sites {
+            assert!(site["site_id"].is_string() && site["url"].is_string(), "{site}");
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn a_connection_code_is_good_for_one_connection() {
+    run(async {
+        let bed = Bed::shared().await?;
+        let person = bed.person(&["harbour"])?;
+        let code = person.connection_code().await?;
+        // What is refused does not use it up: a site out of reach, an unknown one.
+        assert!(person.create_connection(&code, "lighthouse").await?.refusal(400).contains("site_id"));
+        let foreign = json!({ "connection_code": code, "site_id": "11111111-1111-1111-1111-111111111111" });
+        assert!(bed.post(CREATE, &foreign).await?.refusal(400).contains("site_id"));
+        let answers = join_all((0..6).map(|_| person.create_connection(&code, "harbour"))).await;
+        let statuses: Vec<_> =
+            answers.into_iter().map(|answer| answer.map(|answer| answer.status)).collect::<Result<_>>()?;
+        assert_eq!(statuses.iter().filter(|status| **status == 200).count(), 1, "{statuses:?}");
+        assert_eq!(statuses.iter().filter(|status| **status == 410).count(), 5, "{statuses:?}");
+        person.create_connection(&code, "harbour").await?.refusal(410);
+        bed.get(&format!("{SITES}?connection_code={code}")).await?.refusal(410);
+        Ok(())
+    });
+}
+
+#[test]
+fn parallel_finalizations_leave_one_connection_and_no_orphan() {
+    run(async {
+        const ORPHANS: &str = r#"
+            select count(*) from "juncture-core".connection c
+            where not exists (select from "juncture-core".connection_external_map m
+                              where m.connection_id = c.connection_id)
+               or not exists (select from "juncture-core".jira_connection j
+                              where j.connection_id = c.connection_id)"#;
+        let bed = Bed::shared().await?;
+        let person = bed.person(&["harbour", "lighthouse"])?;
+        let codes = try_join_all((0..6).map(|_| person.connection_code())).await?;
+        let answers = try_join_all(
+            codes
+                .iter()
+                .zip(["harbour", "lighthouse"].iter().cycle())
+                .map(|(code, site)| person.create_connection(code, site)),
+        )
+        .await?;
+        for answer in &answers {
+            answer.json(200);
+        }
+        let database = bed.database().await?;
+        let rows: i64 = database
+            .query_one(
+                r#"select count(*) from "juncture-core".connection_external_map where external_id = $1"#,
+                &[&person.external_id],
+            )
+            .await?
+            .get(0);
+        assert_eq!(rows, 1);
+        let orphans: i64 = database.query_one(ORPHANS, &[]).await?.get(0);
+        assert_eq!(orphans, 0);
+        person.access_token().await?.json(200);
+        Ok(())
+    });
+}
+
+#[test]
+fn an_abandoned_or_foreign_consent_changes_nothing() {
+    run(async {
+        let bed = Bed::shared().await?;
+        let owner = bed.person(&["harbour"])?;
+        owner.connect("harbour").await?;
+        let before = owner.info("get-connection-credentials").await?.json(200);
+        let token = owner.access_token().await?.json(200);
+        let abandoned = owner.connection_code().await?;
+        let stranger = bed.person(&["lighthouse"])?.with_external_id_of(&owner);
+        stranger.connection_code().await?;
+        assert_eq!(owner.info("get-connection-credentials").await?.json(200), before);
+        assert_eq!(owner.access_token().await?.json(200), token);
+        assert!(abandoned.starts_with("cc_"));
+        Ok(())
+    });
+}
+
+#[test]
+fn connecting_again_keeps_the_connection_and_replaces_its_token() {
+    run(async {
+        let bed = Bed::shared().await?;
+        let person = bed.person(&["harbour", "lighthouse"])?;
+        person.connect("harbour").await?;
+        let id = person.connection_id().await?;
+        let first = person.info("get-connection-credentials").await?.json(200);
+        let select = json!({ "external_id": person.external_id, "jira_project_id": "10000" });
+        bed.backend_post("jira/select-project", &select).await?.json(200);
+
+        bed.database()
+            .await?
+            .execute(
+                r#"update "juncture-core".connection set invalid_refresh_token = true where connection_id = $1"#,
+                &[&id],
+            )
+            .await?;
+        person.connect("harbour").await?;
+        assert_eq!(person.connection_id().await?, id);
+        assert_eq!(person.validity().await?["is_invalid"], false);
+        let second = person.info("get-connection-credentials").await?.json(200);
+        assert_ne!(second["refresh_token"], first["refresh_token"]);
+        assert_eq!(selected(bed, &person.external_id).await?, json!("10000"), "same site, same project");
+
+        person.connect("lighthouse").await?;
+        assert_eq!(person.connection_id().await?, id);
+        assert_eq!(selected(bed, &person.external_id).await?, json!(null), "another site, no project");
+        // The next call sees the new site, not a cached token of the old consent.
+        let projects = person.projects().await?.json(200);
+        assert_eq!(projects["total"], 120);
+        Ok(())
+    });
+}
+
+async fn selected(bed: &Bed, external_id: &str) -> Result<serde_json::Value> {
+    let answer = bed.backend("jira/get-selected-project", &[("external_id", external_id)]).await?;
+    Ok(answer.json(200)["jira_project_id"].clone())
+}
+
+#[test]
+fn a_connection_code_survives_a_database_that_is_away() {
+    run(async {
+        const REFUSE: &str = r#"
+            create or replace function pg_temp_refuse() returns trigger language plpgsql as
+                $$ begin raise exception 'the database is on strike'; end $$"#;
+        let bed = Bed::start(|_| ()).await?;
+        let person = bed.person(&["harbour"])?;
+        let code = person.connection_code().await?;
+        let database = bed.database().await?;
+        database.batch_execute(REFUSE).await?;
+        database
+            .batch_execute(
+                r#"create trigger strike before insert on "juncture-core".connection
+                   for each row execute function pg_temp_refuse()"#,
+            )
+            .await?;
+        let refusal = person.create_connection(&code, "harbour").await?;
+        assert!(refusal.refusal(503).contains("database"), "{refusal:?}");
+        assert!(!refusal.body.contains("strike"), "the cause reached the caller");
+        database.batch_execute(r#"drop trigger strike on "juncture-core".connection"#).await?;
+        person.create_connection(&code, "harbour").await?.json(200);
+        bed.stack.stop().await
+    });
+}
+
+#[test]
+fn tokens_are_sealed_wherever_they_rest() {
+    run(async {
+        let bed = Bed::shared().await?;
+        let person = bed.person(&["harbour"])?;
+        let code = person.connection_code().await?;
+        let pending = format!("juncture:pending:{}", juncture::crypto::sha256_hex(code.as_bytes()));
+        let refresh = bed.atlassian().newest_refresh_token(&person.account).context("a token")?;
+        let stored = format!("{:?}", bed.redis(&["GET", &pending]).await?);
+        assert!(stored.contains("v1:") && !stored.contains(&refresh), "{stored}");
+        person.create_connection(&code, "harbour").await?.json(200);
+        let access = person.access_token().await?.json(200);
+        let access = access["access_token"].as_str().context("a token")?;
+        let cached = format!(
+            "{:?}",
+            bed.redis(&["GET", &format!("juncture:connection:1:jira:{}", person.external_id)]).await?
+        );
+        assert!(cached.contains("v1:") && !cached.contains(access), "{cached}");
+        let row = bed
+            .database()
+            .await?
+            .query_one(
+                r#"select refresh_token, access_token from "juncture-core".connection where connection_id = $1"#,
+                &[&person.connection_id().await?],
+            )
+            .await?;
+        assert!(row.get::<_, String>(0).starts_with("v1:") && row.get::<_, String>(1).starts_with("v1:"));
+        Ok(())
+    });
+}
+
+#[test]
+fn the_frontend_api_answers_the_products_origin_only() {
+    run(async {
+        let bed = Bed::shared().await?;
+        let preflight = |origin: String| {
+            bed.request(Method::OPTIONS, INITIATE)
+                .header("origin", origin)
+                .header("access-control-request-method", "POST")
+                .header("access-control-request-headers", "content-type")
+        };
+        let ours = bed.send(preflight(bed.stack.demo_url())).await?;
+        assert_eq!(ours.header("access-control-allow-origin"), bed.stack.demo_url());
+        let theirs = bed.send(preflight("https://evil.example.com".to_owned())).await?;
+        assert_eq!(theirs.header("access-control-allow-origin"), "");
+        Ok(())
+    });
+}

@@ -1,0 +1,87 @@
+//! One line for each request that explains it, and no secret in any.
+
+use anyhow::{Context, Result};
+use juncture_local::atlassian::{Class, Decision, Fault, Rule};
+use juncture_tests::{Bed, run};
+use serde_json::{Value, json};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+/// The completion lines of a route.
+fn completions(bed: &Bed, route: &str) -> Result<Vec<Value>> {
+    let lines = bed.logs();
+    let parsed = lines.iter().filter_map(|line| serde_json::from_str::<Value>(line.split_once(' ')?.1).ok());
+    Ok(parsed.filter(|line| line["route"] == route && !line["status"].is_null()).collect())
+}
+
+#[test]
+fn every_request_ends_with_one_line_that_explains_it() {
+    run(async {
+        let bed = Bed::start(|_| ()).await?;
+        let person = bed.person(&["harbour"])?;
+        person.connect("harbour").await?;
+        person.access_token().await?.json(200);
+        let nobody = bed.person(&["harbour"])?;
+        let refusal = nobody.access_token().await?.json(401);
+        let lines = completions(&bed, "GET /api/backend/connection-info/get-access-token")?;
+        assert_eq!(lines.len(), 2, "{lines:?}");
+        for line in &lines {
+            let timestamp = line["timestamp"].as_str().context("a timestamp")?;
+            OffsetDateTime::parse(timestamp, &Rfc3339)?;
+            assert_eq!((&line["level"], &line["function"]), (&json!("INFO"), &json!("GetAccessToken")));
+            assert!(line["duration_ms"].is_f64() && line["request_id"].is_string(), "{line}");
+        }
+        assert_eq!((&lines[0]["status"], &lines[0]["cold_start"]), (&json!(200), &json!(true)));
+        assert_eq!((&lines[1]["status"], &lines[1]["cold_start"]), (&json!(401), &json!(false)));
+        assert_eq!(lines[1]["request_id"], refusal["request_id"], "the caller can quote it");
+        assert_eq!(lines[1]["error"], "Connection not found");
+        bed.stack.stop().await
+    });
+}
+
+#[test]
+fn no_secret_is_ever_logged() {
+    run(async {
+        let bed = Bed::start(|options| options.settings.set("AWS_LAMBDA_LOG_LEVEL", "debug")).await?;
+        let person = bed.person(&["harbour", "lighthouse"])?;
+        let authorize = person.begin().await?;
+        let callback = person.decide(&authorize, Decision::Accept)?;
+        let answer = bed.get(&callback).await?;
+        let code = answer.header("location").rsplit('/').next().context("a code")?.to_owned();
+        bed.get(&format!("/finalize-connection/jira/{code}")).await?.page(200);
+        person.create_connection(&code, "harbour").await?.json(200);
+        let refresh = bed.atlassian().newest_refresh_token(&person.account).context("a token")?;
+        let access = person.access_token().await?.json(200)["access_token"].as_str().context("a")?.to_owned();
+        // And on bad days.
+        for fault in [Fault::Drop, Fault::MalformedJson, Fault::TruncatedBody, Fault::Hang] {
+            person.forget_access_token().await?;
+            bed.atlassian().inject(Rule::new(Class::Token, fault).account(&person.account).times(2));
+            person.access_token().await?;
+        }
+        bed.stack.front().context("a front")?.faults().set(Some(juncture_local::upstash::Fault::Refuse));
+        person.access_token().await?.json(200);
+        bed.get(&format!("/finalize-connection/jira/{code}")).await?;
+        let logs = bed.logs().join("\n");
+        let pairs: std::collections::BTreeMap<_, _> =
+            url::Url::parse(&callback)?.query_pairs().into_owned().collect();
+        let secrets = bed.stack.environment();
+        for (name, secret) in [
+            ("state", pairs["state"].as_str()),
+            ("authorization code", pairs["code"].as_str()),
+            ("connection code", code.as_str()),
+            ("refresh token", refresh.as_str()),
+            ("newest refresh token", &bed.atlassian().newest_refresh_token(&person.account).context("a")?),
+            ("access token", access.as_str()),
+            ("secret key", bed.stack.secret_key()),
+            ("client secret", &secrets["DEFAULT_JIRA_CLIENT_SECRET"]),
+            ("encryption key", &secrets["TOKEN_ENCRYPTION_KEY"]),
+            ("Upstash token", &secrets["UPSTASH_REDIS_REST_TOKEN"]),
+            ("database", &secrets["DATABASE_URL"]),
+            ("external id", person.external_id.as_str()),
+        ] {
+            assert!(!secret.is_empty() && !logs.contains(secret), "the {name} was logged");
+        }
+        assert!(logs.contains("request failed"), "nothing went wrong, so this proves nothing");
+        bed.stack.stop().await
+    });
+}

@@ -1,0 +1,19 @@
+//! The end-to-end tests: real functions behind the gateway, a real Postgres and Redis, a sandbox of Atlassian.
+
+mod agile;
+mod bad_input;
+mod connection_info;
+mod create;
+mod delete;
+mod edit;
+mod flow;
+mod issue;
+mod logs;
+mod migrations;
+mod once;
+mod page;
+mod projects;
+mod refresh;
+mod settings;
+mod storage;
+mod tickets;

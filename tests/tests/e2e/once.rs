@@ -1,0 +1,205 @@
+//! `create-ticket` with an `Idempotency-Key`.
+
+use futures_util::future::try_join_all;
+use juncture_local::atlassian::Fault;
+use juncture_tests::{Bed, CREATE, run};
+use serde_json::{Value, json};
+
+fn ticket(project: &str, summary: &str) -> Value {
+    json!({ "jira_project_id": project, "summary": summary, "issue_type_id": "10001" })
+}
+
+#[test]
+fn the_first_answer_is_everybodys() {
+    run(async {
+        let bed = Bed::shared().await?;
+        let person = bed.sailor().await?;
+        let project = bed.project("ONCE", 0)?;
+        let first = person.create_once("key-1", ticket(&project, "One")).await?.json(201);
+        assert_eq!(first["ticket"]["key"], "ONCE-1");
+        for _ in 0..3 {
+            assert_eq!(person.create_once("key-1", ticket(&project, "One")).await?.json(201), first);
+        }
+        assert_eq!(person.creates(), 1);
+        let other = person.create_once("key-1", ticket(&project, "Two")).await?;
+        assert!(other.refusal(422).contains("Idempotency-Key was used for another request"));
+        let second = person.create_once("key-2", ticket(&project, "One")).await?.json(201);
+        assert_eq!(second["ticket"]["key"], "ONCE-2");
+        // Somebody else's key is another key.
+        let other = bed.sailor().await?;
+        let third = other.create_once("key-1", ticket(&project, "Three")).await?.json(201);
+        assert_eq!(third["ticket"]["key"], "ONCE-3");
+        for bad in ["", " ", "a b", &"x".repeat(256), "schlüssel"] {
+            let refusal = person.create_once(bad, ticket(&project, "One")).await?.refusal(400);
+            assert!(refusal.contains("Idempotency-Key"), "{bad:?}: {refusal}");
+        }
+        person.assert_understood();
+        Ok(())
+    });
+}
+
+#[test]
+fn twenty_at_once_make_one_ticket() {
+    run(async {
+        let bed = Bed::shared().await?;
+        let person = bed.sailor().await?;
+        let project = bed.project("TWENTY", 0)?;
+        let calls = (0..20).map(|_| person.create_once("key", ticket(&project, "One")));
+        let answers = try_join_all(calls).await?;
+        for answer in &answers {
+            assert_eq!(answer.json(201), answers[0].json(201));
+        }
+        assert_eq!(person.creates(), 1);
+        Ok(())
+    });
+}
+
+#[test]
+fn a_refusal_leaves_the_key_free() {
+    run(async {
+        let bed = Bed::shared().await?;
+        let person = bed.sailor().await?;
+        let project = bed.project("FREE", 0)?;
+        let mut wrong = ticket(&project, "One");
+        wrong["priority_id"] = "99".into();
+        person.create_once("key", wrong).await?.refusal(400);
+        let created = person.create_once("key", ticket(&project, "One")).await?.json(201);
+        assert_eq!(created["ticket"]["key"], "FREE-1");
+        Ok(())
+    });
+}
+
+#[test]
+fn a_lost_answer_is_found_again() {
+    run(async {
+        let bed = Bed::shared().await?;
+        for (key, issues, lag) in
+            [("LOSTA", 0, 0), ("LOSTB", 3, 1_000), ("LOSTC", 0, 1_000), ("LOSTD", 250, 0)]
+        {
+            let person = bed.sailor().await?;
+            let mut settings = bed.atlassian().settings(Some(&person.account));
+            settings.search_lag = lag;
+            bed.atlassian().set_settings(Some(&person.account), settings);
+            let project = bed.project(key, issues)?;
+            bed.atlassian().inject(person.trouble(CREATE, Fault::Drop).after().times(1));
+            let lost = person.create_once("key", ticket(&project, "Lost")).await?;
+            assert!(lost.refusal(502).contains("same Idempotency-Key"), "{lost:?}");
+            assert_eq!(lost.header("retry-after"), "5");
+            // Others come in between.
+            for number in 0..3 {
+                person.task(&project, &format!("Between {number}")).await?;
+            }
+            let sent = person.creates();
+            let found = person.create_once("key", ticket(&project, "Lost")).await?.json(201);
+            assert_eq!(found["ticket"]["key"], format!("{key}-{}", issues + 1));
+            assert_eq!(found["ticket"]["status"], "To Do");
+            assert_eq!(person.creates(), sent);
+            assert_eq!(person.create_once("key", ticket(&project, "Lost")).await?.json(201), found);
+            person.assert_understood();
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn a_request_that_never_arrived_is_sent_again() {
+    run(async {
+        let bed = Bed::shared().await?;
+        let person = bed.sailor().await?;
+        let project = bed.project("NEVER", 2)?;
+        bed.atlassian().inject(person.trouble(CREATE, Fault::Drop).times(1));
+        person.create_once("key", ticket(&project, "Never")).await?.refusal(502);
+        let other = person.create_once("key", ticket(&project, "Other")).await?;
+        assert!(other.refusal(422).contains("another request"));
+        let calls = (0..5).map(|_| person.create_once("key", ticket(&project, "Never")));
+        for answer in try_join_all(calls).await? {
+            assert_eq!(answer.json(201)["ticket"]["key"], "NEVER-3");
+        }
+        assert_eq!(person.creates(), 2);
+        person.assert_understood();
+        Ok(())
+    });
+}
+
+#[test]
+fn while_jira_cannot_be_asked_nothing_is_sent_again() {
+    run(async {
+        let bed = Bed::shared().await?;
+        let person = bed.sailor().await?;
+        let project = bed.project("DOUBT", 0)?;
+        bed.atlassian().inject(person.trouble(CREATE, Fault::Drop).after().times(1));
+        person.create_once("key", ticket(&project, "Lost")).await?.refusal(502);
+        bed.atlassian().inject(person.trouble("search", Fault::Status { status: 500, body: None }));
+        let unsure = person.create_once("key", ticket(&project, "Lost")).await?;
+        assert!(unsure.refusal(502).contains("same Idempotency-Key"), "{unsure:?}");
+        bed.atlassian().clear_faults_of(&person.account);
+        let found = person.create_once("key", ticket(&project, "Lost")).await?.json(201);
+        assert_eq!(found["ticket"]["key"], "DOUBT-1");
+        assert_eq!(person.creates(), 1);
+        Ok(())
+    });
+}
+
+#[test]
+fn a_lost_ticket_is_looked_for_where_it_was_sent() {
+    run(async {
+        let bed = Bed::shared().await?;
+        let person = bed.sailor().await?;
+        let select = |project: String| {
+            let body = person.body(json!({ "jira_project_id": project }));
+            async move { bed.backend_post("jira/select-project", &body).await }
+        };
+        select(bed.project("OLD", 0)?).await?.json(200);
+        let fields = json!({ "summary": "Lost", "issue_type_id": "10001" });
+        bed.atlassian().inject(person.trouble(CREATE, Fault::Drop).after().times(1));
+        person.create_once("key", fields.clone()).await?.refusal(502);
+        select(bed.project("NEW", 0)?).await?.json(200);
+        let found = person.create_once("key", fields).await?.json(201);
+        assert_eq!(found["ticket"]["key"], "OLD-1");
+        assert_eq!(person.creates(), 1);
+        Ok(())
+    });
+}
+
+#[test]
+fn a_second_request_waits_for_the_first_and_then_says_so() {
+    run(async {
+        let bed = Bed::shared().await?;
+        let person = bed.sailor().await?;
+        let project = bed.project("WAITS", 0)?;
+        person.create_once("key", ticket(&project, "One")).await?.json(201);
+        // As if the first had never come to an end: its lock is there, its record is not.
+        let id = person.connection_id().await?;
+        let redis::Value::Array(records) = bed.redis(&["KEYS", &format!("juncture:once:{id}:*")]).await?
+        else {
+            anyhow::bail!("no list of keys");
+        };
+        let [redis::Value::BulkString(record)] = &records[..] else { anyhow::bail!("{records:?}") };
+        let record = String::from_utf8(record.clone())?;
+        bed.redis(&["DEL", &record]).await?;
+        bed.redis(&["SET", &record.replace("once:", "once-lock:"), "somebody"]).await?;
+        let answer = person.create_once("key", ticket(&project, "One")).await?;
+        assert!(answer.refusal(409).contains("still under way"), "{answer:?}");
+        assert_eq!(answer.header("retry-after"), "2");
+        assert_eq!(person.creates(), 1);
+        Ok(())
+    });
+}
+
+#[test]
+fn without_redis_nothing_is_sent() {
+    run(async {
+        let bed = Bed::start(|_| ()).await?;
+        let person = bed.sailor().await?;
+        let project = bed.project("AWAY", 0)?;
+        person.create(ticket(&project, "One")).await?.json(201);
+        let front = bed.stack.front().ok_or_else(|| anyhow::anyhow!("a front"))?;
+        front.faults().set(Some(juncture_local::upstash::Fault::Refuse));
+        let answer = person.create_once("key", ticket(&project, "Two")).await?;
+        assert!(answer.refusal(503).contains("Redis"), "{answer:?}");
+        assert_eq!(person.creates(), 1);
+        // Without the header Redis is not needed.
+        person.create(ticket(&project, "Two")).await?.json(201);
+        bed.stack.stop().await
+    });
+}

@@ -1,0 +1,196 @@
+//! Tokens that never get lost.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use futures_util::future::{join_all, try_join_all};
+use juncture_local::atlassian::{Class, Fault, GateSpec, Refusal, Rule, When};
+use juncture_tests::{Bed, Person, run};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use serde_json::json;
+
+/// Asserts what must hold at every moment: the stored refresh token is the newest, and it is good.
+async fn assert_nothing_is_lost(bed: &Bed, person: &Person<'_>) -> Result<()> {
+    let credentials = person.info("get-connection-credentials").await?.json(200);
+    let stored = credentials["refresh_token"].as_str().context("a token")?;
+    ensure!(bed.atlassian().accepts_refresh_token(stored), "the stored refresh token is dead");
+    ensure!(credentials["is_invalid"] == false, "the connection is marked invalid");
+    Ok(())
+}
+
+#[test]
+fn fifty_callers_with_an_empty_cache_cause_one_refresh() {
+    run(async {
+        let bed = Bed::shared().await?;
+        let person = bed.strict_person().await?;
+        person.forget_access_token().await?;
+        let before = bed.token_requests(&person.account);
+        let answers = try_join_all((0..50).map(|_| person.access_token())).await?;
+        let tokens: std::collections::BTreeSet<_> =
+            answers.iter().map(|answer| answer.json(200)["access_token"].to_string()).collect();
+        assert_eq!(tokens.len(), 1, "callers got different tokens");
+        assert_eq!(bed.token_requests(&person.account) - before, 1);
+        assert_nothing_is_lost(bed, &person).await
+    });
+}
+
+#[test]
+fn a_token_is_refreshed_before_it_ends() {
+    run(async {
+        let bed = Bed::shared().await?;
+        let person = bed.person(&["harbour"])?;
+        let mut settings = bed.atlassian().settings(None);
+        settings.access_token_lifetime = Duration::from_secs(50);
+        bed.atlassian().set_settings(Some(&person.account), settings);
+        person.connect("harbour").await?;
+        // Less than a minute is left of it: not handed out, not even cached.
+        let mut settings = bed.atlassian().settings(None);
+        settings.access_token_lifetime = Duration::from_secs(600);
+        bed.atlassian().set_settings(Some(&person.account), settings);
+        let before = bed.token_requests(&person.account);
+        person.access_token().await?.json(200);
+        person.access_token().await?.json(200);
+        assert_eq!(bed.token_requests(&person.account) - before, 1);
+        Ok(())
+    });
+}
+
+#[test]
+fn a_process_that_dies_while_it_refreshes_costs_nothing() {
+    run(async {
+        let bed = Bed::start(|_| ()).await?;
+        for when in [When::Before, When::After] {
+            let person = bed.person(&["harbour"])?;
+            person.connect("harbour").await?;
+            person.forget_access_token().await?;
+            let gate = bed.atlassian().hold(GateSpec {
+                class: Class::Token,
+                account: Some(person.account.clone()),
+                when,
+            });
+            let killed = async {
+                gate.arrived().await;
+                let busy = bed.stack.gateway().instances().into_iter().find(|instance| instance.busy);
+                let pid = busy.context("nobody refreshes")?.pid;
+                kill(Pid::from_raw(i32::try_from(pid)?), Signal::SIGKILL)?;
+                gate.release();
+                anyhow::Ok(())
+            };
+            let (answer, killed) = tokio::join!(person.access_token(), killed);
+            killed?;
+            assert_eq!(answer?.status, 502, "{when:?}");
+            let answer = person.access_token().await?;
+            assert_eq!(answer.status, 200, "{when:?}: {}", answer.body);
+            assert_nothing_is_lost(&bed, &person).await?;
+        }
+        bed.stack.stop().await
+    });
+}
+
+#[test]
+fn a_lost_answer_is_asked_for_again_at_once() {
+    run(async {
+        let bed = Bed::shared().await?;
+        for fault in [Fault::Drop, Fault::TruncatedBody, Fault::Status { status: 503, body: None }] {
+            let person = bed.person(&["harbour"])?;
+            person.connect("harbour").await?;
+            person.forget_access_token().await?;
+            bed.atlassian().inject(Rule::new(Class::Token, fault).after().account(&person.account).times(1));
+            person.access_token().await?.json(200);
+            assert_nothing_is_lost(bed, &person).await?;
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn an_outage_marks_nothing() {
+    run(async {
+        let bed = Bed::shared().await?;
+        for (fault, status) in [
+            (Fault::Status { status: 500, body: None }, 502),
+            (Fault::Status { status: 403, body: None }, 502),
+            (Fault::MalformedJson, 502),
+            (Fault::Drop, 502),
+            (Fault::RateLimited { retry_after: Some(7), reason: None }, 429),
+            (Fault::Status { status: 401, body: Some(json!({ "error": "access_denied" })) }, 500),
+            (Fault::Status { status: 400, body: Some(json!({ "error": "invalid_request" })) }, 500),
+        ] {
+            let person = bed.person(&["harbour"])?;
+            person.connect("harbour").await?;
+            person.forget_access_token().await?;
+            bed.atlassian().inject(Rule::new(Class::Token, fault.clone()).account(&person.account));
+            let answer = person.access_token().await?;
+            answer.refusal(status);
+            if status == 429 {
+                assert_eq!(answer.header("retry-after"), "7");
+            }
+            assert_eq!(person.validity().await?["is_invalid"], false, "{fault:?}");
+            bed.atlassian().clear_faults_of(&person.account);
+            person.access_token().await?.json(200);
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn a_token_server_that_hangs_is_answered_in_time() {
+    run(async {
+        let bed = Bed::shared().await?;
+        let person = bed.person(&["harbour"])?;
+        person.connect("harbour").await?;
+        person.forget_access_token().await?;
+        bed.atlassian().inject(Rule::new(Class::Token, Fault::Hang).account(&person.account));
+        assert!(person.access_token().await?.refusal(504).contains("not affected"));
+        bed.atlassian().clear_faults_of(&person.account);
+        person.access_token().await?.json(200);
+        Ok(())
+    });
+}
+
+#[test]
+fn a_rejected_refresh_token_is_marked_once_and_not_sent_again() {
+    run(async {
+        let bed = Bed::shared().await?;
+        for refusal in [Refusal::InvalidGrant, Refusal::UnauthorizedClient] {
+            let person = bed.person(&["harbour"])?;
+            person.connect("harbour").await?;
+            let mut settings = bed.atlassian().settings(None);
+            settings.refusal = refusal;
+            bed.atlassian().set_settings(Some(&person.account), settings);
+            assert!(bed.atlassian().revoke_grant(&person.account));
+            person.forget_access_token().await?;
+            let before = bed.token_requests(&person.account);
+            for answer in join_all((0..10).map(|_| person.access_token())).await {
+                assert_eq!(answer?.json(403)["needs_reauthorization"], true);
+            }
+            person.access_token().await?.refusal(403);
+            assert_eq!(bed.token_requests(&person.account) - before, 1);
+            assert_eq!(person.validity().await?["is_invalid"], true);
+            assert_eq!(person.info("get-connection-credentials").await?.json(200)["is_invalid"], true);
+            person.projects().await?.refusal(403);
+            person.connect("harbour").await?;
+            person.access_token().await?.json(200);
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn a_provider_that_does_not_rotate_is_fine_too() {
+    run(async {
+        let bed = Bed::shared().await?;
+        let person = bed.person(&["harbour"])?;
+        let mut settings = bed.atlassian().settings(None);
+        settings.rotation = false;
+        bed.atlassian().set_settings(Some(&person.account), settings);
+        person.connect("harbour").await?;
+        for _ in 0..2 {
+            person.forget_access_token().await?;
+            person.access_token().await?.json(200);
+            assert_nothing_is_lost(bed, &person).await?;
+        }
+        Ok(())
+    });
+}

@@ -1,0 +1,203 @@
+//! What a function needs to start, and where it gets it from.
+
+use std::collections::BTreeMap;
+use std::process::{Command, Output};
+
+use anyhow::{Context, Result};
+use axum::http::{HeaderMap, StatusCode};
+use axum::routing::post;
+use axum::{Json, Router};
+use juncture_tests::{Bed, binaries, run};
+use reqwest::Method;
+use serde_json::{Value, json};
+
+const KEY: &str = "JUNCTURE_SECRET_KEY";
+const REDIS: [&str; 2] = ["UPSTASH_REDIS_REST_URL", "UPSTASH_REDIS_REST_TOKEN"];
+const CONSENT: [&str; 2] = ["DEFAULT_JIRA_CLIENT_ID", "DEFAULT_JIRA_SCOPES"];
+const TOKENS: [&str; 2] = ["DEFAULT_JIRA_CLIENT_ID", "DEFAULT_JIRA_CLIENT_SECRET"];
+const DATABASE: &str = "DATABASE_URL";
+const SEALING: &str = "TOKEN_ENCRYPTION_KEY";
+
+/// What each function needs, and nothing else.
+fn needs() -> BTreeMap<&'static str, Vec<&'static str>> {
+    let all = |groups: &[&[&'static str]]| groups.concat();
+    let sessions = all(&[&[KEY, DATABASE, SEALING], &REDIS, &TOKENS]);
+    BTreeMap::from([
+        ("initiate-oauth-flow", all(&[&REDIS, &CONSENT])),
+        ("authorization-callback", all(&[&REDIS, &TOKENS, &[SEALING]])),
+        ("fetch-available-sites", all(&[&REDIS, &[SEALING]])),
+        ("create-connection", all(&[&REDIS, &[SEALING, DATABASE]])),
+        ("finalize-connection", all(&[&REDIS, &[SEALING, DATABASE]])),
+        ("check-connection-validity", vec![KEY, DATABASE]),
+        ("get-connection-credentials", vec![KEY, DATABASE, SEALING]),
+        ("get-access-token", sessions.clone()),
+        ("get-projects", sessions.clone()),
+        ("get-issue-details", sessions.clone()),
+        ("edit-issue", sessions.clone()),
+        ("create-ticket", sessions.clone()),
+        ("delete-issue", sessions.clone()),
+        ("get-tickets-for-project", sessions.clone()),
+        ("get-boards-for-project", sessions.clone()),
+        ("get-all-sprints-for-project", sessions.clone()),
+        ("get-active-sprints-for-project", sessions.clone()),
+        ("get-tickets-for-sprint", sessions),
+        ("select-project", all(&[&REDIS, &[KEY, DATABASE]])),
+        ("get-selected-project", vec![KEY, DATABASE]),
+        ("migrate", vec![DATABASE]),
+    ])
+}
+
+fn value(name: &str) -> &'static str {
+    match name {
+        "DATABASE_URL" => "postgresql://nobody:secret-password@127.0.0.1:1/none",
+        "TOKEN_ENCRYPTION_KEY" => "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=",
+        name if name.ends_with("_URL") || name.ends_with("_URI") => "http://localhost:1",
+        _ => "secret-value",
+    }
+}
+
+fn start(function: &str, settings: &[&str], more: &[(&str, &str)]) -> Result<(Output, String)> {
+    let output = Command::new(binaries().join(function))
+        .env_clear()
+        .envs(settings.iter().map(|name| (*name, value(name))))
+        .envs(more.iter().copied())
+        .output()
+        .with_context(|| function.to_owned())?;
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    Ok((output, said))
+}
+
+#[test]
+fn a_missing_setting_fails_at_start_by_name() {
+    run(async {
+        for (function, needs) in needs() {
+            for missing in &needs {
+                let others: Vec<_> = needs.iter().copied().filter(|name| name != missing).collect();
+                let (output, said) = start(function, &others, &[(missing, "")])?;
+                assert!(!output.status.success(), "{function} started without {missing}");
+                assert!(said.contains(&format!("the setting {missing} is missing")), "{function}: {said}");
+                assert!(!said.contains("secret-"), "{function}: {said}");
+            }
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn a_function_needs_only_what_it_uses() {
+    run(async {
+        for (function, needs) in needs() {
+            // Outside of Lambda it gets no further than the runtime, but past its settings.
+            let (_, said) = start(function, &needs, &[])?;
+            assert!(!said.contains("the setting"), "{function}: {said}");
+        }
+        let deployed: Vec<String> =
+            Bed::shared().await?.stack.functions().iter().map(|function| function.binary.clone()).collect();
+        for binary in deployed {
+            assert!(needs().contains_key(binary.as_str()), "{binary} is not in this test");
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn cloud_mode_is_refused_with_a_reason() {
+    run(async {
+        for (mode, is_refused) in [("true", true), ("TRUE", true), ("false", false), ("", false)] {
+            let (_, said) = start("check-connection-validity", &[KEY, DATABASE], &[("CLOUD_MODE", mode)])?;
+            assert_eq!(said.contains("CLOUD_MODE=true is not supported yet"), is_refused, "{mode}: {said}");
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn malformed_settings_are_named_and_not_shown() {
+    run(async {
+        let wrong = [
+            ("DATABASE_URL", "mysql://secret-user:secret-password@h/d"),
+            ("TOKEN_ENCRYPTION_KEY", "secret-but-too-short"),
+        ];
+        for (name, value) in wrong {
+            let all = [KEY, DATABASE, SEALING];
+            let (output, said) = start("get-connection-credentials", &all, &[(name, value)])?;
+            assert!(!output.status.success() && said.contains(&format!("the setting {name} ")), "{said}");
+            assert!(!said.contains("secret-"), "{said}");
+        }
+        Ok(())
+    });
+}
+
+/// AWS Secrets Manager, as far as one call of it goes.
+async fn secrets_manager(secret: Value) -> Result<String> {
+    let answer = move |headers: HeaderMap, body: String| async move {
+        let request: Value = serde_json::from_str(&body).unwrap_or_default();
+        let signed = headers.get("authorization").is_some_and(|value| {
+            value.to_str().is_ok_and(|value| value.contains("/eu-central-1/secretsmanager/aws4_request"))
+        });
+        if !signed
+            || headers.get("x-amz-target").is_none_or(|target| target != "secretsmanager.GetSecretValue")
+        {
+            return (StatusCode::BAD_REQUEST, Json(json!({ "__type": "InvalidRequestException" })));
+        }
+        if request["SecretId"] != "juncture/test" {
+            let body = json!({ "__type": "ResourceNotFoundException", "message": "no such secret" });
+            return (StatusCode::BAD_REQUEST, Json(body));
+        }
+        (StatusCode::OK, Json(json!({ "Name": "juncture/test", "SecretString": secret.to_string() })))
+    };
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+    let url = format!("http://{}", listener.local_addr()?);
+    tokio::spawn(async move { axum::serve(listener, Router::new().route("/", post(answer))).await });
+    Ok(url)
+}
+
+async fn bed_with_secret(id: &str, endpoint: &str) -> Result<Bed> {
+    Bed::start(|options| {
+        for (name, value) in [
+            ("JUNCTURE_SECRETS_ID", id),
+            (KEY, ""),
+            ("AWS_ENDPOINT_URL_SECRETS_MANAGER", endpoint),
+            ("AWS_ACCESS_KEY_ID", "test"),
+            ("AWS_SECRET_ACCESS_KEY", "test"),
+            ("AWS_REGION", "eu-central-1"),
+        ] {
+            options.settings.set(name, value);
+        }
+    })
+    .await
+}
+
+#[test]
+fn a_secret_supplies_what_the_environment_lacks() {
+    run(async {
+        let endpoint = secrets_manager(json!({ KEY: "key-of-the-secret", DATABASE: "not used" })).await?;
+        let bed = bed_with_secret("juncture/test", &endpoint).await?;
+        let path = "/api/backend/connection-info/check-connection-validity?provider=jira&external_id=x";
+        let answer = bed.send(bed.request(Method::GET, path).bearer_auth("key-of-the-secret")).await?;
+        assert_eq!(answer.json(200)["exists"], false);
+        bed.stack.stop().await
+    });
+}
+
+#[test]
+fn a_secret_that_is_missing_or_malformed_is_named() {
+    run(async {
+        for (id, secret, expected) in [
+            ("juncture/other", json!({ KEY: "secret-key" }), "juncture/other cannot be read"),
+            ("juncture/test", json!([1]), "not a flat JSON object"),
+            ("juncture/test", json!({ KEY: { "nested": "secret-key" } }), "not a flat JSON object"),
+            ("juncture/test", json!({ "OTHER": "secret-key" }), "JUNCTURE_SECRET_KEY is missing"),
+        ] {
+            let bed = bed_with_secret(id, &secrets_manager(secret).await?).await?;
+            let path = "/api/backend/connection-info/check-connection-validity?provider=jira&external_id=x";
+            let answer = bed.send(bed.request(Method::GET, path).bearer_auth("any")).await?;
+            assert_eq!(answer.status, 502);
+            let logs = bed.logs().join("\n");
+            assert!(logs.contains(expected), "{logs}");
+            assert!(!logs.contains("secret-key"), "{logs}");
+            bed.stack.stop().await?;
+        }
+        Ok(())
+    });
+}

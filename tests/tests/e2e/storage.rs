@@ -1,0 +1,180 @@
+//! Stores that are away: what can be answered is answered, and nothing is lost.
+
+use std::time::Duration;
+
+use anyhow::Context;
+use futures_util::future::try_join_all;
+use juncture_local::atlassian::{Class, GateSpec, When};
+use juncture_local::upstash::Fault;
+use juncture_tests::{Bed, run};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+#[test]
+fn without_redis_tokens_come_from_postgres() {
+    run(async {
+        let bed = Bed::start(|_| ()).await?;
+        let person = bed.strict_person().await?;
+        let front = bed.stack.front().context("a front")?;
+        let known = person.access_token().await?.json(200);
+        for fault in [Fault::Refuse, Fault::Status(500), Fault::Hang] {
+            front.faults().set(Some(fault));
+            assert_eq!(person.access_token().await?.json(200), known, "{fault:?}");
+            person.validity().await?;
+            person.info("get-connection-credentials").await?.json(200);
+        }
+        // With nothing to hand out, the row is the lock: one refresh for all.
+        front.faults().set(None);
+        person.forget_access_token().await?;
+        front.faults().set(Some(Fault::Refuse));
+        let before = bed.token_requests(&person.account);
+        let answers = try_join_all((0..20).map(|_| person.access_token())).await?;
+        for answer in &answers {
+            assert_eq!(answer.json(200), answers[0].json(200));
+        }
+        assert_eq!(bed.token_requests(&person.account) - before, 1);
+        // What needs Redis says so, as JSON, and in time.
+        let body = serde_json::json!({ "provider": "jira", "external_id": "x" });
+        let answer = bed.post("/api/frontend/oauth/initiate-oauth-flow", &body).await?;
+        assert!(answer.refusal(503).contains("Redis"));
+        assert_eq!(answer.header("retry-after"), "1");
+        front.faults().set(None);
+        person.access_token().await?.json(200);
+        bed.stack.stop().await
+    });
+}
+
+#[test]
+fn without_redis_a_dead_grant_is_marked_once() {
+    run(async {
+        let bed = Bed::start(|_| ()).await?;
+        let person = bed.strict_person().await?;
+        person.forget_access_token().await?;
+        bed.atlassian().revoke_grant(&person.account);
+        bed.stack.front().context("a front")?.faults().set(Some(Fault::Refuse));
+        let before = bed.token_requests(&person.account);
+        for answer in try_join_all((0..5).map(|_| person.access_token())).await? {
+            answer.refusal(403);
+        }
+        assert_eq!(bed.token_requests(&person.account) - before, 1);
+        assert_eq!(person.validity().await?["is_invalid"], true);
+        bed.stack.stop().await
+    });
+}
+
+#[test]
+fn tokens_that_cannot_be_committed_wait_for_the_database() {
+    run(async {
+        let bed = Bed::start(|_| ()).await?;
+        let person = bed.strict_person().await?;
+        person.forget_access_token().await?;
+        let database = bed.database().await?;
+        database
+            .batch_execute(
+                r#"create function strike() returns trigger language plpgsql as
+                       $$ begin raise exception 'on strike'; end $$;
+                   create trigger strike before update on "juncture-core".connection
+                       for each row execute function strike()"#,
+            )
+            .await?;
+        let before = bed.token_requests(&person.account);
+        let answer = person.access_token().await?;
+        assert!(answer.refusal(503).contains("database"), "{answer:?}");
+        assert!(!answer.body.contains("strike"));
+        database.batch_execute(r#"drop trigger strike on "juncture-core".connection"#).await?;
+        // The old token is dead by now; only what was kept can help.
+        person.access_token().await?.json(200);
+        assert_eq!(bed.token_requests(&person.account) - before, 1);
+        let credentials = person.info("get-connection-credentials").await?.json(200);
+        let stored = credentials["refresh_token"].as_str().context("a token")?;
+        assert!(bed.atlassian().accepts_refresh_token(stored));
+        bed.stack.stop().await
+    });
+}
+
+#[test]
+fn without_postgres_the_cache_answers_and_the_rest_says_so() {
+    run(async {
+        let bed = Bed::start(|_| ()).await?;
+        let person = bed.strict_person().await?;
+        let known = person.access_token().await?.json(200);
+        let postgres = bed.stack.postgres().context("a Postgres")?.pid();
+        let tell = |signal| kill(Pid::from_raw(postgres as i32), signal);
+        tell(Signal::SIGQUIT)?;
+        let gone = async {
+            while bed.database().await.is_ok() {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(20), gone).await?;
+        assert_eq!(person.access_token().await?.json(200), known);
+        for call in ["check-connection-validity", "get-connection-credentials"] {
+            let answer = person.info(call).await?;
+            assert!(answer.refusal(503).contains("database"), "{answer:?}");
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn a_connection_that_died_in_a_frozen_sandbox_is_replaced() {
+    run(async {
+        let bed = Bed::start(|_| ()).await?;
+        let person = bed.strict_person().await?;
+        person.validity().await?;
+        let database = bed.database().await?;
+        for _ in 0..3 {
+            let frozen = bed.stack.gateway().instances();
+            for instance in &frozen {
+                kill(Pid::from_raw(i32::try_from(instance.pid)?), Signal::SIGSTOP)?;
+            }
+            database
+                .execute(
+                    "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'juncture'",
+                    &[],
+                )
+                .await?;
+            for instance in &frozen {
+                kill(Pid::from_raw(i32::try_from(instance.pid)?), Signal::SIGCONT)?;
+            }
+            assert_eq!(person.validity().await?["exists"], true);
+        }
+        bed.stack.stop().await
+    });
+}
+
+#[test]
+fn a_slow_holder_keeps_its_lock() {
+    run(async {
+        let bed = Bed::start(|_| ()).await?;
+        let person = bed.strict_person().await?;
+        person.forget_access_token().await?;
+        let before = bed.token_requests(&person.account);
+        let spec = GateSpec { class: Class::Token, account: Some(person.account.clone()), when: When::After };
+        let gate = bed.atlassian().hold(spec);
+        let others = async {
+            gate.arrived().await;
+            // Longer than the lock lives by itself, shorter than the holder's patience.
+            let key = format!("juncture:refresh-lock:jira:{}", person.external_id);
+            let renewed = async {
+                let mut last = i64::MAX;
+                loop {
+                    let redis::Value::Int(left) = bed.redis(&["PTTL", &key]).await? else { continue };
+                    anyhow::ensure!(left > 0, "the lock was lost");
+                    if left > last {
+                        return Ok(());
+                    }
+                    last = left;
+                    tokio::task::yield_now().await;
+                }
+            };
+            tokio::time::timeout(Duration::from_secs(10), renewed).await??;
+            gate.release();
+            person.access_token().await
+        };
+        let (first, second) = tokio::join!(person.access_token(), others);
+        assert_eq!(first?.json(200), second?.json(200));
+        assert_eq!(bed.token_requests(&person.account) - before, 1);
+        bed.stack.stop().await
+    });
+}

@@ -1,0 +1,454 @@
+//! The tickets of projects and sprints.
+
+use std::collections::BTreeSet;
+
+use anyhow::{Context, Result};
+use juncture_local::atlassian::{Class, Fault, Rule};
+use juncture_tests::{Answer, Bed, Person, run};
+use serde_json::{Value, json};
+
+const CALL: &str = "jira/get-tickets-for-project";
+
+async fn tickets(bed: &Bed, person: &Person<'_>, project: &str, more: &[(&str, &str)]) -> Result<Answer> {
+    let query = [("external_id", person.external_id.as_str()), ("jira_project_id", project)];
+    bed.backend(CALL, &[&query, more].concat()).await
+}
+
+fn keys(answer: &Value) -> Vec<String> {
+    let tickets = answer["tickets"].as_array().cloned().unwrap_or_default();
+    tickets.iter().filter_map(|ticket| ticket["key"].as_str()).map(str::to_owned).collect()
+}
+
+/// The keys of a generated project, the newest first.
+fn newest_first(key: &str, count: usize) -> Vec<String> {
+    (1..=count).rev().map(|number| format!("{key}-{number}")).collect()
+}
+
+#[test]
+fn up_to_a_hundred_tickets_cost_one_round_trip() {
+    run(async {
+        let bed = Bed::shared().await?;
+        let person = bed.sailor().await?;
+        for (key, count) in [("NONE", 0), ("ONE", 1), ("FULL", 100)] {
+            let id = bed.project(key, count)?;
+            let before = person.jira_requests().len();
+            let answer = tickets(bed, &person, &id, &[]).await?.json(200);
+            assert_eq!(keys(&answer), newest_first(key, count));
+            assert_eq!(answer["total"], count);
+            assert_eq!((&answer["sprint"], &answer["next_cursor"]), (&json!(null), &json!(null)));
+            assert_eq!(person.jira_requests().len() - before, 1);
+        }
+        person.assert_understood();
+        Ok(())
+    });
+}
+
+#[test]
+fn a_ticket_has_the_fields_of_the_contract_and_more() {
+    run(async {
+        let bed = Bed::shared().await?;
+        let person = bed.sailor().await?;
+        let answer = tickets(bed, &person, "SHIP", &[]).await?.json(200);
+        let find = |summary: &str| {
+            let tickets = answer["tickets"].as_array()?;
+            tickets.iter().find(|ticket| ticket["summary"] == summary).cloned()
+        };
+        let grain = find("Load the grain").context("no grain")?;
+        assert_eq!(
+            grain,
+            json!({
+                "id": grain["id"], "key": grain["key"], "summary": "Load the grain",
+                "description": "Before noon:\n\n- [x] Open the hatch\n- [ ] Lower the crane",
+                "status": "In Progress", "assignee": "Sam Single-Site", "reporter": grain["reporter"],
+                "priority": "Highest", "issue_type": "Story", "labels": [],
+                "parent": find("Autumn trade").context("no epic")?["key"],
+                "created": grain["created"], "updated": grain["updated"],
+            })
+        );
+        assert!(grain["created"].as_str().is_some_and(|at| at.ends_with(".123Z")), "{grain}");
+        let letter = find("Letter without a sender").context("no letter")?;
+        for absent in ["description", "assignee", "reporter", "priority", "parent"] {
+            assert_eq!(letter[absent], json!(null), "{absent}");
+        }
+        person.assert_understood();
+        Ok(())
+    });
+}
+
+#[test]
+fn larger_projects_arrive_whole_and_in_order() {
+    run(async {
+        let bed = Bed::shared().await?;
+        let person = bed.person(&["lighthouse"])?;
+        person.connect("lighthouse").await?;
+        let projects = person.projects().await?.json(200);
+        let (id, key) = (projects["projects"][0]["id"].clone(), projects["projects"][0]["key"].clone());
+        let (id, key) = (id.as_str().context("no id")?, key.as_str().context("no key")?);
+        for name in [id, key] {
+            let before = person.jira_requests().len();
+            let answer = tickets(bed, &person, name, &[]).await?.json(200);
+            assert_eq!(keys(&answer), newest_first(key, 230));
+            // A page of tickets, a page of ids, and the rest by the hundred.
+            assert_eq!(person.jira_requests().len() - before, 4);
+        }
+        person.assert_understood();
+        Ok(())
+    });
+}
+
+#[test]
+fn parts_make_the_whole() {
+    run(async {
+        let bed = Bed::shared().await?;
+        let person = bed.sailor().await?;
+        let id = bed.project("PARTS", 430)?;
+        for limit in ["40", "150", "1000"] {
+            let mut gathered = Vec::new();
+            let mut cursor: Option<String> = None;
+            loop {
+                // A cursor goes on with its limit.
+                let more = match &cursor {
+                    Some(cursor) => vec![("cursor", cursor.as_str())],
+                    None => vec![("limit", limit)],
+                };
+                let part = tickets(bed, &person, &id, &more).await?.json(200);
+                assert_eq!(part["total"], keys(&part).len());
+                assert!(keys(&part).len() <= limit.parse()?);
+                gathered.extend(keys(&part));
+                cursor = part["next_cursor"].as_str().map(str::to_owned);
+                if cursor.is_none() {
+                    break;
+                }
+            }
+            assert_eq!(gathered, newest_first("PARTS", 430), "{limit}");
+        }
+        person.assert_understood();
+        Ok(())
+    });
+}
+
+#[test]
+fn a_cursor_is_good_for_its_own_list_only() {
+    run(async {
+        let bed = Bed::shared().await?;
+        let (person, other) = (bed.sailor().await?, bed.sailor().await?);
+        let id = bed.project("CURSOR", 30)?;
+        let part = tickets(bed, &person, &id, &[("limit", "10")]).await?.json(200);
+        let cursor = part["next_cursor"].as_str().context("no cursor")?;
+        let before = person.jira_requests().len();
+        for nonsense in ["x", &cursor.replace('a', "b"), "djE6eDp5", "../..", "eyJsIjoxMCwicCI6MH0"] {
+            let refusal = tickets(bed, &person, &id, &[("cursor", nonsense)]).await?.refusal(400);
+            assert!(refusal.contains("cursor"), "{nonsense}: {refusal}");
+        }
+        tickets(bed, &person, "SHIP", &[("cursor", cursor)]).await?.refusal(400);
+        tickets(bed, &other, &id, &[("cursor", cursor)]).await?.refusal(400);
+        let query =
+            [("external_id", person.external_id.as_str()), ("jira_project_id", &id), ("cursor", cursor)];
+        bed.backend("jira/get-boards-for-project", &query).await?.refusal(400);
+        for limit in ["0", "1001", "-1", "ten", "1e2", " 1"] {
+            let refusal = tickets(bed, &person, &id, &[("limit", limit)]).await?.refusal(400);
+            assert!(refusal.contains("limit"), "{limit}: {refusal}");
+        }
+        assert_eq!(person.jira_requests().len(), before);
+        // One that Jira has forgotten is told apart from a project that is gone.
+        let gone = json!({ "errorMessages": ["The nextPageToken is invalid or has expired."], "errors": {} });
+        let rule = Rule::new(Class::Jira, Fault::Status { status: 400, body: Some(gone) });
+        bed.atlassian().inject(rule.account(&person.account).times(1));
+        let refusal = tickets(bed, &person, &id, &[("cursor", cursor)]).await?.refusal(400);
+        assert!(refusal.contains("begin again"), "{refusal}");
+        tickets(bed, &person, &id, &[("cursor", cursor)]).await?.json(200);
+        person.assert_understood();
+        Ok(())
+    });
+}
+
+#[test]
+fn a_new_ticket_is_found_although_the_index_lags() {
+    run(async {
+        let bed = Bed::shared().await?;
+        let person = bed.sailor().await?;
+        let mut settings = bed.atlassian().settings(None);
+        settings.search_lag = 1000;
+        bed.atlassian().set_settings(Some(&person.account), settings);
+        for (key, count) in [("LAG", 20), ("LONGLAG", 150)] {
+            let id = bed.project(key, count)?;
+            let fresh = person.task(&id, "Fresh").await?;
+            let found = keys(&tickets(bed, &person, &id, &[]).await?.json(200));
+            assert_eq!(found.len(), count + 1);
+            assert_eq!(found.first(), Some(&fresh));
+            let part = tickets(bed, &person, &id, &[("limit", "10")]).await?.json(200);
+            assert_eq!(keys(&part), found[..10]);
+            // What searches are told stays the same from part to part, whatever is made meanwhile.
+            person.task(&id, "Fresher").await?;
+            let cursor = part["next_cursor"].as_str().context("no cursor")?;
+            let part = tickets(bed, &person, &id, &[("cursor", cursor)]).await?.json(200);
+            assert_eq!(keys(&part), found[10..20]);
+        }
+        person.assert_understood();
+        Ok(())
+    });
+}
+
+#[test]
+fn tickets_that_jira_leaves_out_are_gone_and_those_it_fails_to_read_are_read_again() {
+    run(async {
+        let bed = Bed::shared().await?;
+        let person = bed.sailor().await?;
+        let id = bed.project("HOLES", 150)?;
+        let whole = tickets(bed, &person, &id, &[]).await?.json(200);
+        let answers = |body: Value| {
+            let fault = Fault::Status { status: 200, body: Some(body) };
+            Rule::new(Class::Jira, fault).account(&person.account).path("bulkfetch").times(1)
+        };
+        bed.atlassian().inject(answers(json!({ "issues": [], "issueErrors": [] })));
+        let answer = tickets(bed, &person, &id, &[]).await?.json(200);
+        assert_eq!(keys(&answer), newest_first("HOLES", 150)[..100]);
+        let failed = json!({ "id": whole["tickets"][120]["id"], "errorMessage": "try again" });
+        bed.atlassian().inject(answers(json!({ "issues": [], "issueErrors": [failed] })));
+        let answer = tickets(bed, &person, &id, &[]).await?.json(200);
+        assert_eq!(keys(&answer).len(), 101);
+        for _ in 0..2 {
+            bed.atlassian().inject(answers(json!({ "issues": [], "issueErrors": [failed] })));
+        }
+        assert_eq!(tickets(bed, &person, &id, &[]).await?.refusal(502), "Failed to fetch Jira tickets");
+        Ok(())
+    });
+}
+
+#[test]
+fn a_token_that_comes_again_ends_the_search() {
+    run(async {
+        let bed = Bed::shared().await?;
+        let person = bed.sailor().await?;
+        let page = json!({ "issues": [{ "id": "1" }], "isLast": false, "nextPageToken": "again" });
+        let rule = Rule::new(Class::Jira, Fault::Status { status: 200, body: Some(page) });
+        bed.atlassian().inject(rule.account(&person.account).path("search/jql"));
+        let before = person.jira_requests().len();
+        assert_eq!(tickets(bed, &person, "SHIP", &[]).await?.json(200)["total"], 1);
+        assert_eq!(person.jira_requests().len() - before, 3);
+        bed.atlassian().clear_faults_of(&person.account);
+        Ok(())
+    });
+}
+
+#[test]
+fn the_selected_project_stands_in_for_none_named() {
+    run(async {
+        let bed = Bed::shared().await?;
+        let person = bed.sailor().await?;
+        let id = bed.project("CHOSEN", 3)?;
+        for call in [
+            CALL,
+            "jira/get-boards-for-project",
+            "jira/get-all-sprints-for-project",
+            "jira/get-active-sprints-for-project",
+        ] {
+            let refusal = bed.backend(call, &[("external_id", &person.external_id)]).await?.refusal(400);
+            assert_eq!(refusal, "No project selected and no project ID provided", "{call}");
+        }
+        let body = json!({ "external_id": person.external_id, "jira_project_id": id });
+        bed.backend_post("jira/select-project", &body).await?.json(200);
+        let answer = bed.backend(CALL, &[("external_id", &person.external_id)]).await?.json(200);
+        assert_eq!(keys(&answer), newest_first("CHOSEN", 3));
+        for (unknown, sentence) in [("999999", "Project not found"), ("NOSUCH", "Project not found")] {
+            assert_eq!(tickets(bed, &person, unknown, &[]).await?.refusal(404), sentence);
+            assert_eq!(tickets(bed, &person, unknown, &[("limit", "5")]).await?.refusal(404), sentence);
+        }
+        person.assert_understood();
+        Ok(())
+    });
+}
+
+#[test]
+fn injection_never_reaches_jira() {
+    run(async {
+        let bed = Bed::shared().await?;
+        let person = bed.sailor().await?;
+        let before = person.jira_requests().len();
+        let attempts = [
+            "1 OR 1=1",
+            "\"",
+            "SHIP\" OR project != \"",
+            "ship",
+            "SHIP'--",
+            "10000 ORDER BY key",
+            "../../board",
+            "10000)",
+            "%2e%2e",
+            "SHIP OR",
+            "💥",
+            "1e4",
+            "-1",
+            "10000\u{2028}",
+            "*",
+        ];
+        let external_id = ("external_id", person.external_id.as_str());
+        for attempt in attempts {
+            for call in [
+                CALL,
+                "jira/get-boards-for-project",
+                "jira/get-all-sprints-for-project",
+                "jira/get-active-sprints-for-project",
+            ] {
+                let answer = bed.backend(call, &[external_id, ("jira_project_id", attempt)]).await?;
+                assert!(answer.refusal(400).contains("jira_project_id"), "{call} {attempt}");
+            }
+            let answer =
+                bed.backend("jira/get-tickets-for-sprint", &[external_id, ("sprint_id", attempt)]).await?;
+            assert!(answer.refusal(400).contains("sprint_id"), "{attempt}");
+        }
+        assert_eq!(person.jira_requests().len(), before);
+        Ok(())
+    });
+}
+
+#[test]
+fn a_failing_jira_is_survived_or_reported() {
+    run(async {
+        let bed = Bed::shared().await?;
+        let person = bed.sailor().await?;
+        let id = bed.project("STORM", 230)?;
+        let inject = |fault: Fault, path: &str, times: u32| {
+            let rule = Rule::new(Class::Jira, fault).account(&person.account).path(path).times(times);
+            bed.atlassian().inject(rule);
+        };
+        // What passes is waited out.
+        for (fault, path) in [
+            (Fault::Drop, "bulkfetch"),
+            (Fault::TruncatedBody, "search/jql"),
+            (Fault::Status { status: 503, body: None }, "search/jql"),
+            (
+                Fault::RateLimited { retry_after: Some(1), reason: Some("jira-burst-based".into()) },
+                "bulkfetch",
+            ),
+            (Fault::RateLimited { retry_after: None, reason: None }, "search/jql"),
+        ] {
+            inject(fault, path, 1);
+            let answer = tickets(bed, &person, &id, &[]).await?.json(200);
+            assert_eq!(keys(&answer), newest_first("STORM", 230));
+        }
+        // What lasts is told.
+        for (fault, times) in [
+            (Fault::Status { status: 502, body: None }, 3),
+            (Fault::Status { status: 200, body: None }, 1),
+            (Fault::Status { status: 200, body: Some(json!([])) }, 1),
+            (Fault::MalformedJson, 1),
+        ] {
+            inject(fault, "search/jql", times);
+            let refusal = tickets(bed, &person, &id, &[]).await?.refusal(502);
+            assert_eq!(refusal, "Failed to fetch Jira tickets");
+        }
+        // A quota that is used up stops everything at once.
+        for (retry_after, reason) in [(1800, "jira-quota-global-based"), (60, "jira-burst-based")] {
+            inject(
+                Fault::RateLimited { retry_after: Some(retry_after), reason: Some(reason.into()) },
+                "search/jql",
+                1,
+            );
+            let before = person.jira_requests().len();
+            let answer = tickets(bed, &person, &id, &[]).await?;
+            assert!(answer.refusal(429).contains("Retry-After"));
+            assert_eq!(answer.header("retry-after"), retry_after.to_string());
+            assert_eq!(person.jira_requests().len() - before, 1);
+        }
+        person.assert_understood();
+        Ok(())
+    });
+}
+
+#[test]
+fn a_missing_scope_is_named() {
+    run(async {
+        let bed = Bed::shared().await?;
+        let calls: [(&str, &str, &[&str]); 5] = [
+            (CALL, "read:jira-work", &["jira_project_id"]),
+            ("jira/get-tickets-for-sprint", "read:sprint:jira-software", &["sprint_id"]),
+            ("jira/get-boards-for-project", "read:board-scope:jira-software", &["jira_project_id"]),
+            ("jira/get-all-sprints-for-project", "read:sprint:jira-software", &["jira_project_id"]),
+            ("jira/get-active-sprints-for-project", "read:sprint:jira-software", &["jira_project_id"]),
+        ];
+        for (call, scope, parameter) in calls {
+            let person = bed.person(&["harbour"])?;
+            let mut settings = bed.atlassian().settings(None);
+            settings.withheld_scopes = [scope.to_owned(), "read:issue-details:jira".to_owned()].into();
+            bed.atlassian().set_settings(Some(&person.account), settings);
+            person.connect("harbour").await?;
+            let value = if parameter == ["sprint_id"] { "501" } else { "10000" };
+            let query = [("external_id", person.external_id.as_str()), (parameter[0], value)];
+            let before = bed.token_requests(&person.account);
+            let refusal = bed.backend(call, &query).await?.json(403);
+            assert_eq!(refusal["code"], "missing_scope", "{call}: {refusal}");
+            assert!(refusal["error"].as_str().is_some_and(|text| text.contains(scope)), "{call}: {refusal}");
+            assert!(refusal.get("needs_reauthorization").is_none(), "{refusal}");
+            assert_eq!(bed.token_requests(&person.account), before);
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn answers_are_compressed_for_who_takes_it() {
+    run(async {
+        let bed = Bed::shared().await?;
+        let person = bed.sailor().await?;
+        let id = bed.project("SQUEEZE", 90)?;
+        let plain = tickets(bed, &person, &id, &[]).await?;
+        assert_eq!((plain.header("content-encoding"), plain.header("vary")), ("", "accept-encoding"));
+        let path = format!("/api/backend/{CALL}?jira_project_id={id}&external_id={}", person.external_id);
+        let (compressed, opened) = bed.get_compressed(&path).await?;
+        assert_eq!(opened, plain.body);
+        assert!(compressed * 4 < opened.len(), "{compressed} of {}", opened.len());
+        Ok(())
+    });
+}
+
+#[test]
+fn ten_thousand_tickets_arrive_whole_over_ten_calls_at_once() {
+    run(async {
+        let bed = Bed::start(|_| ()).await?;
+        let person = bed.sailor().await?;
+        let id = bed.project("HUGE", 10_000)?;
+        bed.atlassian().inject(Rule::new(Class::Jira, Fault::Latency { millis: 20 }));
+        let path = format!("/api/backend/{CALL}?jira_project_id={id}&external_id={}", person.external_id);
+        let (_, body) = bed.get_compressed(&path).await?;
+        let answer: Value = serde_json::from_str(&body)?;
+        assert_eq!(keys(&answer), newest_first("HUGE", 10_000));
+        assert_eq!(answer["total"], 10_000);
+        assert_eq!(bed.atlassian().counters(Class::Jira).max_in_flight, 10);
+        let paths: BTreeSet<_> = person.jira_requests().into_iter().map(|request| request.path).collect();
+        assert!(
+            paths.iter().all(|path| path.ends_with("/search/jql") || path.ends_with("/issue/bulkfetch")),
+            "{paths:?}"
+        );
+        person.assert_understood();
+
+        // Twice as many do not fit, if they may not be compressed.
+        let id = bed.project("VAST", 20_000)?;
+        let answer = tickets(&bed, &person, &id, &[]).await?;
+        let refusal = answer.refusal(413);
+        assert!(refusal.contains("'limit'") && refusal.contains("'cursor'"), "{refusal}");
+        assert_eq!(tickets(&bed, &person, &id, &[("limit", "1000")]).await?.json(200)["total"], 1000);
+        bed.stack.stop().await
+    });
+}
+
+#[test]
+fn what_takes_too_long_names_the_way_out() {
+    run(async {
+        let folder = juncture_tests::binaries().join("juncture-test");
+        let template = std::fs::read_to_string(juncture_tests::repository().join("template.yaml"))?;
+        std::fs::create_dir_all(&folder)?;
+        let hurried = folder.join(format!("hurried-{}.yaml", std::process::id()));
+        std::fs::write(&hurried, template.replace("Timeout: 29", "Timeout: 2"))?;
+        let bed = Bed::start(|options| options.template = hurried.clone()).await?;
+        let person = bed.sailor().await?;
+        bed.atlassian().inject(Rule::new(Class::Jira, Fault::Hang));
+        for call in [CALL, "jira/get-all-sprints-for-project"] {
+            let query = [("external_id", person.external_id.as_str()), ("jira_project_id", "10000")];
+            let refusal = bed.backend(call, &query).await?.refusal(504);
+            assert!(refusal.contains("'limit'") && refusal.contains("'cursor'"), "{refusal}");
+        }
+        std::fs::remove_file(hurried)?;
+        bed.stack.stop().await
+    });
+}

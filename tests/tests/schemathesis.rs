@@ -1,0 +1,90 @@
+//! `openapi.yaml` against the running stack: schemathesis makes requests out of the document, good and bad
+//! ones, and holds every answer against it. No 5xx, no status, header or field that is not documented.
+//!
+//! What it is told is in `tests/openapi/schemathesis.toml`.
+
+use std::collections::HashMap;
+
+use anyhow::{Context, Result, bail, ensure};
+use juncture_local::atlassian::NewProject;
+use juncture_tests::{Bed, Person, repository, run};
+use serde_json::{Value, json};
+use tokio::process::Command;
+use url::Url;
+
+const PROGRAM: &str = ".local/venv-schemathesis/bin/schemathesis";
+
+/// More than the run deletes.
+const ISSUES: usize = 100;
+
+/// The run uses codes up.
+const CODES: usize = 8;
+
+/// Values that exist, by the name of the parameter or field that takes them.
+async fn known(bed: &Bed, person: &Person<'_>) -> Result<Value> {
+    let key = "CONTRACT";
+    let new = NewProject { key: key.to_owned(), issues: ISSUES, boards: 2, sprints_per_board: 3 };
+    let project = bed.atlassian().create_project("harbour", &new).map_err(anyhow::Error::msg)?.id.to_string();
+    let selection = person.body(json!({ "jira_project_id": project }));
+    bed.backend_post("jira/select-project", &selection).await?.json(200);
+    let of_project = [("external_id", person.external_id.as_str()), ("jira_project_id", project.as_str())];
+    let boards = bed.backend("jira/get-all-sprints-for-project", &of_project).await?.json(200);
+    let sprints: Vec<String> = boards["boards"]
+        .as_array()
+        .context("no boards")?
+        .iter()
+        .flat_map(|board| board["sprints"].as_array().into_iter().flatten())
+        .map(|sprint| sprint["id"].to_string())
+        .collect();
+    ensure!(!sprints.is_empty(), "the project has no sprints: {boards}");
+    let issues: Vec<String> = (1..=ISSUES).map(|number| format!("{key}-{number}")).collect();
+    let accounts = bed.atlassian().accounts();
+    let account = accounts.iter().find(|account| account.key == person.account).context("no account")?;
+    let mut connection_codes = Vec::new();
+    let (mut states, mut codes) = (Vec::new(), Vec::new());
+    for _ in 0..CODES {
+        connection_codes.push(person.connection_code().await?);
+        let callback = Url::parse(&person.consent().await?)?;
+        let query: HashMap<_, _> = callback.query_pairs().into_owned().collect();
+        states.push(query.get("state").context("no state")?.clone());
+        codes.push(query.get("code").context("no code")?.clone());
+    }
+    Ok(json!({
+        "external_id": [person.external_id],
+        "provider": ["jira"],
+        "jira_project_id": [project, key],
+        "sprint_id": sprints,
+        "issue_id_or_key": issues,
+        "issue_type_id": ["10001"],
+        "assignee_account_id": [account.account_id],
+        "connection_code": connection_codes,
+        "state": states,
+        "code": codes,
+        "site_id": [bed.site_id("harbour")?],
+    }))
+}
+
+#[test]
+fn the_running_stack_keeps_to_the_document() {
+    run(async {
+        let program = repository().join(PROGRAM);
+        ensure!(program.exists(), "{PROGRAM} is missing: run `make setup-test`");
+        let bed = Bed::start(|_| ()).await?;
+        let person = bed.sailor().await?;
+        let output = Command::new(program)
+            .current_dir(repository().join("tests/openapi"))
+            .args(["--config-file", "schemathesis.toml", "run", "../../openapi.yaml"])
+            .env("JUNCTURE_TEST_URL", bed.stack.url())
+            .env("JUNCTURE_TEST_KEY", bed.stack.secret_key())
+            .env("JUNCTURE_TEST_KNOWN", known(&bed, &person).await?.to_string())
+            .kill_on_drop(true)
+            .output()
+            .await?;
+        let said = String::from_utf8_lossy(&output.stdout);
+        println!("{said}");
+        if !output.status.success() {
+            bail!("schemathesis: {}: {}", output.status, String::from_utf8_lossy(&output.stderr));
+        }
+        Ok(())
+    });
+}
