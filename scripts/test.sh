@@ -7,6 +7,6 @@ cd "$(dirname "$0")/.."
 echo "==> Building"
 cargo build --locked --workspace --all-targets
 echo "==> Testing"
-cargo test --locked --workspace
+cargo test --locked --workspace --no-fail-fast
 echo "==> Testing through PgBouncer, over TLS"
 JUNCTURE_TEST_POOLED=1 cargo test --locked --package juncture-tests --test e2e

@@ -2,18 +2,22 @@
 
 use std::path::PathBuf;
 use std::process::Stdio;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use fantoccini::elements::Element;
+use fantoccini::error::CmdError;
 use fantoccini::{Client, ClientBuilder, Locator};
 use hyper_util::client::legacy::connect::HttpConnector;
 use serde_json::{Map, Value, json};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 
-/// How long a page may take to show what it must show.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// How long a page may take to show what it must show, on a machine that is busy with other tests.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// How long to leave a page alone before it is asked again.
+const PAUSE: Duration = Duration::from_millis(50);
 
 /// What the browser runs on.
 #[derive(Clone, Copy, Debug)]
@@ -63,23 +67,69 @@ impl Browser {
         Ok(self.client.goto(url).await?)
     }
 
-    /// The element of a CSS selector, waited for.
-    pub async fn find(&self, selector: &str) -> Result<Element> {
-        let found = self.client.wait().at_most(PATIENCE).for_element(Locator::Css(selector)).await;
-        match found {
-            Ok(element) => Ok(element),
-            Err(error) => bail!("no {selector} on {}: {error}", self.client.current_url().await?.path()),
-        }
+    /// Waits for the element of a CSS selector.
+    pub async fn find(&self, selector: &str) -> Result<()> {
+        self.on(selector, async |_| Ok(())).await
     }
 
     /// Clicks on an element, waited for.
     pub async fn click(&self, selector: &str) -> Result<()> {
-        Ok(self.find(selector).await?.click().await?)
+        self.on(selector, async |element| element.click().await).await
+    }
+
+    /// Whether a checkbox or radio button is selected, waited for.
+    pub async fn is_selected(&self, selector: &str) -> Result<bool> {
+        self.on(selector, async |element| element.is_selected().await).await
+    }
+
+    /// Replaces what a field holds.
+    pub async fn fill(&self, selector: &str, text: &str) -> Result<()> {
+        self.on(selector, async |element| {
+            element.clear().await?;
+            element.send_keys(text).await
+        })
+        .await
     }
 
     /// The text of an element, waited for.
     pub async fn text(&self, selector: &str) -> Result<String> {
-        Ok(self.find(selector).await?.text().await?)
+        self.on(selector, async |element| element.text().await).await
+    }
+
+    /// Waits until an element's text holds `part`: a page may still be on its way, or be told the news in a moment.
+    pub async fn shows(&self, selector: &str, part: &str) -> Result<()> {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let text = self.text(selector).await?;
+            if text.contains(part) {
+                return Ok(());
+            }
+            anyhow::ensure!(Instant::now() < deadline, "{selector} says {text:?} and never {part:?}");
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+
+    /// Does something with an element, waited for. A page that replaces it between finding and doing (it goes to
+    /// the next page, or draws its news) makes the driver refuse: it is then found anew.
+    async fn on<T>(
+        &self,
+        selector: &str,
+        act: impl AsyncFn(&Element) -> std::result::Result<T, CmdError>,
+    ) -> Result<T> {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let done = match self.client.find(Locator::Css(selector)).await {
+                Ok(element) => act(&element).await,
+                Err(error) => Err(error),
+            };
+            match done {
+                Err(error) if may_pass(&error) && Instant::now() < deadline => {
+                    tokio::time::sleep(PAUSE).await
+                }
+                Err(error) => bail!("{selector} on {}: {error}", self.client.current_url().await?.path()),
+                Ok(value) => return Ok(value),
+            }
+        }
     }
 
     /// Types into the element that has the focus.
@@ -122,6 +172,17 @@ impl Browser {
         anyhow::ensure!(complaints.is_empty(), "the console says: {complaints:#?}");
         Ok(())
     }
+}
+
+/// Whether the driver refused only because the page was not there yet, or not any longer. It says so before
+/// anything was clicked or typed.
+fn may_pass(error: &CmdError) -> bool {
+    error.is_no_such_element()
+        || error.is_stale_element_reference()
+        || error.is_element_not_interactable()
+        || ["element click intercepted", "does not belong to the document"]
+            .iter()
+            .any(|refusal| error.to_string().contains(refusal))
 }
 
 /// `POST /session/{id}/se/log`: `ChromeDriver`'s way to the console.
