@@ -40,7 +40,7 @@ pub(super) async fn show(
         };
         return ([(SET_COOKIE, chosen.cookie())], Redirect::to("/")).into_response();
     }
-    let workspace = current.unwrap_or_else(Workspace::new);
+    let workspace = current.unwrap_or_else(Workspace::first);
     let page =
         Page { home: &product.url, juncture_url: &product.juncture_url, workspace: workspace.as_str() };
     let html = match page.render() {

@@ -6,7 +6,6 @@ use axum::extract::{FromRequestParts, OptionalFromRequestParts};
 use axum::http::header::COOKIE;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode};
-use uuid::Uuid;
 
 use super::juncture::Problem;
 
@@ -22,9 +21,9 @@ impl Workspace {
         ((1..=64).contains(&name.len()) && name.bytes().all(is_fine)).then(|| Self(name.to_owned()))
     }
 
-    /// A new one with a name by chance.
-    pub(super) fn new() -> Self {
-        Self(format!("workspace-{:.8}", Uuid::new_v4().simple()))
+    /// That of a first visit: the `external_id` of the README's first calls.
+    pub(super) fn first() -> Self {
+        Self("demo".to_owned())
     }
 
     pub(super) fn as_str(&self) -> &str {
