@@ -121,6 +121,12 @@ pub trait FromSettings: Sized {
     fn from_settings(settings: &Settings) -> Result<Self, SettingsError>;
 }
 
+impl FromSettings for () {
+    fn from_settings(_: &Settings) -> Result<Self, SettingsError> {
+        Ok(())
+    }
+}
+
 /// A function that needs several concerns names them in a tuple.
 macro_rules! tuple_from_settings {
     ($($concern:ident),+) => {

@@ -1,11 +1,14 @@
 //! The migrations, compiled in, and how they are applied: in order, once each, under a lock, recorded in the
 //! table `"juncture-core".migration`.
 
+use std::collections::BTreeMap;
+
+use tokio_postgres::error::SqlState;
 use tokio_postgres::types::{ToSql, Type};
 
 use crate::crypto::sha256_hex;
-use crate::error::chain;
-use crate::postgres::Postgres;
+use crate::error::{self, chain};
+use crate::postgres::{Postgres, within_budget};
 
 /// One file of the folder `migrations`.
 pub struct Migration {
@@ -75,6 +78,43 @@ pub async fn apply(postgres: &Postgres) -> Result<Vec<&'static str>, MigrationEr
     }
     transaction.commit().await.map_err(failed("commit"))?;
     Ok(applied)
+}
+
+/// How the database differs from what is compiled in. One that is ahead does not: a deployment migrates before
+/// its code serves.
+#[derive(Debug, Default)]
+pub struct Status {
+    /// Migrations that have not been applied.
+    pub missing: Vec<&'static str>,
+    /// Migrations that were applied as something else than they are now.
+    pub changed: Vec<&'static str>,
+}
+
+/// Compares the database with what is compiled in, and changes nothing.
+///
+/// # Errors
+/// 503 when the database cannot be reached.
+pub async fn status(postgres: &Postgres) -> error::Result<Status> {
+    const APPLIED: &str = r#"select name, checksum from "juncture-core".migration"#;
+    let client = postgres.connection().await?;
+    let applied = within_budget(async {
+        match client.query_typed(APPLIED, &[]).await {
+            // Never migrated.
+            Err(error) if error.code() == Some(&SqlState::UNDEFINED_TABLE) => Ok(Vec::new()),
+            outcome => outcome,
+        }
+    });
+    let applied: BTreeMap<String, String> =
+        applied.await?.iter().map(|row| (row.get(0), row.get(1))).collect();
+    let mut status = Status::default();
+    for Migration { name, sql } in ALL {
+        match applied.get(*name) {
+            None => status.missing.push(name),
+            Some(checksum) if *checksum != sha256_hex(sql.as_bytes()) => status.changed.push(name),
+            Some(_) => {}
+        }
+    }
+    Ok(status)
 }
 
 /// Why the database was left as it was. Never carries the connection string.

@@ -16,6 +16,7 @@ use url::Url;
 use crate::config::{FromSettings, Settings, SettingsError};
 use crate::deadline;
 use crate::error::{Error, Result, chain};
+use crate::telemetry::{Count, count};
 use crate::tls::client_config;
 
 /// The setting that names the database.
@@ -88,6 +89,14 @@ impl Postgres {
             error => Error::unavailable("The database", chain(&error)),
         })
     }
+
+    /// Asks whether the database answers.
+    ///
+    /// # Errors
+    /// 503 when it does not.
+    pub async fn ping(&self) -> Result<()> {
+        within_budget(self.connection().await?.batch_execute("")).await
+    }
 }
 
 /// Keeps a connection that failed out of the pool.
@@ -108,13 +117,14 @@ pub fn failed(error: &tokio_postgres::Error) -> Error {
     }
 }
 
-/// Runs a database call within what is left of the invocation.
+/// Runs a database call, which counts as one statement, within what is left of the invocation.
 ///
 /// # Errors
 /// 503 when the database refuses, breaks off or does not answer in time.
 pub async fn within_budget<T>(
     call: impl Future<Output = std::result::Result<T, tokio_postgres::Error>>,
 ) -> Result<T> {
+    count(Count::PostgresStatements);
     match tokio::time::timeout(deadline::remaining(), call).await {
         Ok(outcome) => outcome.map_err(|error| failed(&error)),
         Err(_) => Err(Error::unavailable("The database", "no answer within the invocation's time")),
@@ -128,6 +138,7 @@ async fn probe(
     if idle < TRUSTED_IDLE {
         return Ok(());
     }
+    count(Count::PostgresStatements);
     match tokio::time::timeout(PROBE_TIMEOUT, client.simple_query("")).await {
         Ok(Ok(_)) => Ok(()),
         Ok(Err(error)) => Err(HookError::Backend(error)),

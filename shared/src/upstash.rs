@@ -14,6 +14,7 @@ use url::Url;
 use crate::config::{FromSettings, Settings, SettingsError};
 use crate::deadline;
 use crate::error::{Error, chain};
+use crate::telemetry::{Count, count};
 use crate::tls::http_client;
 
 /// The longest that one request may take; a cache that is slower than that is down.
@@ -61,6 +62,11 @@ pub struct Command {
 impl Command {
     fn new(words: &[&str], repeatable: bool) -> Self {
         Self { words: words.iter().map(|word| (*word).to_owned()).collect(), repeatable }
+    }
+
+    /// Asks whether the database answers.
+    pub fn ping() -> Self {
+        Self::new(&["PING"], true)
     }
 
     /// Reads a value.
@@ -145,6 +151,7 @@ impl Upstash {
         if let Some(token) = self.seen_sync_token() {
             request = request.header(SYNC_TOKEN, token);
         }
+        count(Count::RedisRequests);
         let response = request.send().await.map_err(UpstashError::unreachable)?;
         if let Some(token) = response.headers().get(SYNC_TOKEN).and_then(|token| token.to_str().ok())
             && let Ok(mut seen) = self.sync_token.lock()

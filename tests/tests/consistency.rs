@@ -85,7 +85,7 @@ fn a_package_is_named_as_its_folder() {
 }
 
 #[test]
-fn the_backend_api_and_nothing_else_asks_for_the_secret_key() {
+fn the_backend_api_and_readiness_and_nothing_else_ask_for_the_secret_key() {
     let text = read("openapi.yaml");
     let document = yaml(&text, "openapi.yaml");
     for (path, method, operation) in operations(&document) {
@@ -93,7 +93,8 @@ fn the_backend_api_and_nothing_else_asks_for_the_secret_key() {
             Some(security) => security.as_vec().is_some_and(Vec::is_empty),
             None => false,
         };
-        assert_eq!(is_open, !path.starts_with("/api/backend/"), "security of {method} {path}");
+        let asks = path.starts_with("/api/backend/") || path == "/health/ready";
+        assert_eq!(is_open, !asks, "security of {method} {path}");
     }
 }
 

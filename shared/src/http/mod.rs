@@ -9,7 +9,7 @@ mod run;
 pub use public_address::PublicAddress;
 pub use request::{Field, Form, JsonBody, Query, bearer_token, idempotency_key, path_parameter};
 pub use respond::{json, page, redirect};
-pub use run::{Handled, serve, serve_pages};
+pub use run::{Handled, serve, serve_liveness, serve_pages, serve_probe};
 
 /// A request as API Gateway hands it to a function.
 pub type Request = lambda_http::Request;

@@ -14,13 +14,16 @@ use lambda_http::{RequestExt, service_fn};
 use tracing::Instrument;
 
 use super::{Request, Response, compress, respond};
-use crate::config::{FromSettings, Settings};
+use crate::config::{FromSettings, Settings, SettingsError};
 use crate::deadline;
 use crate::error::{Error, Result};
-use crate::telemetry;
+use crate::telemetry::{self, Completion, Failure, Identity, Tally};
 
 /// What a handler returns.
 pub type Handled = Pin<Box<dyn Future<Output = Result<Response>> + Send>>;
+
+/// The settings on their way.
+type Loading = Pin<Box<dyn Future<Output = Result<Settings, SettingsError>>>>;
 
 /// Runs a function of the API: failures are answered as JSON, `{"error": "…", "code": "…", "request_id": "…"}`.
 ///
@@ -29,9 +32,7 @@ pub fn serve<A>(handler: fn(Arc<A>, Request) -> Handled) -> ExitCode
 where
     A: FromSettings + Send + Sync + 'static,
 {
-    serve_pages(handler, |_, error, request_id| {
-        respond::json(error.status(), &error.body(request_id)).unwrap_or_default()
-    })
+    start(handler, render_json, Box::pin(Settings::load()), true)
 }
 
 /// Runs a function that answers people: failures are rendered by `render`, which is given the request id.
@@ -42,13 +43,42 @@ pub fn serve_pages<A>(
 where
     A: FromSettings + Send + Sync + 'static,
 {
+    start(handler, render, Box::pin(Settings::load()), true)
+}
+
+/// Runs a function that a monitor calls, as [`serve`] does, but its requests are no metrics.
+pub fn serve_probe<A>(handler: fn(Arc<A>, Request) -> Handled) -> ExitCode
+where
+    A: FromSettings + Send + Sync + 'static,
+{
+    start(handler, render_json, Box::pin(Settings::load()), false)
+}
+
+/// Runs a function that says that functions run at all: a probe that needs no setting and so depends on nothing.
+pub fn serve_liveness(handler: fn(Arc<()>, Request) -> Handled) -> ExitCode {
+    start(handler, render_json, Box::pin(async { Ok(Settings::default()) }), false)
+}
+
+fn render_json<A>(_: &A, error: &Error, request_id: &str) -> Response {
+    respond::json(error.status(), &error.body(request_id)).unwrap_or_default()
+}
+
+fn start<A>(
+    handler: fn(Arc<A>, Request) -> Handled,
+    render: fn(&A, &Error, &str) -> Response,
+    settings: Loading,
+    is_metered: bool,
+) -> ExitCode
+where
+    A: FromSettings + Send + Sync + 'static,
+{
     telemetry::init();
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return cannot_start(&error),
     };
     runtime.block_on(async {
-        let settings = match Settings::load().await {
+        let settings = match settings.await {
             Ok(settings) => settings,
             Err(error) => return cannot_start(&error),
         };
@@ -56,7 +86,7 @@ where
             Ok(app) => Arc::new(app),
             Err(error) => return cannot_start(&error),
         };
-        let runner = Arc::new(Runner { app, handler, render, is_cold: AtomicBool::new(true) });
+        let runner = Arc::new(Runner { app, handler, render, is_metered, is_cold: AtomicBool::new(true) });
         let service = service_fn(move |request| {
             let runner = Arc::clone(&runner);
             async move { Ok::<_, std::convert::Infallible>(runner.answer(request).await) }
@@ -78,13 +108,15 @@ struct Runner<A> {
     app: Arc<A>,
     handler: fn(Arc<A>, Request) -> Handled,
     render: fn(&A, &Error, &str) -> Response,
+    is_metered: bool,
     is_cold: AtomicBool,
 }
 
 impl<A: Send + Sync + 'static> Runner<A> {
     async fn answer(&self, request: Request) -> Response {
         let started = Instant::now();
-        let id = Identity::of(&request);
+        let id = identity(&request);
+        let tally = Arc::new(Tally::default());
         let span = tracing::info_span!(
             "request",
             request_id = %id.request,
@@ -94,15 +126,27 @@ impl<A: Send + Sync + 'static> Runner<A> {
         );
         async {
             let accepts_gzip = compress::accepts_gzip(request.headers());
-            let outcome = self.handle(request).await;
+            let outcome = self.handle(request, Arc::clone(&tally)).await;
             let outcome = outcome.and_then(|response| compress::fit(response, accepts_gzip));
-            let cold_start = self.is_cold.swap(false, Ordering::Relaxed);
-            let duration_ms = started.elapsed().as_secs_f64() * 1000.0;
-            let (response, failure) = match outcome {
+            let (response, error) = match outcome {
                 Ok(response) => (response, None),
                 Err(error) => (self.render(&error, &id.request), Some(error)),
             };
-            log_completion(&id, &response, failure.as_ref(), duration_ms, cold_start);
+            let failure = error.as_ref().map(|error| Failure {
+                code: error.code(),
+                error: error.message(),
+                cause: error.cause_chain().unwrap_or_default(),
+            });
+            Completion {
+                identity: &id,
+                status: response.status().as_u16(),
+                duration_ms: started.elapsed().as_secs_f64() * 1000.0,
+                cold_start: self.is_cold.swap(false, Ordering::Relaxed),
+                failure,
+                tally: &tally,
+                is_metered: self.is_metered,
+            }
+            .write();
             response
         }
         .instrument(span)
@@ -111,11 +155,12 @@ impl<A: Send + Sync + 'static> Runner<A> {
 
     /// Runs the handler as a task of its own, so that a panic ends it and not the sandbox, and ends it when
     /// its time is up.
-    async fn handle(&self, request: Request) -> Result<Response> {
+    async fn handle(&self, request: Request, tally: Arc<Tally>) -> Result<Response> {
         let deadline =
             deadline::from_lambda(request.lambda_context_ref().map_or(0, |context| context.deadline));
         let work = deadline::scope(deadline, (self.handler)(Arc::clone(&self.app), request));
-        let mut task = tokio::spawn(work.in_current_span());
+        // The task is a new one: what belongs to the request goes with it.
+        let mut task = tokio::spawn(telemetry::scope(tally, work).in_current_span());
         // Adapters give up at the deadline and say what they waited for; this is for whoever does not.
         let limit = deadline.saturating_duration_since(Instant::now()) + Duration::from_millis(100);
         match tokio::time::timeout(limit, &mut task).await {
@@ -137,59 +182,19 @@ impl<A: Send + Sync + 'static> Runner<A> {
     }
 }
 
-/// What ties the log lines of one request together.
-struct Identity {
-    request: String,
-    gateway: String,
-    function: String,
-    route: String,
-}
-
-impl Identity {
-    fn of(request: &Request) -> Self {
-        let context = request.lambda_context_ref();
-        let (gateway, route) = match request.request_context_ref() {
-            Some(RequestContext::ApiGatewayV2(gateway)) => (
-                gateway.request_id.clone().unwrap_or_default(),
-                gateway.route_key.clone().unwrap_or_default(),
-            ),
-            _ => Default::default(),
-        };
-        Self {
-            request: context.map(|context| context.request_id.clone()).unwrap_or_default(),
-            gateway,
-            function: std::env::var("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_default(),
-            route,
+/// Reads from an event what its log lines are found by.
+fn identity(request: &Request) -> Identity {
+    let context = request.lambda_context_ref();
+    let (gateway, route) = match request.request_context_ref() {
+        Some(RequestContext::ApiGatewayV2(gateway)) => {
+            (gateway.request_id.clone().unwrap_or_default(), gateway.route_key.clone().unwrap_or_default())
         }
-    }
-}
-
-/// The one line that says how a request ended.
-fn log_completion(
-    id: &Identity,
-    response: &Response,
-    error: Option<&Error>,
-    duration_ms: f64,
-    cold_start: bool,
-) {
-    let status = response.status().as_u16();
-    let Some(error) = error else {
-        tracing::info!(
-            request_id = %id.request, function = %id.function, route = %id.route,
-            status, duration_ms, cold_start, "request completed"
-        );
-        return;
+        _ => Default::default(),
     };
-    let (code, cause) = (error.code(), error.cause_chain().unwrap_or_default());
-    if error.status().is_server_error() {
-        tracing::error!(
-            request_id = %id.request, function = %id.function, route = %id.route,
-            status, duration_ms, cold_start, code, error = error.message(), cause, "request failed"
-        );
-    } else {
-        tracing::info!(
-            request_id = %id.request, function = %id.function, route = %id.route,
-            status, duration_ms, cold_start, code, error = error.message(), cause, "request refused"
-        );
+    Identity {
+        request: context.map(|context| context.request_id.clone()).unwrap_or_default(),
+        gateway,
+        function: std::env::var("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_default(),
+        route,
     }
 }

@@ -17,6 +17,7 @@ use crate::config::{FromSettings, Settings, SettingsError};
 use crate::connection::{Address, OnceKey, Session, Tokens};
 use crate::deadline;
 use crate::error::{Error, Result, chain};
+use crate::telemetry::{Count, count};
 use crate::tls::http_client;
 
 const DEFAULT_API_URL: &str = "https://api.atlassian.com";
@@ -224,13 +225,18 @@ impl JiraSite<'_> {
         if let Some(body) = call.body {
             request = request.json(body);
         }
+        count(Count::JiraRequests);
         let response = request.send().await.map_err(Fault::broken)?;
         let (status, headers) = (response.status(), response.headers().clone());
         let body = response.bytes().await.map_err(Fault::broken)?;
         if status.is_success() {
             return Ok(body);
         }
-        Err(Fault::Refused(Failure::read(status, &headers, &body)))
+        let failure = Failure::read(status, &headers, &body);
+        if status == StatusCode::TOO_MANY_REQUESTS {
+            count(if failure.is_quota() { Count::JiraQuotaExhausted } else { Count::JiraRateLimited });
+        }
+        Err(Fault::Refused(failure))
     }
 
     /// Replaces the session whose token Jira has rejected; of several calls in flight, one does.

@@ -54,6 +54,11 @@ impl Failure {
             && self.messages.iter().any(|message| message.contains("scope does not match"))
     }
 
+    /// Whether a 429 means an exhausted quota rather than too many requests at once.
+    pub(super) fn is_quota(&self) -> bool {
+        self.reason.as_deref().is_some_and(|reason| reason.starts_with("jira-quota"))
+    }
+
     /// How long to wait before the same read is worth another try; `None` if none is.
     ///
     /// An exhausted quota comes back at the full hour, so nothing is tried then
@@ -62,8 +67,7 @@ impl Failure {
         let backoff = Duration::from_millis(250 * 2_u64.pow(attempt.min(4)));
         match self.status {
             StatusCode::TOO_MANY_REQUESTS => {
-                let is_quota = self.reason.as_deref().is_some_and(|reason| reason.starts_with("jira-quota"));
-                (!is_quota).then(|| self.retry_after.unwrap_or(Duration::from_secs(2)).max(backoff))
+                (!self.is_quota()).then(|| self.retry_after.unwrap_or(Duration::from_secs(2)).max(backoff))
             }
             status if status.is_server_error() => Some(self.retry_after.unwrap_or(backoff)),
             _ => None,

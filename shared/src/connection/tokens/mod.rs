@@ -30,6 +30,7 @@ use crate::deadline;
 use crate::error::{Error, Result};
 use crate::provider::jira::JiraTokenEndpoint;
 use crate::provider::{Grant, TokenEndpoint};
+use crate::telemetry::{Count, count};
 use crate::upstash::{Command, Upstash};
 
 /// How long a caller that waits for another's refresh rests between two looks; it grows to the second figure.
@@ -202,6 +203,9 @@ impl Tokens {
                 let work = self.refresh(address, rejected, stash.as_str());
                 let outcome = lock.hold(&self.redis, work).await;
                 return self.finish(address, rejected, &lock, outcome).await;
+            }
+            if rest == FIRST_LOOK {
+                count(Count::RefreshesWaitedFor);
             }
             if deadline::remaining() < rest * 2 {
                 return Err(Error::timed_out(

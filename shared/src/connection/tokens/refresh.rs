@@ -15,6 +15,7 @@ use crate::crypto::sha256_hex;
 use crate::error::{Error, Result};
 use crate::postgres::within_budget;
 use crate::provider::TokenError;
+use crate::telemetry::{Count, count};
 use crate::upstash::{Command, UpstashError};
 
 /// New tokens that could not be committed are kept this long.
@@ -74,8 +75,14 @@ impl Tokens {
     ) -> Result<Result<SealedTokens, TokenError>> {
         match self.endpoint.refresh(refresh_token).await {
             Ok(grant) => Ok(Ok(seal(&self.sealer, id, &grant, refresh_token)?)),
-            Err(rejection @ TokenError::Rejected(_)) => Ok(Err(rejection)),
-            Err(error) => Err(error.into()),
+            Err(rejection @ TokenError::Rejected(_)) => {
+                count(Count::RefreshesRejected);
+                Ok(Err(rejection))
+            }
+            Err(error) => {
+                count(Count::RefreshesFailed);
+                Err(error.into())
+            }
         }
     }
 
@@ -93,9 +100,13 @@ impl Tokens {
             outcome = self.store.rotate(&row.id, &row.refresh_token, &tokens).await;
         }
         match outcome {
-            Ok(Some(version)) => Ok(Refreshed::Written(Box::new(rotated(row, tokens, version)))),
+            Ok(Some(version)) => {
+                count(Count::Refreshes);
+                Ok(Refreshed::Written(Box::new(rotated(row, tokens, version))))
+            }
             Ok(None) => Ok(Refreshed::Overtaken),
             Err(error) => {
+                count(Count::RefreshesFailed);
                 let stash = Stash {
                     replaces: sha256_hex(exchanged.expose_secret().as_bytes()),
                     refresh_token: tokens.refresh_token,
@@ -114,6 +125,7 @@ impl Tokens {
         let Some(version) = self.store.invalidate(&row.id, &row.refresh_token).await? else {
             return Ok(Refreshed::Overtaken);
         };
+        count(Count::ConnectionsInvalidated);
         tracing::warn!(connection_id = %row.id, cause = %rejection, "a connection needs to be reauthorized");
         Ok(Refreshed::Written(Box::new(invalidated(row, version))))
     }
@@ -148,6 +160,7 @@ impl Tokens {
         let row =
             store::find_for_update(&*transaction, address).await?.ok_or_else(Error::connection_not_found)?;
         if let Known::Session(session) = self.consider(&Snapshot::from(&row), rejected)? {
+            count(Count::RefreshesWaitedFor);
             return Ok(session);
         }
         let refresh_token = row.refresh_token(&self.sealer)?;
@@ -159,7 +172,10 @@ impl Tokens {
                     Ok::<_, Error>(version)
                 };
                 match written.await {
-                    Ok(Some(version)) => rotated(&row, tokens, version),
+                    Ok(Some(version)) => {
+                        count(Count::Refreshes);
+                        rotated(&row, tokens, version)
+                    }
                     Ok(None) => self.find(address).await?,
                     // The new tokens exist: they must get into a store, over another connection if need be.
                     Err(error) => {
@@ -176,6 +192,7 @@ impl Tokens {
                 }
             }
             Err(rejection) => {
+                count(Count::ConnectionsInvalidated);
                 tracing::warn!(connection_id = %row.id, cause = %rejection, "a connection needs to be reauthorized");
                 let version = store::invalidate(&*transaction, &row.id, &row.refresh_token).await?;
                 within_budget(transaction.commit()).await?;

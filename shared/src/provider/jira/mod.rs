@@ -3,10 +3,12 @@
 //! <https://developer.atlassian.com/cloud/jira/platform/oauth-2-3lo-apps/>
 
 mod consent;
+mod reach;
 mod sites;
 mod token;
 
 pub use consent::JiraConsent;
+pub use reach::Reach;
 pub use sites::{ChosenSite, Site, SiteId, Sites};
 pub use token::{CONSENT_LIFETIME, JiraTokenEndpoint};
 

@@ -15,6 +15,7 @@ use crate::config::{FromSettings, Settings, SettingsError};
 use crate::deadline;
 use crate::error::{Error, Result, chain};
 use crate::provider::{BoxFuture, ExtendTransaction};
+use crate::telemetry::{Count, count};
 use crate::tls::http_client;
 
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -111,6 +112,7 @@ impl Sites {
     }
 
     async fn request(&self, access_token: &SecretString) -> Result<Vec<Site>> {
+        count(Count::JiraRequests);
         let response = self
             .http
             .get(self.resources.clone())

@@ -15,6 +15,7 @@ use crate::config::{FromSettings, Settings, SettingsError};
 use crate::deadline;
 use crate::error::chain;
 use crate::provider::{BoxFuture, Grant, TokenEndpoint, TokenError};
+use crate::telemetry::{Count, count};
 use crate::tls::http_client;
 
 /// How long one attempt may take.
@@ -92,6 +93,7 @@ impl JiraTokenEndpoint {
         if budget.is_zero() {
             return Err(TokenError::TimedOut);
         }
+        count(Count::TokenRequests);
         let response = self
             .http
             .post(self.token.clone())

@@ -1,4 +1,10 @@
-//! Structured logs: one JSON object a line, as `CloudWatch` reads them.
+//! Structured logs and metrics: one JSON object a line, as `CloudWatch` reads them.
+
+mod completion;
+mod tally;
+
+pub use completion::{Completion, DIMENSION, Failure, Identity, NAMESPACE, metric_names};
+pub use tally::{Count, Tally, count, scope};
 
 use tracing_subscriber::EnvFilter;
 

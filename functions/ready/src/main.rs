@@ -1,0 +1,123 @@
+//! `GET /health/ready`: whether everything that Juncture stands on is there, and how quickly each part answers.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use http::StatusCode;
+use juncture::auth::SecretKeys;
+use juncture::error::{Error, Result};
+use juncture::http::{Request, Response, json, serve_probe};
+use juncture::migrations;
+use juncture::postgres::Postgres;
+use juncture::provider::jira::Reach;
+use juncture::upstash::{Command, Upstash};
+use serde::Serialize;
+
+type App = (SecretKeys, Postgres, Upstash, Reach);
+
+/// A part that has not answered by then has failed. A Neon database that sleeps wakes up within it.
+const LIMIT: Duration = Duration::from_secs(5);
+
+/// A part that takes longer than this is slow.
+const SLOW: Duration = Duration::from_secs(1);
+
+fn main() -> ExitCode {
+    serve_probe::<App>(|app, request| Box::pin(handle(app, request)))
+}
+
+/// The whole and its parts.
+#[derive(Serialize)]
+struct Readiness {
+    ready: bool,
+    parts: Parts,
+}
+
+#[derive(Serialize)]
+struct Parts {
+    postgres: Part,
+    migrations: Part,
+    redis: Part,
+    atlassian_auth: Part,
+    atlassian_api: Part,
+}
+
+#[derive(Serialize)]
+struct Part {
+    status: Status,
+    duration_ms: u64,
+    /// What is wrong, in a sentence that any caller may read. Hosts and causes are for the log.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    problem: Option<String>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Status {
+    Ok,
+    Slow,
+    Failed,
+}
+
+async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
+    let (keys, postgres, redis, atlassian) = &*app;
+    keys.authorize(&request)?;
+    let ((postgres, migrations), redis, atlassian_auth, atlassian_api) = tokio::join!(
+        // One after the other: there is one connection.
+        async {
+            let database = part("postgres", postgres.ping()).await;
+            let migrations = part("migrations", compare(postgres, database.status)).await;
+            (database, migrations)
+        },
+        part("redis", async { Ok(redis.run(Command::ping()).await.map(drop)?) }),
+        part("atlassian_auth", atlassian.auth()),
+        part("atlassian_api", atlassian.api()),
+    );
+    let parts = Parts { postgres, migrations, redis, atlassian_auth, atlassian_api };
+    let ready = parts.all().iter().all(|part| part.status != Status::Failed);
+    let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    json(status, &Readiness { ready, parts })
+}
+
+impl Parts {
+    fn all(&self) -> [&Part; 5] {
+        [&self.postgres, &self.migrations, &self.redis, &self.atlassian_auth, &self.atlassian_api]
+    }
+}
+
+/// Asks one part, for a limited time.
+async fn part(name: &'static str, question: impl Future<Output = Result<()>>) -> Part {
+    let started = Instant::now();
+    let outcome = tokio::time::timeout(LIMIT, question)
+        .await
+        .unwrap_or_else(|_| Err(Error::timed_out(format!("No answer within {} seconds", LIMIT.as_secs()))));
+    let took = started.elapsed();
+    let duration_ms = took.as_millis() as u64;
+    match outcome {
+        Ok(()) => {
+            let status = if took > SLOW { Status::Slow } else { Status::Ok };
+            Part { status, duration_ms, problem: None }
+        }
+        Err(error) => {
+            let cause = error.cause_chain().unwrap_or_default();
+            tracing::warn!(part = name, duration_ms, error = error.message(), cause, "a part is not ready");
+            Part { status: Status::Failed, duration_ms, problem: Some(error.message().to_owned()) }
+        }
+    }
+}
+
+/// Whether the database has been brought to what this code expects.
+async fn compare(postgres: &Postgres, database: Status) -> Result<()> {
+    if database == Status::Failed {
+        return Err(Error::unavailable("The database", "it did not answer before"));
+    }
+    let migrations::Status { missing, changed } = migrations::status(postgres).await?;
+    let problem = if !missing.is_empty() {
+        format!("The database lacks migrations: {}. Run migrate.", missing.join(", "))
+    } else if !changed.is_empty() {
+        format!("Migrations were changed after they had been applied: {}.", changed.join(", "))
+    } else {
+        return Ok(());
+    };
+    Err(Error::new(StatusCode::SERVICE_UNAVAILABLE, "not_migrated", problem))
+}

@@ -1,0 +1,261 @@
+//! The one line that says how a request ended. It is at the same time its metrics, in `CloudWatch`'s embedded
+//! metric format: a field that the member `_aws` names is a metric.
+//!
+//! <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html>
+
+use std::io::Write as _;
+
+use serde::ser::SerializeMap;
+use serde::{Serialize, Serializer};
+use serde_json::json;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+use super::tally::{Count, Tally};
+
+/// The namespace of the metrics.
+pub const NAMESPACE: &str = "Juncture";
+
+/// The metrics' one dimension. A second one, the function say, would be billed as that many more metrics; what
+/// is asked about one function or one code is asked of the log, where every line has them as fields.
+pub const DIMENSION: &str = "stage";
+
+/// The setting that tells the stage.
+const STAGE: &str = "JUNCTURE_STAGE";
+
+/// The metrics of every request, beside the counts; the others are there when they are not zero.
+const REQUESTS: &str = "requests";
+const DURATION: &str = "duration_ms";
+const CLIENT_ERRORS: &str = "client_errors";
+const SERVER_ERRORS: &str = "server_errors";
+const COLD_STARTS: &str = "cold_starts";
+
+/// The name of every metric that is ever written.
+pub fn metric_names() -> impl Iterator<Item = &'static str> {
+    [REQUESTS, DURATION, CLIENT_ERRORS, SERVER_ERRORS, COLD_STARTS]
+        .into_iter()
+        .chain(Count::ALL.into_iter().map(Count::name))
+}
+
+/// What ties the log lines of one request together.
+#[derive(Debug, Default)]
+pub struct Identity {
+    /// Lambda's id of the invocation, which the caller is told.
+    pub request: String,
+    /// API Gateway's id, as its access log has it.
+    pub gateway: String,
+    /// The function's name.
+    pub function: String,
+    /// The route, `GET /path`.
+    pub route: String,
+}
+
+/// How a request ended.
+#[derive(Debug)]
+pub struct Completion<'a> {
+    /// Whose end it is.
+    pub identity: &'a Identity,
+    /// The HTTP status.
+    pub status: u16,
+    /// How long the function worked on it.
+    pub duration_ms: f64,
+    /// Whether it was the sandbox's first.
+    pub cold_start: bool,
+    /// Why it failed, if it did.
+    pub failure: Option<Failure<'a>>,
+    /// What it took.
+    pub tally: &'a Tally,
+    /// Whether it counts: a monitor's probes would thin out the rate of errors.
+    pub is_metered: bool,
+}
+
+/// Why a request failed.
+#[derive(Debug)]
+pub struct Failure<'a> {
+    /// The machine-readable code.
+    pub code: &'static str,
+    /// The sentence that the caller read.
+    pub error: &'a str,
+    /// What only the log is told.
+    pub cause: String,
+}
+
+impl Completion<'_> {
+    /// Writes the line to standard output, whatever the level of the log: without it there are no metrics.
+    pub fn write(&self) {
+        let Ok(mut line) = serde_json::to_vec(self) else { return };
+        line.push(b'\n');
+        // There is no better place to complain about a closed standard output.
+        let _ = std::io::stdout().lock().write_all(&line);
+    }
+
+    fn message(&self) -> &'static str {
+        match (&self.failure, self.status) {
+            (_, 500..) => "request failed",
+            (Some(_), _) => "request refused",
+            (None, _) => "request completed",
+        }
+    }
+
+    /// The metrics of this request with their values, beside the duration.
+    fn counts(&self) -> impl Iterator<Item = (&'static str, u32)> {
+        let events = [
+            (CLIENT_ERRORS, (400..500).contains(&self.status)),
+            (SERVER_ERRORS, self.status >= 500),
+            (COLD_STARTS, self.cold_start),
+        ];
+        let tally = Count::ALL.into_iter().map(|count| (count, self.tally.of(count)));
+        std::iter::once((REQUESTS, 1))
+            .chain(events.into_iter().filter(|(_, happened)| *happened).map(|(name, _)| (name, 1)))
+            .chain(
+                tally
+                    .filter(|(count, times)| *times > 0 || count.is_round_trip())
+                    .map(|(count, times)| (count.name(), times)),
+            )
+    }
+}
+
+impl Serialize for Completion<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let now = OffsetDateTime::now_utc();
+        let mut line = serializer.serialize_map(None)?;
+        line.serialize_entry("timestamp", &now.format(&Rfc3339).map_err(serde::ser::Error::custom)?)?;
+        line.serialize_entry("level", if self.status >= 500 { "ERROR" } else { "INFO" })?;
+        line.serialize_entry("message", self.message())?;
+        line.serialize_entry("request_id", &self.identity.request)?;
+        line.serialize_entry("gateway_request_id", &self.identity.gateway)?;
+        line.serialize_entry("function", &self.identity.function)?;
+        line.serialize_entry("route", &self.identity.route)?;
+        line.serialize_entry("status", &self.status)?;
+        line.serialize_entry(DURATION, &self.duration_ms)?;
+        line.serialize_entry("cold_start", &self.cold_start)?;
+        if let Some(failure) = &self.failure {
+            line.serialize_entry("code", failure.code)?;
+            line.serialize_entry("error", failure.error)?;
+            if !failure.cause.is_empty() {
+                line.serialize_entry("cause", &failure.cause)?;
+            }
+        }
+        for (name, times) in self.counts() {
+            line.serialize_entry(name, &times)?;
+        }
+        if self.is_metered {
+            line.serialize_entry(DIMENSION, &stage())?;
+            let counts = self.counts().map(|(name, _)| json!({ "Name": name, "Unit": "Count" }));
+            let metrics: Vec<_> =
+                counts.chain([json!({ "Name": DURATION, "Unit": "Milliseconds" })]).collect();
+            let directive =
+                json!({ "Namespace": NAMESPACE, "Dimensions": [[DIMENSION]], "Metrics": metrics });
+            let timestamp = now.unix_timestamp_nanos() / 1_000_000;
+            line.serialize_entry(
+                "_aws",
+                &json!({ "Timestamp": timestamp as i64, "CloudWatchMetrics": [directive] }),
+            )?;
+        }
+        line.end()
+    }
+}
+
+/// The stage that this sandbox belongs to.
+fn stage() -> String {
+    std::env::var(STAGE).ok().filter(|stage| !stage.is_empty()).unwrap_or_else(|| "local".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use serde_json::Value;
+
+    use super::super::tally::{count, scope};
+    use super::*;
+
+    fn line(status: u16, tally: &Tally, failure: Option<Failure<'_>>, is_metered: bool) -> Value {
+        let identity = Identity { request: "r-1".to_owned(), ..Identity::default() };
+        let completion = Completion {
+            identity: &identity,
+            status,
+            duration_ms: 12.5,
+            cold_start: status == 200,
+            failure,
+            tally,
+            is_metered,
+        };
+        serde_json::to_value(&completion).unwrap()
+    }
+
+    /// The metrics that a line holds, by name, as `CloudWatch` reads them.
+    fn metrics(line: &Value) -> Vec<(String, f64)> {
+        let directives = line["_aws"]["CloudWatchMetrics"].as_array().unwrap();
+        assert_eq!(directives.len(), 1);
+        assert_eq!(directives[0]["Namespace"], NAMESPACE);
+        assert_eq!(directives[0]["Dimensions"], json!([[DIMENSION]]));
+        assert!(line[DIMENSION].is_string(), "the dimension is a member of the line");
+        let defined = directives[0]["Metrics"].as_array().unwrap();
+        let value = |metric: &Value| {
+            let name = metric["Name"].as_str().unwrap().to_owned();
+            let value = line[&name].as_f64().unwrap_or_else(|| panic!("{name} is no number in {line}"));
+            (name, value)
+        };
+        defined.iter().map(value).collect()
+    }
+
+    #[tokio::test]
+    async fn what_was_counted_is_a_field_and_a_metric() {
+        let tally = Arc::new(Tally::default());
+        let work = async {
+            count(Count::RedisRequests);
+            count(Count::JiraQuotaExhausted);
+        };
+        scope(Arc::clone(&tally), work).await;
+        let line = line(200, &tally, None, true);
+        assert_eq!(
+            metrics(&line).iter().map(|(name, value)| (name.as_str(), *value)).collect::<Vec<_>>(),
+            [
+                ("requests", 1.0),
+                ("cold_starts", 1.0),
+                ("redis_requests", 1.0),
+                ("postgres_statements", 0.0),
+                ("jira_requests", 0.0),
+                ("token_requests", 0.0),
+                ("jira_quota_exhausted", 1.0),
+                ("duration_ms", 12.5),
+            ]
+        );
+        let timestamp = line["_aws"]["Timestamp"].as_i64().unwrap();
+        let written = OffsetDateTime::parse(line["timestamp"].as_str().unwrap(), &Rfc3339).unwrap();
+        assert_eq!(timestamp, (written.unix_timestamp_nanos() / 1_000_000) as i64, "milliseconds");
+    }
+
+    #[test]
+    fn errors_are_metrics_by_class_and_fields_by_code() {
+        let failure = |code| Some(Failure { code, error: "No.", cause: String::new() });
+        let refused = line(404, &Tally::default(), failure("connection_not_found"), true);
+        assert_eq!((&refused["level"], &refused["message"]), (&json!("INFO"), &json!("request refused")));
+        assert_eq!(refused["code"], "connection_not_found");
+        assert!(metrics(&refused).contains(&("client_errors".to_owned(), 1.0)));
+        let failed = line(503, &Tally::default(), failure("storage_unavailable"), true);
+        assert_eq!((&failed["level"], &failed["message"]), (&json!("ERROR"), &json!("request failed")));
+        assert!(metrics(&failed).contains(&("server_errors".to_owned(), 1.0)));
+        assert!(failed["cause"].is_null() && failed["client_errors"].is_null());
+    }
+
+    #[test]
+    fn every_metric_has_a_name_of_its_own_and_is_listed() {
+        let names: Vec<_> = metric_names().collect();
+        let unique: std::collections::BTreeSet<_> = names.iter().collect();
+        assert_eq!(unique.len(), names.len());
+        for status in [200, 404, 503] {
+            for (name, _) in metrics(&line(status, &Tally::default(), None, true)) {
+                assert!(names.contains(&name.as_str()), "{name}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_probe_is_logged_and_no_metric() {
+        let line = line(200, &Tally::default(), None, false);
+        assert!(line["_aws"].is_null() && line[DIMENSION].is_null(), "{line}");
+        assert_eq!((&line["status"], &line["request_id"]), (&json!(200), &json!("r-1")));
+    }
+}
