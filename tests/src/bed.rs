@@ -4,7 +4,7 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use juncture_local::atlassian::{Class, Handle};
@@ -15,6 +15,7 @@ use tokio::runtime::Runtime;
 use tokio_postgres::NoTls;
 
 use crate::answer::Answer;
+use crate::leaks;
 
 /// Everything runs here: a stack outlives the test that started it.
 #[expect(clippy::expect_used, reason = "without a runtime there is nothing to test")]
@@ -22,17 +23,20 @@ static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().expect("a ru
 
 static SHARED: tokio::sync::OnceCell<Bed> = tokio::sync::OnceCell::const_new();
 
-/// How long a look into Redis may take.
+/// How long a look into Redis or the log may take.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Set to run every test with `PgBouncer` and TLS between the functions and Postgres.
 const POOLED: &str = "JUNCTURE_TEST_POOLED";
 
-/// Runs a test to its end and fails with its error.
+/// Runs a test to its end and fails with its error, or with a secret that was logged meanwhile.
 #[track_caller]
 pub fn run(test: impl Future<Output = Result<()>>) {
     if let Err(error) = RUNTIME.block_on(test) {
         panic!("{error:?}");
+    }
+    if let Err(leak) = leaks::search() {
+        panic!("{leak}");
     }
 }
 
@@ -62,10 +66,29 @@ impl Bed {
         let logs = Arc::new(Mutex::new(Vec::new()));
         let sink = Arc::clone(&logs);
         options.log = Arc::new(move |function, line| {
-            sink.lock().unwrap_or_else(PoisonError::into_inner).push(format!("{function} {line}"));
+            let line = format!("{function} {line}");
+            leaks::logged(line.clone());
+            sink.lock().unwrap_or_else(PoisonError::into_inner).push(line);
         });
+        // Everything that can be logged is searched for secrets.
+        options.settings.set("AWS_LAMBDA_LOG_LEVEL", "debug");
         customize(&mut options);
         let stack = Stack::start(options).await?;
+        let secrets = [
+            "DATABASE_URL",
+            "DEFAULT_JIRA_CLIENT_SECRET",
+            "JUNCTURE_SECRET_KEY",
+            "TOKEN_ENCRYPTION_KEY",
+            "UPSTASH_REDIS_REST_TOKEN",
+        ];
+        for (name, value) in stack.environment().iter().filter(|(name, _)| secrets.contains(&name.as_str())) {
+            // Of a list of keys each one, of an address the password.
+            let parts = if name == "DATABASE_URL" { value.split(':').nth(2) } else { Some(value.as_str()) };
+            parts
+                .into_iter()
+                .flat_map(|value| value.split([',', '@']))
+                .for_each(|part| leaks::forbid("a setting", part));
+        }
         Ok(Self { stack, http: juncture::tls::http_client()?, logs })
     }
 
@@ -78,6 +101,24 @@ impl Bed {
     /// What the functions have logged so far, a line each, the function's name before it.
     pub fn logs(&self) -> Vec<String> {
         self.logs.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The completion line of the request that was answered so, found by API Gateway's id. The line is written
+    /// before the answer, but comes another way.
+    pub async fn completion(&self, answer: &Answer) -> Result<Value> {
+        let id = answer.header("apigw-requestid");
+        let is_its = |line: &Value| line["gateway_request_id"] == id && !line["status"].is_null();
+        let started = Instant::now();
+        loop {
+            let lines = self.logs();
+            let mut lines =
+                lines.iter().filter_map(|line| serde_json::from_str(line.split_once(' ')?.1).ok());
+            if let Some(line) = lines.find(is_its) {
+                return Ok(line);
+            }
+            anyhow::ensure!(started.elapsed() < PATIENCE, "no completion line for {id:?}");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
     }
 
     /// Begins a request to Juncture, without a key.
@@ -122,8 +163,13 @@ impl Bed {
         Ok((sent.len(), body))
     }
 
-    /// Sends a request and reads the answer.
+    /// Sends a request and reads the answer. No text of its body may ever be logged.
     pub async fn send(&self, request: RequestBuilder) -> Result<Answer> {
+        let copy = request.try_clone().and_then(|request| request.build().ok());
+        let body = copy.as_ref().and_then(|request| request.body()?.as_bytes());
+        if let Some(body) = body.and_then(|body| serde_json::from_slice(body).ok()) {
+            leaks::forbid_strings_of(&body);
+        }
         Ok(Answer::read(request.send().await?).await?)
     }
 

@@ -5,9 +5,11 @@ mod answer;
 mod bed;
 pub mod browser;
 mod issues;
+mod leaks;
 mod person;
 
 pub use answer::Answer;
 pub use bed::{Bed, binaries, repository, run};
 pub use issues::CREATE;
+pub use leaks::leak_in;
 pub use person::Person;

@@ -16,12 +16,13 @@ use super::tally::{Count, Tally};
 /// The namespace of the metrics.
 pub const NAMESPACE: &str = "Juncture";
 
-/// The metrics' one dimension. A second one, the function say, would be billed as that many more metrics; what
-/// is asked about one function or one code is asked of the log, where every line has them as fields.
-pub const DIMENSION: &str = "stage";
+/// The metrics' one dimension: the name of the deployed stack. A second one, the function say, would be billed as
+/// that many more metrics; what is asked about one function or one code is asked of the log, where every line has
+/// them as fields.
+pub const DIMENSION: &str = "stack";
 
-/// The setting that tells the stage.
-const STAGE: &str = "JUNCTURE_STAGE";
+/// The setting that names the stack.
+const STACK: &str = "JUNCTURE_STACK";
 
 /// The metrics of every request, beside the counts; the others are there when they are not zero.
 const REQUESTS: &str = "requests";
@@ -140,7 +141,7 @@ impl Serialize for Completion<'_> {
             line.serialize_entry(name, &times)?;
         }
         if self.is_metered {
-            line.serialize_entry(DIMENSION, &stage())?;
+            line.serialize_entry(DIMENSION, &stack())?;
             let counts = self.counts().map(|(name, _)| json!({ "Name": name, "Unit": "Count" }));
             let metrics: Vec<_> =
                 counts.chain([json!({ "Name": DURATION, "Unit": "Milliseconds" })]).collect();
@@ -156,9 +157,9 @@ impl Serialize for Completion<'_> {
     }
 }
 
-/// The stage that this sandbox belongs to.
-fn stage() -> String {
-    std::env::var(STAGE).ok().filter(|stage| !stage.is_empty()).unwrap_or_else(|| "local".to_owned())
+/// The stack that this sandbox belongs to.
+fn stack() -> String {
+    std::env::var(STACK).ok().filter(|stack| !stack.is_empty()).unwrap_or_else(|| "local".to_owned())
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result};
 use juncture_local::atlassian::{Class, Decision, Fault, Rule};
-use juncture_tests::{Bed, run};
+use juncture_tests::{Bed, leak_in, run};
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -40,9 +40,57 @@ fn every_request_ends_with_one_line_that_explains_it() {
 }
 
 #[test]
+fn a_line_carries_the_id_of_the_gateway() {
+    run(async {
+        let bed = Bed::shared().await?;
+        let answer = bed.person(&["harbour"])?.access_token().await?;
+        let id = answer.header("apigw-requestid");
+        let line = bed.completion(&answer).await?;
+        assert!(!id.is_empty() && line["gateway_request_id"] == id, "{line}");
+        assert_eq!(line["request_id"], answer.json(401)["request_id"]);
+        Ok(())
+    });
+}
+
+/// Every test ends with a search of everything that was logged (`tests/src/leaks.rs`). It would find these.
+#[test]
+fn the_search_of_every_test_knows_a_secret_when_it_sees_one() {
+    run(async {
+        let bed = Bed::shared().await?;
+        let person = bed.strict_person().await?;
+        let callback = url::Url::parse(&person.consent().await?)?;
+        let pairs: std::collections::BTreeMap<_, _> = callback.query_pairs().into_owned().collect();
+        let stored: String = bed
+            .database()
+            .await?
+            .query_one(
+                r#"select refresh_token from "juncture-core".connection where connection_id = $1"#,
+                &[&person.connection_id().await?],
+            )
+            .await?
+            .get(0);
+        let access = person.access_token().await?.json(200);
+        let accounts = bed.atlassian().accounts();
+        let secrets = [
+            ("state", pairs["state"].clone()),
+            ("authorization code", pairs["code"].clone()),
+            ("connection code", person.connection_code().await?),
+            ("access token", access["access_token"].as_str().context("a token")?.to_owned()),
+            ("refresh token", bed.atlassian().newest_refresh_token(&person.account).context("a token")?),
+            ("sealed token", stored),
+            ("e-mail", accounts.first().context("an account")?.email()),
+        ];
+        for (name, secret) in secrets {
+            assert!(leak_in(&format!("{{\"cause\":\"it is {secret} now\"}}")).is_some(), "{name}: {secret}");
+        }
+        Ok(())
+    });
+}
+
+#[test]
 fn no_secret_is_ever_logged() {
     run(async {
-        let bed = Bed::start(|options| options.settings.set("AWS_LAMBDA_LOG_LEVEL", "debug")).await?;
+        let bed = Bed::start(|_| ()).await?;
         let person = bed.person(&["harbour", "lighthouse"])?;
         let authorize = person.begin().await?;
         let callback = person.decide(&authorize, Decision::Accept)?;

@@ -1,0 +1,125 @@
+//! What must never be in a log, looked for in everything that the functions of a process have logged: at the end
+//! of every test, so that the whole suite searches the whole suite's log.
+
+use std::collections::BTreeSet;
+use std::sync::{Mutex, PoisonError};
+
+use serde_json::Value;
+
+/// Sent strings that are shorter are words that a log may well hold by chance.
+const SHORTEST: usize = 12;
+
+/// How much of a string is looked for: a part of a secret is a secret.
+const PART: usize = 24;
+
+/// Where every sandbox token and authorization code begins: the header of a JWT.
+const JWT: &str = "eyJ0eXAiOiJKV1Qi";
+
+static LEDGER: Mutex<Ledger> = Mutex::new(Ledger { secrets: BTreeSet::new(), lines: Vec::new() });
+
+struct Ledger {
+    secrets: BTreeSet<(String, &'static str)>,
+    /// What has not been searched yet.
+    lines: Vec<String>,
+}
+
+/// Remembers a line that a function wrote.
+pub(crate) fn logged(line: String) {
+    LEDGER.lock().unwrap_or_else(PoisonError::into_inner).lines.push(line);
+}
+
+/// Remembers what must not be logged.
+pub(crate) fn forbid(what: &'static str, text: &str) {
+    // What JSON writes differently stays out of the comparison.
+    let plain =
+        |character: char| character.is_ascii() && !matches!(character, '"' | '\\' | '\0'..' ' | '\x7f');
+    let longest = text.split(|character| !plain(character)).max_by_key(|part| part.len()).unwrap_or_default();
+    if longest.len() >= SHORTEST {
+        let from = longest.len().saturating_sub(PART) / 2;
+        let part = longest.get(from..longest.len().min(from + PART)).unwrap_or_default();
+        LEDGER.lock().unwrap_or_else(PoisonError::into_inner).secrets.insert((part.to_owned(), what));
+    }
+}
+
+/// Remembers every string in a body that is sent.
+pub(crate) fn forbid_strings_of(body: &Value) {
+    match body {
+        Value::String(text) => forbid("text of a body", text),
+        Value::Array(items) => items.iter().for_each(forbid_strings_of),
+        Value::Object(fields) => fields.values().for_each(forbid_strings_of),
+        _ => {}
+    }
+}
+
+/// Searches what was logged since the last search.
+pub(crate) fn search() -> Result<(), String> {
+    let mut ledger = LEDGER.lock().unwrap_or_else(PoisonError::into_inner);
+    let lines = std::mem::take(&mut ledger.lines);
+    for line in lines {
+        let known = ledger.secrets.iter().find(|(part, _)| line.contains(part)).map(|(_, what)| *what);
+        if let Some(what) = known.or_else(|| leak_in(&line)) {
+            return Err(format!("a function logged a secret, {what}: {line}"));
+        }
+    }
+    Ok(())
+}
+
+/// What kind of secret a line holds, by the looks of it.
+pub fn leak_in(line: &str) -> Option<&'static str> {
+    if line.contains(JWT) {
+        return Some("a token or authorization code of Atlassian");
+    }
+    for (prefix, what) in [("st_", "a state"), ("cc_", "a connection code"), ("lk_", "the owner of a lock")] {
+        let mut found = line.match_indices(prefix).map(|(place, _)| &line[place + prefix.len()..]);
+        if found.any(|rest| rest.chars().take_while(|c| is_base64url(*c)).count() >= 40) {
+            return Some(what);
+        }
+    }
+    let mut sealed = line.match_indices("v1:").map(|(place, _)| &line[place + 3..]);
+    if sealed.any(|rest| rest.split(':').nth(1).is_some_and(|text| text.len() > 40)) {
+        return Some("a sealed token");
+    }
+    let is_address = |(place, _): (usize, &str)| {
+        let before = line[..place].chars().next_back().is_some_and(char::is_alphanumeric);
+        let domain: String =
+            line[place + 1..].chars().take_while(|c| is_base64url(*c) || *c == '.').collect();
+        before && domain.trim_matches('.').contains('.')
+    };
+    line.match_indices('@').any(is_address).then_some("an e-mail address")
+}
+
+fn is_base64url(character: char) -> bool {
+    character.is_ascii_alphanumeric() || matches!(character, '-' | '_')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_secret_is_found_and_what_is_not_is_left_alone() {
+        let code = "A".repeat(43);
+        for (line, is_leak) in [
+            (format!("{{\"cause\":\"state st_{code} unknown\"}}"), true),
+            (format!("/finalize-connection/jira/cc_{code}"), true),
+            (format!("value v1:ab12cd34:{code}"), true),
+            ("cannot assign to somebody@example.com".to_owned(), true),
+            (format!("token {JWT}LCJhbGciOi"), true),
+            ("GET /finalize-connection/{provider}/{connection_code}".to_owned(), false),
+            ("request_id 8476a536-e9f4-11e8-9739-2dfe598c3fcd, v1: none, st_short, 3 @ 4".to_owned(), false),
+        ] {
+            assert_eq!(leak_in(&line).is_some(), is_leak, "{line}");
+        }
+    }
+
+    #[test]
+    fn a_sent_text_is_found_in_a_later_line() {
+        forbid_strings_of(
+            &serde_json::json!({ "fields": [{ "summary": "The \"harbour\" is flooded by the tide" }] }),
+        );
+        logged(r#"{"message":"request failed","cause":"is flooded by the tide"}"#.to_owned());
+        assert!(search().is_err());
+        logged(r#"{"message":"request failed","cause":"the tide"}"#.to_owned());
+        assert_eq!(search(), Ok(()));
+    }
+}

@@ -1,0 +1,162 @@
+//! Whether Juncture lives, and whether what it stands on is there.
+
+use anyhow::{Context, Result};
+use juncture_local::atlassian::{Class, Fault, Rule};
+use juncture_local::upstash;
+use juncture_tests::{Answer, Bed, run};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use reqwest::Method;
+use serde_json::{Value, json};
+
+const PARTS: [&str; 5] = ["postgres", "migrations", "redis", "atlassian_auth", "atlassian_api"];
+
+async fn ready(bed: &Bed) -> Result<Answer> {
+    bed.send(bed.request(Method::GET, "/health/ready").bearer_auth(bed.stack.secret_key())).await
+}
+
+/// Asserts the status of each part, those that are not named being well, and that nothing inward shows.
+#[track_caller]
+fn assert_parts(answer: &Answer, status: u16, unwell: &[(&str, &str)]) -> Value {
+    let body = answer.json(status);
+    assert_eq!(body["ready"], status == 200, "{body}");
+    for part in PARTS {
+        let expected = unwell.iter().find(|(name, _)| *name == part).map_or("ok", |(_, status)| status);
+        let found = &body["parts"][part];
+        assert!(found["duration_ms"].is_u64(), "{part}: {body}");
+        // A loaded machine is slow without being told to.
+        let is_it = found["status"] == expected || (expected == "ok" && found["status"] == "slow");
+        assert!(is_it, "{part} is not {expected}: {body}");
+        assert_eq!(found["problem"].is_string(), expected == "failed", "{part}: {body}");
+    }
+    for inward in ["127.0.0.1", "localhost", "http:", "postgres:", "password"] {
+        assert!(!answer.body.contains(inward), "{inward} in {}", answer.body);
+    }
+    body
+}
+
+#[test]
+fn liveness_is_open_and_touches_nothing() {
+    run(async {
+        let bed = Bed::start(|_| ()).await?;
+        let front = bed.stack.front().context("a front")?;
+        front.faults().set(Some(upstash::Fault::Refuse));
+        let before = front.faults().requests();
+        let answer = bed.get("/health").await?;
+        assert_eq!(answer.json(200), json!({ "alive": true }));
+        assert_eq!(answer.header("cache-control"), "no-store");
+        assert_eq!(front.faults().requests(), before);
+        let line = bed.completion(&answer).await?;
+        assert_eq!((&line["postgres_statements"], &line["jira_requests"]), (&json!(0), &json!(0)), "{line}");
+        assert!(line["_aws"].is_null(), "a probe is no request of a caller: {line}");
+        bed.stack.stop().await
+    });
+}
+
+#[test]
+fn readiness_asks_for_the_key_and_names_every_part() {
+    run(async {
+        let bed = Bed::shared().await?;
+        assert_eq!(bed.get("/health/ready").await?.refusal(401), "Invalid secret key");
+        let answer = ready(bed).await?;
+        assert_parts(&answer, 200, &[]);
+        assert!(bed.completion(&answer).await?["_aws"].is_null());
+        Ok(())
+    });
+}
+
+#[test]
+fn each_part_that_is_away_is_named() {
+    run(async {
+        let bed = Bed::start(|_| ()).await?;
+        let front = bed.stack.front().context("a front")?;
+        let redis_faults = [upstash::Fault::Refuse, upstash::Fault::Status(500), upstash::Fault::Status(401)];
+        for fault in redis_faults {
+            front.faults().set(Some(fault));
+            assert_parts(&ready(&bed).await?, 503, &[("redis", "failed")]);
+        }
+        front.faults().set(None);
+        let outage = || Fault::Status { status: 503, body: None };
+        for (class, part) in [(Class::Authorize, "atlassian_auth"), (Class::Resources, "atlassian_api")] {
+            for fault in [Fault::Drop, Fault::Hang, outage()] {
+                bed.atlassian().inject(Rule::new(class, fault));
+                let body = assert_parts(&ready(&bed).await?, 503, &[(part, "failed")]);
+                assert!(
+                    body["parts"][part]["problem"].as_str().is_some_and(|text| text.contains("Atlassian"))
+                );
+                bed.atlassian().clear_faults();
+            }
+        }
+        // Refused without credentials: that is how Atlassian answers when it is well.
+        let refusal = Fault::Status { status: 403, body: None };
+        bed.atlassian().inject(Rule::new(Class::Resources, refusal));
+        assert_parts(&ready(&bed).await?, 200, &[]);
+        bed.atlassian().clear_faults();
+        bed.stack.stop().await
+    });
+}
+
+#[test]
+fn a_slow_part_is_named_with_its_time_and_is_ready() {
+    run(async {
+        let bed = Bed::start(|_| ()).await?;
+        bed.atlassian().inject(Rule::new(Class::Resources, Fault::Latency { millis: 1500 }));
+        let body = assert_parts(&ready(&bed).await?, 200, &[("atlassian_api", "slow")]);
+        let took = body["parts"]["atlassian_api"]["duration_ms"].as_u64();
+        assert!(took.is_some_and(|millis| millis >= 1500), "{body}");
+        bed.stack.stop().await
+    });
+}
+
+#[test]
+fn a_database_that_is_away_is_named_without_its_address() {
+    run(async {
+        let bed = Bed::start(|_| ()).await?;
+        let server = Pid::from_raw(i32::try_from(bed.stack.postgres().context("a Postgres")?.pid())?);
+        let away = [("postgres", "failed"), ("migrations", "failed")];
+        // Connections come about and nobody speaks.
+        kill(server, Signal::SIGSTOP)?;
+        assert_parts(&ready(&bed).await?, 503, &away);
+        kill(server, Signal::SIGCONT)?;
+        assert_parts(&ready(&bed).await?, 200, &[]);
+        // Connections are refused.
+        kill(server, Signal::SIGQUIT)?;
+        let body = assert_parts(&ready(&bed).await?, 503, &away);
+        assert!(!body.to_string().contains("juncture"), "{body}");
+        Ok(())
+    });
+}
+
+#[test]
+fn a_database_that_is_behind_or_was_changed_is_named() {
+    run(async {
+        let bed = Bed::start(|_| ()).await?;
+        let database = bed.database().await?;
+        let newest: String =
+            database.query_one(r#"select max(name) from "juncture-core".migration"#, &[]).await?.get(0);
+        let problem = |body: &Value| body["parts"]["migrations"]["problem"].as_str().map(str::to_owned);
+        let steps = [
+            (r#"insert into "juncture-core".migration values ('9999_from_the_future', 'x')"#, None),
+            (
+                r#"update "juncture-core".migration set checksum = 'x' where name = (select min(name) from "juncture-core".migration)"#,
+                Some("Migrations were changed"),
+            ),
+            (
+                r#"delete from "juncture-core".migration where name = (select max(name) from "juncture-core".migration where name < '9')"#,
+                Some(newest.as_str()),
+            ),
+            (r#"drop schema "juncture-core" cascade"#, Some("0001_core")),
+        ];
+        for (step, says) in steps {
+            database.batch_execute(step).await?;
+            let answer = ready(&bed).await?;
+            let Some(says) = says else {
+                assert_parts(&answer, 200, &[]);
+                continue;
+            };
+            let body = assert_parts(&answer, 503, &[("migrations", "failed")]);
+            assert!(problem(&body).is_some_and(|text| text.contains(says)), "{says}: {body}");
+        }
+        bed.stack.stop().await
+    });
+}
