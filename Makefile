@@ -26,9 +26,9 @@ test: setup-test ## Run all tests
 check: ## Check everything that needs no running stack
 	@scripts/check.sh
 
-bench: ## Measure what functions weigh and how fast they start
-	cargo build --release --workspace --exclude juncture-local --exclude juncture-tests
-	@target/release/juncture-benches target/release get-access-token get-projects create-connection finalize-connection check-connection-validity
+bench: setup ## Measure every endpoint and function (BENCH=--quick: in two minutes)
+	cargo build --release --workspace --exclude juncture-tests
+	@target/release/juncture-benches $(BENCH)
 
 audit: ## Check dependencies for known vulnerabilities (needs GitHub)
 	@scripts/check-tools.sh

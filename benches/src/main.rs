@@ -1,167 +1,159 @@
-//! What a function weighs and how fast it starts, beside an empty one, in one run.
-//!
-//! Each run executes a release binary against a Runtime API of its own and gives it one request that the function
-//! refuses by itself, so that nothing upstream is measured. Runs of all functions alternate: what else the machine
-//! is doing hits them all. Read the medians and the ratios.
+//! `make bench`: what every endpoint costs the network, and what Juncture adds to it; what every function weighs
+//! and how fast it starts; how cost grows. Prints tables and writes JSON and pictures.
 
-use std::collections::BTreeMap;
+mod cold;
+mod compare;
+mod endpoints;
+mod growth;
+mod journal;
+mod link;
+mod load;
+mod plot;
+mod processes;
+mod report;
+mod starts;
+mod statements;
+mod stats;
+mod table;
+mod targets;
+mod warm;
+mod world;
+
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
-use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::process::Command;
+use std::time::Instant;
 
-use anyhow::{Context, Result};
-use axum::extract::State;
-use axum::http::{HeaderMap, HeaderValue, StatusCode};
-use axum::routing::{get, post};
-use axum::{Json, Router};
-use serde_json::{Value, json};
-use tokio::net::TcpListener;
-use tokio::process::Command;
-use tokio::sync::oneshot;
+use anyhow::{Context as _, Result, bail};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 
-const RUNS: usize = 31;
-const EMPTY: &str = "empty-function";
+use crate::report::{Machine, Report};
+use crate::stats::rounded;
+use crate::world::{Paths, World};
+
+/// How much is measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Effort {
+    /// As much as steady medians take.
+    Full,
+    /// As much as fits into two minutes.
+    Quick,
+}
+
+/// Where results are committed.
+const RESULTS: &str = "benches/results";
+
+/// Shows what is going on, over what was going on before.
+pub(crate) fn say(what: &str) {
+    eprint!("\r\x1b[K{what}");
+}
 
 #[tokio::main]
 async fn main() -> Result<()> {
-    let folder =
-        PathBuf::from(std::env::args().nth(1).context("usage: juncture-benches <folder> [function…]")?);
-    let mut functions: Vec<String> = std::env::args().skip(2).collect();
-    functions.insert(0, EMPTY.to_owned());
-    let mut runs: BTreeMap<&str, Vec<Run>> = BTreeMap::new();
-    for round in 0..RUNS {
-        eprint!("\rround {} of {RUNS}", round + 1);
-        for function in &functions {
-            let run = start(&folder.join(function)).await.with_context(|| function.clone())?;
-            runs.entry(function).or_default().push(run);
+    let mut effort = Effort::Full;
+    let mut output = None;
+    let mut arguments = std::env::args().skip(1);
+    while let Some(argument) = arguments.next() {
+        match argument.as_str() {
+            "--quick" => effort = Effort::Quick,
+            "--output" => output = Some(PathBuf::from(arguments.next().context("--output needs a folder")?)),
+            _ => bail!("usage: juncture-benches [--quick] [--output <folder>]"),
         }
     }
-    eprintln!("\r{:20}\r", "");
-    println!(
-        "{:<28} {:>9} {:>12} {:>9} {:>12} {:>12}",
-        "function", "size MB", "to next ms", "ratio", "to answer ms", "peak MiB"
-    );
-    let empty = median(runs.get(EMPTY).context("no empty function")?, |run| run.to_first_next);
-    for function in &functions {
-        let Some(runs) = runs.get(function.as_str()) else { continue };
-        let size = std::fs::metadata(folder.join(function))?.len() as f64 / 1e6;
-        let next = median(runs, |run| run.to_first_next);
-        let answer = median(runs, |run| run.to_first_answer);
-        let memory = median(runs, |run| run.peak_mib);
-        println!(
-            "{function:<28} {size:>9.2} {next:>12.2} {:>9.2} {answer:>12.2} {memory:>12.1}",
-            next / empty
-        );
+    // A quick run is for looking at, not for keeping.
+    let binaries = std::env::current_exe()?.parent().context("no folder")?.to_owned();
+    let output = output.unwrap_or_else(|| match effort {
+        Effort::Full => RESULTS.into(),
+        Effort::Quick => binaries.join("bench"),
+    });
+    let before = committed();
+    let begun = Instant::now();
+    let report = measure(Paths { template: "template.yaml".into(), binaries }, effort).await?;
+    say("");
+    print!("{}", table::render(&report));
+    std::fs::create_dir_all(&output)?;
+    let file = output.join("result.json");
+    std::fs::write(&file, serde_json::to_string_pretty(&report)? + "\n")?;
+    plot::draw(&report, &output)?;
+    println!("\n{} written after {} s", file.display(), begun.elapsed().as_secs());
+    match before {
+        None => println!("nothing is committed to compare it with"),
+        Some(before) => {
+            println!("\nsince the {} run of {}, beyond noise", before.mode, before.commit);
+            compare::changes(&before, &report).iter().for_each(|line| println!("{line}"));
+        }
     }
     Ok(())
 }
 
-/// One start of a function.
-struct Run {
-    /// Milliseconds from exec until it asks for its first invocation.
-    to_first_next: f64,
-    /// Milliseconds from exec until its first answer.
-    to_first_answer: f64,
-    /// `VmHWM` after the first answer.
-    peak_mib: f64,
+async fn measure(paths: Paths, effort: Effort) -> Result<Report> {
+    // Before anything is started here.
+    let machine = machine()?;
+    say("starting the stack");
+    let folder = tempfile::tempdir()?;
+    let world = World::start(paths.clone(), folder.path()).await?;
+    let functions = function_names()?;
+    let functions = starts::measure(&paths.binaries, &functions, world.environment(), effort).await?;
+    let stage = endpoints::Stage::set(&world).await?;
+    let report = Report {
+        mode: if effort == Effort::Full { "full" } else { "quick" }.to_owned(),
+        date: OffsetDateTime::now_utc().replace_nanosecond(0)?.format(&Rfc3339)?,
+        commit: commit(),
+        machine,
+        functions,
+        endpoints: warm::measure(&stage, effort).await?,
+        cpu: load::cpu(&world, effort).await?,
+        throughput: load::throughput(&world, effort).await?,
+        cold: cold::measure(&world, effort).await?,
+        growth: growth::measure(&world, effort).await?,
+    };
+    world.stop().await?;
+    Ok(report)
 }
 
-fn median(runs: &[Run], figure: impl Fn(&Run) -> f64) -> f64 {
-    let mut figures: Vec<f64> = runs.iter().map(figure).collect();
-    figures.sort_by(f64::total_cmp);
-    figures.get(figures.len() / 2).copied().unwrap_or_default()
-}
-
-/// What the Runtime API sees of a function.
-struct Watch {
-    first_next: Mutex<Option<Instant>>,
-    answered: Mutex<Option<oneshot::Sender<Instant>>>,
-}
-
-async fn start(binary: &Path) -> Result<Run> {
-    let (sender, answered) = oneshot::channel();
-    let watch = Arc::new(Watch { first_next: Mutex::new(None), answered: Mutex::new(Some(sender)) });
-    let listener = TcpListener::bind("127.0.0.1:0").await?;
-    let api = format!("http://{}", listener.local_addr()?);
-    let router = Router::new()
-        .route("/2018-06-01/runtime/invocation/next", get(next))
-        .route("/2018-06-01/runtime/invocation/{id}/response", post(answer))
-        .with_state(Arc::clone(&watch));
-    let server = tokio::spawn(async move { axum::serve(listener, router).await });
-    let started = Instant::now();
-    let mut process = Command::new(binary)
-        .env_clear()
-        .envs(ENVIRONMENT.iter().copied())
-        .env("AWS_LAMBDA_RUNTIME_API", api)
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .kill_on_drop(true)
-        .spawn()?;
-    let answered = tokio::time::timeout(Duration::from_secs(10), answered).await.context("no answer")??;
-    let status = std::fs::read_to_string(format!("/proc/{}/status", process.id().context("it ended")?))?;
-    process.kill().await?;
-    server.abort();
-    let first_next = watch.first_next.lock().ok().and_then(|first| *first).context("it never asked")?;
-    let millis = |moment: Instant| moment.duration_since(started).as_secs_f64() * 1e3;
-    let kib = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).context("no VmHWM")?;
-    let kib: f64 = kib.trim().trim_end_matches(" kB").parse()?;
-    Ok(Run { to_first_next: millis(first_next), to_first_answer: millis(answered), peak_mib: kib / 1024.0 })
-}
-
-async fn next(State(watch): State<Arc<Watch>>) -> (HeaderMap, Json<Value>) {
-    let is_first = watch.first_next.lock().ok().is_some_and(|mut first| {
-        let is_first = first.is_none();
-        first.get_or_insert_with(Instant::now);
-        is_first
-    });
-    if !is_first {
-        std::future::pending::<()>().await;
+/// Every function that answers requests.
+fn function_names() -> Result<Vec<String>> {
+    let mut names = Vec::new();
+    for entry in std::fs::read_dir("functions").context("run this at the top of the repository")? {
+        names.push(entry?.file_name().to_string_lossy().into_owned());
     }
-    let deadline =
-        std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default().as_millis()
-            + 10_000;
-    let mut headers = HeaderMap::new();
-    headers.insert("lambda-runtime-aws-request-id", HeaderValue::from_static("1"));
-    headers.insert("lambda-runtime-invoked-function-arn", HeaderValue::from_static("arn:aws:lambda:x"));
-    headers.insert("lambda-runtime-deadline-ms", HeaderValue::from(deadline as u64));
-    (headers, Json(event()))
+    names.retain(|name| name != "migrate");
+    names.sort();
+    Ok(names)
 }
 
-async fn answer(State(watch): State<Arc<Watch>>) -> StatusCode {
-    let sender = watch.answered.lock().ok().and_then(|mut sender| sender.take());
-    if let Some(sender) = sender {
-        // Nobody waits any more: the run was given up.
-        let _ = sender.send(Instant::now());
-    }
-    StatusCode::ACCEPTED
-}
-
-/// A GET without a key: a function of the backend API refuses it by itself.
-fn event() -> Value {
-    json!({
-        "version": "2.0", "routeKey": "GET /x", "rawPath": "/x", "rawQueryString": "",
-        "headers": { "host": "localhost" }, "isBase64Encoded": false,
-        "requestContext": {
-            "accountId": "0", "apiId": "x", "domainName": "localhost", "domainPrefix": "x",
-            "requestId": "x", "routeKey": "GET /x", "stage": "$default",
-            "time": "20/Nov/2026:00:00:00 +0000", "timeEpoch": 0,
-            "http": { "method": "GET", "path": "/x", "protocol": "HTTP/1.1", "sourceIp": "127.0.0.1",
-                      "userAgent": "x" }
-        }
+fn machine() -> Result<Machine> {
+    let read = |path: &str| std::fs::read_to_string(path).with_context(|| format!("cannot read {path}"));
+    let (processors, memory, load) = (read("/proc/cpuinfo")?, read("/proc/meminfo")?, read("/proc/loadavg")?);
+    let value = |text: &str, name: &str| {
+        let line = text.lines().find(|line| line.starts_with(name))?;
+        Some(line.split_once(':')?.1.trim().to_owned())
+    };
+    let kib = value(&memory, "MemTotal").context("no MemTotal")?;
+    let kib: f64 = kib.trim_end_matches(" kB").parse()?;
+    Ok(Machine {
+        processor: value(&processors, "model name").unwrap_or_else(|| std::env::consts::ARCH.to_owned()),
+        cores: std::thread::available_parallelism()?.get(),
+        memory_gib: rounded(kib / 1024.0 / 1024.0),
+        load: load.split(' ').next().context("no load")?.parse()?,
     })
 }
 
-const ENVIRONMENT: [(&str, &str); 11] = [
-    ("AWS_LAMBDA_FUNCTION_NAME", "x"),
-    ("AWS_LAMBDA_FUNCTION_VERSION", "1"),
-    ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "256"),
-    ("DATABASE_URL", "postgresql://x:x@127.0.0.1:1/x"),
-    ("UPSTASH_REDIS_REST_URL", "http://127.0.0.1:1"),
-    ("UPSTASH_REDIS_REST_TOKEN", "x"),
-    ("JUNCTURE_SECRET_KEY", "x"),
-    ("TOKEN_ENCRYPTION_KEY", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="),
-    ("DEFAULT_JIRA_CLIENT_ID", "x"),
-    ("DEFAULT_JIRA_CLIENT_SECRET", "x"),
-    ("DEFAULT_JIRA_SCOPES", "read:jira-work"),
-];
+fn commit() -> String {
+    let hash = git(&["rev-parse", "--short=12", "HEAD"]).unwrap_or_else(|| "unknown".to_owned());
+    let is_dirty = git(&["status", "--porcelain", "--untracked-files=no"]).is_some();
+    if is_dirty { format!("{}-dirty", hash.trim()) } else { hash.trim().to_owned() }
+}
+
+/// The last committed result, if it is one of this shape.
+fn committed() -> Option<Report> {
+    let path = Path::new(RESULTS).join("result.json");
+    serde_json::from_str(&git(&["show", &format!("HEAD:{}", path.display())])?).ok()
+}
+
+/// What git says, if it says anything.
+fn git(arguments: &[&str]) -> Option<String> {
+    let output = Command::new("git").args(arguments).output().ok()?;
+    let text = String::from_utf8(output.stdout).ok()?;
+    (output.status.success() && !text.is_empty()).then_some(text)
+}
