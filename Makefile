@@ -1,6 +1,6 @@
 # Works with GNU make 3.81, which macOS has.
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test run reset build test check bench audit
+.PHONY: help setup setup-test run reset build test model check bench audit
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -22,6 +22,10 @@ build: ## Build every function
 
 test: setup-test ## Run all tests
 	@scripts/test.sh
+
+model: setup-test ## Check the model by random schedules: SEED=1 OPERATIONS=5000 MODE=strict|lenient|faulty
+	cargo build --locked --workspace
+	OPERATIONS=$${OPERATIONS:-5000} cargo test --locked --package juncture-tests --test model -- --nocapture --test-threads=1 with_
 
 check: ## Check everything that needs no running stack
 	@scripts/check.sh

@@ -4,6 +4,7 @@
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use bytes::{Bytes, BytesMut};
 use rustls::{ClientConfig, RootCertStore};
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
@@ -57,6 +58,28 @@ pub fn http_client() -> Result<reqwest::Client, TlsError> {
         .build()
         .map_err(|error| TlsError(crate::error::chain(&error)))?;
     Ok(CLIENT.get_or_init(|| client).clone())
+}
+
+/// The most that is read of an answer, far more than any upstream has to say: a page of a hundred tickets with
+/// long descriptions is a few megabytes.
+const LONGEST_BODY: usize = 32 * 1024 * 1024;
+
+/// Reads an answer's body. One that does not end is cut off, so that it fills neither the memory nor the
+/// invocation's time; it is no JSON any more then.
+///
+/// # Errors
+/// When the connection breaks off or time is up.
+pub async fn read_body(mut response: reqwest::Response) -> reqwest::Result<Bytes> {
+    let mut body = BytesMut::new();
+    while let Some(part) = response.chunk().await? {
+        body.extend_from_slice(&part);
+        if body.len() > LONGEST_BODY {
+            tracing::warn!(host = response.url().host_str(), "an answer was too long and was cut off");
+            body.truncate(LONGEST_BODY);
+            break;
+        }
+    }
+    Ok(body.freeze())
 }
 
 /// Whether credentials may be sent to this address: over TLS, or over anything to this very machine.

@@ -15,7 +15,7 @@ use crate::config::{FromSettings, Settings, SettingsError};
 use crate::deadline;
 use crate::error::{Error, chain};
 use crate::telemetry::{Count, count};
-use crate::tls::http_client;
+use crate::tls::{http_client, read_body};
 
 /// The longest that one request may take; a cache that is slower than that is down.
 const TIMEOUT: Duration = Duration::from_secs(2);
@@ -162,7 +162,7 @@ impl Upstash {
         if !status.is_success() {
             return Err(UpstashError::Status(status));
         }
-        let body = response.bytes().await.map_err(UpstashError::unreachable)?;
+        let body = read_body(response).await.map_err(UpstashError::unreachable)?;
         serde_json::from_slice(&body).map_err(|_| UpstashError::Malformed("no JSON list of results"))
     }
 

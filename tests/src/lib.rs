@@ -7,6 +7,7 @@ pub mod browser;
 mod issues;
 mod leaks;
 mod person;
+pub mod proxy;
 
 pub use answer::Answer;
 pub use bed::{Bed, binaries, repository, run};

@@ -101,6 +101,16 @@ impl Handle {
         self.shared.world().tokens.newest_refresh_token(account).map(str::to_owned)
     }
 
+    /// The family that a token belongs to, or that a code was exchanged for; dead ones too.
+    pub fn family_of(&self, secret: &str) -> Option<Family> {
+        self.shared.world().tokens.family_of(secret).cloned()
+    }
+
+    /// The refresh token that was issued last in a family.
+    pub fn newest_of(&self, family: usize) -> Option<String> {
+        self.shared.world().tokens.newest_of(family).map(str::to_owned)
+    }
+
     /// Whether a refresh with this token would succeed now; changes nothing.
     pub fn accepts_refresh_token(&self, refresh_token: &str) -> bool {
         self.shared.world().accepts_refresh_token(refresh_token)

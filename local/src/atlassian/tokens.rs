@@ -13,6 +13,9 @@ use super::world::World;
 #[derive(Clone, Default, Serialize, Deserialize)]
 pub(super) struct Tokens {
     codes: HashMap<String, Code>,
+    /// The codes that were exchanged, and what became of them.
+    #[serde(default)]
+    exchanged: HashMap<String, usize>,
     families: Vec<Family>,
     /// By value; `order` tells which came last.
     refresh: HashMap<String, RefreshToken>,
@@ -86,12 +89,23 @@ impl Tokens {
 
     /// The account behind a code or a token, dead or alive.
     pub(super) fn account_of(&self, secret: &str) -> Option<&str> {
-        let family = self.refresh.get(secret).map(|token| token.family);
-        let family = family.or_else(|| self.access.get(secret).map(|token| token.family));
-        match family {
-            Some(family) => Some(&self.families[family].account),
+        match self.family_of(secret) {
+            Some(family) => Some(&family.account),
             None => self.codes.get(secret).map(|code| code.account.as_str()),
         }
+    }
+
+    /// The family of a code that was exchanged, or of a token, dead or alive.
+    pub(super) fn family_of(&self, secret: &str) -> Option<&Family> {
+        let family = self.refresh.get(secret).map(|token| token.family);
+        let family = family.or_else(|| self.access.get(secret).map(|token| token.family));
+        self.families.get(family.or_else(|| self.exchanged.get(secret).copied())?)
+    }
+
+    /// The refresh token that was issued last in a family.
+    pub(super) fn newest_of(&self, family: usize) -> Option<&str> {
+        let tokens = self.refresh.iter().filter(|(_, token)| token.family == family);
+        tokens.max_by_key(|(_, token)| token.order).map(|(value, _)| value.as_str())
     }
 
     /// The refresh token that was issued last to an account.
@@ -169,6 +183,7 @@ impl World {
         };
         let id = family.id;
         self.tokens.families.push(family);
+        self.tokens.exchanged.insert(code.to_owned(), id);
         Ok(self.issue(id, true))
     }
 

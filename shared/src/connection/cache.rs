@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
@@ -80,13 +81,31 @@ pub(crate) fn read(address: &Address) -> Command {
     Command::get(&key(address))
 }
 
-/// Decodes what [`read`] gave; anything unreadable counts as absent.
+/// Decodes what [`read`] gave; anything unreadable counts as absent, a [`barrier`] too.
 pub(crate) fn decode(value: &serde_json::Value) -> Option<Snapshot> {
     serde_json::from_str(value.as_str()?).ok()
 }
 
+/// How long a barrier stands: longer than any function runs.
+const BARRIER_LIFETIME: Duration = Duration::from_secs(60);
+
+/// Takes the snapshot of a row away that is about to be written, and lets no snapshot of this or an older version
+/// come back. So whoever dies or loses Redis between the write and its [`write()`] leaves nothing wrong behind:
+/// until then, everybody reads the row.
+pub(crate) fn barrier(address: &Address, version: i64) -> Command {
+    // The row's next version is at least the next number.
+    let next = version + 1;
+    put(address, next, &json!({ "v": next }).to_string(), BARRIER_LIFETIME)
+}
+
 /// Stores a snapshot unless a newer one is there: a writer that was held up replaces nothing.
 pub(crate) fn write(address: &Address, snapshot: &Snapshot) -> Command {
+    // A snapshot is plain data; serializing it cannot fail.
+    let value = serde_json::to_string(snapshot).unwrap_or_default();
+    put(address, snapshot.version, &value, snapshot.lifetime())
+}
+
+fn put(address: &Address, version: i64, value: &str, lifetime: Duration) -> Command {
     const NEWEST_WINS: &str = "\
         local known = redis.call('GET', KEYS[1]) \
         if known then \
@@ -96,8 +115,6 @@ pub(crate) fn write(address: &Address, snapshot: &Snapshot) -> Command {
         end \
         redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3]) \
         return 1";
-    let lifetime = snapshot.lifetime().as_millis().max(1).to_string();
-    // A snapshot is plain data; serializing it cannot fail.
-    let value = serde_json::to_string(snapshot).unwrap_or_default();
-    Command::eval(NEWEST_WINS, &key(address), &[&snapshot.version.to_string(), &value, &lifetime])
+    let lifetime = lifetime.as_millis().max(1).to_string();
+    Command::eval(NEWEST_WINS, &key(address), &[&version.to_string(), value, &lifetime])
 }

@@ -51,7 +51,8 @@ impl Finalizer {
         let address = pending.address(ProviderId::Jira);
         let lifetime = (pending.consented_at(), CONSENT_LIFETIME);
         let seal = |id: &uuid::Uuid| self.flow.seal_for(id, &pending);
-        match self.store.save(&address, lifetime, seal, &ChosenSite(site)).await {
+        let redis = self.flow.redis();
+        match self.store.save(redis, &address, lifetime, seal, &ChosenSite(site)).await {
             Ok(connection) => {
                 self.flow.publish(&address, &connection).await;
                 Ok(connection)

@@ -10,7 +10,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::address::{Address, ExternalId};
-use super::cache::{self, Snapshot};
+use super::cache;
 use super::store::{Connection, SealedTokens};
 use super::tokens::seal;
 use crate::config::{FromSettings, Settings, SettingsError};
@@ -223,14 +223,15 @@ impl Flow {
         }
     }
 
-    /// Lets every instance see a new connection. Tried twice: an old connection's token must not be served on.
+    /// Where pending consents are kept.
+    pub(crate) fn redis(&self) -> &Upstash {
+        &self.redis
+    }
+
+    /// Caches a new connection. If that fails, the next caller reads the row and does it.
     pub(crate) async fn publish(&self, address: &Address, connection: &Connection) {
-        let snapshot = Snapshot::from(connection);
-        for _ in 0..2 {
-            match self.redis.run(cache::write(address, &snapshot)).await {
-                Ok(_) => return,
-                Err(error) => tracing::warn!(cause = %error, "a new connection could not be cached"),
-            }
+        if let Err(error) = self.redis.run(cache::write(address, &connection.into())).await {
+            tracing::warn!(cause = %error, "a new connection could not be cached");
         }
     }
 

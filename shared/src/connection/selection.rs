@@ -23,10 +23,10 @@ impl Selection {
     /// Selects a project; every instance sees it from then on.
     ///
     /// # Errors
-    /// 404 for an unknown connection, 503 when the database is away.
+    /// 404 for an unknown connection, 503 when the database or Redis is away.
     pub async fn select(&self, address: &Address, project: &str) -> Result<()> {
-        let connection =
-            self.store.select_project(address, project).await?.ok_or_else(Error::connection_not_found)?;
+        let selected = self.store.select_project(&self.redis, address, project).await?;
+        let connection = selected.ok_or_else(Error::connection_not_found)?;
         let written = self.redis.run(cache::write(address, &(&connection).into())).await;
         if let Err(error) = written {
             tracing::warn!(cause = %error, "a selected project could not be cached");

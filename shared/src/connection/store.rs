@@ -10,11 +10,13 @@ use tokio_postgres::{GenericClient, Row};
 use uuid::Uuid;
 
 use super::address::Address;
+use super::cache;
 use crate::config::{FromSettings, Settings, SettingsError};
 use crate::crypto::Sealer;
 use crate::error::{Error, Result};
 use crate::postgres::{self, Postgres, failed, within_budget};
 use crate::provider::ExtendTransaction;
+use crate::upstash::Upstash;
 
 /// A connection as it is stored. Tokens are sealed, or clear text of the TypeScript Juncture.
 #[derive(Clone)]
@@ -119,12 +121,14 @@ impl Store {
     /// Writes a finalized connection: the generic rows and the provider's own, in one transaction. A connection
     /// that exists at this address keeps its id; its token is replaced and it is valid again.
     ///
-    /// `seal` seals the tokens for the id that the connection turns out to have.
+    /// `seal` seals the tokens for the id that the connection turns out to have. What `redis` has cached of the
+    /// connection is taken away before anything is written.
     ///
     /// # Errors
-    /// 503 when the database cannot be reached, or what `seal` says. Nothing is written then.
+    /// 503 when the database or Redis cannot be reached, or what `seal` says. Nothing is written then.
     pub(crate) async fn save(
         &self,
+        redis: &Upstash,
         address: &Address,
         lifetime: (OffsetDateTime, Duration),
         seal: impl FnOnce(&Uuid) -> Result<SealedTokens>,
@@ -158,7 +162,7 @@ impl Store {
         // One finalization of an address at a time: the others wait here and then find its connection.
         let key = address.key();
         within_budget(transaction.query_typed(LOCK, &[(&key, Type::TEXT)])).await?;
-        let existing = find(&*transaction, address).await?;
+        let existing = find_for_update(&*transaction, address).await?;
         let (consented_at, lasts) = lifetime;
         // As Postgres keeps it, to the microsecond.
         let expires_at = (consented_at + lasts).truncate_to_microsecond();
@@ -167,8 +171,11 @@ impl Store {
         if let Some(existing) = existing.as_ref().filter(|existing| existing.expires_at == expires_at) {
             return Ok(existing.clone());
         }
-        let id = existing.map_or_else(Uuid::new_v4, |existing| existing.id);
+        let id = existing.as_ref().map_or_else(Uuid::new_v4, |existing| existing.id);
         let tokens = seal(&id)?;
+        if let Some(existing) = existing {
+            redis.run(cache::barrier(address, existing.version)).await?;
+        }
         let row: [(&(dyn ToSql + Sync), Type); 5] = [
             (&id, Type::UUID),
             (&tokens.refresh_token, Type::TEXT),
@@ -188,42 +195,58 @@ impl Store {
     }
 
     /// Selects a Jira project and gives the connection as it is then; `None` if there is none at this address.
+    /// What `redis` has cached of the connection is taken away before anything is written.
     ///
     /// # Errors
-    /// 503 when the database cannot be reached.
+    /// 503 when the database or Redis cannot be reached; the project may be selected all the same.
     pub(crate) async fn select_project(
         &self,
+        redis: &Upstash,
+        address: &Address,
+        project: &str,
+    ) -> Result<Option<Connection>> {
+        match self.try_to_select(redis, address, project).await {
+            // Selecting the same project twice is selecting it.
+            Err(error) if is_transient(&error) => self.try_to_select(redis, address, project).await,
+            outcome => outcome,
+        }
+    }
+
+    async fn try_to_select(
+        &self,
+        redis: &Upstash,
         address: &Address,
         project: &str,
     ) -> Result<Option<Connection>> {
         const UPDATE: &str = r#"
             with selected as (
-                update "juncture-core".jira_connection j
-                set selected_jira_project_id = $3, last_updated = now()
-                from "juncture-core".connection_external_map m
-                where m.external_id = $1 and m.provider = $2::"juncture-core".provider
-                    and j.connection_id = m.connection_id
-                returning j.connection_id
+                update "juncture-core".jira_connection
+                set selected_jira_project_id = $2, last_updated = now()
+                where connection_id = $1
+                returning connection_id
             )
             update "juncture-core".connection c
             set last_updated = now(), version = nextval('"juncture-core".connection_version')
             from selected
-            where c.connection_id = selected.connection_id"#;
-        let (external_id, provider) = (address.external_id.as_str(), address.provider.as_str());
-        let parameters: [(&(dyn ToSql + Sync), Type); 3] =
-            [(&external_id, Type::TEXT), (&provider, Type::TEXT), (&project, Type::TEXT)];
+            where c.connection_id = selected.connection_id
+            returning c.version"#;
         let mut client = self.connection().await?;
-        let mut outcome = within_budget(client.execute_typed(UPDATE, &parameters)).await;
-        if outcome.as_ref().is_err_and(is_transient) {
-            // Selecting the same project twice is selecting it.
+        let outcome = async {
+            let transaction = within_budget(client.transaction()).await?;
+            let Some(before) = find_for_update(&*transaction, address).await? else { return Ok(None) };
+            redis.run(cache::barrier(address, before.version)).await?;
+            let parameters: [(&(dyn ToSql + Sync), Type); 2] =
+                [(&before.id, Type::UUID), (&project, Type::TEXT)];
+            let row = within_budget(transaction.query_typed_opt(UPDATE, &parameters)).await?;
+            within_budget(transaction.commit()).await?;
+            let jira_project_id = Some(project.to_owned());
+            Ok(row.map(|row| Connection { version: row.get(0), jira_project_id, ..before }))
+        }
+        .await;
+        if outcome.is_err() {
             postgres::discard(client);
-            client = self.connection().await?;
-            outcome = within_budget(client.execute_typed(UPDATE, &parameters)).await;
         }
-        match outcome? {
-            0 => Ok(None),
-            _ => find(&**client, address).await,
-        }
+        outcome
     }
 
     /// Stores the tokens of a refresh if the row still holds the refresh token that was exchanged, and tells the
@@ -259,28 +282,29 @@ fn is_transient(error: &Error) -> bool {
     error.status() == StatusCode::SERVICE_UNAVAILABLE
 }
 
-async fn find(client: &(impl GenericClient + Sync), address: &Address) -> Result<Option<Connection>> {
-    select(client, SELECT, address).await
-}
-
-/// As [`Store::find`], and holds the row until the transaction ends.
+/// As [`Store::find`], and holds the row until the transaction ends: every write of a connection waits for it.
+///
+/// Two statements: one that has waited for the row would see the rows it is joined with as they were before
+/// (<https://www.postgresql.org/docs/current/transaction-iso.html#XACT-READ-COMMITTED>).
 pub(crate) async fn find_for_update(
     client: &(impl GenericClient + Sync),
     address: &Address,
 ) -> Result<Option<Connection>> {
-    select(client, &format!("{SELECT} for update of c"), address).await
+    const LOCK: &str = r#"
+        select from "juncture-core".connection_external_map m
+        join "juncture-core".connection c using (connection_id)
+        where m.external_id = $1 and m.provider = $2::"juncture-core".provider
+        for update of c"#;
+    let (external_id, provider) = (address.external_id.as_str(), address.provider.as_str());
+    within_budget(client.query_typed(LOCK, &[(&external_id, Type::TEXT), (&provider, Type::TEXT)])).await?;
+    find(client, address).await
 }
 
-async fn select(
-    client: &(impl GenericClient + Sync),
-    statement: &str,
-    address: &Address,
-) -> Result<Option<Connection>> {
+async fn find(client: &(impl GenericClient + Sync), address: &Address) -> Result<Option<Connection>> {
     let (external_id, provider) = (address.external_id.as_str(), address.provider.as_str());
-    let row = within_budget(
-        client.query_typed_opt(statement, &[(&external_id, Type::TEXT), (&provider, Type::TEXT)]),
-    )
-    .await?;
+    let row =
+        within_budget(client.query_typed_opt(SELECT, &[(&external_id, Type::TEXT), (&provider, Type::TEXT)]))
+            .await?;
     row.map(|row| Connection::from_row(&row).map_err(|error| failed(&error))).transpose()
 }
 

@@ -18,7 +18,7 @@ use crate::connection::{Address, OnceKey, Session, Tokens};
 use crate::deadline;
 use crate::error::{Error, Result, chain};
 use crate::telemetry::{Count, count};
-use crate::tls::http_client;
+use crate::tls::{http_client, read_body};
 
 const DEFAULT_API_URL: &str = "https://api.atlassian.com";
 
@@ -228,7 +228,7 @@ impl JiraSite<'_> {
         count(Count::JiraRequests);
         let response = request.send().await.map_err(Fault::broken)?;
         let (status, headers) = (response.status(), response.headers().clone());
-        let body = response.bytes().await.map_err(Fault::broken)?;
+        let body = read_body(response).await.map_err(Fault::broken)?;
         if status.is_success() {
             return Ok(body);
         }

@@ -89,6 +89,30 @@ fn a_process_that_dies_while_it_refreshes_costs_nothing() {
 }
 
 #[test]
+fn a_project_that_is_selected_during_a_refresh_stays_selected() {
+    run(async {
+        let bed = Bed::shared().await?;
+        let person = bed.strict_person().await?;
+        person.forget_access_token().await?;
+        let spec = GateSpec { class: Class::Token, account: Some(person.account.clone()), when: When::After };
+        let gate = bed.atlassian().hold(spec);
+        let select = async {
+            gate.arrived().await;
+            let body = person.body(json!({ "jira_project_id": "10002" }));
+            bed.backend_post("jira/select-project", &body).await?.json(200);
+            gate.release();
+            anyhow::Ok(())
+        };
+        let (token, selected) = tokio::join!(person.access_token(), select);
+        selected?;
+        token?.json(200);
+        // From the cache, which the refresh has written.
+        assert_eq!(person.projects().await?.json(200)["selected_project_id"], "10002");
+        Ok(())
+    });
+}
+
+#[test]
 fn a_lost_answer_is_asked_for_again_at_once() {
     run(async {
         let bed = Bed::shared().await?;

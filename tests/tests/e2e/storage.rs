@@ -45,6 +45,30 @@ fn without_redis_tokens_come_from_postgres() {
 }
 
 #[test]
+fn without_redis_nothing_is_written_that_the_cache_would_belie() {
+    run(async {
+        let bed = Bed::start(|_| ()).await?;
+        let person = bed.sailor().await?;
+        let select = async |project: &str| {
+            let body = person.body(serde_json::json!({ "jira_project_id": project }));
+            bed.backend_post("jira/select-project", &body).await
+        };
+        select("10001").await?.json(200);
+        let front = bed.stack.front().context("a front")?;
+        front.faults().set(Some(Fault::Refuse));
+        assert!(select("10002").await?.refusal(503).contains("Redis"));
+        front.faults().set(None);
+        assert_eq!(person.projects().await?.json(200)["selected_project_id"], "10001");
+        let stored =
+            bed.backend("jira/get-selected-project", &[("external_id", &person.external_id)]).await?;
+        assert_eq!(stored.json(200)["jira_project_id"], "10001");
+        select("10002").await?.json(200);
+        assert_eq!(person.projects().await?.json(200)["selected_project_id"], "10002");
+        bed.stack.stop().await
+    });
+}
+
+#[test]
 fn without_redis_a_dead_grant_is_marked_once() {
     run(async {
         let bed = Bed::start(|_| ()).await?;

@@ -192,7 +192,9 @@ impl Tokens {
                 Err(error) => return self.obtain_without_redis(address, rejected, error).await,
             };
             let is_mine = !taken.is_null();
-            let cached = self.usable(cache::decode(&entry), rejected);
+            let entry = cache::decode(&entry);
+            let version = entry.as_ref().map(|entry| entry.version);
+            let cached = self.usable(entry, rejected);
             if !matches!(cached, Ok(None)) {
                 if is_mine {
                     self.let_go(&lock).await;
@@ -200,6 +202,12 @@ impl Tokens {
                 return cached.and_then(|session| session.ok_or_else(Error::connection_not_found));
             }
             if is_mine {
+                // A token that the provider has rejected is not handed out again, whatever becomes of this refresh.
+                if let (Some(version), Some(_)) = (version, rejected)
+                    && let Err(error) = self.redis.run(cache::barrier(address, version)).await
+                {
+                    tracing::warn!(cause = %error, "a rejected token is still cached");
+                }
                 let work = self.refresh(address, rejected, stash.as_str());
                 let outcome = lock.hold(&self.redis, work).await;
                 return self.finish(address, rejected, &lock, outcome).await;

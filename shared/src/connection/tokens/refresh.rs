@@ -56,7 +56,7 @@ impl Tokens {
             };
             let refreshed = match tokens {
                 Ok(tokens) => self.commit(address, &row, &refresh_token, tokens).await?,
-                Err(rejection) => self.reject(&row, &rejection).await?,
+                Err(rejection) => self.reject(address, &row, &rejection).await?,
             };
             match refreshed {
                 Refreshed::Written(row) => return Ok(*row),
@@ -100,9 +100,9 @@ impl Tokens {
             outcome = self.store.rotate(&row.id, &row.refresh_token, &tokens).await;
         }
         match outcome {
-            Ok(Some(version)) => {
+            Ok(Some(_)) => {
                 count(Count::Refreshes);
-                Ok(Refreshed::Written(Box::new(rotated(row, tokens, version))))
+                self.written(address).await
             }
             Ok(None) => Ok(Refreshed::Overtaken),
             Err(error) => {
@@ -121,13 +121,18 @@ impl Tokens {
         }
     }
 
-    async fn reject(&self, row: &Connection, rejection: &TokenError) -> Result<Refreshed> {
-        let Some(version) = self.store.invalidate(&row.id, &row.refresh_token).await? else {
+    async fn reject(&self, address: &Address, row: &Connection, rejection: &TokenError) -> Result<Refreshed> {
+        if self.store.invalidate(&row.id, &row.refresh_token).await?.is_none() {
             return Ok(Refreshed::Overtaken);
-        };
+        }
         count(Count::ConnectionsInvalidated);
         tracing::warn!(connection_id = %row.id, cause = %rejection, "a connection needs to be reauthorized");
-        Ok(Refreshed::Written(Box::new(invalidated(row, version))))
+        self.written(address).await
+    }
+
+    /// The row as it is after a write: another project may have been selected while the provider was asked.
+    async fn written(&self, address: &Address) -> Result<Refreshed> {
+        Ok(Refreshed::Written(Box::new(self.find(address).await?)))
     }
 
     /// New tokens that were left in Redis because the database was away, if they follow on this very row.

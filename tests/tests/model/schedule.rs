@@ -1,0 +1,91 @@
+//! What the workers do: a function of the seed alone.
+
+use fastrand::Rng;
+
+/// Two sites on which a connection's site can be told from the number of its projects.
+pub(crate) const SITES: [&str; 2] = ["harbour", "meadow"];
+
+/// One step of one worker. Which one of several waiting codes it takes, and what others do meanwhile, is up to
+/// the machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Operation {
+    /// A person comes back from the consent page, and chooses no site yet.
+    Consent { account: usize },
+    /// A person chooses a site, once or with a double click.
+    Finalize { account: usize, site: usize, twice: bool },
+    /// `select-project`.
+    Select { project: u32 },
+    /// `get-access-token`.
+    Token,
+    /// `get-projects`.
+    Projects,
+    /// `check-connection-validity`.
+    Validity,
+    /// `get-connection-credentials`.
+    Credentials,
+    /// `get-selected-project`.
+    Selected,
+    /// The cached access token is gone before its time.
+    Evict,
+    /// Atlassian lets an account's access tokens end before their time.
+    Expire { account: usize },
+    /// A person withdraws their consent at Atlassian.
+    Revoke { account: usize },
+}
+
+/// Accounts that take turns in connecting one external id.
+pub(crate) const ACCOUNTS: usize = 2;
+
+/// The steps of one worker, without end: each with the number of the external id it concerns.
+pub(crate) struct Schedule {
+    random: Rng,
+    external_ids: usize,
+}
+
+impl Schedule {
+    pub(crate) fn new(seed: u64, worker: usize, external_ids: usize) -> Self {
+        // The generator's neighbours are alike; the multiplier sets them apart.
+        let own = (worker as u64 + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        Self { random: Rng::with_seed(seed.rotate_left(32) ^ own), external_ids }
+    }
+}
+
+impl Iterator for Schedule {
+    type Item = (usize, Operation);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let external_id = self.random.usize(..self.external_ids);
+        let account = self.random.usize(..ACCOUNTS);
+        let operation = match self.random.u32(..100) {
+            0..28 => Operation::Token,
+            28..40 => Operation::Projects,
+            40..49 => Operation::Validity,
+            49..54 => Operation::Credentials,
+            54..63 => Operation::Selected,
+            63..72 => Operation::Select { project: 10_000 + self.random.u32(..1_000) },
+            72..77 => Operation::Consent { account },
+            77..84 => Operation::Finalize {
+                account,
+                site: self.random.usize(..SITES.len()),
+                twice: self.random.u32(..4) == 0,
+            },
+            84..92 => Operation::Evict,
+            92..98 => Operation::Expire { account },
+            _ => Operation::Revoke { account },
+        };
+        Some((external_id, operation))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_seed_makes_the_same_schedule_and_another_seed_another() {
+        let of = |seed, worker| Schedule::new(seed, worker, 3).take(200).collect::<Vec<_>>();
+        assert_eq!(of(7, 0), of(7, 0));
+        assert_ne!(of(7, 0), of(7, 1));
+        assert_ne!(of(7, 0), of(8, 0));
+    }
+}

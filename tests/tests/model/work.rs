@@ -1,0 +1,365 @@
+//! Carries out operations and writes down what came of them.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use anyhow::{Context as _, Result};
+use juncture_local::atlassian::{Consent, Decision};
+use juncture_tests::Answer;
+use serde_json::{Value, json};
+
+use super::history::{Event, Record, Seen, View};
+use super::schedule::{Operation, SITES, Schedule};
+use super::world::{Pending, Subject, World};
+
+/// What an answer says of the operation.
+enum Outcome {
+    /// It was done.
+    Done(Value),
+    /// It was not, for a reason that is the connection's or the caller's.
+    Refused { status: u16, code: String },
+    /// Nobody knows.
+    Unknown,
+}
+
+/// One worker's steps, until all workers together have taken as many as there are left.
+pub(crate) async fn work(world: &World, worker: usize, schedule: &mut Schedule, left: &AtomicUsize) {
+    while world.wrong().is_empty() {
+        let taken = left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
+        if taken.is_err() {
+            return;
+        }
+        let Some((subject, operation)) = schedule.next() else { return };
+        let subject = &world.subjects[subject];
+        if let Err(error) = (Step { world, subject, worker }).take(operation).await {
+            world.report(subject, format!("worker {worker}, {operation:?}: {error:#}"));
+        }
+    }
+}
+
+/// An operation under way.
+pub(crate) struct Step<'a> {
+    pub(crate) world: &'a World,
+    pub(crate) subject: &'a Subject,
+    pub(crate) worker: usize,
+}
+
+impl Step<'_> {
+    pub(crate) async fn take(&self, operation: Operation) -> Result<()> {
+        match operation {
+            Operation::Consent { account } => {
+                if let Some(pending) = self.consent(account).await? {
+                    self.subject.add_pending(pending);
+                }
+                Ok(())
+            }
+            Operation::Finalize { account, site, twice } => self.finalize(account, site, twice).await,
+            Operation::Select { project } => self.select(project).await,
+            Operation::Token => self.token().await,
+            Operation::Projects => self.projects().await,
+            Operation::Validity => self.validity().await,
+            Operation::Credentials => self.credentials().await,
+            Operation::Selected => self.selected().await,
+            Operation::Evict => self.evict().await,
+            Operation::Expire { account } => {
+                let key = &self.subject.accounts[account];
+                let ended = self.world.bed.atlassian().expire_access_tokens(Some(key));
+                self.subject.note_disturbance(self.world.clock.tick());
+                self.note(format!("{ended} access tokens of account {account} expired"));
+                Ok(())
+            }
+            Operation::Revoke { account } => {
+                self.revoke(account);
+                Ok(())
+            }
+        }
+    }
+
+    /// Begins, consents and comes back.
+    async fn consent(&self, account: usize) -> Result<Option<Pending>> {
+        let began = self.world.clock.tick();
+        let bed = &self.world.bed;
+        let body = json!({ "provider": "jira", "external_id": self.subject.external_id });
+        let answer = bed.post("/api/frontend/oauth/initiate-oauth-flow", &body).await?;
+        let Outcome::Done(begun) = self.outcome(&answer)? else { return self.not_begun(&answer) };
+        let consent = Consent {
+            authorize_url: begun["authorization_uri"].as_str().context("no address")?.to_owned(),
+            account: self.subject.accounts[account].clone(),
+            sites: SITES.iter().map(|&site| site.to_owned()).collect(),
+            decision: Decision::Accept,
+        };
+        let callback = bed.atlassian().consent(&consent).map_err(anyhow::Error::msg)?;
+        let answer = bed.get(&callback).await?;
+        if answer.status != 303 {
+            let is_page = answer.header("content-type").starts_with("text/html");
+            let excused = self.world.is_faulty() || self.was_revoked(account, began);
+            anyhow::ensure!(
+                excused && (is_page || self.world.is_faulty()),
+                "the callback answered {answer:?}"
+            );
+            return Ok(None);
+        }
+        let url = url::Url::parse(&callback)?;
+        let code = url.query_pairs().find(|(name, _)| name == "code").context("no code")?.1.into_owned();
+        let family = self.world.family(&code).context("the code was not exchanged")?.id;
+        let code = answer.header("location").rsplit('/').next().context("no connection code")?.to_owned();
+        self.note(format!("worker {}: account {account} consented, family {family}", self.worker));
+        Ok(Some(Pending { code, family }))
+    }
+
+    fn not_begun(&self, answer: &Answer) -> Result<Option<Pending>> {
+        anyhow::ensure!(self.world.is_faulty(), "initiate-oauth-flow answered {answer:?}");
+        Ok(None)
+    }
+
+    /// Whether an account has begun to withdraw its consent since a moment.
+    fn was_revoked(&self, account: usize, since: u64) -> bool {
+        self.subject.last_revocation(account).is_some_and(|at| at > since)
+    }
+
+    async fn finalize(&self, account: usize, site: usize, twice: bool) -> Result<()> {
+        let pending = match self.subject.take_pending() {
+            Some(pending) => Some(pending),
+            None => self.consent(account).await?,
+        };
+        let Some(pending) = pending else { return Ok(()) };
+        if twice {
+            let (one, two) =
+                tokio::join!(self.choose(&pending, site), self.choose(&pending, (site + 1) % SITES.len()));
+            let done = [one?, two?].into_iter().filter(|done| *done).count();
+            anyhow::ensure!(done < 2, "one code made two connections");
+            return Ok(());
+        }
+        self.choose(&pending, site).await.map(drop)
+    }
+
+    /// `create-connection`; whether it was done.
+    async fn choose(&self, pending: &Pending, site: usize) -> Result<bool> {
+        let began = self.world.clock.tick();
+        let body = json!({ "connection_code": pending.code, "site_id": self.world.site_ids[site] });
+        let path = "/api/frontend/finalize-connection/jira/create-connection";
+        self.subject.connecting(true, began);
+        let answer = self.world.bed.post(path, &body).await;
+        self.subject.connecting(false, self.world.clock.tick());
+        let answer = answer?;
+        let event = Event::Connect { family: pending.family, site: self.world.site_ids[site].clone() };
+        match self.outcome(&answer)? {
+            Outcome::Done(_) => {
+                self.record(began, event);
+                return Ok(true);
+            }
+            // It was used already, or the consent was withdrawn.
+            Outcome::Refused { status: 410, code } => {
+                self.note(format!("worker {}: family {}: {code}", self.worker, pending.family));
+            }
+            Outcome::Refused { .. } => anyhow::bail!("create-connection answered {answer:?}"),
+            Outcome::Unknown => {
+                self.unsure(began, event);
+                self.subject.add_pending(pending.clone());
+            }
+        }
+        Ok(false)
+    }
+
+    async fn select(&self, project: u32) -> Result<()> {
+        let began = self.world.clock.tick();
+        let project = project.to_string();
+        let body = json!({ "external_id": self.subject.external_id, "jira_project_id": project });
+        let answer = self.world.bed.backend_post("jira/select-project", &body).await?;
+        match self.outcome(&answer)? {
+            Outcome::Done(_) => self.record(began, Event::Select { project }),
+            Outcome::Refused { status: 404, .. } => self.saw(began, View::Row, Seen::Nothing),
+            Outcome::Refused { .. } => anyhow::bail!("select-project answered {answer:?}"),
+            Outcome::Unknown => self.unsure(began, Event::Select { project }),
+        }
+        Ok(())
+    }
+
+    pub(crate) async fn token(&self) -> Result<()> {
+        let began = self.world.clock.tick();
+        let answer = self.info("get-access-token").await?;
+        let seen = match self.outcome(&answer)? {
+            Outcome::Done(body) => {
+                let token = body["access_token"].as_str().context("no token")?;
+                let family = self.world.family(token).context("a token that the sandbox never issued")?;
+                Seen::Connection {
+                    family: Some(family.id),
+                    site: None,
+                    project: None,
+                    is_invalid: Some(false),
+                }
+            }
+            Outcome::Refused { status: 401, code } if code == "connection_not_found" => Seen::Nothing,
+            Outcome::Refused { status: 403, code } if code == "needs_reauthorization" => Seen::invalid(),
+            Outcome::Refused { .. } => anyhow::bail!("get-access-token answered {answer:?}"),
+            Outcome::Unknown => return Ok(()),
+        };
+        self.saw(began, View::Session, seen);
+        Ok(())
+    }
+
+    pub(crate) async fn projects(&self) -> Result<()> {
+        let began = self.world.clock.tick();
+        let query = [("external_id", self.subject.external_id.as_str())];
+        let answer = self.world.bed.backend("jira/get-projects", &query).await?;
+        match self.outcome(&answer)? {
+            Outcome::Done(body) => {
+                // The token may be renewed on the way: what is read first and what is read last need not be from
+                // the same moment.
+                let site = self.world.site_ids[usize::from(body["total"] == 0)].clone();
+                let of_site = Seen::Connection {
+                    family: None,
+                    site: Some(site),
+                    project: None,
+                    is_invalid: Some(false),
+                };
+                self.saw(began, View::Session, of_site);
+                let project = Some(body["selected_project_id"].as_str().map(str::to_owned));
+                let of_project =
+                    Seen::Connection { family: None, site: None, project, is_invalid: Some(false) };
+                self.saw(began, View::Session, of_project);
+            }
+            Outcome::Refused { status: 404, code } if code == "connection_not_found" => {
+                self.saw(began, View::Session, Seen::Nothing);
+            }
+            // Jira may reject the second token too, if that was ended in the same moment, or came with a new
+            // connection and had been ended before. A third one is not asked for.
+            Outcome::Refused { status: 403, code } if code == "needs_reauthorization" => {
+                if !self.subject.was_disturbed(began) {
+                    self.saw(began, View::Session, Seen::invalid());
+                }
+            }
+            Outcome::Refused { .. } => anyhow::bail!("get-projects answered {answer:?}"),
+            Outcome::Unknown => {}
+        }
+        Ok(())
+    }
+
+    pub(crate) async fn validity(&self) -> Result<()> {
+        let began = self.world.clock.tick();
+        let answer = self.info("check-connection-validity").await?;
+        let seen = match self.outcome(&answer)? {
+            Outcome::Done(body) if body["exists"] == false => Seen::Nothing,
+            Outcome::Done(body) if body["is_invalid"] == true => Seen::invalid(),
+            Outcome::Done(_) => Seen::valid(),
+            Outcome::Refused { .. } => anyhow::bail!("check-connection-validity answered {answer:?}"),
+            Outcome::Unknown => return Ok(()),
+        };
+        self.saw(began, View::Row, seen);
+        Ok(())
+    }
+
+    pub(crate) async fn credentials(&self) -> Result<()> {
+        let began = self.world.clock.tick();
+        let answer = self.info("get-connection-credentials").await?;
+        let seen = match self.outcome(&answer)? {
+            Outcome::Done(body) => {
+                let token = body["refresh_token"].as_str().context("no token")?;
+                let family = self.world.family(token).context("a token that the sandbox never issued")?;
+                Seen::Connection {
+                    family: Some(family.id),
+                    site: None,
+                    project: None,
+                    is_invalid: body["is_invalid"].as_bool(),
+                }
+            }
+            Outcome::Refused { status: 404, .. } => Seen::Nothing,
+            Outcome::Refused { .. } => anyhow::bail!("get-connection-credentials answered {answer:?}"),
+            Outcome::Unknown => return Ok(()),
+        };
+        self.saw(began, View::Row, seen);
+        Ok(())
+    }
+
+    pub(crate) async fn selected(&self) -> Result<()> {
+        let began = self.world.clock.tick();
+        let query = [("external_id", self.subject.external_id.as_str())];
+        let answer = self.world.bed.backend("jira/get-selected-project", &query).await?;
+        let seen = match self.outcome(&answer)? {
+            Outcome::Done(body) => {
+                let project = Some(body["jira_project_id"].as_str().map(str::to_owned));
+                Seen::Connection { family: None, site: None, project, is_invalid: None }
+            }
+            Outcome::Refused { status: 404, .. } => Seen::Nothing,
+            Outcome::Refused { .. } => anyhow::bail!("get-selected-project answered {answer:?}"),
+            Outcome::Unknown => return Ok(()),
+        };
+        self.saw(began, View::Row, seen);
+        Ok(())
+    }
+
+    /// Takes the access token out of the cached connection. The rest stays: Upstash evicts nothing by itself.
+    async fn evict(&self) -> Result<()> {
+        const EVICT: &str = "\
+            local known = redis.call('GET', KEYS[1]) \
+            if not known then return 0 end \
+            local entry = cjson.decode(known) \
+            entry.access_token = cjson.null \
+            redis.call('SET', KEYS[1], cjson.encode(entry), 'KEEPTTL') \
+            return 1";
+        self.world.bed.redis(&["EVAL", EVICT, "1", &self.subject.cache_key()]).await?;
+        self.note("the cached access token was evicted".to_owned());
+        Ok(())
+    }
+
+    fn revoke(&self, account: usize) {
+        let at = self.world.clock.tick();
+        self.subject.note_revocation(account, at);
+        let key = &self.subject.accounts[account];
+        let families = self.world.bed.atlassian().families();
+        let concerned = families.iter().filter(|family| family.account == *key).map(|family| family.id);
+        self.subject.history.revoke(concerned, at);
+        self.world.bed.atlassian().revoke_grant(key);
+        // Those that were made between the look and the revocation.
+        let families = self.world.bed.atlassian().families();
+        let dead = families.iter().filter(|family| family.account == *key && family.revoked);
+        self.subject.history.revoke(dead.map(|family| family.id), at);
+        self.subject
+            .history
+            .note(at, format!("worker {}: account {account} withdrew its consent", self.worker));
+    }
+
+    async fn info(&self, call: &str) -> Result<Answer> {
+        let query = [("external_id", self.subject.external_id.as_str()), ("provider", "jira")];
+        self.world.bed.backend(&format!("connection-info/{call}"), &query).await
+    }
+
+    /// Reads an answer of the API; one that the contract does not allow is an error.
+    fn outcome(&self, answer: &Answer) -> Result<Outcome> {
+        let content_type = answer.header("content-type");
+        anyhow::ensure!(content_type.starts_with("application/json"), "not JSON: {answer:?}");
+        let body: Value =
+            serde_json::from_str(&answer.body).with_context(|| format!("not JSON: {answer:?}"))?;
+        let text = |name: &str| body[name].as_str().unwrap_or_default().to_owned();
+        match answer.status {
+            200 => Ok(Outcome::Done(body)),
+            400..500 => {
+                let (error, code, request) = (text("error"), text("code"), text("request_id"));
+                let is_whole = !error.is_empty() && !code.is_empty() && !request.is_empty();
+                anyhow::ensure!(is_whole, "a refusal without a reason: {answer:?}");
+                Ok(Outcome::Refused { status: answer.status, code })
+            }
+            _ if self.world.is_faulty() => {
+                self.note(format!("worker {}: {} {}", self.worker, answer.status, answer.body));
+                Ok(Outcome::Unknown)
+            }
+            _ => anyhow::bail!("a failure though nothing is broken: {answer:?}"),
+        }
+    }
+
+    fn record(&self, began: u64, event: Event) {
+        let ended = Some(self.world.clock.tick());
+        self.subject.history.add(Record { worker: self.worker, began, ended, event });
+    }
+
+    fn unsure(&self, began: u64, event: Event) {
+        self.subject.history.add(Record { worker: self.worker, began, ended: None, event });
+    }
+
+    fn saw(&self, began: u64, view: View, seen: Seen) {
+        self.record(began, Event::Read { view, seen });
+    }
+
+    fn note(&self, what: String) {
+        self.subject.history.note(self.world.clock.tick(), what);
+    }
+}

@@ -1,0 +1,174 @@
+//! The stack under test, and what the model knows of it.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use juncture::crypto::Sealer;
+use juncture_local::atlassian::{Family, NewAccount};
+use juncture_tests::Bed;
+
+use super::history::{Clock, History};
+use super::schedule::{ACCOUNTS, SITES};
+
+/// How the stack is treated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mode {
+    /// A refresh token is good for one exchange; nothing fails. Whoever exchanges one twice has lost it.
+    Strict,
+    /// As Atlassian does it: ten minutes in which a token may be exchanged again. Nothing fails.
+    Lenient,
+    /// As [`Mode::Lenient`], with faults.
+    Faulty,
+}
+
+impl Mode {
+    fn leeway(self) -> Duration {
+        if self == Self::Strict { Duration::ZERO } else { Duration::from_secs(10 * 60) }
+    }
+}
+
+/// How long an access token lasts: long enough to be used (it is not handed out in its last minute), short enough
+/// to end several times in a run.
+const ACCESS_TOKEN_LIFETIME: Duration = Duration::from_secs(67);
+
+/// A consent that waits for its site.
+#[derive(Clone, Debug)]
+pub(crate) struct Pending {
+    pub(crate) code: String,
+    pub(crate) family: usize,
+}
+
+/// One external id, with the people who connect it.
+#[derive(Debug)]
+pub(crate) struct Subject {
+    pub(crate) external_id: String,
+    pub(crate) accounts: Vec<String>,
+    pub(crate) history: History,
+    pending: Mutex<Vec<Pending>>,
+    /// By account.
+    revocations: Mutex<[Option<u64>; ACCOUNTS]>,
+    /// When access tokens were last ended before their time, or a connection was made.
+    last_disturbance: AtomicU64,
+    connecting: AtomicUsize,
+}
+
+impl Subject {
+    fn new(bed: &Bed, number: usize) -> Result<Self> {
+        let external_id = format!("subject/{number}");
+        let accounts = (0..ACCOUNTS).map(|account| {
+            let key = format!("subject-{number}-account-{account}");
+            let sites = SITES.iter().map(|&site| site.to_owned()).collect();
+            let made = bed.atlassian().create_account(NewAccount { key, name: None, sites });
+            made.map(|account| account.key).map_err(anyhow::Error::msg)
+        });
+        let accounts = accounts.collect::<Result<_>>()?;
+        Ok(Self {
+            external_id,
+            accounts,
+            history: History::default(),
+            pending: Mutex::default(),
+            revocations: Mutex::default(),
+            last_disturbance: AtomicU64::new(0),
+            connecting: AtomicUsize::new(0),
+        })
+    }
+
+    pub(crate) fn take_pending(&self) -> Option<Pending> {
+        self.pending.lock().unwrap_or_else(PoisonError::into_inner).pop()
+    }
+
+    pub(crate) fn add_pending(&self, pending: Pending) {
+        self.pending.lock().unwrap_or_else(PoisonError::into_inner).push(pending);
+    }
+
+    /// When an account last began to withdraw its consent.
+    pub(crate) fn last_revocation(&self, account: usize) -> Option<u64> {
+        self.revocations.lock().unwrap_or_else(PoisonError::into_inner)[account]
+    }
+
+    pub(crate) fn note_revocation(&self, account: usize, at: u64) {
+        let mut revocations = self.revocations.lock().unwrap_or_else(PoisonError::into_inner);
+        revocations[account] = revocations[account].max(Some(at));
+    }
+
+    pub(crate) fn note_disturbance(&self, at: u64) {
+        self.last_disturbance.fetch_max(at, Ordering::SeqCst);
+    }
+
+    /// Somebody begins or ends to make a connection.
+    pub(crate) fn connecting(&self, begins: bool, at: u64) {
+        if begins {
+            self.connecting.fetch_add(1, Ordering::SeqCst);
+        } else {
+            self.note_disturbance(at);
+            self.connecting.fetch_sub(1, Ordering::SeqCst);
+        }
+    }
+
+    /// Whether access tokens were ended before their time, or a connection was made, since a moment.
+    pub(crate) fn was_disturbed(&self, since: u64) -> bool {
+        self.connecting.load(Ordering::SeqCst) > 0 || self.last_disturbance.load(Ordering::SeqCst) >= since
+    }
+
+    /// The key under which the cache holds this connection.
+    pub(crate) fn cache_key(&self) -> String {
+        format!("juncture:connection:1:jira:{}", self.external_id)
+    }
+}
+
+/// A stack with its subjects.
+pub(crate) struct World {
+    pub(crate) bed: Bed,
+    pub(crate) mode: Mode,
+    pub(crate) clock: Clock,
+    pub(crate) subjects: Vec<Subject>,
+    pub(crate) sealer: Sealer,
+    pub(crate) site_ids: Vec<String>,
+    /// What no answer may be: the first one ends the run.
+    wrong: Mutex<Vec<String>>,
+    /// Whether faults are being injected.
+    pub(crate) is_faulty: AtomicBool,
+}
+
+impl World {
+    pub(crate) async fn start(mode: Mode, subjects: usize) -> Result<Self> {
+        let bed = Bed::start(|options| {
+            options.atlassian.leeway = mode.leeway();
+            options.atlassian.access_token_lifetime = ACCESS_TOKEN_LIFETIME;
+        })
+        .await?;
+        let key = bed.stack.environment().get("TOKEN_ENCRYPTION_KEY").context("a key")?;
+        Ok(Self {
+            mode,
+            clock: Clock::default(),
+            subjects: (0..subjects).map(|number| Subject::new(&bed, number)).collect::<Result<_>>()?,
+            sealer: Sealer::from_keys(key)?,
+            site_ids: SITES.iter().map(|site| bed.site_id(site)).collect::<Result<_>>()?,
+            wrong: Mutex::default(),
+            is_faulty: AtomicBool::new(false),
+            bed,
+        })
+    }
+
+    /// Reports something that must never happen.
+    pub(crate) fn report(&self, subject: &Subject, what: String) {
+        let report = format!("{}: {what}", subject.external_id);
+        subject.history.note(self.clock.tick(), format!("WRONG: {what}"));
+        self.wrong.lock().unwrap_or_else(PoisonError::into_inner).push(report);
+    }
+
+    pub(crate) fn wrong(&self) -> Vec<String> {
+        self.wrong.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(crate) fn is_faulty(&self) -> bool {
+        self.is_faulty.load(Ordering::SeqCst)
+    }
+
+    /// The family of a code or a token.
+    pub(crate) fn family(&self, secret: &str) -> Option<Family> {
+        self.bed.atlassian().family_of(secret)
+    }
+}
