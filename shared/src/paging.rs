@@ -25,7 +25,7 @@ pub struct Paging<'a> {
 }
 
 /// A part of a list that begins at a position, whatever that is for this list, or at its beginning.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Part<P> {
     /// How many entries it may have, 1 to 1000.
     pub limit: usize,
@@ -77,15 +77,13 @@ impl<'a> Paging<'a> {
         Ok(URL_SAFE_NO_PAD.encode(sealed))
     }
 
-    /// A part of a list that is known whole, and the cursor of the next one. A position is an index.
+    /// The cursor of the part that follows this one, if one does.
     ///
     /// # Errors
     /// As [`Self::cursor`].
-    pub fn cut<T>(&self, list: Vec<T>, part: Option<Part<usize>>) -> Result<(Vec<T>, Option<String>)> {
-        let Some(Part { limit, from }) = part else { return Ok((list, None)) };
-        let end = from.unwrap_or(0).saturating_add(limit);
-        let next = (end < list.len()).then(|| self.cursor(limit, end)).transpose()?;
-        Ok((list.into_iter().take(end).skip(from.unwrap_or(0)).collect(), next))
+    pub fn after<P: Serialize>(&self, part: Option<&Part<P>>, next: Option<P>) -> Result<Option<String>> {
+        let Some((part, next)) = part.zip(next) else { return Ok(None) };
+        self.cursor(part.limit, next).map(Some)
     }
 
     fn open<P: DeserializeOwned>(&self, text: &str) -> Result<Cursor<P>> {
@@ -170,24 +168,15 @@ mod tests {
     }
 
     #[test]
-    fn the_parts_make_the_whole() {
+    fn a_whole_list_has_no_cursor_and_neither_has_the_last_part() {
         let sealer = sealer();
         let paging = Paging::new(&sealer, "call", &address("x"), "1");
-        let whole: Vec<usize> = (0..25).collect();
-        let mut gathered = Vec::new();
-        let mut part = Part { limit: 10, from: None };
-        loop {
-            let (entries, next) = paging.cut(whole.clone(), Some(part)).unwrap();
-            gathered.extend(entries);
-            let Some(next) = next else { break };
-            part = paging.part(&query(&format!("cursor={next}"))).unwrap().unwrap();
-        }
-        assert_eq!(gathered, whole);
-        assert_eq!(
-            paging.cut(vec![1], Some(Part { limit: 5, from: Some(usize::MAX) })).unwrap(),
-            (vec![], None)
-        );
-        assert_eq!(paging.cut(whole.clone(), None).unwrap(), (whole, None));
+        let part = Part { limit: 10, from: None };
+        assert_eq!(paging.after(None, Some(5)).unwrap(), None);
+        assert_eq!(paging.after(Some(&part), None).unwrap(), None);
+        let cursor = paging.after(Some(&part), Some(10)).unwrap().unwrap();
+        let next = paging.part(&query(&format!("cursor={cursor}"))).unwrap();
+        assert_eq!(next, Some(Part { limit: 10, from: Some(10) }));
     }
 
     #[test]

@@ -8,10 +8,9 @@ use http::StatusCode;
 use juncture::auth::SecretKeys;
 use juncture::crypto::Sealer;
 use juncture::error::Result;
-use juncture::http::{Query, Request, Response, json, serve};
-use juncture::jira::{BoardSprints, Jira, ProjectId, Sprint, SprintState};
-use juncture::paging::{Paging, explain};
-use juncture::provider::ProviderId;
+use juncture::http::{Request, Response, json, serve};
+use juncture::jira::{BoardSprints, Jira, ProjectList, Sprint, SprintState};
+use juncture::paging::explain;
 use serde::Serialize;
 
 type App = (SecretKeys, Jira, Sealer);
@@ -43,18 +42,13 @@ impl From<BoardSprints> for Board {
 
 async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
     let (keys, jira, sealer) = &*app;
-    let caller = keys.authorize(&request)?;
-    let query = Query::of(&request)?;
-    let [external_id] = query.required(["external_id"])?;
-    let named = query.optional("jira_project_id").map(ProjectId::parse).transpose()?;
-    let address = caller.address(ProviderId::Jira.as_str(), external_id)?;
-    let site = jira.site(&address).await?;
-    let project = site.project_or_selected(named)?;
-    let paging = Paging::new(sealer, "get-active-sprints-for-project", &address, project.as_str());
-    let part = paging.part(&query)?;
-    let (boards, next_cursor) = site
-        .boards_with_sprints(&project, SprintState::Active, part, &paging)
+    let list = ProjectList::of(keys, &request)?;
+    let (site, project) = list.open(jira).await?;
+    let (paging, part) = list.part(sealer, "get-active-sprints-for-project", &project)?;
+    let (boards, next) = site
+        .boards_with_sprints(&project, SprintState::Active, part.as_ref())
         .await
         .map_err(|error| explain(error, "Failed to fetch active Jira sprints"))?;
+    let next_cursor = paging.after(part.as_ref(), next)?;
     json(StatusCode::OK, &Sprints { boards: boards.into_iter().map(Board::from).collect(), next_cursor })
 }

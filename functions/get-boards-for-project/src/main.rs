@@ -7,10 +7,9 @@ use http::StatusCode;
 use juncture::auth::SecretKeys;
 use juncture::crypto::Sealer;
 use juncture::error::Result;
-use juncture::http::{Query, Request, Response, json, serve};
-use juncture::jira::{Board, Jira, ProjectId};
-use juncture::paging::{Paging, explain};
-use juncture::provider::ProviderId;
+use juncture::http::{Request, Response, json, serve};
+use juncture::jira::{Board, Jira, ProjectList};
+use juncture::paging::explain;
 use serde::Serialize;
 
 type App = (SecretKeys, Jira, Sealer);
@@ -30,17 +29,13 @@ struct Boards {
 
 async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
     let (keys, jira, sealer) = &*app;
-    let caller = keys.authorize(&request)?;
-    let query = Query::of(&request)?;
-    let [external_id] = query.required(["external_id"])?;
-    let named = query.optional("jira_project_id").map(ProjectId::parse).transpose()?;
-    let address = caller.address(ProviderId::Jira.as_str(), external_id)?;
-    let site = jira.site(&address).await?;
-    let project = site.project_or_selected(named)?;
-    let paging = Paging::new(sealer, "get-boards-for-project", &address, project.as_str());
-    let part = paging.part(&query)?;
-    let boards =
-        site.boards(&project).await.map_err(|error| explain(error, "Failed to fetch Jira boards"))?;
-    let (boards, next_cursor) = paging.cut(boards, part)?;
+    let list = ProjectList::of(keys, &request)?;
+    let (site, project) = list.open(jira).await?;
+    let (paging, part) = list.part(sealer, "get-boards-for-project", &project)?;
+    let (boards, next) = site
+        .boards(&project, part.as_ref())
+        .await
+        .map_err(|error| explain(error, "Failed to fetch Jira boards"))?;
+    let next_cursor = paging.after(part.as_ref(), next)?;
     json(StatusCode::OK, &Boards { total: boards.len(), boards, next_cursor })
 }

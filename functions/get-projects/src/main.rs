@@ -38,8 +38,11 @@ async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
     let paging = Paging::new(sealer, "get-projects", &address, "");
     let part = paging.part(&query)?;
     let site = jira.site(&address).await?;
-    let projects = site.projects().await.map_err(|error| explain(error, "Failed to fetch Jira projects"))?;
-    let (projects, next_cursor) = paging.cut(projects, part)?;
+    let (projects, next) = site
+        .projects(part.as_ref())
+        .await
+        .map_err(|error| explain(error, "Failed to fetch Jira projects"))?;
+    let next_cursor = paging.after(part.as_ref(), next)?;
     let selected_project_id = site.selected_project();
     let answer = Projects { total: projects.len(), projects, selected_project_id, next_cursor };
     json(StatusCode::OK, &answer)

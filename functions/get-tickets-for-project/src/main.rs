@@ -7,10 +7,9 @@ use http::StatusCode;
 use juncture::auth::SecretKeys;
 use juncture::crypto::Sealer;
 use juncture::error::Result;
-use juncture::http::{Query, Request, Response, json, serve};
-use juncture::jira::{Jira, ProjectId, Search, Sprint, Ticket};
-use juncture::paging::{Paging, explain};
-use juncture::provider::ProviderId;
+use juncture::http::{Request, Response, json, serve};
+use juncture::jira::{Jira, ProjectList, Search, Sprint, Ticket};
+use juncture::paging::explain;
 use serde::Serialize;
 
 type App = (SecretKeys, Jira, Sealer);
@@ -32,20 +31,13 @@ struct Tickets {
 
 async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
     let (keys, jira, sealer) = &*app;
-    let caller = keys.authorize(&request)?;
-    let query = Query::of(&request)?;
-    let [external_id] = query.required(["external_id"])?;
-    let named = query.optional("jira_project_id").map(ProjectId::parse).transpose()?;
-    let address = caller.address(ProviderId::Jira.as_str(), external_id)?;
-    let site = jira.site(&address).await?;
-    let project = site.project_or_selected(named)?;
-    let paging = Paging::new(sealer, "get-tickets-for-project", &address, project.as_str());
-    let part = paging.part(&query)?;
-    let limit = part.as_ref().map_or(0, |part| part.limit);
+    let list = ProjectList::of(keys, &request)?;
+    let (site, project) = list.open(jira).await?;
+    let (paging, part) = list.part(sealer, "get-tickets-for-project", &project)?;
     let (tickets, next) = site
-        .tickets(&Search::of_project(&project), part)
+        .tickets(&Search::of_project(&project), part.as_ref())
         .await
         .map_err(|error| explain(error, "Failed to fetch Jira tickets"))?;
-    let next_cursor = next.map(|next| paging.cursor(limit, next)).transpose()?;
+    let next_cursor = paging.after(part.as_ref(), next)?;
     json(StatusCode::OK, &Tickets { total: tickets.len(), tickets, sprint: None, next_cursor })
 }

@@ -40,12 +40,11 @@ async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
     let address = caller.address(ProviderId::Jira.as_str(), external_id)?;
     let paging = Paging::new(sealer, "get-tickets-for-sprint", &address, sprint_id.as_str());
     let part = paging.part(&query)?;
-    let limit = part.as_ref().map_or(0, |part| part.limit);
     let site = jira.site(&address).await?;
     let search = Search::of_sprint(&sprint_id);
-    let ((tickets, next), sprint) = try_join(site.tickets(&search, part), site.sprint(&sprint_id))
+    let ((tickets, next), sprint) = try_join(site.tickets(&search, part.as_ref()), site.sprint(&sprint_id))
         .await
         .map_err(|error| explain(error, "Failed to fetch Jira tickets for sprint"))?;
-    let next_cursor = next.map(|next| paging.cursor(limit, next)).transpose()?;
+    let next_cursor = paging.after(part.as_ref(), next)?;
     json(StatusCode::OK, &Tickets { total: tickets.len(), tickets, sprint, next_cursor })
 }

@@ -3,12 +3,14 @@
 //!
 //! A record is written before anything is sent to the provider, and again when the outcome is known. Whoever
 //! finds a record of something sent without an outcome must find out what became of it before sending again.
+//! An answer is sealed: it may name people and what they work on.
 
 use std::future::Future;
 use std::sync::OnceLock;
 use std::time::Duration;
 
 use ::http::StatusCode;
+use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use time::OffsetDateTime;
@@ -16,7 +18,7 @@ use uuid::Uuid;
 
 use super::lock::Lock;
 use crate::config::{FromSettings, Settings, SettingsError};
-use crate::crypto::sha256_hex;
+use crate::crypto::{Sealer, sha256_hex};
 use crate::deadline;
 use crate::error::{Error, Result};
 use crate::upstash::{Command, Upstash};
@@ -39,14 +41,18 @@ const SLOWEST_LOOK: Duration = Duration::from_millis(500);
 const SETTLED_AFTER_SENDING: Duration = Duration::from_secs(20);
 const SETTLED_AFTER_LOSS: Duration = Duration::from_secs(5);
 
-/// Remembers such requests. Settings: those of [`Upstash`].
+/// The longest answer that is kept, in bytes. None comes near it; Jira's names are some hundred characters long.
+const MAX_ANSWER: usize = 16 * 1024;
+
+/// Remembers such requests. Settings: those of [`Upstash`], and `TOKEN_ENCRYPTION_KEY`.
 pub struct Once {
     redis: Upstash,
+    sealer: Sealer,
 }
 
 impl FromSettings for Once {
     fn from_settings(settings: &Settings) -> Result<Self, SettingsError> {
-        Ok(Self { redis: Upstash::from_settings(settings)? })
+        Ok(Self { redis: Upstash::from_settings(settings)?, sealer: Sealer::from_settings(settings)? })
     }
 }
 
@@ -109,6 +115,13 @@ struct Record {
 #[serde(rename_all = "snake_case")]
 enum State {
     Sent(Doubt),
+    /// The answer, sealed.
+    Answered(String),
+}
+
+/// What a record tells a request.
+enum Known {
+    Sent(Doubt),
     Answered(Value),
 }
 
@@ -133,28 +146,25 @@ impl Once {
         loop {
             let [taken, record] = self.redis.pipeline([lock.take(), Command::get(&key.record())]).await?;
             let is_mine = !taken.is_null();
-            let record: Option<Record> = record.as_str().and_then(|text| serde_json::from_str(text).ok());
-            let doubt = match record {
-                Some(record) if record.request != request => {
+            let known = match self.read(key, request, record.as_str()) {
+                Ok(known) => known,
+                Err(error) => {
                     self.let_go(&lock, is_mine).await;
-                    return Err(Error::new(
-                        StatusCode::UNPROCESSABLE_ENTITY,
-                        "idempotency_key_reused",
-                        "This Idempotency-Key was used for another request: send a new key with a new request",
-                    ));
+                    return Err(error);
                 }
-                Some(Record { state: State::Answered(answer), .. }) => {
+            };
+            let doubt = match known {
+                Some(Known::Answered(answer)) => {
                     self.let_go(&lock, is_mine).await;
                     return Ok(Entry::Answered(answer));
                 }
-                Some(Record { state: State::Sent(doubt), .. }) => Some(doubt),
+                Some(Known::Sent(doubt)) => Some(doubt),
                 None => None,
             };
             if is_mine {
                 let (key, request) = (key.clone(), request.to_owned());
-                let redis = &self.redis;
                 let sent = OnceLock::new();
-                return Ok(Entry::Yours(Box::new(Claim { redis, key, request, lock, doubt, sent })));
+                return Ok(Entry::Yours(Box::new(Claim { once: self, key, request, lock, doubt, sent })));
             }
             if deadline::remaining() < patience {
                 return Err(in_progress("The first request with this Idempotency-Key is still under way"));
@@ -162,6 +172,37 @@ impl Once {
             tokio::time::sleep(rest).await;
             rest = (rest * 3 / 2).min(SLOWEST_LOOK);
         }
+    }
+
+    /// What a record tells. One that cannot be read is an error: taken for none, it would have the request sent
+    /// twice.
+    fn read(&self, key: &OnceKey, request: &str, record: Option<&str>) -> Result<Option<Known>> {
+        let Some(text) = record else { return Ok(None) };
+        let record: Record = serde_json::from_str(text).map_err(Error::internal)?;
+        if record.request != request {
+            return Err(Error::new(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "idempotency_key_reused",
+                "This Idempotency-Key was used for another request: send a new key with a new request",
+            ));
+        }
+        match record.state {
+            State::Sent(doubt) => Ok(Some(Known::Sent(doubt))),
+            State::Answered(sealed) => {
+                let clear = self.sealer.open_sealed(&sealed, &key.record()).map_err(Error::internal)?;
+                let answer = serde_json::from_str(clear.expose_secret()).map_err(Error::internal)?;
+                Ok(Some(Known::Answered(answer)))
+            }
+        }
+    }
+
+    /// An answer as it is kept; none when it is too long, or when nothing can be sealed.
+    fn seal(&self, key: &OnceKey, answer: &Value) -> Option<State> {
+        let clear = answer.to_string();
+        if clear.len() > MAX_ANSWER {
+            return None;
+        }
+        self.sealer.seal(&clear, &key.record()).ok().map(State::Answered)
     }
 
     async fn let_go(&self, lock: &Lock, is_mine: bool) {
@@ -179,7 +220,7 @@ fn in_progress(what: &str) -> Error {
 
 /// The right to do the work of one key; nobody else does it meanwhile.
 pub struct Claim<'a> {
-    redis: &'a Upstash,
+    once: &'a Once,
     key: OnceKey,
     request: String,
     lock: Lock,
@@ -219,7 +260,7 @@ impl Claim<'_> {
     pub async fn about_to_send(&self, place: &str) -> Result<()> {
         let doubt = Doubt::starting(OffsetDateTime::now_utc(), place);
         let record = self.write(State::Sent(doubt.clone()));
-        let [renewed, _] = self.redis.pipeline([self.lock.renew(), record]).await?;
+        let [renewed, _] = self.once.redis.pipeline([self.lock.renew(), record]).await?;
         if renewed.as_i64() != Some(1) {
             return Err(in_progress("Another request with this Idempotency-Key is under way"));
         }
@@ -229,17 +270,17 @@ impl Claim<'_> {
 
     /// Does the work, keeping others out for as long as it takes.
     pub async fn hold<T>(&self, work: impl Future<Output = T>) -> T {
-        self.lock.hold(self.redis, work).await
+        self.lock.hold(&self.once.redis, work).await
     }
 
     /// Records the outcome and lets others in. An error with the code `outcome_unknown` leaves them in doubt; any
     /// other one means that nothing happened.
     ///
     /// # Errors
-    /// That of the outcome alone: a record that cannot be written leaves the doubt, which is true enough.
+    /// That of the outcome alone: an answer that cannot be kept leaves the doubt, which is true enough.
     pub async fn leave(self, outcome: Result<Value>) -> Result<Value> {
         let record = match (&outcome, self.sent.get()) {
-            (Ok(answer), _) => Some(self.write(State::Answered(answer.clone()))),
+            (Ok(answer), _) => self.once.seal(&self.key, answer).map(|state| self.write(state)),
             (Err(_), None) => None,
             (Err(error), Some(sent)) if error.code() == "outcome_unknown" => {
                 let settled_at = OffsetDateTime::now_utc() + SETTLED_AFTER_LOSS;
@@ -248,8 +289,8 @@ impl Claim<'_> {
             (Err(_), Some(_)) => Some(Command::delete(&self.key.record())),
         };
         let written = match record {
-            Some(record) => self.redis.pipeline([record, self.lock.release()]).await.map(drop),
-            None => self.redis.run(self.lock.release()).await.map(drop),
+            Some(record) => self.once.redis.pipeline([record, self.lock.release()]).await.map(drop),
+            None => self.once.redis.run(self.lock.release()).await.map(drop),
         };
         if let Err(error) = written {
             tracing::warn!(cause = %error, "the outcome of an idempotent request could not be recorded");
@@ -268,7 +309,19 @@ impl Claim<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use base64::Engine;
+    use base64::engine::general_purpose::STANDARD;
     use serde_json::json;
+
+    fn once() -> Once {
+        let pairs = [
+            ("UPSTASH_REDIS_REST_URL", "http://localhost:1".to_owned()),
+            ("UPSTASH_REDIS_REST_TOKEN", "token".to_owned()),
+            ("TOKEN_ENCRYPTION_KEY", STANDARD.encode([7; 32])),
+        ];
+        let pairs = pairs.map(|(name, value)| (name.to_owned(), value));
+        Once::from_settings(&Settings::from_pairs(pairs)).unwrap()
+    }
 
     #[test]
     fn a_key_belongs_to_one_connection_and_site() {
@@ -287,10 +340,34 @@ mod tests {
     #[test]
     fn records_are_read_as_they_were_written() {
         let now = OffsetDateTime::from_unix_timestamp(1_700_000_000).unwrap();
-        for state in [State::Sent(Doubt::starting(now, "10000")), State::Answered(json!({ "a": null }))] {
+        let (once, key) = (once(), OnceKey::new(&Uuid::from_u128(1), None, "k"));
+        let read = |state: State, key: &OnceKey| {
             let text = serde_json::to_string(&Record { request: "r".to_owned(), state }).unwrap();
-            let read: Record = serde_json::from_str(&text).unwrap();
-            assert_eq!(serde_json::to_string(&read).unwrap(), text);
+            assert!(!text.contains("Sam"), "{text}");
+            once.read(key, "r", Some(&text))
+        };
+        let doubt = Doubt::starting(now, "10000");
+        assert!(matches!(read(State::Sent(doubt.clone()), &key), Ok(Some(Known::Sent(it))) if it == doubt));
+        let answer = json!({ "ticket": { "assignee": "Sam", "priority": null } });
+        let sealed = || once.seal(&key, &answer).unwrap();
+        assert!(matches!(read(sealed(), &key), Ok(Some(Known::Answered(it))) if it == answer));
+        let other = OnceKey::new(&Uuid::from_u128(1), None, "other");
+        assert!(read(sealed(), &other).is_err());
+        assert!(matches!(once.read(&key, "r", None), Ok(None)));
+    }
+
+    #[test]
+    fn a_record_that_cannot_be_read_is_not_taken_for_none() {
+        let (once, key) = (once(), OnceKey::new(&Uuid::from_u128(1), None, "k"));
+        for text in ["", "{}", "null", r#"{"request":"r","answered":{"ticket":{}}}"#] {
+            assert!(once.read(&key, "r", Some(text)).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn an_answer_of_any_length_is_not_kept() {
+        let (once, key) = (once(), OnceKey::new(&Uuid::from_u128(1), None, "k"));
+        assert!(once.seal(&key, &json!({ "summary": "x".repeat(MAX_ANSWER) })).is_none());
+        assert!(once.seal(&key, &json!({ "summary": "x".repeat(MAX_ANSWER - 100) })).is_some());
     }
 }

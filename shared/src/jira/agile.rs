@@ -12,15 +12,18 @@ use http::StatusCode;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::client::{Call, IN_FLIGHT, JiraSite};
+use super::client::{Call, JiraSite};
 use super::failure::missing;
 use super::ids::{ProjectId, SprintId};
 use super::timestamp;
 use crate::error::{Error, Result};
-use crate::paging::{Paging, Part};
+use crate::paging::Part;
 
 /// What Jira gives at most.
-const PAGE_SIZE: &str = "50";
+const PAGE_SIZE: usize = 50;
+
+/// How many boards' sprints may wait for their turn; how many calls are in flight is the client's concern.
+const READ_AHEAD: usize = 1000;
 
 const BOARD_SCOPES: &str = "read:board-scope:jira-software and read:project:jira";
 const SPRINT_SCOPES: &str = "read:sprint:jira-software";
@@ -35,6 +38,16 @@ pub struct Board {
     /// `scrum`, `kanban`, or `simple` for a team-managed project's; null for a private board.
     #[serde(rename = "type")]
     pub kind: Option<String>,
+    /// Whether only some people see it.
+    #[serde(rename = "isPrivate", default, skip_serializing)]
+    is_private: bool,
+}
+
+impl Board {
+    /// Whether the connected account may know of the board that it exists, and nothing else.
+    fn is_hidden(&self) -> bool {
+        self.is_private && self.kind.is_none()
+    }
 }
 
 /// A sprint. What it has not got (a future one has no dates) is null.
@@ -85,11 +98,18 @@ pub enum SprintState {
     Active,
 }
 
+/// A page as Jira sends it.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Page<T> {
+struct RawPage<T> {
     values: Vec<T>,
     is_last: Option<bool>,
+}
+
+/// What is new on a page, and where the list goes on after it.
+struct Page<T> {
+    values: Vec<T>,
+    next: Option<usize>,
 }
 
 /// What has an id of its own.
@@ -110,15 +130,28 @@ impl Identified for Sprint {
 }
 
 impl JiraSite<'_> {
-    /// The boards of a project, in Jira's order.
+    /// The boards of a project in Jira's order, all of them or one part, and where the next part begins.
     ///
     /// # Errors
     /// 404 when the project has none, does not exist or is hidden; see also [`JiraSite`].
-    pub async fn boards(&self, project: &ProjectId) -> Result<Vec<Board>> {
-        some_boards(self.board_pages(project).try_concat().await?)
+    pub async fn boards(
+        &self,
+        project: &ProjectId,
+        part: Option<&Part<usize>>,
+    ) -> Result<(Vec<Board>, Option<usize>)> {
+        let (from, limit) = part.map_or((0, usize::MAX), |part| (part.from.unwrap_or(0), part.limit));
+        let pages = self.board_pages(project, from, from.saturating_add(limit));
+        let gather = |(mut boards, _): (Vec<Board>, _), page: Page<Board>| async move {
+            boards.extend(page.values);
+            Ok((boards, page.next))
+        };
+        let (boards, next) = pages.try_fold((Vec::new(), None), gather).await?;
+        // Boards may have been deleted since the part before.
+        let boards = if from == 0 { some_boards(boards)? } else { boards };
+        Ok((boards, next))
     }
 
-    /// The boards of a project with their sprints, all of them or one part, and the cursor of the next part.
+    /// The boards of a project with their sprints, all of them or one part, and where the next part begins.
     ///
     /// # Errors
     /// As [`Self::boards`].
@@ -126,17 +159,16 @@ impl JiraSite<'_> {
         &self,
         project: &ProjectId,
         state: SprintState,
-        part: Option<Part<usize>>,
-        paging: &Paging<'_>,
-    ) -> Result<(Vec<BoardSprints>, Option<String>)> {
+        part: Option<&Part<usize>>,
+    ) -> Result<(Vec<BoardSprints>, Option<usize>)> {
         if part.is_some() {
-            let (boards, next) = paging.cut(self.boards(project).await?, part)?;
+            let (boards, next) = self.boards(project, part).await?;
             let boards = stream::iter(boards.into_iter().map(Ok));
             return Ok((self.add_sprints(boards, state).await?, next));
         }
         // The sprints of the first boards are read while further boards are still being listed.
-        let boards =
-            self.board_pages(project).map_ok(|page| stream::iter(page.into_iter().map(Ok))).try_flatten();
+        let pages = self.board_pages(project, 0, usize::MAX);
+        let boards = pages.map_ok(|page| stream::iter(page.values.into_iter().map(Ok))).try_flatten();
         Ok((some_boards(self.add_sprints(boards, state).await?)?, None))
     }
 
@@ -145,7 +177,7 @@ impl JiraSite<'_> {
         boards: impl Stream<Item = Result<Board>> + Send,
         state: SprintState,
     ) -> Result<Vec<BoardSprints>> {
-        boards.map_ok(|board| self.with_sprints(board, state)).try_buffered(IN_FLIGHT).try_collect().await
+        boards.map_ok(|board| self.with_sprints(board, state)).try_buffered(READ_AHEAD).try_collect().await
     }
 
     /// A sprint.
@@ -158,26 +190,30 @@ impl JiraSite<'_> {
         found.map_err(|error| missing(error, "sprint_not_found", "Sprint not found"))
     }
 
+    /// The boards from one place of the list to another. Private ones stand at its end, by their ids alone.
     fn board_pages<'s>(
         &'s self,
         project: &'s ProjectId,
-    ) -> impl Stream<Item = Result<Vec<Board>>> + Send + 's {
-        let filter = ("projectKeyOrId", project.as_str());
-        let pages = self.agile_pages(vec!["board".to_owned()], Some(filter), BOARD_SCOPES);
+        from: usize,
+        end: usize,
+    ) -> impl Stream<Item = Result<Page<Board>>> + Send + 's {
+        let filter = vec![("projectKeyOrId", project.as_str()), ("includePrivate", "true")];
+        let pages = self.agile_pages(vec!["board".to_owned()], filter, BOARD_SCOPES, from, end);
         pages.map_err(|error| missing(error, "project_not_found", "Project not found"))
     }
 
     async fn with_sprints(&self, board: Board, state: SprintState) -> Result<BoardSprints> {
         // It would be refused.
-        if board.kind.as_deref() == Some("kanban") {
+        if board.kind.as_deref() == Some("kanban") || board.is_hidden() {
             return Ok(BoardSprints { board, sprints: Vec::new() });
         }
         let filter = match state {
-            SprintState::Any => None,
-            SprintState::Active => Some(("state", "active")),
+            SprintState::Any => vec![],
+            SprintState::Active => vec![("state", "active")],
         };
         let path = vec!["board".to_owned(), board.id.to_string(), "sprint".to_owned()];
-        let sprints: Result<Vec<Sprint>> = self.agile_pages(path, filter, SPRINT_SCOPES).try_concat().await;
+        let pages = self.agile_pages(path, filter, SPRINT_SCOPES, 0, usize::MAX);
+        let sprints: Result<Vec<Sprint>> = pages.map_ok(|page| page.values).try_concat().await;
         let mut sprints = match sprints {
             Ok(sprints) => sprints,
             // 400: the board does not support sprints. 403, 404: it is private, or was deleted meanwhile.
@@ -192,36 +228,38 @@ impl JiraSite<'_> {
         Ok(BoardSprints { board, sprints })
     }
 
-    /// The pages of a list below `/rest/agile/1.0`, each entry once.
+    /// The pages of a list below `/rest/agile/1.0` from one place to another, each entry once.
     fn agile_pages<'s, T: DeserializeOwned + Identified + Send + 's>(
         &'s self,
         path: Vec<String>,
-        filter: Option<(&'s str, &'s str)>,
+        filter: Vec<(&'static str, &'s str)>,
         scopes: &'static str,
-    ) -> impl Stream<Item = Result<Vec<T>>> + Send + 's {
+        from: usize,
+        end: usize,
+    ) -> impl Stream<Item = Result<Page<T>>> + Send + 's {
         /// Where the next page begins, and what has been seen.
-        struct State {
-            start_at: usize,
+        struct State<'s> {
+            start: usize,
             seen: HashSet<i64>,
             path: Vec<String>,
+            filter: Vec<(&'static str, &'s str)>,
         }
-        let begin = State { start_at: 0, seen: HashSet::new(), path };
+        let begin = State { start: from, seen: HashSet::new(), path, filter };
         stream::try_unfold(Some(begin), move |state| async move {
             let Some(mut state) = state else { return Ok(None) };
-            let start_at = state.start_at.to_string();
+            let (start, size) = (state.start.to_string(), (end - state.start).min(PAGE_SIZE).to_string());
             let path: Vec<&str> =
                 ["rest", "agile", "1.0"].into_iter().chain(state.path.iter().map(String::as_str)).collect();
-            let query: Vec<(&str, &str)> = [("startAt", start_at.as_str()), ("maxResults", PAGE_SIZE)]
-                .into_iter()
-                .chain(filter)
-                .collect();
-            let page: Page<T> = self.call(Call::get(&path, &query, scopes)).await?;
-            state.start_at += page.values.len();
-            let values: Vec<T> =
-                page.values.into_iter().filter(|value| state.seen.insert(value.id())).collect();
+            let place = [("startAt", start.as_str()), ("maxResults", size.as_str())];
+            let query: Vec<(&str, &str)> = place.into_iter().chain(state.filter.iter().copied()).collect();
+            let mut page: RawPage<T> = self.call(Call::get(&path, &query, scopes)).await?;
+            state.start += page.values.len();
+            page.values.retain(|value| state.seen.insert(value.id()));
             // A page that holds nothing new ends the list too, whatever it says.
-            let is_last = page.is_last.unwrap_or(false) || values.is_empty();
-            Ok(Some((values, (!is_last).then_some(state))))
+            let is_last = page.is_last.unwrap_or(false) || page.values.is_empty();
+            let next = (!is_last).then_some(state.start);
+            let goes_on = next.is_some_and(|next| next < end);
+            Ok(Some((Page { values: page.values, next }, goes_on.then_some(state))))
         })
     }
 }

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::client::{Call, IN_FLIGHT, JiraSite};
 use crate::error::Result;
+use crate::paging::Part;
 
 /// Jira clamps higher page sizes to this.
 const PAGE_SIZE: usize = 100;
@@ -128,23 +129,26 @@ impl From<RawProject> for Project {
 }
 
 impl JiraSite<'_> {
-    /// Every project that the connected account sees, by key, each once.
+    /// The projects that the connected account sees, by key, each once: all of them, or one part and where the
+    /// next one begins.
     ///
     /// The first page tells how many there are; the others are read side by side, as far apart as the first page
     /// turned out to be long. Whatever is still missing then (Jira may shorten any page) is read page by page.
     ///
     /// # Errors
     /// What Jira refuses or fails at; see [`JiraSite`].
-    pub async fn projects(&self) -> Result<Vec<Project>> {
-        let first = self.project_page(0).await?;
+    pub async fn projects(&self, part: Option<&Part<usize>>) -> Result<(Vec<Project>, Option<usize>)> {
+        let (from, limit) = part.map_or((0, usize::MAX), |part| (part.from.unwrap_or(0), part.limit));
+        let end = from.saturating_add(limit);
+        let first = self.project_page(from, end).await?;
         let step = first.values.len();
         let mut is_complete = first.is_last();
-        let total = first.total.unwrap_or(0);
+        let known_end = end.min(first.total.unwrap_or(0));
         let mut found = first.values;
         if !is_complete {
-            let starts = (1..total.div_ceil(step)).map(|page| page * step);
+            let starts = (from + step..known_end).step_by(step);
             let pages: Vec<Page> = stream::iter(starts)
-                .map(|start| self.project_page(start))
+                .map(|start| self.project_page(start, known_end.min(start + step)))
                 .buffered(IN_FLIGHT)
                 .try_collect()
                 .await?;
@@ -157,19 +161,21 @@ impl JiraSite<'_> {
                 }
             }
         }
-        while !is_complete {
-            let page = self.project_page(found.len()).await?;
+        while !is_complete && found.len() < limit {
+            let page = self.project_page(from + found.len(), end).await?;
             is_complete = page.is_last();
             found.extend(page.values);
         }
+        let next = (!is_complete).then_some(from + found.len());
         // A project that is made or deleted meanwhile shifts the pages: one may come twice.
         let mut seen = HashSet::new();
         found.retain(|project| seen.insert(project.id.clone()));
-        Ok(found.into_iter().map(Project::from).collect())
+        Ok((found.into_iter().map(Project::from).collect(), next))
     }
 
-    async fn project_page(&self, start_at: usize) -> Result<Page> {
-        let (start_at, size) = (start_at.to_string(), PAGE_SIZE.to_string());
+    /// A page of the projects from one place to another, or to as far as a page goes.
+    async fn project_page(&self, start: usize, end: usize) -> Result<Page> {
+        let (start_at, size) = (start.to_string(), (end - start).min(PAGE_SIZE).to_string());
         let path = ["rest", "api", "3", "project", "search"];
         let query =
             [("startAt", start_at.as_str()), ("maxResults", &size), ("expand", "lead"), ("orderBy", "key")];

@@ -118,27 +118,27 @@ impl JiraSite<'_> {
     pub async fn tickets<T: From<RawTicket>>(
         &self,
         search: &Search,
-        part: Option<Part<Position>>,
+        part: Option<&Part<Position>>,
     ) -> Result<(Vec<T>, Option<Position>)> {
-        let (found, next) = match part {
-            None => (self.all_tickets(search).await.map_err(|error| search.explain(error))?, None),
-            Some(part) => self.some_tickets(search, part).await?,
-        };
-        // One that moves within the order meanwhile may come twice.
-        let mut seen = HashSet::new();
-        let tickets = found.into_iter().filter(|ticket| seen.insert(ticket.id.clone()));
-        Ok((tickets.map(T::from).collect(), next))
+        match part {
+            None => Ok((self.all_tickets(search).await.map_err(|error| search.explain(error))?, None)),
+            Some(part) => self.some_tickets(search, part).await,
+        }
     }
 
-    async fn all_tickets(&self, search: &Search) -> Result<Vec<RawTicket>> {
+    async fn all_tickets<T: From<RawTicket>>(&self, search: &Search) -> Result<Vec<T>> {
         let reconciled = self.reconciled();
         let mut first: Page<RawTicket> =
             self.search_page(search, &reconciled, None, TICKETS, &FIELDS).await?;
-        if first.next().is_none() {
-            return Ok(first.issues);
+        let is_whole = first.next().is_none();
+        let mut known = HashSet::new();
+        first.issues.retain(|ticket| known.insert(ticket.id.clone()));
+        let mut tickets: Vec<T> = first.issues.into_iter().map(T::from).collect();
+        if is_whole {
+            return Ok(tickets);
         }
-        // The search begins anew: whether its token is good for pages of another kind is not documented.
-        let known: HashSet<String> = first.issues.iter().map(|ticket| ticket.id.clone()).collect();
+        // The search begins anew: whether its token is good for pages of another kind is not documented. A ticket
+        // that moves within the order meanwhile may come twice.
         let rest = self
             .id_pages(search, &reconciled, known)
             .map_ok(|ids| {
@@ -150,18 +150,18 @@ impl JiraSite<'_> {
             .try_buffered(READ_AHEAD)
             .try_concat()
             .await?;
-        first.issues.extend(rest);
-        Ok(first.issues)
+        tickets.extend(rest);
+        Ok(tickets)
     }
 
-    async fn some_tickets(
+    async fn some_tickets<T: From<RawTicket>>(
         &self,
         search: &Search,
-        part: Part<Position>,
-    ) -> Result<(Vec<RawTicket>, Option<Position>)> {
+        part: &Part<Position>,
+    ) -> Result<(Vec<T>, Option<Position>)> {
         let is_first = part.from.is_none();
-        let from =
-            part.from.unwrap_or_else(|| Position { token: String::new(), reconciled: self.reconciled() });
+        let begin = || Position { token: String::new(), reconciled: self.reconciled() };
+        let from = part.from.clone().unwrap_or_else(begin);
         let token = (!is_first).then_some(from.token.as_str());
         let explain = |error: Error| match error.code() {
             "jira_refused" if !is_first => {
@@ -170,11 +170,11 @@ impl JiraSite<'_> {
             }
             _ => search.explain(error),
         };
-        let (found, next) = if part.limit <= TICKETS {
+        let (tickets, next) = if part.limit <= TICKETS {
             let page = self.search_page(search, &from.reconciled, token, part.limit, &FIELDS).await;
             let mut page: Page<RawTicket> = page.map_err(explain)?;
             let next = page.next();
-            (page.issues, next)
+            (page.issues.into_iter().map(T::from).collect(), next)
         } else {
             let page = self.search_page(search, &from.reconciled, token, part.limit, &["id"]).await;
             let mut page: Page<Id> = page.map_err(explain)?;
@@ -184,7 +184,7 @@ impl JiraSite<'_> {
             (stream::iter(batches).try_buffered(READ_AHEAD).try_concat().await?, next)
         };
         let next = next.filter(|next| Some(next.as_str()) != token);
-        Ok((found, next.map(|token| Position { token, reconciled: from.reconciled })))
+        Ok((tickets, next.map(|token| Position { token, reconciled: from.reconciled })))
     }
 
     /// The ids of a search that are not known yet, page by page.
@@ -239,7 +239,10 @@ impl JiraSite<'_> {
 
     /// Tickets by their ids, in this order. One that is missing has been deleted or hidden meanwhile; one that
     /// Jira failed to read is asked for once more.
-    async fn bulk(&self, ids: Vec<String>) -> Result<Vec<RawTicket>> {
+    ///
+    /// They are turned into what the caller wants at once: that takes the time in which other calls are under way,
+    /// and Jira's form of them is several times as large.
+    async fn bulk<T: From<RawTicket>>(&self, ids: Vec<String>) -> Result<Vec<T>> {
         let mut found = HashMap::new();
         let mut failed = self.bulk_page(&ids, &mut found).await?;
         if !failed.is_empty() {
@@ -253,11 +256,15 @@ impl JiraSite<'_> {
     }
 
     /// Reads tickets; gives the ids of those that Jira failed to read.
-    async fn bulk_page(&self, ids: &[String], found: &mut HashMap<String, RawTicket>) -> Result<Vec<String>> {
+    async fn bulk_page<T: From<RawTicket>>(
+        &self,
+        ids: &[String],
+        found: &mut HashMap<String, T>,
+    ) -> Result<Vec<String>> {
         let body = json!({ "issueIdsOrKeys": ids, "fields": FIELDS });
         let path = ["rest", "api", "3", "issue", "bulkfetch"];
         let bulk: Bulk = self.call(Call::query(&path, &body, SCOPES)).await?;
-        found.extend(bulk.issues.into_iter().map(|ticket| (ticket.id.clone(), ticket)));
+        found.extend(bulk.issues.into_iter().map(|ticket| (ticket.id.clone(), T::from(ticket))));
         let failed = bulk.issue_errors.into_iter().filter_map(|error| error.id);
         Ok(failed.filter(|id| ids.contains(id)).collect())
     }

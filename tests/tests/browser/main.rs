@@ -14,7 +14,7 @@ async fn consent(bed: &Bed, browser: &Browser, workspace: &str, account: &str, s
     browser.find("#state[data-state=not_connected]").await?;
     browser.look("demo-not-connected").await?;
     browser.click("#connect").await?;
-    browser.click(&format!("input[name=account][value={account}]")).await?;
+    browser.click(&format!("input[name=account][value='{account}']")).await?;
     for site in sites {
         let checkbox = format!("input[name=site][value={site}]");
         if !browser.is_selected(&checkbox).await? {

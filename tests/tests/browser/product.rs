@@ -1,8 +1,9 @@
 //! What a person does with Jira in the demo product, once it is connected.
 
 use anyhow::Result;
+use juncture_local::atlassian::Fault;
 use juncture_tests::browser::{Browser, DESKTOP, Device, PHONE};
-use juncture_tests::{Bed, run};
+use juncture_tests::{Bed, CREATE, Person, run};
 
 use super::consent;
 
@@ -83,4 +84,66 @@ fn a_person_works_with_jira_on_a_desktop() {
 #[test]
 fn a_person_works_with_jira_on_a_phone() {
     run(works_with_jira(PHONE, "works-phone", "SHIP-11"));
+}
+
+/// Someone with an account of their own who has opened a new project with that many issues.
+async fn at_a_project<'a>(bed: &'a Bed, browser: &Browser, key: &str, issues: usize) -> Result<Person<'a>> {
+    let project = bed.project(key, issues)?;
+    let person = bed.person(&["harbour"])?;
+    consent(bed, browser, &key.to_lowercase(), &person.account, &["harbour"]).await?;
+    browser.click("#connect").await?;
+    browser.find("#state[data-state=connected]").await?;
+    browser.click(&format!("button.project[data-id='{project}']")).await?;
+    browser.find("#tickets-note:not(:empty)").await?;
+    Ok(person)
+}
+
+#[test]
+fn a_long_list_grows_until_it_is_whole() {
+    run(async {
+        let bed = Bed::shared().await?;
+        let browser = Browser::open(DESKTOP).await?;
+        at_a_project(bed, &browser, "LONG", 45).await?;
+        for (last, note) in
+            [(26, "20 shown, there are more"), (6, "40 shown, there are more"), (1, "45 shown.")]
+        {
+            browser.shows("#tickets-note", note).await?;
+            browser.find(&format!("#tickets tr:last-child[data-key=LONG-{last}]")).await?;
+            if last > 1 {
+                browser.click("#more").await?;
+            }
+        }
+        browser.find("#more[hidden]").await?;
+        browser.find("#tickets tr:first-child[data-key=LONG-45]").await?;
+        browser.close().await
+    });
+}
+
+#[test]
+fn who_presses_twice_or_again_after_an_error_gets_one_issue() {
+    run(async {
+        let bed = Bed::shared().await?;
+        let browser = Browser::open(DESKTOP).await?;
+        let person = at_a_project(bed, &browser, "TWICE", 0).await?;
+        browser.click("#new").await?;
+        browser.fill("#create-summary", "A lamp").await?;
+        browser
+            .script("const it = document.querySelector('#create [type=submit]'); it.click(); it.click();")
+            .await?;
+        browser.find("#creation:not([open])").await?;
+        browser.find("#tickets tr:only-child[data-key=TWICE-1]").await?;
+        assert_eq!(person.creates(), 1);
+
+        // Jira creates the second one, but its answer is lost on the way.
+        bed.atlassian().inject(person.trouble(CREATE, Fault::Drop).after().times(1));
+        browser.click("#new").await?;
+        browser.fill("#create-summary", "Another lamp").await?;
+        browser.click("#create button[type=submit]").await?;
+        browser.find("#create-problem:not([hidden])").await?;
+        browser.click("#create button[type=submit]").await?;
+        browser.find("#creation:not([open])").await?;
+        browser.find("#tickets tr:first-child[data-key=TWICE-2]").await?;
+        assert_eq!(person.creates(), 2);
+        browser.close().await
+    });
 }

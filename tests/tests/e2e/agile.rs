@@ -21,7 +21,7 @@ fn ids(list: &Value) -> Vec<i64> {
 }
 
 #[test]
-fn boards_of_all_kinds_are_listed_but_private_ones() {
+fn boards_of_all_kinds_are_listed_and_private_ones_without_what_they_hide() {
     run(async {
         let bed = Bed::shared().await?;
         let person = bed.sailor().await?;
@@ -31,8 +31,9 @@ fn boards_of_all_kinds_are_listed_but_private_ones() {
                 { "id": 1, "name": "Voyages", "type": "scrum" },
                 { "id": 2, "name": "Repairs", "type": "kanban" },
                 { "id": 4, "name": "All voyages", "type": "scrum" },
+                { "id": 3, "name": null, "type": null },
             ],
-            "total": 3,
+            "total": 4,
             "next_cursor": null,
         });
         assert_eq!(answer, expected);
@@ -48,14 +49,15 @@ fn sprints_stand_with_every_board_that_lists_them_and_count_once() {
         let person = bed.sailor().await?;
         let before = person.jira_requests().len();
         let answer = call(bed, &person, ALL, &[SHIP]).await?.json(200);
-        // The boards, and the sprints of those two that can have any.
+        // The boards, and the sprints of those two that can have any and show them.
         assert_eq!(person.jira_requests().len() - before, 3);
-        let [voyages, repairs, all] = [0, 1, 2].map(|index| &answer["boards"][index]);
+        let [voyages, repairs, all, private] = [0, 1, 2, 3].map(|index| &answer["boards"][index]);
         assert_eq!((&voyages["board_id"], &voyages["board_name"]), (&json!(1), &json!("Voyages")));
         assert_eq!(ids(&voyages["sprints"]), [501, 502, 503]);
         assert_eq!(ids(&voyages["active_sprints"]), [502]);
         assert_eq!((&repairs["board_type"], &repairs["sprints"]), (&json!("kanban"), &json!([])));
         assert_eq!(ids(&all["sprints"]), [502, 503]);
+        assert_eq!((&private["board_name"], &private["sprints"]), (&json!(null), &json!([])));
         assert_eq!(answer["total_sprints"], 3);
         let future = &voyages["sprints"][2];
         for absent in ["startDate", "endDate", "completeDate", "goal"] {
@@ -66,11 +68,12 @@ fn sprints_stand_with_every_board_that_lists_them_and_count_once() {
         assert!(active["startDate"].as_str().is_some_and(|at| at.ends_with(".000Z")), "{active}");
 
         let answer = call(bed, &person, ACTIVE, &[SHIP]).await?.json(200);
-        let expected = |id: u64, name: &str, kind: &str, sprints: Value| json!({ "board_id": id, "board_name": name, "board_type": kind, "active_sprints": sprints });
+        let expected = |id: u64, name: Option<&str>, kind: Option<&str>, sprints: Value| json!({ "board_id": id, "board_name": name, "board_type": kind, "active_sprints": sprints });
         let boards = json!([
-            expected(1, "Voyages", "scrum", json!([active])),
-            expected(2, "Repairs", "kanban", json!([])),
-            expected(4, "All voyages", "scrum", json!([active])),
+            expected(1, Some("Voyages"), Some("scrum"), json!([active])),
+            expected(2, Some("Repairs"), Some("kanban"), json!([])),
+            expected(4, Some("All voyages"), Some("scrum"), json!([active])),
+            expected(3, None, None, json!([])),
         ]);
         assert_eq!(answer, json!({ "boards": boards, "next_cursor": null }));
         person.assert_understood();
@@ -108,7 +111,7 @@ fn pages_that_do_not_say_whether_they_are_the_last_are_followed_to_an_empty_one(
         bed.atlassian().inject(rule.account(&person.account).path("startAt=0").times(1));
         let answer = call(bed, &person, BOARDS, &[SHIP]).await?.json(200);
         // The second page is the sandbox's own, from the second board on.
-        assert_eq!(ids(&answer["boards"]), [1, 2, 4]);
+        assert_eq!(ids(&answer["boards"]), [1, 2, 4, 3]);
         Ok(())
     });
 }
@@ -142,20 +145,28 @@ fn sixty_boards_are_read_side_by_side_and_in_parts() {
         let active = active["boards"].as_array().cloned().context("no boards")?;
         assert!(active.iter().all(|board| ids(&board["active_sprints"]).len() == 1));
 
-        for (name, limit, whole) in
-            [(BOARDS, "25", &boards["boards"]), (ALL, "25", &whole["boards"]), (ACTIVE, "20", &json!(active))]
-        {
+        // A part costs its own pages of boards and no others, and the sprints of its boards.
+        for (name, limit, whole, cost) in [
+            (BOARDS, "25", &boards["boards"], vec![1, 1, 1]),
+            (BOARDS, "55", &boards["boards"], vec![2, 1]),
+            (ALL, "25", &whole["boards"], vec![51, 51, 21]),
+            (ACTIVE, "20", &json!(active), vec![21, 21, 21]),
+        ] {
             let mut gathered = Vec::new();
+            let mut costs = Vec::new();
             let mut more = vec![project, ("limit", limit)];
             let mut cursor;
             loop {
+                let before = person.jira_requests().len();
                 let part = call(&bed, &person, name, &more).await?.json(200);
+                costs.push(person.jira_requests().len() - before);
                 gathered.extend(part["boards"].as_array().cloned().context("no boards")?);
                 let Some(next) = part["next_cursor"].as_str() else { break };
                 cursor = next.to_owned();
                 more = vec![project, ("cursor", cursor.as_str())];
             }
             assert_eq!(&Value::from(gathered), whole, "{name}");
+            assert_eq!(costs, cost, "{name} by {limit}");
         }
         person.assert_understood();
         bed.stack.stop().await

@@ -1,8 +1,12 @@
 //! `create-ticket` with an `Idempotency-Key`.
 
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
 use futures_util::future::try_join_all;
 use juncture_local::atlassian::Fault;
-use juncture_tests::{Bed, CREATE, run};
+use juncture_tests::{Bed, CREATE, Person, run};
 use serde_json::{Value, json};
 
 fn ticket(project: &str, summary: &str) -> Value {
@@ -161,6 +165,105 @@ fn a_lost_ticket_is_looked_for_where_it_was_sent() {
     });
 }
 
+/// The keys of a person's records in Redis.
+async fn records(bed: &Bed, person: &Person<'_>) -> Result<Vec<String>> {
+    let id = person.connection_id().await?;
+    let found = bed.redis(&["KEYS", &format!("juncture:once:{id}:*")]).await?;
+    Ok(redis::from_redis_value(found)?)
+}
+
+#[test]
+fn what_is_kept_of_an_answer_is_sealed() {
+    run(async {
+        let bed = Bed::shared().await?;
+        let person = bed.sailor().await?;
+        let project = bed.project("SEALED", 0)?;
+        let first = person.create_once("key", ticket(&project, "A secret plan")).await?.json(201);
+        let [record] = &records(bed, &person).await?[..] else { anyhow::bail!("not one record") };
+        let kept: String = redis::from_redis_value(bed.redis(&["GET", record]).await?)?;
+        for clear in ["SEALED-1", "secret plan", "To Do"] {
+            assert!(!kept.contains(clear), "{kept}");
+        }
+        assert!(kept.contains("v1:") && kept.len() < 2048, "{kept}");
+        assert_eq!(person.create_once("key", ticket(&project, "A secret plan")).await?.json(201), first);
+        // What cannot be read is not taken for nothing.
+        bed.redis(&["SET", record, "{}"]).await?;
+        person.create_once("key", ticket(&project, "A secret plan")).await?.refusal(500);
+        assert_eq!(person.creates(), 1);
+        Ok(())
+    });
+}
+
+/// Sends a create, and kills the function that works on it as soon as Jira has got so many requests of the person
+/// that end in this.
+async fn create_and_die(
+    bed: &Bed,
+    person: &Person<'_>,
+    fields: Value,
+    path: &str,
+    times: usize,
+) -> Result<()> {
+    let deadly = async {
+        let arrived = || person.jira_requests().iter().filter(|request| request.path.ends_with(path)).count();
+        while arrived() < times {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        let instances = bed.stack.gateway().instances();
+        let it = instances.iter().find(|it| it.function == "CreateTicket").context("no instance")?;
+        ensure!(Command::new("kill").args(["-9", &it.pid.to_string()]).status()?.success());
+        Ok(())
+    };
+    let (answer, killed) = tokio::join!(person.create_once("key", fields), deadly);
+    killed?;
+    // This is the gateway's own.
+    assert_eq!(answer?.status, 502);
+    Ok(())
+}
+
+#[test]
+fn a_function_that_dies_after_it_sent_leaves_a_ticket_that_is_found() {
+    run(async {
+        let bed = Bed::start(|_| ()).await?;
+        let person = bed.sailor().await?;
+        let project = bed.project("DIED", 3)?;
+        bed.atlassian().inject(person.trouble(CREATE, Fault::Hang).after().times(1));
+        create_and_die(&bed, &person, ticket(&project, "Died"), "/issue", 1).await?;
+        // The lock of the dead one ends by itself; until then this waits.
+        let found = person.create_once("key", ticket(&project, "Died")).await?.json(201);
+        assert_eq!((&found["ticket"]["key"], person.creates()), (&json!("DIED-4"), 1));
+        assert_eq!(person.create_once("key", ticket(&project, "Died")).await?.json(201), found);
+        person.assert_understood();
+        bed.stack.stop().await
+    });
+}
+
+#[test]
+fn a_function_that_dies_while_it_sends_is_repeated_only_when_jira_must_be_done() {
+    run(async {
+        let bed = Bed::start(|_| ()).await?;
+        let person = bed.sailor().await?;
+        let project = bed.project("DIES", 3)?;
+        bed.atlassian().inject(person.trouble(CREATE, Fault::Hang).times(1));
+        create_and_die(&bed, &person, ticket(&project, "Dies"), "/issue", 1).await?;
+        // Jira may have it in hand for 20 seconds. Meanwhile a repetition looks for the ticket and sends nothing;
+        // this one dies too.
+        create_and_die(&bed, &person, ticket(&project, "Dies"), "/search/jql", 2).await?;
+        assert_eq!(person.creates(), 1);
+        // As if they had passed.
+        let [record] = &records(&bed, &person).await?[..] else { anyhow::bail!("not one record") };
+        let kept: String = redis::from_redis_value(bed.redis(&["GET", record]).await?)?;
+        let mut kept: Value = serde_json::from_str(&kept)?;
+        let doubt = &mut kept["sent"];
+        assert_eq!(doubt["settled_at"].as_i64(), doubt["sent_at"].as_i64().map(|sent| sent + 20));
+        doubt["settled_at"] = doubt["sent_at"].clone();
+        bed.redis(&["SET", record, &kept.to_string()]).await?;
+        let created = person.create_once("key", ticket(&project, "Dies")).await?.json(201);
+        assert_eq!((&created["ticket"]["key"], person.creates()), (&json!("DIES-4"), 2));
+        person.assert_understood();
+        bed.stack.stop().await
+    });
+}
+
 #[test]
 fn a_second_request_waits_for_the_first_and_then_says_so() {
     run(async {
@@ -169,14 +272,8 @@ fn a_second_request_waits_for_the_first_and_then_says_so() {
         let project = bed.project("WAITS", 0)?;
         person.create_once("key", ticket(&project, "One")).await?.json(201);
         // As if the first had never come to an end: its lock is there, its record is not.
-        let id = person.connection_id().await?;
-        let redis::Value::Array(records) = bed.redis(&["KEYS", &format!("juncture:once:{id}:*")]).await?
-        else {
-            anyhow::bail!("no list of keys");
-        };
-        let [redis::Value::BulkString(record)] = &records[..] else { anyhow::bail!("{records:?}") };
-        let record = String::from_utf8(record.clone())?;
-        bed.redis(&["DEL", &record]).await?;
+        let [record] = &records(bed, &person).await?[..] else { anyhow::bail!("not one record") };
+        bed.redis(&["DEL", record]).await?;
         bed.redis(&["SET", &record.replace("once:", "once-lock:"), "somebody"]).await?;
         let answer = person.create_once("key", ticket(&project, "One")).await?;
         assert!(answer.refusal(409).contains("still under way"), "{answer:?}");

@@ -18,13 +18,31 @@ fn all_projects_arrive_over_all_pages() {
         assert_eq!(keys.len(), 120);
         assert!(projects.iter().all(|project| project["lead"]["displayName"].is_string()), "{answer}");
 
-        let external_id = ("external_id", person.external_id.as_str());
-        let part = bed.backend("jira/get-projects", &[external_id, ("limit", "100")]).await?.json(200);
-        assert_eq!((&part["total"], &part["projects"][99]), (&json!(100), &projects[99]));
-        let cursor = ("cursor", part["next_cursor"].as_str().unwrap_or_default());
-        let part = bed.backend("jira/get-projects", &[external_id, cursor]).await?.json(200);
-        assert_eq!(part["projects"].as_array().map(Vec::as_slice), Some(&projects[100..]));
-        assert_eq!(part["next_cursor"], json!(null));
+        // A part costs its own pages and no others.
+        for (limit, cost) in [
+            ("100", vec![1, 1]),
+            ("50", vec![1, 1, 1]),
+            ("110", vec![2, 1]),
+            ("120", vec![2]),
+            ("1000", vec![2]),
+        ] {
+            let (mut gathered, mut costs) = (Vec::new(), Vec::new());
+            let mut more = ("limit", limit);
+            let mut cursor;
+            loop {
+                let before = person.jira_requests().len();
+                let query = [("external_id", person.external_id.as_str()), more];
+                let part = bed.backend("jira/get-projects", &query).await?.json(200);
+                costs.push(person.jira_requests().len() - before);
+                assert!(part["total"].as_u64() <= limit.parse().ok());
+                gathered.extend(part["projects"].as_array().cloned().unwrap_or_default());
+                let Some(next) = part["next_cursor"].as_str() else { break };
+                cursor = next.to_owned();
+                more = ("cursor", cursor.as_str());
+            }
+            assert_eq!((gathered, costs), (projects.clone(), cost), "{limit}");
+        }
+        person.assert_understood();
         Ok(())
     });
 }

@@ -1,0 +1,62 @@
+//! What the calls that list something of a project are asked with.
+
+use serde::de::DeserializeOwned;
+
+use super::client::{Jira, JiraSite};
+use super::ids::ProjectId;
+use crate::auth::SecretKeys;
+use crate::connection::Address;
+use crate::crypto::Sealer;
+use crate::error::Result;
+use crate::http::{Query, Request};
+use crate::paging::{Paging, Part};
+use crate::provider::ProviderId;
+
+/// A request for a list of a project's boards, sprints or tickets: `external_id`, and if they are given,
+/// `jira_project_id`, `limit` and `cursor`.
+pub struct ProjectList {
+    address: Address,
+    query: Query,
+    /// The project, if the caller names one.
+    named: Option<ProjectId>,
+}
+
+impl ProjectList {
+    /// Reads a request of a caller who has the secret key.
+    ///
+    /// # Errors
+    /// 401 without the key, 400 when a parameter is missing or malformed.
+    pub fn of(keys: &SecretKeys, request: &Request) -> Result<Self> {
+        let caller = keys.authorize(request)?;
+        let query = Query::of(request)?;
+        let [external_id] = query.required(["external_id"])?;
+        let named = query.optional("jira_project_id").map(ProjectId::parse).transpose()?;
+        let address = caller.address(ProviderId::Jira.as_str(), external_id)?;
+        Ok(Self { address, query, named })
+    }
+
+    /// The connection's site, and the project: the named one, or else the selected one.
+    ///
+    /// # Errors
+    /// As [`Jira::site`] and [`JiraSite::project_or_selected`].
+    pub async fn open<'a>(&'a self, jira: &'a Jira) -> Result<(JiraSite<'a>, ProjectId)> {
+        let site = jira.site(&self.address).await?;
+        let project = site.project_or_selected(self.named.clone())?;
+        Ok((site, project))
+    }
+
+    /// The parts of the list that `call` gives for a project, and which one is asked for; none for the whole list.
+    ///
+    /// # Errors
+    /// As [`Paging::part`].
+    pub fn part<'a, P: DeserializeOwned>(
+        &self,
+        sealer: &'a Sealer,
+        call: &str,
+        project: &ProjectId,
+    ) -> Result<(Paging<'a>, Option<Part<P>>)> {
+        let paging = Paging::new(sealer, call, &self.address, project.as_str());
+        let part = paging.part(&self.query)?;
+        Ok((paging, part))
+    }
+}
