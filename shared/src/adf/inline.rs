@@ -36,8 +36,6 @@ impl Normal {
         if text.is_empty() {
             return;
         }
-        // Markdown would read "[`]: x`](y)" as the definition of a link before it looks for code.
-        marks.code &= marks.link.is_none() || !text.contains("]:");
         if marks.code {
             marks = Marks { code: true, link: marks.link, ..Marks::default() };
             self.word(Inline::marked(text, marks));

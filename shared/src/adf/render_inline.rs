@@ -52,10 +52,15 @@ pub(super) fn image(image: &Image) -> String {
 
 fn write(tokens: &[Token<'_>], position: Position) -> String {
     let mut out = String::new();
+    let like_definition = definition(tokens).filter(|_| position == Position::Paragraph);
     for (at, token) in tokens.iter().enumerate() {
         match token {
             Token::Open(delimiter) | Token::Close(delimiter) => out.push_str(delimiter),
             Token::LinkOpen => out.push('['),
+            // No definition has a space here.
+            Token::LinkClose(link) if like_definition == Some(at) => {
+                out.push_str(&format!("]( {})", target(link)));
+            }
             Token::LinkClose(link) => out.push_str(&format!("]({})", target(link))),
             Token::Url(text) if is_plain_url(text) && stands_free(tokens, at, &text.text) => {
                 out.push_str(&text.text)
@@ -76,6 +81,17 @@ fn write(tokens: &[Token<'_>], position: Position) -> String {
         }
     }
     out
+}
+
+/// The end of a link at the start of a line that would be read as a link reference definition (`[label]: address`),
+/// which shows nothing: its code has `]:`, and code knows no escapes.
+fn definition(tokens: &[Token<'_>]) -> Option<usize> {
+    if !matches!(tokens.first(), Some(Token::LinkOpen)) {
+        return None;
+    }
+    let end = tokens.iter().position(|token| matches!(token, Token::LinkClose(_)))?;
+    let is_like = |token: &Token<'_>| matches!(token, Token::Code(code) if code.contains("]:"));
+    tokens[..end].iter().any(is_like).then_some(end)
 }
 
 #[derive(Clone, Copy, PartialEq)]

@@ -81,6 +81,9 @@ fn links() {
     stable("http://a.b http://a.b");
     stable("[a](http://b.c)http://b.c");
     stable("a [`]: x`](http://b.c)");
+    same("[`]:`]( #f\\&g;)");
+    same("[a `b]:c`]( http://d.e \"t\")");
+    same("- [`]:`]( #f)\n- `]:` [a](#f)");
     stable("http\\://a.b");
     stable("http://a.b?c)&amp;amp;;!");
     stable("http://i.j/k)&amp;!");

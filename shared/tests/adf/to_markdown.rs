@@ -134,7 +134,9 @@ fn unsafe_destinations_do_not_pass() {
 #[test]
 fn code_in_a_link_is_no_definition() {
     let marks = json!([{ "type": "link", "attrs": { "href": "http://b.c" } }, { "type": "code" }]);
-    assert_eq!(line(json!([{ "type": "text", "text": "a]: x", "marks": marks }])), "[a\\]: x](http://b.c)");
+    assert_eq!(line(json!([{ "type": "text", "text": "a]: x", "marks": marks }])), "[`a]: x`]( http://b.c)");
+    let pieces = ["]", ":"].map(|piece| json!({ "type": "text", "text": piece, "marks": marks }));
+    assert_eq!(line(json!(pieces)), "[`]:`]( http://b.c)");
 }
 
 #[test]
