@@ -143,6 +143,8 @@ impl Stack {
             ("DEFAULT_JIRA_SITE_REDIRECT_URI".to_owned(), demo_url.clone()),
             ("JUNCTURE_FRONTEND_URL".to_owned(), url.clone()),
             ("JUNCTURE_SECRET_KEY".to_owned(), options.secrets.secret_key.clone()),
+            // The template names a secret in AWS; here there is none, unless .env says so.
+            ("JUNCTURE_SECRETS_ID".to_owned(), String::new()),
             ("TOKEN_ENCRYPTION_KEY".to_owned(), options.secrets.token_encryption_key.clone()),
         ]);
         let mut set = |name: &str, value: &str| environment.insert(name.to_owned(), value.to_owned());
