@@ -46,7 +46,6 @@ openapi_linter() {
 }
 
 sam_cli() {
-  has sam && return
   [ .local/venv/installed -nt scripts/sam-requirements.txt ] && return
   python3 -c 'import ensurepip' 2>/dev/null || system_package python3-venv python
   echo "Installing the SAM CLI (takes a few minutes, once)"

@@ -443,6 +443,9 @@ async fn migrate(options: &StackOptions, database_url: &str) -> Result<()> {
     let since = Instant::now();
     let mut command = std::process::Command::new(options.binaries.join("migrate"));
     command.env("DATABASE_URL", database_url);
+    // The one of .env belongs to the database of .env.
+    let direct = options.settings.hosted_database().then(|| options.settings.get("DATABASE_DIRECT_URL"));
+    command.env("DATABASE_DIRECT_URL", direct.flatten().unwrap_or_default());
     let log = options.logs().join("migrate.log");
     let process = Process::spawn("migrate", command, Signal::SIGTERM, &log, &options.reaper)?;
     process.finish().await.context("the migrations were not applied")?;

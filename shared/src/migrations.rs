@@ -2,6 +2,7 @@
 //! table `"juncture-core".migration`.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::{ToSql, Type};
@@ -29,12 +30,16 @@ pub const ALL: &[Migration] = migrations!["0001_core", "0002_versions_and_access
 
 /// Applies what is not applied yet, all in one transaction, and tells the names. Run again, it does nothing.
 ///
-/// The lock lasts as long as the transaction, so this works through a pooler in transaction mode too.
+/// The database ends a statement that takes longer than `limit`, so that none goes on when nobody waits for it
+/// any more. The lock lasts as long as the transaction, so this works through a pooler in transaction mode too.
 ///
 /// # Errors
 /// When the database cannot be reached, a statement fails, or a migration was changed after it had been
 /// applied. Nothing is applied then.
-pub async fn apply(postgres: &Postgres) -> Result<Vec<&'static str>, MigrationError> {
+pub async fn apply(
+    postgres: &Postgres,
+    limit: Option<Duration>,
+) -> Result<Vec<&'static str>, MigrationError> {
     const LOCK: &str = "select pg_advisory_xact_lock(hashtextextended('juncture migrations', 0))";
     const TABLE: &str = r#"
         create schema if not exists "juncture-core";
@@ -55,6 +60,11 @@ pub async fn apply(postgres: &Postgres) -> Result<Vec<&'static str>, MigrationEr
         .await
         .map_err(|error| MigrationError(error.cause_chain().unwrap_or_else(|| error.to_string())))?;
     let transaction = client.transaction().await.map_err(failed("begin"))?;
+    if let Some(limit) = limit {
+        // Zero would mean no limit.
+        let limit = format!("set local statement_timeout = {}", limit.as_millis().max(1));
+        transaction.batch_execute(&limit).await.map_err(failed("begin"))?;
+    }
     transaction.batch_execute(LOCK).await.map_err(failed("lock"))?;
     transaction.batch_execute(TABLE).await.map_err(failed("the table of migrations"))?;
     let mut applied = Vec::new();

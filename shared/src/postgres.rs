@@ -21,6 +21,8 @@ use crate::tls::client_config;
 
 /// The setting that names the database.
 const DATABASE_URL: &str = "DATABASE_URL";
+/// The setting that names it past its pooler.
+const DATABASE_DIRECT_URL: &str = "DATABASE_DIRECT_URL";
 
 /// A connection must come about in this time; a Neon database that sleeps needs a few hundred milliseconds
 /// (<https://neon.com/docs/connect/connection-latency>).
@@ -44,12 +46,25 @@ pub struct Postgres {
 
 impl FromSettings for Postgres {
     fn from_settings(settings: &Settings) -> Result<Self, SettingsError> {
-        Self::lazily(&settings.required(DATABASE_URL)?)
+        Self::lazily(DATABASE_URL, &settings.required(DATABASE_URL)?)
     }
 }
 
 impl Postgres {
-    /// A pool for a connection string as Neon and libpq write it; nothing is connected yet.
+    /// The database past its pooler, for migrations. Settings: `DATABASE_DIRECT_URL`, or `DATABASE_URL` with the
+    /// host of Neon's pooler replaced by the one behind it.
+    ///
+    /// # Errors
+    /// When a setting is missing or malformed.
+    pub fn direct(settings: &Settings) -> Result<Self, SettingsError> {
+        match settings.optional(DATABASE_DIRECT_URL) {
+            Some(url) => Self::lazily(DATABASE_DIRECT_URL, &url),
+            None => Self::lazily(DATABASE_URL, &past_the_pooler(&settings.required(DATABASE_URL)?)),
+        }
+    }
+
+    /// A pool for a connection string as Neon and libpq write it, the value of `setting`; nothing is connected
+    /// yet.
     ///
     /// Certificates are always checked, so that `sslmode=require`, `verify-ca` and `verify-full` mean the same;
     /// `sslmode=disable` is for this machine only. `sslrootcert` names a PEM file to trust besides Mozilla's
@@ -57,8 +72,9 @@ impl Postgres {
     ///
     /// # Errors
     /// When the string is malformed. The error never repeats it: it holds a password.
-    pub fn lazily(database_url: &str) -> Result<Self, SettingsError> {
-        let (mut config, root_certificates) = parse(database_url)?;
+    fn lazily(setting: &'static str, database_url: &str) -> Result<Self, SettingsError> {
+        let invalid = |reason: String| SettingsError::Invalid { name: setting, reason };
+        let (mut config, root_certificates) = parse(database_url).map_err(invalid)?;
         config.connect_timeout(CONNECT_TIMEOUT).application_name("juncture");
         let manager_config = ManagerConfig { recycling_method: RecyclingMethod::Fast };
         let manager = if config.get_ssl_mode() == SslMode::Disable {
@@ -146,14 +162,25 @@ async fn probe(
     }
 }
 
-fn invalid(reason: String) -> SettingsError {
-    SettingsError::Invalid { name: DATABASE_URL, reason }
+/// Neon's pooler is reached under the name of the database's endpoint with `-pooler` behind it
+/// (<https://neon.com/docs/connect/connection-pooling>). Any other address stays as it is.
+fn past_the_pooler(database_url: &str) -> String {
+    let Ok(mut url) = Url::parse(database_url) else { return database_url.to_owned() };
+    let direct = url.host_str().and_then(|host| {
+        let (endpoint, domain) = host.split_once('.')?;
+        let endpoint = endpoint.strip_suffix("-pooler")?;
+        domain.ends_with(".neon.tech").then(|| format!("{endpoint}.{domain}"))
+    });
+    match direct {
+        Some(host) if url.set_host(Some(&host)).is_ok() => url.into(),
+        _ => database_url.to_owned(),
+    }
 }
 
 /// Splits a connection string into what tokio-postgres understands and the root certificates that it does not.
-fn parse(database_url: &str) -> Result<(tokio_postgres::Config, Option<String>), SettingsError> {
-    let malformed =
-        || invalid("must look like postgresql://user:password@host/database?sslmode=require".to_owned());
+/// Says what is wrong with it, to be read after the name of the setting.
+fn parse(database_url: &str) -> Result<(tokio_postgres::Config, Option<String>), String> {
+    let malformed = || "must look like postgresql://user:password@host/database?sslmode=require".to_owned();
     let mut url = Url::parse(database_url).map_err(|_| malformed())?;
     if !matches!(url.scheme(), "postgres" | "postgresql") || url.host_str().is_none_or(str::is_empty) {
         return Err(malformed());
@@ -174,15 +201,13 @@ fn parse(database_url: &str) -> Result<(tokio_postgres::Config, Option<String>),
         "require" | "verify-ca" | "verify-full" => "require",
         "disable" if is_loopback(&url) => "disable",
         "disable" => {
-            return Err(invalid(
-                "has sslmode=disable, which is for a database on this machine only".to_owned(),
-            ));
+            return Err("has sslmode=disable, which is for a database on this machine only".to_owned());
         }
-        _ => return Err(invalid("has an unknown sslmode: use require or verify-full".to_owned())),
+        _ => return Err("has an unknown sslmode: use require or verify-full".to_owned()),
     };
     kept.push(("sslmode".to_owned(), ssl_mode.to_owned()));
     url.query_pairs_mut().clear().extend_pairs(kept);
-    let config = url.as_str().parse().map_err(|error: tokio_postgres::Error| invalid(chain(&error)))?;
+    let config = url.as_str().parse().map_err(|error: tokio_postgres::Error| chain(&error))?;
     Ok((config, root_certificates))
 }
 
@@ -220,9 +245,36 @@ mod tests {
             "postgres://u:hunter2@h/db?sslmode=maybe",
             "postgres://u:hunter2@h/db?hunter2option=1",
         ] {
-            let error = parse(url).map(|_| ()).unwrap_err().to_string();
+            let error = Postgres::lazily(DATABASE_URL, url).map(|_| ()).unwrap_err().to_string();
             assert!(error.starts_with("the setting DATABASE_URL "), "{error}");
             assert!(!error.contains("hunter2@") && !error.contains(":hunter2"), "{error}");
         }
+    }
+
+    #[test]
+    fn migrations_go_past_neons_pooler() {
+        for (url, expected) in [
+            (
+                "postgresql://u:p@ep-x-1-pooler.eu-central-1.aws.neon.tech/db?sslmode=require",
+                "postgresql://u:p@ep-x-1.eu-central-1.aws.neon.tech/db?sslmode=require",
+            ),
+            (
+                "postgresql://u:p@ep-x-1.aws.neon.tech:5432/db",
+                "postgresql://u:p@ep-x-1.aws.neon.tech:5432/db",
+            ),
+            ("postgresql://u:p@db-pooler.example.com/db", "postgresql://u:p@db-pooler.example.com/db"),
+            ("not an address", "not an address"),
+        ] {
+            assert_eq!(past_the_pooler(url), expected);
+        }
+        let settings = |direct: &str| {
+            Settings::from_pairs([
+                ("DATABASE_URL".to_owned(), "postgresql://u:p@ep-x-pooler.c.neon.tech/db".to_owned()),
+                ("DATABASE_DIRECT_URL".to_owned(), direct.to_owned()),
+            ])
+        };
+        assert!(Postgres::direct(&settings("")).is_ok());
+        let error = Postgres::direct(&settings("hunter2")).map(|_| ()).unwrap_err().to_string();
+        assert!(error.starts_with("the setting DATABASE_DIRECT_URL "), "{error}");
     }
 }

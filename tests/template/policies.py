@@ -1,0 +1,287 @@
+"""What the deployed template must keep to, beyond what CloudFormation itself asks.
+
+Each check takes the transformed template and yields a sentence for everything that breaks its rule.
+`test_policies.py` shows of each that it can fail.
+"""
+
+import json
+import re
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+
+# Everything that a function may do, and that it may have done for it.
+FUNCTION_ACTIONS = {
+    "secretsmanager:GetSecretValue",
+    "kms:Decrypt",
+    "logs:CreateLogStream",
+    "logs:PutLogEvents",
+}
+# X-Ray knows no resources; SAM attaches this for `Tracing: Active`.
+MANAGED_POLICY = {"Fn::Sub": "arn:${AWS::Partition}:iam::aws:policy/AWSXRayDaemonWriteAccess"}
+# Whoever calls functions: API Gateway through a permission, the scheduler through a role.
+CALLER_ACTIONS = {"lambda:InvokeFunction"}
+# An HTTP API waits 30 seconds; a function must have answered by then.
+MAX_TIMEOUT_OF_A_ROUTE = 29
+# What only ever comes from the secret.
+SECRET_SETTING = re.compile("DATABASE_|TOKEN|KEY|PASSWORD|CLIENT_SECRET")
+# How credentials of what we use look: AWS keys, connection strings, Atlassian and Upstash tokens.
+SECRET_VALUE = re.compile(r"AKIA[0-9A-Z]{16}|postgres(ql)?://|ATOA[\w-]{20}|ATCTT|[A-Za-z0-9+/]{43}=|\beyJ[\w-]{20}")
+
+
+def of_type(template: dict, kind: str) -> dict:
+    return {name: r for name, r in template["Resources"].items() if r["Type"] == kind}
+
+
+def functions(template: dict) -> dict:
+    return {name: r["Properties"] for name, r in of_type(template, "AWS::Lambda::Function").items()}
+
+
+def routes(template: dict) -> dict:
+    """The keys of all routes, and the name of the function that each leads to."""
+    found = {}
+    for api in of_type(template, "AWS::ApiGatewayV2::Api").values():
+        for path, operations in api["Properties"]["Body"]["paths"].items():
+            for method, operation in operations.items():
+                uri = json.dumps(operation["x-amazon-apigateway-integration"]["uri"])
+                found[f"{method.upper()} {path}"] = re.search(r"\$\{(\w+)\.Arn\}", uri).group(1)
+    return found
+
+
+def strings(node):
+    """Every string below a node, keys too."""
+    if isinstance(node, str):
+        yield node
+    elif isinstance(node, dict):
+        for key, value in node.items():
+            yield key
+            yield from strings(value)
+    elif isinstance(node, list):
+        for value in node:
+            yield from strings(value)
+
+
+def as_list(value) -> list:
+    return value if isinstance(value, list) else [value]
+
+
+def statements(role: dict):
+    """The statements of a role's own policies, those behind a condition too."""
+    for policy in role["Properties"].get("Policies", []):
+        for statement in as_list(policy["PolicyDocument"]["Statement"]):
+            if "Fn::If" in statement:
+                yield from (branch for branch in statement["Fn::If"][1:] if "Effect" in branch)
+            else:
+                yield statement
+
+
+def role_of(function: dict):
+    return function.get("Role", {}).get("Fn::GetAtt", [None])[0]
+
+
+def runtime(template):
+    """Every function runs on provided.al2023, on the processor of the parameter, with memory and time of its own."""
+    routed = set(routes(template).values())
+    for name, function in functions(template).items():
+        if (function.get("Runtime"), function.get("Handler")) != ("provided.al2023", "bootstrap"):
+            yield f"{name}: runtime {function.get('Runtime')}, handler {function.get('Handler')}"
+        if function.get("Architectures") != [{"Ref": "Architecture"}]:
+            yield f"{name}: its architecture is not the parameter's"
+        if not isinstance(function.get("MemorySize"), int):
+            yield f"{name} has no MemorySize"
+        timeout = function.get("Timeout")
+        if not isinstance(timeout, int):
+            yield f"{name} has no Timeout"
+        elif name in routed and timeout > MAX_TIMEOUT_OF_A_ROUTE:
+            yield f"{name}: API Gateway has given up after {timeout} seconds"
+    if template["Parameters"].get("Architecture", {}).get("Default") != "arm64":
+        yield "Architecture is not arm64 by default"
+
+
+def observed(template):
+    """Every function is traced and logs JSON into a group of the template; every group forgets."""
+    groups = of_type(template, "AWS::Logs::LogGroup")
+    for name, function in functions(template).items():
+        if function.get("TracingConfig") != {"Mode": "Active"}:
+            yield f"{name} is not traced"
+        logging = function.get("LoggingConfig", {})
+        if logging.get("LogFormat") != "JSON":
+            yield f"{name} does not log JSON"
+        if logging.get("LogGroup", {}).get("Ref") not in groups:
+            yield f"{name} logs into a group that is not in the template"
+    for name, group in groups.items():
+        if not group["Properties"].get("RetentionInDays"):
+            yield f"{name} keeps its logs for ever"
+
+
+def concurrency(template):
+    """Every function says what it reserves, if only that it reserves nothing."""
+    for name, function in functions(template).items():
+        if "ReservedConcurrentExecutions" not in function:
+            yield f"{name} says nothing of ReservedConcurrentExecutions"
+
+
+def least_privilege(template):
+    """Every function has a role of the template, which allows what a function needs on a named resource."""
+    roles = of_type(template, "AWS::IAM::Role")
+    used = {role_of(function) for function in functions(template).values()}
+    for name, function in functions(template).items():
+        if role_of(function) not in roles:
+            yield f"{name} has no role of the template"
+    for name, role in roles.items():
+        allowed = FUNCTION_ACTIONS if name in used else CALLER_ACTIONS
+        for policy in role["Properties"].get("ManagedPolicyArns", []):
+            if name not in used or policy != MANAGED_POLICY:
+                yield f"{name} has the managed policy {policy}"
+        for statement in statements(role):
+            for action in as_list(statement["Action"]):
+                if action not in allowed:
+                    yield f"{name} may {action}"
+            if not statement.get("Resource") or "NotResource" in statement or "NotAction" in statement:
+                yield f"{name}: a statement names no resource"
+    for name, kind in ((name, resource["Type"]) for name, resource in template["Resources"].items()):
+        if kind in ("AWS::IAM::Policy", "AWS::IAM::ManagedPolicy", "AWS::IAM::User", "AWS::IAM::AccessKey"):
+            yield f"{name}: rights belong to the role of a function"
+    for name, permission in of_type(template, "AWS::Lambda::Permission").items():
+        if permission["Properties"].get("Principal") != "apigateway.amazonaws.com":
+            yield f"{name} lets {permission['Properties'].get('Principal')} call a function"
+        if "SourceArn" not in permission["Properties"]:
+            yield f"{name} does not say which API may call"
+
+
+def no_wildcard(template):
+    """No statement is about every resource, or about more than one secret."""
+    for name, role in of_type(template, "AWS::IAM::Role").items():
+        for statement in statements(role):
+            for text in strings(statement.get("Resource")):
+                if "*" in text:
+                    yield f"{name}: the resource {text}"
+            for text in strings(statement.get("Action")):
+                if "*" in text:
+                    yield f"{name}: the action {text}"
+                if text == "secretsmanager:GetSecretValue":
+                    wanted = "JunctureSecretsId" in json.dumps(statement["Resource"])
+                    if not wanted or isinstance(statement["Resource"], list):
+                        yield f"{name} may read another secret than JunctureSecretsId"
+        for statement in as_list(role["Properties"]["AssumeRolePolicyDocument"]["Statement"]):
+            if "*" in json.dumps(statement["Principal"]):
+                yield f"{name}: anybody may assume it"
+
+
+def throttling(template):
+    """Every route is throttled, and those that anybody may call more than the rest."""
+    keys = routes(template)
+    for name, stage in of_type(template, "AWS::ApiGatewayV2::Stage").items():
+        properties = stage["Properties"]
+        settings = properties.get("RouteSettings", {})
+        for place, limits in {"the default": properties.get("DefaultRouteSettings", {}), **settings}.items():
+            # API Gateway takes an absent limit for zero.
+            for limit in ("ThrottlingRateLimit", "ThrottlingBurstLimit"):
+                if not limits.get(limit):
+                    yield f"{name}: {place} has no {limit}"
+        for key in settings.keys() - keys.keys():
+            yield f"{name}: there is no route {key}"
+        for key in keys.keys() - settings.keys():
+            if " /api/backend/" not in key:
+                yield f"{name}: anybody may call {key}, and it has the limits of the backend API"
+
+
+def access_log(template):
+    """Requests are logged as JSON, by route, without what may carry a code, a state or a key."""
+    for name, stage in of_type(template, "AWS::ApiGatewayV2::Stage").items():
+        settings = stage["Properties"].get("AccessLogSettings", {})
+        if settings.get("DestinationArn", {}).get("Fn::GetAtt", [None])[0] not in template["Resources"]:
+            yield f"{name} has no access log"
+            continue
+        try:
+            fields = set(json.loads(settings["Format"]).values())
+        except ValueError:
+            yield f"{name}: the access log is not JSON"
+            continue
+        for wanted in ("requestId", "routeKey", "status", "integrationStatus", "integrationLatency"):
+            if f"$context.{wanted}" not in fields:
+                yield f"{name}: the access log lacks {wanted}"
+        for field in fields:
+            if re.search("path|query|header|authorizer|body|userAgent", field, re.IGNORECASE):
+                yield f"{name}: {field} has no place in a log"
+
+
+def cors(template):
+    """Named origins may call the frontend API; no page of any origin may send the secret key."""
+    for name, api in of_type(template, "AWS::ApiGatewayV2::Api").items():
+        allowed = api["Properties"]["Body"].get("x-amazon-apigateway-cors", {})
+        origins = allowed.get("allowOrigins")
+        if not isinstance(origins, list) or any("*" in origin for origin in origins):
+            yield f"{name}: the origins are {origins}"
+        if {header.lower() for header in allowed.get("allowHeaders", ["*"])} & {"*", "authorization"}:
+            yield f"{name}: a browser may send the secret key"
+        if set(allowed.get("allowMethods", ["*"])) - {"GET", "POST"}:
+            yield f"{name}: a browser may use methods that only the backend API has"
+        if allowed.get("allowCredentials"):
+            yield f"{name}: a browser may send cookies"
+    pattern = template["Parameters"].get("CorsAllowedOrigins", {}).get("AllowedPattern", ".*")
+    if re.fullmatch(pattern, "*") or re.fullmatch(pattern, "https://*"):
+        yield "CorsAllowedOrigins takes an asterisk"
+
+
+def no_secret(template):
+    """Secrets come from Secrets Manager when a function starts, never from the template or its parameters."""
+    for name, function in functions(template).items():
+        for setting in function.get("Environment", {}).get("Variables", {}):
+            if SECRET_SETTING.search(setting):
+                yield f"{name}: {setting} belongs into the secret"
+    for name in template["Parameters"]:
+        if template["Parameters"][name].get("NoEcho"):
+            yield f"the parameter {name} would hold a secret"
+    for text in strings(template):
+        if SECRET_VALUE.search(text) or "{{resolve:" in text:
+            yield f"this looks like a secret: {text[:12]}…"
+
+
+def migrations(template):
+    """No new code serves before the migrations are applied, and every new migration has them applied."""
+    found = of_type(template, "Custom::Migrations")
+    if len(found) != 1:
+        yield "there is no resource of the type Custom::Migrations"
+        return
+    (name, resource), = found.items()
+    migrator = resource["Properties"]["ServiceToken"].get("Fn::GetAtt", [None])[0]
+    for function in functions(template):
+        waits_for = as_list(template["Resources"][function].get("DependsOn", []))
+        if function != migrator and name not in waits_for:
+            yield f"{function} does not wait for {name}"
+    newest = max(file.stem for file in (ROOT / "migrations").glob("*.sql"))
+    if resource["Properties"].get("Newest") != newest:
+        yield f"{name}: Newest must be {newest}, or a deployment does not apply it"
+    timeout = functions(template).get(migrator, {}).get("Timeout", 0)
+    if resource["Properties"].get("ServiceTimeout", 3600) < timeout:
+        yield f"{name}: CloudFormation gives up before the function does"
+
+
+def described(template):
+    """Parameters say what they are, what they may be and what they are without a word."""
+    for name, parameter in template["Parameters"].items():
+        if not parameter.get("Description"):
+            yield f"the parameter {name} has no description"
+        if "Default" not in parameter:
+            yield f"the parameter {name} has no default"
+        if not {"AllowedPattern", "AllowedValues", "MinValue"} & parameter.keys():
+            yield f"the parameter {name} takes anything"
+    for name, output in template["Outputs"].items():
+        if not output.get("Description"):
+            yield f"the output {name} has no description"
+
+
+CHECKS = [
+    runtime,
+    observed,
+    concurrency,
+    least_privilege,
+    no_wildcard,
+    throttling,
+    access_log,
+    cors,
+    no_secret,
+    migrations,
+    described,
+]
