@@ -1,6 +1,7 @@
 # Works with GNU make 3.81, which macOS has.
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test run reset build test model check bench audit
+.PHONY: help setup setup-test run reset build deploy test model check bench audit
+ARCH ?= arm64
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -17,8 +18,11 @@ setup: ## Install what make run needs
 setup-test: ## Install what make test needs
 	@scripts/setup.sh test
 
-build: ## Build every function
-	cargo build --workspace
+build: ## Build every function for Lambda (ARCH=arm64 or x86_64)
+	@scripts/build.sh "$(ARCH)"
+
+deploy: ## Build, validate and deploy one stage (STAGE=staging)
+	@scripts/deploy.sh "$(STAGE)"
 
 test: setup-test ## Run all tests
 	@scripts/test.sh

@@ -45,17 +45,9 @@ openapi_linter() {
   touch "$folder/node_modules/.package-lock.json"
 }
 
-sam_cli() {
-  [ .local/venv/installed -nt scripts/sam-requirements.txt ] && return
-  python3 -c 'import ensurepip' 2>/dev/null || system_package python3-venv python
-  echo "Installing the SAM CLI (takes a few minutes, once)"
-  python3 -m venv --clear .local/venv
-  .local/venv/bin/pip install --quiet --disable-pip-version-check --requirement scripts/sam-requirements.txt
-  touch .local/venv/installed
-}
-
 mkdir -p .local
 has shellcheck || system_package shellcheck shellcheck
 openapi_linter
-sam_cli
+python3 -c 'import ensurepip' 2>/dev/null || system_package python3-venv python
+scripts/sam-cli.sh
 cargo_deny

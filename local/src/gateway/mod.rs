@@ -13,7 +13,7 @@ mod intrinsics;
 mod pool;
 mod response;
 mod route;
-mod runtime_api;
+pub mod runtime_api;
 mod template;
 
 use std::collections::BTreeMap;

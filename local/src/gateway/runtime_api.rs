@@ -4,7 +4,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{Path, State};
 use axum::http::{Response, StatusCode};
@@ -15,10 +15,14 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::AbortHandle;
+use uuid::Uuid;
 
 /// Lambda's limit for an invocation and for its answer: 6 MB and some room for the envelope
 /// (<https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>).
 pub(super) const MAX_PAYLOAD: usize = 6 * 1024 * 1024 + 100;
+
+/// How long an instance may take to start, and to be heard, beyond its own time.
+const GRACE: Duration = Duration::from_secs(30);
 
 /// One event on its way to an instance.
 pub(super) struct Invocation {
@@ -30,16 +34,16 @@ pub(super) struct Invocation {
 }
 
 /// What the instance made of it: the bytes it returned, or the error it reported.
-pub(super) type Reply = Result<Bytes, String>;
+pub type Reply = Result<Bytes, String>;
 
 /// The runtime's end of the line.
-pub(super) struct Endpoint {
+pub struct Endpoint {
     /// Hands over an invocation, which waits until the instance asks for it.
     pub(super) invocations: mpsc::Sender<Invocation>,
     /// True once the instance has asked for its first invocation: it is initialised.
     pub(super) ready: watch::Receiver<bool>,
     /// `host:port`, the value of `AWS_LAMBDA_RUNTIME_API`.
-    pub(super) address: String,
+    pub address: String,
     server: AbortHandle,
 }
 
@@ -61,7 +65,10 @@ struct Runtime {
 
 impl Endpoint {
     /// Opens the endpoint of a new instance. `init_error` is told why initialising failed.
-    pub(super) async fn open(
+    ///
+    /// # Errors
+    /// When there is no free port.
+    pub async fn open(
         function_arn: String,
         init_error: impl Fn(&str) + Send + Sync + 'static,
     ) -> Result<Self> {
@@ -86,6 +93,24 @@ impl Endpoint {
         let listener = listener.tap_io(|stream| drop(stream.set_nodelay(true)));
         let server = tokio::spawn(async move { axum::serve(listener, routes).await }).abort_handle();
         Ok(Self { invocations, ready, address, server })
+    }
+
+    /// Hands one event to an instance that was started by other means, and waits for what it makes of it: a little
+    /// longer than the `timeout` that the instance is told.
+    ///
+    /// # Errors
+    /// When it says nothing in that time.
+    pub async fn invoke(&self, payload: Bytes, timeout: Duration) -> Result<Reply> {
+        let (reply, replied) = oneshot::channel();
+        let (request_id, trace_id) = (Uuid::new_v4().to_string(), "Root=1-00000000-local".to_owned());
+        self.invocations.send(Invocation { request_id, trace_id, payload, timeout, reply }).await?;
+        Ok(tokio::time::timeout(timeout + GRACE, replied).await.context("no reply")??)
+    }
+}
+
+impl std::fmt::Debug for Endpoint {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Endpoint").field("address", &self.address).finish_non_exhaustive()
     }
 }
 

@@ -5,6 +5,7 @@ mod bad_input;
 mod connection_info;
 mod create;
 mod delete;
+mod deployment;
 mod edit;
 mod flow;
 mod health;

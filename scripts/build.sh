@@ -1,0 +1,31 @@
+#!/usr/bin/env bash
+# Builds every function for Lambda into .aws-sam/build: `build.sh arm64`, which is what is deployed, or
+# `build.sh x86_64`.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+case "${1:-arm64}" in
+  arm64) architecture=arm64 target=aarch64-unknown-linux-gnu flags=(--arm64) ;;
+  x86_64) architecture=x86_64 target=x86_64-unknown-linux-gnu flags=() ;;
+  *)
+    echo "ARCH must be arm64 or x86_64, is $1" >&2
+    exit 1
+    ;;
+esac
+
+if [ ! -d "$(rustc --print target-libdir --target "$target")" ]; then
+  echo "Rust cannot build for $architecture yet. Run: rustup target add $target" >&2
+  exit 1
+fi
+scripts/sam-cli.sh
+# cargo-lambda and zig, which links for the C library of Lambda's operating system.
+export PATH="$PWD/.local/venv/bin:$PATH" SAM_CLI_TELEMETRY=0
+
+# All at once, so that cargo keeps every core busy. What sam does then, one function after the other, is little more
+# than copying.
+packages=()
+for manifest in functions/*/Cargo.toml; do
+  packages+=(--package "$(basename "$(dirname "$manifest")")")
+done
+cargo lambda build --release --locked ${flags[@]+"${flags[@]}"} "${packages[@]}"
+sam build --template template.yaml --parameter-overrides "Architecture=$architecture"

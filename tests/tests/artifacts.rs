@@ -1,0 +1,102 @@
+//! What `make build` made: every function is there, starts and answers. For the machine's own processor only:
+//! `make build ARCH=x86_64`, then `cargo test --package juncture-tests --test artifacts -- --ignored`.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::Stdio;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use axum::Router;
+use axum::routing::put;
+use juncture_local::gateway::Template;
+use juncture_local::gateway::runtime_api::Endpoint;
+use juncture_tests::{repository, run};
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tokio::process::Command;
+
+const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Nothing listens at these addresses: what a function needs an upstream for, it refuses before it asks.
+const SETTINGS: [(&str, &str); 8] = [
+    ("DATABASE_URL", "postgresql://x:x@127.0.0.1:1/x"),
+    ("UPSTASH_REDIS_REST_URL", "http://127.0.0.1:1"),
+    ("UPSTASH_REDIS_REST_TOKEN", "x"),
+    ("JUNCTURE_SECRET_KEY", "x"),
+    ("TOKEN_ENCRYPTION_KEY", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="),
+    ("DEFAULT_JIRA_CLIENT_ID", "x"),
+    ("DEFAULT_JIRA_CLIENT_SECRET", "x"),
+    ("DEFAULT_JIRA_SCOPES", "read:jira-work"),
+];
+
+#[test]
+#[ignore = "needs make build"]
+fn every_artifact_starts_and_answers() {
+    run(async {
+        let template = Template::read(repository().join("template.yaml"), &BTreeMap::new())?;
+        ensure!(!template.functions.is_empty(), "the template has no function");
+        for function in &template.functions {
+            let artifact = repository().join(".aws-sam/build").join(&function.name).join("bootstrap");
+            let route = template.routes.iter().find(|route| route.function == function.name);
+            let answer = match route {
+                Some(route) => answers_a_request(&artifact, &route.key).await,
+                None => answers_an_event(&artifact).await,
+            };
+            answer.with_context(|| artifact.display().to_string())?;
+        }
+        Ok(())
+    });
+}
+
+/// A request without a key or a body is refused by the function itself.
+async fn answers_a_request(artifact: &Path, route_key: &str) -> Result<()> {
+    let (method, path) = route_key.split_once(' ').context("a route")?;
+    let event = json!({
+        "version": "2.0", "routeKey": route_key, "rawPath": path, "rawQueryString": "",
+        "headers": { "host": "localhost" }, "isBase64Encoded": false,
+        "requestContext": {
+            "accountId": "0", "apiId": "x", "domainName": "localhost", "domainPrefix": "x",
+            "requestId": "x", "routeKey": route_key, "stage": "$default",
+            "time": "20/Nov/2026:00:00:00 +0000", "timeEpoch": 0,
+            "http": { "method": method, "path": path, "protocol": "HTTP/1.1", "sourceIp": "127.0.0.1", "userAgent": "x" }
+        }
+    });
+    let returned = invoke(artifact, &event).await?.map_err(anyhow::Error::msg)?;
+    let status = returned["statusCode"].as_u64();
+    ensure!(status.is_some_and(|status| status < 500), "{route_key} was answered {returned}");
+    Ok(())
+}
+
+/// `CloudFormation` deletes the stack: nothing is to be done but to say so. Another function may return or report
+/// what it likes of an event that is not its own.
+async fn answers_an_event(artifact: &Path) -> Result<()> {
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let url = format!("http://{}/", listener.local_addr()?);
+    tokio::spawn(async move { axum::serve(listener, Router::new().route("/", put(async || ()))).await });
+    let event = json!({
+        "RequestType": "Delete", "ResponseURL": url, "StackId": "x", "RequestId": "x",
+        "LogicalResourceId": "Migrations", "PhysicalResourceId": "x",
+    });
+    drop(invoke(artifact, &event).await?);
+    Ok(())
+}
+
+async fn invoke(artifact: &Path, event: &Value) -> Result<Result<Value, String>> {
+    let endpoint = Endpoint::open("arn:aws:lambda:us-east-1:0:function:x".to_owned(), |_| ()).await?;
+    let _process = Command::new(artifact)
+        .env_clear()
+        .envs(SETTINGS)
+        .env("AWS_LAMBDA_RUNTIME_API", &endpoint.address)
+        .env("AWS_LAMBDA_FUNCTION_NAME", "x")
+        .env("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST")
+        .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "256")
+        .stdout(Stdio::null())
+        .kill_on_drop(true)
+        .spawn()?;
+    let reply = endpoint.invoke(event.to_string().into(), TIMEOUT).await?;
+    Ok(match reply {
+        Ok(bytes) => Ok(serde_json::from_slice(&bytes)?),
+        Err(error) => Err(error),
+    })
+}
