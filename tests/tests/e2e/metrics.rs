@@ -1,4 +1,4 @@
-//! What a request took, as its completion line tells it and CloudWatch counts it.
+//! What a request took, as its completion line tells it and `CloudWatch` counts it.
 
 use std::time::Duration;
 
