@@ -1,6 +1,6 @@
 # Works with GNU make 3.81, which macOS has.
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test run reset build deploy test model check bench audit
+.PHONY: help setup setup-test run reset build deploy test model check bench audit secrets rotate drop-old reseal
 ARCH ?= arm64
 
 help: ## Show this list
@@ -41,3 +41,15 @@ bench: setup ## Measure every endpoint and function (BENCH=--quick: in two minut
 audit: ## Check dependencies for known vulnerabilities (needs GitHub)
 	@scripts/check-tools.sh
 	PATH="$$PATH:$$PWD/.local/bin" cargo deny --locked check advisories
+
+secrets: ## Create or update a stage's secret: make secrets STAGE=staging
+	@cargo run --quiet --bin juncture-admin -- secrets --stage "$(STAGE)" --file "$(FILE)"
+
+rotate: ## Replace a setting of a stage: make rotate STAGE=staging KEY=TOKEN_ENCRYPTION_KEY
+	@cargo run --quiet --bin juncture-admin -- rotate --stage "$(STAGE)" --key "$(KEY)" --wait "$(WAIT)"
+
+drop-old: ## End a rotation, the old key is void: make drop-old STAGE=staging KEY=…
+	@cargo run --quiet --bin juncture-admin -- drop-old --stage "$(STAGE)" --key "$(KEY)" --wait "$(WAIT)"
+
+reseal: ## Seal every stored token with the first encryption key: make reseal STAGE=staging
+	@cargo run --quiet --bin juncture-admin -- reseal --stage "$(STAGE)"

@@ -109,6 +109,7 @@ EOF
   if [ "$what" = test ]; then
     with_npm
     scripts/schemathesis.sh || fail "The installation failed. Run: scripts/schemathesis.sh"
+    scripts/moto.sh || fail "The installation failed. Run: scripts/moto.sh"
     scripts/fetch-adf-schema.sh
   fi
 }

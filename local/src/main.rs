@@ -56,6 +56,7 @@ async fn run() -> Result<()> {
         secrets: Secrets::load_or_create(&folder.join("secrets.env"))?,
         durable: true,
         pooled: false,
+        secret: None,
         atlassian: atlassian::Settings::default(),
         reaper: Arc::clone(&reaper),
         log: log_to(folder.join("logs/functions.log")),

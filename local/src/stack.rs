@@ -20,6 +20,7 @@ use crate::services::pgbouncer::{self, PgBouncer};
 use crate::services::postgres::{self, Postgres};
 use crate::services::process::Process;
 use crate::services::redis::{self, Redis};
+use crate::services::secrets_manager::SecretsManager;
 use crate::services::{account, tls::Authority};
 use crate::settings::Settings;
 use crate::upstash::Front;
@@ -50,6 +51,8 @@ pub struct StackOptions {
     pub durable: bool,
     /// Whether the functions reach the private PostgreSQL through PgBouncer, over TLS.
     pub pooled: bool,
+    /// Keeps the functions' settings, under this name, in place of their environment.
+    pub secret: Option<(Arc<SecretsManager>, String)>,
     /// How the sandbox of Atlassian treats tokens.
     pub atlassian: atlassian::Settings,
     /// Ends what a killed runner leaves.
@@ -72,6 +75,7 @@ impl StackOptions {
             secrets: Secrets::generate()?,
             durable: false,
             pooled: false,
+            secret: None,
             atlassian: atlassian::Settings::default(),
             reaper: Arc::new(Reaper::start(&binaries.join("juncture-local"), None)?),
             log: Arc::new(|_, _| ()),
@@ -173,7 +177,7 @@ impl Stack {
             tokio(listeners.gateway)?,
             template,
             gateway::Options {
-                environment: environment.clone(),
+                environment: deployed(&options, &environment).await?,
                 log: Arc::clone(&options.log),
                 max_instances: 60,
                 on_spawn: hook(&options.reaper, |reaper, pid| reaper.watch(pid, Signal::SIGTERM)),
@@ -212,7 +216,7 @@ impl Stack {
         self.environment.get("JUNCTURE_SECRET_KEY").map_or("", String::as_str)
     }
 
-    /// What the functions find in their environment, beside the template's.
+    /// The settings of the functions, beside the template's: in their environment, or in the secret.
     pub fn environment(&self) -> &BTreeMap<String, String> {
         &self.environment
     }
@@ -365,6 +369,21 @@ async fn sandbox(options: &StackOptions, listener: TcpListener, callback: &str) 
     let port = options.settings.ports.of(Part::Atlassian);
     (options.progress)(&format!("Atlassian sandbox on {port} … ready"));
     Ok(sandbox)
+}
+
+/// What the functions find in their environment: the settings, or where they are.
+async fn deployed(
+    options: &StackOptions,
+    settings: &BTreeMap<String, String>,
+) -> Result<BTreeMap<String, String>> {
+    let Some((manager, id)) = &options.secret else { return Ok(settings.clone()) };
+    // What Lambda itself reads stays where Lambda reads it.
+    let (mut environment, held): (BTreeMap<_, _>, BTreeMap<_, _>) =
+        settings.clone().into_iter().partition(|(name, _)| name.starts_with("AWS_"));
+    manager.put(id, &serde_json::to_string(&held)?).await?;
+    environment.extend(manager.environment());
+    environment.insert("JUNCTURE_SECRETS_ID".to_owned(), id.clone());
+    Ok(environment)
 }
 
 async fn database(options: &StackOptions) -> Result<(Option<Postgres>, Option<PgBouncer>)> {

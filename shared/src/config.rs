@@ -3,50 +3,74 @@
 //! Each concern reads its own few settings through [`FromSettings`], so that a function requires only what it
 //! uses and a missing one fails at start, by name. The names are listed in `.env.example`.
 
-use std::collections::BTreeMap;
+use std::time::Duration;
 
 use secrecy::SecretString;
 use url::Url;
 
-use crate::secrets;
+use crate::secrets::{self, SecretsError, Values};
 use crate::tls::is_safe_for_credentials;
+
+/// How long the secret may take when a function starts: Lambda gives a start ten seconds
+/// (<https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html>).
+const START_LIMIT: Duration = Duration::from_secs(7);
 
 /// The settings of one sandbox. An empty value counts as absent: a template passes empty defaults.
 #[derive(Default)]
 pub struct Settings {
-    environment: BTreeMap<String, String>,
-    secret: BTreeMap<String, String>,
+    environment: Values,
+    secret: Values,
 }
 
 impl Settings {
     /// Reads the environment and, when `JUNCTURE_SECRETS_ID` is set, the secret of that name, which supplies
-    /// every key that the environment does not.
+    /// every key that the environment does not. Once: a function of the API follows changes of the secret,
+    /// see [`crate::http::serve`].
     ///
     /// # Errors
     /// When the secret cannot be read, or `CLOUD_MODE` asks for what is not built yet.
     pub async fn load() -> Result<Self, SettingsError> {
-        let mut settings = Self::from_pairs(
+        let environment = Self::from_environment();
+        let secret = match environment.secret_id() {
+            Some(id) => secrets::read(&id, START_LIMIT).await?,
+            None => Values::new(),
+        };
+        environment.with_secret(&secret)
+    }
+
+    /// The environment alone.
+    pub fn from_environment() -> Self {
+        Self::from_pairs(
             std::env::vars_os()
                 .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))),
-        );
-        if let Some(secret_id) = settings.optional("JUNCTURE_SECRETS_ID") {
-            settings.secret =
-                secrets::read(&secret_id).await.map_err(|error| SettingsError::Secret(error.to_string()))?;
-        }
+        )
+    }
+
+    /// Settings from given pairs, for tests and tools.
+    pub fn from_pairs(pairs: impl IntoIterator<Item = (String, String)>) -> Self {
+        Self { environment: pairs.into_iter().collect(), secret: Values::new() }
+    }
+
+    /// The secret behind these settings, if there is one: `JUNCTURE_SECRETS_ID`.
+    pub fn secret_id(&self) -> Option<String> {
+        self.optional("JUNCTURE_SECRETS_ID")
+    }
+
+    /// The same environment with these values of the secret behind it.
+    ///
+    /// # Errors
+    /// When `CLOUD_MODE` asks for what is not built yet.
+    pub fn with_secret(&self, secret: &Values) -> Result<Self, SettingsError> {
+        let settings = Self { environment: self.environment.clone(), secret: secret.clone() };
         if settings.optional("CLOUD_MODE").is_some_and(|mode| mode.eq_ignore_ascii_case("true")) {
             return Err(SettingsError::CloudMode);
         }
         Ok(settings)
     }
 
-    /// Settings from given pairs, for tests and tools.
-    pub fn from_pairs(pairs: impl IntoIterator<Item = (String, String)>) -> Self {
-        Self { environment: pairs.into_iter().collect(), secret: BTreeMap::new() }
-    }
-
     /// A setting that may be absent.
     pub fn optional(&self, name: &str) -> Option<String> {
-        let present = |values: &BTreeMap<String, String>| {
+        let present = |values: &Values| {
             values.get(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty())
         };
         present(&self.environment).or_else(|| present(&self.secret))
@@ -58,6 +82,17 @@ impl Settings {
     /// When it is absent or empty.
     pub fn required(&self, name: &'static str) -> Result<String, SettingsError> {
         self.optional(name).ok_or(SettingsError::Missing { name })
+    }
+
+    /// A number of seconds, with its default.
+    ///
+    /// # Errors
+    /// When it is present and no whole number.
+    pub fn seconds(&self, name: &'static str, default: Duration) -> Result<Duration, SettingsError> {
+        let Some(value) = self.optional(name) else { return Ok(default) };
+        let invalid =
+            || SettingsError::Invalid { name, reason: "must be a whole number of seconds".to_owned() };
+        value.parse().map(Duration::from_secs).map_err(|_| invalid())
     }
 
     /// A required setting that must not be shown.
@@ -181,6 +216,12 @@ impl std::fmt::Display for SettingsError {
 
 impl std::error::Error for SettingsError {}
 
+impl From<SecretsError> for SettingsError {
+    fn from(error: SecretsError) -> Self {
+        Self::Secret(error.to_string())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -197,10 +238,9 @@ mod tests {
 
     #[test]
     fn the_secret_supplies_what_the_environment_lacks() {
-        let mut settings = settings(&[("A", "environment"), ("B", "")]);
-        settings.secret = [("A", "secret"), ("B", "secret")]
-            .map(|(name, value)| (name.to_owned(), value.to_owned()))
-            .into();
+        let secret =
+            [("A", "secret"), ("B", "secret")].map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let settings = settings(&[("A", "environment"), ("B", "")]).with_secret(&secret.into()).unwrap();
         assert_eq!(settings.optional("A").as_deref(), Some("environment"));
         assert_eq!(settings.optional("B").as_deref(), Some("secret"));
     }

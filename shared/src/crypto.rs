@@ -7,7 +7,7 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use ring::digest::{SHA256, digest};
 use ring::rand::{SecureRandom, SystemRandom};
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use subtle::ConstantTimeEq;
 
 const VERSION: &str = "v1";
@@ -98,6 +98,19 @@ impl Sealer {
         Ok(SecretString::from(clear))
     }
 
+    /// Seals a stored value anew with the first key, or for the first time; `None` when that key sealed it already.
+    ///
+    /// # Errors
+    /// As [`Self::open`] and [`Self::seal`].
+    pub fn reseal(&self, stored: &str, bound_to: &str) -> Result<Option<String>, CryptoError> {
+        let first = self.keys.first().ok_or(CryptoError::NoKey)?;
+        if Self::parts(stored).is_some_and(|(key_id, _)| key_id == first.id) {
+            return Ok(None);
+        }
+        let clear = self.open(stored, bound_to)?;
+        self.seal(clear.expose_secret(), bound_to).map(Some)
+    }
+
     fn parts(stored: &str) -> Option<(&str, &str)> {
         let (key_id, encoded) = stored.strip_prefix(VERSION)?.strip_prefix(':')?.split_once(':')?;
         let is_key_id = key_id.len() == KEY_ID_LENGTH && key_id.bytes().all(|byte| byte.is_ascii_hexdigit());
@@ -120,6 +133,14 @@ impl Key {
         let id = sha256_hex(&bytes).chars().take(KEY_ID_LENGTH).collect();
         Some(Self { id, key: LessSafeKey::new(key) })
     }
+}
+
+/// A new key for [`Sealer::from_keys`].
+///
+/// # Errors
+/// When the system has no random numbers to give.
+pub fn random_key() -> Result<String, CryptoError> {
+    Ok(STANDARD.encode(random_bytes::<32>()?))
 }
 
 /// An unguessable code of 256 bits, safe in a URL: `<prefix>_<43 characters>`.
@@ -194,7 +215,6 @@ impl std::error::Error for CryptoError {}
 #[cfg(test)]
 mod tests {
     use super::*;
-    use secrecy::ExposeSecret;
 
     const FIRST: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
     const SECOND: &str = "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=";
@@ -231,6 +251,19 @@ mod tests {
         assert_eq!(rotated.open(&old, "c").unwrap().expose_secret(), "token");
         let new = rotated.seal("token", "c").unwrap();
         assert_eq!(Sealer::from_keys(FIRST).unwrap().open(&new, "c").err(), Some(CryptoError::UnknownKey));
+    }
+
+    #[test]
+    fn a_value_is_resealed_once() {
+        let old = Sealer::from_keys(FIRST).unwrap();
+        let rotated = Sealer::from_keys(&format!("{SECOND},{FIRST}")).unwrap();
+        let new = Sealer::from_keys(SECOND).unwrap();
+        for stored in [old.seal("token", "c").unwrap(), "token".to_owned()] {
+            let resealed = rotated.reseal(&stored, "c").unwrap().unwrap();
+            assert_eq!(new.open_sealed(&resealed, "c").unwrap().expose_secret(), "token");
+            assert_eq!(rotated.reseal(&resealed, "c"), Ok(None));
+            assert!(new.reseal(&old.seal("token", "c").unwrap(), "c").is_err());
+        }
     }
 
     #[test]

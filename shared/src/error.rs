@@ -15,6 +15,9 @@ use serde_json::{Value, json};
 /// What a fallible step of a request returns.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
+/// The code of [`Error::invalid_secret_key`].
+pub(crate) const INVALID_SECRET_KEY: &str = "invalid_secret_key";
+
 /// A failed request.
 #[derive(Debug)]
 pub struct Error {
@@ -53,7 +56,7 @@ impl Error {
 
     /// 401: the bearer key is missing or wrong.
     pub fn invalid_secret_key() -> Self {
-        Self::new(StatusCode::UNAUTHORIZED, "invalid_secret_key", "Invalid secret key")
+        Self::new(StatusCode::UNAUTHORIZED, INVALID_SECRET_KEY, "Invalid secret key")
     }
 
     /// 404: no connection has this external id.
@@ -85,6 +88,18 @@ impl Error {
             "Something went wrong on our side. The log has the details under this request_id.",
         )
         .because(cause)
+    }
+
+    /// 503: this deployment's settings cannot be had, or lack something; nothing was done.
+    pub fn not_configured(cause: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        let mut error = Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "not_configured",
+            "Juncture cannot read its settings, or one of them is missing. Nothing was done. The log has the \
+             reason under this request_id.",
+        );
+        error.retry_after = Some(Duration::from_secs(5));
+        error.because(cause)
     }
 
     /// 503: one of Juncture's own stores cannot be reached; nothing was lost, the call may be repeated.

@@ -1,10 +1,9 @@
-//! One JSON secret of AWS Secrets Manager, read once per sandbox.
+//! One JSON secret of AWS Secrets Manager.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use aws_credential_types::Credentials;
-use aws_sdk_secretsmanager::Client;
 use aws_sdk_secretsmanager::config::retry::RetryConfig;
 use aws_sdk_secretsmanager::config::timeout::TimeoutConfig;
 use aws_sdk_secretsmanager::config::{BehaviorVersion, Region};
@@ -18,20 +17,38 @@ use aws_smithy_types::body::SdkBody;
 use crate::error::chain;
 use crate::tls::http_client;
 
-/// Reads a secret whose value is one flat JSON object of strings, `{"DATABASE_URL": "…", …}`.
+pub use aws_sdk_secretsmanager::Client;
+
+/// What a secret holds: names and values of settings.
+pub type Values = BTreeMap<String, String>;
+
+/// Reads a secret whose value is one flat JSON object of strings, `{"DATABASE_URL": "…", …}`, within `limit`.
 ///
-/// Region, credentials and endpoint come from the environment, where Lambda puts them
-/// (<https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html>): nothing else of the AWS
-/// credential chain is needed, so nothing else is loaded.
+/// A client is made for each read: reads are minutes apart, and a connection would not live that long.
 ///
 /// # Errors
 /// When the secret cannot be read or is not such an object; the text names the secret, never its content.
-pub async fn read(secret_id: &str) -> Result<BTreeMap<String, String>, SecretsError> {
-    let answer =
-        client()?.get_secret_value().secret_id(secret_id).send().await.map_err(|error| {
-            SecretsError(format!("the secret {secret_id} cannot be read: {}", chain(&error)))
-        })?;
-    let text = answer.secret_string().ok_or_else(|| {
+pub async fn read(secret_id: &str, limit: Duration) -> Result<Values, SecretsError> {
+    let client = Access::from_environment()?.client()?;
+    let call = client.get_secret_value().secret_id(secret_id).send();
+    let answer = tokio::time::timeout(limit, call)
+        .await
+        .map_err(|_| {
+            SecretsError(format!(
+                "the secret {secret_id} cannot be read: Secrets Manager did not answer within {} s",
+                limit.as_secs_f32()
+            ))
+        })?
+        .map_err(|error| SecretsError(format!("the secret {secret_id} cannot be read: {}", chain(&error))))?;
+    parse(secret_id, answer.secret_string())
+}
+
+/// Reads the text of a secret as [`Values`].
+///
+/// # Errors
+/// When it is not one flat JSON object of strings; says where, never what.
+pub fn parse(secret_id: &str, text: Option<&str>) -> Result<Values, SecretsError> {
+    let text = text.ok_or_else(|| {
         SecretsError(format!("the secret {secret_id} is binary; store a JSON object of strings"))
     })?;
     serde_json::from_str(text).map_err(|error| {
@@ -44,36 +61,71 @@ pub async fn read(secret_id: &str) -> Result<BTreeMap<String, String>, SecretsEr
     })
 }
 
-fn client() -> Result<Client, SecretsError> {
-    let variable = |name: &'static str| std::env::var(name).ok().filter(|value| !value.is_empty());
-    let required = |name: &'static str| {
-        variable(name).ok_or_else(|| SecretsError(format!("{name} is not set; Secrets Manager needs it")))
-    };
-    let credentials = Credentials::from_keys(
-        required("AWS_ACCESS_KEY_ID")?,
-        required("AWS_SECRET_ACCESS_KEY")?,
-        variable("AWS_SESSION_TOKEN"),
-    );
-    let http = http_client().map_err(|error| SecretsError(error.to_string()))?;
-    let connector = SharedHttpConnector::new(ReqwestConnector(http));
-    let mut config = aws_sdk_secretsmanager::Config::builder()
-        .behavior_version(BehaviorVersion::latest())
-        .region(Region::new(required("AWS_REGION")?))
-        .credentials_provider(credentials)
-        .http_client(http_client_fn(move |_, _| connector.clone()))
-        .retry_config(RetryConfig::standard().with_max_attempts(3))
-        .timeout_config(
-            TimeoutConfig::builder()
-                .operation_attempt_timeout(Duration::from_secs(2))
-                .operation_timeout(Duration::from_secs(7))
-                .build(),
-        );
-    if let Some(endpoint) =
-        variable("AWS_ENDPOINT_URL_SECRETS_MANAGER").or_else(|| variable("AWS_ENDPOINT_URL"))
-    {
-        config = config.endpoint_url(endpoint);
+/// How Secrets Manager is reached.
+pub struct Access {
+    /// The region of the secret, `eu-central-1` for instance.
+    pub region: String,
+    /// Who asks.
+    pub credentials: Credentials,
+    /// Another place than AWS's own.
+    pub endpoint: Option<String>,
+}
+
+impl Access {
+    /// Region, credentials and endpoint as the environment has them, where Lambda puts them
+    /// (<https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html>): nothing else of the AWS
+    /// credential chain is needed in a function, so nothing else is loaded.
+    ///
+    /// # Errors
+    /// When one is missing, by name.
+    pub fn from_environment() -> Result<Self, SecretsError> {
+        let required = |name: &'static str| {
+            variable(name).ok_or_else(|| SecretsError(format!("{name} is not set; Secrets Manager needs it")))
+        };
+        Ok(Self {
+            region: required("AWS_REGION")?,
+            credentials: Credentials::from_keys(
+                required("AWS_ACCESS_KEY_ID")?,
+                required("AWS_SECRET_ACCESS_KEY")?,
+                variable("AWS_SESSION_TOKEN"),
+            ),
+            endpoint: endpoint(),
+        })
     }
-    Ok(Client::from_conf(config.build()))
+
+    /// A client, which gives up after seven seconds.
+    ///
+    /// # Errors
+    /// When TLS cannot be set up.
+    pub fn client(self) -> Result<Client, SecretsError> {
+        let http = http_client().map_err(|error| SecretsError(error.to_string()))?;
+        let connector = SharedHttpConnector::new(ReqwestConnector(http));
+        let mut config = aws_sdk_secretsmanager::Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new(self.region))
+            .credentials_provider(self.credentials)
+            .http_client(http_client_fn(move |_, _| connector.clone()))
+            .retry_config(RetryConfig::standard().with_max_attempts(3))
+            .timeout_config(
+                TimeoutConfig::builder()
+                    .operation_attempt_timeout(Duration::from_secs(2))
+                    .operation_timeout(Duration::from_secs(7))
+                    .build(),
+            );
+        if let Some(endpoint) = self.endpoint {
+            config = config.endpoint_url(endpoint);
+        }
+        Ok(Client::from_conf(config.build()))
+    }
+}
+
+/// Another place of Secrets Manager than AWS's own, from the variables that every AWS SDK reads.
+pub fn endpoint() -> Option<String> {
+    variable("AWS_ENDPOINT_URL_SECRETS_MANAGER").or_else(|| variable("AWS_ENDPOINT_URL"))
+}
+
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
 /// Lets the AWS SDK speak through the HTTP client that the rest of the crate uses: one TLS stack, one set of

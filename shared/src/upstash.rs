@@ -74,6 +74,12 @@ impl Command {
         Self::new(&["GET", key], true)
     }
 
+    /// Reads several values; null for a key that has none.
+    pub fn get_all(keys: &[String]) -> Self {
+        let words: Vec<&str> = std::iter::once("MGET").chain(keys.iter().map(String::as_str)).collect();
+        Self::new(&words, true)
+    }
+
     /// Reads a list from its first entry to its last; an absent one is empty.
     pub fn list(key: &str) -> Self {
         Self::new(&["LRANGE", key, "0", "-1"], true)

@@ -8,6 +8,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use juncture_local::atlassian::{Class, Handle};
+use juncture_local::ports::free_port;
+use juncture_local::reaper::Reaper;
+use juncture_local::services::secrets_manager::{self, SecretsManager};
 use juncture_local::stack::{Stack, StackOptions};
 use reqwest::{Method, RequestBuilder};
 use serde_json::Value;
@@ -28,6 +31,25 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Set to run every test with `PgBouncer` and TLS between the functions and Postgres.
 const POOLED: &str = "JUNCTURE_TEST_POOLED";
+
+/// Set to `moto` to run every test with the settings in Secrets Manager, as moto plays it.
+const SECRETS: &str = "JUNCTURE_TEST_SECRETS";
+
+static SECRETS_MANAGER: tokio::sync::OnceCell<Arc<SecretsManager>> = tokio::sync::OnceCell::const_new();
+
+/// The Secrets Manager that all tests share; each has secrets of its own in it.
+pub async fn secrets_manager() -> Result<Arc<SecretsManager>> {
+    let start = || async {
+        let options = secrets_manager::Options {
+            program: repository().join(".local/venv-moto/bin/moto_server"),
+            log: binaries().join("juncture-test").join(format!("moto-{}.log", std::process::id())),
+            port: free_port()?,
+        };
+        let reaper = Arc::new(Reaper::start(&binaries().join("juncture-local"), None)?);
+        anyhow::Ok(Arc::new(SecretsManager::start(options, &reaper).await?))
+    };
+    SECRETS_MANAGER.get_or_try_init(start).await.cloned()
+}
 
 /// Runs a test to its end and fails with its error, or with a secret that was logged meanwhile.
 #[track_caller]
@@ -72,7 +94,14 @@ impl Bed {
         });
         // Everything that can be logged is searched for secrets.
         options.settings.set("AWS_LAMBDA_LOG_LEVEL", "debug");
+        if std::env::var_os(SECRETS).is_some_and(|value| value == "moto") {
+            options.secret = Some((secrets_manager().await?, format!("juncture/test-{number}")));
+        }
         customize(&mut options);
+        if options.settings.get("JUNCTURE_SECRETS_ID").is_some() {
+            // The test has its own.
+            options.secret = None;
+        }
         let stack = Stack::start(options).await?;
         let secrets = [
             "DATABASE_URL",

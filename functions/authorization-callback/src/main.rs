@@ -72,7 +72,8 @@ fn refused(app: &App, error: &str) -> Response {
     page(message.status(), HEADERS, message.html())
 }
 
-fn explain(app: &App, error: &Error, request_id: &str) -> Response {
-    let message = Message::about(error, JIRA, app.product.as_ref()).with_reference(request_id);
+fn explain(app: Option<&App>, error: &Error, request_id: &str) -> Response {
+    let product = app.and_then(|app| app.product.as_ref());
+    let message = Message::about(error, JIRA, product).with_reference(request_id);
     page(message.status(), HEADERS, message.html())
 }

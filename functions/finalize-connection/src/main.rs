@@ -98,7 +98,8 @@ fn asset(content_type: &'static str, body: &'static str) -> Response {
     page(StatusCode::OK, &[&[("content-type", content_type)], ASSET_HEADERS].concat(), body)
 }
 
-fn explain((_, product): &App, error: &Error, request_id: &str) -> Response {
-    let message = Message::about(error, JIRA, product.as_ref()).with_reference(request_id);
+fn explain(app: Option<&App>, error: &Error, request_id: &str) -> Response {
+    let product = app.and_then(|(_, product)| product.as_ref());
+    let message = Message::about(error, JIRA, product).with_reference(request_id);
     page(message.status(), HEADERS, message.html())
 }

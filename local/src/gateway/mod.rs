@@ -14,7 +14,7 @@ mod pool;
 mod response;
 mod route;
 pub mod runtime_api;
-mod template;
+pub(crate) mod template;
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -12,7 +12,7 @@ use super::intrinsics::{Scope, parse, text};
 use super::route::Route;
 
 /// The region that the functions believe to run in, unless an override of `AWS_REGION` says otherwise.
-pub(super) const REGION: &str = "us-east-1";
+pub(crate) const REGION: &str = "us-east-1";
 
 /// A function of the template, as deployed.
 #[derive(Clone, Debug)]

@@ -5,4 +5,5 @@ pub mod pgbouncer;
 pub mod postgres;
 pub mod process;
 pub mod redis;
+pub mod secrets_manager;
 pub mod tls;

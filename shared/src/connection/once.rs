@@ -24,7 +24,7 @@ use crate::error::{Error, Result};
 use crate::upstash::{Command, Upstash};
 
 /// How long a key is remembered.
-const LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
+pub(super) const LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// How long a request waits for another one with the same key.
 const PATIENCE: Duration = Duration::from_secs(12);

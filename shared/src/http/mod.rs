@@ -1,11 +1,13 @@
 //! HTTP on our side: the runner of a function, readers for what a request carries, and the answers.
 
 mod compress;
+mod current;
 mod public_address;
 mod request;
 mod respond;
 mod run;
 
+pub use current::MAX_AGE as SECRETS_MAX_AGE;
 pub use public_address::PublicAddress;
 pub use request::{Field, Form, JsonBody, Query, bearer_token, idempotency_key, path_parameter};
 pub use respond::{json, page, redirect};

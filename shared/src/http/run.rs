@@ -1,4 +1,4 @@
-//! The runner of a function: settings once, then every invocation under its deadline, with an answer whatever
+//! The runner of a function: settings first, then every invocation under its deadline, with an answer whatever
 //! happens, one completion line, and no way for a cause to reach the caller.
 
 use std::future::Future;
@@ -9,21 +9,20 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use http::header::RETRY_AFTER;
+use http::{Method, StatusCode};
 use lambda_http::request::RequestContext;
 use lambda_http::{RequestExt, service_fn};
 use tracing::Instrument;
 
-use super::{Request, Response, compress, respond};
-use crate::config::{FromSettings, Settings, SettingsError};
+use super::current::Current;
+use super::{Request, Response, bearer_token, compress, respond};
+use crate::config::{FromSettings, Settings};
 use crate::deadline;
-use crate::error::{Error, Result};
+use crate::error::{Error, INVALID_SECRET_KEY, Result};
 use crate::telemetry::{self, Completion, Failure, Identity, Tally};
 
 /// What a handler returns.
 pub type Handled = Pin<Box<dyn Future<Output = Result<Response>> + Send>>;
-
-/// The settings on their way.
-type Loading = Pin<Box<dyn Future<Output = Result<Settings, SettingsError>>>>;
 
 /// Runs a function of the API: failures are answered as JSON, `{"error": "…", "code": "…", "request_id": "…"}`.
 ///
@@ -32,18 +31,19 @@ pub fn serve<A>(handler: fn(Arc<A>, Request) -> Handled) -> ExitCode
 where
     A: FromSettings + Send + Sync + 'static,
 {
-    start(handler, render_json, Box::pin(Settings::load()), true)
+    start(handler, render_json, Settings::from_environment(), true)
 }
 
-/// Runs a function that answers people: failures are rendered by `render`, which is given the request id.
+/// Runs a function that answers people: failures are rendered by `render`, which is given the request id, and
+/// the app unless the settings for it cannot be had.
 pub fn serve_pages<A>(
     handler: fn(Arc<A>, Request) -> Handled,
-    render: fn(&A, &Error, &str) -> Response,
+    render: fn(Option<&A>, &Error, &str) -> Response,
 ) -> ExitCode
 where
     A: FromSettings + Send + Sync + 'static,
 {
-    start(handler, render, Box::pin(Settings::load()), true)
+    start(handler, render, Settings::from_environment(), true)
 }
 
 /// Runs a function that a monitor calls, as [`serve`] does, but its requests are no metrics.
@@ -51,22 +51,22 @@ pub fn serve_probe<A>(handler: fn(Arc<A>, Request) -> Handled) -> ExitCode
 where
     A: FromSettings + Send + Sync + 'static,
 {
-    start(handler, render_json, Box::pin(Settings::load()), false)
+    start(handler, render_json, Settings::from_environment(), false)
 }
 
 /// Runs a function that says that functions run at all: a probe that needs no setting and so depends on nothing.
 pub fn serve_liveness(handler: fn(Arc<()>, Request) -> Handled) -> ExitCode {
-    start(handler, render_json, Box::pin(async { Ok(Settings::default()) }), false)
+    start(handler, render_json, Settings::default(), false)
 }
 
-fn render_json<A>(_: &A, error: &Error, request_id: &str) -> Response {
+fn render_json<A>(_: Option<&A>, error: &Error, request_id: &str) -> Response {
     respond::json(error.status(), &error.body(request_id)).unwrap_or_default()
 }
 
 fn start<A>(
     handler: fn(Arc<A>, Request) -> Handled,
-    render: fn(&A, &Error, &str) -> Response,
-    settings: Loading,
+    render: fn(Option<&A>, &Error, &str) -> Response,
+    settings: Settings,
     is_metered: bool,
 ) -> ExitCode
 where
@@ -78,15 +78,12 @@ where
         Err(error) => return cannot_start(&error),
     };
     runtime.block_on(async {
-        let settings = match settings.await {
-            Ok(settings) => settings,
+        let current = match Current::start(settings).await {
+            Ok(current) => current,
             Err(error) => return cannot_start(&error),
         };
-        let app = match A::from_settings(&settings) {
-            Ok(app) => Arc::new(app),
-            Err(error) => return cannot_start(&error),
-        };
-        let runner = Arc::new(Runner { app, handler, render, is_metered, is_cold: AtomicBool::new(true) });
+        let runner =
+            Arc::new(Runner { current, handler, render, is_metered, is_cold: AtomicBool::new(true) });
         let service = service_fn(move |request| {
             let runner = Arc::clone(&runner);
             async move { Ok::<_, std::convert::Infallible>(runner.answer(request).await) }
@@ -105,14 +102,14 @@ fn cannot_start(error: &dyn std::error::Error) -> ExitCode {
 }
 
 struct Runner<A> {
-    app: Arc<A>,
+    current: Current<A>,
     handler: fn(Arc<A>, Request) -> Handled,
-    render: fn(&A, &Error, &str) -> Response,
+    render: fn(Option<&A>, &Error, &str) -> Response,
     is_metered: bool,
     is_cold: AtomicBool,
 }
 
-impl<A: Send + Sync + 'static> Runner<A> {
+impl<A: FromSettings + Send + Sync + 'static> Runner<A> {
     async fn answer(&self, request: Request) -> Response {
         let started = Instant::now();
         let id = identity(&request);
@@ -153,12 +150,40 @@ impl<A: Send + Sync + 'static> Runner<A> {
         .await
     }
 
-    /// Runs the handler as a task of its own, so that a panic ends it and not the sandbox, and ends it when
-    /// its time is up.
+    /// Runs the handler under the invocation's deadline. When it fails in a way that newer settings may mend (a
+    /// key, a client secret, a password has been rotated), the secret is looked at; if it has changed and the
+    /// request may be repeated, the handler runs once more with the new app.
     async fn handle(&self, request: Request, tally: Arc<Tally>) -> Result<Response> {
         let deadline =
             deadline::from_lambda(request.lambda_context_ref().map_or(0, |context| context.deadline));
-        let work = deadline::scope(deadline, (self.handler)(Arc::clone(&self.app), request));
+        deadline::scope(deadline, async {
+            let app = self.current.app().await?;
+            let again = self.current.may_change().then(|| request.clone());
+            let outcome = self.run(Arc::clone(&app), request, deadline, Arc::clone(&tally)).await;
+            let (Err(error), Some(again)) = (&outcome, again) else { return outcome };
+            if !may_be_outdated(error) {
+                return outcome;
+            }
+            match self.current.newer_than(&app).await {
+                Some(newer) if may_be_repeated(&again, error) => {
+                    self.run(newer, again, deadline, tally).await
+                }
+                _ => outcome,
+            }
+        })
+        .await
+    }
+
+    /// Runs the handler as a task of its own, so that a panic ends it and not the sandbox, and ends it when
+    /// its time is up.
+    async fn run(
+        &self,
+        app: Arc<A>,
+        request: Request,
+        deadline: Instant,
+        tally: Arc<Tally>,
+    ) -> Result<Response> {
+        let work = deadline::scope(deadline, (self.handler)(app, request));
         // The task is a new one: what belongs to the request goes with it.
         let mut task = tokio::spawn(telemetry::scope(tally, work).in_current_span());
         // Adapters give up at the deadline and say what they waited for; this is for whoever does not.
@@ -174,12 +199,26 @@ impl<A: Send + Sync + 'static> Runner<A> {
     }
 
     fn render(&self, error: &Error, request_id: &str) -> Response {
-        let mut response = (self.render)(&self.app, error, request_id);
+        let app = self.current.peek();
+        let mut response = (self.render)(app.as_deref(), error, request_id);
         if let Some(seconds) = error.retry_after_seconds() {
             response.headers_mut().insert(RETRY_AFTER, seconds.into());
         }
         response
     }
+}
+
+/// Whether a failure may come from a setting that has been replaced since it was read: a key that is not known
+/// yet, a store or a provider that refuses our credentials.
+fn may_be_outdated(error: &Error) -> bool {
+    matches!(error.status(), StatusCode::INTERNAL_SERVER_ERROR | StatusCode::SERVICE_UNAVAILABLE)
+        || error.code() == INVALID_SECRET_KEY
+}
+
+/// Whether a failed request may be run once more: nothing was done with an unknown key, and what a backend
+/// reads changes nothing.
+fn may_be_repeated(request: &Request, error: &Error) -> bool {
+    error.code() == INVALID_SECRET_KEY || (request.method() == Method::GET && bearer_token(request).is_some())
 }
 
 /// Reads from an event what its log lines are found by.

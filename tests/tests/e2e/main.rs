@@ -1,5 +1,6 @@
 //! The end-to-end tests: real functions behind the gateway, a real Postgres and Redis, a sandbox of Atlassian.
 
+mod admin;
 mod agile;
 mod bad_input;
 mod connection_info;
@@ -17,6 +18,7 @@ mod once;
 mod page;
 mod projects;
 mod refresh;
+mod secrets;
 mod settings;
 mod storage;
 mod tickets;

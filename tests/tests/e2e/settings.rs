@@ -4,12 +4,7 @@ use std::collections::BTreeMap;
 use std::process::{Command, Output};
 
 use anyhow::{Context, Result};
-use axum::http::{HeaderMap, StatusCode};
-use axum::routing::post;
-use axum::{Json, Router};
 use juncture_tests::{Bed, binaries, run};
-use reqwest::Method;
-use serde_json::{Value, json};
 
 const KEY: &str = "JUNCTURE_SECRET_KEY";
 const REDIS: [&str; 2] = ["UPSTASH_REDIS_REST_URL", "UPSTASH_REDIS_REST_TOKEN"];
@@ -125,80 +120,6 @@ fn malformed_settings_are_named_and_not_shown() {
             let (output, said) = start("get-connection-credentials", &all, &[(name, value)])?;
             assert!(!output.status.success() && said.contains(&format!("the setting {name} ")), "{said}");
             assert!(!said.contains("secret-"), "{said}");
-        }
-        Ok(())
-    });
-}
-
-/// AWS Secrets Manager, as far as one call of it goes.
-async fn secrets_manager(secret: Value) -> Result<String> {
-    let answer = move |headers: HeaderMap, body: String| async move {
-        let request: Value = serde_json::from_str(&body).unwrap_or_default();
-        let signed = headers.get("authorization").is_some_and(|value| {
-            value.to_str().is_ok_and(|value| value.contains("/eu-central-1/secretsmanager/aws4_request"))
-        });
-        if !signed
-            || headers.get("x-amz-target").is_none_or(|target| target != "secretsmanager.GetSecretValue")
-        {
-            return (StatusCode::BAD_REQUEST, Json(json!({ "__type": "InvalidRequestException" })));
-        }
-        if request["SecretId"] != "juncture/test" {
-            let body = json!({ "__type": "ResourceNotFoundException", "message": "no such secret" });
-            return (StatusCode::BAD_REQUEST, Json(body));
-        }
-        (StatusCode::OK, Json(json!({ "Name": "juncture/test", "SecretString": secret.to_string() })))
-    };
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
-    let url = format!("http://{}", listener.local_addr()?);
-    tokio::spawn(async move { axum::serve(listener, Router::new().route("/", post(answer))).await });
-    Ok(url)
-}
-
-async fn bed_with_secret(id: &str, endpoint: &str) -> Result<Bed> {
-    Bed::start(|options| {
-        for (name, value) in [
-            ("JUNCTURE_SECRETS_ID", id),
-            (KEY, ""),
-            ("AWS_ENDPOINT_URL_SECRETS_MANAGER", endpoint),
-            ("AWS_ACCESS_KEY_ID", "test"),
-            ("AWS_SECRET_ACCESS_KEY", "test"),
-            ("AWS_REGION", "eu-central-1"),
-        ] {
-            options.settings.set(name, value);
-        }
-    })
-    .await
-}
-
-#[test]
-fn a_secret_supplies_what_the_environment_lacks() {
-    run(async {
-        let endpoint = secrets_manager(json!({ KEY: "key-of-the-secret", DATABASE: "not used" })).await?;
-        let bed = bed_with_secret("juncture/test", &endpoint).await?;
-        let path = "/api/backend/connection-info/check-connection-validity?provider=jira&external_id=x";
-        let answer = bed.send(bed.request(Method::GET, path).bearer_auth("key-of-the-secret")).await?;
-        assert_eq!(answer.json(200)["exists"], false);
-        bed.stack.stop().await
-    });
-}
-
-#[test]
-fn a_secret_that_is_missing_or_malformed_is_named() {
-    run(async {
-        for (id, secret, expected) in [
-            ("juncture/other", json!({ KEY: "secret-key" }), "juncture/other cannot be read"),
-            ("juncture/test", json!([1]), "not a flat JSON object"),
-            ("juncture/test", json!({ KEY: { "nested": "secret-key" } }), "not a flat JSON object"),
-            ("juncture/test", json!({ "OTHER": "secret-key" }), "JUNCTURE_SECRET_KEY is missing"),
-        ] {
-            let bed = bed_with_secret(id, &secrets_manager(secret).await?).await?;
-            let path = "/api/backend/connection-info/check-connection-validity?provider=jira&external_id=x";
-            let answer = bed.send(bed.request(Method::GET, path).bearer_auth("any")).await?;
-            assert_eq!(answer.status, 502);
-            let logs = bed.logs().join("\n");
-            assert!(logs.contains(expected), "{logs}");
-            assert!(!logs.contains("secret-key"), "{logs}");
-            bed.stack.stop().await?;
         }
         Ok(())
     });

@@ -13,6 +13,8 @@
 
 mod refresh;
 
+pub(super) use refresh::{reseal_stash, stash_key};
+
 use std::time::Duration;
 
 use secrecy::{ExposeSecret, SecretString};

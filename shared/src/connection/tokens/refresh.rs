@@ -11,7 +11,7 @@ use super::super::address::Address;
 use super::super::cache::Snapshot;
 use super::super::store::{self, Connection, SealedTokens};
 use super::{Known, Session, Tokens, seal};
-use crate::crypto::sha256_hex;
+use crate::crypto::{Sealer, sha256_hex};
 use crate::error::{Error, Result};
 use crate::postgres::within_budget;
 use crate::provider::TokenError;
@@ -95,9 +95,9 @@ impl Tokens {
         exchanged: &SecretString,
         tokens: SealedTokens,
     ) -> Result<Refreshed> {
-        let mut outcome = self.store.rotate(&row.id, &row.refresh_token, &tokens).await;
+        let mut outcome = self.replace(address, row, exchanged, &tokens).await;
         if outcome.is_err() {
-            outcome = self.store.rotate(&row.id, &row.refresh_token, &tokens).await;
+            outcome = self.replace(address, row, exchanged, &tokens).await;
         }
         match outcome {
             Ok(Some(_)) => {
@@ -119,6 +119,32 @@ impl Tokens {
                 Err(error)
             }
         }
+    }
+
+    /// Stores new tokens in place of the exchanged one. A row that was written since may still hold that very
+    /// token, sealed anew: then it is replaced all the same, since the new tokens are the only good ones.
+    async fn replace(
+        &self,
+        address: &Address,
+        row: &Connection,
+        exchanged: &SecretString,
+        tokens: &SealedTokens,
+    ) -> Result<Option<i64>> {
+        let mut stored = row.refresh_token.clone();
+        for _ in 0..ROUNDS {
+            if let Some(version) = self.store.rotate(&row.id, &stored, tokens).await? {
+                return Ok(Some(version));
+            }
+            let Some(now) = self.store.find(address).await?.filter(|now| now.id == row.id) else { break };
+            let holds_it = now
+                .refresh_token(&self.sealer)
+                .is_ok_and(|held| held.expose_secret() == exchanged.expose_secret());
+            if !holds_it || now.refresh_token == stored {
+                break;
+            }
+            stored = now.refresh_token;
+        }
+        Ok(None)
     }
 
     async fn reject(&self, address: &Address, row: &Connection, rejection: &TokenError) -> Result<Refreshed> {
@@ -238,6 +264,20 @@ struct Stash {
     access_token_expires_at: OffsetDateTime,
 }
 
-pub(super) fn stash_key(address: &Address) -> String {
+/// A stash with its tokens sealed anew; `None` when there is nothing to do, or nothing that can be done.
+pub(in crate::connection) fn reseal_stash(text: &str, id: &Uuid, sealer: &Sealer) -> Option<String> {
+    let mut stash: Stash = serde_json::from_str(text).ok()?;
+    let bound_to = id.to_string();
+    let refresh_token = sealer.reseal(&stash.refresh_token, &bound_to).ok()?;
+    let access_token = sealer.reseal(&stash.access_token, &bound_to).ok()?;
+    if refresh_token.is_none() && access_token.is_none() {
+        return None;
+    }
+    stash.refresh_token = refresh_token.unwrap_or(stash.refresh_token);
+    stash.access_token = access_token.unwrap_or(stash.access_token);
+    serde_json::to_string(&stash).ok()
+}
+
+pub(in crate::connection) fn stash_key(address: &Address) -> String {
     format!("juncture:uncommitted:{}", address.key())
 }

@@ -1,0 +1,82 @@
+//! Whether functions can start with some values: asked of the very readers that they start with.
+
+use anyhow::{Result, bail};
+use juncture::auth::SecretKeys;
+use juncture::config::{FromSettings, Settings, SettingsError};
+use juncture::connection::{Finalizer, Once, Selection, States, Tokens};
+use juncture::http::PublicAddress;
+use juncture::page::Product;
+use juncture::postgres::Postgres;
+use juncture::provider::jira::{JiraConsent, Sites};
+use juncture::secrets::Values;
+use url::Url;
+
+/// Settings that are addresses; in AWS, none of them can be on the operator's machine.
+const ADDRESSES: [&str; 8] = [
+    "DATABASE_URL",
+    "DATABASE_DIRECT_URL",
+    "UPSTASH_REDIS_REST_URL",
+    "DEFAULT_JIRA_REDIRECT_URI",
+    "DEFAULT_JIRA_SITE_REDIRECT_URI",
+    "JUNCTURE_FRONTEND_URL",
+    "ATLASSIAN_AUTH_URL",
+    "ATLASSIAN_API_URL",
+];
+
+/// Fails with everything that is wrong with these values, by name and never by value.
+pub(crate) fn deployable(values: &Values) -> Result<()> {
+    let mut wrong = unreadable(values);
+    for name in ADDRESSES {
+        let host = values.get(name).and_then(|value| Url::parse(value).ok()?.host_str().map(str::to_owned));
+        if matches!(host.as_deref(), Some("localhost" | "127.0.0.1" | "[::1]")) {
+            wrong.push(format!(
+                "the setting {name} is an address of this machine, which a function in AWS cannot reach"
+            ));
+        }
+    }
+    fail(wrong)
+}
+
+/// Fails when a function could not start with these values.
+pub(crate) fn readable(values: &Values) -> Result<()> {
+    fail(unreadable(values))
+}
+
+fn fail(wrong: Vec<String>) -> Result<()> {
+    if wrong.is_empty() {
+        return Ok(());
+    }
+    bail!("Nothing was changed:\n  {}", wrong.join("\n  "));
+}
+
+fn unreadable(values: &Values) -> Vec<String> {
+    let settings = match Settings::default().with_secret(values) {
+        Ok(settings) => settings,
+        Err(error) => return vec![error.to_string()],
+    };
+    let outcomes = [
+        Postgres::direct(&settings).map(drop),
+        read::<SecretKeys>(&settings),
+        read::<Tokens>(&settings),
+        read::<States>(&settings),
+        read::<Finalizer>(&settings),
+        read::<Selection>(&settings),
+        read::<Once>(&settings),
+        read::<JiraConsent>(&settings),
+        read::<Sites>(&settings),
+        read::<Option<Product>>(&settings),
+        read::<PublicAddress>(&settings),
+        settings.seconds("SECRETS_MAX_AGE_SECONDS", std::time::Duration::ZERO).map(drop),
+    ];
+    let mut wrong: Vec<String> = Vec::new();
+    for text in outcomes.into_iter().filter_map(Result::err).map(|error| error.to_string()) {
+        if !wrong.contains(&text) {
+            wrong.push(text);
+        }
+    }
+    wrong
+}
+
+fn read<T: FromSettings>(settings: &Settings) -> Result<(), SettingsError> {
+    T::from_settings(settings).map(drop)
+}

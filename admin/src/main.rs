@@ -1,0 +1,47 @@
+//! An operator's commands for one stage. `make secrets`, `make rotate`, `make drop-old` and `make reseal` run
+//! them; `docs/operating.md` says when.
+
+mod arguments;
+mod ask;
+mod aws;
+mod check;
+mod plan;
+mod reseal;
+mod rotate;
+mod secret;
+
+use std::process::ExitCode;
+
+use anyhow::{Context, Result, bail};
+
+use arguments::Arguments;
+use secret::Secret;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    match run().await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run() -> Result<()> {
+    let arguments = Arguments::parse(std::env::args().skip(1))?;
+    let id = format!("juncture/{}", arguments.stage);
+    let access = aws::access()?;
+    println!("Secret {id} in {}", access.region);
+    let secret = Secret::new(id, access.client().context("the AWS client")?);
+    match arguments.command.as_str() {
+        "secrets" => plan::carry_out(&secret, &arguments).await,
+        "rotate" => rotate::rotate(&secret, &arguments).await,
+        "drop-old" => rotate::drop_old(&secret, &arguments).await,
+        "reseal" => {
+            let values = secret.existing().await?;
+            reseal::until_clean(&values).await
+        }
+        other => bail!("there is no command {other:?}\n{}", arguments::USAGE),
+    }
+}

@@ -1,0 +1,63 @@
+//! Seals every stored token anew and says how far it is.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, anyhow};
+use juncture::config::{FromSettings, Settings};
+use juncture::connection::{Reseal, Resealed};
+use juncture::error::Error;
+use juncture::secrets::Values;
+
+/// How often progress is told.
+const TELL: Duration = Duration::from_secs(2);
+
+/// How long rows that were being written are left alone before the next pass.
+const REST: Duration = Duration::from_millis(500);
+
+/// Passes over all connections until none is left that the first key has not sealed. Broken off, it goes on where
+/// it was when it is run again: what is done is seen and not done twice.
+pub(crate) async fn until_clean(values: &Values) -> Result<()> {
+    let reseal = Reseal::from_settings(&Settings::default().with_secret(values)?)?;
+    loop {
+        let done = pass(&reseal).await.map_err(explain)?;
+        println!(
+            "  {} connections looked at: {} sealed anew, {} waiting in Redis, {} being written just now",
+            done.seen, done.rows, done.stashes, done.contested
+        );
+        if !done.unreadable.is_empty() {
+            println!("  none of the keys opens the refresh token of these; they have to be connected again:");
+            done.unreadable.iter().for_each(|id| println!("    {id}"));
+        }
+        if done.rows + done.stashes + done.contested == 0 {
+            println!("  everything that can be opened is sealed with the first key");
+            return Ok(());
+        }
+        if done.contested > 0 {
+            tokio::time::sleep(REST).await;
+        }
+    }
+}
+
+async fn pass(reseal: &Reseal) -> Result<Resealed, Error> {
+    let total = reseal.count().await?;
+    let mut done = Resealed::default();
+    let mut told = Instant::now();
+    let mut last = None;
+    loop {
+        let (batch, next) = reseal.batch(last).await?;
+        done.add(batch);
+        if next.is_none() {
+            return Ok(done);
+        }
+        last = next;
+        if told.elapsed() > TELL {
+            told = Instant::now();
+            println!("  {} of {total} looked at, {} sealed anew", done.seen, done.rows);
+        }
+    }
+}
+
+fn explain(error: Error) -> anyhow::Error {
+    let cause = error.cause_chain().unwrap_or_default();
+    anyhow!("{} ({cause})\nWhat is sealed stays sealed: run the same command again.", error.message())
+}

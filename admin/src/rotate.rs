@@ -1,0 +1,237 @@
+//! `make rotate` and `make drop-old`: a key gives way to a new one without a failed call in between.
+//!
+//! How far the rotation of the encryption key has come is noted in the secret itself, so that whoever runs the
+//! command again, on whatever machine, goes on where it stopped.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail, ensure};
+use juncture::config::Settings;
+use juncture::connection::Reseal;
+use juncture::crypto::{random_code, random_key};
+use juncture::secrets::Values;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+use crate::arguments::Arguments;
+use crate::plan::{ENCRYPTION_KEY, SECRET_KEY};
+use crate::secret::Secret;
+use crate::{ask, check, reseal};
+
+/// Where the progress is noted; functions do not read it.
+const PROGRESS: &str = "ROTATION_OF_TOKEN_ENCRYPTION_KEY";
+
+/// Beyond the age of a function's copy of the secret: the longest request, and a read that failed once.
+const MARGIN: Duration = Duration::from_secs(60);
+
+/// How far a rotation of the encryption key is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    /// The new key opens; the old one still seals.
+    Announced,
+    /// The new key seals.
+    Sealing,
+    /// What rests is sealed with it.
+    Resealed,
+}
+
+impl Phase {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Announced => "announced",
+            Self::Sealing => "sealing",
+            Self::Resealed => "resealed",
+        }
+    }
+}
+
+/// Begins to replace a setting, and for the encryption key goes on to the point where the old one can be dropped.
+pub(crate) async fn rotate(secret: &Secret, arguments: &Arguments) -> Result<()> {
+    let name = arguments.key()?;
+    let values = secret.existing().await?;
+    match name {
+        ENCRYPTION_KEY => rotate_encryption_key(secret, arguments, values).await,
+        SECRET_KEY => add_secret_key(secret, arguments, values).await,
+        _ => replace(secret, name, values).await,
+    }
+}
+
+/// Ends a rotation: the first key stays, the others go.
+pub(crate) async fn drop_old(secret: &Secret, arguments: &Arguments) -> Result<()> {
+    let name = arguments.key()?;
+    ensure!(
+        matches!(name, ENCRYPTION_KEY | SECRET_KEY),
+        "only {SECRET_KEY} and {ENCRYPTION_KEY} keep an old key"
+    );
+    let mut values = secret.existing().await?;
+    let keys = keys(&values, name);
+    ensure!(keys.len() > 1, "{name} has no old key");
+    if name == ENCRYPTION_KEY {
+        let Some((Phase::Resealed, since)) = phase(&values)? else {
+            bail!(
+                "Nothing was changed: tokens are still sealed with the old key. Run {} first.",
+                again(arguments)
+            );
+        };
+        let safe = since + arguments.wait.unwrap_or(Reseal::REDIS_SETTLES);
+        ensure!(
+            safe <= OffsetDateTime::now_utc(),
+            "Nothing was changed: until {} UTC, Redis may hold answers to requests with an Idempotency-Key that only \
+             the old key opens. Run this again then; or now, with WAIT=0, if the old key has leaked: repetitions of \
+             such requests fail, and people who are just connecting have to begin again.",
+            clock(safe)
+        );
+        reseal::until_clean(&values).await?;
+        values.remove(PROGRESS);
+    }
+    values.insert(name.to_owned(), keys[0].clone());
+    check::readable(&values)?;
+    secret.replace(&values).await?;
+    println!(
+        "{name}: the old key is dropped; functions forget it within {} s",
+        spread(&values, arguments)?.as_secs()
+    );
+    Ok(())
+}
+
+async fn rotate_encryption_key(secret: &Secret, arguments: &Arguments, mut values: Values) -> Result<()> {
+    loop {
+        let mut keys = keys(&values, ENCRYPTION_KEY);
+        match phase(&values)? {
+            None if keys.len() == 1 => {
+                // Behind the old one: no function may seal with it before every function can open it.
+                keys.push(random_key()?);
+                note(&mut values, Phase::Announced);
+                println!("1. A new key is made; the old one seals until every function knows the new one");
+            }
+            None => {
+                note(&mut values, Phase::Sealing);
+                println!("2. There are several keys: the first one is taken for the new one");
+            }
+            Some((Phase::Announced, since)) => {
+                wait(since, spread(&values, arguments)?, "every function knows the new key").await;
+                keys.rotate_right(1);
+                note(&mut values, Phase::Sealing);
+                println!("2. The new key seals");
+            }
+            Some((Phase::Sealing, since)) => {
+                wait(since, spread(&values, arguments)?, "every function seals with the new key").await;
+                println!("3. Sealing what rests anew");
+                reseal::until_clean(&values).await?;
+                note(&mut values, Phase::Resealed);
+            }
+            Some((Phase::Resealed, since)) => {
+                let safe = since + arguments.wait.unwrap_or(Reseal::REDIS_SETTLES);
+                println!(
+                    "4. From {} UTC on, drop the old key: make drop-old STAGE={} KEY={ENCRYPTION_KEY}",
+                    clock(safe),
+                    arguments.stage
+                );
+                return Ok(());
+            }
+        }
+        values.insert(ENCRYPTION_KEY.to_owned(), keys.join(","));
+        check::readable(&values)?;
+        secret.replace(&values).await?;
+    }
+}
+
+async fn add_secret_key(secret: &Secret, arguments: &Arguments, mut values: Values) -> Result<()> {
+    let mut keys = keys(&values, SECRET_KEY);
+    let drop = format!("make drop-old STAGE={} KEY={SECRET_KEY}", arguments.stage);
+    ensure!(keys.len() < 2, "Two keys are valid already. When nobody uses the old one any more: {drop}");
+    keys.insert(0, random_code("sk")?);
+    values.insert(SECRET_KEY.to_owned(), keys.join(","));
+    check::readable(&values)?;
+    secret.replace(&values).await?;
+    println!(
+        "A new key is made; both are valid. Now\n\
+         1. give your backend the new key, the first of {SECRET_KEY} in\n   \
+            aws secretsmanager get-secret-value --secret-id {} --query SecretString --output text\n\
+         2. when it uses the new one everywhere: {drop}",
+        secret.id()
+    );
+    Ok(())
+}
+
+/// Any other setting: the new value comes from the operator.
+async fn replace(secret: &Secret, name: &str, mut values: Values) -> Result<()> {
+    ensure!(values.contains_key(name), "the secret has no {name}: `make secrets` adds it");
+    values.insert(name.to_owned(), ask::for_value(name)?);
+    check::readable(&values)?;
+    secret.replace(&values).await?;
+    println!(
+        "{name} is replaced; functions take it over within minutes, and at once where the old value fails"
+    );
+    Ok(())
+}
+
+fn keys(values: &Values, name: &str) -> Vec<String> {
+    let list = values.get(name).map(String::as_str).unwrap_or_default();
+    list.split(',').map(str::trim).filter(|key| !key.is_empty()).map(str::to_owned).collect()
+}
+
+fn note(values: &mut Values, phase: Phase) {
+    let now = OffsetDateTime::now_utc().format(&Rfc3339).unwrap_or_default();
+    values.insert(PROGRESS.to_owned(), format!("{} since {now}", phase.name()));
+}
+
+fn phase(values: &Values) -> Result<Option<(Phase, OffsetDateTime)>> {
+    let Some(noted) = values.get(PROGRESS) else { return Ok(None) };
+    let read = || {
+        let (name, since) = noted.split_once(" since ")?;
+        let phase =
+            [Phase::Announced, Phase::Sealing, Phase::Resealed].into_iter().find(|it| it.name() == name)?;
+        Some((phase, OffsetDateTime::parse(since, &Rfc3339).ok()?))
+    };
+    read().map(Some).with_context(|| format!("{PROGRESS} in the secret is not what this command writes"))
+}
+
+/// How long it takes until every function has a new version of the secret.
+fn spread(values: &Values, arguments: &Arguments) -> Result<Duration> {
+    if let Some(wait) = arguments.wait {
+        return Ok(wait);
+    }
+    let settings = Settings::default().with_secret(values)?;
+    Ok(settings.seconds("SECRETS_MAX_AGE_SECONDS", juncture::http::SECRETS_MAX_AGE)? + MARGIN)
+}
+
+async fn wait(since: OffsetDateTime, long: Duration, until: &str) {
+    let end = since + long;
+    let left = Duration::try_from(end - OffsetDateTime::now_utc()).unwrap_or_default();
+    if left.is_zero() {
+        return;
+    }
+    println!(
+        "   waiting until {} UTC, when {until}; you may break off and run the same command again later",
+        clock(end)
+    );
+    tokio::time::sleep(left).await;
+}
+
+fn clock(time: OffsetDateTime) -> String {
+    format!("{} {:02}:{:02}:{:02}", time.date(), time.hour(), time.minute(), time.second())
+}
+
+fn again(arguments: &Arguments) -> String {
+    format!("`make rotate STAGE={} KEY={ENCRYPTION_KEY}`", arguments.stage)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn progress_is_read_as_it_was_noted() {
+        let mut values = Values::new();
+        assert_eq!(phase(&values).unwrap(), None);
+        for expected in [Phase::Announced, Phase::Sealing, Phase::Resealed] {
+            note(&mut values, expected);
+            let (phase, since) = phase(&values).unwrap().unwrap();
+            assert_eq!(phase, expected);
+            assert!((OffsetDateTime::now_utc() - since).whole_seconds() < 60);
+        }
+        values.insert(PROGRESS.to_owned(), "something else".to_owned());
+        assert!(phase(&values).is_err());
+    }
+}

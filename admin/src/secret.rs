@@ -1,0 +1,81 @@
+//! The secret of one stage in Secrets Manager.
+
+use anyhow::{Context, Result, anyhow};
+use aws_sdk_secretsmanager::operation::get_secret_value::GetSecretValueError;
+use juncture::error::chain;
+use juncture::secrets::{Client, Values, parse};
+use uuid::Uuid;
+
+pub(crate) struct Secret {
+    id: String,
+    client: Client,
+}
+
+impl Secret {
+    pub(crate) fn new(id: String, client: Client) -> Self {
+        Self { id, client }
+    }
+
+    pub(crate) fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// What it holds; `None` when there is no such secret.
+    pub(crate) async fn read(&self) -> Result<Option<Values>> {
+        match self.client.get_secret_value().secret_id(&self.id).send().await {
+            Ok(answer) => Ok(Some(parse(&self.id, answer.secret_string())?)),
+            Err(error)
+                if error
+                    .as_service_error()
+                    .is_some_and(GetSecretValueError::is_resource_not_found_exception) =>
+            {
+                Ok(None)
+            }
+            Err(error) => {
+                Err(anyhow!(chain(&error)).context(format!("the secret {} cannot be read", self.id)))
+            }
+        }
+    }
+
+    /// What it holds, when it has to be there.
+    pub(crate) async fn existing(&self) -> Result<Values> {
+        let found = self.read().await?;
+        found.with_context(|| format!("there is no secret {}: create it with `make secrets`", self.id))
+    }
+
+    /// Creates it and gives its ARN.
+    pub(crate) async fn create(&self, values: &Values) -> Result<String> {
+        let call = self
+            .client
+            .create_secret()
+            .name(&self.id)
+            .description("The settings of Juncture")
+            // The same for every repetition of this call: a lost answer makes no second version.
+            .client_request_token(Uuid::new_v4().to_string())
+            .secret_string(serde_json::to_string_pretty(values)?);
+        let answer = call.send().await.map_err(|error| anyhow!(chain(&error)));
+        let answer = answer.with_context(|| format!("the secret {} cannot be created", self.id))?;
+        Ok(answer.arn().unwrap_or_default().to_owned())
+    }
+
+    /// Gives it a new version and gives its ARN.
+    pub(crate) async fn replace(&self, values: &Values) -> Result<String> {
+        let call = self
+            .client
+            .put_secret_value()
+            .secret_id(&self.id)
+            .client_request_token(Uuid::new_v4().to_string())
+            .secret_string(serde_json::to_string_pretty(values)?);
+        let answer = call.send().await.map_err(|error| anyhow!(chain(&error)));
+        let answer = answer.with_context(|| format!("the secret {} cannot be changed", self.id))?;
+        Ok(answer.arn().unwrap_or_default().to_owned())
+    }
+
+    /// Its ARN.
+    pub(crate) async fn arn(&self) -> Result<String> {
+        let answer = self.client.describe_secret().secret_id(&self.id).send().await;
+        let answer = answer.map_err(|error| anyhow!(chain(&error)));
+        let answer = answer.with_context(|| format!("the secret {} cannot be described", self.id))?;
+        Ok(answer.arn().unwrap_or_default().to_owned())
+    }
+}

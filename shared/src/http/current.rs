@@ -1,0 +1,173 @@
+//! The app of a sandbox, kept current: built from the settings, and built anew when the secret behind them has
+//! changed, so that a rotated value is taken over without a deployment.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime};
+
+use crate::config::{FromSettings, Settings, SettingsError};
+use crate::deadline;
+use crate::error::{Error, Result};
+use crate::secrets::{self, Values};
+
+/// How long a copy of the secret is used before it is read again. Setting: `SECRETS_MAX_AGE_SECONDS`.
+pub const MAX_AGE: Duration = Duration::from_secs(5 * 60);
+
+/// How long the secret may take: at the start, where Lambda gives ten seconds; in a request that has no app yet;
+/// in a request that has one, where a late answer is of no use.
+const START_LIMIT: Duration = Duration::from_secs(7);
+const FIRST_LIMIT: Duration = Duration::from_secs(3);
+const AGAIN_LIMIT: Duration = Duration::from_secs(1);
+
+/// How long the secret is left alone after it could not be read, and between two requests whose failure calls
+/// for it: whoever sends wrong keys must not make Juncture ask all the time.
+const REST: Duration = Duration::from_secs(5);
+
+/// The app and where it comes from.
+pub(super) struct Current<A> {
+    environment: Settings,
+    secret_id: Option<String>,
+    held: Mutex<Held<A>>,
+    /// Held by the one who reads the secret.
+    reading: tokio::sync::Mutex<()>,
+}
+
+struct Held<A> {
+    app: Option<Arc<A>>,
+    secret: Values,
+    max_age: Duration,
+    /// When the secret was last read. By the clock on the wall: others may stand still in a frozen sandbox.
+    read_at: SystemTime,
+    /// When that was last tried.
+    tried_at: SystemTime,
+}
+
+impl<A: FromSettings> Current<A> {
+    /// Builds the app. Where a secret is behind the settings, failing at that ends nothing: requests try again
+    /// and are told, and whoever corrects the secret needs no deployment.
+    ///
+    /// # Errors
+    /// When the settings come from the environment alone and lack something; only a deployment mends that.
+    pub(super) async fn start(environment: Settings) -> Result<Self, SettingsError> {
+        let secret_id = environment.secret_id();
+        let held = Held {
+            app: None,
+            secret: Values::new(),
+            max_age: MAX_AGE,
+            read_at: SystemTime::UNIX_EPOCH,
+            tried_at: SystemTime::UNIX_EPOCH,
+        };
+        let current =
+            Self { environment, secret_id, held: Mutex::new(held), reading: tokio::sync::Mutex::default() };
+        match &current.secret_id {
+            None => current.adopt(Values::new())?,
+            Some(id) => {
+                if let Err(error) = current.read(id, START_LIMIT).await {
+                    tracing::error!(cause = %error, "no settings yet: every request tries to read them");
+                }
+            }
+        }
+        Ok(current)
+    }
+
+    /// The app for a request, after another look at the secret when the copy is too old.
+    ///
+    /// # Errors
+    /// 503 when there is none yet and cannot be.
+    pub(super) async fn app(&self) -> Result<Arc<A>> {
+        let Some(id) = &self.secret_id else { return self.peek().ok_or_else(never_built) };
+        match self.peek() {
+            Some(app) if !self.held().is_due() => Ok(app),
+            Some(app) => Ok(self.read_again(id).await.unwrap_or(app)),
+            None => {
+                let _reading = self.reading.lock().await;
+                if let Some(app) = self.peek() {
+                    return Ok(app);
+                }
+                self.read(id, deadline::at_most(FIRST_LIMIT)).await.map_err(Error::not_configured)?;
+                self.peek().ok_or_else(never_built)
+            }
+        }
+    }
+
+    /// The app as it is, if there is one.
+    pub(super) fn peek(&self) -> Option<Arc<A>> {
+        self.held().app.clone()
+    }
+
+    /// Whether a request may meet another app than the one before.
+    pub(super) fn may_change(&self) -> bool {
+        self.secret_id.is_some()
+    }
+
+    /// Another app than the one that a request failed with, if the secret has changed since.
+    pub(super) async fn newer_than(&self, used: &Arc<A>) -> Option<Arc<A>> {
+        let id = self.secret_id.as_deref()?;
+        let is_newer = |app: &Arc<A>| !Arc::ptr_eq(app, used);
+        if let Some(app) = self.peek().filter(is_newer) {
+            return Some(app);
+        }
+        if !self.held().is_rested() || deadline::remaining() < AGAIN_LIMIT * 2 {
+            return None;
+        }
+        self.read_again(id).await.filter(is_newer)
+    }
+
+    /// Reads the secret while there is an app: one at a time, and what goes wrong changes nothing.
+    async fn read_again(&self, id: &str) -> Option<Arc<A>> {
+        let _reading = self.reading.try_lock().ok()?;
+        if let Err(error) = self.read(id, deadline::at_most(AGAIN_LIMIT)).await {
+            tracing::warn!(cause = %error, "the settings could not be renewed; the known ones are kept");
+        }
+        self.peek()
+    }
+
+    async fn read(&self, id: &str, limit: Duration) -> Result<(), SettingsError> {
+        self.held().tried_at = SystemTime::now();
+        let secret = secrets::read(id, limit).await?;
+        self.adopt(secret)
+    }
+
+    /// Builds the app from what the secret holds now, unless it is built from that already.
+    fn adopt(&self, secret: Values) -> Result<(), SettingsError> {
+        {
+            let mut held = self.held();
+            held.read_at = SystemTime::now();
+            if held.app.is_some() && held.secret == secret {
+                return Ok(());
+            }
+        }
+        let settings = self.environment.with_secret(&secret)?;
+        let max_age = settings.seconds("SECRETS_MAX_AGE_SECONDS", MAX_AGE)?;
+        let app = Arc::new(A::from_settings(&settings)?);
+        let mut held = self.held();
+        if held.app.replace(app).is_some() {
+            tracing::info!("the settings have changed and are in use");
+        }
+        held.secret = secret;
+        held.max_age = max_age;
+        Ok(())
+    }
+
+    fn held(&self) -> MutexGuard<'_, Held<A>> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<A> Held<A> {
+    fn is_due(&self) -> bool {
+        age(self.read_at) >= self.max_age && self.is_rested()
+    }
+
+    fn is_rested(&self) -> bool {
+        age(self.tried_at) >= REST.min(self.max_age)
+    }
+}
+
+/// How long ago something was; very long when the clock was set back since.
+fn age(of: SystemTime) -> Duration {
+    of.elapsed().unwrap_or(Duration::MAX)
+}
+
+fn never_built() -> Error {
+    Error::not_configured("the settings have not been read")
+}

@@ -1,0 +1,378 @@
+//! What an operator runs: the secret of a stage, its rotation, and sealing anew; against moto and the stack.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::Stdio;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use futures_util::future::try_join_all;
+use juncture::crypto::{Sealer, random_key};
+use juncture_local::atlassian::{Class, GateSpec, When};
+use juncture_tests::{Bed, Person, binaries, run, secrets_manager};
+use serde_json::{Value, json};
+use tokio::process::{Child, Command};
+use uuid::Uuid;
+
+use crate::secrets::Deployed;
+
+const KEY: &str = "JUNCTURE_SECRET_KEY";
+const SEALING: &str = "TOKEN_ENCRYPTION_KEY";
+const PROGRESS: &str = "ROTATION_OF_TOKEN_ENCRYPTION_KEY";
+const ROWS: &str =
+    r#"select connection_id, refresh_token from "juncture-core".connection order by connection_id"#;
+
+/// An operator in a folder of their own, in front of moto.
+struct Operator {
+    folder: std::path::PathBuf,
+    environment: BTreeMap<String, String>,
+    stage: String,
+}
+
+impl Operator {
+    async fn new() -> Result<Self> {
+        let stage = format!("s{}", Uuid::new_v4().simple());
+        let folder = binaries().join("juncture-test").join(&stage);
+        std::fs::create_dir_all(&folder)?;
+        Ok(Self { folder, environment: secrets_manager().await?.environment(), stage })
+    }
+
+    fn of(deployed: &Deployed) -> Result<Self> {
+        let stage = deployed.id.strip_prefix("juncture/").context("a stage")?.to_owned();
+        let folder = binaries().join("juncture-test").join(format!("operator-{stage}"));
+        std::fs::create_dir_all(&folder)?;
+        Ok(Self { folder, environment: deployed.manager.environment(), stage })
+    }
+
+    fn command(&self, words: &[&str]) -> Command {
+        let mut command = Command::new(binaries().join("juncture-admin"));
+        command.env_clear().envs(&self.environment).current_dir(&self.folder).kill_on_drop(true);
+        command.args(words).args(["--stage", &self.stage]).stdin(Stdio::null());
+        command
+    }
+
+    /// Runs a command: whether it succeeded, and all that it said.
+    async fn runs(&self, words: &[&str]) -> Result<(bool, String)> {
+        let output = self.command(words).output().await.context("juncture-admin")?;
+        let said = [output.stdout, output.stderr].concat();
+        Ok((output.status.success(), String::from_utf8_lossy(&said).into_owned()))
+    }
+
+    /// Runs a command that must succeed.
+    async fn does(&self, words: &[&str]) -> Result<String> {
+        let (succeeded, said) = self.runs(words).await?;
+        ensure!(succeeded, "{words:?}: {said}");
+        Ok(said)
+    }
+
+    fn write(&self, file: &str, settings: &[(&str, &str)]) -> Result<()> {
+        let lines: Vec<String> = settings.iter().map(|(name, value)| format!("{name}='{value}'\n")).collect();
+        Ok(std::fs::write(Path::new(&self.folder).join(file), lines.concat())?)
+    }
+
+    async fn secret(&self) -> Result<Value> {
+        let text = secrets_manager().await?.get(&format!("juncture/{}", self.stage)).await?;
+        Ok(serde_json::from_str(&text)?)
+    }
+}
+
+const COMPLETE: [(&str, &str); 5] = [
+    ("DATABASE_URL", "postgresql://u:hidden-password@ep-x.eu-central-1.aws.neon.tech/db?sslmode=require"),
+    ("UPSTASH_REDIS_REST_URL", "https://hidden-host.upstash.io"),
+    ("UPSTASH_REDIS_REST_TOKEN", "hidden-token"),
+    ("DEFAULT_JIRA_CLIENT_ID", "hidden-id"),
+    ("DEFAULT_JIRA_CLIENT_SECRET", "hidden-secret"),
+];
+
+#[test]
+fn the_secret_is_created_once_and_then_updated() {
+    run(async {
+        let operator = Operator::new().await?;
+        operator.write(".env", &COMPLETE)?;
+        let said = operator.does(&["secrets"]).await?;
+        assert!(said.contains(": created") && said.contains("arn:aws:secretsmanager:"), "{said}");
+        let created = operator.secret().await?;
+        for (name, value) in COMPLETE {
+            assert_eq!(created[name], value);
+        }
+        // What was generated is good for what it is for.
+        Sealer::from_keys(created[SEALING].as_str().context("a key")?)?;
+        assert!(created[KEY].as_str().is_some_and(|key| key.len() > 40), "no key");
+        let said_again = operator.does(&["secrets"]).await?;
+        assert!(said_again.contains(": unchanged"), "{said_again}");
+        assert_eq!(operator.secret().await?, created);
+        // The stage's own file comes first; what it lacks is kept.
+        operator
+            .write(&format!(".env.{}", operator.stage), &[("UPSTASH_REDIS_REST_TOKEN", "hidden-other")])?;
+        let updated = operator.does(&["secrets"]).await?;
+        assert!(updated.contains(": updated"), "{updated}");
+        let mut expected = created.clone();
+        expected["UPSTASH_REDIS_REST_TOKEN"] = json!("hidden-other");
+        assert_eq!(operator.secret().await?, expected);
+        for said in [said, said_again, updated] {
+            assert!(!said.contains("hidden"), "{said}");
+            for name in [KEY, SEALING] {
+                assert!(!said.contains(created[name].as_str().context("a key")?), "{said}");
+            }
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn what_functions_cannot_start_with_is_refused_before_it_is_stored() {
+    run(async {
+        let operator = Operator::new().await?;
+        let (succeeded, said) = operator.runs(&["secrets"]).await?;
+        assert!(!succeeded && said.contains("DATABASE_URL, UPSTASH_REDIS_REST_URL"), "{said}");
+        for (name, value, expected) in [
+            ("DATABASE_URL", "mysql://hidden@h/d", "the setting DATABASE_URL must look like"),
+            (
+                "DATABASE_URL",
+                "postgres://hidden@localhost/d",
+                "the setting DATABASE_URL is an address of this machine",
+            ),
+            (
+                "UPSTASH_REDIS_REST_URL",
+                "http://hidden.upstash.io",
+                "the setting UPSTASH_REDIS_REST_URL must start with",
+            ),
+            (SEALING, "hidden-and-too-short", "the setting TOKEN_ENCRYPTION_KEY must be the base64"),
+            ("SECRETS_MAX_AGE_SECONDS", "hidden", "the setting SECRETS_MAX_AGE_SECONDS must be"),
+        ] {
+            operator.write(".env", &[&COMPLETE[..], &[(name, value)]].concat())?;
+            let (succeeded, said) = operator.runs(&["secrets"]).await?;
+            assert!(!succeeded && said.contains(expected) && !said.contains("hidden"), "{said}");
+            assert!(operator.secret().await.is_err(), "it was stored");
+        }
+        // A key in an old file replaces none.
+        operator.write(".env", &COMPLETE)?;
+        operator.does(&["secrets"]).await?;
+        let created = operator.secret().await?;
+        for (name, value) in [(KEY, "hidden-key".to_owned()), (SEALING, random_key()?)] {
+            operator.write(".env", &[&COMPLETE[..], &[(name, &value)]].concat())?;
+            let (succeeded, said) = operator.runs(&["secrets"]).await?;
+            assert!(!succeeded && said.contains(name) && !said.contains(&value), "{said}");
+            assert_eq!(operator.secret().await?, created);
+        }
+        let nobody = Operator { environment: BTreeMap::new(), ..operator };
+        let (succeeded, said) = nobody.runs(&["secrets"]).await?;
+        assert!(!succeeded && said.contains("no AWS region"), "{said}");
+        Ok(())
+    });
+}
+
+#[test]
+fn a_secret_key_is_rotated() {
+    run(async {
+        let deployed = Deployed::start("1").await?;
+        let operator = Operator::of(&deployed)?;
+        let old = deployed.values().await?[KEY].as_str().context("a key")?.to_owned();
+        deployed.with_key(&old).await?.json(200);
+        let said = operator.does(&["rotate", "--key", KEY]).await?;
+        let keys = deployed.values().await?[KEY].as_str().context("keys")?.to_owned();
+        let (new, kept) = keys.split_once(',').context("two keys")?;
+        assert_eq!(kept, old);
+        assert!(!said.contains(new) && !said.contains(kept) && said.contains("make drop-old"), "{said}");
+        let (succeeded, said) = operator.runs(&["rotate", "--key", KEY]).await?;
+        assert!(!succeeded && said.contains("Two keys are valid already"), "{said}");
+        deployed.eventually_with_key(new, 200).await?;
+        deployed.with_key(&old).await?.json(200);
+        operator.does(&["drop-old", "--key", KEY]).await?;
+        deployed.eventually_with_key(&old, 401).await?;
+        deployed.with_key(new).await?.json(200);
+        deployed.bed.stack.stop().await
+    });
+}
+
+/// Refreshes again and again until `stop` says so; every call must succeed.
+async fn refresh_all_the_time(
+    person: &Person<'_>,
+    stop: &tokio::sync::watch::Receiver<bool>,
+) -> Result<usize> {
+    let mut calls = 0;
+    while !*stop.borrow() {
+        person.forget_access_token().await?;
+        let answer = person.access_token().await?;
+        ensure!(answer.status == 200, "{}", answer.body);
+        calls += 1;
+    }
+    Ok(calls)
+}
+
+async fn assert_nothing_is_lost(bed: &Bed, person: &Person<'_>) -> Result<()> {
+    let credentials = person.info("get-connection-credentials").await?.json(200);
+    let stored = credentials["refresh_token"].as_str().context("a token")?;
+    ensure!(bed.atlassian().accepts_refresh_token(stored), "the stored refresh token is dead");
+    ensure!(credentials["is_invalid"] == false, "the connection is marked invalid");
+    Ok(())
+}
+
+#[test]
+fn the_encryption_key_is_rotated_while_callers_refresh() {
+    run(async {
+        let deployed = Deployed::start("1").await?;
+        let (bed, operator) = (&deployed.bed, Operator::of(&deployed)?);
+        let people = try_join_all((0..3).map(|_| bed.strict_person())).await?;
+        let old = deployed.values().await?[SEALING].as_str().context("a key")?.to_owned();
+        let (succeeded, said) = operator.runs(&["drop-old", "--key", SEALING]).await?;
+        assert!(!succeeded && said.contains("has no old key"), "{said}");
+        let (stop, stopped) = tokio::sync::watch::channel(false);
+        let rotation = async {
+            let said = operator.does(&["rotate", "--key", SEALING, "--wait", "8"]).await;
+            stop.send_replace(true);
+            said
+        };
+        let calls = try_join_all(people.iter().map(|person| refresh_all_the_time(person, &stopped)));
+        let (said, calls) = tokio::join!(rotation, calls);
+        let (said, calls) = (said?, calls?);
+        assert!(calls.iter().all(|calls| *calls > 0), "{calls:?}");
+        let values = deployed.values().await?;
+        assert!(values[PROGRESS].as_str().is_some_and(|it| it.starts_with("resealed")), "{said}");
+        let keys = values[SEALING].as_str().context("keys")?.to_owned();
+        let (new, kept) = keys.split_once(',').context("two keys")?;
+        assert!(kept == old && !said.contains(new) && !said.contains(&old), "{said}");
+        // Run again, it says the same and does nothing.
+        let said = operator.does(&["rotate", "--key", SEALING]).await?;
+        assert!(said.contains("make drop-old"), "{said}");
+        let (succeeded, said) = operator.runs(&["drop-old", "--key", SEALING]).await?;
+        assert!(!succeeded && said.contains("Nothing was changed: until"), "{said}");
+        operator.does(&["drop-old", "--key", SEALING, "--wait", "0"]).await?;
+        let values = deployed.values().await?;
+        assert_eq!((values[SEALING].as_str(), values.get(PROGRESS)), (Some(new), None));
+        let alone = Sealer::from_keys(new)?;
+        for row in bed.database().await?.query(ROWS, &[]).await? {
+            let (id, stored): (Uuid, String) = (row.get(0), row.get(1));
+            alone.open_sealed(&stored, &id.to_string())?;
+        }
+        deployed.restart().await?;
+        for person in &people {
+            person.access_token().await?.json(200);
+            person.forget_access_token().await?;
+            person.access_token().await?.json(200);
+            assert_nothing_is_lost(bed, person).await?;
+        }
+        deployed.bed.stack.stop().await
+    });
+}
+
+#[test]
+fn a_refresh_whose_row_is_resealed_under_it_keeps_its_tokens() {
+    run(async {
+        let deployed = Deployed::start("1").await?;
+        let (bed, operator) = (&deployed.bed, Operator::of(&deployed)?);
+        let person = bed.strict_person().await?;
+        let old = deployed.values().await?[SEALING].as_str().context("a key")?.to_owned();
+        deployed.set(SEALING, &format!("{},{old}", random_key()?)).await?;
+        deployed.restart().await?;
+        person.forget_access_token().await?;
+        let gate = bed.atlassian().hold(GateSpec {
+            class: Class::Token,
+            account: Some(person.account.clone()),
+            when: When::After,
+        });
+        let resealed = async {
+            gate.arrived().await;
+            // The old refresh token is void by now, and the row still has it.
+            let said = operator.does(&["reseal"]).await;
+            gate.release();
+            said
+        };
+        let (answer, said) = tokio::join!(person.access_token(), resealed);
+        assert!(said?.contains("1 sealed anew"));
+        answer?.json(200);
+        assert_nothing_is_lost(bed, &person).await?;
+        deployed.bed.stack.stop().await
+    });
+}
+
+#[test]
+fn sealing_anew_goes_on_after_it_was_killed() {
+    run(async {
+        const LOCK: i64 = 4711;
+        let deployed = Deployed::start("3600").await?;
+        let (bed, operator) = (&deployed.bed, Operator::of(&deployed)?);
+        let old = deployed.values().await?[SEALING].as_str().context("a key")?.to_owned();
+        let new = random_key()?;
+        let (before, after) = (Sealer::from_keys(&old)?, Sealer::from_keys(&new)?);
+        let database = bed.database().await?;
+        let insert = r#"insert into "juncture-core".connection (connection_id, refresh_token, expires_at)
+            values ($1, $2, now() + interval '1 day')"#;
+        for number in 1..=250u128 {
+            let id = Uuid::from_u128(number);
+            // Some are clear text of the TypeScript Juncture.
+            let stored =
+                if number % 50 == 0 { "legacy".to_owned() } else { before.seal("token", &id.to_string())? };
+            database.execute(insert, &[&id, &stored]).await?;
+        }
+        deployed.set(SEALING, &format!("{new},{old}")).await?;
+        // The second batch stops at a row until the lock is given back.
+        database
+            .batch_execute(&format!(
+                r#"create function pause() returns trigger language plpgsql as $$ begin
+                       perform pg_advisory_xact_lock({LOCK}); return new; end $$;
+                   create trigger pause before update on "juncture-core".connection for each row
+                       when (new.connection_id = '{}') execute function pause();
+                   select pg_advisory_lock({LOCK})"#,
+                Uuid::from_u128(150)
+            ))
+            .await?;
+        let mut child: Child = operator.command(&["reseal"]).spawn()?;
+        let stuck = async {
+            let waiting = "select count(*) from pg_locks where locktype = 'advisory' and not granted";
+            while database.query_one(waiting, &[]).await?.get::<_, i64>(0) == 0 {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+            anyhow::Ok(())
+        };
+        tokio::time::timeout(Duration::from_secs(60), stuck).await??;
+        child.kill().await?;
+        database.execute("select pg_advisory_unlock($1)", &[&LOCK]).await?;
+        let sealed_anew = async || {
+            let rows = database.query(ROWS, &[]).await?;
+            let opens = |row: &&tokio_postgres::Row| {
+                after.open_sealed(row.get(1), &row.get::<_, Uuid>(0).to_string()).is_ok()
+            };
+            anyhow::Ok((rows.iter().filter(opens).count(), rows.len()))
+        };
+        database.batch_execute(r#"drop trigger pause on "juncture-core".connection"#).await?;
+        let (done, all) = sealed_anew().await?;
+        assert!((100..all).contains(&done), "{done} of {all}");
+        let said = operator.does(&["reseal"]).await?;
+        assert!(said.contains(&format!("{} sealed anew", all - done)), "{said}");
+        assert_eq!(sealed_anew().await?, (all, all));
+        deployed.bed.stack.stop().await
+    });
+}
+
+#[test]
+fn tokens_that_wait_in_redis_are_sealed_anew() {
+    run(async {
+        let deployed = Deployed::start("1").await?;
+        let (bed, operator) = (&deployed.bed, Operator::of(&deployed)?);
+        let person = bed.strict_person().await?;
+        person.forget_access_token().await?;
+        let database = bed.database().await?;
+        database
+            .batch_execute(
+                r#"create function strike() returns trigger language plpgsql as
+                       $$ begin raise exception 'on strike'; end $$;
+                   create trigger strike before update on "juncture-core".connection
+                       for each row execute function strike()"#,
+            )
+            .await?;
+        person.access_token().await?.refusal(503);
+        database.batch_execute(r#"drop trigger strike on "juncture-core".connection"#).await?;
+        let old = deployed.values().await?[SEALING].as_str().context("a key")?.to_owned();
+        let new = random_key()?;
+        deployed.set(SEALING, &format!("{new},{old}")).await?;
+        let said = operator.does(&["reseal"]).await?;
+        assert!(said.contains("1 waiting in Redis"), "{said}");
+        // Without the old key, what waited is still good.
+        deployed.set(SEALING, &new).await?;
+        deployed.restart().await?;
+        person.access_token().await?.json(200);
+        assert_nothing_is_lost(bed, &person).await?;
+        deployed.bed.stack.stop().await
+    });
+}

@@ -1,0 +1,305 @@
+//! Settings in Secrets Manager: moto's, behind the AWS SDK; and a broken one of our own for what moto never does.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use axum::http::StatusCode;
+use axum::routing::post;
+use axum::{Json, Router};
+use juncture_local::services::secrets_manager::SecretsManager;
+use juncture_tests::{Answer, Bed, Person, run, secrets_manager};
+use reqwest::Method;
+use serde_json::{Value, json};
+use tokio::sync::watch;
+use uuid::Uuid;
+
+const KEY: &str = "JUNCTURE_SECRET_KEY";
+const SEALING: &str = "TOKEN_ENCRYPTION_KEY";
+const CLIENT_SECRET: &str = "DEFAULT_JIRA_CLIENT_SECRET";
+const MAX_AGE: &str = "SECRETS_MAX_AGE_SECONDS";
+const VALIDITY: &str = "/api/backend/connection-info/check-connection-validity?provider=jira&external_id=x";
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A stack whose functions have every setting from a secret of its own.
+pub(crate) struct Deployed {
+    pub(crate) bed: Bed,
+    pub(crate) manager: Arc<SecretsManager>,
+    /// The name of the secret.
+    pub(crate) id: String,
+}
+
+impl Deployed {
+    pub(crate) async fn start(max_age: &str) -> Result<Self> {
+        let (manager, id) = (secrets_manager().await?, format!("juncture/{}", Uuid::new_v4()));
+        let secret = Some((Arc::clone(&manager), id.clone()));
+        let bed = Bed::start(|options| {
+            options.secret = secret;
+            options.settings.set(MAX_AGE, max_age);
+        })
+        .await?;
+        Ok(Self { bed, manager, id })
+    }
+
+    pub(crate) async fn values(&self) -> Result<Value> {
+        Ok(serde_json::from_str(&self.manager.get(&self.id).await?)?)
+    }
+
+    /// Replaces one setting, and gives what it was.
+    pub(crate) async fn set(&self, name: &str, value: &str) -> Result<String> {
+        let mut values = self.values().await?;
+        let before = values[name].as_str().unwrap_or_default().to_owned();
+        values[name] = value.into();
+        self.manager.put(&self.id, &values.to_string()).await?;
+        Ok(before)
+    }
+
+    pub(crate) async fn with_key(&self, key: &str) -> Result<Answer> {
+        self.bed.send(self.bed.request(Method::GET, VALIDITY).bearer_auth(key)).await
+    }
+
+    /// Asks with a key until the answer has this status.
+    pub(crate) async fn eventually_with_key(&self, key: &str, status: u16) -> Result<Answer> {
+        eventually(status, async || self.with_key(key).await).await
+    }
+
+    /// Has every function start anew at its next request.
+    pub(crate) async fn restart(&self) -> Result<()> {
+        restart(&self.bed).await
+    }
+
+    fn sandboxes(&self) -> BTreeSet<u32> {
+        self.bed.stack.gateway().instances().into_iter().map(|instance| instance.pid).collect()
+    }
+}
+
+/// Has every function start anew at its next request.
+async fn restart(bed: &Bed) -> Result<()> {
+    for function in bed.stack.functions() {
+        bed.stack.gateway().replace(&function.name).await?;
+    }
+    Ok(())
+}
+
+/// Asks again and again until the answer has this status.
+async fn eventually(status: u16, mut ask: impl AsyncFnMut() -> Result<Answer>) -> Result<Answer> {
+    let answered = async {
+        loop {
+            let answer = ask().await?;
+            if answer.status == status {
+                return Ok(answer);
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, answered)
+        .await
+        .with_context(|| format!("no answer with status {status}"))?
+}
+
+async fn assert_alive(person: &Person<'_>) -> Result<()> {
+    person.forget_access_token().await?;
+    person.access_token().await?.json(200);
+    assert_eq!(person.validity().await?["is_invalid"], false);
+    Ok(())
+}
+
+#[test]
+fn a_rotated_secret_key_is_taken_over_without_a_deployment() {
+    run(async {
+        // Nobody looks again because of the age: what makes a sandbox look is the unknown key.
+        let deployed = Deployed::start("3600").await?;
+        let old = deployed.values().await?[KEY].as_str().context("a key")?.to_owned();
+        deployed.with_key(&old).await?.json(200);
+        deployed.with_key("wrong-key").await?.refusal(401);
+        let sandboxes = deployed.sandboxes();
+        deployed.set(KEY, &format!("new-key,{old}")).await?;
+        deployed.eventually_with_key("new-key", 200).await?;
+        deployed.with_key(&old).await?.json(200);
+        assert_eq!(deployed.sandboxes(), sandboxes, "a sandbox was replaced");
+        deployed.bed.stack.stop().await
+    });
+}
+
+#[test]
+fn a_dropped_secret_key_is_forgotten() {
+    run(async {
+        let deployed = Deployed::start("1").await?;
+        let old = deployed.values().await?[KEY].as_str().context("a key")?.to_owned();
+        deployed.with_key(&old).await?.json(200);
+        let sandboxes = deployed.sandboxes();
+        deployed.set(KEY, "new-key").await?;
+        deployed.eventually_with_key(&old, 401).await?;
+        deployed.with_key("new-key").await?.json(200);
+        assert_eq!(deployed.sandboxes(), sandboxes, "a sandbox was replaced");
+        deployed.bed.stack.stop().await
+    });
+}
+
+#[test]
+fn a_new_encryption_key_and_a_new_client_secret_are_taken_over() {
+    run(async {
+        let deployed = Deployed::start("3600").await?;
+        let person = deployed.bed.strict_person().await?;
+        assert_alive(&person).await?;
+        // Another client secret than Atlassian's is told apart from a dead connection, and mended by its
+        // correction alone.
+        let right = deployed.set(CLIENT_SECRET, "wrong-client-secret").await?;
+        deployed.restart().await?;
+        person.forget_access_token().await?;
+        assert_eq!(person.access_token().await?.json(500)["code"], "provider_misconfigured");
+        deployed.set(CLIENT_SECRET, &right).await?;
+        eventually(200, async || person.access_token().await).await?;
+        // A sandbox that has only the old key meets what another one sealed with the new key.
+        let sandboxes = deployed.sandboxes();
+        let old = deployed.values().await?[SEALING].as_str().context("a key")?.to_owned();
+        let new = juncture::crypto::random_key()?;
+        let sealer = juncture::crypto::Sealer::from_keys(&format!("{new},{old}"))?;
+        let database = deployed.bed.database().await?;
+        let id = person.connection_id().await?;
+        let stored: String = database
+            .query_one(
+                r#"select refresh_token from "juncture-core".connection where connection_id = $1"#,
+                &[&id],
+            )
+            .await?
+            .get(0);
+        let sealed = sealer.reseal(&stored, &id.to_string())?.context("sealed with the old key")?;
+        deployed.set(SEALING, &format!("{new},{old}")).await?;
+        database
+            .execute(
+                r#"update "juncture-core".connection set refresh_token = $2 where connection_id = $1"#,
+                &[&id, &sealed],
+            )
+            .await?;
+        person.forget_access_token().await?;
+        eventually(200, async || person.access_token().await).await?;
+        assert_eq!(deployed.sandboxes(), sandboxes, "a sandbox was replaced");
+        assert_alive(&person).await?;
+        deployed.bed.stack.stop().await
+    });
+}
+
+#[test]
+fn an_incomplete_secret_is_named_in_the_log_and_mended_without_a_deployment() {
+    run(async {
+        let deployed = Deployed::start("3600").await?;
+        let good = deployed.values().await?.to_string();
+        let mut lacking: Value = serde_json::from_str(&good)?;
+        lacking[KEY] = "".into();
+        let mut malformed: Value = serde_json::from_str(&good)?;
+        malformed["DATABASE_URL"] = "mysql://hidden-user:hidden-password@h/d".into();
+        for (text, expected) in [
+            (None, "cannot be read"),
+            (Some("[1]".to_owned()), "is not a flat JSON object of strings"),
+            (
+                Some(json!({ KEY: { "nested": "hidden-key" } }).to_string()),
+                "is not a flat JSON object of strings",
+            ),
+            (Some(lacking.to_string()), "the setting JUNCTURE_SECRET_KEY is missing"),
+            (Some(malformed.to_string()), "the setting DATABASE_URL must look like"),
+        ] {
+            match &text {
+                None => deployed.manager.delete(&deployed.id).await?,
+                Some(text) => deployed.manager.put(&deployed.id, text).await?,
+            }
+            deployed.restart().await?;
+            let answer = deployed.with_key("any").await?;
+            assert_eq!(answer.json(503)["code"], "not_configured");
+            assert!(
+                answer.refusal(503).contains("settings") && !answer.body.contains(KEY),
+                "{}",
+                answer.body
+            );
+            assert_eq!(answer.header("retry-after"), "5");
+            let logs = deployed.bed.logs().join("\n");
+            assert!(logs.contains(expected), "{expected}: {logs}");
+            assert!(!logs.contains("hidden-"), "{logs}");
+            // People get a page.
+            let page = format!("/finalize-connection/jira/cc_{}", "a".repeat(43));
+            if text.is_none() {
+                deployed.bed.get(&page).await?.page(503);
+            }
+            let sandboxes = deployed.sandboxes();
+            deployed.manager.put(&deployed.id, &good).await?;
+            deployed.with_key(deployed.bed.stack.secret_key()).await?.json(200);
+            assert!(sandboxes.is_superset(&deployed.sandboxes()), "a sandbox was replaced");
+        }
+        deployed.bed.stack.stop().await
+    });
+}
+
+/// What a broken Secrets Manager does.
+#[derive(Clone)]
+enum Mood {
+    Hang,
+    Fail,
+    Answer(Value),
+}
+
+/// A Secrets Manager that can be broken.
+async fn moody() -> Result<(watch::Sender<Mood>, String)> {
+    let (mood, seen) = watch::channel(Mood::Hang);
+    let answer = move || {
+        let seen = seen.clone();
+        async move {
+            let mood = seen.borrow().clone();
+            match mood {
+                Mood::Hang => std::future::pending().await,
+                Mood::Fail => {
+                    (StatusCode::INTERNAL_SERVER_ERROR, Json(json!({ "__type": "InternalServiceError" })))
+                }
+                Mood::Answer(secret) => {
+                    (StatusCode::OK, Json(json!({ "Name": "any", "SecretString": secret.to_string() })))
+                }
+            }
+        }
+    };
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+    let url = format!("http://{}", listener.local_addr()?);
+    tokio::spawn(async move { axum::serve(listener, Router::new().route("/", post(answer))).await });
+    Ok((mood, url))
+}
+
+#[test]
+fn a_service_that_is_slow_or_fails_is_waited_for_in_bounds() {
+    run(async {
+        let (mood, url) = moody().await?;
+        let bed = Bed::start(|options| {
+            for (name, value) in [
+                ("JUNCTURE_SECRETS_ID", "any"),
+                (KEY, ""),
+                ("AWS_ENDPOINT_URL_SECRETS_MANAGER", url.as_str()),
+                ("AWS_ACCESS_KEY_ID", "test"),
+                ("AWS_SECRET_ACCESS_KEY", "test"),
+                ("AWS_REGION", "eu-central-1"),
+            ] {
+                options.settings.set(name, value);
+            }
+        })
+        .await?;
+        let ask = async || bed.send(bed.request(Method::GET, VALIDITY).bearer_auth("the-key")).await;
+        for broken in [Mood::Hang, Mood::Fail] {
+            mood.send_replace(broken);
+            restart(&bed).await?;
+            // The start gives up and so does the request, both before Lambda or the gateway would.
+            assert_eq!(ask().await?.json(503)["code"], "not_configured");
+        }
+        let logs = bed.logs().join("\n");
+        assert!(logs.contains("did not answer within") && logs.contains("InternalServiceError"), "{logs}");
+        // The same sandbox recovers, and keeps what it knows when the service breaks again.
+        mood.send_replace(Mood::Answer(json!({ KEY: "the-key", MAX_AGE: "0" })));
+        ask().await?.json(200);
+        for broken in [Mood::Fail, Mood::Hang, Mood::Answer(json!({ KEY: " , " }))] {
+            mood.send_replace(broken);
+            ask().await?.json(200);
+        }
+        let logs = bed.logs().join("\n");
+        assert!(logs.contains("the known ones are kept"), "{logs}");
+        assert!(logs.contains("the setting JUNCTURE_SECRET_KEY is missing"), "{logs}");
+        mood.send_replace(Mood::Answer(json!({ KEY: "another-key", MAX_AGE: "0" })));
+        ask().await?.refusal(401);
+        bed.stack.stop().await
+    });
+}
