@@ -6,7 +6,7 @@
 //! | --- | --- | --- |
 //! | 4 | [`jira`] | Jira's API as typed calls |
 //! | 3 | [`auth`], [`connection`], [`paging`] | who calls; a connection's address, rows, cache, tokens and flow; lists in parts |
-//! | 2 | [`config`], [`http`], [`migrations`], [`page`], [`postgres`], [`provider`], [`upstash`] | adapters to the outside, one thing each |
+//! | 2 | [`config`], [`event`], [`http`], [`migrations`], [`page`], [`postgres`], [`provider`], [`upstash`] | adapters to the outside, one thing each |
 //! | 1 | [`adf`], [`crypto`], [`deadline`], [`error`], [`secrets`], [`telemetry`], [`tls`] | no knowledge of Juncture's domain |
 
 pub mod adf;
@@ -16,6 +16,7 @@ pub mod connection;
 pub mod crypto;
 pub mod deadline;
 pub mod error;
+pub mod event;
 pub mod http;
 pub mod jira;
 pub mod migrations;

@@ -49,6 +49,11 @@ impl<'a> Paging<'a> {
         Self { sealer, bound_to }
     }
 
+    /// The parts of a list of connections that `call` gives for a query.
+    pub fn of_connections(sealer: &'a Sealer, call: &str, query: &str) -> Self {
+        Self { sealer, bound_to: serde_json::json!(["cursor", call, query]).to_string() }
+    }
+
     /// Which part is asked for; none for the whole list. A cursor without a limit goes on with the limit that
     /// it came with.
     ///

@@ -105,9 +105,25 @@ impl Command {
         Self::new(&["DEL", key], true)
     }
 
+    /// Deletes values, and their names out of a sorted set.
+    pub(crate) fn delete_members(set: &str, names: &[&str]) -> [Self; 2] {
+        [Self::new(&[&["DEL"], names].concat(), true), Self::new(&[&["ZREM", set], names].concat(), true)]
+    }
+
+    /// Reads the first names of a sorted set, as many as `most`.
+    pub(crate) fn first_members(set: &str, most: usize) -> Self {
+        Self::new(&["ZRANGE", set, "0", &most.saturating_sub(1).to_string()], true)
+    }
+
     /// Runs a script for one key. Only scripts that may run twice for one call are used.
     pub fn eval(script: &str, key: &str, arguments: &[&str]) -> Self {
-        Self::new(&[&["EVAL", script, "1", key], arguments].concat(), true)
+        Self::eval_with(script, &[key], arguments)
+    }
+
+    /// Runs a script for several keys, as [`Self::eval`].
+    pub(crate) fn eval_with(script: &str, keys: &[&str], arguments: &[&str]) -> Self {
+        let count = keys.len().to_string();
+        Self::new(&[&["EVAL", script, &count], keys, arguments].concat(), true)
     }
 }
 

@@ -180,6 +180,12 @@ impl Bed {
         self.send(self.request(Method::POST, &path).bearer_auth(self.stack.secret_key()).json(body)).await
     }
 
+    /// Begins a call that removes a connection, with the secret key; `query` as it stands in the address.
+    pub fn disconnection(&self, query: &str) -> RequestBuilder {
+        let path = format!("/api/backend/connection-info/connection{query}");
+        self.request(Method::DELETE, &path).bearer_auth(self.stack.secret_key())
+    }
+
     /// A GET with the secret key by a caller who takes gzip: how many bytes were sent, and what they were.
     pub async fn get_compressed(&self, path: &str) -> Result<(usize, String)> {
         let request = self.request(Method::GET, path).bearer_auth(self.stack.secret_key());

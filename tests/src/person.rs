@@ -113,6 +113,12 @@ impl Person<'_> {
         Ok(self.info("check-connection-validity").await?.json(200))
     }
 
+    /// Removes the connection.
+    pub async fn disconnect(&self) -> Result<Answer> {
+        let body = json!({ "external_id": self.external_id, "provider": "jira" });
+        self.bed.send(self.bed.disconnection("").json(&body)).await
+    }
+
     /// `get-projects`.
     pub async fn projects(&self) -> Result<Answer> {
         self.bed.backend("jira/get-projects", &[("external_id", &self.external_id)]).await

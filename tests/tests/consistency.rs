@@ -10,8 +10,9 @@ use std::path::{Path, PathBuf};
 
 use saphyr::{LoadableYamlNode as _, Yaml};
 
-/// The functions that no route leads to: `CloudFormation` calls `migrate` when it deploys.
-const WITHOUT_A_ROUTE: [&str; 1] = ["migrate"];
+/// The functions that no route leads to: `CloudFormation` calls `migrate` when it deploys, a schedule calls
+/// `refresh-idle-connections`.
+const WITHOUT_A_ROUTE: [&str; 2] = ["migrate", "refresh-idle-connections"];
 
 /// What may stand below a path of an `OpenAPI` document and is a method.
 const METHODS: [&str; 8] = ["get", "put", "post", "delete", "options", "head", "patch", "trace"];

@@ -49,8 +49,15 @@ async fn known(bed: &Bed, person: &Person<'_>) -> Result<Value> {
         states.push(query.get("state").context("no state")?.clone());
         codes.push(query.get("code").context("no code")?.clone());
     }
+    let mut expendable = Vec::new();
+    for _ in 0..CODES {
+        let other = bed.person(&["harbour"])?;
+        other.connect("harbour").await?;
+        expendable.push(other.external_id);
+    }
     Ok(json!({
         "external_id": [person.external_id],
+        "expendable": expendable,
         "provider": ["jira"],
         "jira_project_id": [project, key],
         "sprint_id": sprints,

@@ -122,6 +122,13 @@ impl Juncture {
         })
     }
 
+    /// Removes a workspace's connection.
+    pub(super) async fn disconnect(&self, workspace: &Workspace) -> Result<Value, Problem> {
+        let url = format!("{}/api/backend/connection-info/connection", self.url);
+        let body = json!({ "external_id": workspace.as_str(), "provider": "jira" });
+        read(self.send(self.http.delete(url).json(&body)).await?).await
+    }
+
     /// What `/api/backend/jira/{call}` answers to a query.
     pub(super) async fn jira(
         &self,

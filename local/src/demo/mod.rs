@@ -59,7 +59,7 @@ pub async fn start(listener: TcpListener, options: Options) -> anyhow::Result<De
         .route("/dom.js", get(|| page::script(include_str!("../../templates/demo/dom.js"))))
         .route("/projects.js", get(|| page::script(include_str!("../../templates/demo/projects.js"))))
         .route("/issue.js", get(|| page::script(include_str!("../../templates/demo/issue.js"))))
-        .route("/api/connection", get(page::connection))
+        .route("/api/connection", get(page::connection).delete(page::disconnect))
         .merge(jira::routes())
         .with_state(product);
     let server = tokio::spawn(async move {

@@ -9,9 +9,10 @@ use axum::http::StatusCode;
 use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, SET_COOKIE};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use serde::Deserialize;
+use serde_json::Value;
 
 use super::Product;
-use super::juncture::Connection;
+use super::juncture::{Connection, Problem};
 use super::workspace::Workspace;
 
 #[derive(Template)]
@@ -72,4 +73,12 @@ pub(super) async fn connection(
     workspace: Workspace,
 ) -> Json<Connection> {
     Json(product.juncture.connection(&workspace).await)
+}
+
+/// Removes the visitor's connection.
+pub(super) async fn disconnect(
+    State(product): State<Arc<Product>>,
+    workspace: Workspace,
+) -> Result<Json<Value>, Problem> {
+    product.juncture.disconnect(&workspace).await.map(Json)
 }

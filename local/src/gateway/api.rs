@@ -5,12 +5,13 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use anyhow::{Context as _, Result, bail};
 use axum::body::{Body, Bytes};
 use axum::extract::{ConnectInfo, Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, Response, StatusCode, header};
 use http_body_util::BodyExt as _;
-use serde_json::json;
+use serde_json::{Value, json};
 use time::OffsetDateTime;
 use tokio::time::timeout;
 use uuid::Uuid;
@@ -71,8 +72,7 @@ pub(super) async fn serve(
 
     let request_id = Uuid::new_v4().to_string();
     let now = OffsetDateTime::now_utc();
-    let random = Uuid::new_v4().simple().to_string();
-    let trace_id = format!("Root=1-{:08x}-{}", now.unix_timestamp(), &random[..24]);
+    let trace_id = new_trace_id(now);
     let event = event(&Incoming {
         request: &request,
         body: &body,
@@ -105,7 +105,23 @@ pub(super) async fn serve(
     response
 }
 
+fn new_trace_id(now: OffsetDateTime) -> String {
+    let random = Uuid::new_v4().simple().to_string();
+    format!("Root=1-{:08x}-{}", now.unix_timestamp(), &random[..24])
+}
+
 impl Api {
+    pub(super) async fn invoke_directly(&self, function: &str, event: &Value) -> Result<Value> {
+        let pool = self.pools.get(function).with_context(|| format!("there is no function {function}"))?;
+        let trace_id = new_trace_id(OffsetDateTime::now_utc());
+        let payload = Bytes::from(event.to_string());
+        match pool.invoke(&Uuid::new_v4().to_string(), &trace_id, payload).await {
+            Ok(returned) => serde_json::from_slice(&returned).context("it returned no JSON"),
+            Err(Failure::NotStarted(error)) => Err(error.context("it did not start")),
+            Err(failure) => bail!("{function}: {failure:?}"),
+        }
+    }
+
     async fn invoke(&self, function: &str, request_id: &str, trace_id: &str, event: Bytes) -> Response<Body> {
         let Some(pool) = self.pools.get(function) else { return message(StatusCode::NOT_FOUND, "Not Found") };
         let log = |line: String| (self.shared.options.log)(function, &format!("{request_id} {line}"));

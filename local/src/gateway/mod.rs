@@ -152,6 +152,14 @@ impl Gateway {
         self.api.pools.values().flat_map(Pool::instances).collect()
     }
 
+    /// Invokes a function with an event that no request brings, as a schedule does, and gives what it returned.
+    ///
+    /// # Errors
+    /// When the template has no such function, or it failed: what it reported.
+    pub async fn invoke(&self, function: &str, event: &serde_json::Value) -> Result<serde_json::Value> {
+        self.api.invoke_directly(function, event).await
+    }
+
     /// Has the next request to a function start its executable anew: idle instances end now, busy ones
     /// when their request is answered.
     ///

@@ -10,11 +10,11 @@ const views = {
     detail: "Bring your team's Jira projects into Lantern.",
     actions: ["connect"],
   },
-  connected: { label: "Connected", detail: "Lantern can work with your Jira.", actions: ["reconnect"] },
+  connected: { label: "Connected", detail: "Lantern can work with your Jira.", actions: ["reconnect", "disconnect"] },
   reconnect_needed: {
     label: "Reconnect needed",
     detail: "Lantern no longer has access to your Jira. Reconnect to go on where you left off.",
-    actions: ["reconnect"],
+    actions: ["reconnect", "disconnect"],
   },
   unavailable: { label: "Unavailable", detail: "The state of the connection is not known.", actions: ["retry"] },
 };
@@ -24,7 +24,7 @@ function show(state, { detail, problem } = {}) {
   element("state").textContent = view.label;
   element("state").dataset.state = state;
   element("detail").textContent = detail ?? view.detail;
-  for (const id of ["connect", "reconnect", "retry"]) {
+  for (const id of ["connect", "reconnect", "retry", "disconnect"]) {
     element(id).hidden = !view.actions.includes(id);
     element(id).disabled = false;
   }
@@ -69,8 +69,22 @@ async function connect(event) {
   }
 }
 
+async function disconnect(event) {
+  const button = event.currentTarget;
+  button.disabled = true;
+  tell("problem");
+  try {
+    await ask("/api/connection", { method: "DELETE" });
+    await checkConnection();
+  } catch (error) {
+    button.disabled = false;
+    tell("problem", error.message);
+  }
+}
+
 element("connect").addEventListener("click", connect);
 element("reconnect").addEventListener("click", connect);
+element("disconnect").addEventListener("click", disconnect);
 element("retry").addEventListener("click", checkConnection);
 // Also when the browser brings the page back from its cache, after a visit to Jira.
 addEventListener("pageshow", checkConnection);

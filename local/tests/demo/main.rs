@@ -8,6 +8,7 @@ use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use juncture_local::demo::{self, Demo, Options};
+use reqwest::Method;
 use reqwest::redirect::Policy;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -69,7 +70,11 @@ impl Fixture {
     }
 
     async fn get(&self, path: &str) -> (u16, Value) {
-        let request = self.http.get(format!("{}{path}", self.url));
+        self.ask(Method::GET, path).await
+    }
+
+    async fn ask(&self, method: Method, path: &str) -> (u16, Value) {
+        let request = self.http.request(method, format!("{}{path}", self.url));
         let response = request.header("cookie", "other=1; lantern_workspace=w-1").send().await.unwrap();
         let status = response.status().as_u16();
         let text = response.text().await.unwrap();
@@ -168,6 +173,15 @@ async fn juncture_being_down_is_a_sentence_and_not_a_crash() {
     assert_eq!(connection["problem"], "Juncture can't be reached. Is it running?");
     assert_eq!(fixture.get("/api/projects").await.0, 502);
     assert_eq!(fixture.get("/").await.0, 200);
+}
+
+#[tokio::test]
+async fn a_visitor_can_disconnect_their_own_workspace() {
+    let fixture = Fixture::start(&[("/connection", 200, json!({ "success": true }))]).await;
+    assert_eq!(fixture.ask(Method::DELETE, "/api/connection").await, (200, json!({ "success": true })));
+    let requests = fixture.stub.requests.lock().unwrap().clone();
+    let uri = "/api/backend/connection-info/connection".to_owned();
+    assert_eq!(requests, [(uri, format!("Bearer {SECRET}"))]);
 }
 
 #[tokio::test]

@@ -105,6 +105,34 @@ pub(crate) fn write(address: &Address, snapshot: &Snapshot) -> Command {
     put(address, snapshot.version, &value, snapshot.lifetime())
 }
 
+/// Stores in place of a snapshot that the connection is gone, as of a version. It is no snapshot to whoever reads
+/// it, and a writer that was held up does not replace it.
+pub(crate) fn bury(address: &Address, version: i64) -> Command {
+    let value = serde_json::json!({ "v": version, "gone": true }).to_string();
+    put(address, version, &value, LONGEST)
+}
+
+/// Stores a value that belongs to a connection, unless the connection has been removed since this version of it.
+pub(crate) fn set_unless_gone(
+    address: &Address,
+    version: i64,
+    name: &str,
+    value: &str,
+    lifetime: Duration,
+) -> Command {
+    const UNLESS_GONE: &str = "\
+        local known = redis.call('GET', KEYS[2]) \
+        if known then \
+            local readable, entry = pcall(cjson.decode, known) \
+            if readable and type(entry) == 'table' and entry.gone and type(entry.v) == 'number' \
+                and entry.v > tonumber(ARGV[1]) then return 0 end \
+        end \
+        redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3]) \
+        return 1";
+    let lifetime = lifetime.as_millis().to_string();
+    Command::eval_with(UNLESS_GONE, &[name, &key(address)], &[&version.to_string(), value, &lifetime])
+}
+
 fn put(address: &Address, version: i64, value: &str, lifetime: Duration) -> Command {
     const NEWEST_WINS: &str = "\
         local known = redis.call('GET', KEYS[1]) \

@@ -10,6 +10,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::address::{Address, ExternalId};
+use super::belongings;
 use super::cache;
 use super::store::{Connection, SealedTokens};
 use super::tokens::seal;
@@ -182,7 +183,9 @@ impl Flow {
             consented_at: OffsetDateTime::now_utc(),
         };
         let sealed = self.seal(&code, &pending)?;
-        self.redis.run(Command::set(&code.key(), &sealed, CODE_LIFETIME)).await?;
+        self.redis
+            .run(belongings::set(&belongings::of(address), &code.key(), &sealed, CODE_LIFETIME))
+            .await?;
         Ok(code)
     }
 
@@ -214,7 +217,8 @@ impl Flow {
         let left = CODE_LIFETIME.saturating_sub(Duration::try_from(age).unwrap_or_default());
         let restored: Result<()> = async {
             let sealed = self.seal(code, pending)?;
-            self.redis.run(Command::set(&code.key(), &sealed, left)).await?;
+            let owner = belongings::of(&pending.address(ProviderId::parse(&pending.provider)?));
+            self.redis.run(belongings::set(&owner, &code.key(), &sealed, left)).await?;
             Ok(())
         }
         .await;

@@ -16,6 +16,7 @@ use serde_json::Value;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
+use super::belongings;
 use super::lock::Lock;
 use crate::config::{FromSettings, Settings, SettingsError};
 use crate::crypto::{Sealer, sha256_hex};
@@ -302,7 +303,8 @@ impl Claim<'_> {
         let record = Record { request: self.request.clone(), state };
         // A record is plain data; serializing it cannot fail.
         let text = serde_json::to_string(&record).unwrap_or_default();
-        Command::set(&self.key.record(), &text, LIFETIME)
+        let owner = belongings::of_connection(&self.key.connection_id);
+        belongings::set(&owner, &self.key.record(), &text, LIFETIME)
     }
 }
 

@@ -17,7 +17,7 @@ const MOST: usize = 50;
 /// How long ids are kept after the last one was added.
 const LIFETIME: Duration = Duration::from_secs(10 * 60);
 
-fn key(address: &Address) -> String {
+pub(super) fn key(address: &Address) -> String {
     format!("juncture:recent-issues:{}", address.key())
 }
 

@@ -118,6 +118,16 @@ impl Store {
         self.postgres.connection().await
     }
 
+    /// As [`Self::connection`], and asks whether it lives: a dead one shows here, where nothing is lost yet.
+    pub(crate) async fn live_connection(&self) -> Result<postgres::Connection> {
+        let client = self.connection().await?;
+        if within_budget(client.batch_execute("")).await.is_ok() {
+            return Ok(client);
+        }
+        postgres::discard(client);
+        self.connection().await
+    }
+
     /// Writes a finalized connection: the generic rows and the provider's own, in one transaction. A connection
     /// that exists at this address keeps its id; its token is replaced and it is valid again.
     ///
@@ -134,7 +144,6 @@ impl Store {
         seal: impl FnOnce(&Uuid) -> Result<SealedTokens>,
         extension: &dyn ExtendTransaction,
     ) -> Result<Connection> {
-        const LOCK: &str = "select pg_advisory_xact_lock(hashtextextended($1, 0))";
         const UPSERT: &str = r#"
             insert into "juncture-core".connection
                 (connection_id, refresh_token, expires_at, access_token, access_token_expires_at)
@@ -146,22 +155,17 @@ impl Store {
                 access_token_expires_at = excluded.access_token_expires_at,
                 invalid_refresh_token = false,
                 last_updated = now(),
+                refreshed_at = now(),
                 version = nextval('"juncture-core".connection_version')"#;
         const MAP: &str = r#"
             insert into "juncture-core".connection_external_map (external_id, provider, connection_id)
             values ($1, $2::"juncture-core".provider, $3)
             on conflict (external_id, provider) do nothing"#;
 
-        let mut client = self.connection().await?;
-        // A dead connection shows here, where nothing is lost yet.
-        if within_budget(client.batch_execute("")).await.is_err() {
-            postgres::discard(client);
-            client = self.connection().await?;
-        }
+        let mut client = self.live_connection().await?;
         let transaction = within_budget(client.transaction()).await?;
         // One finalization of an address at a time: the others wait here and then find its connection.
-        let key = address.key();
-        within_budget(transaction.query_typed(LOCK, &[(&key, Type::TEXT)])).await?;
+        lock(&*transaction, address).await?;
         let existing = find_for_update(&*transaction, address).await?;
         let (consented_at, lasts) = lifetime;
         // As Postgres keeps it, to the microsecond.
@@ -282,6 +286,13 @@ fn is_transient(error: &Error) -> bool {
     error.status() == StatusCode::SERVICE_UNAVAILABLE
 }
 
+/// Keeps others from making or removing the connection of an address until the transaction ends.
+pub(crate) async fn lock(client: &(impl GenericClient + Sync), address: &Address) -> Result<()> {
+    const LOCK: &str = "select pg_advisory_xact_lock(hashtextextended($1, 0))";
+    within_budget(client.query_typed(LOCK, &[(&address.key(), Type::TEXT)])).await?;
+    Ok(())
+}
+
 /// As [`Store::find`], and holds the row until the transaction ends: every write of a connection waits for it.
 ///
 /// Two statements: one that has waited for the row would see the rows it is joined with as they were before
@@ -322,6 +333,7 @@ pub(crate) async fn rotate(
             access_token_expires_at = $5,
             invalid_refresh_token = false,
             last_updated = now(),
+            refreshed_at = now(),
             version = nextval('"juncture-core".connection_version')
         where connection_id = $1 and refresh_token = $2
         returning version"#;

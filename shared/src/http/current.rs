@@ -23,7 +23,7 @@ const AGAIN_LIMIT: Duration = Duration::from_secs(1);
 const REST: Duration = Duration::from_secs(5);
 
 /// The app and where it comes from.
-pub(super) struct Current<A> {
+pub(crate) struct Current<A> {
     environment: Settings,
     secret_id: Option<String>,
     held: Mutex<Held<A>>,
@@ -73,7 +73,7 @@ impl<A: FromSettings> Current<A> {
     ///
     /// # Errors
     /// 503 when there is none yet and cannot be.
-    pub(super) async fn app(&self) -> Result<Arc<A>> {
+    pub(crate) async fn app(&self) -> Result<Arc<A>> {
         let Some(id) = &self.secret_id else { return self.peek().ok_or_else(never_built) };
         match self.peek() {
             Some(app) if !self.held().is_due() => Ok(app),

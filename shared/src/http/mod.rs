@@ -7,10 +7,12 @@ mod request;
 mod respond;
 mod run;
 
+pub(crate) use current::Current;
 pub use current::MAX_AGE as SECRETS_MAX_AGE;
 pub use public_address::PublicAddress;
 pub use request::{Field, Form, JsonBody, Query, bearer_token, idempotency_key, path_parameter};
 pub use respond::{json, page, redirect};
+pub(crate) use run::run_app;
 pub use run::{Handled, serve, serve_liveness, serve_pages, serve_probe};
 
 /// A request as API Gateway hands it to a function.

@@ -72,6 +72,22 @@ fn start<A>(
 where
     A: FromSettings + Send + Sync + 'static,
 {
+    run_app(settings, async |current: Current<A>| {
+        let runner =
+            Arc::new(Runner { current, handler, render, is_metered, is_cold: AtomicBool::new(true) });
+        let service = service_fn(move |request| {
+            let runner = Arc::clone(&runner);
+            async move { Ok::<_, std::convert::Infallible>(runner.answer(request).await) }
+        });
+        lambda_http::run(service).await
+    })
+}
+
+/// Builds what a function needs, and runs it for as long as its sandbox lives.
+pub(crate) fn run_app<A: FromSettings>(
+    settings: Settings,
+    run: impl AsyncFnOnce(Current<A>) -> Result<(), lambda_http::Error>,
+) -> ExitCode {
     telemetry::init();
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
@@ -82,13 +98,7 @@ where
             Ok(current) => current,
             Err(error) => return cannot_start(&error),
         };
-        let runner =
-            Arc::new(Runner { current, handler, render, is_metered, is_cold: AtomicBool::new(true) });
-        let service = service_fn(move |request| {
-            let runner = Arc::clone(&runner);
-            async move { Ok::<_, std::convert::Infallible>(runner.answer(request).await) }
-        });
-        match lambda_http::run(service).await {
+        match run(current).await {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => cannot_start(&*error),
         }

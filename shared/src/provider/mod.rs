@@ -1,5 +1,5 @@
-//! What a provider must answer, and the providers. A new one is a module beside [`jira`]; `docs` of the
-//! repository has the steps.
+//! What a provider must answer, and the providers. A new one is a module beside [`jira`];
+//! `docs/adding-a-provider.md` has the steps.
 
 pub mod jira;
 

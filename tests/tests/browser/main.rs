@@ -41,6 +41,8 @@ async fn connects(device: Device, workspace: &str) -> Result<()> {
     browser.find("#state[data-state=connected]").await?;
     browser.find("#project-list li").await?;
     browser.look("demo-connected").await?;
+    browser.click("#disconnect").await?;
+    browser.find("#state[data-state=not_connected]").await?;
     browser.close().await
 }
 

@@ -7,7 +7,8 @@ use serde_json::json;
 use time::format_description::well_known::Rfc3339;
 use time::{Duration, OffsetDateTime};
 
-const CALLS: [&str; 3] = ["check-connection-validity", "get-connection-credentials", "get-access-token"];
+const CALLS: [&str; 4] =
+    ["check-connection-validity", "get-connection-credentials", "get-access-token", "list-connections"];
 
 #[test]
 fn strangers_learn_nothing() {

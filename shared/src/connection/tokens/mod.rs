@@ -11,7 +11,7 @@
 //! 5. If Postgres is away just then, the new tokens wait in Redis, sealed, for the next caller to commit them.
 //! 6. If Redis is away, the row itself is the lock.
 
-mod refresh;
+pub(super) mod refresh;
 
 pub(super) use refresh::{reseal_stash, stash_key};
 

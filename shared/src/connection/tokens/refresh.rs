@@ -8,7 +8,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::super::address::Address;
-use super::super::cache::Snapshot;
+use super::super::cache::{self, Snapshot};
 use super::super::store::{self, Connection, SealedTokens};
 use super::{Known, Session, Tokens, seal};
 use crate::crypto::{Sealer, sha256_hex};
@@ -16,7 +16,7 @@ use crate::error::{Error, Result};
 use crate::postgres::within_budget;
 use crate::provider::TokenError;
 use crate::telemetry::{Count, count};
-use crate::upstash::{Command, UpstashError};
+use crate::upstash::UpstashError;
 
 /// New tokens that could not be committed are kept this long.
 const STASH_LIFETIME: Duration = Duration::from_secs(7 * 24 * 60 * 60);
@@ -114,7 +114,9 @@ impl Tokens {
                     access_token_expires_at: tokens.access_token_expires_at,
                 };
                 let value = serde_json::to_string(&stash).map_err(Error::internal)?;
-                let kept = self.redis.run(Command::set(&stash_key(address), &value, STASH_LIFETIME)).await;
+                let stash = stash_key(address);
+                let keep = cache::set_unless_gone(address, row.version, &stash, &value, STASH_LIFETIME);
+                let kept = self.redis.run(keep).await;
                 tracing::error!(kept = kept.is_ok(), "refreshed tokens could not be committed");
                 Err(error)
             }

@@ -1,0 +1,44 @@
+//! `DELETE /api/backend/connection-info/connection`: removes a connection and everything that is stored of it.
+//! Parameters come by query or as a JSON body.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use http::StatusCode;
+use juncture::auth::{Caller, SecretKeys};
+use juncture::connection::{Address, Disconnection};
+use juncture::error::Result;
+use juncture::http::{JsonBody, Query, Request, Response, json, serve};
+use serde::Serialize;
+
+type App = (SecretKeys, Disconnection);
+
+fn main() -> ExitCode {
+    serve::<App>(|app, request| Box::pin(handle(app, request)))
+}
+
+/// The connection is gone.
+#[derive(Serialize)]
+struct Disconnected {
+    success: bool,
+}
+
+async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
+    let (keys, disconnection) = &*app;
+    let caller = keys.authorize(&request)?;
+    disconnection.disconnect(&named(&caller, &request)?).await?;
+    json(StatusCode::OK, &Disconnected { success: true })
+}
+
+/// Which connection is meant. A request with a body is read by it alone.
+fn named(caller: &Caller, request: &Request) -> Result<Address> {
+    const NAMES: [&str; 2] = ["external_id", "provider"];
+    if request.body().is_empty() {
+        let query = Query::of(request)?;
+        let [external_id, provider] = query.required(NAMES)?;
+        return caller.address(provider, external_id);
+    }
+    let body = JsonBody::of(request)?;
+    let [external_id, provider] = body.required(NAMES)?;
+    caller.address(provider, external_id)
+}

@@ -1,0 +1,50 @@
+//! `GET /api/backend/connection-info/list-connections`: the connections there are, with their state.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use http::StatusCode;
+use juncture::auth::SecretKeys;
+use juncture::connection::{Directory, Filter, Listed, State};
+use juncture::crypto::Sealer;
+use juncture::error::Result;
+use juncture::http::{Query, Request, Response, json, serve};
+use juncture::paging::{Paging, Part};
+use juncture::provider::ProviderId;
+use serde::Serialize;
+
+type App = (SecretKeys, Directory, Sealer);
+
+/// How many connections an answer holds unless the caller says otherwise.
+const LIMIT: usize = 100;
+
+fn main() -> ExitCode {
+    serve::<App>(|app, request| Box::pin(handle(app, request)))
+}
+
+/// A part of the list.
+#[derive(Serialize)]
+struct Connections {
+    connections: Vec<Listed>,
+    next_cursor: Option<String>,
+}
+
+async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
+    let (keys, directory, sealer) = &*app;
+    let caller = keys.authorize(&request)?;
+    let query = Query::of(&request)?;
+    let filter = Filter {
+        provider: query.optional("provider").map(ProviderId::parse).transpose()?,
+        state: query.optional("state").map(State::parse).transpose()?,
+    };
+    let filtered = format!("{:?}", filter);
+    let paging = Paging::of_connections(sealer, "list-connections", &filtered);
+    let Part { limit, from } = paging.part(&query)?.unwrap_or(Part { limit: LIMIT, from: None });
+    // One more than asked for tells whether there are more.
+    let mut connections = directory.list(&caller, filter, from.as_ref(), limit + 1).await?;
+    let has_more = connections.len() > limit;
+    connections.truncate(limit);
+    let last = connections.last().filter(|_| has_more);
+    let next_cursor = last.map(|last| paging.cursor(limit, last.position())).transpose()?;
+    json(StatusCode::OK, &Connections { connections, next_cursor })
+}

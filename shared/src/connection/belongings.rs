@@ -1,0 +1,57 @@
+//! What Redis holds of a connection under names that nobody could find again: digests of codes and keys.
+//!
+//! Beside each such value its name is noted in a sorted set of its owner, by the time at which the value ends, so
+//! that removing the owner removes the values.
+
+use std::time::Duration;
+
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use super::address::Address;
+use crate::upstash::{Command, Upstash, UpstashError};
+
+/// How many values are removed in one request.
+const AT_ONCE: usize = 500;
+
+/// The owner of what belongs to an address: consents that wait for their site.
+pub(crate) fn of(address: &Address) -> String {
+    format!("juncture:belongings:{}", address.key())
+}
+
+/// The owner of what belongs to a connection: records of requests with an `Idempotency-Key`.
+pub(crate) fn of_connection(id: &Uuid) -> String {
+    format!("juncture:belongings:{id}")
+}
+
+/// Writes a value that lives for `lifetime` and notes that it is its owner's. All values of one owner live equally
+/// long, or end sooner.
+pub(crate) fn set(owner: &str, key: &str, value: &str, lifetime: Duration) -> Command {
+    const SET: &str = "\
+        redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2]) \
+        redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', ARGV[3]) \
+        redis.call('ZADD', KEYS[2], ARGV[3] + ARGV[2], KEYS[1]) \
+        if redis.call('PTTL', KEYS[2]) < tonumber(ARGV[2]) then \
+            redis.call('PEXPIRE', KEYS[2], ARGV[2]) \
+        end \
+        return 1";
+    let now = OffsetDateTime::now_utc().unix_timestamp_nanos() / 1_000_000;
+    let lifetime = lifetime.as_millis().max(1).to_string();
+    Command::eval_with(SET, &[key, owner], &[value, &lifetime, &now.to_string()])
+}
+
+/// Deletes everything that an owner has.
+///
+/// # Errors
+/// When Redis is away; to do it again is harmless.
+pub(crate) async fn remove(redis: &Upstash, owner: &str) -> Result<(), UpstashError> {
+    loop {
+        let names = redis.run(Command::first_members(owner, AT_ONCE)).await?;
+        let names: Vec<&str> =
+            names.as_array().into_iter().flatten().filter_map(|name| name.as_str()).collect();
+        if names.is_empty() {
+            return Ok(());
+        }
+        redis.pipeline(Command::delete_members(owner, &names)).await?;
+    }
+}

@@ -1,0 +1,78 @@
+//! The end of a connection: everything that is stored of it goes.
+
+use tokio_postgres::GenericClient;
+use tokio_postgres::types::Type;
+use uuid::Uuid;
+
+use super::address::Address;
+use super::store::{self, Store};
+use super::tokens::refresh::stash_key;
+use super::{belongings, cache, recent};
+use crate::config::{FromSettings, Settings, SettingsError};
+use crate::error::{Error, Result};
+use crate::postgres::{failed, within_budget};
+use crate::upstash::{Command, Upstash};
+
+/// Removes connections. Settings: those of [`Store`] and [`Upstash`].
+pub struct Disconnection {
+    store: Store,
+    redis: Upstash,
+}
+
+impl FromSettings for Disconnection {
+    fn from_settings(settings: &Settings) -> Result<Self, SettingsError> {
+        Ok(Self { store: Store::from_settings(settings)?, redis: Upstash::from_settings(settings)? })
+    }
+}
+
+impl Disconnection {
+    /// Removes a connection: its rows in one transaction, and what Redis holds of it before that transaction is
+    /// committed, so that nothing is left behind when either store fails and the call is repeated.
+    ///
+    /// A refresh that is under way finds no row for its tokens, and a writer that was held up finds in the cache
+    /// that the connection is gone. A state that waits for a consent is left alone: it holds no token, and whoever
+    /// consents after this makes a new connection.
+    ///
+    /// # Errors
+    /// 404 for an unknown connection, 503 when a store is away.
+    pub async fn disconnect(&self, address: &Address) -> Result<()> {
+        let mut client = self.store.live_connection().await?;
+        let transaction = within_budget(client.transaction()).await?;
+        store::lock(&*transaction, address).await?;
+        let (id, version) = delete(&*transaction, address).await?.ok_or_else(Error::connection_not_found)?;
+        self.forget(address, &id, version).await?;
+        within_budget(transaction.commit()).await?;
+        tracing::info!(connection_id = %id, "a connection was removed");
+        Ok(())
+    }
+
+    async fn forget(&self, address: &Address, id: &Uuid, version: i64) -> Result<()> {
+        let gone = [
+            cache::bury(address, version),
+            Command::delete(&stash_key(address)),
+            Command::delete(&recent::key(address)),
+        ];
+        self.redis.pipeline(gone).await?;
+        belongings::remove(&self.redis, &belongings::of(address)).await?;
+        belongings::remove(&self.redis, &belongings::of_connection(id)).await?;
+        Ok(())
+    }
+}
+
+/// Deletes the rows of a connection; those of the map and of the provider go with the generic one. Gives its id
+/// and a version above all that it ever had.
+async fn delete(client: &(impl GenericClient + Sync), address: &Address) -> Result<Option<(Uuid, i64)>> {
+    const DELETE: &str = r#"
+        delete from "juncture-core".connection c
+        using "juncture-core".connection_external_map m
+        where m.external_id = $1 and m.provider = $2::"juncture-core".provider
+            and c.connection_id = m.connection_id
+        returning c.connection_id, nextval('"juncture-core".connection_version')"#;
+    let (external_id, provider) = (address.external_id.as_str(), address.provider.as_str());
+    let parameters: [(&(dyn tokio_postgres::types::ToSql + Sync), Type); 2] =
+        [(&external_id, Type::TEXT), (&provider, Type::TEXT)];
+    let row = within_budget(client.query_typed_opt(DELETE, &parameters)).await?;
+    row.map(|row| Ok((row.try_get(0)?, row.try_get(1)?)))
+        .transpose()
+        .map_err(|error: tokio_postgres::Error| failed(&error))
+}

@@ -1,0 +1,87 @@
+//! The runner of a function that is no endpoint: something other than a request invokes it, a schedule say, with
+//! an event, and takes a value.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use lambda_http::lambda_runtime::{self, LambdaEvent};
+use serde_json::Value;
+use tracing::Instrument;
+
+use crate::config::{FromSettings, Settings};
+use crate::deadline;
+use crate::error::{Error, Result};
+use crate::http::{Current, run_app};
+use crate::telemetry::{self, Completion, Identity, Tally};
+
+/// What a handler of events returns.
+pub type HandledEvent = Pin<Box<dyn Future<Output = Result<Value>> + Send>>;
+
+/// Runs a function that answers events: settings once, then every invocation under its deadline, with one
+/// completion line, which has the status that a request would have. A failure is reported to Lambda, by its
+/// sentence.
+pub fn serve_events<A>(handler: fn(Arc<A>, Value) -> HandledEvent) -> ExitCode
+where
+    A: FromSettings + Send + Sync + 'static,
+{
+    run_app(Settings::from_environment(), async |current: Current<A>| {
+        let (current, is_cold) = (Arc::new(current), AtomicBool::new(true));
+        let answer = move |event: LambdaEvent<Value>| {
+            let cold_start = is_cold.swap(false, Ordering::Relaxed);
+            let deadline = deadline::from_lambda(event.context.deadline);
+            let current = Arc::clone(&current);
+            // In a box: the compiler loses count of the futures in each other.
+            let work: HandledEvent =
+                Box::pin(async move { handler(current.app().await?, event.payload).await });
+            run(event.context.request_id, cold_start, deadline::scope(deadline, work))
+        };
+        lambda_runtime::run(lambda_runtime::service_fn(answer)).await
+    })
+}
+
+async fn run(
+    request_id: String,
+    cold_start: bool,
+    work: impl Future<Output = Result<Value>>,
+) -> Result<Value, Failure> {
+    let started = Instant::now();
+    let function = std::env::var("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_default();
+    let span = tracing::info_span!("event", request_id, function);
+    let tally = Arc::new(Tally::default());
+    let outcome = telemetry::scope(Arc::clone(&tally), work).instrument(span).await;
+    let identity = Identity { request: request_id, function, ..Identity::default() };
+    Completion {
+        identity: &identity,
+        status: outcome.as_ref().map_or_else(|error| error.status().as_u16(), |_| 200),
+        duration_ms: started.elapsed().as_secs_f64() * 1000.0,
+        cold_start,
+        failure: outcome.as_ref().err().map(|error| telemetry::Failure {
+            code: error.code(),
+            error: error.message(),
+            cause: error.cause_chain().unwrap_or_default(),
+        }),
+        tally: &tally,
+        is_metered: true,
+    }
+    .write();
+    outcome.map_err(Failure)
+}
+
+/// What Lambda is told of an error: the sentence, never the cause.
+struct Failure(Error);
+
+impl std::fmt::Debug for Failure {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "{}", self.0)
+    }
+}
+
+impl From<Failure> for lambda_runtime::Diagnostic {
+    fn from(Failure(error): Failure) -> Self {
+        Self { error_type: error.code().to_owned(), error_message: error.message().to_owned() }
+    }
+}

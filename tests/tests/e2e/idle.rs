@@ -1,0 +1,155 @@
+//! Connections that nobody uses are kept alive.
+
+use anyhow::{Context, Result};
+use juncture_local::atlassian::{Class, Fault, Rule};
+use juncture_local::stack::StackOptions;
+use juncture_tests::{Bed, Person, binaries, run};
+use serde_json::{Value, json};
+
+const FUNCTION: &str = "RefreshIdleConnections";
+
+/// What the schedule does.
+async fn tick(bed: &Bed) -> Result<Value> {
+    bed.stack.gateway().invoke(FUNCTION, &json!({})).await
+}
+
+/// A connection that was not used for so many days.
+async fn idle<'a>(bed: &'a Bed, days: i32) -> Result<Person<'a>> {
+    let person = bed.strict_person().await?;
+    person.forget_access_token().await?;
+    age(bed, &person, days).await?;
+    Ok(person)
+}
+
+async fn age(bed: &Bed, person: &Person<'_>, days: i32) -> Result<()> {
+    const AGE: &str = r#"update "juncture-core".connection
+        set refreshed_at = now() - make_interval(days => $2) where connection_id = $1"#;
+    bed.database().await?.execute(AGE, &[&person.connection_id().await?, &days]).await?;
+    Ok(())
+}
+
+async fn is_alive(bed: &Bed, person: &Person<'_>) -> Result<bool> {
+    let credentials = person.info("get-connection-credentials").await?.json(200);
+    let stored = credentials["refresh_token"].as_str().context("a token")?;
+    Ok(credentials["is_invalid"] == false && bed.atlassian().accepts_refresh_token(stored))
+}
+
+fn report(refreshed: usize, died: &[String], stopped: Option<&str>) -> Value {
+    json!({ "refreshed": refreshed, "died": died, "failed": [], "stopped": stopped })
+}
+
+#[test]
+fn the_idle_ones_are_refreshed_and_the_dead_are_reported() {
+    run(async {
+        let bed = Bed::start(|_| ()).await?;
+        let fresh = bed.strict_person().await?;
+        age(&bed, &fresh, 59).await?;
+        let (first, second) = (idle(&bed, 61).await?, idle(&bed, 89).await?);
+        let dead = idle(&bed, 80).await?;
+        assert!(bed.atlassian().revoke_grant(&dead.account));
+        let before: Vec<_> =
+            [&fresh, &first, &second].map(|person| bed.token_requests(&person.account)).into();
+        let id = dead.connection_id().await?.to_string();
+        assert_eq!(tick(&bed).await?, report(2, &[id.clone()], None));
+        let after: Vec<_> =
+            [&fresh, &first, &second].map(|person| bed.token_requests(&person.account)).into();
+        assert_eq!(after, [before[0], before[1] + 1, before[2] + 1]);
+        for person in [&first, &second] {
+            assert!(is_alive(&bed, person).await?);
+        }
+        assert_eq!(dead.validity().await?["is_invalid"], true);
+        assert!(
+            bed.logs().iter().any(|line| line.contains("an idle connection died") && line.contains(&id)),
+            "the log does not tell"
+        );
+        // All of them are done with.
+        assert_eq!(tick(&bed).await?, report(0, &[], None));
+        bed.stack.stop().await
+    });
+}
+
+#[test]
+fn a_run_is_bounded_and_takes_the_longest_idle_first() {
+    run(async {
+        let bed = Bed::start(|options: &mut StackOptions| {
+            options.settings.set("IDLE_REFRESH_BATCH", "2");
+            options.settings.set("IDLE_REFRESH_AFTER_DAYS", "30");
+        })
+        .await?;
+        let (last, first, second) = (idle(&bed, 31).await?, idle(&bed, 60).await?, idle(&bed, 40).await?);
+        let before = [&first, &second, &last].map(|person| bed.token_requests(&person.account));
+        // A token that no key opens takes nobody's place.
+        let broken = idle(&bed, 70).await?;
+        let id = broken.connection_id().await?;
+        bed.database()
+            .await?
+            .execute(
+                r#"update "juncture-core".connection set refresh_token = 'v1:00000000:AAAA' where connection_id = $1"#,
+                &[&id],
+            )
+            .await?;
+        let mut expected = report(2, &[], None);
+        expected["failed"] = json!([id.to_string()]);
+        assert_eq!(tick(&bed).await?, expected);
+        let after = [&first, &second, &last].map(|person| bed.token_requests(&person.account));
+        assert_eq!(after, [before[0] + 1, before[1] + 1, before[2]]);
+        expected["refreshed"] = json!(1);
+        assert_eq!(tick(&bed).await?, expected);
+        bed.stack.stop().await
+    });
+}
+
+#[test]
+fn an_outage_or_a_limit_ends_the_run_and_kills_nobody() {
+    run(async {
+        let bed = Bed::start(|_| ()).await?;
+        let people = [idle(&bed, 70).await?, idle(&bed, 65).await?];
+        for (fault, code) in [
+            (Fault::Status { status: 503, body: None }, "provider_failed"),
+            (Fault::RateLimited { retry_after: Some(60), reason: None }, "provider_limited"),
+            (
+                Fault::Status { status: 401, body: Some(json!({ "error": "access_denied" })) },
+                "provider_misconfigured",
+            ),
+        ] {
+            let second = bed.token_requests(&people[1].account);
+            bed.atlassian().inject(Rule::new(Class::Token, fault).account(&people[0].account));
+            assert_eq!(tick(&bed).await?, report(0, &[], Some(code)));
+            bed.atlassian().clear_faults_of(&people[0].account);
+            assert_eq!(bed.token_requests(&people[1].account), second, "the run went on after {code}");
+        }
+        assert_eq!(tick(&bed).await?, report(2, &[], None));
+        for person in &people {
+            assert!(is_alive(&bed, person).await?);
+        }
+        bed.stack.stop().await
+    });
+}
+
+#[test]
+fn connections_from_before_count_from_their_newest_token_or_their_beginning() {
+    run(async {
+        const BEFORE: &str = r#"
+            alter table "juncture-core".connection drop column refreshed_at;
+            delete from "juncture-core".migration where name = '0003_refreshed_at'"#;
+        let bed = Bed::start(|_| ()).await?;
+        let (old, used) = (bed.strict_person().await?, bed.strict_person().await?);
+        old.forget_access_token().await?;
+        let database = bed.database().await?;
+        database.batch_execute(BEFORE).await?;
+        database
+            .execute(r#"update "juncture-core".connection set created_at = now() - interval '80 days'"#, &[])
+            .await?;
+        let url = bed.stack.postgres().context("a Postgres")?.url().to_owned();
+        let output = std::process::Command::new(binaries().join("migrate"))
+            .env_clear()
+            .env("DATABASE_URL", url)
+            .output()?;
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+        let before = [&old, &used].map(|person| bed.token_requests(&person.account));
+        assert_eq!(tick(&bed).await?, report(1, &[], None));
+        let after = [&old, &used].map(|person| bed.token_requests(&person.account));
+        assert_eq!(after, [before[0] + 1, before[1]]);
+        bed.stack.stop().await
+    });
+}
