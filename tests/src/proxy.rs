@@ -145,8 +145,10 @@ async fn answer(mut client: TcpStream, bytes: &[u8], is_endless: bool) -> std::i
     }
     client.write_all(bytes).await?;
     buffer.fill(b' ');
-    while is_endless {
-        client.write_all(&buffer).await?;
+    if is_endless {
+        loop {
+            client.write_all(&buffer).await?;
+        }
     }
     client.shutdown().await?;
     drain(client).await
