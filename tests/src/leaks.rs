@@ -33,7 +33,8 @@ pub(crate) fn forbid(what: &'static str, text: &str) {
     // What JSON writes differently stays out of the comparison.
     let plain =
         |character: char| character.is_ascii() && !matches!(character, '"' | '\\' | '\0'..' ' | '\x7f');
-    let longest = text.split(|character| !plain(character)).max_by_key(|part| part.len()).unwrap_or_default();
+    let longest =
+        text.split(|character| !plain(character)).max_by_key(|part| part.len()).unwrap_or_default().trim();
     if longest.len() >= SHORTEST {
         let from = longest.len().saturating_sub(PART) / 2;
         let part = longest.get(from..longest.len().min(from + PART)).unwrap_or_default();

@@ -11,7 +11,7 @@ use saphyr::{LoadableYamlNode as _, Scalar, Yaml};
 use serde_json::{Map, Value, json};
 
 /// Reads YAML into JSON, with the short forms of intrinsic functions rewritten to their long forms.
-pub(super) fn parse(yaml: &str) -> Result<Value> {
+pub fn parse(yaml: &str) -> Result<Value> {
     let documents = Yaml::load_from_str(yaml).context("the template is not valid YAML")?;
     to_json(documents.first().context("the template is empty")?)
 }

@@ -35,6 +35,7 @@ use self::pool::{Pool, Shared};
 pub use self::route::Route;
 use self::route::Router;
 pub use self::template::{Function, Template};
+pub use intrinsics::parse as parse_template;
 
 /// The AWS account that the functions believe to run in.
 const ACCOUNT_ID: &str = "000000000000";

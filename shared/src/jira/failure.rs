@@ -76,7 +76,14 @@ impl Failure {
 
     /// The error for the caller.
     pub(super) fn into_error(self, scopes: &'static str) -> Error {
-        let cause = format!("Jira answered {}: {}", self.status.as_u16(), self.messages.join("; "));
+        // Jira's words may repeat the body: they are for the caller, who sent it, and not for the log.
+        let fields: Vec<&str> = self.fields.keys().map(String::as_str).collect();
+        let cause = format!(
+            "Jira answered {} with {} messages, about the fields [{}]",
+            self.status.as_u16(),
+            self.messages.len(),
+            fields.join(", ")
+        );
         let error = match self.status {
             StatusCode::UNAUTHORIZED if self.is_missing_scope() => Error::new(
                 StatusCode::FORBIDDEN,
@@ -171,6 +178,11 @@ mod tests {
         let body = r#"{"errorMessages":["no"],"errors":{"summary":"is required"}}"#;
         let error = failure(400, body).into_error("");
         assert_eq!(error.body("r")["details"]["fields"]["summary"], "is required");
+        assert_eq!(
+            error.cause_chain().as_deref(),
+            Some("Jira answered 400 with 1 messages, about the fields [summary]"),
+            "the log is not told Jira's words"
+        );
         assert_eq!(failure(502, "<html>").into_error("").status(), StatusCode::BAD_GATEWAY);
     }
 }
