@@ -45,6 +45,6 @@ step "template.yaml: transformed, cfn-lint" lint_transformed
 step "template.yaml: policies" "$python" tests/template/test_policies.py
 step "dependencies: cargo deny" cargo deny --locked check bans licenses sources
 step "Rust: clippy" cargo clippy --locked --workspace --all-targets -- -D warnings
-step "template, contract, functions" cargo test --locked --quiet --package juncture-tests --test consistency
+step "template, contract, functions" cargo test --locked --quiet --package juncture-tests --test consistency --test monitoring
 step "Rust: documentation" \
   env RUSTDOCFLAGS=-Dwarnings cargo doc --locked --workspace --no-deps --document-private-items
