@@ -1,5 +1,5 @@
 //! An operator's commands for one stage. `make secrets`, `make rotate`, `make drop-old` and `make reseal` run
-//! them; `docs/operating.md` says when.
+//! them; `docs/rotating-keys.md` says when.
 
 mod arguments;
 mod ask;

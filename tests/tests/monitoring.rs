@@ -16,7 +16,7 @@ use serde_json::{Map, Value};
 /// <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-metrics.html>,
 /// <https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html>
 const OF_AWS: [(&str, &[&str]); 2] =
-    [("AWS/ApiGateway", &["Count", "4xx", "5xx", "Latency"]), ("AWS/Lambda", &["Throttles"])];
+    [("AWS/ApiGateway", &["Count", "4xx", "5xx", "Latency"]), ("AWS/Lambda", &["Errors", "Throttles"])];
 
 fn read(path: &str) -> String {
     std::fs::read_to_string(repository().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
