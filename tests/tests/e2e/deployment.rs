@@ -61,6 +61,7 @@ impl CloudFormation {
             .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "256")
             .env("DATABASE_URL", database_url)
             .stdout(Stdio::piped())
+            .stderr(Stdio::null())
             .kill_on_drop(true)
             .spawn()?;
         let event = event.json(&self.url).to_string();
