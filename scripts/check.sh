@@ -48,3 +48,13 @@ step "Rust: clippy" cargo clippy --locked --workspace --all-targets -- -D warnin
 step "template, contract, functions" cargo test --locked --quiet --package juncture-tests --test consistency --test monitoring
 step "Rust: documentation" \
   env RUSTDOCFLAGS=-Dwarnings cargo doc --locked --workspace --no-deps --document-private-items
+# What is deployed, built as it is deployed, but for the processor that is here to start it.
+if [ "$(uname -s)" = Linux ]; then
+  case "$(uname -m)" in
+    aarch64) architecture=arm64 ;;
+    *) architecture=x86_64 ;;
+  esac
+  step "functions: make build ARCH=$architecture" scripts/build.sh "$architecture"
+  step "functions: each artifact answers" \
+    cargo test --locked --quiet --package juncture-tests --test artifacts -- --ignored
+fi

@@ -313,6 +313,22 @@ fn tokens_are_sealed_wherever_they_rest() {
 }
 
 #[test]
+fn a_browser_is_never_allowed_to_send_the_secret_key() {
+    run(async {
+        let bed = Bed::shared().await?;
+        let preflight = bed
+            .request(Method::OPTIONS, "/api/backend/jira/get-projects?external_id=x")
+            .header("origin", bed.stack.demo_url())
+            .header("access-control-request-method", "GET")
+            .header("access-control-request-headers", "authorization");
+        let allowed = bed.send(preflight).await?.header("access-control-allow-headers").to_lowercase();
+        assert!(allowed.contains("content-type"), "{allowed}");
+        assert!(!allowed.contains("authorization") && !allowed.contains('*'), "{allowed}");
+        Ok(())
+    });
+}
+
+#[test]
 fn the_frontend_api_answers_the_products_origin_only() {
     run(async {
         let bed = Bed::shared().await?;
