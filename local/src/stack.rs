@@ -129,6 +129,9 @@ impl Stack {
         let parameters = BTreeMap::from([
             ("SiteRedirectUri".to_owned(), demo_url.clone()),
             ("CorsAllowedOrigins".to_owned(), origins.clone()),
+            // The demo product asks for connect tokens; who tries the API out by hand need not.
+            ("RequireConnectToken".to_owned(), "false".to_owned()),
+            ("AllowedReturnUrls".to_owned(), demo_url.clone()),
         ]);
         let template = Template::read(&options.template, &parameters)?;
         let functions = template.functions.clone();

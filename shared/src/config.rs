@@ -103,6 +103,18 @@ impl Settings {
         self.required(name).map(SecretString::from)
     }
 
+    /// A setting that is `true` or `false`; absent is `false`.
+    ///
+    /// # Errors
+    /// When it is something else.
+    pub fn flag(&self, name: &'static str) -> Result<bool, SettingsError> {
+        match self.optional(name).as_deref() {
+            None | Some("false") => Ok(false),
+            Some("true") => Ok(true),
+            Some(_) => Err(SettingsError::Invalid { name, reason: "must be true or false".to_owned() }),
+        }
+    }
+
     /// A required `http(s)` address.
     ///
     /// # Errors

@@ -6,6 +6,7 @@ use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use ring::digest::{SHA256, digest};
+use ring::hkdf::{HKDF_SHA256, Prk, Salt};
 use ring::rand::{SecureRandom, SystemRandom};
 use secrecy::{ExposeSecret, SecretString};
 use subtle::ConstantTimeEq;
@@ -24,6 +25,8 @@ pub struct Sealer {
 struct Key {
     id: String,
     key: LessSafeKey,
+    /// What keys of other purposes are derived from.
+    root: Prk,
 }
 
 impl Sealer {
@@ -45,6 +48,13 @@ impl Sealer {
             return Err(CryptoError::NoKey);
         }
         Ok(Self { keys: keys.into() })
+    }
+
+    /// Another sealer whose keys are derived from these for one purpose (HKDF with SHA-256): what either of the two
+    /// seals, the other one does not open.
+    #[must_use]
+    pub fn derived(&self, purpose: &str) -> Self {
+        Self { keys: self.keys.iter().filter_map(|key| key.derived(purpose)).collect() }
     }
 
     /// Seals a text, bound to `bound_to`.
@@ -131,7 +141,15 @@ impl Key {
         let bytes = STANDARD.decode(encoded).ok()?;
         let key = UnboundKey::new(&AES_256_GCM, &bytes).ok()?;
         let id = sha256_hex(&bytes).chars().take(KEY_ID_LENGTH).collect();
-        Some(Self { id, key: LessSafeKey::new(key) })
+        let root = Salt::new(HKDF_SHA256, b"juncture").extract(&bytes);
+        Some(Self { id, key: LessSafeKey::new(key), root })
+    }
+
+    fn derived(&self, purpose: &str) -> Option<Self> {
+        let (info, below) = ([purpose.as_bytes()], [purpose.as_bytes(), b"/".as_slice()]);
+        let key: UnboundKey = self.root.expand(&info, &AES_256_GCM).ok()?.into();
+        let root = self.root.expand(&below, HKDF_SHA256).ok()?;
+        Some(Self { id: self.id.clone(), key: LessSafeKey::new(key), root: root.into() })
     }
 }
 

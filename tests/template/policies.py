@@ -24,7 +24,7 @@ CALLER_ACTIONS = {"lambda:InvokeFunction"}
 # An HTTP API waits 30 seconds; a function must have answered by then.
 MAX_TIMEOUT_OF_A_ROUTE = 29
 # What only ever comes from the secret.
-SECRET_SETTING = re.compile("DATABASE_|TOKEN|KEY|PASSWORD|CLIENT_SECRET")
+SECRET_SETTING = re.compile("DATABASE_|(?<!CONNECT_)TOKEN|KEY|PASSWORD|CLIENT_SECRET")
 # How credentials of what we use look: AWS keys, connection strings, Atlassian and Upstash tokens.
 SECRET_VALUE = re.compile(r"AKIA[0-9A-Z]{16}|postgres(ql)?://|ATOA[\w-]{20}|ATCTT|[A-Za-z0-9+/]{43}=|\beyJ[\w-]{20}")
 

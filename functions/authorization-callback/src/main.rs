@@ -50,24 +50,25 @@ async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
         None => query.required(["code"])?[0],
     };
     // The state is used up before anything is sent anywhere, also when the person declined.
-    let connection = app.states.consume(provider, state).await?;
+    let intent = app.states.consume(provider, state).await?;
     if let Some(error) = refusal {
-        return Ok(refused(&app, error));
+        let own = intent.return_url.as_ref().and_then(|url| Product::at(url.as_url()));
+        return Ok(refused(own.as_ref().or(app.product.as_ref()), error));
     }
     let redirect_uri = app.address.redirect_uri(&request)?;
     let grant = app.tokens.exchange_code(&redirect_uri, code).await.map_err(Error::from)?;
-    let code = app.flow.hold(&connection, grant).await?;
+    let code = app.flow.hold(&intent, grant).await?;
     redirect(&app.address.finalize_page(&request, provider, code.as_str())?)
 }
 
 /// What the provider answers instead of a code: the person said no, or something is wrong with our request.
-fn refused(app: &App, error: &str) -> Response {
+fn refused(product: Option<&Product>, error: &str) -> Response {
     let message = if error == "access_denied" {
-        Message::consent_declined(JIRA, app.product.as_ref())
+        Message::consent_declined(JIRA, product)
     } else {
         let error: String = error.chars().take(100).collect();
         tracing::warn!(error, "the provider refused to ask for consent");
-        Message::exchange_failed(JIRA, app.product.as_ref())
+        Message::exchange_failed(JIRA, product)
     };
     page(message.status(), HEADERS, message.html())
 }

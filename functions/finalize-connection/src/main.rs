@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use http::{Method, StatusCode};
-use juncture::connection::{ConnectionCode, Finalizer};
+use juncture::connection::{Choice, ConnectionCode, Finalizer, ReturnUrl};
 use juncture::error::{Error, Result};
 use juncture::http::{Form, Request, Response, page, path_parameter, serve_pages};
 use juncture::page::{
@@ -39,8 +39,8 @@ async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
         return choice(&app, &code, StatusCode::BAD_REQUEST, None, Some("Choose a site first.")).await;
     };
     match connect(finalizer, &code, site_id).await {
-        Ok(()) => {
-            let message = Message::connected(JIRA, product.as_ref());
+        Ok(return_url) => {
+            let message = Message::connected(JIRA, landing(return_url.as_ref(), product.as_ref()).as_ref());
             Ok(page(message.status(), HEADERS, message.html()))
         }
         // The code is still good: the person may choose again or try again.
@@ -56,8 +56,13 @@ async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
     }
 }
 
-async fn connect(finalizer: &Finalizer, code: &ConnectionCode, site_id: &str) -> Result<()> {
-    finalizer.connect(code, SiteId::parse(site_id)?).await.map(drop)
+async fn connect(finalizer: &Finalizer, code: &ConnectionCode, site_id: &str) -> Result<Option<ReturnUrl>> {
+    finalizer.connect(code, SiteId::parse(site_id)?).await
+}
+
+/// Where the person lands: at the flow's own address, or the one of the settings.
+fn landing(return_url: Option<&ReturnUrl>, product: Option<&Product>) -> Option<Product> {
+    return_url.map_or_else(|| product.cloned(), |url| Product::at(url.as_url()))
 }
 
 /// The page itself.
@@ -69,7 +74,8 @@ async fn choice(
     error: Option<&str>,
 ) -> Result<Response> {
     let (finalizer, product) = app;
-    let available = finalizer.available_sites(code).await?;
+    let Choice { sites: available, return_url } = finalizer.choice(code).await?;
+    let product = landing(return_url.as_ref(), product.as_ref());
     if available.is_empty() {
         let message = Message::no_site(JIRA, product.as_ref());
         return Ok(page(message.status(), HEADERS, message.html()));

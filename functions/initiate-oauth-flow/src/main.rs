@@ -5,14 +5,29 @@ use std::sync::Arc;
 
 use http::StatusCode;
 use juncture::auth::Caller;
-use juncture::connection::States;
-use juncture::error::Result;
+use juncture::config::{FromSettings, Settings, SettingsError};
+use juncture::connection::{ConnectTokens, Intent, States, Ticket};
+use juncture::error::{Error, Result};
 use juncture::http::{JsonBody, PublicAddress, Request, Response, json, serve};
 use juncture::provider::Consent;
 use juncture::provider::jira::JiraConsent;
 use serde::Serialize;
 
-type App = (States, JiraConsent, PublicAddress);
+type App = (States, JiraConsent, PublicAddress, Entrance);
+
+/// Who may begin a flow. Settings: those of [`ConnectTokens`], and `REQUIRE_CONNECT_TOKEN`; unless that is `true`,
+/// whoever can call this may connect their Jira to any external id.
+struct Entrance {
+    tokens: ConnectTokens,
+    token_is_required: bool,
+}
+
+impl FromSettings for Entrance {
+    fn from_settings(settings: &Settings) -> std::result::Result<Self, SettingsError> {
+        let token_is_required = settings.flag("REQUIRE_CONNECT_TOKEN")?;
+        Ok(Self { tokens: ConnectTokens::from_settings(settings)?, token_is_required })
+    }
+}
 
 fn main() -> ExitCode {
     serve::<App>(|app, request| Box::pin(handle(app, request)))
@@ -25,11 +40,39 @@ struct Begun {
 }
 
 async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
-    let (states, jira, address) = &*app;
+    let (states, jira, address, entrance) = &*app;
     let body = JsonBody::of(&request)?;
-    let [external_id, provider] = body.required(["external_id", "provider"])?;
-    let connection = Caller::browser(&request).address(provider, external_id)?;
+    let (intent, ticket) = entrance.admit(&request, &body)?;
     let redirect_uri = address.redirect_uri(&request)?;
-    let state = states.begin(&connection).await?;
+    let state = states.begin(&intent, ticket.as_ref()).await?;
     json(StatusCode::OK, &Begun { authorization_uri: jira.authorize_url(&redirect_uri, &state) })
+}
+
+impl Entrance {
+    /// What the flow is to lead to: as the connect token says, or, where none is required, as the body says.
+    fn admit(&self, request: &Request, body: &JsonBody) -> Result<(Intent, Option<Ticket>)> {
+        let Some(token) = body.optional("connect_token")? else {
+            if self.token_is_required {
+                return Err(Error::new(
+                    StatusCode::UNAUTHORIZED,
+                    "connect_token_required",
+                    "Missing connect_token: let your backend ask for one at /api/backend/connect-token",
+                ));
+            }
+            let [external_id, provider] = body.required(["external_id", "provider"])?;
+            return Ok((Caller::browser(request).address(provider, external_id)?.into(), None));
+        };
+        let (intent, ticket) = self.tokens.open(token)?;
+        for (name, said) in [
+            ("external_id", intent.address.external_id.as_str()),
+            ("provider", intent.address.provider.as_str()),
+        ] {
+            if body.optional(name)?.is_some_and(|other| other != said) {
+                return Err(Error::bad_request(format!(
+                    "{name} is not the one that connect_token was made for: leave it out"
+                )));
+            }
+        }
+        Ok((intent, Some(ticket)))
+    }
 }

@@ -122,6 +122,17 @@ impl Juncture {
         })
     }
 
+    /// A token with which the visitor's browser can connect this workspace, once, and be led back to `return_url`.
+    pub(super) async fn connect_token(
+        &self,
+        workspace: &Workspace,
+        return_url: &str,
+    ) -> Result<Value, Problem> {
+        let url = format!("{}/api/backend/connect-token", self.url);
+        let body = json!({ "external_id": workspace.as_str(), "provider": "jira", "return_url": return_url });
+        read(self.send(self.http.post(url).json(&body)).await?).await
+    }
+
     /// Removes a workspace's connection.
     pub(super) async fn disconnect(&self, workspace: &Workspace) -> Result<Value, Problem> {
         let url = format!("{}/api/backend/connection-info/connection", self.url);

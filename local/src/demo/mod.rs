@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use axum::Router;
-use axum::routing::get;
+use axum::routing::{get, post};
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use url::Url;
@@ -60,6 +60,7 @@ pub async fn start(listener: TcpListener, options: Options) -> anyhow::Result<De
         .route("/projects.js", get(|| page::script(include_str!("../../templates/demo/projects.js"))))
         .route("/issue.js", get(|| page::script(include_str!("../../templates/demo/issue.js"))))
         .route("/api/connection", get(page::connection).delete(page::disconnect))
+        .route("/api/connect-token", post(page::connect_token))
         .merge(jira::routes())
         .with_state(product);
     let server = tokio::spawn(async move {

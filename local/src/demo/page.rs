@@ -75,6 +75,14 @@ pub(super) async fn connection(
     Json(product.juncture.connection(&workspace).await)
 }
 
+/// What the visitor's browser begins connecting with. A real product asks first whether this visitor may.
+pub(super) async fn connect_token(
+    State(product): State<Arc<Product>>,
+    workspace: Workspace,
+) -> Result<Json<Value>, Problem> {
+    product.juncture.connect_token(&workspace, &product.url).await.map(Json)
+}
+
 /// Removes the visitor's connection.
 pub(super) async fn disconnect(
     State(product): State<Arc<Product>>,

@@ -1,7 +1,7 @@
 import { ask, element, tell } from "./dom.js";
 import { hideProjects, loadProjects } from "./projects.js";
 
-const { junctureUrl, workspace } = document.body.dataset;
+const { junctureUrl } = document.body.dataset;
 
 const views = {
   checking: { label: "Checking…", detail: "", actions: [] },
@@ -55,10 +55,12 @@ async function connect(event) {
   button.disabled = true;
   tell("problem");
   try {
+    // Which workspace is connected is for Lantern's server to say, not for this page.
+    const { connect_token: connectToken } = await ask("/api/connect-token", { method: "POST" });
     const response = await fetch(`${junctureUrl}/api/frontend/oauth/initiate-oauth-flow`, {
       method: "POST",
       headers: { "Content-Type": "application/json" },
-      body: JSON.stringify({ provider: "jira", external_id: workspace }),
+      body: JSON.stringify({ connect_token: connectToken }),
     });
     if (!response.ok) throw new Error(`status ${response.status}`);
     const { authorization_uri: authorizationUri } = await response.json();

@@ -1,7 +1,8 @@
 //! The end of the flow: the chosen site becomes a connection.
 
 use super::flow::{ConnectionCode, Flow};
-use super::store::{Connection, Store};
+use super::return_url::ReturnUrl;
+use super::store::Store;
 use crate::config::{FromSettings, Settings, SettingsError};
 use crate::error::{Error, Result};
 use crate::provider::ProviderId;
@@ -12,6 +13,14 @@ pub struct Finalizer {
     flow: Flow,
     sites: Sites,
     store: Store,
+}
+
+/// What a person chooses from.
+pub struct Choice {
+    /// The Jira sites that the consent reaches.
+    pub sites: Vec<Site>,
+    /// Where the person lands at last, if the flow has an address of its own.
+    pub return_url: Option<ReturnUrl>,
 }
 
 impl FromSettings for Finalizer {
@@ -25,24 +34,25 @@ impl FromSettings for Finalizer {
 }
 
 impl Finalizer {
-    /// The Jira sites that the consent behind a code reaches.
+    /// What the consent behind a code lets a person choose from.
     ///
     /// # Errors
     /// 410 when the code is used or has expired, 5xx when Redis or Atlassian fails.
-    pub async fn available_sites(&self, code: &ConnectionCode) -> Result<Vec<Site>> {
+    pub async fn choice(&self, code: &ConnectionCode) -> Result<Choice> {
         let pending = self.flow.peek(ProviderId::Jira, code).await?;
-        self.sites.list(&pending.access_token()).await
+        let sites = self.sites.list(&pending.access_token()).await?;
+        Ok(Choice { sites, return_url: pending.return_url().cloned() })
     }
 
-    /// Makes the connection to a site: the code is used up, the rows are written in one transaction together
+    /// Makes the connection to a site, and tells where the person lands if the flow has an address of its own: the code is used up, the rows are written in one transaction together
     /// with Jira's own, and every instance sees the new connection from then on. When the rows cannot be
     /// written, the code is good again.
     ///
     /// # Errors
     /// 400 when the consent does not reach the site, 410 when the code is used or has expired, 5xx when a store
     /// or Atlassian fails.
-    pub async fn connect(&self, code: &ConnectionCode, site: SiteId) -> Result<Connection> {
-        if !self.available_sites(code).await?.iter().any(|available| available.id == site) {
+    pub async fn connect(&self, code: &ConnectionCode, site: SiteId) -> Result<Option<ReturnUrl>> {
+        if !self.choice(code).await?.sites.iter().any(|available| available.id == site) {
             return Err(Error::bad_request(
                 "site_id is not a site that this consent reaches: send one that fetch-available-sites lists",
             ));
@@ -55,7 +65,7 @@ impl Finalizer {
         match self.store.save(redis, &address, lifetime, seal, &ChosenSite(site)).await {
             Ok(connection) => {
                 self.flow.publish(&address, &connection).await;
-                Ok(connection)
+                Ok(pending.return_url().cloned())
             }
             Err(error) => {
                 self.flow.restore(code, &pending).await;

@@ -12,6 +12,7 @@ use uuid::Uuid;
 use super::address::{Address, ExternalId};
 use super::belongings;
 use super::cache;
+use super::return_url::ReturnUrl;
 use super::store::{Connection, SealedTokens};
 use super::tokens::seal;
 use crate::config::{FromSettings, Settings, SettingsError};
@@ -40,34 +41,68 @@ impl FromSettings for States {
     }
 }
 
+/// What a flow is to lead to.
+pub struct Intent {
+    /// The connection that it makes.
+    pub address: Address,
+    /// Where the person lands at last, if the flow has an address of its own.
+    pub return_url: Option<ReturnUrl>,
+}
+
+impl From<Address> for Intent {
+    fn from(address: Address) -> Self {
+        Self { address, return_url: None }
+    }
+}
+
+/// What lets one flow begin, and no second one.
+pub struct Ticket {
+    /// Unguessable, and this ticket's alone.
+    pub(super) id: String,
+    /// How long it is good for.
+    pub(super) left: Duration,
+}
+
 #[derive(Serialize, Deserialize)]
 struct StoredState {
     provider: String,
     external_id: ExternalId,
+    #[serde(default)]
+    return_url: Option<ReturnUrl>,
 }
 
 impl States {
-    /// Begins a flow and gives its state.
+    /// Begins a flow and gives its state. A ticket is used up by that.
     ///
     /// # Errors
-    /// 503 when Redis is away.
-    pub async fn begin(&self, address: &Address) -> Result<String> {
+    /// 410 when the ticket was used before, 503 when Redis is away.
+    pub async fn begin(&self, intent: &Intent, ticket: Option<&Ticket>) -> Result<String> {
         let state = random_code(STATE_PREFIX).map_err(Error::internal)?;
         let stored = StoredState {
-            provider: address.provider.as_str().to_owned(),
-            external_id: address.external_id.clone(),
+            provider: intent.address.provider.as_str().to_owned(),
+            external_id: intent.address.external_id.clone(),
+            return_url: intent.return_url.clone(),
         };
         let value = serde_json::to_string(&stored).map_err(Error::internal)?;
-        self.redis.run(Command::set(&state_key(&state), &value, STATE_LIFETIME)).await?;
+        let command = match ticket {
+            Some(ticket) => begin_once(ticket, &state_key(&state), &value),
+            None => Command::set(&state_key(&state), &value, STATE_LIFETIME),
+        };
+        if self.redis.run(command).await?.as_i64() == Some(0) {
+            return Err(Error::gone(
+                "connect_token_expired",
+                "connect_token was used already: ask your backend for a new one",
+            ));
+        }
         Ok(state)
     }
 
-    /// Ends a state: of all who come with it, one learns the address that it was made for.
+    /// Ends a state: of all who come with it, one learns what it was made for.
     ///
     /// # Errors
     /// 400 for what was never a state or belongs to another provider, 410 for one that is used or has expired,
     /// 503 when Redis is away.
-    pub async fn consume(&self, provider: ProviderId, state: &str) -> Result<Address> {
+    pub async fn consume(&self, provider: ProviderId, state: &str) -> Result<Intent> {
         if !is_code(state, STATE_PREFIX) {
             return Err(Error::bad_request("This link is not complete. Start connecting again."));
         }
@@ -82,8 +117,23 @@ impl States {
         if stored.provider != provider.as_str() {
             return Err(Error::bad_request("This link belongs to another provider. Start connecting again."));
         }
-        Ok(Address::new(provider, stored.external_id))
+        Ok(Intent { address: Address::new(provider, stored.external_id), return_url: stored.return_url })
     }
+}
+
+/// Stores a state unless the ticket has begun another one. To do it twice is to do it once.
+fn begin_once(ticket: &Ticket, state: &str, value: &str) -> Command {
+    const ONCE: &str = "\
+        local begun = redis.call('GET', KEYS[1]) \
+        if begun and begun ~= KEYS[2] then return 0 end \
+        redis.call('SET', KEYS[1], KEYS[2], 'PX', ARGV[1]) \
+        redis.call('SET', KEYS[2], ARGV[2], 'PX', ARGV[3]) \
+        return 1";
+    let used = format!("juncture:connect-token:{}", sha256_hex(ticket.id.as_bytes()));
+    // A clock of ours that is a little ahead must not let it be used again.
+    let remembered = (ticket.left + Duration::from_secs(60)).as_millis().to_string();
+    let lifetime = STATE_LIFETIME.as_millis().to_string();
+    Command::eval_with(ONCE, &[&used, state], &[&remembered, value, &lifetime])
 }
 
 fn state_key(state: &str) -> String {
@@ -130,6 +180,8 @@ pub struct PendingConnection {
     #[serde(with = "time::serde::timestamp")]
     access_token_expires_at: OffsetDateTime,
     refresh_token: String,
+    #[serde(default)]
+    return_url: Option<ReturnUrl>,
     /// To the nanosecond: it tells this consent from every other.
     #[serde(with = "time::serde::rfc3339")]
     consented_at: OffsetDateTime,
@@ -144,6 +196,11 @@ impl PendingConnection {
     /// When the person consented.
     pub(crate) fn consented_at(&self) -> OffsetDateTime {
         self.consented_at
+    }
+
+    /// Where the person lands at last, if the flow has an address of its own.
+    pub fn return_url(&self) -> Option<&ReturnUrl> {
+        self.return_url.as_ref()
     }
 
     /// The access token of the consent.
@@ -169,14 +226,15 @@ impl Flow {
     ///
     /// # Errors
     /// 500 when the provider gave no refresh token, 503 when Redis is away.
-    pub async fn hold(&self, address: &Address, grant: Grant) -> Result<ConnectionCode> {
+    pub async fn hold(&self, intent: &Intent, grant: Grant) -> Result<ConnectionCode> {
         let refresh_token = grant.refresh_token.ok_or_else(|| {
             Error::internal("the grant has no refresh token: does the app ask for offline_access?")
         })?;
         let code = ConnectionCode(random_code(CODE_PREFIX).map_err(Error::internal)?);
         let pending = PendingConnection {
-            provider: address.provider.as_str().to_owned(),
-            external_id: address.external_id.clone(),
+            provider: intent.address.provider.as_str().to_owned(),
+            external_id: intent.address.external_id.clone(),
+            return_url: intent.return_url.clone(),
             access_token: grant.access_token.expose_secret().to_owned(),
             access_token_expires_at: grant.expires_at,
             refresh_token: refresh_token.expose_secret().to_owned(),
@@ -184,7 +242,7 @@ impl Flow {
         };
         let sealed = self.seal(&code, &pending)?;
         self.redis
-            .run(belongings::set(&belongings::of(address), &code.key(), &sealed, CODE_LIFETIME))
+            .run(belongings::set(&belongings::of(&intent.address), &code.key(), &sealed, CODE_LIFETIME))
             .await?;
         Ok(code)
     }

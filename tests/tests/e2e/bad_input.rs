@@ -6,7 +6,8 @@ use reqwest::Method;
 
 const CREATE: &str = "Missing required fields: external_id, summary, or issue_type_id";
 
-const POSTS: [(&str, &str, bool); 5] = [
+const POSTS: [(&str, &str, bool); 6] = [
+    ("/api/backend/connect-token", "Missing external_id or provider", true),
     ("/api/backend/jira/create-ticket", CREATE, true),
     ("/api/frontend/oauth/initiate-oauth-flow", "Missing external_id or provider", false),
     ("/api/frontend/finalize-connection/jira/create-connection", "Missing connection_code or site_id", false),

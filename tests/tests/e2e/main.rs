@@ -3,6 +3,7 @@
 mod admin;
 mod agile;
 mod bad_input;
+mod connect_token;
 mod connection_info;
 mod create;
 mod delete;

@@ -18,7 +18,8 @@ fn needs() -> BTreeMap<&'static str, Vec<&'static str>> {
     let all = |groups: &[&[&'static str]]| groups.concat();
     let sessions = all(&[&[KEY, DATABASE, SEALING], &REDIS, &TOKENS]);
     BTreeMap::from([
-        ("initiate-oauth-flow", all(&[&REDIS, &CONSENT])),
+        ("initiate-oauth-flow", all(&[&REDIS, &CONSENT, &[SEALING]])),
+        ("connect-token", vec![KEY, SEALING]),
         ("authorization-callback", all(&[&REDIS, &TOKENS, &[SEALING]])),
         ("fetch-available-sites", all(&[&REDIS, &[SEALING]])),
         ("create-connection", all(&[&REDIS, &[SEALING, DATABASE]])),

@@ -1,0 +1,57 @@
+//! `POST /api/backend/connect-token`: what the product's frontend begins one flow with.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::StatusCode;
+use juncture::auth::SecretKeys;
+use juncture::connection::{ConnectTokens, LONGEST_CONNECT_TOKEN, ReturnUrls};
+use juncture::error::{Error, Result};
+use juncture::http::{Field, JsonBody, Request, Response, json, serve};
+use serde::Serialize;
+use serde_json::Value;
+use time::OffsetDateTime;
+
+type App = (SecretKeys, ConnectTokens, ReturnUrls);
+
+/// How long a token lives unless the caller says otherwise.
+const LIFETIME: Duration = Duration::from_secs(10 * 60);
+
+fn main() -> ExitCode {
+    serve::<App>(|app, request| Box::pin(handle(app, request)))
+}
+
+/// The token, and when it ends.
+#[derive(Serialize)]
+struct Issued {
+    connect_token: String,
+    #[serde(with = "time::serde::rfc3339")]
+    expires_at: OffsetDateTime,
+}
+
+async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
+    let (keys, tokens, return_urls) = &*app;
+    let caller = keys.authorize(&request)?;
+    let body = JsonBody::of(&request)?;
+    let [external_id, provider] = body.required(["external_id", "provider"])?;
+    let address = caller.address(provider, external_id)?;
+    let return_url = body.optional("return_url")?.map(|url| return_urls.parse(url)).transpose()?;
+    let token = tokens.issue(&address, return_url, lifetime(&body)?)?;
+    json(StatusCode::OK, &Issued { connect_token: token.value, expires_at: token.expires_at })
+}
+
+/// `expires_in`, in seconds.
+fn lifetime(body: &JsonBody) -> Result<Duration> {
+    let seconds = match body.field("expires_in") {
+        Field::Absent | Field::Null => return Ok(LIFETIME),
+        Field::Other(Value::Number(number)) => number.as_u64(),
+        _ => None,
+    };
+    let most = LONGEST_CONNECT_TOKEN.as_secs();
+    seconds.filter(|seconds| (1..=most).contains(seconds)).map(Duration::from_secs).ok_or_else(|| {
+        Error::bad_request(format!(
+            "The field 'expires_in' must be a whole number of seconds from 1 to {most}"
+        ))
+    })
+}

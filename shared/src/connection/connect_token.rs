@@ -1,0 +1,169 @@
+//! Connect tokens: the product's backend says which external id may be connected, and the browser only carries
+//! what it said.
+//!
+//! Whoever may call `initiate-oauth-flow` with an external id of their choice can tie their own Jira to somebody
+//! else's id. A connect token closes that door: it is sealed, names one external id, lives for minutes and begins one
+//! flow.
+
+use std::time::Duration;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use http::StatusCode;
+use secrecy::ExposeSecret;
+use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+
+use super::address::{Address, ExternalId};
+use super::flow::{Intent, Ticket};
+use super::return_url::ReturnUrl;
+use crate::config::{FromSettings, Settings, SettingsError};
+use crate::crypto::{Sealer, random_code};
+use crate::error::{Error, Result};
+use crate::provider::ProviderId;
+
+/// The longest that a connect token lives.
+pub const LONGEST: Duration = Duration::from_secs(30 * 60);
+
+const PREFIX: &str = "ct";
+
+/// What its key is derived for and its content bound to: nothing else that is sealed passes for a connect token.
+const PURPOSE: &str = "juncture connect token";
+
+/// Gives out connect tokens and opens them. Setting: `TOKEN_ENCRYPTION_KEY`, of which a key of their own is derived.
+pub struct ConnectTokens {
+    sealer: Sealer,
+}
+
+impl FromSettings for ConnectTokens {
+    fn from_settings(settings: &Settings) -> Result<Self, SettingsError> {
+        Ok(Self { sealer: Sealer::from_settings(settings)?.derived(PURPOSE) })
+    }
+}
+
+/// What a connect token says, sealed so that it tells the browser nothing.
+#[derive(Serialize, Deserialize)]
+struct Content {
+    /// Unguessable: it names the token when it is used up.
+    id: String,
+    provider: String,
+    external_id: ExternalId,
+    return_url: Option<ReturnUrl>,
+    #[serde(with = "time::serde::timestamp")]
+    expires_at: OffsetDateTime,
+}
+
+/// A new connect token.
+pub struct ConnectToken {
+    /// The token.
+    pub value: String,
+    /// When it ends, to the second.
+    pub expires_at: OffsetDateTime,
+}
+
+impl ConnectTokens {
+    /// A token for one flow that connects `address` and ends at `return_url`.
+    ///
+    /// # Errors
+    /// When the system has no random numbers to give.
+    pub fn issue(
+        &self,
+        address: &Address,
+        return_url: Option<ReturnUrl>,
+        lifetime: Duration,
+    ) -> Result<ConnectToken> {
+        let expires_at = OffsetDateTime::now_utc().truncate_to_second() + lifetime.min(LONGEST);
+        let content = Content {
+            id: random_code(PREFIX).map_err(Error::internal)?,
+            provider: address.provider.as_str().to_owned(),
+            external_id: address.external_id.clone(),
+            return_url,
+            expires_at,
+        };
+        let clear = serde_json::to_string(&content).map_err(Error::internal)?;
+        let sealed = self.sealer.seal(&clear, PURPOSE).map_err(Error::internal)?;
+        Ok(ConnectToken { value: format!("{PREFIX}_{}", URL_SAFE_NO_PAD.encode(sealed)), expires_at })
+    }
+
+    /// The flow that a token begins. Whether it was used already shows when the flow begins.
+    ///
+    /// # Errors
+    /// 401 for what is no connect token of this deployment, 410 for one that has expired.
+    pub fn open(&self, token: &str) -> Result<(Intent, Ticket)> {
+        let opened = || -> Option<Content> {
+            let sealed = URL_SAFE_NO_PAD.decode(token.strip_prefix(PREFIX)?.strip_prefix('_')?).ok()?;
+            let clear = self.sealer.open_sealed(std::str::from_utf8(&sealed).ok()?, PURPOSE).ok()?;
+            serde_json::from_str(clear.expose_secret()).ok()
+        };
+        let content = opened().ok_or_else(|| {
+            Error::new(
+                StatusCode::UNAUTHORIZED,
+                "invalid_connect_token",
+                "connect_token is none of this deployment: ask your backend for a new one",
+            )
+        })?;
+        let left = content.expires_at - OffsetDateTime::now_utc();
+        if !left.is_positive() {
+            return Err(Error::gone(
+                "connect_token_expired",
+                "connect_token has expired: ask your backend for a new one",
+            ));
+        }
+        let address = Address::new(ProviderId::parse(&content.provider)?, content.external_id);
+        let ticket = Ticket { id: content.id, left: Duration::try_from(left).unwrap_or_default() };
+        Ok((Intent { address, return_url: content.return_url }, ticket))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use base64::engine::general_purpose::STANDARD;
+
+    fn tokens(key: u8) -> ConnectTokens {
+        let pairs = [("TOKEN_ENCRYPTION_KEY".to_owned(), STANDARD.encode([key; 32]))];
+        ConnectTokens::from_settings(&Settings::from_pairs(pairs)).unwrap()
+    }
+
+    fn address() -> Address {
+        Address::new(ProviderId::Jira, ExternalId::parse("user@example.com").unwrap())
+    }
+
+    fn refusal(outcome: Result<(Intent, Ticket)>) -> u16 {
+        outcome.err().map_or(200, |error| error.status().as_u16())
+    }
+
+    #[test]
+    fn a_token_says_what_it_was_told_and_shows_nothing_of_it() {
+        let token = tokens(1).issue(&address(), None, Duration::from_secs(60)).unwrap().value;
+        assert_eq!(tokens(1).open(&token).unwrap().0.address, address());
+        let clear = URL_SAFE_NO_PAD.decode(&token[3..]).unwrap();
+        assert!(!String::from_utf8_lossy(&clear).contains("example"));
+    }
+
+    #[test]
+    fn nothing_else_is_a_token() {
+        let token = tokens(1).issue(&address(), None, Duration::from_secs(60)).unwrap().value;
+        assert_eq!(refusal(tokens(2).open(&token)), 401, "another deployment's");
+        let mut other = token.clone();
+        other.replace_range(60..61, if other.as_bytes()[60] == b'A' { "B" } else { "A" });
+        for forged in ["", "ct_", "x", &other, &token[1..], &format!("{token}A")] {
+            assert_eq!(refusal(tokens(1).open(forged)), 401, "{forged}");
+        }
+        // What another part of Juncture sealed with the same setting, even with this content.
+        let sealer = Sealer::from_keys(&STANDARD.encode([1; 32])).unwrap();
+        let content =
+            r#"{"id":"x","provider":"jira","external_id":"y","return_url":null,"expires_at":9999999999}"#;
+        let sealed = sealer.seal(content, PURPOSE).unwrap();
+        let foreign = format!("ct_{}", URL_SAFE_NO_PAD.encode(sealed));
+        assert_eq!(refusal(tokens(1).open(&foreign)), 401);
+    }
+
+    #[test]
+    fn a_token_ends() {
+        let token = tokens(1).issue(&address(), None, Duration::ZERO).unwrap().value;
+        assert_eq!(refusal(tokens(1).open(&token)), 410);
+        let longest = tokens(1).issue(&address(), None, Duration::from_secs(86_400)).unwrap();
+        assert!(longest.expires_at <= OffsetDateTime::now_utc() + LONGEST);
+    }
+}

@@ -1,0 +1,159 @@
+//! Who may begin a flow.
+
+use anyhow::{Context, Result};
+use futures_util::future::try_join_all;
+use juncture_local::atlassian::Decision;
+use juncture_tests::{Answer, Bed, Person, run};
+use serde_json::{Value, json};
+
+const BEGIN: &str = "/api/frontend/oauth/initiate-oauth-flow";
+
+async fn issue(bed: &Bed, body: &Value) -> Result<Answer> {
+    bed.backend_post("connect-token", body).await
+}
+
+/// A connect token for a person, with what else the body says.
+async fn token(person: &Person<'_>, bed: &Bed, mut body: Value) -> Result<String> {
+    body["external_id"] = person.external_id.clone().into();
+    body["provider"] = "jira".into();
+    let answer = issue(bed, &body).await?.json(200);
+    Ok(answer["connect_token"].as_str().context("no token")?.to_owned())
+}
+
+/// The database's time is not the point here: a stack whose flows need a connect token.
+async fn strict_bed() -> Result<Bed> {
+    Bed::start(|options| options.settings.set("REQUIRE_CONNECT_TOKEN", "true")).await
+}
+
+#[test]
+fn a_token_begins_one_flow_for_the_external_id_that_it_was_made_for() {
+    run(async {
+        let bed = Bed::shared().await?;
+        let person = bed.person(&["harbour"])?;
+        let token = token(&person, bed, json!({})).await?;
+        let body = json!({ "connect_token": token });
+        let begun = bed.post(BEGIN, &body).await?.json(200);
+        let callback =
+            person.decide(begun["authorization_uri"].as_str().context("no address")?, Decision::Accept)?;
+        let page = bed.get(&callback).await?;
+        let code = page.header("location").rsplit('/').next().context("no code")?.to_owned();
+        person.create_connection(&code, "harbour").await?.json(200);
+        assert_eq!(person.validity().await?["exists"], true);
+
+        let again = bed.post(BEGIN, &body).await?.json(410);
+        assert_eq!(again["code"], "connect_token_expired");
+        Ok(())
+    });
+}
+
+#[test]
+fn of_many_who_come_with_one_token_one_begins() {
+    run(async {
+        let bed = Bed::shared().await?;
+        let person = bed.person(&["harbour"])?;
+        let body = json!({ "connect_token": token(&person, bed, json!({})).await? });
+        let answers = try_join_all((0..10).map(|_| bed.post(BEGIN, &body))).await?;
+        let mut statuses: Vec<u16> = answers.iter().map(|answer| answer.status).collect();
+        statuses.sort_unstable();
+        assert_eq!(statuses, [200, 410, 410, 410, 410, 410, 410, 410, 410, 410]);
+        Ok(())
+    });
+}
+
+#[test]
+fn a_deployment_that_requires_tokens_lets_nobody_in_without() {
+    run(async {
+        let bed = strict_bed().await?;
+        let person = bed.person(&["harbour"])?;
+        let plain = json!({ "provider": "jira", "external_id": person.external_id });
+        for path in [BEGIN, "/api/frontend/oauth/get-authorization-uri"] {
+            let refused = bed.post(path, &plain).await?.json(401);
+            assert_eq!(refused["code"], "connect_token_required", "{path}");
+        }
+        let token = token(&person, &bed, json!({})).await?;
+        // What the browser adds cannot change what the backend said.
+        for (name, value) in [("external_id", "somebody-else"), ("provider", "github")] {
+            let mut body = json!({ "connect_token": token });
+            body[name] = value.into();
+            let refusal = bed.post(BEGIN, &body).await?.refusal(400);
+            assert!(refusal.contains(name), "{refusal}");
+        }
+        let mut body = plain.clone();
+        body["connect_token"] = token.into();
+        bed.post(BEGIN, &body).await?.json(200);
+        bed.stack.stop().await
+    });
+}
+
+#[test]
+fn forged_and_late_tokens_begin_nothing() {
+    run(async {
+        let bed = Bed::shared().await?;
+        let person = bed.person(&["harbour"])?;
+        let good = token(&person, bed, json!({})).await?;
+        let changed = format!("{}{}", &good[..good.len() - 1], if good.ends_with('A') { "B" } else { "A" });
+        let cut = good[..good.len() - 4].to_owned();
+        for forged in ["x", "ct_", "ct_AAAA", &good[3..], &changed, &cut] {
+            let refused = bed.post(BEGIN, &json!({ "connect_token": forged })).await?.json(401);
+            assert_eq!(refused["code"], "invalid_connect_token", "{forged}");
+        }
+        let short = token(&person, bed, json!({ "expires_in": 1 })).await?;
+        let body = json!({ "connect_token": short });
+        // The first call uses it up; from the end of its second on it has expired, whoever asks.
+        loop {
+            let answer = bed.post(BEGIN, &body).await?;
+            if answer.status == 410 && answer.refusal(410).contains("has expired") {
+                break;
+            }
+            assert!(answer.status == 200 || answer.refusal(410).contains("used already"), "{answer:?}");
+        }
+        bed.post(BEGIN, &json!({ "connect_token": good })).await?.json(200);
+        Ok(())
+    });
+}
+
+#[test]
+fn a_person_lands_where_the_token_says_if_that_is_allowed() {
+    run(async {
+        let bed = Bed::shared().await?;
+        let person = bed.person(&["harbour"])?;
+        let home = format!("{}/settings?tab=jira", bed.stack.demo_url());
+        let flow = async |decision| {
+            let token = token(&person, bed, json!({ "return_url": home })).await?;
+            let begun = bed.post(BEGIN, &json!({ "connect_token": token })).await?.json(200);
+            let uri = begun["authorization_uri"].as_str().context("no address")?.to_owned();
+            bed.get(&person.decide(&uri, decision)?).await
+        };
+        let declined = flow(Decision::Decline).await?;
+        assert!(declined.page(403).contains(&home), "{}", declined.body);
+        let accepted = flow(Decision::Accept).await?;
+        assert_eq!(accepted.status, 303, "{accepted:?}");
+        let page = bed.get(accepted.header("location")).await?;
+        assert!(page.page(200).contains(&home), "{}", page.body);
+
+        for elsewhere in
+            ["https://evil.example/", "javascript:alert(1)", "//evil.example", "x", "http://localhost:1/"]
+        {
+            let body = json!({ "external_id": "x", "provider": "jira", "return_url": elsewhere });
+            let refusal = issue(bed, &body).await?.refusal(400);
+            assert!(refusal.contains("ALLOWED_RETURN_URLS"), "{elsewhere}: {refusal}");
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn a_token_lives_for_half_an_hour_at_most() {
+    run(async {
+        let bed = Bed::shared().await?;
+        for bad in [json!(0), json!(1801), json!(-1), json!(1.5), json!("60"), json!(true), json!([])] {
+            let body = json!({ "external_id": "x", "provider": "jira", "expires_in": bad });
+            assert!(issue(bed, &body).await?.refusal(400).contains("1 to 1800"), "{bad}");
+        }
+        let body = json!({ "external_id": "x", "provider": "jira", "expires_in": 1800 });
+        issue(bed, &body).await?.json(200);
+        let stranger = bed.post("/api/backend/connect-token", &body).await?;
+        assert_eq!(stranger.refusal(401), "Invalid secret key");
+        Ok(())
+    });
+}
