@@ -50,7 +50,7 @@ fn the_idle_ones_are_refreshed_and_the_dead_are_reported() {
         let before: Vec<_> =
             [&fresh, &first, &second].map(|person| bed.token_requests(&person.account)).into();
         let id = dead.connection_id().await?.to_string();
-        assert_eq!(tick(&bed).await?, report(2, &[id.clone()], None));
+        assert_eq!(tick(&bed).await?, report(2, std::slice::from_ref(&id), None));
         let after: Vec<_> =
             [&fresh, &first, &second].map(|person| bed.token_requests(&person.account)).into();
         assert_eq!(after, [before[0], before[1] + 1, before[2] + 1]);
