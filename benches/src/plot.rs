@@ -77,7 +77,7 @@ fn curves(growth: &GrowthFigures, file: &Path) -> Drawn {
             .margin(12)
             .x_label_area_size(38)
             .y_label_area_size(70)
-            .build_cartesian_2d((first..last * 1.1).log_scale(), (lowest / 2.0..highest * 2.0).log_scale())?;
+            .build_cartesian_2d((first..last * 2.0).log_scale(), (lowest / 2.0..highest * 2.0).log_scale())?;
         chart
             .configure_mesh()
             .x_desc(growth.unit.as_str())

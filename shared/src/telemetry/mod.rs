@@ -6,27 +6,30 @@ mod tally;
 pub use completion::{Completion, DIMENSION, Failure, Identity, NAMESPACE, metric_names};
 pub use tally::{Count, Tally, count, scope};
 
-use tracing_subscriber::EnvFilter;
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
 
 /// Installs the JSON subscriber.
 ///
 /// Each line carries an RFC 3339 `timestamp`, without which Lambda's JSON log format would treat it as INFO
 /// whatever its level (<https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-log-level.html>).
-/// The level is `AWS_LAMBDA_LOG_LEVEL`, else `RUST_LOG`, else INFO.
+/// The level is `AWS_LAMBDA_LOG_LEVEL`, else `RUST_LOG`, else INFO; a level, or levels by module
+/// (`info,hyper=debug`). What a full `EnvFilter` could do beyond that costs every binary a regex engine.
 pub fn init() {
     let filter = ["AWS_LAMBDA_LOG_LEVEL", "RUST_LOG"]
         .into_iter()
         .filter_map(|name| std::env::var(name).ok())
-        .find_map(|value| EnvFilter::try_new(value).ok())
-        .unwrap_or_else(|| EnvFilter::new("info"));
-    let subscriber = tracing_subscriber::fmt()
+        .find_map(|value| value.parse().ok())
+        .unwrap_or_else(|| Targets::new().with_default(LevelFilter::INFO));
+    let lines = tracing_subscriber::fmt::layer()
         .json()
         .flatten_event(true)
         .with_current_span(true)
         .with_span_list(false)
         .with_target(false)
-        .with_env_filter(filter)
-        .finish();
+        .with_filter(filter);
+    let subscriber = tracing_subscriber::registry().with(lines);
     // Only a test can have installed another one before; it then keeps its own.
     let _ = tracing::subscriber::set_global_default(subscriber);
 }
