@@ -35,7 +35,7 @@ check: ## Check everything that needs no running stack
 	@scripts/check.sh
 
 bench: setup ## Measure every endpoint and function (BENCH=--quick: in two minutes)
-	cargo build --release --workspace --exclude juncture-tests
+	cargo build --release --workspace --exclude juncture-tests --exclude juncture-admin
 	@target/release/juncture-benches $(BENCH)
 
 audit: ## Check dependencies for known vulnerabilities (needs GitHub)

@@ -28,10 +28,11 @@ const fn long(name: &'static str, case: &'static str) -> Endpoint {
 }
 
 /// In the order of the table. All are warm.
-pub(crate) const ENDPOINTS: [Endpoint; 20] = [
+pub(crate) const ENDPOINTS: [Endpoint; 23] = [
     endpoint("get-access-token", "warm"),
     endpoint("check-connection-validity", "warm"),
     endpoint("get-connection-credentials", "warm"),
+    endpoint("list-connections", "all of them"),
     endpoint("get-selected-project", "warm"),
     endpoint("select-project", "another one"),
     endpoint("get-projects", "120 projects"),
@@ -48,7 +49,9 @@ pub(crate) const ENDPOINTS: [Endpoint; 20] = [
     endpoint("initiate-oauth-flow", "a new flow"),
     endpoint("authorization-callback", "a consent"),
     endpoint("fetch-available-sites", "one site"),
+    endpoint("finalize-connection", "the page"),
     endpoint("create-connection", "a reconnection"),
+    endpoint("connection", "its removal"),
 ];
 
 /// Whom and what the calls are about.
@@ -104,9 +107,10 @@ impl<'a> Stage<'a> {
         };
         let project = |project: &Project| get(SAILOR, &format!("jira_project_id={}", project.id));
         Ok(match endpoint.name {
-            "get-access-token" | "check-connection-validity" | "get-connection-credentials" => {
-                get(SAILOR, "provider=jira")
-            }
+            "get-access-token"
+            | "check-connection-validity"
+            | "get-connection-credentials"
+            | "list-connections" => get(SAILOR, "provider=jira"),
             "get-selected-project" => get(SAILOR, ""),
             "select-project" => {
                 let project = ["10000", "10001"][number % 2];
@@ -157,6 +161,17 @@ impl<'a> Stage<'a> {
                 let code = world.connection_code(NEWCOMER, "harbour").await?;
                 let path = format!("{FINALIZE}/fetch-available-sites?connection_code={code}");
                 world.request(Method::GET, &path)
+            }
+            "finalize-connection" => {
+                let code = world.connection_code(NEWCOMER, "harbour").await?;
+                world.request(Method::GET, &format!("/finalize-connection/jira/{code}"))
+            }
+            "connection" => {
+                world.connect(NEWCOMER, "harbour").await?;
+                let path = "/api/backend/connection-info/connection";
+                world
+                    .request(Method::DELETE, path)
+                    .json(&json!({ "external_id": NEWCOMER, "provider": "jira" }))
             }
             "create-connection" => {
                 let code = world.connection_code(NEWCOMER, "harbour").await?;
