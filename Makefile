@@ -1,6 +1,6 @@
 # Works with GNU make 3.81, which macOS has.
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test run reset build deploy test model check bench audit secrets rotate drop-old reseal
+.PHONY: help setup setup-test run reset build deploy test model faults soak check bench audit secrets rotate drop-old reseal
 ARCH ?= arm64
 
 help: ## Show this list
@@ -30,6 +30,14 @@ test: setup-test ## Run all tests
 model: setup-test ## Check the model by random schedules: SEED=1 OPERATIONS=5000 MODE=strict|lenient|faulty
 	cargo build --locked --workspace
 	OPERATIONS=$${OPERATIONS:-5000} cargo test --locked --package juncture-tests --test model -- --nocapture --test-threads=1 with_
+
+faults: setup-test ## Try every endpoint with every server failing, and write the tables in docs/faults.md
+	cargo build --locked --workspace
+	JUNCTURE_TEST_FAULTS=1 cargo test --locked --package juncture-tests --test faults
+
+soak: setup-test ## Mixed traffic for MINUTES=10, and nothing may grow
+	cargo build --locked --workspace
+	MINUTES=$${MINUTES:-10} cargo test --locked --package juncture-tests --test soak -- --ignored --nocapture
 
 check: ## Check everything that needs no running stack
 	@scripts/check.sh

@@ -60,22 +60,21 @@ pub fn http_client() -> Result<reqwest::Client, TlsError> {
     Ok(CLIENT.get_or_init(|| client).clone())
 }
 
-/// The most that is read of an answer, far more than any upstream has to say: a page of a hundred tickets with
-/// long descriptions is a few megabytes.
-const LONGEST_BODY: usize = 32 * 1024 * 1024;
+/// More than a short answer ever holds, in bytes.
+pub const SHORT_BODY: usize = 2 * 1024 * 1024;
 
-/// Reads an answer's body. One that does not end is cut off, so that it fills neither the memory nor the
-/// invocation's time; it is no JSON any more then.
+/// Reads an answer's body, and of one that is longer than `limit` bytes only so much: one that does not end fills
+/// neither the memory nor the invocation's time, and is no JSON any more.
 ///
 /// # Errors
 /// When the connection breaks off or time is up.
-pub async fn read_body(mut response: reqwest::Response) -> reqwest::Result<Bytes> {
+pub async fn read_body(mut response: reqwest::Response, limit: usize) -> reqwest::Result<Bytes> {
     let mut body = BytesMut::new();
     while let Some(part) = response.chunk().await? {
         body.extend_from_slice(&part);
-        if body.len() > LONGEST_BODY {
-            tracing::warn!(host = response.url().host_str(), "an answer was too long and was cut off");
-            body.truncate(LONGEST_BODY);
+        if body.len() > limit {
+            tracing::warn!(host = response.url().host_str(), limit, "an answer was too long and was cut off");
+            body.truncate(limit);
             break;
         }
     }

@@ -20,6 +20,10 @@ use crate::tls::{http_client, read_body};
 /// The longest that one request may take; a cache that is slower than that is down.
 const TIMEOUT: Duration = Duration::from_secs(2);
 
+/// More than a pipeline of ours gets back, in bytes; Upstash itself stops at ten megabytes for a request
+/// (<https://upstash.com/docs/redis/troubleshooting/max_request_size_exceeded>).
+const LONGEST_BODY: usize = 10 * 1024 * 1024;
+
 /// With it, a read from a replica waits for the writes that this client has seen.
 ///
 /// <https://upstash.com/docs/redis/howto/readyourwrites>
@@ -184,7 +188,7 @@ impl Upstash {
         if !status.is_success() {
             return Err(UpstashError::Status(status));
         }
-        let body = read_body(response).await.map_err(UpstashError::unreachable)?;
+        let body = read_body(response, LONGEST_BODY).await.map_err(UpstashError::unreachable)?;
         serde_json::from_slice(&body).map_err(|_| UpstashError::Malformed("no JSON list of results"))
     }
 

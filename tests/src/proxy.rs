@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
+use juncture_local::ports::free_port;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, oneshot};
@@ -35,7 +36,8 @@ pub enum Illness {
     Tls(Arc<rustls::ServerConfig>),
 }
 
-/// Is shown each piece that a client sends; one that it takes (`false`) never reaches the server.
+/// Is shown each piece that a client sends; one that it takes (`false`) never reaches the server, and the connection
+/// ends.
 pub type Watcher = Arc<dyn Fn(&[u8]) -> bool + Send + Sync>;
 
 /// A running proxy; dropping it closes its port and every connection.
@@ -54,8 +56,9 @@ impl Drop for Proxy {
 impl Proxy {
     /// Listens on a free port for connections to `target`.
     pub async fn start(target: SocketAddr, watcher: Watcher) -> Result<Self> {
-        let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
-        let port = listener.local_addr()?.port();
+        // One that nobody else takes while it is not listened on.
+        let port = free_port()?;
+        let listener = TcpListener::bind(("127.0.0.1", port)).await?;
         let (orders, received) = mpsc::channel(1);
         let server = tokio::spawn(async move {
             if let Err(error) = serve(listener, target, received, watcher).await {
@@ -139,7 +142,7 @@ async fn drain(mut client: TcpStream) -> std::io::Result<()> {
 }
 
 async fn answer(mut client: TcpStream, bytes: &[u8], is_endless: bool) -> std::io::Result<()> {
-    let mut buffer = [b' '; 16 * 1024];
+    let mut buffer = vec![b' '; 64 * 1024];
     if client.read(&mut buffer).await? == 0 {
         return Ok(());
     }
@@ -148,6 +151,8 @@ async fn answer(mut client: TcpStream, bytes: &[u8], is_endless: bool) -> std::i
     if is_endless {
         loop {
             client.write_all(&buffer).await?;
+            // At the speed of a network, so that the others get on too.
+            tokio::time::sleep(Duration::from_millis(2)).await;
         }
     }
     client.shutdown().await?;
@@ -188,7 +193,7 @@ async fn forward(
                 return to_server.shutdown().await;
             }
             if !watcher(&buffer[..length]) {
-                std::future::pending::<()>().await;
+                return Ok(());
             }
             // Parse, or a simple query; a password begins with a small p.
             let is_statement = matches!(buffer.first(), Some(b'P' | b'Q'));

@@ -31,6 +31,9 @@ pub(super) const IN_FLIGHT: usize = 10;
 /// How often a call is sent at the most.
 const ATTEMPTS: u32 = 3;
 
+/// More than an answer ever holds, in bytes: a hundred tickets with long descriptions are a few megabytes.
+const LONGEST_BODY: usize = 16 * 1024 * 1024;
+
 /// Jira. Settings: those of [`Tokens`], and `ATLASSIAN_API_URL`.
 pub struct Jira {
     http: reqwest::Client,
@@ -228,7 +231,7 @@ impl JiraSite<'_> {
         count(Count::JiraRequests);
         let response = request.send().await.map_err(Fault::broken)?;
         let (status, headers) = (response.status(), response.headers().clone());
-        let body = read_body(response).await.map_err(Fault::broken)?;
+        let body = read_body(response, LONGEST_BODY).await.map_err(Fault::broken)?;
         if status.is_success() {
             return Ok(body);
         }

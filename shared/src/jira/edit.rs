@@ -10,7 +10,7 @@ use super::client::{Call, JiraSite};
 use super::ids::IssueRef;
 use super::input::IssueInput;
 use super::issue::{NameAndIcon, RawIssue, User};
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// What the answer to an edit shows.
 const FIELDS: &str = "summary,description,priority,issuetype,assignee,updated";
@@ -101,7 +101,14 @@ impl JiraSite<'_> {
             scopes: "write:jira-work",
             repeatable: false,
         };
-        self.answer(call).await?;
-        Ok(())
+        // A success has no body; whatever answers otherwise is not Jira.
+        match self.answer(call).await? {
+            answer if answer.is_empty() => Ok(()),
+            _ => Err(Error::provider_failed(
+                "Jira gave an answer that cannot be read. The issue may be deleted all the same.",
+                "a deletion was answered with a body",
+            )
+            .with_code("outcome_unknown")),
+        }
     }
 }

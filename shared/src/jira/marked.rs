@@ -45,7 +45,6 @@ pub(super) fn property(mark: &str) -> Value {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Page {
-    #[serde(default)]
     issues: Vec<RawIssue>,
     next_page_token: Option<String>,
 }

@@ -80,7 +80,6 @@ struct Id {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Page<T> {
-    #[serde(default = "Vec::new")]
     issues: Vec<T>,
     #[serde(default)]
     is_last: bool,

@@ -42,6 +42,7 @@ pub(crate) enum View {
 pub(crate) enum Event {
     Connect { family: usize, site: String },
     Select { project: String },
+    Disconnect,
     Read { view: View, seen: Seen },
 }
 

@@ -140,7 +140,7 @@ async fn cache_agrees(
         _ => Value::Null,
     };
     let Some(stored) = stored else {
-        ensure!(entry.is_null(), "a connection is cached that does not exist: {entry}");
+        ensure!(entry["id"].is_null(), "a connection is cached that does not exist: {entry}");
         return Ok(());
     };
     // A barrier says that the row is to be read.

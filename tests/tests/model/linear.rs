@@ -24,7 +24,8 @@ fn apply(state: &State, record: &Record, revoked_at: &dyn Fn(usize) -> Option<u6
         (Event::Select { project }, Some(before)) => {
             Some(Some(Connection { project: Some(project.clone()), ..before.clone() }))
         }
-        (Event::Select { .. }, None) => None,
+        (Event::Disconnect, Some(_)) => Some(None),
+        (Event::Select { .. } | Event::Disconnect, None) => None,
         (Event::Read { seen: Seen::Nothing, .. }, state) => state.is_none().then_some(None),
         (Event::Read { seen: Seen::Connection { family, site, project, is_invalid }, .. }, Some(now)) => {
             let fits = family.is_none_or(|family| family == now.family)
@@ -227,6 +228,15 @@ mod tests {
             records.push(record(9, 10, saw(1, None, false)));
             assert!(!holds(&records));
         }
+    }
+
+    #[test]
+    fn after_a_disconnection_there_is_nothing() {
+        let mut records = vec![record(1, 2, connect(1, "a")), record(3, 4, Event::Disconnect)];
+        records.push(record(5, 6, nothing()));
+        assert!(holds(&records));
+        records.push(record(7, 8, saw(1, None, false)));
+        assert!(!holds(&records));
     }
 
     #[test]

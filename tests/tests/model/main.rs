@@ -1,7 +1,7 @@
-//! A model check by random schedules: many workers connect, reconnect, use, select and revoke the same few
-//! external ids at once, through the real functions, against a real Postgres and Redis. Then everything that was
-//! answered must have an order that explains it (`linear.rs`), and everything that is stored must be what the
-//! sandbox of Atlassian issued (`invariants.rs`).
+//! A model check by random schedules: many workers connect, reconnect, use, select, revoke and disconnect the
+//! same few external ids at once, through the real functions, against a real Postgres and Redis. Then everything
+//! that was answered must have an order that explains it (`linear.rs`), and everything that is stored must be what
+//! the sandbox of Atlassian issued (`invariants.rs`).
 //!
 //! `make model` runs it for longer than `make test` does; `SEED`, `OPERATIONS` (per mode) and `MODE` (`strict`,
 //! `lenient`, `faulty`) say what. A seed fixes what every worker does and in which order, and which faults strike

@@ -15,6 +15,8 @@ pub(crate) enum Operation {
     Finalize { account: usize, site: usize, twice: bool },
     /// `select-project`.
     Select { project: u32 },
+    /// `DELETE connection`.
+    Disconnect,
     /// `get-access-token`.
     Token,
     /// `get-projects`.
@@ -69,8 +71,9 @@ impl Iterator for Schedule {
                 site: self.random.usize(..SITES.len()),
                 twice: self.random.u32(..4) == 0,
             },
-            84..92 => Operation::Evict,
-            92..98 => Operation::Expire { account },
+            84..91 => Operation::Evict,
+            91..93 => Operation::Disconnect,
+            93..98 => Operation::Expire { account },
             _ => Operation::Revoke { account },
         };
         Some((external_id, operation))

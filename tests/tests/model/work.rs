@@ -5,11 +5,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use anyhow::{Context as _, Result};
 use juncture_local::atlassian::{Consent, Decision};
 use juncture_tests::Answer;
+use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::history::{Event, Record, Seen, View};
 use super::schedule::{Operation, SITES, Schedule};
-use super::world::{Pending, Subject, World};
+use super::world::{Mode, Pending, Subject, World};
 
 /// What an answer says of the operation.
 enum Outcome {
@@ -54,6 +55,7 @@ impl Step<'_> {
             }
             Operation::Finalize { account, site, twice } => self.finalize(account, site, twice).await,
             Operation::Select { project } => self.select(project).await,
+            Operation::Disconnect => self.disconnect().await,
             Operation::Token => self.token().await,
             Operation::Projects => self.projects().await,
             Operation::Validity => self.validity().await,
@@ -174,6 +176,22 @@ impl Step<'_> {
         Ok(())
     }
 
+    async fn disconnect(&self) -> Result<()> {
+        let began = self.world.clock.tick();
+        let id =
+            url::form_urlencoded::byte_serialize(self.subject.external_id.as_bytes()).collect::<String>();
+        let path = format!("/api/backend/connection-info/connection?external_id={id}&provider=jira");
+        let request = self.world.bed.request(Method::DELETE, &path);
+        let answer = self.world.bed.send(request.bearer_auth(self.world.bed.stack.secret_key())).await?;
+        match self.outcome(&answer)? {
+            Outcome::Done(_) => self.record(began, Event::Disconnect),
+            Outcome::Refused { status: 404, .. } => self.saw(began, View::Row, Seen::Nothing),
+            Outcome::Refused { .. } => anyhow::bail!("connection answered {answer:?}"),
+            Outcome::Unknown => self.unsure(began, Event::Disconnect),
+        }
+        Ok(())
+    }
+
     pub(crate) async fn token(&self) -> Result<()> {
         let began = self.world.clock.tick();
         let answer = self.info("get-access-token").await?;
@@ -185,7 +203,9 @@ impl Step<'_> {
                     family: Some(family.id),
                     site: None,
                     project: None,
-                    is_invalid: Some(false),
+                    // When Redis is away while a connection is found to be invalid, its last access token may stay
+                    // cached until it ends.
+                    is_invalid: (self.world.mode != Mode::Faulty).then_some(false),
                 }
             }
             Outcome::Refused { status: 401, code } if code == "connection_not_found" => Seen::Nothing,

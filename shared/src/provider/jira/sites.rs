@@ -16,7 +16,7 @@ use crate::deadline;
 use crate::error::{Error, Result, chain};
 use crate::provider::{BoxFuture, ExtendTransaction};
 use crate::telemetry::{Count, count};
-use crate::tls::{http_client, read_body};
+use crate::tls::{SHORT_BODY, http_client, read_body};
 
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -136,7 +136,7 @@ impl Sites {
                 ));
             }
         }
-        let body = read_body(response).await.map_err(transport_error)?;
+        let body = read_body(response, SHORT_BODY).await.map_err(transport_error)?;
         let resources: Vec<Resource> = serde_json::from_slice(&body)
             .map_err(|error| Error::provider_failed(FAILED, format!("accessible-resources: {error}")))?;
         Ok(jira_sites(resources))

@@ -16,7 +16,7 @@ use crate::deadline;
 use crate::error::chain;
 use crate::provider::{BoxFuture, Grant, TokenEndpoint, TokenError};
 use crate::telemetry::{Count, count};
-use crate::tls::{http_client, read_body};
+use crate::tls::{SHORT_BODY, http_client, read_body};
 
 /// How long one attempt may take.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -108,7 +108,7 @@ impl JiraTokenEndpoint {
             .get(RETRY_AFTER)
             .and_then(|value| value.to_str().ok()?.parse().ok())
             .map(Duration::from_secs);
-        let body = read_body(response).await.map_err(transport_error)?;
+        let body = read_body(response, SHORT_BODY).await.map_err(transport_error)?;
         if status.is_success() {
             return grant(&body);
         }

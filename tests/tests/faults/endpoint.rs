@@ -1,0 +1,283 @@
+//! The endpoints, and a request to each of them that takes the longest way: nothing is cached, the access token
+//! has to be refreshed.
+
+use anyhow::{Context as _, Result};
+use juncture_local::atlassian::Decision;
+use juncture_tests::{Bed, Person};
+use reqwest::{Method, RequestBuilder};
+use serde_json::{Value, json};
+
+use super::dependency::Dependency;
+
+/// What a request is sent to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Endpoint {
+    InitiateOauthFlow,
+    AuthorizationCallback,
+    FetchAvailableSites,
+    CreateConnection,
+    FinalizePage,
+    FinalizeForm,
+    CheckConnectionValidity,
+    GetConnectionCredentials,
+    GetAccessToken,
+    SelectProject,
+    GetSelectedProject,
+    GetProjects,
+    GetTicketsForProject,
+    GetBoardsForProject,
+    GetAllSprintsForProject,
+    GetActiveSprintsForProject,
+    GetTicketsForSprint,
+    GetIssueDetails,
+    EditIssue,
+    CreateTicket,
+    DeleteIssue,
+}
+
+use Endpoint::*;
+
+impl Endpoint {
+    pub(crate) const ALL: [Self; 21] = [
+        InitiateOauthFlow,
+        AuthorizationCallback,
+        FetchAvailableSites,
+        CreateConnection,
+        FinalizePage,
+        FinalizeForm,
+        CheckConnectionValidity,
+        GetConnectionCredentials,
+        GetAccessToken,
+        SelectProject,
+        GetSelectedProject,
+        GetProjects,
+        GetTicketsForProject,
+        GetBoardsForProject,
+        GetAllSprintsForProject,
+        GetActiveSprintsForProject,
+        GetTicketsForSprint,
+        GetIssueDetails,
+        EditIssue,
+        CreateTicket,
+        DeleteIssue,
+    ];
+
+    /// One of each kind.
+    pub(crate) const FEW: [Self; 5] =
+        [AuthorizationCallback, CreateConnection, GetAccessToken, SelectProject, GetProjects];
+
+    /// As in its route.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            InitiateOauthFlow => "initiate-oauth-flow",
+            AuthorizationCallback => "authorization-callback",
+            FetchAvailableSites => "fetch-available-sites",
+            CreateConnection => "create-connection",
+            FinalizePage => "finalize-connection (page)",
+            FinalizeForm => "finalize-connection (form)",
+            CheckConnectionValidity => "check-connection-validity",
+            GetConnectionCredentials => "get-connection-credentials",
+            GetAccessToken => "get-access-token",
+            SelectProject => "select-project",
+            GetSelectedProject => "get-selected-project",
+            GetProjects => "get-projects",
+            GetTicketsForProject => "get-tickets-for-project",
+            GetBoardsForProject => "get-boards-for-project",
+            GetAllSprintsForProject => "get-all-sprints-for-project",
+            GetActiveSprintsForProject => "get-active-sprints-for-project",
+            GetTicketsForSprint => "get-tickets-for-sprint",
+            GetIssueDetails => "get-issue-details",
+            EditIssue => "edit-issue",
+            CreateTicket => "create-ticket",
+            DeleteIssue => "delete-issue",
+        }
+    }
+
+    /// What it needs, in the order in which it asks.
+    pub(crate) fn needs(self) -> &'static [Dependency] {
+        use Dependency::*;
+        match self {
+            InitiateOauthFlow => &[Redis],
+            AuthorizationCallback => &[Redis, Auth],
+            FetchAvailableSites | FinalizePage => &[Redis, Jira],
+            CreateConnection | FinalizeForm => &[Redis, Jira, Postgres],
+            CheckConnectionValidity | GetConnectionCredentials | GetSelectedProject => &[Postgres],
+            SelectProject => &[Postgres, Redis],
+            GetAccessToken => &[Redis, Postgres, Auth],
+            _ => &[Redis, Postgres, Auth, Jira],
+        }
+    }
+
+    /// Whether a person reads its answer.
+    pub(crate) fn is_a_page(self) -> bool {
+        matches!(self, AuthorizationCallback | FinalizePage | FinalizeForm)
+    }
+
+    /// Whether a repetition finds its state or code used up.
+    fn is_good_for_one(self) -> bool {
+        matches!(self, AuthorizationCallback | CreateConnection | FinalizeForm)
+    }
+
+    /// Whether this answer to a repetition after the fault has gone says that all is well.
+    pub(crate) fn is_well(self, status: u16) -> bool {
+        match status {
+            200..400 => true,
+            410 => self.is_good_for_one(),
+            // The first request has deleted it.
+            404 => self == DeleteIssue,
+            _ => false,
+        }
+    }
+}
+
+/// A request that can be sent twice.
+pub(crate) struct Prepared {
+    method: Method,
+    path: String,
+    body: Option<Value>,
+    form: Option<String>,
+    is_backend: bool,
+    idempotency_key: String,
+}
+
+impl Prepared {
+    /// The request to a gateway at `url`.
+    pub(crate) fn to(&self, bed: &Bed, url: &str) -> RequestBuilder {
+        let mut request = bed.request(self.method.clone(), &format!("{url}{}", self.path));
+        if self.is_backend {
+            // The header makes a create repeatable, and means nothing to the others.
+            request =
+                request.bearer_auth(bed.stack.secret_key()).header("idempotency-key", &self.idempotency_key);
+        }
+        match (&self.body, &self.form) {
+            (Some(body), _) => request.json(body),
+            (None, Some(form)) => {
+                request.header("content-type", "application/x-www-form-urlencoded").body(form.clone())
+            }
+            (None, None) => request,
+        }
+    }
+}
+
+/// Someone with a connection and a project of their own.
+pub(crate) struct Tenant<'a> {
+    pub(crate) bed: &'a Bed,
+    pub(crate) person: Person<'a>,
+    /// The id of a project that holds nothing yet.
+    pub(crate) project: String,
+}
+
+impl<'a> Tenant<'a> {
+    pub(crate) async fn new(bed: &'a Bed, key: &str) -> Result<Self> {
+        Ok(Self { bed, person: bed.sailor().await?, project: bed.project(key, 0)? })
+    }
+
+    /// As [`Self::new`], before they connect.
+    pub(crate) async fn unconnected(bed: &'a Bed, key: &str) -> Result<Self> {
+        Ok(Self { bed, person: bed.person(&["harbour"])?, project: bed.project(key, 0)? })
+    }
+
+    /// A request that has not been sent yet, by someone of whom nothing is cached.
+    pub(crate) async fn prepare(&self, endpoint: Endpoint) -> Result<Prepared> {
+        let person = &self.person;
+        let mut prepared = Prepared {
+            method: Method::GET,
+            path: String::new(),
+            body: None,
+            form: None,
+            is_backend: !endpoint.is_a_page(),
+            idempotency_key: uuid::Uuid::new_v4().to_string(),
+        };
+        let site = self.bed.site_id("harbour")?;
+        let mut query: Vec<(&str, String)> = vec![("external_id", person.external_id.clone())];
+        match endpoint {
+            InitiateOauthFlow => {
+                prepared.path = "/api/frontend/oauth/initiate-oauth-flow".to_owned();
+                prepared.method = Method::POST;
+                prepared.body = Some(json!({ "provider": "jira", "external_id": person.external_id }));
+                return Ok(prepared);
+            }
+            AuthorizationCallback => {
+                let callback = person.decide(&person.begin().await?, Decision::Accept)?;
+                prepared.path = callback.replacen(&self.bed.stack.url(), "", 1);
+                return Ok(prepared);
+            }
+            FetchAvailableSites | CreateConnection | FinalizePage | FinalizeForm => {
+                let code = person.connection_code().await?;
+                let finalize = "/api/frontend/finalize-connection/jira";
+                prepared.path = match endpoint {
+                    FetchAvailableSites => format!("{finalize}/fetch-available-sites?connection_code={code}"),
+                    CreateConnection => format!("{finalize}/create-connection"),
+                    _ => format!("/finalize-connection/jira/{code}"),
+                };
+                if endpoint == CreateConnection {
+                    prepared.body = Some(json!({ "connection_code": code, "site_id": site }));
+                    prepared.method = Method::POST;
+                } else if endpoint == FinalizeForm {
+                    prepared.form = Some(format!("site_id={site}"));
+                    prepared.method = Method::POST;
+                }
+                return Ok(prepared);
+            }
+            CheckConnectionValidity | GetConnectionCredentials | GetAccessToken => {
+                query.push(("provider", "jira".to_owned()));
+            }
+            SelectProject => {
+                prepared.method = Method::POST;
+                prepared.body = Some(person.body(json!({ "jira_project_id": self.project })));
+            }
+            GetTicketsForProject
+            | GetBoardsForProject
+            | GetAllSprintsForProject
+            | GetActiveSprintsForProject => query.push(("jira_project_id", "10000".to_owned())),
+            GetTicketsForSprint => query.push(("sprint_id", "501".to_owned())),
+            GetIssueDetails => query.push(("issue_id_or_key", "SHIP-1".to_owned())),
+            EditIssue | DeleteIssue => {
+                let issue = person.task(&self.project, "To be changed").await?;
+                if endpoint == DeleteIssue {
+                    prepared.method = Method::DELETE;
+                    query.push(("issue_id_or_key", issue));
+                } else {
+                    prepared.method = Method::PUT;
+                    let change = json!({ "issue_id_or_key": issue, "summary": "Changed" });
+                    prepared.body = Some(person.body(change));
+                }
+            }
+            CreateTicket => {
+                prepared.method = Method::POST;
+                let fields =
+                    json!({ "jira_project_id": self.project, "summary": "Once", "issue_type_id": "10001" });
+                prepared.body = Some(person.body(fields));
+            }
+            GetSelectedProject | GetProjects => {}
+        }
+        let is_info = matches!(endpoint, CheckConnectionValidity | GetConnectionCredentials | GetAccessToken);
+        let folder = if is_info { "connection-info" } else { "jira" };
+        prepared.path = format!("/api/backend/{folder}/{}", endpoint.name());
+        if prepared.body.is_none() {
+            let query = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(query).finish();
+            prepared.path = format!("{}?{query}", prepared.path);
+        }
+        person.forget_access_token().await?;
+        Ok(prepared)
+    }
+
+    /// What must hold whatever happened: the stored refresh token is one that Atlassian takes, and the connection
+    /// is in order.
+    pub(crate) async fn assert_nothing_is_lost(&self) -> Result<()> {
+        let credentials = self.person.info("get-connection-credentials").await?.json(200);
+        let stored = credentials["refresh_token"].as_str().context("no token")?;
+        anyhow::ensure!(self.bed.atlassian().accepts_refresh_token(stored), "the refresh token is lost");
+        anyhow::ensure!(credentials["is_invalid"] == false, "the connection is marked invalid");
+        self.person.access_token().await?.json(200);
+        Ok(())
+    }
+
+    /// How many tickets the project holds by now.
+    pub(crate) async fn tickets(&self) -> Result<u64> {
+        let query =
+            [("external_id", self.person.external_id.as_str()), ("jira_project_id", self.project.as_str())];
+        let list = self.bed.backend("jira/get-tickets-for-project", &query).await?.json(200);
+        list["total"].as_u64().context("no total")
+    }
+}

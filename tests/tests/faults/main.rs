@@ -1,0 +1,76 @@
+//! What a caller gets when a server fails that Juncture needs, for each endpoint and each server, with a proxy
+//! between the real functions and the real servers. The answers stand in `docs/faults.md`, which `make faults`
+//! writes; a few rows of it are checked by `make test`.
+
+mod dependency;
+mod endpoint;
+mod killed;
+mod lane;
+mod table;
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context as _, Result};
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use juncture_tests::run;
+
+use self::dependency::Dependency;
+use self::endpoint::Endpoint;
+use self::lane::{Row, Surroundings};
+
+/// How many endpoints with a failing server are tried at once. Most of the time is spent in waiting.
+const LANES: usize = 24;
+
+/// Set to try every endpoint, and to write the page.
+const ALL: &str = "JUNCTURE_TEST_FAULTS";
+
+/// By endpoint and server.
+type Table = BTreeMap<(Endpoint, Dependency), Row>;
+
+async fn measure(around: &Surroundings, endpoints: &[Endpoint]) -> Result<Table> {
+    let pairs = Dependency::ALL.into_iter().rev().flat_map(|dependency| {
+        let needs = move |endpoint: &&Endpoint| endpoint.needs().contains(&dependency);
+        endpoints.iter().filter(needs).map(move |endpoint| (*endpoint, dependency))
+    });
+    let lanes = pairs.enumerate().map(async |(number, (endpoint, dependency))| {
+        let row = lane::run(around, endpoint, dependency, number).await;
+        row.map(|row| ((endpoint, dependency), row)).with_context(|| format!("{endpoint:?} {dependency:?}"))
+    });
+    let table: Table = stream::iter(lanes).buffer_unordered(LANES).try_collect().await?;
+    let wrong: Vec<String> = table
+        .iter()
+        .flat_map(|(place, row)| row.iter().map(move |(fault, told)| (place, fault, told)))
+        .filter(|(_, _, told)| told.starts_with(lane::WRONG))
+        .map(|((endpoint, dependency), fault, told)| {
+            format!("\n{endpoint:?}, {dependency:?} {fault:?}: {told}")
+        })
+        .collect();
+    anyhow::ensure!(wrong.is_empty(), "{}", wrong.concat());
+    around.assert_no_redirect_was_followed().await?;
+    Ok(table)
+}
+
+#[test]
+fn every_fault_is_answered_as_the_table_says() {
+    run(async {
+        let is_all = std::env::var_os(ALL).is_some();
+        let endpoints = if is_all { Endpoint::ALL.as_slice() } else { &Endpoint::FEW };
+        let around = Surroundings::start().await?;
+        let table = measure(&around, endpoints).await?;
+        if is_all {
+            table::write(&table)?
+        } else {
+            table::compare(&table)?
+        }
+        around.stop().await
+    });
+}
+
+#[test]
+fn a_process_may_die_at_any_point() {
+    run(async {
+        let around = Surroundings::start().await?;
+        killed::everywhere(&around).await?;
+        around.stop().await
+    });
+}
