@@ -13,7 +13,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::error::chain;
-use crate::tls::{http_client, read_body};
+use crate::tls::{SHORT_BODY, http_client, read_body};
 
 /// How long one attempt may take, and how often it is made at the most.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(2);
@@ -96,7 +96,7 @@ async fn try_to_get(
     }
     let response = request.body(body).send().await.map_err(Fault::broken)?;
     let status = response.status();
-    let body = read_body(response).await.map_err(Fault::broken)?;
+    let body = read_body(response, SHORT_BODY).await.map_err(Fault::broken)?;
     if status.is_success() {
         let answer: Answer = serde_json::from_slice(&body).map_err(|_| Fault::ours("no JSON answer"))?;
         return Ok(answer.secret_string);
