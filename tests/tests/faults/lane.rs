@@ -56,7 +56,10 @@ impl Surroundings {
         &self,
         settings: impl IntoIterator<Item = (String, String)>,
     ) -> Result<Gateway> {
-        let parameters = BTreeMap::from([("SiteRedirectUri".to_owned(), self.bed.stack.demo_url())]);
+        let parameters = BTreeMap::from([
+            ("SiteRedirectUri".to_owned(), self.bed.stack.demo_url()),
+            ("RequireConnectToken".to_owned(), "false".to_owned()),
+        ]);
         let template = Template::read(repository().join("template.yaml"), &parameters)?;
         let mut environment = self.bed.stack.environment().clone();
         environment.extend(settings);
