@@ -5,7 +5,6 @@ mod arguments;
 mod ask;
 mod aws;
 mod check;
-mod client;
 mod plan;
 mod reseal;
 mod rotate;
@@ -34,7 +33,7 @@ async fn run() -> Result<()> {
     let id = format!("juncture/{}", arguments.stage);
     let access = aws::access()?;
     println!("Secret {id} in {}", access.region);
-    let secret = Secret::new(id, client::client(access).context("the AWS client")?);
+    let secret = Secret::new(id, access.client().context("the AWS client")?);
     match arguments.command.as_str() {
         "secrets" => plan::carry_out(&secret, &arguments).await,
         "rotate" => rotate::rotate(&secret, &arguments).await,

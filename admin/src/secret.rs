@@ -1,10 +1,9 @@
 //! The secret of one stage in Secrets Manager.
 
 use anyhow::{Context, Result, anyhow};
-use aws_sdk_secretsmanager::Client;
 use aws_sdk_secretsmanager::operation::get_secret_value::GetSecretValueError;
 use juncture::error::chain;
-use juncture::secrets::{Values, parse};
+use juncture::secrets::{Client, Values, parse};
 use uuid::Uuid;
 
 pub(crate) struct Secret {

@@ -24,7 +24,6 @@ pub mod page;
 pub mod paging;
 pub mod postgres;
 pub mod provider;
-mod secret_value;
 pub mod secrets;
 pub mod telemetry;
 pub mod tls;

@@ -3,28 +3,44 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::secret_value;
 use aws_credential_types::Credentials;
+use aws_sdk_secretsmanager::config::retry::RetryConfig;
+use aws_sdk_secretsmanager::config::timeout::TimeoutConfig;
+use aws_sdk_secretsmanager::config::{BehaviorVersion, Region};
+use aws_smithy_runtime_api::client::http::{
+    HttpConnector, HttpConnectorFuture, SharedHttpConnector, http_client_fn,
+};
+use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
+use aws_smithy_runtime_api::client::result::ConnectorError;
+use aws_smithy_types::body::SdkBody;
+
+use crate::error::chain;
+use crate::tls::http_client;
+
+pub use aws_sdk_secretsmanager::Client;
 
 /// What a secret holds: names and values of settings.
 pub type Values = BTreeMap<String, String>;
 
 /// Reads a secret whose value is one flat JSON object of strings, `{"DATABASE_URL": "…", …}`, within `limit`.
 ///
+/// A client is made for each read: reads are minutes apart, and a connection would not live that long.
+///
 /// # Errors
 /// When the secret cannot be read or is not such an object; the text names the secret, never its content.
 pub async fn read(secret_id: &str, limit: Duration) -> Result<Values, SecretsError> {
-    let Access { region, credentials, endpoint } = Access::from_environment()?;
-    let cannot = |cause: String| SecretsError(format!("the secret {secret_id} cannot be read: {cause}"));
-    // The domain of AWS in China is another one: https://docs.aws.amazon.com/general/latest/gr/asm.html
-    let domain = if region.starts_with("cn-") { "amazonaws.com.cn" } else { "amazonaws.com" };
-    let endpoint = endpoint.unwrap_or_else(|| format!("https://secretsmanager.{region}.{domain}"));
-    let call = secret_value::get(&region, &credentials, &endpoint, secret_id);
-    let text = tokio::time::timeout(limit, call)
+    let client = Access::from_environment()?.client()?;
+    let call = client.get_secret_value().secret_id(secret_id).send();
+    let answer = tokio::time::timeout(limit, call)
         .await
-        .map_err(|_| cannot(format!("Secrets Manager did not answer within {} s", limit.as_secs_f32())))?
-        .map_err(cannot)?;
-    parse(secret_id, text.as_deref())
+        .map_err(|_| {
+            SecretsError(format!(
+                "the secret {secret_id} cannot be read: Secrets Manager did not answer within {} s",
+                limit.as_secs_f32()
+            ))
+        })?
+        .map_err(|error| SecretsError(format!("the secret {secret_id} cannot be read: {}", chain(&error))))?;
+    parse(secret_id, answer.secret_string())
 }
 
 /// Reads the text of a secret as [`Values`].
@@ -76,6 +92,31 @@ impl Access {
             endpoint: endpoint(),
         })
     }
+
+    /// A client, which gives up after seven seconds.
+    ///
+    /// # Errors
+    /// When TLS cannot be set up.
+    pub fn client(self) -> Result<Client, SecretsError> {
+        let http = http_client().map_err(|error| SecretsError(error.to_string()))?;
+        let connector = SharedHttpConnector::new(ReqwestConnector(http));
+        let mut config = aws_sdk_secretsmanager::Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new(self.region))
+            .credentials_provider(self.credentials)
+            .http_client(http_client_fn(move |_, _| connector.clone()))
+            .retry_config(RetryConfig::standard().with_max_attempts(3))
+            .timeout_config(
+                TimeoutConfig::builder()
+                    .operation_attempt_timeout(Duration::from_secs(2))
+                    .operation_timeout(Duration::from_secs(7))
+                    .build(),
+            );
+        if let Some(endpoint) = self.endpoint {
+            config = config.endpoint_url(endpoint);
+        }
+        Ok(Client::from_conf(config.build()))
+    }
 }
 
 /// Another place of Secrets Manager than AWS's own, from the variables that every AWS SDK reads.
@@ -85,6 +126,37 @@ pub fn endpoint() -> Option<String> {
 
 fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+/// Lets the AWS SDK speak through the HTTP client that the rest of the crate uses: one TLS stack, one set of
+/// roots, a smaller binary.
+#[derive(Debug, Clone)]
+struct ReqwestConnector(reqwest::Client);
+
+impl HttpConnector for ReqwestConnector {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let client = self.0.clone();
+        HttpConnectorFuture::new(async move {
+            let request = request.try_into_http1x().map_err(|error| ConnectorError::user(error.into()))?;
+            let (parts, body) = request.into_parts();
+            let body = body.bytes().map(<[u8]>::to_vec).unwrap_or_default();
+            let request = ::http::Request::from_parts(parts, body)
+                .try_into()
+                .map_err(|error: reqwest::Error| ConnectorError::user(error.into()))?;
+            let answer = client.execute(request).await.map_err(connector_error)?;
+            let mut response = ::http::Response::builder().status(answer.status());
+            if let Some(headers) = response.headers_mut() {
+                *headers = answer.headers().clone();
+            }
+            let body = SdkBody::from(answer.bytes().await.map_err(connector_error)?);
+            let response = response.body(body).map_err(|error| ConnectorError::other(error.into(), None))?;
+            HttpResponse::try_from(response).map_err(|error| ConnectorError::other(error.into(), None))
+        })
+    }
+}
+
+fn connector_error(error: reqwest::Error) -> ConnectorError {
+    if error.is_timeout() { ConnectorError::timeout(error.into()) } else { ConnectorError::io(error.into()) }
 }
 
 /// The secret cannot be had.
