@@ -92,6 +92,8 @@ async fn postgres_keeps_its_data_over_a_restart_and_survives_a_kill() {
     let postgres = Postgres::start(place.postgres(), &place.reaper).await.unwrap();
     let killed = nix::unistd::Pid::from_raw(i32::try_from(postgres.pid()).unwrap());
     nix::sys::signal::kill(killed, nix::sys::signal::Signal::SIGKILL).unwrap();
+    // It is gone only when its parent, this process, has waited for it.
+    postgres.stop().await.unwrap();
 
     let postgres = Postgres::start(place.postgres(), &place.reaper).await.unwrap();
     let client = connect(postgres.url()).await.unwrap();

@@ -16,6 +16,8 @@ Transform: AWS::Serverless-2016-10-31
 Parameters:
   SiteRedirectUri: { Type: String, Default: "" }
   CorsAllowedOrigins: { Type: CommaDelimitedList, Default: "" }
+  RequireConnectToken: { Type: String, Default: "" }
+  AllowedReturnUrls: { Type: String, Default: "" }
 Resources:
   Api:
     Type: AWS::Serverless::HttpApi
