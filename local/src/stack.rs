@@ -180,7 +180,7 @@ impl Stack {
             tokio(listeners.gateway)?,
             template,
             gateway::Options {
-                environment: deployed(&options, &environment).await?,
+                environment: deployed(&options, &environment, &functions).await?,
                 log: Arc::clone(&options.log),
                 max_instances: 60,
                 on_spawn: hook(&options.reaper, |reaper, pid| reaper.watch(pid, Signal::SIGTERM)),
@@ -378,11 +378,15 @@ async fn sandbox(options: &StackOptions, listener: TcpListener, callback: &str) 
 async fn deployed(
     options: &StackOptions,
     settings: &BTreeMap<String, String>,
+    functions: &[Function],
 ) -> Result<BTreeMap<String, String>> {
     let Some((manager, id)) = &options.secret else { return Ok(settings.clone()) };
-    // What Lambda itself reads stays where Lambda reads it.
+    // What Lambda itself reads stays where Lambda reads it, and what the template sets where it wins over the secret.
+    let stays = |name: &str| {
+        name.starts_with("AWS_") || functions.iter().any(|function| function.environment.contains_key(name))
+    };
     let (mut environment, held): (BTreeMap<_, _>, BTreeMap<_, _>) =
-        settings.clone().into_iter().partition(|(name, _)| name.starts_with("AWS_"));
+        settings.clone().into_iter().partition(|(name, _)| stays(name));
     manager.put(id, &serde_json::to_string(&held)?).await?;
     environment.extend(manager.environment());
     environment.insert("JUNCTURE_SECRETS_ID".to_owned(), id.clone());
