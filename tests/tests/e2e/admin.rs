@@ -14,7 +14,9 @@ use serde_json::{Value, json};
 use tokio::process::{Child, Command};
 use uuid::Uuid;
 
+use crate::refresh::assert_nothing_is_lost;
 use crate::secrets::Deployed;
+use crate::storage::strike;
 
 const KEY: &str = "JUNCTURE_SECRET_KEY";
 const SEALING: &str = "TOKEN_ENCRYPTION_KEY";
@@ -200,14 +202,6 @@ async fn refresh_all_the_time(
     Ok(calls)
 }
 
-async fn assert_nothing_is_lost(bed: &Bed, person: &Person<'_>) -> Result<()> {
-    let credentials = person.info("get-connection-credentials").await?.json(200);
-    let stored = credentials["refresh_token"].as_str().context("a token")?;
-    ensure!(bed.atlassian().accepts_refresh_token(stored), "the stored refresh token is dead");
-    ensure!(credentials["is_invalid"] == false, "the connection is marked invalid");
-    Ok(())
-}
-
 #[test]
 fn the_encryption_key_is_rotated_while_callers_refresh() {
     run(async {
@@ -353,14 +347,7 @@ fn tokens_that_wait_in_redis_are_sealed_anew() {
         let person = bed.strict_person().await?;
         person.forget_access_token().await?;
         let database = bed.database().await?;
-        database
-            .batch_execute(
-                r#"create function strike() returns trigger language plpgsql as
-                       $$ begin raise exception 'on strike'; end $$;
-                   create trigger strike before update on "juncture-core".connection
-                       for each row execute function strike()"#,
-            )
-            .await?;
+        strike(&database).await?;
         person.access_token().await?.refusal(503);
         database.batch_execute(r#"drop trigger strike on "juncture-core".connection"#).await?;
         let old = deployed.values().await?[SEALING].as_str().context("a key")?.to_owned();

@@ -11,7 +11,7 @@ use nix::unistd::Pid;
 use serde_json::json;
 
 /// Asserts what must hold at every moment: the stored refresh token is the newest, and it is good.
-async fn assert_nothing_is_lost(bed: &Bed, person: &Person<'_>) -> Result<()> {
+pub(crate) async fn assert_nothing_is_lost(bed: &Bed, person: &Person<'_>) -> Result<()> {
     let credentials = person.info("get-connection-credentials").await?.json(200);
     let stored = credentials["refresh_token"].as_str().context("a token")?;
     ensure!(bed.atlassian().accepts_refresh_token(stored), "the stored refresh token is dead");

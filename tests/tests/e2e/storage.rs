@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, Result};
 use futures_util::future::try_join_all;
 use juncture_local::atlassian::{Class, GateSpec, When};
 use juncture_local::upstash::Fault;
@@ -86,6 +86,18 @@ fn without_redis_a_dead_grant_is_marked_once() {
     });
 }
 
+/// Makes Postgres refuse every change of a connection, until the trigger `strike` is dropped.
+pub(crate) async fn strike(database: &tokio_postgres::Client) -> Result<()> {
+    Ok(database
+        .batch_execute(
+            r#"create function strike() returns trigger language plpgsql as
+                   $$ begin raise exception 'on strike'; end $$;
+               create trigger strike before update on "juncture-core".connection
+                   for each row execute function strike()"#,
+        )
+        .await?)
+}
+
 #[test]
 fn tokens_that_cannot_be_committed_wait_for_the_database() {
     run(async {
@@ -93,14 +105,7 @@ fn tokens_that_cannot_be_committed_wait_for_the_database() {
         let person = bed.strict_person().await?;
         person.forget_access_token().await?;
         let database = bed.database().await?;
-        database
-            .batch_execute(
-                r#"create function strike() returns trigger language plpgsql as
-                       $$ begin raise exception 'on strike'; end $$;
-                   create trigger strike before update on "juncture-core".connection
-                       for each row execute function strike()"#,
-            )
-            .await?;
+        strike(&database).await?;
         let before = bed.token_requests(&person.account);
         let answer = person.access_token().await?;
         assert!(answer.refusal(503).contains("database"), "{answer:?}");
