@@ -9,7 +9,7 @@ use anyhow::{Context, Result, ensure};
 use futures_util::future::try_join_all;
 use juncture::crypto::{Sealer, random_key};
 use juncture_local::atlassian::{Class, GateSpec, When};
-use juncture_tests::{Bed, Person, binaries, run, secrets_manager};
+use juncture_tests::{Person, binaries, run, secrets_manager};
 use serde_json::{Value, json};
 use tokio::process::{Child, Command};
 use uuid::Uuid;
