@@ -15,7 +15,6 @@ use crate::{ask, check};
 pub(crate) const SECRET_KEY: &str = "JUNCTURE_SECRET_KEY";
 /// What tokens are sealed with.
 pub(crate) const ENCRYPTION_KEY: &str = "TOKEN_ENCRYPTION_KEY";
-const SCOPES: &str = "DEFAULT_JIRA_SCOPES";
 
 /// Settings that are taken over from the file, in the order in which they are shown. Everything else in it is
 /// for the development stack.
@@ -26,7 +25,7 @@ const SETTINGS: [&str; 15] = [
     "UPSTASH_REDIS_REST_TOKEN",
     "DEFAULT_JIRA_CLIENT_ID",
     "DEFAULT_JIRA_CLIENT_SECRET",
-    SCOPES,
+    "DEFAULT_JIRA_SCOPES",
     "DEFAULT_JIRA_REDIRECT_URI",
     "DEFAULT_JIRA_SITE_REDIRECT_URI",
     "JUNCTURE_FRONTEND_URL",
@@ -45,11 +44,6 @@ const REQUIRED: [&str; 5] = [
     "DEFAULT_JIRA_CLIENT_ID",
     "DEFAULT_JIRA_CLIENT_SECRET",
 ];
-
-/// What Juncture can use of Jira:
-/// <https://developer.atlassian.com/cloud/jira/platform/scopes-for-oauth-2-3LO-and-forge-apps/>.
-const ALL_SCOPES: &str = "read:jira-work write:jira-work read:jira-user offline_access read:me \
-    read:board-scope:jira-software read:project:jira read:sprint:jira-software read:issue-details:jira";
 
 /// Creates or updates the secret. Prints names, never a value.
 pub(crate) async fn carry_out(secret: &Secret, arguments: &Arguments) -> Result<()> {
@@ -116,7 +110,6 @@ impl Plan {
                 (None, None) => match name {
                     SECRET_KEY => (GENERATED, Some(random_code("sk")?)),
                     ENCRYPTION_KEY => (GENERATED, Some(random_key()?)),
-                    SCOPES => ("everything that Juncture can use", Some(ALL_SCOPES.to_owned())),
                     _ if !REQUIRED.contains(&name) => continue,
                     _ if ask::can_ask() => ("new", Some(ask::for_value(name)?)),
                     _ => {

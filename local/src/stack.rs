@@ -27,9 +27,6 @@ use crate::upstash::Front;
 
 /// Client id of the sandbox's one app.
 const SANDBOX_CLIENT_ID: &str = "juncture-local";
-/// What Juncture asks of Jira: <https://developer.atlassian.com/cloud/jira/platform/scopes-for-oauth-2-3LO-and-forge-apps/>.
-const SCOPES: &str = "read:jira-work write:jira-work read:jira-user offline_access read:me \
-    read:board-scope:jira-software read:project:jira read:sprint:jira-software read:issue-details:jira";
 
 /// Is told each step in one line.
 pub type Progress = Arc<dyn Fn(&str) + Send + Sync>;
@@ -146,7 +143,6 @@ impl Stack {
         let mut environment = BTreeMap::from([
             ("CORS_ALLOWED_ORIGINS".to_owned(), origins),
             ("DEFAULT_JIRA_REDIRECT_URI".to_owned(), callback),
-            ("DEFAULT_JIRA_SCOPES".to_owned(), SCOPES.to_owned()),
             ("DEFAULT_JIRA_SITE_REDIRECT_URI".to_owned(), demo_url.clone()),
             ("JUNCTURE_FRONTEND_URL".to_owned(), url.clone()),
             ("JUNCTURE_SECRET_KEY".to_owned(), options.secrets.secret_key.clone()),

@@ -19,7 +19,7 @@ use tokio::process::Command;
 const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Nothing listens at these addresses: what a function needs an upstream for, it refuses before it asks.
-const SETTINGS: [(&str, &str); 8] = [
+const SETTINGS: [(&str, &str); 7] = [
     ("DATABASE_URL", "postgresql://x:x@127.0.0.1:1/x"),
     ("UPSTASH_REDIS_REST_URL", "http://127.0.0.1:1"),
     ("UPSTASH_REDIS_REST_TOKEN", "x"),
@@ -27,7 +27,6 @@ const SETTINGS: [(&str, &str); 8] = [
     ("TOKEN_ENCRYPTION_KEY", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="),
     ("DEFAULT_JIRA_CLIENT_ID", "x"),
     ("DEFAULT_JIRA_CLIENT_SECRET", "x"),
-    ("DEFAULT_JIRA_SCOPES", "read:jira-work"),
 ];
 
 #[test]

@@ -97,6 +97,14 @@ fn the_backend_api_and_readiness_and_nothing_else_ask_for_the_secret_key() {
 }
 
 /// The routes of the template and the folder of the function that answers each.
+#[test]
+fn people_are_told_to_add_the_scopes_that_are_asked_for() {
+    let page = read("docs/deploy.md");
+    let rows = page.lines().filter_map(|line| line.strip_prefix("| `")?.split_once('`'));
+    let told: BTreeSet<&str> = rows.map(|(scope, _)| scope).filter(|scope| scope.contains(':')).collect();
+    assert_eq!(told, juncture::provider::jira::DEFAULT_SCOPES.split(' ').collect());
+}
+
 fn template_routes() -> BTreeMap<Route, String> {
     let text = read("template.yaml");
     let document = yaml(&text, "template.yaml");

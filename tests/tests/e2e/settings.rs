@@ -8,7 +8,7 @@ use juncture_tests::{Bed, binaries, run};
 
 const KEY: &str = "JUNCTURE_SECRET_KEY";
 const REDIS: [&str; 2] = ["UPSTASH_REDIS_REST_URL", "UPSTASH_REDIS_REST_TOKEN"];
-const CONSENT: [&str; 2] = ["DEFAULT_JIRA_CLIENT_ID", "DEFAULT_JIRA_SCOPES"];
+const CLIENT: &str = "DEFAULT_JIRA_CLIENT_ID";
 const TOKENS: [&str; 2] = ["DEFAULT_JIRA_CLIENT_ID", "DEFAULT_JIRA_CLIENT_SECRET"];
 const DATABASE: &str = "DATABASE_URL";
 const SEALING: &str = "TOKEN_ENCRYPTION_KEY";
@@ -18,7 +18,7 @@ fn needs() -> BTreeMap<&'static str, Vec<&'static str>> {
     let all = |groups: &[&[&'static str]]| groups.concat();
     let sessions = all(&[&[KEY, DATABASE, SEALING], &REDIS, &TOKENS]);
     BTreeMap::from([
-        ("initiate-oauth-flow", all(&[&REDIS, &CONSENT, &[SEALING]])),
+        ("initiate-oauth-flow", all(&[&REDIS, &[CLIENT, SEALING]])),
         ("connect-token", vec![KEY, SEALING]),
         ("authorization-callback", all(&[&REDIS, &TOKENS, &[SEALING]])),
         ("fetch-available-sites", all(&[&REDIS, &[SEALING]])),

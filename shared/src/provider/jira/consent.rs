@@ -10,10 +10,17 @@ use crate::provider::Consent;
 /// Without this scope Atlassian gives no refresh token. It is asked for here and ticked nowhere.
 const OFFLINE_ACCESS: &str = "offline_access";
 
+/// What everything that Juncture does needs, asked for unless the settings say otherwise
+/// (<https://developer.atlassian.com/cloud/jira/platform/scopes-for-oauth-2-3LO-and-forge-apps/>). Atlassian refuses
+/// a consent page with a scope that the app lacks, so this is what `docs/deploy.md` lets people add to their app.
+pub const DEFAULT_SCOPES: &str = "read:jira-work write:jira-work read:board-scope:jira-software read:project:jira \
+    read:sprint:jira-software read:me";
+
 /// What has to be encoded in a query: all but RFC 3986's unreserved characters.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// Settings: `DEFAULT_JIRA_CLIENT_ID`, `DEFAULT_JIRA_SCOPES` (commas or spaces), `ATLASSIAN_AUTH_URL`.
+/// Settings: `DEFAULT_JIRA_CLIENT_ID`, `DEFAULT_JIRA_SCOPES` (commas or spaces; [`DEFAULT_SCOPES`] without it),
+/// `ATLASSIAN_AUTH_URL`.
 pub struct JiraConsent {
     authorize: Url,
     client_id: String,
@@ -24,10 +31,11 @@ impl FromSettings for JiraConsent {
     fn from_settings(settings: &Settings) -> Result<Self, SettingsError> {
         let mut authorize = settings.service_url("ATLASSIAN_AUTH_URL", Some(DEFAULT_AUTH_URL))?;
         authorize.set_path("/authorize");
+        let configured = settings.optional("DEFAULT_JIRA_SCOPES");
         Ok(Self {
             authorize,
             client_id: settings.required("DEFAULT_JIRA_CLIENT_ID")?,
-            scopes: scopes(&settings.required("DEFAULT_JIRA_SCOPES")?),
+            scopes: scopes(configured.as_deref().unwrap_or(DEFAULT_SCOPES)),
         })
     }
 }

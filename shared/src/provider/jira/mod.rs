@@ -7,7 +7,7 @@ mod reach;
 mod sites;
 mod token;
 
-pub use consent::JiraConsent;
+pub use consent::{DEFAULT_SCOPES, JiraConsent};
 pub use reach::Reach;
 pub use sites::{ChosenSite, Site, SiteId, Sites};
 pub use token::{CONSENT_LIFETIME, JiraTokenEndpoint};
