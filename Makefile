@@ -1,6 +1,6 @@
 # Works with GNU make 3.81, which macOS has.
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test run reset build deploy test model faults soak check bench audit secrets rotate drop-old reseal
+.PHONY: help setup setup-test run reset build deploy test model faults soak check bench audit sbom reproducible secrets rotate drop-old reseal
 ARCH ?= arm64
 
 help: ## Show this list
@@ -45,6 +45,12 @@ check: ## Check everything that needs no running stack
 bench: setup ## Measure every endpoint and function (BENCH=--quick: in two minutes)
 	cargo build --release --workspace --exclude juncture-tests --exclude juncture-admin
 	@target/release/juncture-benches $(BENCH)
+
+sbom: ## Write the software bill of materials of a release to dist/ (ARCH=arm64 or x86_64)
+	@scripts/sbom.sh "$(ARCH)"
+
+reproducible: ## Build every function twice, in two folders, and compare (a quarter of an hour)
+	@scripts/reproducible.sh "$(ARCH)"
 
 audit: ## Check dependencies for known vulnerabilities (needs GitHub)
 	@scripts/check-tools.sh

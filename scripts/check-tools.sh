@@ -27,14 +27,6 @@ system_package() {
   fi
 }
 
-cargo_deny() {
-  [ -x .local/bin/cargo-deny ] && .local/bin/cargo-deny --version | grep -q " $CARGO_DENY_VERSION\$" && return
-  echo "Installing cargo-deny $CARGO_DENY_VERSION (takes a few minutes, once)"
-  # Unoptimised: it is compiled in a third of the time and checks this workspace in seconds all the same.
-  cargo install --quiet --locked --debug --root .local --target-dir .local/build "cargo-deny@$CARGO_DENY_VERSION"
-  rm -rf .local/build
-}
-
 openapi_linter() {
   local folder=tests/openapi
   # npm writes this file last.
@@ -50,4 +42,4 @@ has shellcheck || system_package shellcheck shellcheck
 openapi_linter
 python3 -c 'import ensurepip' 2>/dev/null || system_package python3-venv python
 scripts/sam-cli.sh
-cargo_deny
+scripts/cargo-tool.sh cargo-deny "$CARGO_DENY_VERSION"

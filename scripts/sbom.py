@@ -1,0 +1,81 @@
+"""Joins the bills of materials of all functions, which cargo-cyclonedx wrote below a folder, into one of the release,
+checks it against CycloneDX's schema and writes it to dist/: `sbom.py <folder> <processor>`."""
+
+import hashlib
+import json
+import sys
+import tomllib
+import uuid
+from pathlib import Path
+
+from cyclonedx.schema import SchemaVersion
+from cyclonedx.validation.json import JsonStrictValidator
+
+ROOT = Path(__file__).parents[1]
+
+
+def named(text: str, folder: Path) -> dict:
+    """A bill in which our own crates are named by their place in the repository, not on this machine."""
+    return json.loads(text.replace(f"path+file://{folder}/", "juncture/"))
+
+
+def own(component: dict) -> dict:
+    """A crate of ours. It has no package URL: on crates.io its name is another's."""
+    kept = {key: component[key] for key in ("type", "bom-ref", "name", "version", "licenses")}
+    return kept | {"description": component["description"]} if "description" in component else kept
+
+
+def joined(bills: list[dict]) -> dict:
+    """One bill of them all: the release, whose parts are the functions, and whatever these are made of."""
+    version = tomllib.loads((ROOT / "Cargo.toml").read_text())["workspace"]["package"]["version"]
+    release = f"juncture@{version}"
+    functions = [own(bill["metadata"]["component"]) for bill in bills]
+    components, dependencies = {}, {release: sorted(function["bom-ref"] for function in functions)}
+    for component in functions + [component for bill in bills for component in bill["components"]]:
+        is_own = component["bom-ref"].startswith("juncture/")
+        components[component["bom-ref"]] = own(component) if is_own else component
+    for bill in bills:
+        for dependency in bill["dependencies"]:
+            known = set(dependencies.get(dependency["ref"], []))
+            dependencies[dependency["ref"]] = sorted(known | set(dependency.get("dependsOn", [])))
+    metadata = bills[0]["metadata"] | {
+        "component": {
+            "type": "application",
+            "bom-ref": release,
+            "name": "juncture",
+            "version": version,
+            "licenses": [{"expression": "Apache-2.0"}],
+        }
+    }
+    return {
+        "bomFormat": "CycloneDX",
+        "specVersion": "1.5",
+        "version": 1,
+        "metadata": metadata,
+        "components": [components[name] for name in sorted(components)],
+        "dependencies": [{"ref": ref, "dependsOn": dependencies[ref]} for ref in sorted(dependencies)],
+    }
+
+
+def main() -> None:
+    folder, processor = Path(sys.argv[1]).resolve(), sys.argv[2]
+    files = sorted(folder.glob("functions/*/*.cdx.json"))
+    bill = joined([named(file.read_text(), folder) for file in files])
+    for component in bill["components"]:
+        name = component["bom-ref"]
+        if not component.get("licenses") or not (component.get("hashes") or name.startswith("juncture/")):
+            sys.exit(f"{name} has no licence or no hash")
+    digest = hashlib.sha256(json.dumps(bill).encode()).hexdigest()
+    bill["serialNumber"] = uuid.uuid5(uuid.NAMESPACE_OID, digest).urn
+    text = json.dumps(bill, indent=1) + "\n"
+    if str(folder) in text:
+        sys.exit("the bill names a folder of this machine")
+    if problem := JsonStrictValidator(SchemaVersion.V1_5).validate_str(text):
+        sys.exit(f"the bill breaks CycloneDX's schema: {problem}")
+    target = ROOT / "dist" / f"juncture-{bill['metadata']['component']['version']}-{processor}.cdx.json"
+    target.parent.mkdir(exist_ok=True)
+    target.write_text(text)
+    print(f"{target.relative_to(ROOT)}: {len(files)} functions of {len(bill['components']) - len(files)} crates")
+
+
+main()
