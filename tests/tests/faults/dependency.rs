@@ -8,6 +8,7 @@ use anyhow::{Context as _, Result};
 use juncture_tests::Bed;
 use juncture_tests::proxy::Illness;
 use serde_json::json;
+use strum::VariantArray;
 use url::Url;
 
 /// A server that functions need.
@@ -75,7 +76,7 @@ impl Dependency {
 }
 
 /// Something that can be wrong with a server.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, VariantArray)]
 pub(crate) enum Fault {
     Refused,
     Reset,
@@ -94,21 +95,6 @@ pub(crate) enum Fault {
 use Fault::*;
 
 impl Fault {
-    pub(crate) const ALL: [Self; 12] = [
-        Refused,
-        Reset,
-        Hanging,
-        Slow,
-        ServerError,
-        Busy,
-        Truncated,
-        OtherJson,
-        Html,
-        Endless,
-        BadTls,
-        Redirect,
-    ];
-
     pub(crate) fn name(self) -> &'static str {
         match self {
             Refused => "refused",

@@ -6,21 +6,29 @@ use juncture_local::atlassian::Decision;
 use juncture_tests::{Bed, Person};
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
+use strum::{IntoStaticStr, VariantArray};
 
 use super::dependency::Dependency;
 
-/// What a request is sent to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+/// What a request is sent to; its name is as in its route. Connect tokens and `/health` are not here: they need no
+/// server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, VariantArray, IntoStaticStr)]
+#[strum(serialize_all = "kebab-case")]
 pub(crate) enum Endpoint {
     InitiateOauthFlow,
     AuthorizationCallback,
     FetchAvailableSites,
     CreateConnection,
+    #[strum(serialize = "finalize-connection (page)")]
     FinalizePage,
+    #[strum(serialize = "finalize-connection (form)")]
     FinalizeForm,
     CheckConnectionValidity,
     GetConnectionCredentials,
     GetAccessToken,
+    ListConnections,
+    #[strum(serialize = "connection (DELETE)")]
+    Disconnect,
     SelectProject,
     GetSelectedProject,
     GetProjects,
@@ -33,65 +41,20 @@ pub(crate) enum Endpoint {
     EditIssue,
     CreateTicket,
     DeleteIssue,
+    #[strum(serialize = "health/ready")]
+    Ready,
 }
 
 use Endpoint::*;
 
 impl Endpoint {
-    pub(crate) const ALL: [Self; 21] = [
-        InitiateOauthFlow,
-        AuthorizationCallback,
-        FetchAvailableSites,
-        CreateConnection,
-        FinalizePage,
-        FinalizeForm,
-        CheckConnectionValidity,
-        GetConnectionCredentials,
-        GetAccessToken,
-        SelectProject,
-        GetSelectedProject,
-        GetProjects,
-        GetTicketsForProject,
-        GetBoardsForProject,
-        GetAllSprintsForProject,
-        GetActiveSprintsForProject,
-        GetTicketsForSprint,
-        GetIssueDetails,
-        EditIssue,
-        CreateTicket,
-        DeleteIssue,
-    ];
+    pub(crate) fn name(self) -> &'static str {
+        self.into()
+    }
 
     /// One of each kind.
     pub(crate) const FEW: [Self; 5] =
         [AuthorizationCallback, CreateConnection, GetAccessToken, SelectProject, GetProjects];
-
-    /// As in its route.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            InitiateOauthFlow => "initiate-oauth-flow",
-            AuthorizationCallback => "authorization-callback",
-            FetchAvailableSites => "fetch-available-sites",
-            CreateConnection => "create-connection",
-            FinalizePage => "finalize-connection (page)",
-            FinalizeForm => "finalize-connection (form)",
-            CheckConnectionValidity => "check-connection-validity",
-            GetConnectionCredentials => "get-connection-credentials",
-            GetAccessToken => "get-access-token",
-            SelectProject => "select-project",
-            GetSelectedProject => "get-selected-project",
-            GetProjects => "get-projects",
-            GetTicketsForProject => "get-tickets-for-project",
-            GetBoardsForProject => "get-boards-for-project",
-            GetAllSprintsForProject => "get-all-sprints-for-project",
-            GetActiveSprintsForProject => "get-active-sprints-for-project",
-            GetTicketsForSprint => "get-tickets-for-sprint",
-            GetIssueDetails => "get-issue-details",
-            EditIssue => "edit-issue",
-            CreateTicket => "create-ticket",
-            DeleteIssue => "delete-issue",
-        }
-    }
 
     /// What it needs, in the order in which it asks.
     pub(crate) fn needs(self) -> &'static [Dependency] {
@@ -101,8 +64,10 @@ impl Endpoint {
             AuthorizationCallback => &[Redis, Auth],
             FetchAvailableSites | FinalizePage => &[Redis, Jira],
             CreateConnection | FinalizeForm => &[Redis, Jira, Postgres],
-            CheckConnectionValidity | GetConnectionCredentials | GetSelectedProject => &[Postgres],
-            SelectProject => &[Postgres, Redis],
+            CheckConnectionValidity | GetConnectionCredentials | GetSelectedProject | ListConnections => {
+                &[Postgres]
+            }
+            SelectProject | Disconnect => &[Postgres, Redis],
             GetAccessToken => &[Redis, Postgres, Auth],
             _ => &[Redis, Postgres, Auth, Jira],
         }
@@ -124,7 +89,7 @@ impl Endpoint {
             200..400 => true,
             410 => self.is_good_for_one(),
             // The first request has deleted it.
-            404 => self == DeleteIssue,
+            404 => matches!(self, DeleteIssue | Disconnect),
             _ => false,
         }
     }
@@ -180,6 +145,10 @@ impl<'a> Tenant<'a> {
     /// A request that has not been sent yet, by someone of whom nothing is cached.
     pub(crate) async fn prepare(&self, endpoint: Endpoint) -> Result<Prepared> {
         let person = &self.person;
+        if endpoint == Disconnect {
+            // The one before was removed.
+            person.connect("harbour").await?;
+        }
         let mut prepared = Prepared {
             method: Method::GET,
             path: String::new(),
@@ -219,7 +188,16 @@ impl<'a> Tenant<'a> {
                 }
                 return Ok(prepared);
             }
+            ListConnections | Ready => {
+                let folder = if endpoint == Ready { "" } else { "api/backend/connection-info/" };
+                prepared.path = format!("/{folder}{}", endpoint.name());
+                return Ok(prepared);
+            }
             CheckConnectionValidity | GetConnectionCredentials | GetAccessToken => {
+                query.push(("provider", "jira".to_owned()));
+            }
+            Disconnect => {
+                prepared.method = Method::DELETE;
                 query.push(("provider", "jira".to_owned()));
             }
             SelectProject => {
@@ -251,15 +229,26 @@ impl<'a> Tenant<'a> {
             }
             GetSelectedProject | GetProjects => {}
         }
-        let is_info = matches!(endpoint, CheckConnectionValidity | GetConnectionCredentials | GetAccessToken);
-        let folder = if is_info { "connection-info" } else { "jira" };
-        prepared.path = format!("/api/backend/{folder}/{}", endpoint.name());
+        prepared.path = match endpoint {
+            Disconnect => "/api/backend/connection-info/connection".to_owned(),
+            CheckConnectionValidity | GetConnectionCredentials | GetAccessToken => {
+                format!("/api/backend/connection-info/{}", endpoint.name())
+            }
+            _ => format!("/api/backend/jira/{}", endpoint.name()),
+        };
         if prepared.body.is_none() {
             let query = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(query).finish();
             prepared.path = format!("{}?{query}", prepared.path);
         }
         person.forget_access_token().await?;
         Ok(prepared)
+    }
+
+    /// What must hold after a connection was removed: nobody gets anything of it.
+    pub(crate) async fn assert_nothing_is_left(&self) -> Result<()> {
+        self.person.info("get-connection-credentials").await?.refusal(404);
+        self.person.access_token().await?.refusal(401);
+        Ok(())
     }
 
     /// What must hold whatever happened: the stored refresh token is one that Atlassian takes, and the connection

@@ -13,6 +13,7 @@ use std::collections::BTreeMap;
 use anyhow::{Context as _, Result};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use juncture_tests::run;
+use strum::VariantArray as _;
 
 use self::dependency::Dependency;
 use self::endpoint::Endpoint;
@@ -54,7 +55,7 @@ async fn measure(around: &Surroundings, endpoints: &[Endpoint]) -> Result<Table>
 fn every_fault_is_answered_as_the_table_says() {
     run(async {
         let is_all = std::env::var_os(ALL).is_some();
-        let endpoints = if is_all { Endpoint::ALL.as_slice() } else { &Endpoint::FEW };
+        let endpoints = if is_all { Endpoint::VARIANTS } else { &Endpoint::FEW };
         let around = Surroundings::start().await?;
         let table = measure(&around, endpoints).await?;
         if is_all {

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context as _, Result, ensure};
 use juncture_tests::repository;
+use strum::VariantArray as _;
 
 use super::Table;
 use super::dependency::{Dependency, Fault};
@@ -17,7 +18,7 @@ fn page() -> PathBuf {
 
 /// The cells of one row, as they stand on the page.
 fn cells(row: &super::Row) -> String {
-    Fault::ALL.iter().fold(String::new(), |mut line, fault| {
+    Fault::VARIANTS.iter().fold(String::new(), |mut line, fault| {
         let told = row.get(fault).map_or("–", String::as_str);
         let _ = write!(line, " {told} |");
         line
@@ -36,12 +37,12 @@ pub(crate) fn write(table: &Table) -> Result<()> {
             debug_assert_eq!(*of, dependency);
             rows.entry(cells(row)).or_default().push(endpoint.name());
         }
-        let names: String = Fault::ALL.iter().map(|fault| format!(" {} |", fault.name())).collect();
+        let names: String = Fault::VARIANTS.iter().map(|fault| format!(" {} |", fault.name())).collect();
         write!(
             new,
             "\n## {}\n\n| |{names}\n|{}\n",
             dependency.name(),
-            " --- |".repeat(Fault::ALL.len() + 1)
+            " --- |".repeat(Fault::VARIANTS.len() + 1)
         )?;
         let mut rows: Vec<(Vec<&str>, String)> =
             rows.into_iter().map(|(cells, names)| (names, cells)).collect();
