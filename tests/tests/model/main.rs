@@ -22,7 +22,7 @@ use std::time::Instant;
 use anyhow::{Context as _, Result, bail};
 use fastrand::Rng;
 use futures_util::future::join_all;
-use juncture_local::atlassian::Class;
+use juncture_local::atlassian::{Class, Fault, Rule};
 use juncture_tests::run;
 
 use self::schedule::Schedule;
@@ -93,8 +93,17 @@ async fn rounds(world: &World, seed: u64, operations: usize) -> Result<()> {
     Ok(())
 }
 
+fn slow(random: &mut Rng) -> Fault {
+    Fault::Latency { millis: random.u64(..60) }
+}
+
 /// One round: all workers at once, and in [`Mode::Faulty`] somebody who breaks things meanwhile.
 async fn work(world: &World, schedules: &mut [Schedule], random: &mut Rng, operations: usize) -> Result<()> {
+    // The time between a question to the token endpoint and its answer is where others get in between.
+    world.bed.atlassian().clear_faults();
+    for rule in [Rule::new(Class::Token, slow(random)), Rule::new(Class::Token, slow(random)).after()] {
+        world.bed.atlassian().inject(rule);
+    }
     let left = AtomicUsize::new(operations);
     let stop = AtomicBool::new(false);
     let workers = async {

@@ -60,20 +60,20 @@ impl Iterator for Schedule {
         let account = self.random.usize(..ACCOUNTS);
         let operation = match self.random.u32(..100) {
             0..28 => Operation::Token,
-            28..40 => Operation::Projects,
-            40..49 => Operation::Validity,
-            49..54 => Operation::Credentials,
-            54..63 => Operation::Selected,
-            63..72 => Operation::Select { project: 10_000 + self.random.u32(..1_000) },
-            72..77 => Operation::Consent { account },
-            77..84 => Operation::Finalize {
+            28..38 => Operation::Projects,
+            38..46 => Operation::Validity,
+            46..50 => Operation::Credentials,
+            50..58 => Operation::Selected,
+            58..66 => Operation::Select { project: 10_000 + self.random.u32(..1_000) },
+            66..72 => Operation::Consent { account },
+            72..81 => Operation::Finalize {
                 account,
                 site: self.random.usize(..SITES.len()),
                 twice: self.random.u32(..4) == 0,
             },
-            84..91 => Operation::Evict,
-            91..93 => Operation::Disconnect,
-            93..98 => Operation::Expire { account },
+            81..87 => Operation::Evict,
+            87..89 => Operation::Disconnect,
+            89..96 => Operation::Expire { account },
             _ => Operation::Revoke { account },
         };
         Some((external_id, operation))

@@ -241,8 +241,8 @@ impl Step<'_> {
             Outcome::Refused { status: 404, code } if code == "connection_not_found" => {
                 self.saw(began, View::Session, Seen::Nothing);
             }
-            // Jira may reject the second token too, if that was ended in the same moment, or came with a new
-            // connection and had been ended before. A third one is not asked for.
+            // Jira may reject the second token too, if that was ended or the consent withdrawn in the same moment, or
+            // if it came with a new connection and had been ended before. A third one is not asked for.
             Outcome::Refused { status: 403, code } if code == "needs_reauthorization" => {
                 if !self.subject.was_disturbed(began) {
                     self.saw(began, View::Session, Seen::invalid());
@@ -324,6 +324,7 @@ impl Step<'_> {
     fn revoke(&self, account: usize) {
         let at = self.world.clock.tick();
         self.subject.note_revocation(account, at);
+        self.subject.note_disturbance(at);
         let key = &self.subject.accounts[account];
         let families = self.world.bed.atlassian().families();
         let concerned = families.iter().filter(|family| family.account == *key).map(|family| family.id);

@@ -49,7 +49,7 @@ pub(crate) struct Subject {
     pending: Mutex<Vec<Pending>>,
     /// By account.
     revocations: Mutex<[Option<u64>; ACCOUNTS]>,
-    /// When access tokens were last ended before their time, or a connection was made.
+    /// When access tokens were last ended before their time, by a withdrawn consent too, or a connection was made.
     last_disturbance: AtomicU64,
     connecting: AtomicUsize,
 }
