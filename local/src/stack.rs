@@ -64,11 +64,16 @@ impl StackOptions {
     /// A stack for a test: on free ports, its data in `folder`, fast and forgetful, silent. `binaries` also
     /// holds `juncture-local`.
     pub fn for_test(template: &Path, binaries: &Path, folder: &Path) -> Result<Self> {
+        let mut settings = Settings::on(Ports::free()?);
+        // Every test calls from this machine; those about limits set their own.
+        for limit in ["RATE_LIMIT_PER_IP", "RATE_LIMIT_PER_KEY", "RATE_LIMIT_WRONG_KEYS"] {
+            settings.set(limit, "1000000/60");
+        }
         Ok(Self {
             template: template.to_owned(),
             binaries: binaries.to_owned(),
             folder: folder.to_owned(),
-            settings: Settings::on(Ports::free()?),
+            settings,
             secrets: Secrets::generate()?,
             durable: false,
             pooled: false,

@@ -5,13 +5,17 @@ use secrecy::{ExposeSecret, SecretString};
 use crate::config::{FromSettings, Settings, SettingsError};
 use crate::connection::{Address, ExternalId};
 use crate::crypto::secrets_are_equal;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::http::{Request, bearer_token};
+use crate::limit::WrongKeys;
 use crate::provider::ProviderId;
 
-/// The keys that open the backend API. Setting: `JUNCTURE_SECRET_KEY`, several separated by commas while one
-/// replaces another.
-pub struct SecretKeys(Vec<SecretString>);
+/// The keys that open the backend API. Settings: `JUNCTURE_SECRET_KEY`, several separated by commas while one
+/// replaces another, and those of the limit of wrong keys.
+pub struct SecretKeys {
+    keys: Vec<SecretString>,
+    wrong: WrongKeys,
+}
 
 impl FromSettings for SecretKeys {
     fn from_settings(settings: &Settings) -> Result<Self, SettingsError> {
@@ -26,21 +30,25 @@ impl FromSettings for SecretKeys {
         if keys.is_empty() {
             return Err(SettingsError::Missing { name });
         }
-        Ok(Self(keys))
+        Ok(Self { keys, wrong: WrongKeys::from_settings(settings)? })
     }
 }
 
 impl SecretKeys {
-    /// Lets a request in whose bearer token is one of the keys.
+    /// Lets a request in whose bearer token is one of the keys, however many wrong ones came before: nobody can
+    /// lock out a server that calls from the same address.
     ///
     /// # Errors
-    /// 401 `Invalid secret key`, for a missing key as for a wrong one.
-    pub fn authorize(&self, request: &Request) -> Result<Caller> {
-        let given = bearer_token(request).ok_or_else(Error::invalid_secret_key)?;
+    /// 401 `Invalid secret key`, for a missing key as for a wrong one; 429 for many of them.
+    pub async fn authorize(&self, request: &Request) -> Result<Caller> {
+        if self.are_known_to(request) { Ok(Caller(())) } else { Err(self.wrong.refuse(request).await) }
+    }
+
+    fn are_known_to(&self, request: &Request) -> bool {
         // Every key is compared, so that the time does not tell which one came close.
-        let is_known =
-            self.0.iter().fold(false, |known, key| secrets_are_equal(key.expose_secret(), given) | known);
-        is_known.then_some(Caller(())).ok_or_else(Error::invalid_secret_key)
+        bearer_token(request).is_some_and(|given| {
+            self.keys.iter().fold(false, |known, key| secrets_are_equal(key.expose_secret(), given) | known)
+        })
     }
 }
 
@@ -82,10 +90,10 @@ mod tests {
     #[test]
     fn two_keys_are_valid_while_one_replaces_the_other() {
         let keys = keys("new-key, old-key");
-        assert!(keys.authorize(&request("Bearer new-key")).is_ok());
-        assert!(keys.authorize(&request("Bearer old-key")).is_ok());
+        assert!(keys.are_known_to(&request("Bearer new-key")));
+        assert!(keys.are_known_to(&request("Bearer old-key")));
         for wrong in ["Bearer new-key, old-key", "Bearer ", "Bearer new-ke", "Basic new-key", "new-key"] {
-            assert!(keys.authorize(&request(wrong)).is_err(), "{wrong}");
+            assert!(!keys.are_known_to(&request(wrong)), "{wrong}");
         }
     }
 

@@ -188,6 +188,7 @@ macro_rules! tuple_from_settings {
 tuple_from_settings!(A, B);
 tuple_from_settings!(A, B, C);
 tuple_from_settings!(A, B, C, D);
+tuple_from_settings!(A, B, C, D, E);
 
 /// Why a function cannot start. Never carries a value.
 #[derive(Debug, Clone, PartialEq, Eq)]

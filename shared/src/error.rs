@@ -16,7 +16,10 @@ use serde_json::{Value, json};
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// The code of [`Error::invalid_secret_key`].
-pub(crate) const INVALID_SECRET_KEY: &str = "invalid_secret_key";
+const INVALID_SECRET_KEY: &str = "invalid_secret_key";
+
+/// The code in its place after many wrong keys.
+pub(crate) const TOO_MANY_WRONG_KEYS: &str = "too_many_wrong_keys";
 
 /// A failed request.
 #[derive(Debug)]
@@ -193,6 +196,11 @@ impl Error {
     /// The sentence for the caller.
     pub fn message(&self) -> &str {
         &self.message
+    }
+
+    /// Whether the bearer key is missing or wrong, so that nothing was done.
+    pub(crate) fn is_refused_key(&self) -> bool {
+        [INVALID_SECRET_KEY, TOO_MANY_WRONG_KEYS].contains(&self.code)
     }
 
     /// What [`Self::with_details`] added.

@@ -5,7 +5,7 @@
 //! | floor | modules | what lives there |
 //! | --- | --- | --- |
 //! | 4 | [`jira`] | Jira's API as typed calls |
-//! | 3 | [`auth`], [`connection`], [`paging`] | who calls; a connection's address, rows, cache, tokens and flow; lists in parts |
+//! | 3 | [`auth`], [`connection`], [`limit`], [`paging`] | who calls, and how often; a connection's address, rows, cache, tokens and flow; lists in parts |
 //! | 2 | [`config`], [`event`], [`http`], [`migrations`], [`page`], [`postgres`], [`provider`], [`upstash`] | adapters to the outside, one thing each |
 //! | 1 | [`adf`], [`crypto`], [`deadline`], [`error`], [`secrets`], [`telemetry`], [`tls`] | no knowledge of Juncture's domain |
 
@@ -19,6 +19,7 @@ pub mod error;
 pub mod event;
 pub mod http;
 pub mod jira;
+pub mod limit;
 pub mod migrations;
 pub mod page;
 pub mod paging;

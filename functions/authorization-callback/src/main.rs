@@ -9,6 +9,7 @@ use juncture::config::{FromSettings, Settings, SettingsError};
 use juncture::connection::{Flow, States};
 use juncture::error::{Error, Result};
 use juncture::http::{PublicAddress, Query, Request, Response, page, path_parameter, redirect, serve_pages};
+use juncture::limit::{Key, OpenLimits};
 use juncture::page::{HEADERS, Message, Product};
 use juncture::provider::jira::JiraTokenEndpoint;
 use juncture::provider::{ProviderId, TokenEndpoint};
@@ -16,6 +17,7 @@ use juncture::provider::{ProviderId, TokenEndpoint};
 const JIRA: &str = "Jira";
 
 struct App {
+    limits: OpenLimits,
     states: States,
     flow: Flow,
     tokens: JiraTokenEndpoint,
@@ -26,6 +28,7 @@ struct App {
 impl FromSettings for App {
     fn from_settings(settings: &Settings) -> std::result::Result<Self, SettingsError> {
         Ok(Self {
+            limits: OpenLimits::from_settings(settings)?,
             states: States::from_settings(settings)?,
             flow: Flow::from_settings(settings)?,
             tokens: JiraTokenEndpoint::from_settings(settings)?,
@@ -49,6 +52,7 @@ async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
         Some(_) => "",
         None => query.required(["code"])?[0],
     };
+    app.limits.admit(&request, Some(Key { name: "state", value: state })).await?;
     // The state is used up before anything is sent anywhere, also when the person declined.
     let intent = app.states.consume(provider, state).await?;
     if let Some(error) = refusal {

@@ -26,7 +26,7 @@ struct Validity {
 
 async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
     let (keys, store) = &*app;
-    let caller = keys.authorize(&request)?;
+    let caller = keys.authorize(&request).await?;
     let query = Query::of(&request)?;
     let [external_id, provider] = query.required(["external_id", "provider"])?;
     let connection = store.find(&caller.address(provider, external_id)?).await?;

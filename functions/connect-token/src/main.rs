@@ -32,7 +32,7 @@ struct Issued {
 
 async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
     let (keys, tokens, return_urls) = &*app;
-    let caller = keys.authorize(&request)?;
+    let caller = keys.authorize(&request).await?;
     let body = JsonBody::of(&request)?;
     let [external_id, provider] = body.required(["external_id", "provider"])?;
     let address = caller.address(provider, external_id)?;

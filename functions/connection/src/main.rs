@@ -25,7 +25,7 @@ struct Disconnected {
 
 async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
     let (keys, disconnection) = &*app;
-    let caller = keys.authorize(&request)?;
+    let caller = keys.authorize(&request).await?;
     disconnection.disconnect(&named(&caller, &request)?).await?;
     json(StatusCode::OK, &Disconnected { success: true })
 }

@@ -7,11 +7,14 @@ use http::StatusCode;
 use juncture::connection::{ConnectionCode, Finalizer};
 use juncture::error::Result;
 use juncture::http::{JsonBody, Request, Response, json, serve};
+use juncture::limit::OpenLimits;
 use juncture::provider::jira::SiteId;
 use serde::Serialize;
 
+type App = (Finalizer, OpenLimits);
+
 fn main() -> ExitCode {
-    serve::<Finalizer>(|app, request| Box::pin(handle(app, request)))
+    serve::<App>(|app, request| Box::pin(handle(app, request)))
 }
 
 /// The connection exists.
@@ -20,9 +23,12 @@ struct Created {
     success: bool,
 }
 
-async fn handle(finalizer: Arc<Finalizer>, request: Request) -> Result<Response> {
+async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
+    let (finalizer, limits) = &*app;
     let body = JsonBody::of(&request)?;
     let [code, site_id] = body.required(["connection_code", "site_id"])?;
-    finalizer.connect(&ConnectionCode::parse(code)?, SiteId::parse(site_id)?).await?;
+    let (code, site_id) = (ConnectionCode::parse(code)?, SiteId::parse(site_id)?);
+    limits.admit(&request, Some(code.limited())).await?;
+    finalizer.connect(&code, site_id).await?;
     json(StatusCode::OK, &Created { success: true })
 }

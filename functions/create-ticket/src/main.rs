@@ -26,7 +26,7 @@ fn main() -> ExitCode {
 
 async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
     let (keys, jira, once) = &*app;
-    let caller = keys.authorize(&request)?;
+    let caller = keys.authorize(&request).await?;
     let key = idempotency_key(&request)?;
     let body = JsonBody::of(&request)?;
     if ["external_id", "summary", "issue_type_id"].iter().any(|name| body.field(name).is_blank()) {

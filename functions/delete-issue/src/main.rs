@@ -35,7 +35,7 @@ struct Wanted {
 
 async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
     let (keys, jira) = &*app;
-    let caller = keys.authorize(&request)?;
+    let caller = keys.authorize(&request).await?;
     let Wanted { external_id, issue, with_subtasks } = Wanted::of(&request)?;
     let address = caller.address(ProviderId::Jira.as_str(), &external_id)?;
     let site = jira.site(&address).await?;

@@ -31,7 +31,7 @@ struct Edited {
 
 async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
     let (keys, jira) = &*app;
-    let caller = keys.authorize(&request)?;
+    let caller = keys.authorize(&request).await?;
     let body = JsonBody::of(&request)?;
     let [external_id] = body.required(["external_id"])?;
     let [issue] = body.required(["issue_id_or_key"])?;

@@ -7,11 +7,12 @@ use http::StatusCode;
 use juncture::connection::{ConnectionCode, Flow};
 use juncture::error::Result;
 use juncture::http::{Query, Request, Response, json, serve};
+use juncture::limit::OpenLimits;
 use juncture::provider::ProviderId;
 use juncture::provider::jira::{Site, Sites};
 use serde::Serialize;
 
-type App = (Flow, Sites);
+type App = (Flow, Sites, OpenLimits);
 
 fn main() -> ExitCode {
     serve::<App>(|app, request| Box::pin(handle(app, request)))
@@ -24,9 +25,11 @@ struct Available {
 }
 
 async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
-    let (flow, sites) = &*app;
+    let (flow, sites, limits) = &*app;
     let query = Query::of(&request)?;
     let [code] = query.required(["connection_code"])?;
-    let pending = flow.peek(ProviderId::Jira, &ConnectionCode::parse(code)?).await?;
+    let code = ConnectionCode::parse(code)?;
+    limits.admit(&request, Some(code.limited())).await?;
+    let pending = flow.peek(ProviderId::Jira, &code).await?;
     json(StatusCode::OK, &Available { sites: sites.list(&pending.access_token()).await? })
 }

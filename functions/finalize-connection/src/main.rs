@@ -8,6 +8,7 @@ use http::{Method, StatusCode};
 use juncture::connection::{Choice, ConnectionCode, Finalizer, ReturnUrl};
 use juncture::error::{Error, Result};
 use juncture::http::{Form, Request, Response, page, path_parameter, serve_pages};
+use juncture::limit::OpenLimits;
 use juncture::page::{
     ASSET_HEADERS, Finalize, HEADERS, Message, Product, SCRIPT, SCRIPT_PATH, STYLE, STYLE_PATH, Site,
 };
@@ -16,14 +17,14 @@ use juncture::provider::jira::SiteId;
 
 const JIRA: &str = "Jira";
 
-type App = (Finalizer, Option<Product>);
+type App = (Finalizer, Option<Product>, OpenLimits);
 
 fn main() -> ExitCode {
     serve_pages::<App>(|app, request| Box::pin(handle(app, request)), explain)
 }
 
 async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
-    let (finalizer, product) = &*app;
+    let (finalizer, product, limits) = &*app;
     match request.uri().path() {
         STYLE_PATH => return Ok(asset("text/css; charset=utf-8", STYLE)),
         SCRIPT_PATH => return Ok(asset("text/javascript; charset=utf-8", SCRIPT)),
@@ -31,6 +32,7 @@ async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
     }
     ProviderId::parse(&path_parameter(&request, "provider"))?;
     let code = ConnectionCode::parse(&path_parameter(&request, "connection_code"))?;
+    limits.admit(&request, Some(code.limited())).await?;
     if request.method() != Method::POST {
         return choice(&app, &code, StatusCode::OK, None, None).await;
     }
@@ -73,7 +75,7 @@ async fn choice(
     chosen: Option<&str>,
     error: Option<&str>,
 ) -> Result<Response> {
-    let (finalizer, product) = app;
+    let (finalizer, product, _) = app;
     let Choice { sites: available, return_url } = finalizer.choice(code).await?;
     let product = landing(return_url.as_ref(), product.as_ref());
     if available.is_empty() {
@@ -105,7 +107,7 @@ fn asset(content_type: &'static str, body: &'static str) -> Response {
 }
 
 fn explain(app: Option<&App>, error: &Error, request_id: &str) -> Response {
-    let product = app.and_then(|(_, product)| product.as_ref());
+    let product = app.and_then(|(_, product, _)| product.as_ref());
     let message = Message::about(error, JIRA, product).with_reference(request_id);
     page(message.status(), HEADERS, message.html())
 }

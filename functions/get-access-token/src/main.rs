@@ -28,7 +28,7 @@ struct Token<'a> {
 
 async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
     let (keys, tokens) = &*app;
-    let caller = keys.authorize(&request)?;
+    let caller = keys.authorize(&request).await?;
     let query = Query::of(&request)?;
     let [external_id, provider] = query.required(["external_id", "provider"])?;
     let session = tokens.session(&caller.address(provider, external_id)?).await.map_err(unknown_is_401)?;

@@ -42,7 +42,7 @@ impl From<BoardSprints> for Board {
 
 async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
     let (keys, jira, sealer) = &*app;
-    let list = ProjectList::of(keys, &request)?;
+    let list = ProjectList::of(keys, &request).await?;
     let (site, project) = list.open(jira).await?;
     let (paging, part) = list.part(sealer, "get-active-sprints-for-project", &project)?;
     let (boards, next) = site

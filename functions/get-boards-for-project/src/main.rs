@@ -29,7 +29,7 @@ struct Boards {
 
 async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
     let (keys, jira, sealer) = &*app;
-    let list = ProjectList::of(keys, &request)?;
+    let list = ProjectList::of(keys, &request).await?;
     let (site, project) = list.open(jira).await?;
     let (paging, part) = list.part(sealer, "get-boards-for-project", &project)?;
     let (boards, next) = site

@@ -30,7 +30,7 @@ struct Credentials<'a> {
 
 async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
     let (keys, store, sealer) = &*app;
-    let caller = keys.authorize(&request)?;
+    let caller = keys.authorize(&request).await?;
     let query = Query::of(&request)?;
     let [external_id, provider] = query.required(["external_id", "provider"])?;
     let connection =

@@ -26,7 +26,7 @@ struct Details {
 
 async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
     let (keys, jira) = &*app;
-    let caller = keys.authorize(&request)?;
+    let caller = keys.authorize(&request).await?;
     let query = Query::of(&request)?;
     let [external_id] = query.required(["external_id"])?;
     // The second is its name in the contract's example.

@@ -25,7 +25,7 @@ struct Selected {
 
 async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
     let (keys, store) = &*app;
-    let caller = keys.authorize(&request)?;
+    let caller = keys.authorize(&request).await?;
     let query = Query::of(&request)?;
     let [external_id] = query.required(["external_id"])?;
     let address = caller.address(ProviderId::Jira.as_str(), external_id)?;

@@ -31,7 +31,7 @@ struct Tickets {
 
 async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
     let (keys, jira, sealer) = &*app;
-    let list = ProjectList::of(keys, &request)?;
+    let list = ProjectList::of(keys, &request).await?;
     let (site, project) = list.open(jira).await?;
     let (paging, part) = list.part(sealer, "get-tickets-for-project", &project)?;
     let (tickets, next) = site

@@ -32,7 +32,7 @@ struct Tickets {
 
 async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
     let (keys, jira, sealer) = &*app;
-    let caller = keys.authorize(&request)?;
+    let caller = keys.authorize(&request).await?;
     let query = Query::of(&request)?;
     let [external_id] = query.required(["external_id"])?;
     let [sprint_id] = query.required(["sprint_id"])?;

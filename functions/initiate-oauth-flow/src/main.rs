@@ -9,11 +9,12 @@ use juncture::config::{FromSettings, Settings, SettingsError};
 use juncture::connection::{ConnectTokens, Intent, States, Ticket};
 use juncture::error::{Error, Result};
 use juncture::http::{JsonBody, PublicAddress, Request, Response, json, serve};
+use juncture::limit::{Key, OpenLimits};
 use juncture::provider::Consent;
 use juncture::provider::jira::JiraConsent;
 use serde::Serialize;
 
-type App = (States, JiraConsent, PublicAddress, Entrance);
+type App = (States, JiraConsent, PublicAddress, Entrance, OpenLimits);
 
 /// Who may begin a flow. Settings: those of [`ConnectTokens`], and `REQUIRE_CONNECT_TOKEN`; unless that is `true`,
 /// whoever can call this may connect their Jira to any external id.
@@ -40,9 +41,13 @@ struct Begun {
 }
 
 async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
-    let (states, jira, address, entrance) = &*app;
+    let (states, jira, address, entrance, limits) = &*app;
     let body = JsonBody::of(&request)?;
-    let (intent, ticket) = entrance.admit(&request, &body)?;
+    let admitted = entrance.admit(&request, &body);
+    // A token that is none counts as well, for whoever sent it.
+    let external_id = admitted.as_ref().ok().map(|(intent, _)| intent.address.external_id.as_str());
+    limits.admit(&request, external_id.map(|value| Key { name: "external_id", value })).await?;
+    let (intent, ticket) = admitted?;
     let redirect_uri = address.redirect_uri(&request)?;
     let state = states.begin(&intent, ticket.as_ref()).await?;
     json(StatusCode::OK, &Begun { authorization_uri: jira.authorize_url(&redirect_uri, &state) })

@@ -31,7 +31,7 @@ struct Connections {
 
 async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
     let (keys, directory, sealer) = &*app;
-    let caller = keys.authorize(&request)?;
+    let caller = keys.authorize(&request).await?;
     let query = Query::of(&request)?;
     let filter = Filter {
         provider: query.optional("provider").map(ProviderId::parse).transpose()?,

@@ -61,7 +61,7 @@ enum Status {
 
 async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
     let (keys, postgres, redis, atlassian) = &*app;
-    keys.authorize(&request)?;
+    keys.authorize(&request).await?;
     let ((postgres, migrations), redis, atlassian_auth, atlassian_api) = tokio::join!(
         // One after the other: there is one connection.
         async {

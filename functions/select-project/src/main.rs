@@ -26,7 +26,7 @@ struct Selected {
 
 async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
     let (keys, selection) = &*app;
-    let caller = keys.authorize(&request)?;
+    let caller = keys.authorize(&request).await?;
     let body = JsonBody::of(&request)?;
     let [external_id, project] = body.required(["external_id", "jira_project_id"])?;
     let project = ProjectId::parse_number(project)?;

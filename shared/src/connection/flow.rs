@@ -18,6 +18,7 @@ use super::tokens::seal;
 use crate::config::{FromSettings, Settings, SettingsError};
 use crate::crypto::{Sealer, is_code, random_code, sha256_hex};
 use crate::error::{Error, Result};
+use crate::limit::Key;
 use crate::provider::{Grant, ProviderId};
 use crate::upstash::{Command, Upstash};
 
@@ -160,6 +161,11 @@ impl ConnectionCode {
     /// The code, for the address of the page.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// What is counted when it is used: it may be tried so often.
+    pub fn limited(&self) -> Key<'_> {
+        Key { name: "connection_code", value: &self.0 }
     }
 
     fn digest(&self) -> String {

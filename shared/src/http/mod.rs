@@ -1,5 +1,7 @@
 //! HTTP on our side: the runner of a function, readers for what a request carries, and the answers.
 
+mod added;
+mod bounds;
 mod compress;
 mod current;
 mod public_address;
@@ -7,6 +9,7 @@ mod request;
 mod respond;
 mod run;
 
+pub(crate) use added::add_header;
 pub(crate) use current::Current;
 pub use current::MAX_AGE as SECRETS_MAX_AGE;
 pub use public_address::PublicAddress;

@@ -10,12 +10,11 @@ use super::Request;
 use crate::crypto::sha256_hex;
 use crate::error::{Error, Result};
 
-/// No body of the contract comes near this; it stops nonsense before it is parsed.
-const MAX_BODY_BYTES: usize = 256 * 1024;
-
-/// The longest value of a query parameter or a short field. Atlassian's codes are long and may grow; API Gateway
-/// stops a request line at 10,240 bytes (<https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html>).
+/// The longest value of a query parameter or a short field.
 const MAX_VALUE_CHARACTERS: usize = 10_240;
+
+/// More parameters than any route has; the pages of others may add a few of their own.
+const MAX_PAIRS: usize = 50;
 
 /// The bearer token of the `Authorization` header, if there is one. The scheme's case does not matter
 /// (RFC 9110, section 11.1).
@@ -52,7 +51,7 @@ impl Query {
     /// Reads the query.
     ///
     /// # Errors
-    /// When a parameter is given twice, holds control characters or is too long.
+    /// When there are more than 50 parameters, or one is given twice, holds control characters or is too long.
     pub fn of(request: &Request) -> Result<Self> {
         let raw = request.uri().query().unwrap_or_default();
         read_pairs(raw.as_bytes(), "query parameter").map(Self)
@@ -79,9 +78,9 @@ impl Form {
     /// Reads the form.
     ///
     /// # Errors
-    /// As [`Query::of`]; also when the body is too large.
+    /// As [`Query::of`].
     pub fn of(request: &Request) -> Result<Self> {
-        read_pairs(body_bytes(request)?, "field").map(Self)
+        read_pairs(body_bytes(request), "field").map(Self)
     }
 
     /// A field that may be absent; an empty one counts as absent.
@@ -117,7 +116,7 @@ impl JsonBody {
     /// Reads the body. A missing content type is taken for JSON.
     ///
     /// # Errors
-    /// When the body is too large, absent, not UTF-8, not JSON, not an object, or declared as something else.
+    /// When the body is absent, not UTF-8, not JSON, not an object, or declared as something else.
     pub fn of(request: &Request) -> Result<Self> {
         if let Some(declared) = request.headers().get(CONTENT_TYPE) {
             let essence = declared.to_str().unwrap_or_default().split(';').next().unwrap_or_default().trim();
@@ -129,7 +128,7 @@ impl JsonBody {
                 ));
             }
         }
-        let bytes = body_bytes(request)?;
+        let bytes = body_bytes(request);
         if bytes.iter().all(u8::is_ascii_whitespace) {
             return Err(Error::bad_request("The body is empty: send a JSON object"));
         }
@@ -213,16 +212,12 @@ fn require<'a, const N: usize>(
     Ok(values)
 }
 
-fn body_bytes(request: &Request) -> Result<&[u8]> {
-    let bytes = match request.body() {
+fn body_bytes(request: &Request) -> &[u8] {
+    match request.body() {
         Body::Text(text) => text.as_bytes(),
         Body::Binary(bytes) => bytes,
         _ => &[],
-    };
-    if bytes.len() > MAX_BODY_BYTES {
-        return Err(Error::too_large(format!("The body is larger than {} KiB", MAX_BODY_BYTES / 1024)));
     }
-    Ok(bytes)
 }
 
 fn read_pairs(raw: &[u8], what: &str) -> Result<BTreeMap<String, String>> {
@@ -235,6 +230,9 @@ fn read_pairs(raw: &[u8], what: &str) -> Result<BTreeMap<String, String>> {
             return Err(Error::bad_request(format!("A {what} is not valid UTF-8")));
         }
         check_value(&name, &value, what)?;
+        if pairs.len() == MAX_PAIRS {
+            return Err(Error::bad_request(format!("There are more than {MAX_PAIRS} {what}s")));
+        }
         if pairs.insert(name.clone().into_owned(), value.into_owned()).is_some() {
             return Err(Error::bad_request(format!("The {what} '{name}' is given more than once")));
         }
@@ -289,6 +287,14 @@ mod tests {
     }
 
     #[test]
+    fn parameters_are_counted() {
+        let many = |count| (0..count).map(|i| format!("a{i}=1")).collect::<Vec<_>>().join("&");
+        assert!(Query::of(&with_query(&many(MAX_PAIRS))).is_ok());
+        let refused = refusal(Query::of(&with_query(&many(MAX_PAIRS + 1))));
+        assert_eq!(refused, "There are more than 50 query parameters");
+    }
+
+    #[test]
     fn a_body_must_be_a_json_object_of_sane_strings() {
         for (body, complaint) in [
             ("", "empty"),
@@ -300,7 +306,6 @@ mod tests {
             assert!(answer.contains(complaint), "{body}: {answer}");
         }
         assert!(refusal(JsonBody::of(&with_body(vec![0xff, 0xfe]))).contains("UTF-8"));
-        assert!(refusal(JsonBody::of(&with_body("x".repeat(MAX_BODY_BYTES + 1)))).contains("larger"));
         let body = JsonBody::of(&with_body("{\"external_id\": 7, \"ok\": \"x\", \"none\": null}")).unwrap();
         assert!(refusal(body.optional("external_id")).contains("must be a string"));
         assert_eq!(body.optional("none").unwrap(), None);

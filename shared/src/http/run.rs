@@ -14,11 +14,12 @@ use lambda_http::request::RequestContext;
 use lambda_http::{RequestExt, service_fn};
 use tracing::Instrument;
 
+use super::added::Added;
 use super::current::Current;
-use super::{Request, Response, bearer_token, compress, respond};
+use super::{Request, Response, bearer_token, bounds, compress, respond};
 use crate::config::{FromSettings, Settings};
 use crate::deadline;
-use crate::error::{Error, INVALID_SECRET_KEY, Result};
+use crate::error::{Error, Result};
 use crate::telemetry::{self, Completion, Failure, Identity, Tally};
 
 /// What a handler returns.
@@ -111,6 +112,9 @@ fn cannot_start(error: &dyn std::error::Error) -> ExitCode {
     ExitCode::FAILURE
 }
 
+/// What a request leaves behind while it runs: its counts, and headers of its answer.
+type Notes<'a> = (&'a Arc<Tally>, &'a Arc<Added>);
+
 struct Runner<A> {
     current: Current<A>,
     handler: fn(Arc<A>, Request) -> Handled,
@@ -123,7 +127,7 @@ impl<A: FromSettings + Send + Sync + 'static> Runner<A> {
     async fn answer(&self, request: Request) -> Response {
         let started = Instant::now();
         let id = identity(&request);
-        let tally = Arc::new(Tally::default());
+        let (tally, added) = (Arc::new(Tally::default()), Arc::new(Added::default()));
         let span = tracing::info_span!(
             "request",
             request_id = %id.request,
@@ -133,12 +137,13 @@ impl<A: FromSettings + Send + Sync + 'static> Runner<A> {
         );
         async {
             let accepts_gzip = compress::accepts_gzip(request.headers());
-            let outcome = self.handle(request, Arc::clone(&tally)).await;
+            let outcome = self.handle(request, (&tally, &added)).await;
             let outcome = outcome.and_then(|response| compress::fit(response, accepts_gzip));
-            let (response, error) = match outcome {
+            let (mut response, error) = match outcome {
                 Ok(response) => (response, None),
                 Err(error) => (self.render(&error, &id.request), Some(error)),
             };
+            added.apply(&mut response);
             let failure = error.as_ref().map(|error| Failure {
                 code: error.code(),
                 error: error.message(),
@@ -163,20 +168,21 @@ impl<A: FromSettings + Send + Sync + 'static> Runner<A> {
     /// Runs the handler under the invocation's deadline. When it fails in a way that newer settings may mend (a
     /// key, a client secret, a password has been rotated), the secret is looked at; if it has changed and the
     /// request may be repeated, the handler runs once more with the new app.
-    async fn handle(&self, request: Request, tally: Arc<Tally>) -> Result<Response> {
+    async fn handle(&self, request: Request, notes: Notes<'_>) -> Result<Response> {
+        bounds::check(&request)?;
         let deadline =
             deadline::from_lambda(request.lambda_context_ref().map_or(0, |context| context.deadline));
         deadline::scope(deadline, async {
             let app = self.current.app().await?;
             let again = self.current.may_change().then(|| request.clone());
-            let outcome = self.run(Arc::clone(&app), request, deadline, Arc::clone(&tally)).await;
+            let outcome = self.run(Arc::clone(&app), request, deadline, notes).await;
             let (Err(error), Some(again)) = (&outcome, again) else { return outcome };
             if !may_be_outdated(error) {
                 return outcome;
             }
             match self.current.newer_than(&app).await {
                 Some(newer) if may_be_repeated(&again, error) => {
-                    self.run(newer, again, deadline, tally).await
+                    self.run(newer, again, deadline, notes).await
                 }
                 _ => outcome,
             }
@@ -191,11 +197,12 @@ impl<A: FromSettings + Send + Sync + 'static> Runner<A> {
         app: Arc<A>,
         request: Request,
         deadline: Instant,
-        tally: Arc<Tally>,
+        (tally, added): Notes<'_>,
     ) -> Result<Response> {
         let work = deadline::scope(deadline, (self.handler)(app, request));
+        let work = Arc::clone(added).scope(telemetry::scope(Arc::clone(tally), work));
         // The task is a new one: what belongs to the request goes with it.
-        let mut task = tokio::spawn(telemetry::scope(tally, work).in_current_span());
+        let mut task = tokio::spawn(work.in_current_span());
         // Adapters give up at the deadline and say what they waited for; this is for whoever does not.
         let limit = deadline.saturating_duration_since(Instant::now()) + Duration::from_millis(100);
         match tokio::time::timeout(limit, &mut task).await {
@@ -222,13 +229,13 @@ impl<A: FromSettings + Send + Sync + 'static> Runner<A> {
 /// yet, a store or a provider that refuses our credentials.
 fn may_be_outdated(error: &Error) -> bool {
     matches!(error.status(), StatusCode::INTERNAL_SERVER_ERROR | StatusCode::SERVICE_UNAVAILABLE)
-        || error.code() == INVALID_SECRET_KEY
+        || error.is_refused_key()
 }
 
 /// Whether a failed request may be run once more: nothing was done with an unknown key, and what a backend
 /// reads changes nothing.
 fn may_be_repeated(request: &Request, error: &Error) -> bool {
-    error.code() == INVALID_SECRET_KEY || (request.method() == Method::GET && bearer_token(request).is_some())
+    error.is_refused_key() || (request.method() == Method::GET && bearer_token(request).is_some())
 }
 
 /// Reads from an event what its log lines are found by.

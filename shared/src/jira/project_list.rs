@@ -25,9 +25,9 @@ impl ProjectList {
     /// Reads a request of a caller who has the secret key.
     ///
     /// # Errors
-    /// 401 without the key, 400 when a parameter is missing or malformed.
-    pub fn of(keys: &SecretKeys, request: &Request) -> Result<Self> {
-        let caller = keys.authorize(request)?;
+    /// 401 without the key (429 after many tries), 400 when a parameter is missing or malformed.
+    pub async fn of(keys: &SecretKeys, request: &Request) -> Result<Self> {
+        let caller = keys.authorize(request).await?;
         let query = Query::of(request)?;
         let [external_id] = query.required(["external_id"])?;
         let named = query.optional("jira_project_id").map(ProjectId::parse).transpose()?;

@@ -49,9 +49,16 @@ impl Message {
     pub fn about(error: &Error, provider: &str, product: Option<&Product>) -> Self {
         let message = match (error.code(), error.status()) {
             ("state_expired", _) => Self::state_expired,
+            ("rate_limited", _) => Self::too_often,
             ("needs_reauthorization", _) => Self::exchange_failed,
             (_, StatusCode::GONE) => Self::link_expired,
-            (_, StatusCode::BAD_REQUEST | StatusCode::PAYLOAD_TOO_LARGE) => Self::link_malformed,
+            (
+                _,
+                StatusCode::BAD_REQUEST
+                | StatusCode::PAYLOAD_TOO_LARGE
+                | StatusCode::URI_TOO_LONG
+                | StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+            ) => Self::link_malformed,
             (_, StatusCode::BAD_GATEWAY | StatusCode::TOO_MANY_REQUESTS) => Self::provider_unreachable,
             (_, StatusCode::GATEWAY_TIMEOUT) => Self::too_slow,
             (_, StatusCode::SERVICE_UNAVAILABLE) => Self::interrupted,
@@ -126,6 +133,16 @@ impl Message {
         let text =
             format!("{provider} cannot be reached right now, so it was not connected. Please wait a minute.");
         Self::new(Tone::Failed, StatusCode::BAD_GATEWAY, title, text, provider, product)
+    }
+
+    /// There were too many requests of this person, or from their address (429). The link is still good.
+    pub fn too_often(provider: &str, product: Option<&Product>) -> Self {
+        let title = "One moment, please";
+        let text = "There were too many requests from your network. Nothing was changed.";
+        Self {
+            next: "Wait a minute, then reload this page.".to_owned(),
+            ..Self::new(Tone::Failed, StatusCode::TOO_MANY_REQUESTS, title, text, provider, product)
+        }
     }
 
     /// The time for an answer is over (504).

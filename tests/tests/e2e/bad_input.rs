@@ -106,6 +106,42 @@ fn queries_that_make_no_sense_are_refused() {
 }
 
 #[test]
+fn what_is_too_large_is_refused_before_it_is_read() {
+    run(async {
+        let bed = Bed::shared().await?;
+        let (address, body) = ("x".repeat(8192), "x".repeat(256 * 1024 + 1));
+        let routes = POSTS.map(|(path, ..)| (Method::POST, path)).into_iter();
+        let routes = routes.chain(GETS.map(|(path, ..)| (Method::GET, path)));
+        for (method, path) in routes.chain([(Method::GET, "/health"), (Method::GET, "/health/ready")]) {
+            // Nobody looks for the key first, nor for the form of a body that says what it is, or not.
+            let long = bed.send(bed.request(method.clone(), &format!("{path}?{address}"))).await?;
+            assert_eq!(long.refusal(414), "The address is longer than 8192 bytes", "{path}");
+            let mut many = bed.request(method.clone(), path);
+            for number in 0..64 {
+                many = many.header(format!("x-{number}"), "1");
+            }
+            assert!(bed.send(many).await?.refusal(431).contains("more than 64"), "{path}");
+            // What the gateway itself refuses never reaches a function.
+            let cookie = bed.request(method.clone(), path).header("cookie", "x".repeat(10_240));
+            assert!(bed.send(cookie).await?.json(431)["message"].is_string(), "{path}");
+            for kind in ["application/json", "application/octet-stream"] {
+                let request = bed.request(method.clone(), path).header("content-type", kind);
+                let large = bed.send(request.body(body.clone())).await?;
+                assert_eq!(large.refusal(413), "The body is larger than 256 KiB", "{path} {kind}");
+            }
+        }
+        for page in ["/finalize-connection/jira/x", "/api/frontend/oauth/authorization-callback/jira"] {
+            let answer = bed.get(&format!("{page}?{address}")).await?;
+            assert!(answer.page(400).contains("This link is not complete"), "{page}");
+        }
+        let many = (0..51).map(|number| format!("a{number}=1")).collect::<Vec<_>>().join("&");
+        let path = format!("/api/frontend/finalize-connection/jira/fetch-available-sites?{many}");
+        assert_eq!(bed.get(&path).await?.refusal(400), "There are more than 50 query parameters");
+        Ok(())
+    });
+}
+
+#[test]
 fn other_providers_are_refused() {
     run(async {
         let bed = Bed::shared().await?;

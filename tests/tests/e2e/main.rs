@@ -14,6 +14,7 @@ mod flow;
 mod health;
 mod idle;
 mod issue;
+mod limits;
 mod list_connections;
 mod logs;
 mod metrics;

@@ -1,0 +1,89 @@
+//! How large a request may be. Checked before anything of it is read.
+//!
+//! API Gateway takes 10,240 bytes of request line and header values together, and bodies of 10 MB
+//! (<https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html>). It does not count the names
+//! of headers, and adds a few of its own.
+
+use http::StatusCode;
+use lambda_http::Body;
+
+use super::Request;
+use crate::error::{Error, Result};
+
+/// The longest path with its query, in bytes. Atlassian's codes are long and may grow.
+const MAX_ADDRESS_BYTES: usize = 8192;
+
+/// The names and values of all headers, cookies included, in bytes.
+const MAX_HEADER_BYTES: usize = 16 * 1024;
+
+/// Browsers send twenty, API Gateway adds a handful.
+const MAX_HEADERS: usize = 64;
+
+/// No body of the contract comes near this, in bytes; of one that came in base64, decoded.
+const MAX_BODY_BYTES: usize = 256 * 1024;
+
+/// Refuses a request that is larger than any legitimate one.
+///
+/// # Errors
+/// 414 for the address, 431 for the headers, 413 for the body.
+pub(super) fn check(request: &Request) -> Result<()> {
+    let address = request.uri().path_and_query().map_or(0, |address| address.as_str().len());
+    if address > MAX_ADDRESS_BYTES {
+        return Err(Error::too_large(format!("The address is longer than {MAX_ADDRESS_BYTES} bytes"))
+            .with_status(StatusCode::URI_TOO_LONG));
+    }
+    let headers = request.headers();
+    let bytes: usize = headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
+    if headers.len() > MAX_HEADERS || bytes > MAX_HEADER_BYTES {
+        return Err(Error::too_large(format!(
+            "The headers are more than {MAX_HEADERS}, or longer than {} KiB together",
+            MAX_HEADER_BYTES / 1024
+        ))
+        .with_status(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE));
+    }
+    let body = match request.body() {
+        Body::Text(text) => text.len(),
+        Body::Binary(bytes) => bytes.len(),
+        _ => 0,
+    };
+    if body > MAX_BODY_BYTES {
+        return Err(Error::too_large(format!("The body is larger than {} KiB", MAX_BODY_BYTES / 1024)));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(address: &str, headers: &[(String, String)], body: impl Into<Body>) -> Request {
+        let mut request = http::Request::builder().uri(format!("https://api.example.com{address}"));
+        for (name, value) in headers {
+            request = request.header(name, value);
+        }
+        request.body(body.into()).unwrap()
+    }
+
+    fn status(request: &Request) -> u16 {
+        check(request).err().map_or(200, |error| error.status().as_u16())
+    }
+
+    #[test]
+    fn each_part_has_a_bound_of_its_own() {
+        let long = |length: usize| "x".repeat(length);
+        assert_eq!(status(&request(&format!("/{}", long(MAX_ADDRESS_BYTES - 1)), &[], "")), 200);
+        assert_eq!(status(&request(&format!("/{}", long(MAX_ADDRESS_BYTES)), &[], "")), 414);
+        assert_eq!(status(&request(&format!("/?{}", long(MAX_ADDRESS_BYTES)), &[], "")), 414);
+
+        let cookie = |length| [("cookie".to_owned(), long(length))];
+        assert_eq!(status(&request("/", &cookie(MAX_HEADER_BYTES - 6), "")), 200);
+        assert_eq!(status(&request("/", &cookie(MAX_HEADER_BYTES - 5), "")), 431);
+        let many = |count| (0..count).map(|i| (format!("x-{i}"), String::new())).collect::<Vec<_>>();
+        assert_eq!(status(&request("/", &many(MAX_HEADERS), "")), 200);
+        assert_eq!(status(&request("/", &many(MAX_HEADERS + 1), "")), 431);
+
+        assert_eq!(status(&request("/", &[], long(MAX_BODY_BYTES))), 200);
+        assert_eq!(status(&request("/", &[], long(MAX_BODY_BYTES + 1))), 413);
+        assert_eq!(status(&request("/", &[], vec![0; MAX_BODY_BYTES + 1])), 413);
+    }
+}
