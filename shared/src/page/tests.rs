@@ -28,6 +28,7 @@ fn messages(product: Option<&Product>) -> Vec<Message> {
         Message::link_expired,
         Message::no_site,
         Message::provider_unreachable,
+        Message::too_often,
         Message::too_slow,
         Message::link_malformed,
         Message::interrupted,
