@@ -140,7 +140,7 @@ impl Message {
         let title = "One moment, please";
         let text = "There were too many requests from your network. Nothing was changed.";
         Self {
-            next: "Wait a minute, then reload this page.".to_owned(),
+            next: "To try again, wait a minute and reload this page.".to_owned(),
             ..Self::new(Tone::Failed, StatusCode::TOO_MANY_REQUESTS, title, text, provider, product)
         }
     }
