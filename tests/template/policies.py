@@ -228,7 +228,8 @@ def no_secret(template):
     """Secrets come from Secrets Manager when a function starts, never from the template or its parameters."""
     for name, function in functions(template).items():
         for setting in function.get("Environment", {}).get("Variables", {}):
-            if SECRET_SETTING.search(setting):
+            # How often a key may be tried is no key.
+            if SECRET_SETTING.search(setting) and not setting.startswith("RATE_LIMIT_"):
                 yield f"{name}: {setting} belongs into the secret"
     for name in template["Parameters"]:
         if template["Parameters"][name].get("NoEcho"):
