@@ -45,7 +45,7 @@ step "template.yaml: transformed, cfn-lint" lint_transformed
 step "template.yaml: policies" "$python" tests/template/test_policies.py
 step "dependencies: cargo deny" cargo deny --locked check bans licenses sources
 step "Rust: clippy" cargo clippy --locked --workspace --all-targets -- -D warnings
-step "template, contract, functions" cargo test --locked --quiet --package juncture-tests --test consistency --test monitoring
+step "template, contract, functions, pages" cargo test --locked --quiet --package juncture-tests --test consistency --test citations --test monitoring
 step "Rust: documentation" \
   env RUSTDOCFLAGS=-Dwarnings cargo doc --locked --workspace --no-deps --document-private-items
 # What is deployed, built as it is deployed, but for the processor that is here to start it.

@@ -11,10 +11,13 @@ trap 'rm -rf "$folder"' EXIT
 # Of different lengths and depths: a path that gets into a file may also move what comes after it.
 first="$folder/one" second="$folder/another/and-a-longer-one"
 
+# Both before the first build, which takes minutes: somebody may be editing.
+mkdir -p "$first" "${second%/*}"
+git ls-files -z | tar --null --files-from - --create | tar --extract --directory "$first"
+ln -s "$PWD/.local" "$first/.local"
+cp -R -P "$first" "$second"
+
 for copy in "$first" "$second"; do
-  mkdir -p "$copy"
-  git ls-files -z | tar --null --files-from - --create | tar --extract --directory "$copy"
-  ln -s "$PWD/.local" "$copy/.local"
   echo "==> Building in $copy"
   # A cache of compiled crates would answer the second build with the bytes of the first.
   RUSTC_WRAPPER='' "$copy/scripts/build.sh" "$architecture" >"$copy.log" 2>&1 || {

@@ -131,6 +131,14 @@ impl Settings {
         self.optional(name).map(|value| parse_url(name, &value)).transpose()
     }
 
+    /// An address that codes travel to and that may be absent: `https`, or this very machine.
+    ///
+    /// # Errors
+    /// As [`Self::service_url`].
+    pub fn optional_service_url(&self, name: &'static str) -> Result<Option<Url>, SettingsError> {
+        self.optional(name).map(|_| self.service_url(name, None)).transpose()
+    }
+
     /// The address of a service that is sent credentials, with its default: `https`, or this very machine.
     ///
     /// # Errors

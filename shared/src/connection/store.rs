@@ -176,6 +176,7 @@ impl Store {
             return Ok(existing.clone());
         }
         let id = existing.as_ref().map_or_else(Uuid::new_v4, |existing| existing.id);
+        let is_replaced = existing.is_some();
         let tokens = seal(&id)?;
         if let Some(existing) = existing {
             redis.run(cache::barrier(address, existing.version)).await?;
@@ -195,6 +196,8 @@ impl Store {
         within_budget(extension.extend(&transaction, &id)).await?;
         let saved = find(&*transaction, address).await?;
         within_budget(transaction.commit()).await?;
+        let what = if is_replaced { "a connection was replaced" } else { "a connection was made" };
+        tracing::info!(connection_id = %id, "{what}");
         saved.ok_or_else(|| Error::internal("the connection that was just written is not there"))
     }
 

@@ -22,8 +22,8 @@ pub struct PublicAddress {
 impl FromSettings for PublicAddress {
     fn from_settings(settings: &Settings) -> std::result::Result<Self, SettingsError> {
         Ok(Self {
-            frontend: settings.optional_url("JUNCTURE_FRONTEND_URL")?,
-            redirect_uri: settings.optional_url("DEFAULT_JIRA_REDIRECT_URI")?,
+            frontend: settings.optional_service_url("JUNCTURE_FRONTEND_URL")?,
+            redirect_uri: settings.optional_service_url("DEFAULT_JIRA_REDIRECT_URI")?,
         })
     }
 }
@@ -97,6 +97,18 @@ mod tests {
                 .unwrap(),
             "https://connect.example.com/app/finalize-connection/jira/cc_1"
         );
+    }
+
+    #[test]
+    fn what_carries_a_code_is_never_in_clear_text() {
+        for name in ["JUNCTURE_FRONTEND_URL", "DEFAULT_JIRA_REDIRECT_URI"] {
+            let read = |url: &str| {
+                let pairs = [(name.to_owned(), url.to_owned())];
+                PublicAddress::from_settings(&Settings::from_pairs(pairs)).is_ok()
+            };
+            assert!(read("https://app.example.com") && read("http://localhost:8000"), "{name}");
+            assert!(!read("http://app.example.com"), "{name}");
+        }
     }
 
     #[test]

@@ -46,3 +46,16 @@ fn response(status: StatusCode, headers: &[(HeaderName, &'static str)], body: Bo
     }
     response
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_answer_may_be_cached() {
+        let answers = [json(StatusCode::OK, &"token").unwrap(), redirect("https://app.example.com").unwrap()];
+        for answer in answers {
+            assert_eq!(answer.headers()[CACHE_CONTROL], "no-store", "{answer:?}");
+        }
+    }
+}

@@ -1,8 +1,11 @@
 //! One line for each request that explains it, and no secret in any.
 
+use std::collections::BTreeMap;
+
 use anyhow::{Context, Result};
 use juncture_local::atlassian::{Class, Decision, Fault, Rule};
 use juncture_tests::{Bed, leak_in, run};
+use reqwest::Method;
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -52,6 +55,78 @@ fn a_line_carries_the_id_of_the_gateway() {
     });
 }
 
+#[test]
+fn a_wrong_key_is_in_the_log() {
+    run(async {
+        let bed = Bed::shared().await?;
+        let path = "/api/backend/connection-info/check-connection-validity?external_id=x&provider=jira";
+        for (key, code) in [("wrong", json!("invalid_secret_key")), (bed.stack.secret_key(), Value::Null)] {
+            let answer = bed.send(bed.request(Method::GET, path).bearer_auth(key)).await?;
+            let line = bed.completion(&answer).await?;
+            assert_eq!((&line["status"], line["status"] == 401), (&json!(answer.status), !code.is_null()));
+            assert!(code.is_null() || line["code"] == code, "{line}");
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn what_becomes_of_a_connection_is_in_the_log() {
+    run(async {
+        let bed = Bed::shared().await?;
+        let person = bed.person(&["harbour"])?;
+        let mut id = String::new();
+        for what in ["a connection was made", "a connection was replaced", "a connection was removed"] {
+            let answer = if what.ends_with("removed") {
+                person.disconnect().await?
+            } else {
+                person.create_connection(&person.connection_code().await?, "harbour").await?
+            };
+            answer.json(200);
+            // What a function logs before it ends comes before its completion line.
+            let line = bed.completion(&answer).await?;
+            if id.is_empty() {
+                id = person.connection_id().await?.to_string();
+            }
+            let is_it = |other: &String| {
+                other.contains(what)
+                    && other.contains(&id)
+                    && line["request_id"].as_str().is_some_and(|request| other.contains(request))
+            };
+            assert!(bed.logs().iter().any(is_it), "not in the log: {what}");
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn a_request_cannot_write_a_line_of_its_own() {
+    run(async {
+        let bed = Bed::shared().await?;
+        let person = bed.person(&["harbour"])?;
+        let state = |url: &str| -> Result<String> {
+            let pairs: BTreeMap<_, _> = url::Url::parse(url)?.query_pairs().into_owned().collect();
+            Ok(pairs["state"].clone())
+        };
+        let path = "/api/frontend/oauth/authorization-callback/jira";
+        // What the provider gives for a reason is logged.
+        let mark = uuid::Uuid::new_v4();
+        let begun = state(&person.begin().await?)?;
+        let forged = format!("%22%7D%7B%22forged%22%3A%22{mark}");
+        let answer = bed.get(&format!("{path}?state={begun}&error={forged}")).await?;
+        bed.completion(&answer).await?;
+        let mark = mark.to_string();
+        let lines: Vec<String> = bed.logs().into_iter().filter(|line| line.contains(&mark)).collect();
+        assert!(!lines.is_empty(), "what was sent is not logged at all, so this proves nothing");
+        for line in lines {
+            let line: Value = serde_json::from_str(line.split_once(' ').context("a line")?.1)?;
+            assert!(line["forged"].is_null() && line["level"] == "WARN", "{line}");
+        }
+        bed.get(&format!("{path}?state={begun}&error=a%0Aline")).await?.page(400);
+        Ok(())
+    });
+}
+
 /// Every test ends with a search of everything that was logged (`tests/src/leaks.rs`). It would find these.
 #[test]
 fn the_search_of_every_test_knows_a_secret_when_it_sees_one() {
@@ -59,7 +134,7 @@ fn the_search_of_every_test_knows_a_secret_when_it_sees_one() {
         let bed = Bed::shared().await?;
         let person = bed.strict_person().await?;
         let callback = url::Url::parse(&person.consent().await?)?;
-        let pairs: std::collections::BTreeMap<_, _> = callback.query_pairs().into_owned().collect();
+        let pairs: BTreeMap<_, _> = callback.query_pairs().into_owned().collect();
         let stored: String = bed
             .database()
             .await?
@@ -138,8 +213,7 @@ fn no_secret_is_ever_logged() {
         person.access_token().await?.json(200);
         bed.get(&format!("/finalize-connection/jira/{code}")).await?;
         let logs = bed.logs().join("\n");
-        let pairs: std::collections::BTreeMap<_, _> =
-            url::Url::parse(&callback)?.query_pairs().into_owned().collect();
+        let pairs: BTreeMap<_, _> = url::Url::parse(&callback)?.query_pairs().into_owned().collect();
         let secrets = bed.stack.environment();
         for (name, secret) in [
             ("state", pairs["state"].as_str()),
