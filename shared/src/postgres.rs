@@ -8,8 +8,8 @@ use std::time::Duration;
 use deadpool_postgres::{
     Hook, HookError, Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Timeouts,
 };
-use tokio_postgres::NoTls;
 use tokio_postgres::config::SslMode;
+use tokio_postgres::{NoTls, Transaction};
 use tokio_postgres_rustls::MakeRustlsConnect;
 use url::Url;
 
@@ -145,6 +145,28 @@ pub async fn within_budget<T>(
         Ok(outcome) => outcome.map_err(|error| failed(&error)),
         Err(_) => Err(Error::unavailable("The database", "no answer within the invocation's time")),
     }
+}
+
+/// Runs the first statement of a transaction, and bounds on the server how long the others may take and may be
+/// waited for: by what is left of the invocation. Whoever began the transaction may be frozen, or may have vanished
+/// without closing the connection; then the server ends the transaction and, with it, its locks.
+///
+/// Both are sent at once, so that the bounds cost no round trip. They hold for the transaction alone, because a
+/// pooler gives the server's connection to others afterwards.
+///
+/// <https://www.postgresql.org/docs/current/runtime-config-client.html#GUC-IDLE-IN-TRANSACTION-SESSION-TIMEOUT>
+///
+/// # Errors
+/// As the statement, which is through [`within_budget`].
+pub async fn bounded<T>(transaction: &Transaction<'_>, first: impl Future<Output = Result<T>>) -> Result<T> {
+    let left = deadline::remaining().as_millis().max(1);
+    let bounds = format!(
+        "set local statement_timeout = {left}; set local idle_in_transaction_session_timeout = {left}"
+    );
+    let bounds = async { transaction.batch_execute(&bounds).await.map_err(|error| failed(&error)) };
+    // Polled in this order, so sent in this order.
+    let ((), first) = futures_util::future::try_join(bounds, first).await?;
+    Ok(first)
 }
 
 async fn probe(

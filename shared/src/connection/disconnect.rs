@@ -10,7 +10,7 @@ use super::tokens::refresh::stash_key;
 use super::{belongings, cache, recent};
 use crate::config::{FromSettings, Settings, SettingsError};
 use crate::error::{Error, Result};
-use crate::postgres::{failed, within_budget};
+use crate::postgres::{bounded, failed, within_budget};
 use crate::upstash::{Command, Upstash};
 
 /// Removes connections. Settings: those of [`Store`] and [`Upstash`].
@@ -38,7 +38,7 @@ impl Disconnection {
     pub async fn disconnect(&self, address: &Address) -> Result<()> {
         let mut client = self.store.live_connection().await?;
         let transaction = within_budget(client.transaction()).await?;
-        store::lock(&*transaction, address).await?;
+        bounded(&transaction, store::lock(&*transaction, address)).await?;
         let (id, version) = delete(&*transaction, address).await?.ok_or_else(Error::connection_not_found)?;
         self.forget(address, &id, version).await?;
         within_budget(transaction.commit()).await?;

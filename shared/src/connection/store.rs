@@ -165,7 +165,7 @@ impl Store {
         let mut client = self.live_connection().await?;
         let transaction = within_budget(client.transaction()).await?;
         // One finalization of an address at a time: the others wait here and then find its connection.
-        lock(&*transaction, address).await?;
+        postgres::bounded(&transaction, lock(&*transaction, address)).await?;
         let existing = find_for_update(&*transaction, address).await?;
         let (consented_at, lasts) = lifetime;
         // As Postgres keeps it, to the microsecond.
@@ -240,7 +240,8 @@ impl Store {
         let mut client = self.connection().await?;
         let outcome = async {
             let transaction = within_budget(client.transaction()).await?;
-            let Some(before) = find_for_update(&*transaction, address).await? else { return Ok(None) };
+            let found = postgres::bounded(&transaction, find_for_update(&*transaction, address)).await?;
+            let Some(before) = found else { return Ok(None) };
             redis.run(cache::barrier(address, before.version)).await?;
             let parameters: [(&(dyn ToSql + Sync), Type); 2] =
                 [(&before.id, Type::UUID), (&project, Type::TEXT)];

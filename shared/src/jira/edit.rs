@@ -61,7 +61,7 @@ impl JiraSite<'_> {
     ///
     /// # Errors
     /// `jira_not_found`, `jira_refused` with Jira's field errors, `jira_conflict` when somebody else was just
-    /// writing, `jira_forbidden`.
+    /// writing, `jira_forbidden`; `outcome_unknown` when the answer makes no sense.
     pub async fn edit(&self, issue: &IssueRef, input: IssueInput) -> Result<Option<EditedIssue>> {
         let body = json!({ "fields": input.into_fields() });
         let call = Call {
@@ -73,7 +73,18 @@ impl JiraSite<'_> {
             repeatable: true,
         };
         let answer = self.answer(call).await?;
-        let returned: Option<RawIssue> = serde_json::from_slice(&answer).ok();
+        // A success is empty or the issue; whatever answers otherwise is not Jira.
+        let returned: Option<RawIssue> = match serde_json::from_slice(&answer) {
+            Ok(returned) => Some(returned),
+            Err(_) if answer.is_empty() => None,
+            Err(error) => {
+                return Err(Error::provider_failed(
+                    "Jira gave an answer that cannot be read. The issue may be changed all the same.",
+                    error,
+                )
+                .with_code("outcome_unknown"));
+            }
+        };
         let edited = match returned.filter(|returned| !returned.fields.is_empty()) {
             Some(returned) => Some(returned),
             None => match self.read_issue(issue.as_str(), FIELDS).await {

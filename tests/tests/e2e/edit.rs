@@ -72,7 +72,7 @@ fn an_edit_that_is_not_returned_is_read() {
         let person = bed.sailor().await?;
         let key = person.task(&bed.project("SILENT", 0)?, "Before").await?;
         let silent = || {
-            let fault = Fault::Status { status: 200, body: Some(json!({})) };
+            let fault = Fault::Status { status: 204, body: None };
             bed.atlassian().inject(person.trouble("PUT", fault).after().times(1));
         };
         silent();
@@ -85,6 +85,30 @@ fn an_edit_that_is_not_returned_is_read() {
         assert!(answer["warning"].as_str().is_some_and(|text| text.contains("was changed")), "{answer}");
         bed.atlassian().clear_faults_of(&person.account);
         assert_eq!(person.details(&key).await?.json(200)["issue"]["summary"], "Later");
+        Ok(())
+    });
+}
+
+#[test]
+fn an_answer_that_makes_no_sense_is_no_success() {
+    run(async {
+        let bed = Bed::shared().await?;
+        let person = bed.sailor().await?;
+        let key = person.task(&bed.project("BABBLE", 0)?, "Before").await?;
+        for fault in [
+            Fault::Status { status: 200, body: None },
+            Fault::Status { status: 200, body: Some(json!({ "an": ["other", "answer"] })) },
+            Fault::Status { status: 200, body: Some(json!([])) },
+            Fault::MalformedJson,
+        ] {
+            bed.atlassian().inject(person.trouble("PUT", fault.clone()).times(1));
+            let answer = person.edit(&key, json!({ "summary": "After" })).await?;
+            assert_eq!(answer.refusal(502), "Failed to update Jira issue", "{fault:?}");
+            assert_eq!(answer.json(502)["code"], "outcome_unknown", "{fault:?}");
+        }
+        // To write the same again is harmless.
+        person.edit(&key, json!({ "summary": "After" })).await?.json(200);
+        assert_eq!(person.details(&key).await?.json(200)["issue"]["summary"], "After");
         Ok(())
     });
 }

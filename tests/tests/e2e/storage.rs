@@ -1,14 +1,18 @@
 //! Stores that are away: what can be answered is answered, and nothing is lost.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use futures_util::future::try_join_all;
+use juncture::config::{FromSettings as _, Settings};
+use juncture::deadline;
+use juncture::postgres::{Postgres, bounded, failed};
 use juncture_local::atlassian::{Class, GateSpec, When};
 use juncture_local::upstash::Fault;
 use juncture_tests::{Bed, run};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use tokio_postgres::types::Type;
 
 #[test]
 fn without_redis_tokens_come_from_postgres() {
@@ -169,6 +173,48 @@ fn a_connection_that_died_in_a_frozen_sandbox_is_replaced() {
             assert_eq!(person.validity().await?["exists"], true);
         }
         bed.stack.stop().await
+    });
+}
+
+#[test]
+fn whoever_vanishes_within_a_transaction_lets_go_of_its_locks() {
+    const LOCK: &str = "select pg_advisory_xact_lock(hashtextextended($1, 0))";
+    const BOUNDS: &str = "select current_setting('statement_timeout'), \
+        current_setting('idle_in_transaction_session_timeout')";
+    run(async {
+        let bed = Bed::shared().await?;
+        let name = uuid::Uuid::new_v4().to_string();
+        let wanted: [(&(dyn tokio_postgres::types::ToSql + Sync), Type); 1] = [(&name, Type::TEXT)];
+        let settings = || Settings::from_pairs(bed.stack.environment().clone());
+        let soon = || Instant::now() + Duration::from_secs(1);
+        let other = bed.database().await?;
+
+        let (vanishing, waiting) =
+            (Postgres::from_settings(&settings())?, Postgres::from_settings(&settings())?);
+        let mut vanishing = vanishing.connection().await.map_err(|error| anyhow::anyhow!("{error}"))?;
+        let transaction = vanishing.transaction().await?;
+        let first = async { transaction.query_typed(LOCK, &wanted).await.map_err(|error| failed(&error)) };
+        let begun = deadline::scope(soon(), bounded(&transaction, first)).await;
+        begun.map_err(|error| anyhow::anyhow!("{error}"))?;
+        // Nothing more is heard of it, and its connection stays open.
+        let lock = other.query_typed("select pg_advisory_lock(hashtextextended($1, 0))", &wanted);
+        tokio::time::timeout(Duration::from_secs(30), lock).await.context("the lock is held")??;
+        assert!(transaction.commit().await.is_err());
+
+        // Nor does the server go on with a statement that nobody waits for.
+        let mut waiting = waiting.connection().await.map_err(|error| anyhow::anyhow!("{error}"))?;
+        let usual = waiting.query_typed(BOUNDS, &[]).await?;
+        let transaction = waiting.transaction().await?;
+        let first = async { transaction.query_typed(LOCK, &wanted).await.map_err(|error| failed(&error)) };
+        let refused = deadline::scope(soon(), bounded(&transaction, first)).await.err().context("a lock")?;
+        let cause = refused.cause_chain().unwrap_or_default();
+        assert!(cause.contains("statement timeout"), "{cause}");
+        transaction.rollback().await?;
+        // What the pooler gives to the next one is as it was.
+        let after = waiting.query_typed(BOUNDS, &[]).await?;
+        let read = |rows: &[tokio_postgres::Row]| -> (String, String) { (rows[0].get(0), rows[0].get(1)) };
+        assert_eq!(read(&after), read(&usual));
+        Ok(())
     });
 }
 

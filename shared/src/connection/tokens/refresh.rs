@@ -13,7 +13,7 @@ use super::super::store::{self, Connection, SealedTokens};
 use super::{Known, Session, Tokens, seal};
 use crate::crypto::{Sealer, sha256_hex};
 use crate::error::{Error, Result};
-use crate::postgres::within_budget;
+use crate::postgres::{bounded, within_budget};
 use crate::provider::TokenError;
 use crate::telemetry::{Count, count};
 use crate::upstash::UpstashError;
@@ -190,8 +190,9 @@ impl Tokens {
         }
         let mut client = self.store.connection().await?;
         let transaction = within_budget(client.transaction()).await?;
-        let row =
-            store::find_for_update(&*transaction, address).await?.ok_or_else(Error::connection_not_found)?;
+        let row = bounded(&transaction, store::find_for_update(&*transaction, address))
+            .await?
+            .ok_or_else(Error::connection_not_found)?;
         if let Known::Session(session) = self.consider(&Snapshot::from(&row), rejected)? {
             count(Count::RefreshesWaitedFor);
             return Ok(session);
