@@ -362,7 +362,11 @@ async fn sandbox(options: &StackOptions, listener: TcpListener, callback: &str) 
         atlassian::Options {
             client_id: SANDBOX_CLIENT_ID.to_owned(),
             client_secret: options.secrets.jira_client_secret.clone(),
-            redirect_uris: vec![callback.to_owned()],
+            redirect_uris: [Some(callback), options.settings.get("DEFAULT_JIRA_REDIRECT_URI")]
+                .into_iter()
+                .flatten()
+                .map(str::to_owned)
+                .collect(),
             settings: options.atlassian.clone(),
             // A check of tests; people who try the stack out have nothing from it.
             openapi: if options.durable { None } else { atlassian::openapi_file() },

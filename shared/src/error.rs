@@ -78,6 +78,16 @@ impl Error {
         error
     }
 
+    /// 403: the flow belongs to another browser than this one.
+    pub fn other_browser() -> Self {
+        Self::new(
+            StatusCode::FORBIDDEN,
+            "other_browser",
+            "This was begun in another browser, or this browser keeps no cookies of this address. Finish it in \
+             the browser in which it was begun, or start connecting again in this one.",
+        )
+    }
+
     /// 410: a state or connection code that was used, has expired, or never existed.
     pub fn gone(code: &'static str, message: impl Into<Cow<'static, str>>) -> Self {
         Self::new(StatusCode::GONE, code, message)

@@ -137,6 +137,11 @@ impl Browser {
         Ok(self.client.active_element().await?.send_keys(keys).await?)
     }
 
+    /// Where it is.
+    pub async fn address(&self) -> Result<String> {
+        Ok(self.client.current_url().await?.into())
+    }
+
     /// Runs a script and gives what it returns.
     pub async fn script(&self, script: &str) -> Result<Value> {
         Ok(self.client.execute(script, Vec::new()).await?)

@@ -70,7 +70,12 @@ pub fn leak_in(line: &str) -> Option<&'static str> {
     if line.contains(JWT) {
         return Some("a token or authorization code of Atlassian");
     }
-    for (prefix, what) in [("st_", "a state"), ("cc_", "a connection code"), ("lk_", "the owner of a lock")] {
+    for (prefix, what) in [
+        ("st_", "a state"),
+        ("cc_", "a connection code"),
+        ("br_", "the cookie of a browser"),
+        ("lk_", "the owner of a lock"),
+    ] {
         let mut found = line.match_indices(prefix).map(|(place, _)| &line[place + prefix.len()..]);
         if found.any(|rest| rest.chars().take_while(|c| is_base64url(*c)).count() >= 40) {
             return Some(what);

@@ -207,7 +207,7 @@ def access_log(template):
 
 
 def cors(template):
-    """Named origins may call the frontend API; no page of any origin may send the secret key."""
+    """Named origins may call the frontend API, with cookies; no page of any origin may send the secret key."""
     for name, api in of_type(template, "AWS::ApiGatewayV2::Api").items():
         allowed = api["Properties"]["Body"].get("x-amazon-apigateway-cors", {})
         origins = allowed.get("allowOrigins")
@@ -217,8 +217,8 @@ def cors(template):
             yield f"{name}: a browser may send the secret key"
         if set(allowed.get("allowMethods", ["*"])) - {"GET", "POST"}:
             yield f"{name}: a browser may use methods that only the backend API has"
-        if allowed.get("allowCredentials"):
-            yield f"{name}: a browser may send cookies"
+        if not allowed.get("allowCredentials"):
+            yield f"{name}: a browser keeps no cookie of a call by the product's page"
     pattern = template["Parameters"].get("CorsAllowedOrigins", {}).get("AllowedPattern", ".*")
     if re.fullmatch(pattern, "*") or re.fullmatch(pattern, "https://*"):
         yield "CorsAllowedOrigins takes an asterisk"

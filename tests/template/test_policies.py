@@ -84,7 +84,7 @@ BREACHES = [
     (policies.cors, edit("Api", "Body.x-amazon-apigateway-cors.allowOrigins", ["*"]), "origins"),
     (policies.cors, edit("Api", "Body.x-amazon-apigateway-cors.allowHeaders", ["Authorization"]), "secret key"),
     (policies.cors, edit("Api", "Body.x-amazon-apigateway-cors.allowMethods", ["GET", "DELETE"]), "methods"),
-    (policies.cors, edit("Api", "Body.x-amazon-apigateway-cors.allowCredentials", True), "cookies"),
+    (policies.cors, edit("Api", "Body.x-amazon-apigateway-cors.allowCredentials", False), "cookie"),
     (policies.cors, parameter("CorsAllowedOrigins", AllowedPattern=".+"), "asterisk"),
     (policies.no_secret, edit("GetAccessToken", "Environment.Variables.DATABASE_URL", {"Ref": "X"}), "DATABASE_URL"),
     (policies.no_secret, edit("GetAccessToken", "Description", "postgres://u:p@h/d"), "looks like a secret"),

@@ -6,9 +6,11 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use juncture::config::{FromSettings, Settings, SettingsError};
-use juncture::connection::{Flow, States};
+use juncture::connection::{Binding, Browser, Flow, States, Stretch};
 use juncture::error::{Error, Result};
-use juncture::http::{PublicAddress, Query, Request, Response, page, path_parameter, redirect, serve_pages};
+use juncture::http::{
+    PublicAddress, Query, Request, Response, page, path_parameter, redirect, serve_pages, with_cookie,
+};
 use juncture::limit::{Key, OpenLimits};
 use juncture::page::{HEADERS, Message, Product};
 use juncture::provider::jira::JiraTokenEndpoint;
@@ -53,16 +55,22 @@ async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
         None => query.required(["code"])?[0],
     };
     app.limits.admit(&request, Some(Key { name: "state", value: state })).await?;
-    // The state is used up before anything is sent anywhere, also when the person declined.
-    let intent = app.states.consume(provider, state).await?;
+    // The state is used up before anything is sent anywhere, also when the person declined or this is another
+    // browser than the one that began.
+    let began = Browser::known(&request, Stretch::ToReturn);
+    let intent = app.states.consume(provider, state, began.as_ref()).await?;
     if let Some(error) = refusal {
         let own = intent.return_url.as_ref().and_then(|url| Product::at(url.as_url()));
         return Ok(refused(own.as_ref().or(app.product.as_ref()), error));
     }
     let redirect_uri = app.address.redirect_uri(&request)?;
     let grant = app.tokens.exchange_code(&redirect_uri, code).await.map_err(Error::from)?;
-    let code = app.flow.hold(&intent, grant).await?;
-    redirect(&app.address.finalize_page(&request, provider, code.as_str())?)
+    let browser = Browser::named(&request, Stretch::ToConnection)?;
+    let keeps_cookies = app.address.is_secure() || began.is_some() || browser.has_kept_it();
+    let binding = app.address.page_is_ours(&request)?.then(|| Binding::to(&browser, keeps_cookies));
+    let code = app.flow.hold(&intent, grant, binding).await?;
+    let page = app.address.finalize_page(&request, provider, code.as_str())?;
+    with_cookie(redirect(&page)?, &browser.set_cookie())
 }
 
 /// What the provider answers instead of a code: the person said no, or something is wrong with our request.

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use http::StatusCode;
-use juncture::connection::{ConnectionCode, Finalizer};
+use juncture::connection::{Browser, ConnectionCode, Finalizer, Stretch};
 use juncture::error::Result;
 use juncture::http::{JsonBody, Request, Response, json, serve};
 use juncture::limit::OpenLimits;
@@ -29,6 +29,7 @@ async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
     let [code, site_id] = body.required(["connection_code", "site_id"])?;
     let (code, site_id) = (ConnectionCode::parse(code)?, SiteId::parse(site_id)?);
     limits.admit(&request, Some(code.limited())).await?;
-    finalizer.connect(&code, site_id).await?;
+    let visitor = Browser::known(&request, Stretch::ToConnection);
+    finalizer.connect(&code, visitor.as_ref(), site_id).await?;
     json(StatusCode::OK, &Created { success: true })
 }

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use http::StatusCode;
-use juncture::connection::{ConnectionCode, Flow};
+use juncture::connection::{Browser, ConnectionCode, Flow, Stretch};
 use juncture::error::Result;
 use juncture::http::{Query, Request, Response, json, serve};
 use juncture::limit::OpenLimits;
@@ -30,6 +30,7 @@ async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
     let [code] = query.required(["connection_code"])?;
     let code = ConnectionCode::parse(code)?;
     limits.admit(&request, Some(code.limited())).await?;
-    let pending = flow.peek(ProviderId::Jira, &code).await?;
+    let visitor = Browser::known(&request, Stretch::ToConnection);
+    let pending = flow.peek(ProviderId::Jira, &code, visitor.as_ref()).await?;
     json(StatusCode::OK, &Available { sites: sites.list(&pending.access_token()).await? })
 }

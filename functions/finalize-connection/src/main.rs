@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use http::{Method, StatusCode};
-use juncture::connection::{Choice, ConnectionCode, Finalizer, ReturnUrl};
+use juncture::connection::{Browser, Choice, ConnectionCode, Finalizer, ReturnUrl, Stretch};
 use juncture::error::{Error, Result};
 use juncture::http::{Form, Request, Response, page, path_parameter, serve_pages};
 use juncture::limit::OpenLimits;
@@ -33,14 +33,17 @@ async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
     ProviderId::parse(&path_parameter(&request, "provider"))?;
     let code = ConnectionCode::parse(&path_parameter(&request, "connection_code"))?;
     limits.admit(&request, Some(code.limited())).await?;
+    let visitor = Browser::known(&request, Stretch::ToConnection);
+    let visitor = visitor.as_ref();
     if request.method() != Method::POST {
-        return choice(&app, &code, StatusCode::OK, None, None).await;
+        return choice(&app, &code, visitor, StatusCode::OK, None, None).await;
     }
     let form = Form::of(&request)?;
     let Some(site_id) = form.optional("site_id") else {
-        return choice(&app, &code, StatusCode::BAD_REQUEST, None, Some("Choose a site first.")).await;
+        return choice(&app, &code, visitor, StatusCode::BAD_REQUEST, None, Some("Choose a site first."))
+            .await;
     };
-    match connect(finalizer, &code, site_id).await {
+    match connect(finalizer, &code, visitor, site_id).await {
         Ok(return_url) => {
             let message = Message::connected(JIRA, landing(return_url.as_ref(), product.as_ref()).as_ref());
             Ok(page(message.status(), HEADERS, message.html()))
@@ -52,14 +55,19 @@ async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
                 StatusCode::BAD_REQUEST => "That site cannot be connected. Choose another one.",
                 _ => "That did not work. Try again in a moment.",
             };
-            choice(&app, &code, status, Some(site_id), Some(sentence)).await.or(Err(error))
+            choice(&app, &code, visitor, status, Some(site_id), Some(sentence)).await.or(Err(error))
         }
         Err(error) => Err(error),
     }
 }
 
-async fn connect(finalizer: &Finalizer, code: &ConnectionCode, site_id: &str) -> Result<Option<ReturnUrl>> {
-    finalizer.connect(code, SiteId::parse(site_id)?).await
+async fn connect(
+    finalizer: &Finalizer,
+    code: &ConnectionCode,
+    visitor: Option<&Browser>,
+    site_id: &str,
+) -> Result<Option<ReturnUrl>> {
+    finalizer.connect(code, visitor, SiteId::parse(site_id)?).await
 }
 
 /// Where the person lands: at the flow's own address, or the one of the settings.
@@ -71,12 +79,13 @@ fn landing(return_url: Option<&ReturnUrl>, product: Option<&Product>) -> Option<
 async fn choice(
     app: &App,
     code: &ConnectionCode,
+    visitor: Option<&Browser>,
     status: StatusCode,
     chosen: Option<&str>,
     error: Option<&str>,
 ) -> Result<Response> {
     let (finalizer, product, _) = app;
-    let Choice { sites: available, return_url } = finalizer.choice(code).await?;
+    let Choice { sites: available, return_url } = finalizer.choice(code, visitor).await?;
     let product = landing(return_url.as_ref(), product.as_ref());
     if available.is_empty() {
         let message = Message::no_site(JIRA, product.as_ref());

@@ -6,9 +6,11 @@ use std::sync::Arc;
 use http::StatusCode;
 use juncture::auth::Caller;
 use juncture::config::{FromSettings, Settings, SettingsError};
-use juncture::connection::{ConnectTokens, Intent, States, Ticket};
+use juncture::connection::{
+    Binding, Browser, ConnectTokens, Intent, States, Stretch, Ticket, is_cross_site, is_same_origin,
+};
 use juncture::error::{Error, Result};
-use juncture::http::{JsonBody, PublicAddress, Request, Response, json, serve};
+use juncture::http::{JsonBody, PublicAddress, Request, Response, json, serve, with_cookie};
 use juncture::limit::{Key, OpenLimits};
 use juncture::provider::Consent;
 use juncture::provider::jira::JiraConsent;
@@ -16,17 +18,21 @@ use serde::Serialize;
 
 type App = (States, JiraConsent, PublicAddress, Entrance, OpenLimits);
 
-/// Who may begin a flow. Settings: those of [`ConnectTokens`], and `REQUIRE_CONNECT_TOKEN`; unless that is `true`,
-/// whoever can call this may connect their Jira to any external id.
+/// Who may begin a flow. Settings: those of [`ConnectTokens`], `REQUIRE_CONNECT_TOKEN` (unless that is `true`,
+/// whoever can call this may connect their Jira to any external id), and `REQUIRE_SAME_BROWSER` (unless that is
+/// `true`, a flow whose browser is not known to keep the cookie may return in one that has none).
 struct Entrance {
     tokens: ConnectTokens,
     token_is_required: bool,
+    same_browser_is_required: bool,
 }
 
 impl FromSettings for Entrance {
     fn from_settings(settings: &Settings) -> std::result::Result<Self, SettingsError> {
         let token_is_required = settings.flag("REQUIRE_CONNECT_TOKEN")?;
-        Ok(Self { tokens: ConnectTokens::from_settings(settings)?, token_is_required })
+        let same_browser_is_required = settings.flag("REQUIRE_SAME_BROWSER")?;
+        let tokens = ConnectTokens::from_settings(settings)?;
+        Ok(Self { tokens, token_is_required, same_browser_is_required })
     }
 }
 
@@ -49,11 +55,30 @@ async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
     limits.admit(&request, external_id.map(|value| Key { name: "external_id", value })).await?;
     let (intent, ticket) = admitted?;
     let redirect_uri = address.redirect_uri(&request)?;
-    let state = states.begin(&intent, ticket.as_ref()).await?;
-    json(StatusCode::OK, &Begun { authorization_uri: jira.authorize_url(&redirect_uri, &state) })
+    let browser = Browser::named(&request, Stretch::ToReturn)?;
+    let binding = entrance.bind(&request, address, &browser)?;
+    let state = states.begin(&intent, ticket.as_ref(), binding).await?;
+    let begun = Begun { authorization_uri: jira.authorize_url(&redirect_uri, &state) };
+    with_cookie(json(StatusCode::OK, &begun)?, &browser.set_cookie())
 }
 
 impl Entrance {
+    /// Ties the flow to the browser that begins it, as strictly as its cookies can be relied on.
+    fn bind(&self, request: &Request, address: &PublicAddress, browser: &Browser) -> Result<Binding> {
+        if self.same_browser_is_required && is_cross_site(request.headers()) {
+            return Err(Error::new(
+                StatusCode::BAD_REQUEST,
+                "cross_site",
+                "Only the browser that begins a flow may finish it here, and it keeps no cookie of a call from \
+                 another site: serve Juncture under a domain of your product's site, or set REQUIRE_SAME_BROWSER \
+                 to false",
+            ));
+        }
+        let will_keep_it = is_same_origin(request.headers()) && address.is_secure();
+        let brings_it = address.returns_here(request) && (browser.has_kept_it() || will_keep_it);
+        Ok(Binding::to(browser, self.same_browser_is_required || brings_it))
+    }
+
     /// What the flow is to lead to: as the connect token says, or, where none is required, as the body says.
     fn admit(&self, request: &Request, body: &JsonBody) -> Result<(Intent, Option<Ticket>)> {
         let Some(token) = body.optional("connect_token")? else {

@@ -59,6 +59,8 @@ async function connect(event) {
     const { connect_token: connectToken } = await ask("/api/connect-token", { method: "POST" });
     const response = await fetch(`${junctureUrl}/api/frontend/oauth/initiate-oauth-flow`, {
       method: "POST",
+      // Juncture's cookie is kept, so that nobody else's browser can finish what this one begins.
+      credentials: "include",
       headers: { "Content-Type": "application/json" },
       body: JSON.stringify({ connect_token: connectToken }),
     });

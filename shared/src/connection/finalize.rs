@@ -1,5 +1,6 @@
 //! The end of the flow: the chosen site becomes a connection.
 
+use super::browser::Browser;
 use super::flow::{ConnectionCode, Flow};
 use super::return_url::ReturnUrl;
 use super::store::Store;
@@ -37,22 +38,27 @@ impl Finalizer {
     /// What the consent behind a code lets a person choose from.
     ///
     /// # Errors
-    /// 410 when the code is used or has expired, 5xx when Redis or Atlassian fails.
-    pub async fn choice(&self, code: &ConnectionCode) -> Result<Choice> {
-        let pending = self.flow.peek(ProviderId::Jira, code).await?;
+    /// 403 in another browser than the one that may finish the flow, 410 when the code is used or has expired, 5xx
+    /// when Redis or Atlassian fails.
+    pub async fn choice(&self, code: &ConnectionCode, visitor: Option<&Browser>) -> Result<Choice> {
+        let pending = self.flow.peek(ProviderId::Jira, code, visitor).await?;
         let sites = self.sites.list(&pending.access_token()).await?;
         Ok(Choice { sites, return_url: pending.return_url().cloned() })
     }
 
-    /// Makes the connection to a site, and tells where the person lands if the flow has an address of its own: the code is used up, the rows are written in one transaction together
-    /// with Jira's own, and every instance sees the new connection from then on. When the rows cannot be
-    /// written, the code is good again.
+    /// Makes the connection to a site, and tells where the person lands if the flow has an address of its own: the
+    /// code is used up, the rows are written in one transaction together with Jira's own, and every instance sees
+    /// the new connection from then on. When the rows cannot be written, the code is good again.
     ///
     /// # Errors
-    /// 400 when the consent does not reach the site, 410 when the code is used or has expired, 5xx when a store
-    /// or Atlassian fails.
-    pub async fn connect(&self, code: &ConnectionCode, site: SiteId) -> Result<Option<ReturnUrl>> {
-        if !self.choice(code).await?.sites.iter().any(|available| available.id == site) {
+    /// 400 when the consent does not reach the site, otherwise as [`Self::choice`].
+    pub async fn connect(
+        &self,
+        code: &ConnectionCode,
+        visitor: Option<&Browser>,
+        site: SiteId,
+    ) -> Result<Option<ReturnUrl>> {
+        if !self.choice(code, visitor).await?.sites.iter().any(|available| available.id == site) {
             return Err(Error::bad_request(
                 "site_id is not a site that this consent reaches: send one that fetch-available-sites lists",
             ));

@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use super::address::{Address, ExternalId};
 use super::belongings;
+use super::browser::{Binding, Browser};
 use super::cache;
 use super::return_url::ReturnUrl;
 use super::store::{Connection, SealedTokens};
@@ -70,19 +71,23 @@ struct StoredState {
     external_id: ExternalId,
     #[serde(default)]
     return_url: Option<ReturnUrl>,
+    /// The browser that must return.
+    #[serde(default)]
+    binding: Option<Binding>,
 }
 
 impl States {
-    /// Begins a flow and gives its state. A ticket is used up by that.
+    /// Begins a flow in a browser and gives its state. A ticket is used up by that.
     ///
     /// # Errors
     /// 410 when the ticket was used before, 503 when Redis is away.
-    pub async fn begin(&self, intent: &Intent, ticket: Option<&Ticket>) -> Result<String> {
+    pub async fn begin(&self, intent: &Intent, ticket: Option<&Ticket>, binding: Binding) -> Result<String> {
         let state = random_code(STATE_PREFIX).map_err(Error::internal)?;
         let stored = StoredState {
             provider: intent.address.provider.as_str().to_owned(),
             external_id: intent.address.external_id.clone(),
             return_url: intent.return_url.clone(),
+            binding: Some(binding),
         };
         let value = serde_json::to_string(&stored).map_err(Error::internal)?;
         let command = match ticket {
@@ -98,12 +103,17 @@ impl States {
         Ok(state)
     }
 
-    /// Ends a state: of all who come with it, one learns what it was made for.
+    /// Ends a state: of all who come with it, one learns what it was made for, in the browser that began.
     ///
     /// # Errors
-    /// 400 for what was never a state or belongs to another provider, 410 for one that is used or has expired,
-    /// 503 when Redis is away.
-    pub async fn consume(&self, provider: ProviderId, state: &str) -> Result<Intent> {
+    /// 400 for what was never a state or belongs to another provider, 403 in another browser, 410 for one that is
+    /// used or has expired, 503 when Redis is away.
+    pub async fn consume(
+        &self,
+        provider: ProviderId,
+        state: &str,
+        visitor: Option<&Browser>,
+    ) -> Result<Intent> {
         if !is_code(state, STATE_PREFIX) {
             return Err(Error::bad_request("This link is not complete. Start connecting again."));
         }
@@ -118,6 +128,7 @@ impl States {
         if stored.provider != provider.as_str() {
             return Err(Error::bad_request("This link belongs to another provider. Start connecting again."));
         }
+        stored.binding.map_or(Ok(()), |binding| binding.check(visitor))?;
         Ok(Intent { address: Address::new(provider, stored.external_id), return_url: stored.return_url })
     }
 }
@@ -188,6 +199,9 @@ pub struct PendingConnection {
     refresh_token: String,
     #[serde(default)]
     return_url: Option<ReturnUrl>,
+    /// The browser that must finish, if it can be told from others where the flow is finished.
+    #[serde(default)]
+    binding: Option<Binding>,
     /// To the nanosecond: it tells this consent from every other.
     #[serde(with = "time::serde::rfc3339")]
     consented_at: OffsetDateTime,
@@ -228,11 +242,16 @@ impl FromSettings for Flow {
 }
 
 impl Flow {
-    /// Keeps the tokens of a consent, sealed, until a site is chosen.
+    /// Keeps the tokens of a consent, sealed, until a site is chosen: in the browser of `binding`, if there is one.
     ///
     /// # Errors
     /// 500 when the provider gave no refresh token, 503 when Redis is away.
-    pub async fn hold(&self, intent: &Intent, grant: Grant) -> Result<ConnectionCode> {
+    pub async fn hold(
+        &self,
+        intent: &Intent,
+        grant: Grant,
+        binding: Option<Binding>,
+    ) -> Result<ConnectionCode> {
         let refresh_token = grant.refresh_token.ok_or_else(|| {
             Error::internal("the grant has no refresh token: does the app ask for offline_access?")
         })?;
@@ -241,6 +260,7 @@ impl Flow {
             provider: intent.address.provider.as_str().to_owned(),
             external_id: intent.address.external_id.clone(),
             return_url: intent.return_url.clone(),
+            binding,
             access_token: grant.access_token.expose_secret().to_owned(),
             access_token_expires_at: grant.expires_at,
             refresh_token: refresh_token.expose_secret().to_owned(),
@@ -256,10 +276,18 @@ impl Flow {
     /// Looks at a pending consent without using its code up.
     ///
     /// # Errors
-    /// 410 when the code is used or has expired, 503 when Redis is away.
-    pub async fn peek(&self, provider: ProviderId, code: &ConnectionCode) -> Result<PendingConnection> {
+    /// 403 in another browser than the one that may finish it, 410 when the code is used or has expired, 503 when
+    /// Redis is away.
+    pub async fn peek(
+        &self,
+        provider: ProviderId,
+        code: &ConnectionCode,
+        visitor: Option<&Browser>,
+    ) -> Result<PendingConnection> {
         let value = self.redis.run(Command::get(&code.key())).await?;
-        self.open(provider, code, &value)
+        let pending = self.open(provider, code, &value)?;
+        pending.binding.as_ref().map_or(Ok(()), |binding| binding.check(visitor))?;
+        Ok(pending)
     }
 
     /// Uses a code up: of all who come with it, one gets the consent.

@@ -2,6 +2,7 @@
 
 mod address;
 mod belongings;
+mod browser;
 mod cache;
 mod connect_token;
 mod disconnect;
@@ -19,6 +20,7 @@ mod store;
 mod tokens;
 
 pub use address::{Address, ExternalId};
+pub use browser::{Binding, Browser, Stretch, is_cross_site, is_same_origin};
 pub use connect_token::{ConnectToken, ConnectTokens, LONGEST as LONGEST_CONNECT_TOKEN};
 pub use disconnect::Disconnection;
 pub use finalize::{Choice, Finalizer};

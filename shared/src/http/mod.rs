@@ -3,6 +3,7 @@
 mod added;
 mod bounds;
 mod compress;
+mod cookies;
 mod current;
 mod public_address;
 mod request;
@@ -10,6 +11,7 @@ mod respond;
 mod run;
 
 pub(crate) use added::add_header;
+pub use cookies::{cookie, with_cookie};
 pub(crate) use current::Current;
 pub use current::MAX_AGE as SECRETS_MAX_AGE;
 pub use public_address::PublicAddress;

@@ -45,23 +45,50 @@ impl PublicAddress {
     /// # Errors
     /// As [`Self::redirect_uri`].
     pub fn finalize_page(&self, request: &Request, provider: ProviderId, code: &str) -> Result<String> {
-        let base = match &self.frontend {
-            Some(url) => url.as_str().trim_end_matches('/').to_owned(),
-            None => origin(request)?,
-        };
-        Ok(format!("{base}/finalize-connection/{}/{code}", provider.as_str()))
+        let base = self.page_base(request)?;
+        Ok(format!("{}/finalize-connection/{}/{code}", base.trim_end_matches('/'), provider.as_str()))
+    }
+
+    fn page_base(&self, request: &Request) -> Result<String> {
+        self.frontend.as_ref().map_or_else(|| origin(request), |url| Ok(url.as_str().to_owned()))
+    }
+
+    /// Whether the browser that sent this request comes back from the provider to the host that it called, with
+    /// the cookies that it has of it (they do not tell ports apart).
+    pub fn returns_here(&self, request: &Request) -> bool {
+        self.redirect_uri.as_ref().is_none_or(|uri| uri.host_str() == domain(request))
+    }
+
+    /// Whether the page on which a site is chosen lies where the provider sends people back to: it is Juncture's
+    /// own then, and a browser brings to it the cookies that it was given there. A product's own page lies
+    /// elsewhere.
+    ///
+    /// # Errors
+    /// As [`Self::redirect_uri`].
+    pub fn page_is_ours(&self, request: &Request) -> Result<bool> {
+        let origin = |address: String| Url::parse(&address).map(|url| url.origin()).map_err(Error::internal);
+        Ok(origin(self.page_base(request)?)? == origin(self.redirect_uri(request)?)?)
+    }
+
+    /// Whether browsers reach the callback over TLS, without which some keep no `Secure` cookie, not even of
+    /// `localhost`.
+    pub fn is_secure(&self) -> bool {
+        self.redirect_uri.as_ref().is_none_or(|uri| uri.scheme() == "https")
+    }
+}
+
+/// The domain under which API Gateway was called.
+fn domain(request: &Request) -> Option<&str> {
+    match request.request_context_ref() {
+        Some(RequestContext::ApiGatewayV2(gateway)) => {
+            gateway.domain_name.as_deref().filter(|domain| !domain.is_empty())
+        }
+        _ => None,
     }
 }
 
 fn origin(request: &Request) -> Result<String> {
-    match request.request_context_ref() {
-        Some(RequestContext::ApiGatewayV2(gateway)) => {
-            let domain = gateway.domain_name.as_deref().filter(|domain| !domain.is_empty());
-            domain.map(|domain| format!("https://{domain}"))
-        }
-        _ => None,
-    }
-    .ok_or_else(|| {
+    domain(request).map(|domain| format!("https://{domain}")).ok_or_else(|| {
         Error::internal(
             "the request names no domain: set JUNCTURE_FRONTEND_URL and DEFAULT_JIRA_REDIRECT_URI",
         )
@@ -109,6 +136,32 @@ mod tests {
             assert!(read("https://app.example.com") && read("http://localhost:8000"), "{name}");
             assert!(!read("http://app.example.com"), "{name}");
         }
+    }
+
+    #[test]
+    fn a_page_is_ours_where_the_provider_sends_people_back_to() {
+        let request = request(Some("connect.example.com"));
+        let callback = ("DEFAULT_JIRA_REDIRECT_URI", "https://connect.example.com/cb");
+        for (settings, is_ours) in [
+            (vec![], true),
+            (vec![callback], true),
+            (vec![callback, ("JUNCTURE_FRONTEND_URL", "https://connect.example.com/jira/")], true),
+            (vec![callback, ("JUNCTURE_FRONTEND_URL", "https://app.example.com")], false),
+            (vec![callback, ("JUNCTURE_FRONTEND_URL", "https://connect.example.com:3000")], false),
+            (vec![("JUNCTURE_FRONTEND_URL", "https://app.example.com")], false),
+        ] {
+            assert_eq!(address(&settings).page_is_ours(&request).unwrap(), is_ours, "{settings:?}");
+        }
+    }
+
+    #[test]
+    fn a_browser_returns_to_the_host_that_it_called_or_not() {
+        let request = request(Some("localhost"));
+        assert!(address(&[]).returns_here(&request));
+        let local = address(&[("DEFAULT_JIRA_REDIRECT_URI", "http://localhost:8000/cb")]);
+        assert!(local.returns_here(&request) && !local.is_secure());
+        let elsewhere = address(&[("DEFAULT_JIRA_REDIRECT_URI", "https://api.example.com/cb")]);
+        assert!(!elsewhere.returns_here(&request) && elsewhere.is_secure());
     }
 
     #[test]

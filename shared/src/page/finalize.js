@@ -79,6 +79,9 @@
       if (redirect) location.assign(redirect);
     } else if (response.status === 410) {
       end("expired");
+    } else if (response.status === 403) {
+      // Not this browser's flow: the server has a page that explains it.
+      location.reload();
     } else {
       // The API's own sentence is for developers.
       fail(

@@ -51,6 +51,7 @@ impl Message {
             ("state_expired", _) => Self::state_expired,
             ("rate_limited", _) => Self::too_often,
             ("needs_reauthorization", _) => Self::exchange_failed,
+            ("other_browser", _) => Self::other_browser,
             (_, StatusCode::GONE) => Self::link_expired,
             (
                 _,
@@ -101,6 +102,21 @@ impl Message {
         let title = "This sign-in has expired";
         let text = "It can be used once, and for ten minutes. This one is too old or was already used.";
         Self::new(Tone::Expired, StatusCode::GONE, title, text, provider, product)
+    }
+
+    /// The flow was begun in another browser than this one (403).
+    pub fn other_browser(provider: &str, product: Option<&Product>) -> Self {
+        let origin = product.map_or("the page where you start", Product::name);
+        let text = format!(
+            "To protect you from links that others send, connecting {provider} begins and ends in one browser. \
+             This one did not begin it, or it keeps no cookies. Nothing was changed."
+        );
+        let next = format!(
+            "To connect {provider}, open {origin} in this browser and start there. If you did, allow cookies \
+             for this page and start again."
+        );
+        let title = "Started in another browser";
+        Self { next, ..Self::new(Tone::Declined, StatusCode::FORBIDDEN, title, text, provider, product) }
     }
 
     /// The provider refused to exchange the code (502).

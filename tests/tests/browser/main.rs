@@ -14,6 +14,13 @@ async fn consent(bed: &Bed, browser: &Browser, workspace: &str, account: &str, s
     browser.find("#state[data-state=not_connected]").await?;
     browser.look("demo-not-connected").await?;
     browser.click("#connect").await?;
+    choose(browser, account, sites).await?;
+    browser.look("consent").await?;
+    browser.click("#accept").await
+}
+
+/// On the consent page: an account and some of its sites.
+async fn choose(browser: &Browser, account: &str, sites: &[&str]) -> Result<()> {
     browser.click(&format!("input[name=account][value='{account}']")).await?;
     for site in sites {
         let checkbox = format!("input[name=site][value={site}]");
@@ -21,8 +28,7 @@ async fn consent(bed: &Bed, browser: &Browser, workspace: &str, account: &str, s
             browser.click(&checkbox).await?;
         }
     }
-    browser.look("consent").await?;
-    browser.click("#accept").await
+    Ok(())
 }
 
 async fn connects(device: Device, workspace: &str) -> Result<()> {
@@ -120,4 +126,51 @@ fn whoever_declines_or_comes_late_is_told_how_to_start_again() {
         browser.find("#state[data-state=not_connected]").await?;
         browser.close().await
     });
+}
+
+/// Somebody's consent page, opened in another browser: the person there must not end up connected to their
+/// workspace.
+async fn is_told_that_it_began_elsewhere(device: Device, workspace: &str) -> Result<()> {
+    let bed = Bed::shared().await?;
+    let (browser, other) = (Browser::open(device).await?, Browser::open(device).await?);
+    let demo = bed.stack.demo_url();
+    // The second flow of a browser: it has shown by then that it keeps the cookie.
+    for _ in 0..2 {
+        browser.visit(&format!("{demo}/?workspace={workspace}")).await?;
+        browser.click("#connect").await?;
+        browser.find("#accept").await?;
+    }
+    other.visit(&browser.address().await?).await?;
+    choose(&other, "sam", &["harbour"]).await?;
+    other.click("#accept").await?;
+    other.shows("h1", "Started in another browser").await?;
+    other.look("other-browser").await?;
+    other.click(&format!("a[href^='{demo}']")).await?;
+    other.find("#state").await?;
+
+    // So it is with the page that asks for a site; its own browser goes on.
+    browser.visit(&format!("{demo}/?workspace={workspace}")).await?;
+    browser.click("#connect").await?;
+    choose(&browser, "sam", &["harbour"]).await?;
+    browser.click("#accept").await?;
+    browser.shows("h1", "Jira site").await?;
+    other.visit(&browser.address().await?).await?;
+    other.shows("h1", "Started in another browser").await?;
+    browser.click("input[name=site_id]").await?;
+    browser.click("#connect").await?;
+    browser.find("#state[data-state=connected]").await?;
+    browser.click("#disconnect").await?;
+    browser.find("#state[data-state=not_connected]").await?;
+    other.close().await?;
+    browser.close().await
+}
+
+#[test]
+fn another_browser_is_told_where_the_flow_began_on_a_desktop() {
+    run(is_told_that_it_began_elsewhere(DESKTOP, "elsewhere-desktop"));
+}
+
+#[test]
+fn another_browser_is_told_where_the_flow_began_on_a_phone() {
+    run(is_told_that_it_began_elsewhere(PHONE, "elsewhere-phone"));
 }

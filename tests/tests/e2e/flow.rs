@@ -340,8 +340,10 @@ fn the_frontend_api_answers_the_products_origin_only() {
         };
         let ours = bed.send(preflight(bed.stack.demo_url())).await?;
         assert_eq!(ours.header("access-control-allow-origin"), bed.stack.demo_url());
+        assert_eq!(ours.header("access-control-allow-credentials"), "true");
         let theirs = bed.send(preflight("https://evil.example.com".to_owned())).await?;
         assert_eq!(theirs.header("access-control-allow-origin"), "");
+        assert_eq!(theirs.header("access-control-allow-credentials"), "");
         Ok(())
     });
 }

@@ -23,6 +23,7 @@ mod once;
 mod page;
 mod projects;
 mod refresh;
+mod same_browser;
 mod secrets;
 mod settings;
 mod storage;

@@ -1,0 +1,51 @@
+//! Cookies of ours: API Gateway hands them over as one header, and takes each new one as a header of its own.
+
+use http::HeaderValue;
+use http::header::{COOKIE, SET_COOKIE};
+
+use super::{Request, Response};
+use crate::error::{Error, Result};
+
+/// A cookie of a request, if it is there and text.
+pub fn cookie<'a>(request: &'a Request, name: &str) -> Option<&'a str> {
+    let lines = request.headers().get_all(COOKIE).iter().filter_map(|line| line.to_str().ok());
+    let mut pairs = lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
+    pairs.find_map(|(found, value)| (found == name).then_some(value))
+}
+
+/// Adds a `Set-Cookie` to an answer.
+///
+/// # Errors
+/// When the text cannot stand in a header, which is a defect: what it holds is ours.
+pub fn with_cookie(mut response: Response, set_cookie: &str) -> Result<Response> {
+    let value = HeaderValue::from_str(set_cookie).map_err(Error::internal)?;
+    response.headers_mut().append(SET_COOKIE, value);
+    Ok(response)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cookie_is_found_among_others_by_its_whole_name() {
+        let request = http::Request::builder()
+            .header(COOKIE, "theme=dark; __Host-a=1;__Host-ab=2; =3; none; __Host-a=4")
+            .header(COOKIE, "late=5=6")
+            .body(Default::default())
+            .unwrap();
+        assert_eq!(cookie(&request, "__Host-a"), Some("1"));
+        assert_eq!(cookie(&request, "__Host-ab"), Some("2"));
+        assert_eq!(cookie(&request, "late"), Some("5=6"));
+        assert_eq!(cookie(&request, "Theme"), None);
+        assert_eq!(cookie(&request, "none"), None);
+        assert_eq!(cookie(&Request::default(), "theme"), None);
+    }
+
+    #[test]
+    fn bytes_that_are_no_text_are_no_cookie() {
+        let mut request = Request::default();
+        request.headers_mut().insert(COOKIE, HeaderValue::from_bytes(b"a=\xff").unwrap());
+        assert_eq!(cookie(&request, "a"), None);
+    }
+}

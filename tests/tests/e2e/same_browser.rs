@@ -1,0 +1,237 @@
+//! A flow ends in the browser in which it began, wherever cookies allow to check that.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use anyhow::{Context, Result};
+use juncture_local::atlassian::Decision;
+use juncture_local::ports::Part;
+use juncture_tests::{Answer, Bed, Person, run};
+use reqwest::{Method, RequestBuilder};
+use serde_json::json;
+
+const BEGIN: &str = "/api/frontend/oauth/initiate-oauth-flow";
+const CREATE: &str = "/api/frontend/finalize-connection/jira/create-connection";
+const SITES: &str = "/api/frontend/finalize-connection/jira/fetch-available-sites";
+const ELSEWHERE: &str = "Started in another browser";
+
+/// A browser, as far as cookies go: it brings back what it was given.
+struct Browser<'a> {
+    bed: &'a Bed,
+    cookies: Mutex<BTreeMap<String, String>>,
+}
+
+impl<'a> Browser<'a> {
+    fn new(bed: &'a Bed) -> Self {
+        Self { bed, cookies: Mutex::default() }
+    }
+
+    fn kept(&self) -> MutexGuard<'_, BTreeMap<String, String>> {
+        self.cookies.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn send(&self, request: RequestBuilder) -> Result<Answer> {
+        let cookies: Vec<_> = self.kept().iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let request = if cookies.is_empty() { request } else { request.header("cookie", cookies.join("; ")) };
+        let answer = self.bed.send(request).await?;
+        for cookie in answer.headers.get_all("set-cookie") {
+            let mut parts = cookie.to_str()?.split("; ");
+            let (name, value) = parts.next().and_then(|pair| pair.split_once('=')).context("no cookie")?;
+            assert!(name.starts_with("__Host-"), "{name}");
+            let attributes: Vec<_> = parts.collect();
+            for wanted in ["Path=/", "Secure", "HttpOnly", "SameSite=Lax"] {
+                assert!(attributes.contains(&wanted), "{attributes:?}");
+            }
+            self.kept().insert(name.to_owned(), value.to_owned());
+        }
+        Ok(answer)
+    }
+
+    /// Clicks "Connect Jira" and consents: the callback's address.
+    async fn consent(&self, person: &Person<'_>) -> Result<String> {
+        self.decide(person, Decision::Accept).await
+    }
+
+    async fn decide(&self, person: &Person<'_>, decision: Decision) -> Result<String> {
+        let body = json!({ "provider": "jira", "external_id": person.external_id });
+        let answer = self.send(self.bed.request(Method::POST, BEGIN).json(&body)).await?.json(200);
+        let callback =
+            person.decide(answer["authorization_uri"].as_str().context("no address")?, decision)?;
+        Ok(here(self.bed, &callback))
+    }
+
+    async fn get(&self, path: &str) -> Result<Answer> {
+        self.send(self.bed.request(Method::GET, path)).await
+    }
+
+    /// Comes back to the callback: the connection code.
+    async fn code(&self, callback: &str) -> Result<String> {
+        let answer = self.get(callback).await?;
+        anyhow::ensure!(answer.status == 303, "{answer:?}");
+        Ok(answer.header("location").rsplit('/').next().context("no code")?.to_owned())
+    }
+
+    async fn create(&self, code: &str) -> Result<Answer> {
+        let body = json!({ "connection_code": code, "site_id": self.bed.site_id("harbour")? });
+        self.send(self.bed.request(Method::POST, CREATE).json(&body)).await
+    }
+
+    /// What a code is good for in this browser: nothing, by any way.
+    async fn is_refused(&self, code: &str) -> Result<()> {
+        let page = format!("/finalize-connection/jira/{code}");
+        assert!(self.get(&page).await?.page(403).contains(ELSEWHERE));
+        let form = self.bed.request(Method::POST, &page);
+        let form = form.header("content-type", "application/x-www-form-urlencoded");
+        let site = self.bed.site_id("harbour")?;
+        assert!(self.send(form.body(format!("site_id={site}"))).await?.page(403).contains(ELSEWHERE));
+        for answer in [self.get(&format!("{SITES}?connection_code={code}")).await?, self.create(code).await?]
+        {
+            assert!(answer.refusal(403).contains("another browser"), "{}", answer.body);
+            assert_eq!(answer.json(403)["code"], "other_browser");
+        }
+        Ok(())
+    }
+}
+
+/// The callback as this machine serves it; browsers may know it under another scheme.
+fn here(bed: &Bed, callback: &str) -> String {
+    callback
+        .split_once("/api/")
+        .map_or_else(String::new, |(_, rest)| format!("{}/api/{rest}", bed.stack.url()))
+}
+
+#[test]
+fn two_tabs_of_one_browser_both_finish() {
+    run(async {
+        let bed = Bed::shared().await?;
+        let browser = Browser::new(bed);
+        let (one, other) = (bed.person(&["harbour"])?, bed.person(&["harbour"])?);
+        let first = browser.consent(&one).await?;
+        let second = browser.consent(&other).await?;
+        let second = browser.code(&second).await?;
+        let first = browser.code(&first).await?;
+        for (code, person) in [(first, one), (second, other)] {
+            browser.create(&code).await?.json(200);
+            assert_eq!(person.validity().await?["exists"], true);
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn a_return_in_another_browser_ends_the_flow_on_the_page_that_explains_it() {
+    run(async {
+        let bed = Bed::shared().await?;
+        for decision in [Decision::Accept, Decision::Decline] {
+            let (one, other) = (Browser::new(bed), Browser::new(bed));
+            let (person, somebody) = (bed.person(&["harbour"])?, bed.person(&["harbour"])?);
+            let callback = one.decide(&person, decision).await?;
+            other.consent(&somebody).await?;
+            let page = other.get(&callback).await?;
+            assert!(page.page(403).contains(ELSEWHERE), "{}", page.body);
+            assert!(page.body.contains(&bed.stack.demo_url()), "no way to start again");
+            // The state is used up, for its own browser too, and the code was not exchanged.
+            assert!(one.get(&callback).await?.page(410).contains("expired"));
+            assert_eq!(bed.token_requests(&person.account), 0);
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn a_browser_that_has_shown_that_it_keeps_cookies_must_bring_one() {
+    run(async {
+        let bed = Bed::shared().await?;
+        let (browser, bare) = (Browser::new(bed), Browser::new(bed));
+        let person = bed.person(&["harbour"])?;
+        browser.consent(&person).await?;
+        let callback = browser.consent(&person).await?;
+        assert!(bare.get(&callback).await?.page(403).contains(ELSEWHERE));
+        assert_eq!(bed.token_requests(&person.account), 0);
+        Ok(())
+    });
+}
+
+#[test]
+fn a_connection_code_that_is_carried_to_another_browser_is_of_no_use_there() {
+    run(async {
+        let bed = Bed::shared().await?;
+        let browser = Browser::new(bed);
+        let person = bed.person(&["harbour"])?;
+        let code = browser.code(&browser.consent(&person).await?).await?;
+        let bare = Browser::new(bed);
+        bare.is_refused(&code).await?;
+        let other = Browser::new(bed);
+        let somebody = bed.person(&["harbour"])?;
+        other.code(&other.consent(&somebody).await?).await?;
+        other.is_refused(&code).await?;
+        // Its own browser finishes all the same.
+        browser.get(&format!("/finalize-connection/jira/{code}")).await?.page(200);
+        browser.create(&code).await?.json(200);
+        assert_eq!(person.validity().await?["exists"], true);
+        Ok(())
+    });
+}
+
+/// A deployment as it is without a domain of its own: over TLS, and of another site than the product.
+#[test]
+fn a_product_of_another_site_connects_and_its_codes_are_bound_from_the_return_on() {
+    run(async {
+        let bed = Bed::start(|options| {
+            let url = format!("https://localhost:{}", options.settings.ports.of(Part::Gateway));
+            let callback = format!("{url}/api/frontend/oauth/authorization-callback/jira");
+            options.settings.set("DEFAULT_JIRA_REDIRECT_URI", &callback);
+            options.settings.set("JUNCTURE_FRONTEND_URL", &url);
+        })
+        .await?;
+        let browser = Browser::new(&bed);
+        for _ in 0..2 {
+            // The call that begins is of another site: its cookie is not kept.
+            let person = bed.person(&["harbour"])?;
+            let callback = here(&bed, &person.consent().await?);
+            let code = browser.code(&callback).await?;
+            Browser::new(&bed).is_refused(&code).await?;
+            browser.create(&code).await?.json(200);
+            assert_eq!(person.validity().await?["exists"], true);
+        }
+        // The browser's own word that it keeps the cookie.
+        let person = bed.person(&["harbour"])?;
+        let body = json!({ "provider": "jira", "external_id": person.external_id });
+        let request = bed.request(Method::POST, BEGIN).header("sec-fetch-site", "same-origin");
+        let answer = bed.send(request.json(&body)).await?.json(200);
+        let uri = answer["authorization_uri"].as_str().context("no address")?;
+        let callback = here(&bed, &person.decide(uri, Decision::Accept)?);
+        assert!(Browser::new(&bed).get(&callback).await?.page(403).contains(ELSEWHERE));
+        Ok(())
+    });
+}
+
+#[test]
+fn a_deployment_may_require_the_same_browser_and_have_a_page_of_its_own() {
+    run(async {
+        let bed = Bed::start(|options| {
+            options.settings.set("REQUIRE_SAME_BROWSER", "true");
+            options.settings.set("JUNCTURE_FRONTEND_URL", "https://app.example.com");
+        })
+        .await?;
+        // Whoever begins a flow without a browser and sends its consent page to somebody gets nothing.
+        let attacker = bed.person(&["harbour"])?;
+        let callback = attacker.consent().await?;
+        assert!(Browser::new(&bed).get(&callback).await?.page(403).contains(ELSEWHERE));
+        assert_eq!(bed.token_requests(&attacker.account), 0);
+
+        let body = json!({ "provider": "jira", "external_id": attacker.external_id });
+        let cross = bed.request(Method::POST, BEGIN).header("sec-fetch-site", "cross-site").json(&body);
+        let answer = bed.send(cross).await?;
+        assert!(answer.refusal(400).contains("REQUIRE_SAME_BROWSER"), "{}", answer.body);
+        assert!(answer.header("set-cookie").is_empty());
+
+        let person = bed.person(&["harbour"])?;
+        let browser = Browser::new(&bed);
+        let code = browser.code(&browser.consent(&person).await?).await?;
+        // The page of another origin calls without cookies.
+        person.create_connection(&code, "harbour").await?.json(200);
+        assert_eq!(person.validity().await?["exists"], true);
+        Ok(())
+    });
+}
