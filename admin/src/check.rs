@@ -11,6 +11,8 @@ use juncture::provider::jira::{JiraConsent, Sites};
 use juncture::secrets::Values;
 use url::Url;
 
+use crate::plan::SECRET_KEY;
+
 /// Settings that are addresses; in AWS, none of them can be on the operator's machine.
 const ADDRESSES: [&str; 8] = [
     "DATABASE_URL",
@@ -23,6 +25,9 @@ const ADDRESSES: [&str; 8] = [
     "ATLASSIAN_API_URL",
 ];
 
+/// Shorter keys of the backend API are words rather than keys: nobody slows down who guesses them.
+const SHORTEST_KEY: usize = 32;
+
 /// Fails with everything that is wrong with these values, by name and never by value.
 pub(crate) fn deployable(values: &Values) -> Result<()> {
     let mut wrong = unreadable(values);
@@ -33,6 +38,13 @@ pub(crate) fn deployable(values: &Values) -> Result<()> {
                 "the setting {name} is an address of this machine, which a function in AWS cannot reach"
             ));
         }
+    }
+    let keys = values.get(SECRET_KEY).map_or("", String::as_str).split(',').map(str::trim);
+    if keys.filter(|key| !key.is_empty()).any(|key| key.chars().count() < SHORTEST_KEY) {
+        wrong.push(format!(
+            "the setting {SECRET_KEY} holds a key of fewer than {SHORTEST_KEY} characters, which can be guessed: leave \
+             it out, and a good one is made"
+        ));
     }
     fail(wrong)
 }

@@ -45,6 +45,7 @@ impl Answer {
         assert!(self.header("content-type").starts_with("text/html"), "{:?}", self.headers);
         assert!(self.header("content-security-policy").contains("frame-ancestors 'none'"));
         assert_eq!(self.header("cache-control"), "no-store");
+        assert_eq!(self.header("strict-transport-security"), "max-age=31536000");
         &self.body
     }
 

@@ -21,6 +21,8 @@ pub const HEADERS: &[(&str, &str)] = &[
         "camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()",
     ),
     ("referrer-policy", "no-referrer"),
+    // A year: the next code travels over TLS even when somebody writes `http`.
+    ("strict-transport-security", "max-age=31536000"),
     ("x-content-type-options", "nosniff"),
     // For browsers that do not know `frame-ancestors`.
     ("x-frame-options", "DENY"),

@@ -141,6 +141,11 @@ fn what_functions_cannot_start_with_is_refused_before_it_is_stored() {
             ),
             (SEALING, "hidden-and-too-short", "the setting TOKEN_ENCRYPTION_KEY must be the base64"),
             ("SECRETS_MAX_AGE_SECONDS", "hidden", "the setting SECRETS_MAX_AGE_SECONDS must be"),
+            (
+                KEY,
+                "hidden-and-short",
+                "the setting JUNCTURE_SECRET_KEY holds a key of fewer than 32 characters",
+            ),
         ] {
             operator.write(".env", &[&COMPLETE[..], &[(name, value)]].concat())?;
             let (succeeded, said) = operator.runs(&["secrets"]).await?;
