@@ -68,6 +68,25 @@ fn a_state_is_good_for_one_return() {
 }
 
 #[test]
+fn states_and_codes_end_by_themselves() {
+    run(async {
+        let bed = Bed::shared().await?;
+        let person = bed.person(&["harbour"])?;
+        let begun = url::Url::parse(&person.begin().await?)?;
+        let state = begun.query_pairs().find(|(name, _)| name == "state").context("a state")?.1.into_owned();
+        let code = person.connection_code().await?;
+        for (kind, secret, minutes) in [("state", state, 10), ("pending", code, 15)] {
+            let key = format!("juncture:{kind}:{}", juncture::crypto::sha256_hex(secret.as_bytes()));
+            // -1 would be for ever, -2 that there is no such key.
+            let left = bed.redis(&["PTTL", &key]).await?;
+            let is_short = matches!(left, redis::Value::Int(left) if (1..=minutes * 60_000).contains(&left));
+            assert!(is_short, "{kind}: {left:?}");
+        }
+        Ok(())
+    });
+}
+
+#[test]
 fn a_return_without_a_flow_of_ours_reaches_nobody() {
     run(async {
         let bed = Bed::shared().await?;
