@@ -20,7 +20,8 @@ async fn assert_line(bed: &Bed, answer: &Answer, expected: &[(&str, Value)]) -> 
 #[test]
 fn a_warm_call_costs_one_redis_request_and_a_refresh_one_exchange() {
     run(async {
-        let bed = Bed::shared().await?;
+        // Of its own: a process that others have let wait for ten seconds asks Postgres first whether it is there.
+        let bed = Bed::start(|_| ()).await?;
         let person = bed.strict_person().await?;
         let warm = person.access_token().await?;
         warm.json(200);
@@ -32,22 +33,22 @@ fn a_warm_call_costs_one_redis_request_and_a_refresh_one_exchange() {
             ("refreshes", Value::Null),
             ("requests", json!(1)),
         ];
-        assert_line(bed, &warm, &expected).await?;
+        assert_line(&bed, &warm, &expected).await?;
         let projects = person.projects().await?;
         projects.json(200);
         let expected =
             [("redis_requests", json!(1)), ("postgres_statements", json!(0)), ("jira_requests", json!(1))];
-        assert_line(bed, &projects, &expected).await?;
+        assert_line(&bed, &projects, &expected).await?;
         person.forget_access_token().await?;
         let refreshed = person.access_token().await?;
         refreshed.json(200);
         let expected =
             [("refreshes", json!(1)), ("token_requests", json!(1)), ("refreshes_failed", Value::Null)];
-        assert_line(bed, &refreshed, &expected).await?;
+        assert_line(&bed, &refreshed, &expected).await?;
         let line = bed.completion(&refreshed).await?;
         // One look at the cache, one at the lock, one to publish; the row is read, written, and read as it is then.
         assert_eq!((&line["redis_requests"], &line["postgres_statements"]), (&json!(3), &json!(3)), "{line}");
-        Ok(())
+        bed.stack.stop().await
     });
 }
 
