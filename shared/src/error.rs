@@ -88,6 +88,16 @@ impl Error {
         )
     }
 
+    /// 409: the connection rests on the consent of another account, which would be replaced.
+    pub fn other_account() -> Self {
+        Self::new(
+            StatusCode::CONFLICT,
+            "other_account",
+            "This is connected with another Atlassian account. Send replace_account: true when the person has \
+             seen that it is replaced.",
+        )
+    }
+
     /// 410: a state or connection code that was used, has expired, or never existed.
     pub fn gone(code: &'static str, message: impl Into<Cow<'static, str>>) -> Self {
         Self::new(StatusCode::GONE, code, message)

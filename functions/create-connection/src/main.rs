@@ -6,7 +6,7 @@ use std::sync::Arc;
 use http::StatusCode;
 use juncture::connection::{Browser, ConnectionCode, Finalizer, Stretch};
 use juncture::error::Result;
-use juncture::http::{JsonBody, Request, Response, json, serve};
+use juncture::http::{Field, JsonBody, Request, Response, json, serve};
 use juncture::limit::OpenLimits;
 use juncture::provider::jira::SiteId;
 use serde::Serialize;
@@ -30,6 +30,9 @@ async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
     let (code, site_id) = (ConnectionCode::parse(code)?, SiteId::parse(site_id)?);
     limits.admit(&request, Some(code.limited())).await?;
     let visitor = Browser::known(&request, Stretch::ToConnection);
-    finalizer.connect(&code, visitor.as_ref(), site_id).await?;
+    // A page that does not say has shown it to the person, or has nothing to do with accounts.
+    let is_silent = body.field("replace_account") == Field::Absent;
+    let may_replace = body.flag("replace_account")? || is_silent;
+    finalizer.connect(&code, visitor.as_ref(), site_id, may_replace).await?;
     json(StatusCode::OK, &Created { success: true })
 }

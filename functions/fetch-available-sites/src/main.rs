@@ -4,33 +4,35 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use http::StatusCode;
-use juncture::connection::{Browser, ConnectionCode, Flow, Stretch};
+use juncture::connection::{Browser, Choice, ConnectionCode, Finalizer, Stretch};
 use juncture::error::Result;
 use juncture::http::{Query, Request, Response, json, serve};
 use juncture::limit::OpenLimits;
-use juncture::provider::ProviderId;
-use juncture::provider::jira::{Site, Sites};
+use juncture::provider::jira::{Account, Site};
 use serde::Serialize;
 
-type App = (Flow, Sites, OpenLimits);
+type App = (Finalizer, OpenLimits);
 
 fn main() -> ExitCode {
     serve::<App>(|app, request| Box::pin(handle(app, request)))
 }
 
-/// The sites, in Atlassian's order.
+/// The sites, in Atlassian's order, and whose consent it is.
 #[derive(Serialize)]
 struct Available {
     sites: Vec<Site>,
+    account: Option<Account>,
+    /// Whether another account is connected until now.
+    replaces_account: bool,
 }
 
 async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
-    let (flow, sites, limits) = &*app;
+    let (finalizer, limits) = &*app;
     let query = Query::of(&request)?;
     let [code] = query.required(["connection_code"])?;
     let code = ConnectionCode::parse(code)?;
     limits.admit(&request, Some(code.limited())).await?;
     let visitor = Browser::known(&request, Stretch::ToConnection);
-    let pending = flow.peek(ProviderId::Jira, &code, visitor.as_ref()).await?;
-    json(StatusCode::OK, &Available { sites: sites.list(&pending.access_token()).await? })
+    let Choice { sites, account, replaces_account, .. } = finalizer.choice(&code, visitor.as_ref()).await?;
+    json(StatusCode::OK, &Available { sites, account, replaces_account })
 }

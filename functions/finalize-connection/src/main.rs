@@ -43,7 +43,8 @@ async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
         return choice(&app, &code, visitor, StatusCode::BAD_REQUEST, None, Some("Choose a site first."))
             .await;
     };
-    match connect(finalizer, &code, visitor, site_id).await {
+    let may_replace = form.optional("replace_account") == Some("true");
+    match connect(finalizer, &code, visitor, site_id, may_replace).await {
         Ok(return_url) => {
             let message = Message::connected(JIRA, landing(return_url.as_ref(), product.as_ref()).as_ref());
             Ok(page(message.status(), HEADERS, message.html()))
@@ -53,6 +54,9 @@ async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
             let status = error.status();
             let sentence = match status {
                 StatusCode::BAD_REQUEST => "That site cannot be connected. Choose another one.",
+                StatusCode::CONFLICT => {
+                    "Another account is connected. Confirm first that yours may replace it."
+                }
                 _ => "That did not work. Try again in a moment.",
             };
             choice(&app, &code, visitor, status, Some(site_id), Some(sentence)).await.or(Err(error))
@@ -66,8 +70,9 @@ async fn connect(
     code: &ConnectionCode,
     visitor: Option<&Browser>,
     site_id: &str,
+    may_replace: bool,
 ) -> Result<Option<ReturnUrl>> {
-    finalizer.connect(code, visitor, SiteId::parse(site_id)?).await
+    finalizer.connect(code, visitor, SiteId::parse(site_id)?, may_replace).await
 }
 
 /// Where the person lands: at the flow's own address, or the one of the settings.
@@ -85,7 +90,8 @@ async fn choice(
     error: Option<&str>,
 ) -> Result<Response> {
     let (finalizer, product, _) = app;
-    let Choice { sites: available, return_url } = finalizer.choice(code, visitor).await?;
+    let Choice { sites: available, account, replaces_account, return_url } =
+        finalizer.choice(code, visitor).await?;
     let product = landing(return_url.as_ref(), product.as_ref());
     if available.is_empty() {
         let message = Message::no_site(JIRA, product.as_ref());
@@ -105,6 +111,7 @@ async fn choice(
         sites: &sites,
         connection_code: code.as_str(),
         product: product.as_ref(),
+        replaced_by: account.as_ref().filter(|_| replaces_account),
         chosen,
         error,
     };

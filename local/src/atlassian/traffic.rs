@@ -27,8 +27,10 @@ pub enum Class {
     Authorize,
     /// The token endpoint.
     Token,
-    /// The list of sites, and the profile.
+    /// The list of sites.
     Resources,
+    /// The profile.
+    Profile,
     /// Jira's API behind the gateway.
     Jira,
 }
@@ -38,6 +40,7 @@ impl Class {
         match path {
             "/authorize" => Self::Authorize,
             "/oauth/token" => Self::Token,
+            "/me" => Self::Profile,
             _ if path.starts_with("/ex/") => Self::Jira,
             _ => Self::Resources,
         }

@@ -1,18 +1,25 @@
 //! The end of the flow: the chosen site becomes a connection.
 
+use std::time::{Duration, Instant};
+
 use super::browser::Browser;
-use super::flow::{ConnectionCode, Flow};
+use super::flow::{ConnectionCode, Flow, PendingConnection};
 use super::return_url::ReturnUrl;
-use super::store::Store;
+use super::store::{Consenter, Store};
 use crate::config::{FromSettings, Settings, SettingsError};
+use crate::deadline;
 use crate::error::{Error, Result};
 use crate::provider::ProviderId;
-use crate::provider::jira::{CONSENT_LIFETIME, ChosenSite, Site, SiteId, Sites};
+use crate::provider::jira::{Account, Accounts, CONSENT_LIFETIME, ChosenSite, Site, SiteId, Sites};
 
-/// Finalizes connections to Jira. Settings: those of [`Flow`], [`Sites`] and [`Store`].
+/// How long the choice waits to learn whether another account is connected; saving asks again.
+const LOOK_LIMIT: Duration = Duration::from_secs(2);
+
+/// Finalizes connections to Jira. Settings: those of [`Flow`], [`Sites`], [`Accounts`] and [`Store`].
 pub struct Finalizer {
     flow: Flow,
     sites: Sites,
+    accounts: Accounts,
     store: Store,
 }
 
@@ -20,6 +27,10 @@ pub struct Finalizer {
 pub struct Choice {
     /// The Jira sites that the consent reaches.
     pub sites: Vec<Site>,
+    /// The account that consented, if Atlassian tells.
+    pub account: Option<Account>,
+    /// Whether that is known to be another account than the one that is connected until now.
+    pub replaces_account: bool,
     /// Where the person lands at last, if the flow has an address of its own.
     pub return_url: Option<ReturnUrl>,
 }
@@ -29,6 +40,7 @@ impl FromSettings for Finalizer {
         Ok(Self {
             flow: Flow::from_settings(settings)?,
             sites: Sites::from_settings(settings)?,
+            accounts: Accounts::from_settings(settings)?,
             store: Store::from_settings(settings)?,
         })
     }
@@ -42,23 +54,44 @@ impl Finalizer {
     /// when Redis or Atlassian fails.
     pub async fn choice(&self, code: &ConnectionCode, visitor: Option<&Browser>) -> Result<Choice> {
         let pending = self.flow.peek(ProviderId::Jira, code, visitor).await?;
-        let sites = self.sites.list(&pending.access_token()).await?;
-        Ok(Choice { sites, return_url: pending.return_url().cloned() })
+        let address = pending.address(ProviderId::Jira);
+        let look = deadline::scope(Instant::now() + deadline::at_most(LOOK_LIMIT), self.store.find(&address));
+        let (reached, known) = tokio::join!(self.reach(&pending), look);
+        let (sites, account) = reached?;
+        let known = known.unwrap_or_else(|error| {
+            tracing::warn!(cause = %error, "it is not known whether another account is connected");
+            None
+        });
+        let replaces_account = known.is_some_and(|known| known.is_of_another(account.as_ref()));
+        Ok(Choice { sites, account, replaces_account, return_url: pending.return_url().cloned() })
+    }
+
+    /// What a consent reaches, and whose it is.
+    async fn reach(&self, pending: &PendingConnection) -> Result<(Vec<Site>, Option<Account>)> {
+        let access_token = pending.access_token();
+        let (sites, account) = tokio::join!(self.sites.list(&access_token), self.accounts.of(&access_token));
+        Ok((sites?, account))
     }
 
     /// Makes the connection to a site, and tells where the person lands if the flow has an address of its own: the
     /// code is used up, the rows are written in one transaction together with Jira's own, and every instance sees
     /// the new connection from then on. When the rows cannot be written, the code is good again.
     ///
+    /// Unless `may_replace`, a connection of another account stays: its owner has not been told.
+    ///
     /// # Errors
-    /// 400 when the consent does not reach the site, otherwise as [`Self::choice`].
+    /// 400 when the consent does not reach the site, 409 when another account is connected, otherwise as
+    /// [`Self::choice`].
     pub async fn connect(
         &self,
         code: &ConnectionCode,
         visitor: Option<&Browser>,
         site: SiteId,
+        may_replace: bool,
     ) -> Result<Option<ReturnUrl>> {
-        if !self.choice(code, visitor).await?.sites.iter().any(|available| available.id == site) {
+        let pending = self.flow.peek(ProviderId::Jira, code, visitor).await?;
+        let (sites, account) = self.reach(&pending).await?;
+        if !sites.iter().any(|available| available.id == site) {
             return Err(Error::bad_request(
                 "site_id is not a site that this consent reaches: send one that fetch-available-sites lists",
             ));
@@ -66,9 +99,10 @@ impl Finalizer {
         let pending = self.flow.take(ProviderId::Jira, code).await?;
         let address = pending.address(ProviderId::Jira);
         let lifetime = (pending.consented_at(), CONSENT_LIFETIME);
+        let consenter = Consenter { account, may_replace };
         let seal = |id: &uuid::Uuid| self.flow.seal_for(id, &pending);
         let redis = self.flow.redis();
-        match self.store.save(redis, &address, lifetime, seal, &ChosenSite(site)).await {
+        match self.store.save(redis, &address, lifetime, &consenter, seal, &ChosenSite(site)).await {
             Ok(connection) => {
                 self.flow.publish(&address, &connection).await;
                 Ok(pending.return_url().cloned())

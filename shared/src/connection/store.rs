@@ -16,6 +16,7 @@ use crate::crypto::Sealer;
 use crate::error::{Error, Result};
 use crate::postgres::{self, Postgres, failed, within_budget};
 use crate::provider::ExtendTransaction;
+use crate::provider::jira::Account;
 use crate::upstash::Upstash;
 
 /// A connection as it is stored. Tokens are sealed, or clear text of the TypeScript Juncture.
@@ -33,6 +34,8 @@ pub struct Connection {
     pub expires_at: OffsetDateTime,
     /// The access token of the newest refresh as it is stored, and when it ends.
     pub access_token: Option<(String, OffsetDateTime)>,
+    /// Tells whether a consent is of the same account; `None` when that is not known.
+    pub account_digest: Option<String>,
     /// The chosen Jira site.
     pub jira_site_id: Option<String>,
     /// The selected Jira project.
@@ -53,6 +56,15 @@ impl Connection {
         sealer.open(&self.refresh_token, &self.id.to_string()).map_err(Error::internal)
     }
 
+    /// Whether the consent of this account would replace the one of another. Not when either is unknown: nothing
+    /// can be claimed then.
+    pub(super) fn is_of_another(&self, account: Option<&Account>) -> bool {
+        self.account_digest
+            .as_ref()
+            .zip(account)
+            .is_some_and(|(known, account)| *known != account.digest(&self.id))
+    }
+
     fn from_row(row: &Row) -> Result<Self, tokio_postgres::Error> {
         let access_token: Option<String> = row.try_get("access_token")?;
         let ends: Option<OffsetDateTime> = row.try_get("access_token_expires_at")?;
@@ -63,10 +75,19 @@ impl Connection {
             is_invalid: row.try_get("invalid_refresh_token")?,
             expires_at: row.try_get("expires_at")?,
             access_token: access_token.zip(ends),
+            account_digest: row.try_get("account_digest")?,
             jira_site_id: row.try_get("jira_site_id")?,
             jira_project_id: row.try_get("selected_jira_project_id")?,
         })
     }
+}
+
+/// Whose consent is saved.
+pub(crate) struct Consenter {
+    /// The account, if it is known.
+    pub(crate) account: Option<Account>,
+    /// Whether it may take the place of another.
+    pub(crate) may_replace: bool,
 }
 
 /// Sealed tokens, ready to be stored.
@@ -78,7 +99,7 @@ pub(crate) struct SealedTokens {
 
 const SELECT: &str = r#"
     select c.connection_id, c.version, c.refresh_token, c.invalid_refresh_token, c.expires_at,
-           c.access_token, c.access_token_expires_at, j.jira_site_id, j.selected_jira_project_id
+           c.access_token, c.access_token_expires_at, c.account_digest, j.jira_site_id, j.selected_jira_project_id
     from "juncture-core".connection_external_map m
     join "juncture-core".connection c using (connection_id)
     left join "juncture-core".jira_connection j using (connection_id)
@@ -135,24 +156,27 @@ impl Store {
     /// connection is taken away before anything is written.
     ///
     /// # Errors
-    /// 503 when the database or Redis cannot be reached, or what `seal` says. Nothing is written then.
+    /// 409 when the consent is of another account than the one before and may not replace it, 503 when the
+    /// database or Redis cannot be reached, or what `seal` says. Nothing is written then.
     pub(crate) async fn save(
         &self,
         redis: &Upstash,
         address: &Address,
         lifetime: (OffsetDateTime, Duration),
+        consenter: &Consenter,
         seal: impl FnOnce(&Uuid) -> Result<SealedTokens>,
         extension: &dyn ExtendTransaction,
     ) -> Result<Connection> {
         const UPSERT: &str = r#"
             insert into "juncture-core".connection
-                (connection_id, refresh_token, expires_at, access_token, access_token_expires_at)
-            values ($1, $2, $3, $4, $5)
+                (connection_id, refresh_token, expires_at, access_token, access_token_expires_at, account_digest)
+            values ($1, $2, $3, $4, $5, $6)
             on conflict (connection_id) do update set
                 refresh_token = excluded.refresh_token,
                 expires_at = excluded.expires_at,
                 access_token = excluded.access_token,
                 access_token_expires_at = excluded.access_token_expires_at,
+                account_digest = excluded.account_digest,
                 invalid_refresh_token = false,
                 last_updated = now(),
                 refreshed_at = now(),
@@ -175,18 +199,25 @@ impl Store {
         if let Some(existing) = existing.as_ref().filter(|existing| existing.expires_at == expires_at) {
             return Ok(existing.clone());
         }
+        let account = consenter.account.as_ref();
+        if !consenter.may_replace && existing.as_ref().is_some_and(|existing| existing.is_of_another(account))
+        {
+            return Err(Error::other_account());
+        }
         let id = existing.as_ref().map_or_else(Uuid::new_v4, |existing| existing.id);
         let is_replaced = existing.is_some();
         let tokens = seal(&id)?;
         if let Some(existing) = existing {
             redis.run(cache::barrier(address, existing.version)).await?;
         }
-        let row: [(&(dyn ToSql + Sync), Type); 5] = [
+        let account_digest = account.map(|account| account.digest(&id));
+        let row: [(&(dyn ToSql + Sync), Type); 6] = [
             (&id, Type::UUID),
             (&tokens.refresh_token, Type::TEXT),
             (&expires_at, Type::TIMESTAMPTZ),
             (&tokens.access_token, Type::TEXT),
             (&tokens.access_token_expires_at, Type::TIMESTAMPTZ),
+            (&account_digest, Type::TEXT),
         ];
         within_budget(transaction.execute_typed(UPSERT, &row)).await?;
         let (external_id, provider) = (address.external_id.as_str(), address.provider.as_str());

@@ -15,6 +15,8 @@
   const heading = form.querySelector("h1").textContent;
   let busy = false;
 
+  const confirmation = form.querySelector("input[name=replace_account]");
+
   const chosen = () => form.querySelector("input[name=site_id]:checked");
   const nameOf = (radio) => radio.closest("label").querySelector(".name").textContent;
 
@@ -64,7 +66,11 @@
       response = await fetch(endpoint, {
         method: "POST",
         headers: { "content-type": "application/json" },
-        body: JSON.stringify({ connection_code: connectionCode, site_id: siteId }),
+        body: JSON.stringify({
+          connection_code: connectionCode,
+          site_id: siteId,
+          replace_account: confirmation?.checked ?? false,
+        }),
         signal: AbortSignal.timeout?.(TIMEOUT_MS),
       });
     } catch (cause) {
@@ -79,8 +85,8 @@
       if (redirect) location.assign(redirect);
     } else if (response.status === 410) {
       end("expired");
-    } else if (response.status === 403) {
-      // Not this browser's flow: the server has a page that explains it.
+    } else if (response.status === 403 || response.status === 409) {
+      // Not this browser's flow, or another account is connected: the server's page explains it.
       location.reload();
     } else {
       // The API's own sentence is for developers.

@@ -4,6 +4,7 @@ use url::Url;
 use super::message::Tone;
 use super::product::{Product, web_host};
 use super::{Message, SCRIPT_PATH, STYLE_PATH};
+use crate::provider::jira::Account;
 
 /// Where the script sends the choice.
 const CREATE_CONNECTION_PATH: &str = "/api/frontend/finalize-connection/jira/create-connection";
@@ -35,9 +36,11 @@ pub struct Site<'a> {
 ///
 /// A plain form that posts `site_id` to the page's own address. With JavaScript it posts
 /// `{"connection_code", "site_id"}` to `create-connection` instead and then goes to the product, or says that
-/// all is done when there is none. A `410` from there shows how to start again; every other refusal says so in
+/// all is done when there is none. The box that confirms that an account is replaced goes along as `replace_account`;
+/// a `409` says that it is missing, and a `403` that this is another browser: both are for the page to explain,
+/// anew. A `410` from there shows how to start again; every other refusal says so in
 /// a person's words and can be tried again.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Finalize<'a> {
     /// As people write it, `Jira`.
     pub provider_name: &'a str,
@@ -48,6 +51,8 @@ pub struct Finalize<'a> {
     pub connection_code: &'a str,
     /// What is being connected, and where to go afterwards.
     pub product: Option<&'a Product>,
+    /// The account that consented, when another one is connected until now, which a box confirms.
+    pub replaced_by: Option<&'a Account>,
     /// The site chosen in a form that was refused. A single site is always chosen.
     pub chosen: Option<&'a str>,
     /// Why that form was refused, a sentence.

@@ -1,5 +1,6 @@
 //! What must hold for every page, whatever it says.
 
+use crate::provider::jira::Account;
 use url::Url;
 
 use super::*;
@@ -16,7 +17,32 @@ fn site<'a>(id: &'a str, name: &'a str) -> Site<'a> {
 }
 
 fn finalize<'a>(sites: &'a [Site<'a>], product: Option<&'a Product>) -> Finalize<'a> {
-    Finalize { provider_name: "Jira", sites, connection_code: "code-1", product, chosen: None, error: None }
+    Finalize {
+        provider_name: "Jira",
+        sites,
+        connection_code: "code-1",
+        product,
+        replaced_by: None,
+        chosen: None,
+        error: None,
+    }
+}
+
+fn account(name: &str, email: &str) -> Account {
+    let account = serde_json::json!({ "account_id": "1:a", "name": name, "email": email });
+    serde_json::from_value(account).unwrap()
+}
+
+#[test]
+fn an_account_that_replaces_another_is_named_and_confirmed() {
+    let sites = [site("1", "Acme")];
+    let page = finalize(&sites, None);
+    assert!(!page.html().contains("replace_account"));
+    let ada = account("Ada Lovelace", "ada@example.com");
+    let asked = Finalize { replaced_by: Some(&ada), ..page }.html();
+    for part in ["Ada Lovelace", "ada@example.com", "name=\"replace_account\" value=\"true\" required"] {
+        assert!(asked.contains(part), "{part}: {asked}");
+    }
 }
 
 fn messages(product: Option<&Product>) -> Vec<Message> {
@@ -24,6 +50,7 @@ fn messages(product: Option<&Product>) -> Vec<Message> {
         Message::connected,
         Message::consent_declined,
         Message::state_expired,
+        Message::other_browser,
         Message::exchange_failed,
         Message::link_expired,
         Message::no_site,
@@ -47,6 +74,7 @@ fn all_pages() -> Vec<String> {
         url: "javascript:alert(1)",
         avatar_url: Some("javascript:alert(1)"),
     };
+    let stranger = account(HOSTILE, HOSTILE);
     let ids: Vec<String> = (0..40).map(|n| n.to_string()).collect();
     let many: Vec<_> = ids.iter().map(|id| site(id, HOSTILE)).collect();
     let mut pages = Vec::new();
@@ -55,6 +83,7 @@ fn all_pages() -> Vec<String> {
         for sites in [&[hostile][..], &[hostile, site("2", "Beta")], &many] {
             let page = Finalize { connection_code: HOSTILE, ..finalize(sites, product) };
             pages.push(page.html());
+            pages.push(Finalize { replaced_by: Some(&stranger), ..page.clone() }.html());
             pages.push(Finalize { error: Some(HOSTILE), ..page }.html());
         }
     }

@@ -174,3 +174,44 @@ fn another_browser_is_told_where_the_flow_began_on_a_desktop() {
 fn another_browser_is_told_where_the_flow_began_on_a_phone() {
     run(is_told_that_it_began_elsewhere(PHONE, "elsewhere-phone"));
 }
+
+/// The same workspace is connected again, with another account: the person sees which, and has to say so.
+async fn replaces_an_account(device: Device, workspace: &str) -> Result<()> {
+    let bed = Bed::shared().await?;
+    let browser = Browser::open(device).await?;
+    consent(bed, &browser, workspace, "sam", &["harbour"]).await?;
+    browser.click("#connect").await?;
+    browser.find("#state[data-state=connected]").await?;
+
+    browser.click("#reconnect").await?;
+    choose(&browser, "ada", &["harbour", "lighthouse", "meadow"]).await?;
+    browser.click("#accept").await?;
+    browser.shows(".replaces", "Another Atlassian account is connected").await?;
+    browser.shows(".replaces", "ada@").await?;
+    browser.click(&format!("input[value='{}']", bed.site_id("harbour")?)).await?;
+    browser.script("document.querySelector('.replaces').scrollIntoView()").await?;
+    browser.look("replaces-account").await?;
+    // Without the box the browser sends nothing, and the server takes nothing.
+    browser.click("#connect").await?;
+    browser.find("input[name=replace_account]:focus").await?;
+    browser.script("document.querySelector('input[name=replace_account]').required = false").await?;
+    browser.click("#connect").await?;
+    browser.find("input[name=replace_account]:required:not(:checked)").await?;
+    browser.click(&format!("input[value='{}']", bed.site_id("harbour")?)).await?;
+    browser.click("input[name=replace_account]").await?;
+    browser.click("#connect").await?;
+    browser.find("#state[data-state=connected]").await?;
+    browser.click("#disconnect").await?;
+    browser.find("#state[data-state=not_connected]").await?;
+    browser.close().await
+}
+
+#[test]
+fn another_account_is_confirmed_on_a_desktop() {
+    run(replaces_an_account(DESKTOP, "replaces-desktop"));
+}
+
+#[test]
+fn another_account_is_confirmed_on_a_phone() {
+    run(replaces_an_account(PHONE, "replaces-phone"));
+}

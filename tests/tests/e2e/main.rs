@@ -1,5 +1,6 @@
 //! The end-to-end tests: real functions behind the gateway, a real Postgres and Redis, a sandbox of Atlassian.
 
+mod accounts;
 mod admin;
 mod agile;
 mod bad_input;

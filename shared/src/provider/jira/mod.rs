@@ -2,11 +2,13 @@
 //!
 //! <https://developer.atlassian.com/cloud/jira/platform/oauth-2-3lo-apps/>
 
+mod account;
 mod consent;
 mod reach;
 mod sites;
 mod token;
 
+pub use account::{Account, Accounts};
 pub use consent::{DEFAULT_SCOPES, JiraConsent};
 pub use reach::Reach;
 pub use sites::{ChosenSite, Site, SiteId, Sites};

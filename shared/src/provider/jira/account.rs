@@ -1,0 +1,105 @@
+//! Whose consent it is.
+
+use std::time::Duration;
+
+use http::StatusCode;
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Serialize};
+use url::Url;
+use uuid::Uuid;
+
+use super::DEFAULT_API_URL;
+use crate::config::{FromSettings, Settings, SettingsError};
+use crate::crypto::sha256_hex;
+use crate::deadline;
+use crate::error::chain;
+use crate::telemetry::{Count, count};
+use crate::tls::{SHORT_BODY, http_client, read_body};
+
+/// It is asked for beside the sites and must not make anybody wait for longer than those do.
+const TIMEOUT: Duration = Duration::from_secs(3);
+
+/// An Atlassian account, as its owner knows it. Nothing of it is stored or logged.
+#[derive(Clone, Deserialize, Serialize)]
+pub struct Account {
+    /// Atlassian's id of it.
+    #[serde(rename(deserialize = "account_id"), skip_serializing)]
+    id: String,
+    /// What its owner is called.
+    pub name: Option<String>,
+    /// Its address, which tells two accounts of one person apart.
+    pub email: Option<String>,
+}
+
+impl Account {
+    /// What is stored of the account: it tells whether another one comes, for this connection alone.
+    pub(crate) fn digest(&self, connection: &Uuid) -> String {
+        sha256_hex(format!("{connection}:{}", self.id).as_bytes())
+    }
+}
+
+/// Learns whose consent it is. Setting: `ATLASSIAN_API_URL`.
+pub struct Accounts {
+    http: reqwest::Client,
+    me: Url,
+}
+
+impl FromSettings for Accounts {
+    fn from_settings(settings: &Settings) -> Result<Self, SettingsError> {
+        let name = "ATLASSIAN_API_URL";
+        let mut me = settings.service_url(name, Some(DEFAULT_API_URL))?;
+        me.set_path("/me");
+        let http =
+            http_client().map_err(|error| SettingsError::Invalid { name, reason: error.to_string() })?;
+        Ok(Self { http, me })
+    }
+}
+
+impl Accounts {
+    /// The account behind an access token; `None` when Atlassian does not tell, as without the scope `read:me`:
+    /// no connection is lost for that.
+    ///
+    /// <https://developer.atlassian.com/cloud/jira/platform/oauth-2-3lo-apps/#how-do-i-retrieve-the-public-profile-of-the-authenticated-user->
+    pub async fn of(&self, access_token: &SecretString) -> Option<Account> {
+        match self.ask(access_token).await {
+            Ok(account) => Some(account),
+            Err(cause) => {
+                tracing::warn!(%cause, "it is not known whose consent this is");
+                None
+            }
+        }
+    }
+
+    async fn ask(&self, access_token: &SecretString) -> Result<Account, String> {
+        count(Count::JiraRequests);
+        let failed = |error: reqwest::Error| chain(&error.without_url());
+        let request = self.http.get(self.me.clone()).timeout(deadline::at_most(TIMEOUT));
+        let response = request.bearer_auth(access_token.expose_secret()).send().await.map_err(failed)?;
+        if response.status() != StatusCode::OK {
+            return Err(format!("status {}", response.status().as_u16()));
+        }
+        let body = read_body(response, SHORT_BODY).await.map_err(failed)?;
+        // What is wrong with it could quote it.
+        let account: Account = serde_json::from_slice(&body).map_err(|_| "no account")?;
+        if account.id.is_empty() { Err("an account without an id".to_owned()) } else { Ok(account) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_account_is_told_from_others_by_its_id_alone_and_per_connection() {
+        let account = |text: &str| serde_json::from_str::<Account>(text).unwrap();
+        let ada = account(r#"{"account_id":"1:a","name":"Ada","email":"ada@example.com","picture":"x"}"#);
+        let renamed = account(r#"{"account_id":"1:a","email":null}"#);
+        let other = account(r#"{"account_id":"1:b","name":"Ada","email":"ada@example.com"}"#);
+        let (one, two) = (Uuid::from_u128(1), Uuid::from_u128(2));
+        assert_eq!(ada.digest(&one), renamed.digest(&one));
+        assert_ne!(ada.digest(&one), other.digest(&one));
+        assert_ne!(ada.digest(&one), ada.digest(&two));
+        let told = serde_json::to_string(&ada).unwrap();
+        assert_eq!(told, r#"{"name":"Ada","email":"ada@example.com"}"#);
+    }
+}
