@@ -112,8 +112,8 @@ impl Message {
              This one did not begin it, or it keeps no cookies. Nothing was changed."
         );
         let next = format!(
-            "To connect {provider}, open {origin} in this browser and start there. If you did, allow cookies \
-             for this page and start again."
+            "To try again, open {origin} in this browser and start there. If you did, allow cookies for this \
+             page first."
         );
         let title = "Started in another browser";
         Self { next, ..Self::new(Tone::Declined, StatusCode::FORBIDDEN, title, text, provider, product) }

@@ -156,7 +156,13 @@ fn every_control_is_labelled() {
     for page in all_pages() {
         for input in elements(&page, "input") {
             let radio_in_label = input.contains(r#"type="radio""#);
-            assert!(radio_in_label || (input.contains(r#"id="search""#) && page.contains(r#"for="search""#)));
+            let box_in_label =
+                input.contains(r#"type="checkbox""#) && page.contains(r#"<label><input type="checkbox""#);
+            assert!(
+                radio_in_label
+                    || box_in_label
+                    || (input.contains(r#"id="search""#) && page.contains(r#"for="search""#))
+            );
         }
         let labels = page.matches("<label class=\"site\"").count();
         assert_eq!(labels, page.matches(r#"type="radio""#).count());

@@ -21,7 +21,7 @@ fn needs() -> BTreeMap<&'static str, Vec<&'static str>> {
         ("initiate-oauth-flow", all(&[&REDIS, &[CLIENT, SEALING]])),
         ("connect-token", vec![KEY, SEALING]),
         ("authorization-callback", all(&[&REDIS, &TOKENS, &[SEALING]])),
-        ("fetch-available-sites", all(&[&REDIS, &[SEALING]])),
+        ("fetch-available-sites", all(&[&REDIS, &[SEALING, DATABASE]])),
         ("create-connection", all(&[&REDIS, &[SEALING, DATABASE]])),
         ("finalize-connection", all(&[&REDIS, &[SEALING, DATABASE]])),
         ("check-connection-validity", vec![KEY, DATABASE]),
