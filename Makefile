@@ -1,6 +1,6 @@
 # Works with GNU make 3.81, which macOS has.
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test run reset build deploy test model faults soak check bench audit sbom reproducible secrets rotate drop-old reseal
+.PHONY: help setup setup-test run reset build deploy test model faults soak fuzz check bench audit sbom reproducible secrets rotate drop-old reseal
 ARCH ?= arm64
 
 help: ## Show this list
@@ -38,6 +38,9 @@ faults: setup-test ## Try every endpoint with every server failing, and write th
 soak: setup-test ## Mixed traffic for MINUTES=10, and nothing may grow
 	cargo build --locked --workspace
 	MINUTES=$${MINUTES:-10} cargo test --locked --package juncture-tests --test soak -- --ignored --nocapture
+
+fuzz: ## Fuzz every parser of outside input for SECONDS=60 each (PARSER=query: one of them)
+	@SECONDS_EACH="$${SECONDS:-60}" scripts/fuzz.sh
 
 check: ## Check everything that needs no running stack
 	@scripts/check.sh

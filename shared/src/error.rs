@@ -21,6 +21,9 @@ const INVALID_SECRET_KEY: &str = "invalid_secret_key";
 /// The code in its place after many wrong keys.
 pub(crate) const TOO_MANY_WRONG_KEYS: &str = "too_many_wrong_keys";
 
+/// The longest that a caller is told to wait.
+const LONGEST_WAIT: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// A failed request.
 #[derive(Debug)]
 pub struct Error {
@@ -196,10 +199,11 @@ impl Error {
         self
     }
 
-    /// Tells the caller when to come back (`Retry-After`).
+    /// Tells the caller when to come back (`Retry-After`), in a day at the latest: what a server asks for may be
+    /// nonsense.
     #[must_use]
     pub fn retry_after(mut self, after: Duration) -> Self {
-        self.retry_after = Some(after);
+        self.retry_after = Some(after.min(LONGEST_WAIT));
         self
     }
 

@@ -17,6 +17,8 @@ pub mod crypto;
 pub mod deadline;
 pub mod error;
 pub mod event;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 pub mod http;
 pub mod jira;
 pub mod limit;

@@ -5,6 +5,7 @@
 use std::sync::Mutex;
 use std::time::Duration;
 
+use bytes::Bytes;
 use reqwest::StatusCode;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
@@ -163,11 +164,10 @@ impl Upstash {
             }
             answer => answer?,
         };
-        let results: Vec<Value> = answer.into_iter().map(Item::into_result).collect::<Result<_, _>>()?;
-        results.try_into().map_err(|_| UpstashError::Malformed("another number of results than of commands"))
+        results(&answer)
     }
 
-    async fn send(&self, commands: &[&[String]]) -> Result<Vec<Item>, UpstashError> {
+    async fn send(&self, commands: &[&[String]]) -> Result<Bytes, UpstashError> {
         let mut request = self
             .http
             .post(self.pipeline.clone())
@@ -188,13 +188,20 @@ impl Upstash {
         if !status.is_success() {
             return Err(UpstashError::Status(status));
         }
-        let body = read_body(response, LONGEST_BODY).await.map_err(UpstashError::unreachable)?;
-        serde_json::from_slice(&body).map_err(|_| UpstashError::Malformed("no JSON list of results"))
+        read_body(response, LONGEST_BODY).await.map_err(UpstashError::unreachable)
     }
 
     fn seen_sync_token(&self) -> Option<String> {
         self.sync_token.lock().ok().and_then(|token| token.clone())
     }
+}
+
+/// The results of a pipeline of so many commands, in their order.
+pub(crate) fn results<const N: usize>(answer: &[u8]) -> Result<[Value; N], UpstashError> {
+    let items: Vec<Item> =
+        serde_json::from_slice(answer).map_err(|_| UpstashError::Malformed("no JSON list of results"))?;
+    let results: Vec<Value> = items.into_iter().map(Item::into_result).collect::<Result<_, _>>()?;
+    results.try_into().map_err(|_| UpstashError::Malformed("another number of results than of commands"))
 }
 
 /// One result of a pipeline, `{"result": …}` or `{"error": "…"}`.

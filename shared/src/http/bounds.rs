@@ -26,7 +26,7 @@ const MAX_BODY_BYTES: usize = 256 * 1024;
 ///
 /// # Errors
 /// 414 for the address, 431 for the headers, 413 for the body.
-pub(super) fn check(request: &Request) -> Result<()> {
+pub(crate) fn check(request: &Request) -> Result<()> {
     let address = request.uri().path_and_query().map_or(0, |address| address.as_str().len());
     if address > MAX_ADDRESS_BYTES {
         return Err(Error::too_large(format!("The address is longer than {MAX_ADDRESS_BYTES} bytes"))

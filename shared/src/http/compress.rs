@@ -20,7 +20,7 @@ const WORTH_IT: usize = 1024;
 const MAX_SENT: usize = 6 * 1024 * 1024 - 64 * 1024;
 
 /// Whether a caller takes gzip (RFC 9110, section 12.5.3).
-pub(super) fn accepts_gzip(headers: &HeaderMap) -> bool {
+pub(crate) fn accepts_gzip(headers: &HeaderMap) -> bool {
     let mut any = false;
     let values = headers.get_all(ACCEPT_ENCODING).iter().filter_map(|value| value.to_str().ok());
     for coding in values.flat_map(|value| value.split(',')) {

@@ -16,6 +16,9 @@ const MAX_VALUE_CHARACTERS: usize = 10_240;
 /// More parameters than any route has; the pages of others may add a few of their own.
 const MAX_PAIRS: usize = 50;
 
+/// How much of a name that a caller made up is repeated to them.
+const MAX_NAME_SHOWN: usize = 50;
+
 /// The bearer token of the `Authorization` header, if there is one. The scheme's case does not matter
 /// (RFC 9110, section 11.1).
 pub fn bearer_token(request: &Request) -> Option<&str> {
@@ -234,6 +237,7 @@ fn read_pairs(raw: &[u8], what: &str) -> Result<BTreeMap<String, String>> {
             return Err(Error::bad_request(format!("There are more than {MAX_PAIRS} {what}s")));
         }
         if pairs.insert(name.clone().into_owned(), value.into_owned()).is_some() {
+            let name: String = name.chars().take(MAX_NAME_SHOWN).collect();
             return Err(Error::bad_request(format!("The {what} '{name}' is given more than once")));
         }
     }
@@ -279,6 +283,8 @@ mod tests {
         let query = Query::of(&with_query("external_id=a%2Fb+c%25&x=1")).unwrap();
         assert_eq!(query.optional("external_id"), Some("a/b c%"));
         assert!(refusal(Query::of(&with_query("a=1&a=2"))).contains("more than once"));
+        let long = "a".repeat(5000);
+        assert!(refusal(Query::of(&with_query(&format!("{long}=1&{long}=2")))).len() < 150);
         assert!(refusal(Query::of(&with_query("a=%00"))).contains("control characters"));
         assert!(refusal(Query::of(&with_query("a=%ff"))).contains("UTF-8"));
         assert!(

@@ -10,13 +10,13 @@ use std::time::{Duration, Instant};
 
 use http::header::RETRY_AFTER;
 use http::{Method, StatusCode};
-use lambda_http::request::RequestContext;
-use lambda_http::{RequestExt, service_fn};
+use lambda_http::request::{LambdaRequest, RequestContext};
+use lambda_http::{Adapter, LambdaEvent, RequestExt, Service, lambda_runtime, service_fn};
 use tracing::Instrument;
 
 use super::added::Added;
 use super::current::Current;
-use super::{Request, Response, bearer_token, bounds, compress, respond};
+use super::{Request, Response, bearer_token, bounds, compress, event, respond};
 use crate::config::{FromSettings, Settings};
 use crate::deadline;
 use crate::error::{Error, Result};
@@ -80,7 +80,12 @@ where
             let runner = Arc::clone(&runner);
             async move { Ok::<_, std::convert::Infallible>(runner.answer(request).await) }
         });
-        lambda_http::run(service).await
+        let mut adapter = Adapter::from(service);
+        let answer = move |mut event: LambdaEvent<LambdaRequest>| {
+            event::mend(&mut event.payload);
+            adapter.call(event)
+        };
+        lambda_runtime::run(service_fn(answer)).await
     })
 }
 

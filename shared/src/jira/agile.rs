@@ -101,8 +101,8 @@ pub enum SprintState {
 /// A page as Jira sends it.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct RawPage<T> {
-    values: Vec<T>,
+pub(super) struct RawPage<T> {
+    pub(super) values: Vec<T>,
     is_last: Option<bool>,
 }
 

@@ -44,8 +44,8 @@ pub(super) fn property(mark: &str) -> Value {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Page {
-    issues: Vec<RawIssue>,
+pub(super) struct Page {
+    pub(super) issues: Vec<RawIssue>,
     next_page_token: Option<String>,
 }
 
@@ -64,6 +64,16 @@ impl From<RawIssue> for Named {
     fn from(raw: RawIssue) -> Self {
         Self { id: raw.id, key: raw.key }
     }
+}
+
+/// The key and the number of the issue that was made last.
+pub(super) fn newest_of(issues: &[RawIssue]) -> Option<(&str, u64)> {
+    issues.iter().filter_map(RawIssue::number).max_by_key(|(_, number)| *number)
+}
+
+/// The keys that follow an issue's.
+pub(super) fn following(key: &str, number: u64) -> Vec<String> {
+    (1..=PAGE).filter_map(|step| number.checked_add(step)).map(|next| format!("{key}-{next}")).collect()
 }
 
 impl JiraSite<'_> {
@@ -97,12 +107,10 @@ impl JiraSite<'_> {
         let mut token = None;
         loop {
             let page = self.newest_issues(project, token.take()).await?;
-            for issue in &page.issues {
-                if let Some((key, number)) = issue.number()
-                    && newest.as_ref().is_none_or(|(_, known)| number > *known)
-                {
-                    newest = Some((key.to_owned(), number));
-                }
+            if let Some((key, number)) = newest_of(&page.issues)
+                && newest.as_ref().is_none_or(|(_, known)| number > *known)
+            {
+                newest = Some((key.to_owned(), number));
             }
             let is_past = page.issues.last().is_none_or(|last| last.time("created").as_deref() < Some(since));
             if let Some(found) = page.issues.into_iter().find(|issue| issue.bears(mark)) {
@@ -117,8 +125,7 @@ impl JiraSite<'_> {
             Some(newest) => newest,
             None => (self.project_key(project).await?, 0),
         };
-        let next: Vec<_> = (number + 1..=number + PAGE).map(|number| format!("{key}-{number}")).collect();
-        let body = json!({ "issueIdsOrKeys": next, "fields": ["created"], "properties": [PROPERTY] });
+        let body = json!({ "issueIdsOrKeys": following(&key, number), "fields": ["created"], "properties": [PROPERTY] });
         let path = ["rest", "api", "3", "issue", "bulkfetch"];
         let fetched: Page = self.call(Call::query(&path, &body, SCOPES)).await?;
         Ok(fetched.issues.into_iter().find(|issue| issue.bears(mark)).map(Named::from))
@@ -145,5 +152,18 @@ impl JiraSite<'_> {
         let path = ["rest", "api", "3", "project", project.as_str()];
         let found: Project = self.call(Call::get(&path, &[], SCOPES)).await?;
         Ok(found.key)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_number_of_all_is_followed_by_none() {
+        assert_eq!(following("A", 7).first().map(String::as_str), Some("A-8"));
+        assert_eq!(following("A", 7).len() as u64, PAGE);
+        assert_eq!(following("A", u64::MAX - 1), [format!("A-{}", u64::MAX)]);
+        assert!(following("A", u64::MAX).is_empty());
     }
 }

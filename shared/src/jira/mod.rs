@@ -8,6 +8,8 @@ mod create;
 mod custom_field;
 mod edit;
 mod failure;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod ids;
 mod input;
 mod issue;

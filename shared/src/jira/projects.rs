@@ -66,8 +66,8 @@ pub struct Lead {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Page {
-    values: Vec<RawProject>,
+pub(super) struct Page {
+    pub(super) values: Vec<RawProject>,
     total: Option<usize>,
     is_last: Option<bool>,
 }
@@ -80,7 +80,7 @@ impl Page {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct RawProject {
+pub(super) struct RawProject {
     id: String,
     key: String,
     name: String,

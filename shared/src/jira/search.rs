@@ -72,15 +72,15 @@ pub struct Position {
 }
 
 #[derive(Deserialize)]
-struct Id {
-    id: String,
+pub(super) struct Id {
+    pub(super) id: String,
 }
 
 /// A page of tickets or of ids.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Page<T> {
-    issues: Vec<T>,
+pub(super) struct Page<T> {
+    pub(super) issues: Vec<T>,
     #[serde(default)]
     is_last: bool,
     next_page_token: Option<String>,
@@ -88,7 +88,7 @@ struct Page<T> {
 
 impl<T> Page<T> {
     /// The token of the page that follows, if one does.
-    fn next(&mut self) -> Option<String> {
+    pub(super) fn next(&mut self) -> Option<String> {
         let token = self.next_page_token.take();
         token.filter(|token| !self.is_last && !self.issues.is_empty() && !token.is_empty())
     }
@@ -96,8 +96,8 @@ impl<T> Page<T> {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Bulk {
-    issues: Vec<RawTicket>,
+pub(super) struct Bulk {
+    pub(super) issues: Vec<RawTicket>,
     #[serde(default)]
     issue_errors: Vec<IssueError>,
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::schema::SCHEMA;
+use super::schema::SCHEMA;
 
 /// Makes a document; the bytes decide at each choice, and where they end it takes what ends soonest.
 pub(crate) fn document(choices: &[u8]) -> Value {

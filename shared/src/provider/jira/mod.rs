@@ -4,6 +4,8 @@
 
 mod account;
 mod consent;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod reach;
 mod sites;
 mod token;

@@ -154,7 +154,7 @@ fn transport_error(error: reqwest::Error) -> Error {
 
 /// An entry of the list. One site stands in it once for each of its products, under the same id.
 #[derive(Deserialize)]
-struct Resource {
+pub(super) struct Resource {
     id: String,
     name: String,
     url: Option<String>,
@@ -164,7 +164,7 @@ struct Resource {
     scopes: Vec<String>,
 }
 
-fn jira_sites(resources: Vec<Resource>) -> Vec<Site> {
+pub(super) fn jira_sites(resources: Vec<Resource>) -> Vec<Site> {
     let mut sites: Vec<Site> = Vec::new();
     for resource in resources {
         // Jira's scopes read `read:jira-work`, `read:project:jira`, `read:sprint:jira-software`.

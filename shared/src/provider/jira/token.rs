@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use http::StatusCode;
+use http::{HeaderMap, StatusCode};
 use http::header::RETRY_AFTER;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
@@ -103,11 +103,7 @@ impl JiraTokenEndpoint {
             .await
             .map_err(transport_error)?;
         let status = response.status();
-        let retry_after = response
-            .headers()
-            .get(RETRY_AFTER)
-            .and_then(|value| value.to_str().ok()?.parse().ok())
-            .map(Duration::from_secs);
+        let retry_after = retry_after(response.headers());
         let body = read_body(response, SHORT_BODY).await.map_err(transport_error)?;
         if status.is_success() {
             return grant(&body);
@@ -116,11 +112,17 @@ impl JiraTokenEndpoint {
     }
 }
 
+/// How long a server asks to be left alone.
+pub(super) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let seconds: u64 = headers.get(RETRY_AFTER)?.to_str().ok()?.parse().ok()?;
+    Some(Duration::from_secs(seconds))
+}
+
 fn transport_error(error: reqwest::Error) -> TokenError {
     if error.is_timeout() { TokenError::TimedOut } else { TokenError::Failed(chain(&error.without_url())) }
 }
 
-fn grant(body: &[u8]) -> Result<Grant, TokenError> {
+pub(super) fn grant(body: &[u8]) -> Result<Grant, TokenError> {
     #[derive(Deserialize)]
     struct Answer {
         access_token: SecretString,
@@ -129,7 +131,9 @@ fn grant(body: &[u8]) -> Result<Grant, TokenError> {
     }
     // The error of the decoder could quote a token.
     let answer: Answer = serde_json::from_slice(body)
-        .map_err(|_| TokenError::Failed("the answer has no access token".to_owned()))?;
+        .ok()
+        .filter(|answer: &Answer| !answer.access_token.expose_secret().is_empty())
+        .ok_or_else(|| TokenError::Failed("the answer has no access token".to_owned()))?;
     let lifetime = Duration::from_secs(answer.expires_in.unwrap_or(3600).into());
     Ok(Grant {
         access_token: answer.access_token,
@@ -140,7 +144,7 @@ fn grant(body: &[u8]) -> Result<Grant, TokenError> {
 }
 
 /// Tells errors apart by their `error` code, not by the status, which has varied.
-fn refusal(status: StatusCode, retry_after: Option<Duration>, body: &[u8]) -> TokenError {
+pub(super) fn refusal(status: StatusCode, retry_after: Option<Duration>, body: &[u8]) -> TokenError {
     #[derive(Deserialize)]
     struct Answer {
         error: String,
@@ -199,6 +203,8 @@ mod tests {
     fn an_answer_without_a_refresh_token_keeps_the_old_one() {
         let grant = grant(br#"{"access_token":"a","expires_in":3600,"token_type":"Bearer"}"#).ok().unwrap();
         assert!(grant.refresh_token.is_none());
-        assert!(super::grant(br#"{"refresh_token":"secret-value"}"#).is_err());
+        for without in [&br#"{"refresh_token":"secret-value"}"#[..], br#"{"access_token":""}"#] {
+            assert!(super::grant(without).is_err());
+        }
     }
 }

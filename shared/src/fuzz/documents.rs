@@ -1,0 +1,63 @@
+//! Texts of issues.
+
+use serde_json::Value;
+
+use super::{schema, schema_documents};
+use crate::adf::{Document, from_markdown, text_length, to_markdown};
+
+/// Markdown: any text makes a document that the schema allows, says no less than the text, and comes back.
+pub fn markdown(data: &[u8]) {
+    let text = String::from_utf8_lossy(data);
+    let document = from_markdown(&text);
+    assert!(schema::allows(document.as_json()), "{document:?}");
+    let markdown = to_markdown(document.as_json());
+    let again = from_markdown(&markdown);
+    assert_eq!(again, document, "{markdown:?}");
+    assert_eq!(to_markdown(again.as_json()), markdown);
+    let shown: usize =
+        schema_documents::texts(document.as_json()).iter().map(|text| text.encode_utf16().count()).sum();
+    assert!(text_length(&document) >= shown);
+    // A letter may become an entity, and an address may stand in it twice.
+    assert!(markdown.len() <= 64 + 16 * text.len(), "{} bytes of {}", markdown.len(), text.len());
+    let said: String = text.chars().filter(|c| c.is_alphanumeric()).collect();
+    assert!(said.is_empty() || !document.as_json()["content"].as_array().is_some_and(Vec::is_empty) || is_reference(&text));
+}
+
+/// Definitions of references show nothing; neither do entities of control characters.
+fn is_reference(text: &str) -> bool {
+    text.contains("]:") || text.contains("&#") || text.contains('`') || text.contains('~') || text.contains('<')
+}
+
+/// Any JSON in the place of a document: it makes a text, of a length that is bounded by its own.
+pub fn adf_json(data: &[u8]) {
+    let Ok(value) = serde_json::from_slice::<Value>(data) else { return };
+    check(&value, data.len());
+    match Document::from_json(value.clone()) {
+        Ok(document) => {
+            assert_eq!(document.as_json(), &value);
+            assert!(text_length(&document) <= to_markdown(&value).len());
+        }
+        Err(invalid) => assert!((10..300).contains(&invalid.to_string().len()), "{invalid}"),
+    }
+}
+
+/// A document that the schema allows; the bytes are its choices.
+pub fn adf_document(data: &[u8]) {
+    let document = schema_documents::document(data);
+    assert!(schema::allows(&document), "{document}");
+    check(&document, document.to_string().len());
+    let shown = from_markdown(&to_markdown(&document)).into_json().to_string();
+    for text in schema_documents::texts(&document) {
+        let word = text.get(text.find("word").unwrap_or_default()..).unwrap_or_default();
+        let word = word.get(..word.find("end").unwrap_or_default()).unwrap_or_default();
+        assert!(shown.contains(word), "{word} is not in {shown}");
+    }
+}
+
+fn check(value: &Value, length: usize) {
+    let markdown = to_markdown(value);
+    // Wide cells and deep lists add their frames to each line.
+    assert!(markdown.len() <= 1024 + 512 * length, "{} bytes of {length}", markdown.len());
+    let document = from_markdown(&markdown);
+    assert!(schema::allows(document.as_json()), "{markdown:?}");
+}

@@ -1,0 +1,132 @@
+//! What was given out and comes back.
+
+use std::sync::LazyLock;
+
+use base64::Engine;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use secrecy::ExposeSecret;
+
+use super::{accepted, from_settings};
+use crate::connection::{Address, ConnectTokens, ConnectionCode, ExternalId, ReturnUrls};
+use crate::crypto::{Sealer, is_code};
+use crate::http::Query;
+use crate::paging::{Paging, Part};
+use crate::provider::ProviderId;
+
+const BOUND_TO: &str = "a connection";
+
+static KEYS: LazyLock<String> =
+    LazyLock::new(|| format!("{},{}", STANDARD.encode([1; 32]), STANDARD.encode([2; 32])));
+static SEALER: LazyLock<Sealer> = LazyLock::new(|| Sealer::from_keys(&KEYS).expect("two keys"));
+
+/// The bytes as text, and whatever they say with what was really given out in the place of each `@`.
+fn texts(data: &[u8], real: &str) -> Vec<String> {
+    let text = String::from_utf8_lossy(data).into_owned();
+    let changed = text.replace('@', real);
+    vec![text, changed]
+}
+
+/// A sealed value: it opens only as it was sealed, and only where it belongs.
+pub fn sealed(data: &[u8]) {
+    let real = SEALER.seal("clear", BOUND_TO).expect("sealed");
+    for text in texts(data, &real) {
+        let is_real = text == real;
+        assert_eq!(SEALER.open_sealed(&text, BOUND_TO).is_ok(), is_real, "{text:?}");
+        assert!(SEALER.open_sealed(&text, "another").is_err());
+        assert!(SEALER.derived("other").open_sealed(&text, BOUND_TO).is_err());
+        // What was never sealed is clear text of another version.
+        match SEALER.open(&text, BOUND_TO) {
+            Ok(clear) => assert_eq!(clear.expose_secret(), if is_real { "clear" } else { &text }),
+            Err(_) => assert!(text.starts_with("v1:") && !is_real),
+        }
+        if let Ok(Some(again)) = SEALER.reseal(&text, BOUND_TO) {
+            assert_eq!(SEALER.open_sealed(&again, BOUND_TO).expect("opens").expose_secret(), text);
+        }
+    }
+    // As a list of keys.
+    let text = String::from_utf8_lossy(data);
+    if let Ok(sealer) = Sealer::from_keys(&text) {
+        let value = sealer.seal("x", BOUND_TO).expect("sealed");
+        assert_eq!(sealer.open_sealed(&value, BOUND_TO).expect("opens").expose_secret(), "x");
+    }
+}
+
+/// A cursor: one that was given, or none.
+pub fn cursor(data: &[u8]) {
+    let address = Address::new(ProviderId::Jira, ExternalId::parse("x").expect("an id"));
+    let paging = Paging::new(&SEALER, "call", &address, "1");
+    let real = paging.cursor(7, 14_usize).expect("a cursor");
+    for text in texts(data, &real) {
+        let mut query = form_urlencoded::Serializer::new(String::new());
+        query.append_pair("cursor", &text).append_pair("limit", text.trim_start_matches("limit="));
+        let uri = format!("https://api.example.com/x?{}", query.finish());
+        let with_both = http::Request::builder().uri(uri).body(Default::default());
+        let uri = format!(
+            "https://api.example.com/x?{}",
+            form_urlencoded::Serializer::new(String::new()).append_pair("cursor", &text).finish()
+        );
+        let with_cursor = http::Request::builder().uri(uri).body(Default::default());
+        let (Ok(with_both), Ok(with_cursor)) = (with_both, with_cursor) else { continue };
+        if let Some(query) = accepted(Query::of(&with_both)) {
+            assert_eq!(accepted(paging.part::<usize>(&query)).flatten(), None, "nothing is both");
+        }
+        if let Some(query) = accepted(Query::of(&with_cursor)) {
+            let part = accepted(paging.part::<usize>(&query)).flatten();
+            assert_eq!(part, (text == real).then_some(Part { limit: 7, from: Some(14) }), "{text:?}");
+        }
+    }
+}
+
+/// A connect token: one that was issued, or none.
+pub fn connect_token(data: &[u8]) {
+    let tokens: ConnectTokens = from_settings(&[("TOKEN_ENCRYPTION_KEY", &KEYS)]);
+    let address = Address::new(ProviderId::Jira, ExternalId::parse("x").expect("an id"));
+    let real = tokens.issue(&address, None, std::time::Duration::from_secs(60)).expect("a token").value;
+    for text in texts(data, &real) {
+        let opened = accepted(tokens.open(&text)).map(|(intent, _)| intent.address);
+        assert_eq!(opened, (text == real).then(|| address.clone()), "{text:?}");
+    }
+    // What another part of Juncture sealed is no connect token, whatever it says.
+    let text = String::from_utf8_lossy(data);
+    let foreign = SEALER.seal(&text, "juncture connect token").expect("sealed");
+    assert!(tokens.open(&format!("ct_{}", URL_SAFE_NO_PAD.encode(foreign))).is_err());
+}
+
+/// A connection code or a state: what is accepted is safe in an address and in a key.
+pub fn code(data: &[u8]) {
+    let text = String::from_utf8_lossy(data);
+    let code = accepted(ConnectionCode::parse(&text));
+    assert_eq!(code.is_some(), is_code(&text, "cc"));
+    let fine = |text: &str| text.len() == 46 && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b));
+    if let Some(code) = code {
+        assert!(code.as_str() == text && fine(&text) && text.starts_with("cc_"));
+    }
+    if is_code(&text, "st") {
+        assert!(fine(&text) && text.starts_with("st_"));
+    }
+}
+
+/// A `return_url`: what is accepted leads to an allowed place, by whatever way a browser reads it.
+pub fn return_url(data: &[u8]) {
+    let urls: ReturnUrls = from_settings(&[(
+        "ALLOWED_RETURN_URLS",
+        "https://app.example.com/settings, http://localhost:3000/, https://example.org:8443/a/",
+    )]);
+    let text = String::from_utf8_lossy(data);
+    let Some(url) = accepted(urls.parse(&text)) else { return };
+    let url = url.as_url();
+    let bare = (url.username(), url.password());
+    assert_eq!(bare, ("", None));
+    match url.origin().ascii_serialization().as_str() {
+        "https://app.example.com" => {
+            assert!(url.path() == "/settings" || url.path().starts_with("/settings/"), "{url}");
+        }
+        "https://example.org:8443" => assert!(url.path() == "/a" || url.path().starts_with("/a/"), "{url}"),
+        "http://localhost:3000" => {}
+        origin => panic!("{text:?} leads to {origin}"),
+    }
+    assert!(!url.path().split('/').any(|segment| matches!(segment, ".." | "%2e%2e" | "%2E%2E")), "{url}");
+    // It stands in a header, and is stored and read again.
+    http::HeaderValue::from_str(url.as_str()).expect("a header");
+    assert_eq!(accepted(urls.parse(url.as_str())).as_ref().map(crate::connection::ReturnUrl::as_url), Some(url));
+}

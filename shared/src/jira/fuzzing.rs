@@ -1,0 +1,72 @@
+//! Jira's answers, read as the client reads them, for `crate::fuzz`.
+
+use std::time::Duration;
+
+use http::{HeaderMap, StatusCode};
+use serde::de::DeserializeOwned;
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+
+use super::agile::{Board, RawPage, Sprint};
+use super::create::Named;
+use super::edit::EditedIssue;
+use super::failure::Failure;
+use super::input::IssueInput;
+use super::issue::{IssueDetails, RawIssue};
+use super::marked;
+use super::projects::{self, Project};
+use super::search::{Bulk, Id, Page};
+use super::ticket::{RawTicket, SprintTicket, Ticket};
+use crate::error::Error;
+
+/// What the calls answer with an answer of Jira's; `None` where Jira's cannot be read.
+pub(crate) fn answer(which: usize, body: &[u8]) -> Option<Value> {
+    match which % 11 {
+        0 => {
+            let mut page: Page<RawTicket> = read(body)?;
+            let next = page.next();
+            Some(json!([shown::<_, Ticket>(page.issues), next]))
+        }
+        1 => {
+            let mut page: Page<Id> = read(body)?;
+            let next = page.next();
+            Some(json!([page.issues.into_iter().map(|issue| issue.id).collect::<Vec<_>>(), next]))
+        }
+        2 => Some(json!(shown::<_, SprintTicket>(read::<Bulk>(body)?.issues))),
+        3 => Some(json!(shown::<_, Project>(read::<projects::Page>(body)?.values))),
+        4 => Some(json!(read::<RawPage<Board>>(body)?.values)),
+        5 => Some(json!(read::<RawPage<Sprint>>(body)?.values)),
+        6 => Some(json!(read::<Sprint>(body)?)),
+        7 => Some(json!(IssueDetails::from(read::<RawIssue>(body)?))),
+        8 => Some(json!(EditedIssue::from(read::<RawIssue>(body)?))),
+        9 => {
+            let named: Named = read(body)?;
+            Some(json!([named.id, named.key]))
+        }
+        _ => {
+            let page: marked::Page = read(body)?;
+            let (key, number) = marked::newest_of(&page.issues)?;
+            Some(json!(marked::following(key, number)))
+        }
+    }
+}
+
+/// The error of a refusal, and how long until the call is worth another try.
+pub(crate) fn refusal(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> (Error, Option<Duration>) {
+    let failure = Failure::read(status, headers, body);
+    let wait = failure.retry_in(1);
+    (failure.into_error("read:jira-work"), wait)
+}
+
+/// What is sent to Jira.
+pub(crate) fn fields(input: IssueInput) -> Map<String, Value> {
+    input.into_fields()
+}
+
+fn read<T: DeserializeOwned>(body: &[u8]) -> Option<T> {
+    serde_json::from_slice(body).ok()
+}
+
+fn shown<Raw, T: From<Raw> + Serialize>(raw: Vec<Raw>) -> Vec<T> {
+    raw.into_iter().map(T::from).collect()
+}
