@@ -12,7 +12,10 @@ use libfuzzer_sys::fuzz_target;
 static PARSER: LazyLock<fn(&[u8])> = LazyLock::new(|| {
     let wanted = std::env::var("PARSER").unwrap_or_default();
     let known = TARGETS.iter().find(|(name, _)| *name == wanted);
-    known.map_or_else(|| panic!("PARSER={wanted} is none of {:?}", TARGETS.map(|(name, _)| name)), |(_, parser)| *parser)
+    known.map_or_else(
+        || panic!("PARSER={wanted} is none of {:?}", TARGETS.map(|(name, _)| name)),
+        |(_, parser)| *parser,
+    )
 });
 
 fuzz_target!(|data: &[u8]| PARSER(data));

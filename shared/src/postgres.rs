@@ -229,7 +229,10 @@ fn parse(database_url: &str) -> Result<(tokio_postgres::Config, Option<String>),
     };
     kept.push(("sslmode".to_owned(), ssl_mode.to_owned()));
     url.query_pairs_mut().clear().extend_pairs(kept);
-    let config = url.as_str().parse().map_err(|error: tokio_postgres::Error| chain(&error))?;
+    // The parser's own error would quote the string.
+    let config = url.as_str().parse().map_err(|_: tokio_postgres::Error| {
+        "has a parameter that is unknown, or a part that is malformed".to_owned()
+    })?;
     Ok((config, root_certificates))
 }
 
@@ -269,7 +272,7 @@ mod tests {
         ] {
             let error = Postgres::lazily(DATABASE_URL, url).map(|_| ()).unwrap_err().to_string();
             assert!(error.starts_with("the setting DATABASE_URL "), "{error}");
-            assert!(!error.contains("hunter2@") && !error.contains(":hunter2"), "{error}");
+            assert!(!error.contains("hunter2"), "{error}");
         }
     }
 

@@ -28,7 +28,8 @@ pub fn jira_answer(data: &[u8]) {
 pub fn jira_refusal(data: &[u8]) {
     let mut parts = data.splitn(3, |byte| *byte == b'\n');
     let (which, retry_after) = first(parts.next().unwrap_or_default());
-    let headers = headers(&[("retry-after", retry_after), ("ratelimit-reason", parts.next().unwrap_or_default())]);
+    let headers =
+        headers(&[("retry-after", retry_after), ("ratelimit-reason", parts.next().unwrap_or_default())]);
     let body = parts.next().unwrap_or_default();
     let status = status(which);
     let (error, waits) = jira::refusal(status, &headers, body);
@@ -91,7 +92,10 @@ pub fn upstash_answer(data: &[u8]) {
 fn check_upstream(error: &Error) {
     let sentence = error.message();
     assert!((10..300).contains(&sentence.len()), "{sentence:?}");
-    assert!(error.retry_after_seconds().is_none_or(|seconds| (1..=24 * 60 * 60).contains(&seconds)), "{error}");
+    assert!(
+        error.retry_after_seconds().is_none_or(|seconds| (1..=24 * 60 * 60).contains(&seconds)),
+        "{error}"
+    );
 }
 
 fn status(which: usize) -> StatusCode {

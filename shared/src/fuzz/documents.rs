@@ -20,12 +20,20 @@ pub fn markdown(data: &[u8]) {
     // A letter may become an entity, and an address may stand in it twice.
     assert!(markdown.len() <= 64 + 16 * text.len(), "{} bytes of {}", markdown.len(), text.len());
     let said: String = text.chars().filter(|c| c.is_alphanumeric()).collect();
-    assert!(said.is_empty() || !document.as_json()["content"].as_array().is_some_and(Vec::is_empty) || is_reference(&text));
+    assert!(
+        said.is_empty()
+            || !document.as_json()["content"].as_array().is_some_and(Vec::is_empty)
+            || is_reference(&text)
+    );
 }
 
 /// Definitions of references show nothing; neither do entities of control characters.
 fn is_reference(text: &str) -> bool {
-    text.contains("]:") || text.contains("&#") || text.contains('`') || text.contains('~') || text.contains('<')
+    text.contains("]:")
+        || text.contains("&#")
+        || text.contains('`')
+        || text.contains('~')
+        || text.contains('<')
 }
 
 /// Any JSON in the place of a document: it makes a text, of a length that is bounded by its own.

@@ -30,8 +30,11 @@ fn texts(data: &[u8], real: &str) -> Vec<String> {
 pub fn sealed(data: &[u8]) {
     let real = SEALER.seal("clear", BOUND_TO).expect("sealed");
     for text in texts(data, &real) {
-        let is_real = text == real;
-        assert_eq!(SEALER.open_sealed(&text, BOUND_TO).is_ok(), is_real, "{text:?}");
+        // The fuzzer may remember what was sealed in another run.
+        let opened = SEALER.open_sealed(&text, BOUND_TO);
+        let is_real = opened.is_ok();
+        assert!(opened.is_ok_and(|clear| clear.expose_secret() == "clear") == is_real, "{text:?}");
+        assert!(is_real || text != real);
         assert!(SEALER.open_sealed(&text, "another").is_err());
         assert!(SEALER.derived("other").open_sealed(&text, BOUND_TO).is_err());
         // What was never sealed is clear text of another version.
@@ -40,7 +43,8 @@ pub fn sealed(data: &[u8]) {
             Err(_) => assert!(text.starts_with("v1:") && !is_real),
         }
         if let Ok(Some(again)) = SEALER.reseal(&text, BOUND_TO) {
-            assert_eq!(SEALER.open_sealed(&again, BOUND_TO).expect("opens").expose_secret(), text);
+            let again = SEALER.open_sealed(&again, BOUND_TO).expect("opens");
+            assert_eq!(again.expose_secret(), if is_real { "clear" } else { &text });
         }
     }
     // As a list of keys.
@@ -72,7 +76,8 @@ pub fn cursor(data: &[u8]) {
         }
         if let Some(query) = accepted(Query::of(&with_cursor)) {
             let part = accepted(paging.part::<usize>(&query)).flatten();
-            assert_eq!(part, (text == real).then_some(Part { limit: 7, from: Some(14) }), "{text:?}");
+            assert!(part.is_some() || text != real, "{text:?}");
+            assert!(part.is_none_or(|part| part == Part { limit: 7, from: Some(14) }), "{text:?}");
         }
     }
 }
@@ -84,7 +89,8 @@ pub fn connect_token(data: &[u8]) {
     let real = tokens.issue(&address, None, std::time::Duration::from_secs(60)).expect("a token").value;
     for text in texts(data, &real) {
         let opened = accepted(tokens.open(&text)).map(|(intent, _)| intent.address);
-        assert_eq!(opened, (text == real).then(|| address.clone()), "{text:?}");
+        assert!(opened.is_some() || text != real, "{text:?}");
+        assert!(opened.is_none_or(|opened| opened == address), "{text:?}");
     }
     // What another part of Juncture sealed is no connect token, whatever it says.
     let text = String::from_utf8_lossy(data);
@@ -97,7 +103,9 @@ pub fn code(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
     let code = accepted(ConnectionCode::parse(&text));
     assert_eq!(code.is_some(), is_code(&text, "cc"));
-    let fine = |text: &str| text.len() == 46 && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b));
+    let fine = |text: &str| {
+        text.len() == 46 && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b))
+    };
     if let Some(code) = code {
         assert!(code.as_str() == text && fine(&text) && text.starts_with("cc_"));
     }
@@ -128,5 +136,8 @@ pub fn return_url(data: &[u8]) {
     assert!(!url.path().split('/').any(|segment| matches!(segment, ".." | "%2e%2e" | "%2E%2E")), "{url}");
     // It stands in a header, and is stored and read again.
     http::HeaderValue::from_str(url.as_str()).expect("a header");
-    assert_eq!(accepted(urls.parse(url.as_str())).as_ref().map(crate::connection::ReturnUrl::as_url), Some(url));
+    assert_eq!(
+        accepted(urls.parse(url.as_str())).as_ref().map(crate::connection::ReturnUrl::as_url),
+        Some(url)
+    );
 }

@@ -49,7 +49,8 @@ pub fn secret(data: &[u8]) {
 pub fn addresses(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
     let (name, token) = ("UPSTASH_REDIS_REST_URL", "UPSTASH_REDIS_REST_TOKEN");
-    let of = |name: &str| Settings::from_pairs([name, token].map(|it| (it.to_owned(), text.clone().into_owned())));
+    let of =
+        |name: &str| Settings::from_pairs([name, token].map(|it| (it.to_owned(), text.clone().into_owned())));
     match of(name).service_url(name, None) {
         Ok(url) => assert!(is_safe_for_credentials(&url) && url.has_host(), "{url}"),
         Err(error) => check(&error, name),

@@ -1,7 +1,5 @@
 //! Events of API Gateway, made fit for becoming requests.
 
-use std::borrow::Cow;
-
 use lambda_http::request::LambdaRequest;
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
@@ -12,10 +10,9 @@ const FORBIDDEN: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b'#').add(b'<').a
 /// we failed.
 pub(super) fn mend(event: &mut LambdaRequest) {
     if let LambdaRequest::ApiGatewayV2(event) = event
-        && let Some(query) = &event.raw_query_string
-        && let Cow::Owned(encoded) = utf8_percent_encode(query, FORBIDDEN).into()
+        && let Some(query) = &mut event.raw_query_string
     {
-        event.raw_query_string = Some(encoded);
+        *query = utf8_percent_encode(query, FORBIDDEN).to_string();
     }
 }
 
@@ -31,14 +28,19 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    #[test]
-    fn a_query_may_hold_what_an_address_may_not() {
+    fn query(raw: &str) -> Option<String> {
         let event = json!({
-            "version": "2.0", "rawPath": "/x", "rawQueryString": "a=<b>\"`#c&d=é%20", "headers": {},
-            "isBase64Encoded": false,
+            "version": "2.0", "rawPath": "/x", "rawQueryString": raw, "headers": {}, "isBase64Encoded": false,
             "requestContext": { "stage": "$default", "http": { "method": "GET", "path": "/x" } },
         });
-        let request = into_request(serde_json::from_value(event).unwrap());
-        assert_eq!(request.uri().query(), Some("a=%3Cb%3E%22%60%23c&d=%C3%A9%20"));
+        into_request(serde_json::from_value(event).unwrap()).uri().query().map(str::to_owned)
+    }
+
+    #[test]
+    fn a_query_may_hold_what_an_address_may_not() {
+        assert_eq!(query("a=<b>\"`#c&d=é%20").as_deref(), Some("a=%3Cb%3E%22%60%23c&d=%C3%A9%20"));
+        assert_eq!(query("#").as_deref(), Some("%23"));
+        assert_eq!(query("a=%3C+b").as_deref(), Some("a=%3C+b"));
+        assert_eq!(query(""), None);
     }
 }

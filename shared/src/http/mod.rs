@@ -19,11 +19,11 @@ pub(crate) use compress::accepts_gzip;
 pub use cookies::{cookie, with_cookie};
 pub(crate) use current::Current;
 pub use current::MAX_AGE as SECRETS_MAX_AGE;
+#[cfg(any(test, fuzzing))]
+pub(crate) use event::into_request;
 pub use public_address::PublicAddress;
 pub use request::{Field, Form, JsonBody, Query, bearer_token, idempotency_key, path_parameter};
 pub use respond::{json, page, redirect};
-#[cfg(any(test, fuzzing))]
-pub(crate) use event::into_request;
 pub(crate) use run::run_app;
 pub use run::{Handled, serve, serve_liveness, serve_pages, serve_probe};
 

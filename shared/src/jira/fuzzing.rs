@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use http::{HeaderMap, StatusCode};
-use serde::de::DeserializeOwned;
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
 use super::agile::{Board, RawPage, Sprint};

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use http::{HeaderMap, StatusCode};
 use http::header::RETRY_AFTER;
+use http::{HeaderMap, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use serde_json::{Value, json};
