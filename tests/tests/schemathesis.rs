@@ -83,27 +83,42 @@ async fn known(bed: &Bed, person: &Person<'_>) -> Result<Value> {
     }))
 }
 
+/// Runs some of the phases, and gives what schemathesis says.
+async fn check(bed: &Bed, phases: &str) -> Result<String> {
+    let program = repository().join(PROGRAM);
+    ensure!(program.exists(), "{PROGRAM} is missing: run `make setup-test`");
+    let person = bed.sailor().await?;
+    let output = Command::new(program)
+        .current_dir(repository().join("tests/openapi"))
+        .args(["--config-file", "schemathesis.toml", "run", "--phases", phases, "../../openapi.yaml"])
+        .env("JUNCTURE_TEST_URL", bed.stack.url())
+        .env("JUNCTURE_TEST_KEY", bed.stack.secret_key())
+        .env("JUNCTURE_TEST_KNOWN", known(bed, &person).await?.to_string())
+        .kill_on_drop(true)
+        .output()
+        .await?;
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    println!("{said}");
+    if !output.status.success() {
+        bail!("schemathesis: {}: {}", output.status, String::from_utf8_lossy(&output.stderr));
+    }
+    Ok(said)
+}
+
 #[test]
 fn the_running_stack_keeps_to_the_document() {
     run(async {
-        let program = repository().join(PROGRAM);
-        ensure!(program.exists(), "{PROGRAM} is missing: run `make setup-test`");
         let bed = Bed::start(|_| ()).await?;
-        let person = bed.sailor().await?;
-        let output = Command::new(program)
-            .current_dir(repository().join("tests/openapi"))
-            .args(["--config-file", "schemathesis.toml", "run", "../../openapi.yaml"])
-            .env("JUNCTURE_TEST_URL", bed.stack.url())
-            .env("JUNCTURE_TEST_KEY", bed.stack.secret_key())
-            .env("JUNCTURE_TEST_KNOWN", known(&bed, &person).await?.to_string())
-            .kill_on_drop(true)
-            .output()
-            .await?;
-        let said = String::from_utf8_lossy(&output.stdout);
-        println!("{said}");
-        if !output.status.success() {
-            bail!("schemathesis: {}: {}", output.status, String::from_utf8_lossy(&output.stderr));
-        }
+        check(&bed, "examples,coverage,fuzzing").await?;
+        Ok(())
+    });
+}
+
+#[test]
+fn the_links_of_the_document_lead_from_call_to_call() {
+    run(async {
+        let bed = Bed::start(|_| ()).await?;
+        let said = check(&bed, "stateful").await?;
         let (followed, all) = links(&said).context("schemathesis does not say what links it followed")?;
         ensure!(all > 30 && followed * 100 >= all * FOLLOWED, "{followed} of {all} links were followed");
         Ok(())
