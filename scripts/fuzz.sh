@@ -15,11 +15,7 @@ rustup run nightly rustc --version >/dev/null 2>&1 || {
   exit 1
 }
 scripts/fetch-adf-schema.sh
-if ! .local/bin/cargo-fuzz --version 2>/dev/null | grep -q " $CARGO_FUZZ_VERSION\$"; then
-  echo "Installing cargo-fuzz $CARGO_FUZZ_VERSION"
-  cargo install --quiet --locked --debug --root .local --target-dir .local/build "cargo-fuzz@$CARGO_FUZZ_VERSION"
-  rm -rf .local/build
-fi
+scripts/cargo-tool.sh cargo-fuzz "$CARGO_FUZZ_VERSION"
 export PATH="$PWD/.local/bin:$PATH"
 
 # What is tried is built with the versions of what is deployed. Without the address sanitizer: the workspace has no
