@@ -28,7 +28,7 @@ const fn long(name: &'static str, case: &'static str) -> Endpoint {
 }
 
 /// In the order of the table. All are warm.
-pub(crate) const ENDPOINTS: [Endpoint; 23] = [
+pub(crate) const ENDPOINTS: [Endpoint; 24] = [
     endpoint("get-access-token", "warm"),
     endpoint("check-connection-validity", "warm"),
     endpoint("get-connection-credentials", "warm"),
@@ -46,6 +46,7 @@ pub(crate) const ENDPOINTS: [Endpoint; 23] = [
     endpoint("get-active-sprints-for-project", "60 boards"),
     endpoint("get-tickets-for-sprint", "430 tickets"),
     long("get-tickets-for-project", "10,000 tickets"),
+    endpoint("connect-token", "a new one"),
     endpoint("initiate-oauth-flow", "a new flow"),
     endpoint("authorization-callback", "a consent"),
     endpoint("fetch-available-sites", "one site"),
@@ -151,6 +152,9 @@ impl<'a> Stage<'a> {
         const FINALIZE: &str = "/api/frontend/finalize-connection/jira";
         let world = self.world;
         Ok(match endpoint.name {
+            "connect-token" => world
+                .request(Method::POST, "/api/backend/connect-token")
+                .json(&json!({ "provider": "jira", "external_id": NEWCOMER })),
             "initiate-oauth-flow" => world
                 .request(Method::POST, "/api/frontend/oauth/initiate-oauth-flow")
                 .json(&json!({ "provider": "jira", "external_id": NEWCOMER })),

@@ -3,6 +3,7 @@
 
 mod cold;
 mod compare;
+mod docs;
 mod endpoints;
 mod growth;
 mod journal;
@@ -57,11 +58,13 @@ async fn main() -> Result<()> {
         match argument.as_str() {
             "--quick" => effort = Effort::Quick,
             "--output" => output = Some(PathBuf::from(arguments.next().context("--output needs a folder")?)),
-            _ => bail!("usage: juncture-benches [--quick] [--output <folder>]"),
+            "--docs" => return docs::write(&committed().context("no result is committed")?),
+            _ => bail!("usage: juncture-benches [--quick] [--output <folder>] | --docs"),
         }
     }
     // A quick run is for looking at, not for keeping.
     let binaries = std::env::current_exe()?.parent().context("no folder")?.to_owned();
+    let is_kept = effort == Effort::Full && output.is_none();
     let output = output.unwrap_or_else(|| match effort {
         Effort::Full => RESULTS.into(),
         Effort::Quick => binaries.join("bench"),
@@ -75,6 +78,9 @@ async fn main() -> Result<()> {
     let file = output.join("result.json");
     std::fs::write(&file, serde_json::to_string_pretty(&report)? + "\n")?;
     plot::draw(&report, &output)?;
+    if is_kept {
+        docs::write(&report)?;
+    }
     println!("\n{} written after {} s", file.display(), begun.elapsed().as_secs());
     match before {
         None => println!("nothing is committed to compare it with"),

@@ -10,7 +10,6 @@ use std::time::Instant;
 
 use lambda_http::lambda_runtime::{self, LambdaEvent};
 use serde_json::Value;
-use tracing::Instrument;
 
 use crate::config::{FromSettings, Settings};
 use crate::deadline;
@@ -50,12 +49,9 @@ async fn run(
 ) -> Result<Value, Failure> {
     let started = Instant::now();
     let function = std::env::var("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_default();
-    let span = tracing::info_span!("event", request_id, function);
-    let tally = Arc::new(Tally::default());
-    let outcome = telemetry::scope(Arc::clone(&tally), work).instrument(span).await;
-    let identity = Identity { request: request_id, function, ..Identity::default() };
+    let tally = Arc::new(Tally::new(Identity { request: request_id, function, ..Identity::default() }));
+    let outcome = telemetry::scope(Arc::clone(&tally), work).await;
     Completion {
-        identity: &identity,
         status: outcome.as_ref().map_or_else(|error| error.status().as_u16(), |_| 200),
         duration_ms: started.elapsed().as_secs_f64() * 1000.0,
         cold_start,

@@ -1,18 +1,20 @@
 //! The runner of a function: settings first, then every invocation under its deadline, with an answer whatever
 //! happens, one completion line, and no way for a cause to reach the caller.
 
+use std::any::Any;
 use std::future::Future;
+use std::panic::AssertUnwindSafe;
 use std::pin::Pin;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use futures_util::FutureExt as _;
 use http::header::RETRY_AFTER;
 use http::{Method, StatusCode};
 use lambda_http::request::{LambdaRequest, RequestContext};
 use lambda_http::{Adapter, LambdaEvent, RequestExt, Service, lambda_runtime, service_fn};
-use tracing::Instrument;
 
 use super::added::Added;
 use super::current::Current;
@@ -78,14 +80,16 @@ where
             Arc::new(Runner { current, handler, render, is_metered, is_cold: AtomicBool::new(true) });
         let service = service_fn(move |request| {
             let runner = Arc::clone(&runner);
-            async move { Ok::<_, std::convert::Infallible>(runner.answer(request).await) }
+            // In a box: the runtime moves the future about, and it is a large one.
+            Box::pin(async move { Ok::<_, std::convert::Infallible>(runner.answer(request).await) })
         });
         let mut adapter = Adapter::from(service);
         let answer = move |mut event: LambdaEvent<LambdaRequest>| {
             event::mend(&mut event.payload);
             adapter.call(event)
         };
-        lambda_runtime::run(service_fn(answer)).await
+        // Not `lambda_runtime::run`, which puts every invocation into a span that nobody reads.
+        lambda_runtime::Runtime::new(service_fn(answer)).run().await
     })
 }
 
@@ -117,9 +121,6 @@ fn cannot_start(error: &dyn std::error::Error) -> ExitCode {
     ExitCode::FAILURE
 }
 
-/// What a request leaves behind while it runs: its counts, and headers of its answer.
-type Notes<'a> = (&'a Arc<Tally>, &'a Arc<Added>);
-
 struct Runner<A> {
     current: Current<A>,
     handler: fn(Arc<A>, Request) -> Handled,
@@ -131,22 +132,14 @@ struct Runner<A> {
 impl<A: FromSettings + Send + Sync + 'static> Runner<A> {
     async fn answer(&self, request: Request) -> Response {
         let started = Instant::now();
-        let id = identity(&request);
-        let (tally, added) = (Arc::new(Tally::default()), Arc::new(Added::default()));
-        let span = tracing::info_span!(
-            "request",
-            request_id = %id.request,
-            gateway_request_id = %id.gateway,
-            function = %id.function,
-            route = %id.route,
-        );
-        async {
+        let (tally, added) = (Arc::new(Tally::new(identity(&request))), Arc::new(Added::default()));
+        let answer = async {
             let accepts_gzip = compress::accepts_gzip(request.headers());
-            let outcome = self.handle(request, (&tally, &added)).await;
+            let outcome = self.handle(request).await;
             let outcome = outcome.and_then(|response| compress::fit(response, accepts_gzip));
             let (mut response, error) = match outcome {
                 Ok(response) => (response, None),
-                Err(error) => (self.render(&error, &id.request), Some(error)),
+                Err(error) => (self.render(&error, &tally.identity().request), Some(error)),
             };
             added.apply(&mut response);
             let failure = error.as_ref().map(|error| Failure {
@@ -155,7 +148,6 @@ impl<A: FromSettings + Send + Sync + 'static> Runner<A> {
                 cause: error.cause_chain().unwrap_or_default(),
             });
             Completion {
-                identity: &id,
                 status: response.status().as_u16(),
                 duration_ms: started.elapsed().as_secs_f64() * 1000.0,
                 cold_start: self.is_cold.swap(false, Ordering::Relaxed),
@@ -165,58 +157,43 @@ impl<A: FromSettings + Send + Sync + 'static> Runner<A> {
             }
             .write();
             response
-        }
-        .instrument(span)
-        .await
+        };
+        Arc::clone(&added).scope(telemetry::scope(Arc::clone(&tally), answer)).await
     }
 
     /// Runs the handler under the invocation's deadline. When it fails in a way that newer settings may mend (a
     /// key, a client secret, a password has been rotated), the secret is looked at; if it has changed and the
     /// request may be repeated, the handler runs once more with the new app.
-    async fn handle(&self, request: Request, notes: Notes<'_>) -> Result<Response> {
+    async fn handle(&self, request: Request) -> Result<Response> {
         bounds::check(&request)?;
         let deadline =
             deadline::from_lambda(request.lambda_context_ref().map_or(0, |context| context.deadline));
         deadline::scope(deadline, async {
             let app = self.current.app().await?;
             let again = self.current.may_change().then(|| request.clone());
-            let outcome = self.run(Arc::clone(&app), request, deadline, notes).await;
+            let outcome = self.run(Arc::clone(&app), request, deadline).await;
             let (Err(error), Some(again)) = (&outcome, again) else { return outcome };
             if !may_be_outdated(error) {
                 return outcome;
             }
             match self.current.newer_than(&app).await {
-                Some(newer) if may_be_repeated(&again, error) => {
-                    self.run(newer, again, deadline, notes).await
-                }
+                Some(newer) if may_be_repeated(&again, error) => self.run(newer, again, deadline).await,
                 _ => outcome,
             }
         })
         .await
     }
 
-    /// Runs the handler as a task of its own, so that a panic ends it and not the sandbox, and ends it when
-    /// its time is up.
-    async fn run(
-        &self,
-        app: Arc<A>,
-        request: Request,
-        deadline: Instant,
-        (tally, added): Notes<'_>,
-    ) -> Result<Response> {
-        let work = deadline::scope(deadline, (self.handler)(app, request));
-        let work = Arc::clone(added).scope(telemetry::scope(Arc::clone(tally), work));
-        // The task is a new one: what belongs to the request goes with it.
-        let mut task = tokio::spawn(work.in_current_span());
+    /// Runs the handler so that a panic ends it and not the sandbox, and ends it when its time is up.
+    async fn run(&self, app: Arc<A>, request: Request, deadline: Instant) -> Result<Response> {
+        // Whatever a panic leaves behind is the app's, whose locks would be poisoned.
+        let work = AssertUnwindSafe((self.handler)(app, request)).catch_unwind();
         // Adapters give up at the deadline and say what they waited for; this is for whoever does not.
         let limit = deadline.saturating_duration_since(Instant::now()) + Duration::from_millis(100);
-        match tokio::time::timeout(limit, &mut task).await {
+        match tokio::time::timeout(limit, work).await {
             Ok(Ok(outcome)) => outcome,
-            Ok(Err(panic)) => Err(Error::internal(panic)),
-            Err(_) => {
-                task.abort();
-                Err(Error::timed_out("The request took too long. Try again."))
-            }
+            Ok(Err(panic)) => Err(Error::internal(format!("the handler panicked: {}", words_of(&*panic)))),
+            Err(_) => Err(Error::timed_out("The request took too long. Try again.")),
         }
     }
 
@@ -228,6 +205,12 @@ impl<A: FromSettings + Send + Sync + 'static> Runner<A> {
         }
         response
     }
+}
+
+/// What a panic said.
+fn words_of(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("it did not say why")
 }
 
 /// Whether a failure may come from a setting that has been replaced since it was read: a key that is not known
@@ -257,5 +240,32 @@ fn identity(request: &Request) -> Identity {
         gateway,
         function: std::env::var("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_default(),
         route,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn outcome_of(handler: fn(Arc<()>, Request) -> Handled, time: Duration) -> Error {
+        let current = Current::<()>::start(Settings::default()).await.unwrap();
+        let is_cold = AtomicBool::new(true);
+        let runner = Runner { current, handler, render: render_json, is_metered: true, is_cold };
+        runner.run(Arc::new(()), Request::default(), Instant::now() + time).await.unwrap_err()
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_an_error_whose_words_are_for_the_log() {
+        let minute = Duration::from_secs(60);
+        let error = outcome_of(|_, _| Box::pin(async { panic!("no {}", "way") }), minute).await;
+        assert_eq!(error.status(), StatusCode::INTERNAL_SERVER_ERROR);
+        assert!(!error.message().contains("no way"));
+        assert_eq!(error.cause_chain().as_deref(), Some("the handler panicked: no way"));
+    }
+
+    #[tokio::test]
+    async fn a_handler_that_never_ends_is_ended() {
+        let error = outcome_of(|_, _| Box::pin(std::future::pending()), Duration::ZERO).await;
+        assert_eq!(error.status(), StatusCode::GATEWAY_TIMEOUT);
     }
 }

@@ -7,7 +7,6 @@ use std::io::Write as _;
 
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
-use serde_json::json;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
@@ -39,11 +38,13 @@ pub fn metric_names() -> impl Iterator<Item = &'static str> {
 }
 
 /// What ties the log lines of one request together.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize)]
 pub struct Identity {
     /// Lambda's id of the invocation, which the caller is told.
+    #[serde(rename = "request_id")]
     pub request: String,
     /// API Gateway's id, as its access log has it.
+    #[serde(rename = "gateway_request_id")]
     pub gateway: String,
     /// The function's name.
     pub function: String,
@@ -54,8 +55,6 @@ pub struct Identity {
 /// How a request ended.
 #[derive(Debug)]
 pub struct Completion<'a> {
-    /// Whose end it is.
-    pub identity: &'a Identity,
     /// The HTTP status.
     pub status: u16,
     /// How long the function worked on it.
@@ -64,7 +63,7 @@ pub struct Completion<'a> {
     pub cold_start: bool,
     /// Why it failed, if it did.
     pub failure: Option<Failure<'a>>,
-    /// What it took.
+    /// Whose end it is, and what it took.
     pub tally: &'a Tally,
     /// Whether it counts: a monitor's probes would thin out the rate of errors.
     pub is_metered: bool,
@@ -84,7 +83,10 @@ pub struct Failure<'a> {
 impl Completion<'_> {
     /// Writes the line to standard output, whatever the level of the log: without it there are no metrics.
     pub fn write(&self) {
-        let Ok(mut line) = serde_json::to_vec(self) else { return };
+        let mut line = Vec::with_capacity(1024);
+        if serde_json::to_writer(&mut line, self).is_err() {
+            return;
+        }
         line.push(b'\n');
         // There is no better place to complain about a closed standard output.
         let _ = std::io::stdout().lock().write_all(&line);
@@ -123,10 +125,11 @@ impl Serialize for Completion<'_> {
         line.serialize_entry("timestamp", &now.format(&Rfc3339).map_err(serde::ser::Error::custom)?)?;
         line.serialize_entry("level", if self.status >= 500 { "ERROR" } else { "INFO" })?;
         line.serialize_entry("message", self.message())?;
-        line.serialize_entry("request_id", &self.identity.request)?;
-        line.serialize_entry("gateway_request_id", &self.identity.gateway)?;
-        line.serialize_entry("function", &self.identity.function)?;
-        line.serialize_entry("route", &self.identity.route)?;
+        let identity = self.tally.identity();
+        line.serialize_entry("request_id", &identity.request)?;
+        line.serialize_entry("gateway_request_id", &identity.gateway)?;
+        line.serialize_entry("function", &identity.function)?;
+        line.serialize_entry("route", &identity.route)?;
         line.serialize_entry("status", &self.status)?;
         line.serialize_entry(DURATION, &self.duration_ms)?;
         line.serialize_entry("cold_start", &self.cold_start)?;
@@ -142,18 +145,46 @@ impl Serialize for Completion<'_> {
         }
         if self.is_metered {
             line.serialize_entry(DIMENSION, &stack())?;
-            let counts = self.counts().map(|(name, _)| json!({ "Name": name, "Unit": "Count" }));
-            let metrics: Vec<_> =
-                counts.chain([json!({ "Name": DURATION, "Unit": "Milliseconds" })]).collect();
+            let timestamp = (now.unix_timestamp_nanos() / 1_000_000) as i64;
             let directive =
-                json!({ "Namespace": NAMESPACE, "Dimensions": [[DIMENSION]], "Metrics": metrics });
-            let timestamp = now.unix_timestamp_nanos() / 1_000_000;
-            line.serialize_entry(
-                "_aws",
-                &json!({ "Timestamp": timestamp as i64, "CloudWatchMetrics": [directive] }),
-            )?;
+                Directive { namespace: NAMESPACE, dimensions: [[DIMENSION]], metrics: Metrics(self) };
+            line.serialize_entry("_aws", &Metadata { timestamp, cloud_watch_metrics: [directive] })?;
         }
         line.end()
+    }
+}
+
+/// What makes metrics of a line's fields.
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Metadata<'a> {
+    /// Milliseconds since the Unix epoch.
+    timestamp: i64,
+    cloud_watch_metrics: [Directive<'a>; 1],
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Directive<'a> {
+    namespace: &'static str,
+    dimensions: [[&'static str; 1]; 1],
+    metrics: Metrics<'a>,
+}
+
+/// The fields of a completion that are metrics.
+struct Metrics<'a>(&'a Completion<'a>);
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Metric {
+    name: &'static str,
+    unit: &'static str,
+}
+
+impl Serialize for Metrics<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let counts = self.0.counts().map(|(name, _)| Metric { name, unit: "Count" });
+        serializer.collect_seq(counts.chain([Metric { name: DURATION, unit: "Milliseconds" }]))
     }
 }
 
@@ -166,22 +197,14 @@ fn stack() -> String {
 mod tests {
     use std::sync::Arc;
 
-    use serde_json::Value;
+    use serde_json::{Value, json};
 
     use super::super::tally::{count, scope};
     use super::*;
 
     fn line(status: u16, tally: &Tally, failure: Option<Failure<'_>>, is_metered: bool) -> Value {
-        let identity = Identity { request: "r-1".to_owned(), ..Identity::default() };
-        let completion = Completion {
-            identity: &identity,
-            status,
-            duration_ms: 12.5,
-            cold_start: status == 200,
-            failure,
-            tally,
-            is_metered,
-        };
+        let completion =
+            Completion { status, duration_ms: 12.5, cold_start: status == 200, failure, tally, is_metered };
         serde_json::to_value(&completion).unwrap()
     }
 
@@ -255,7 +278,8 @@ mod tests {
 
     #[test]
     fn a_probe_is_logged_and_no_metric() {
-        let line = line(200, &Tally::default(), None, false);
+        let identity = Identity { request: "r-1".to_owned(), ..Identity::default() };
+        let line = line(200, &Tally::new(identity), None, false);
         assert!(line["_aws"].is_null() && line[DIMENSION].is_null(), "{line}");
         assert_eq!((&line["status"], &line["request_id"]), (&json!(200), &json!("r-1")));
     }

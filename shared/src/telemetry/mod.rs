@@ -1,6 +1,7 @@
 //! Structured logs and metrics: one JSON object a line, as `CloudWatch` reads them.
 
 mod completion;
+mod lines;
 mod tally;
 
 pub use completion::{Completion, DIMENSION, Failure, Identity, NAMESPACE, metric_names};
@@ -8,9 +9,9 @@ pub use tally::{Count, Tally, count, scope};
 
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::filter::Targets;
-use tracing_subscriber::layer::{Layer as _, SubscriberExt as _};
+use tracing_subscriber::layer::SubscriberExt as _;
 
-/// Installs the JSON subscriber.
+/// Installs the subscriber that writes JSON lines.
 ///
 /// Each line carries an RFC 3339 `timestamp`, without which Lambda's JSON log format would treat it as INFO
 /// whatever its level (<https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-log-level.html>).
@@ -22,14 +23,7 @@ pub fn init() {
         .filter_map(|name| std::env::var(name).ok())
         .find_map(|value| value.parse().ok())
         .unwrap_or_else(|| Targets::new().with_default(LevelFilter::INFO));
-    let lines = tracing_subscriber::fmt::layer()
-        .json()
-        .flatten_event(true)
-        .with_current_span(true)
-        .with_span_list(false)
-        .with_target(false)
-        .with_filter(filter);
-    let subscriber = tracing_subscriber::registry().with(lines);
+    let subscriber = tracing_subscriber::registry().with(filter).with(lines::Lines);
     // Only a test can have installed another one before; it then keeps its own.
     let _ = tracing::subscriber::set_global_default(subscriber);
 }

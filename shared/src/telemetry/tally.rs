@@ -7,6 +7,8 @@ use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use super::completion::Identity;
+
 tokio::task_local! {
     static TALLY: Arc<Tally>;
 }
@@ -80,18 +82,31 @@ impl Count {
     }
 }
 
-/// The counts of one request.
+/// The counts of one request, and whose they are.
 #[derive(Debug, Default)]
-pub struct Tally([AtomicU32; Count::ALL.len()]);
+pub struct Tally {
+    identity: Identity,
+    counts: [AtomicU32; Count::ALL.len()],
+}
 
 impl Tally {
+    /// Nothing yet, for this request.
+    pub fn new(identity: Identity) -> Self {
+        Self { identity, ..Self::default() }
+    }
+
+    /// Whose counts these are.
+    pub fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
     /// How often something was counted.
     pub fn of(&self, count: Count) -> u32 {
-        self.0[count as usize].load(Ordering::Relaxed)
+        self.counts[count as usize].load(Ordering::Relaxed)
     }
 }
 
-/// Runs a future whose counts go to `tally`. What it spawns counts nowhere.
+/// Runs a future whose counts go to `tally`, and whose log lines carry its identity. What it spawns counts nowhere.
 pub async fn scope<F: Future>(tally: Arc<Tally>, future: F) -> F::Output {
     TALLY.scope(tally, future).await
 }
@@ -99,7 +114,12 @@ pub async fn scope<F: Future>(tally: Arc<Tally>, future: F) -> F::Output {
 /// Counts one more for the current request.
 pub fn count(count: Count) {
     // Outside of a request there is nobody to tell.
-    let _ = TALLY.try_with(|tally| tally.0[count as usize].fetch_add(1, Ordering::Relaxed));
+    let _ = TALLY.try_with(|tally| tally.counts[count as usize].fetch_add(1, Ordering::Relaxed));
+}
+
+/// Tells of the current request, if there is one.
+pub(super) fn with_identity<T>(tell: impl FnOnce(&Identity) -> T) -> Option<T> {
+    TALLY.try_with(|tally| tell(&tally.identity)).ok()
 }
 
 #[cfg(test)]

@@ -135,11 +135,12 @@ impl Tokens {
         let look = [cache::read(address), recent::read(address)];
         let [entry, recent_issues] = match self.redis.pipeline(look).await {
             Ok(found) => found,
-            Err(error) => return self.obtain_without_redis(address, rejected, error).await,
+            Err(error) => return Box::pin(self.obtain_without_redis(address, rejected, error)).await,
         };
+        // The rare ways are in boxes: the usual one is then a small future.
         let session = match self.usable(cache::decode(&entry), rejected)? {
             Some(session) => session,
-            None => self.obtain_under_lock(address, rejected).await?,
+            None => Box::pin(self.obtain_under_lock(address, rejected)).await?,
         };
         Ok(Session { recent_issues: recent::decode(&recent_issues), ..session })
     }
