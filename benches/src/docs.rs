@@ -36,7 +36,8 @@ fn tables(report: &Report) -> String {
     ];
     for target in targets::of(report) {
         let verdict = if target.is_met() { "" } else { "**missed**" };
-        lines.push(format!("| {} | {} | {:.2} | {verdict} |", target.what, target.most, target.found));
+        let found = (target.found * 100.0).round() / 100.0;
+        lines.push(format!("| {} | {} | {found} | {verdict} |", target.what, target.most));
     }
     lines.extend(["", "| a new sandbox | chain | ms |", "| --- | ---: | ---: |"].map(str::to_owned));
     for cold in &report.cold {
