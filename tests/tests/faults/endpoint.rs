@@ -62,8 +62,7 @@ impl Endpoint {
         match self {
             InitiateOauthFlow => &[Redis],
             AuthorizationCallback => &[Redis, Auth],
-            FetchAvailableSites | FinalizePage => &[Redis, Jira],
-            CreateConnection | FinalizeForm => &[Redis, Jira, Postgres],
+            FetchAvailableSites | FinalizePage | CreateConnection | FinalizeForm => &[Redis, Jira, Postgres],
             CheckConnectionValidity | GetConnectionCredentials | GetSelectedProject | ListConnections => {
                 &[Postgres]
             }
