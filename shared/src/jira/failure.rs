@@ -174,6 +174,14 @@ mod tests {
     }
 
     #[test]
+    fn nobody_is_told_to_wait_for_centuries() {
+        let mut headers = HeaderMap::new();
+        headers.insert("retry-after", u64::MAX.into());
+        let limited = Failure::read(StatusCode::TOO_MANY_REQUESTS, &headers, b"");
+        assert_eq!(limited.into_error("").retry_after_seconds(), Some(24 * 60 * 60));
+    }
+
+    #[test]
     fn jiras_field_errors_are_passed_on() {
         let body = r#"{"errorMessages":["no"],"errors":{"summary":"is required"}}"#;
         let error = failure(400, body).into_error("");
