@@ -2,6 +2,7 @@
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-test run reset build deploy test model faults soak fuzz check bench audit sbom reproducible secrets rotate drop-old reseal
 ARCH ?= arm64
+SECONDS ?= 60
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -40,7 +41,7 @@ soak: setup-test ## Mixed traffic for MINUTES=10, and nothing may grow
 	MINUTES=$${MINUTES:-10} cargo test --locked --package juncture-tests --test soak -- --ignored --nocapture
 
 fuzz: ## Fuzz every parser of outside input for SECONDS=60 each (PARSER=query: one of them)
-	@SECONDS_EACH="$${SECONDS:-60}" scripts/fuzz.sh
+	@SECONDS_EACH="$(SECONDS)" scripts/fuzz.sh
 
 check: ## Check everything that needs no running stack
 	@scripts/check.sh
