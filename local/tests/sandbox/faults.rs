@@ -103,11 +103,11 @@ async fn damaged_bodies_differ_in_whether_they_are_complete() {
     let tokens = app.connect("ada", &["harbour"], ALL_SCOPES).await;
     let me = || app.http.get(app.url("/me")).bearer_auth(&tokens.access).send();
 
-    app.handle().inject(Rule::new(Class::Resources, Fault::MalformedJson).times(1));
+    app.handle().inject(Rule::new(Class::Profile, Fault::MalformedJson).times(1));
     let text = me().await.unwrap().text().await.unwrap();
     assert!(text.starts_with('{') && serde_json::from_str::<serde_json::Value>(&text).is_err());
 
-    app.handle().inject(Rule::new(Class::Resources, Fault::TruncatedBody).times(1));
+    app.handle().inject(Rule::new(Class::Profile, Fault::TruncatedBody).times(1));
     let mut response = me().await.unwrap();
     assert_eq!(response.status(), StatusCode::OK);
     assert!(response.chunk().await.unwrap().unwrap().starts_with(b"{"));
