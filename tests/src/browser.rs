@@ -9,6 +9,7 @@ use fantoccini::elements::Element;
 use fantoccini::error::CmdError;
 use fantoccini::{Client, ClientBuilder, Locator};
 use hyper_util::client::legacy::connect::HttpConnector;
+use juncture_local::ports::free_port;
 use serde_json::{Map, Value, json};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
@@ -47,14 +48,17 @@ pub struct Browser {
 impl Browser {
     /// Opens a window with an empty profile.
     pub async fn open(device: Device) -> Result<Self> {
+        // Of its own accord it takes a port that is free for IPv6, and gives up where some connection has the
+        // same one for IPv4.
+        let port = free_port()?;
         let mut driver = Command::new("chromedriver")
-            .arg("--port=0")
+            .arg(format!("--port={port}"))
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .kill_on_drop(true)
             .spawn()
             .context("chromedriver cannot be started: run `make setup-test`")?;
-        let port = port(&mut driver).await?;
+        started(&mut driver).await?;
         let client = ClientBuilder::new(HttpConnector::new())
             .capabilities(capabilities(device))
             .connect(&format!("http://localhost:{port}"))
@@ -208,17 +212,21 @@ impl fantoccini::wd::WebDriverCompatibleCommand for BrowserLog {
     }
 }
 
-async fn port(driver: &mut Child) -> Result<u16> {
+/// Waits until the driver listens.
+async fn started(driver: &mut Child) -> Result<()> {
     let output = driver.stdout.take().context("no output")?;
     let mut lines = BufReader::new(output).lines();
+    let mut said = String::new();
     while let Some(line) = lines.next_line().await? {
-        if let Some((_, port)) = line.split_once("started successfully on port ") {
+        if line.contains("started successfully") {
             // Whatever else it says must be read, or it stops.
             tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
-            return Ok(port.trim_end_matches('.').parse()?);
+            return Ok(());
         }
+        said.push_str(&line);
+        said.push('\n');
     }
-    bail!("chromedriver did not start")
+    bail!("chromedriver did not start:\n{said}")
 }
 
 fn capabilities(device: Device) -> Map<String, Value> {
