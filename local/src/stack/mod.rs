@@ -1,94 +1,35 @@
 //! The whole development stack: servers, migrations, gateway, demo product; started, and stopped in order.
 
+mod options;
+mod servers;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::net::TcpListener;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
-use std::time::Instant;
 
 use anyhow::{Context, Result};
 use nix::sys::signal::Signal;
 
-use crate::atlassian::{self, Sandbox};
+use self::servers::{Listeners, database, migrate, sandbox, tokio, upstash};
+use crate::atlassian::Sandbox;
 use crate::demo::{self, Demo};
-use crate::gateway::{self, Function, Gateway, LogSink, Template};
-use crate::ports::{Part, Ports, free_port};
+use crate::gateway::{self, Function, Gateway, Template};
+use crate::ports::Part;
 use crate::reaper::Reaper;
-use crate::secrets::Secrets;
-use crate::services::pgbouncer::{self, PgBouncer};
-use crate::services::postgres::{self, Postgres};
-use crate::services::process::Process;
-use crate::services::redis::{self, Redis};
-use crate::services::secrets_manager::SecretsManager;
-use crate::services::{account, tls::Authority};
-use crate::settings::Settings;
+use crate::services::account;
+use crate::services::pgbouncer::PgBouncer;
+use crate::services::postgres::Postgres;
+use crate::services::redis::Redis;
 use crate::upstash::Front;
+
+pub use self::options::StackOptions;
 
 /// Client id of the sandbox's one app.
 const SANDBOX_CLIENT_ID: &str = "juncture-local";
 
 /// Is told each step in one line.
 pub type Progress = Arc<dyn Fn(&str) + Send + Sync>;
-
-/// How a stack is to be started.
-#[derive(Clone)]
-pub struct StackOptions {
-    /// The SAM template.
-    pub template: PathBuf,
-    /// The folder of the executables: one per function, and `migrate`.
-    pub binaries: PathBuf,
-    /// The folder of data and logs (`.local`). Logs of a former run in it are removed.
-    pub folder: PathBuf,
-    /// Ports, and hosted services to use in place of the local ones.
-    pub settings: Settings,
-    /// Keys and passwords of what is local.
-    pub secrets: Secrets,
-    /// Whether the data shall survive a restart.
-    pub durable: bool,
-    /// Whether the functions reach the private PostgreSQL through PgBouncer, over TLS.
-    pub pooled: bool,
-    /// Keeps the functions' settings, under this name, in place of their environment.
-    pub secret: Option<(Arc<SecretsManager>, String)>,
-    /// How the sandbox of Atlassian treats tokens.
-    pub atlassian: atlassian::Settings,
-    /// Ends what a killed runner leaves.
-    pub reaper: Arc<Reaper>,
-    /// Is handed what the functions write.
-    pub log: LogSink,
-    /// Is told what happens.
-    pub progress: Progress,
-}
-
-impl StackOptions {
-    /// A stack for a test: on free ports, its data in `folder`, fast and forgetful, silent. `binaries` also
-    /// holds `juncture-local`.
-    pub fn for_test(template: &Path, binaries: &Path, folder: &Path) -> Result<Self> {
-        let mut settings = Settings::on(Ports::free()?);
-        // Every test calls from this machine; those about limits set their own.
-        for limit in ["RATE_LIMIT_PER_IP", "RATE_LIMIT_PER_KEY", "RATE_LIMIT_WRONG_KEYS"] {
-            settings.set(limit, "1000000/60");
-        }
-        Ok(Self {
-            template: template.to_owned(),
-            binaries: binaries.to_owned(),
-            folder: folder.to_owned(),
-            settings,
-            secrets: Secrets::generate()?,
-            durable: false,
-            pooled: false,
-            secret: None,
-            atlassian: atlassian::Settings::default(),
-            reaper: Arc::new(Reaper::start(&binaries.join("juncture-local"), None)?),
-            log: Arc::new(|_, _| ()),
-            progress: Arc::new(|_| ()),
-        })
-    }
-
-    fn logs(&self) -> PathBuf {
-        self.folder.join("logs")
-    }
-}
 
 /// A running stack. [`Stack::stop`] ends it in order; when it is dropped, the reaper ends it.
 pub struct Stack {
@@ -310,40 +251,6 @@ pub fn reset(folder: &Path) -> Result<()> {
     Ok(())
 }
 
-/// One per part that listens in this process.
-struct Listeners {
-    gateway: TcpListener,
-    demo: TcpListener,
-    atlassian: Option<TcpListener>,
-    upstash: Option<TcpListener>,
-}
-
-impl Listeners {
-    /// Binds what listens in this process, and tries the ports of the servers.
-    fn bind(settings: &Settings) -> Result<Self> {
-        let unused = [
-            (Part::Atlassian, settings.real_atlassian()),
-            (Part::Upstash, settings.hosted_redis()),
-            (Part::Redis, settings.hosted_redis()),
-            (Part::Postgres, settings.hosted_database()),
-        ];
-        let used: Vec<Part> = Part::ALL.into_iter().filter(|part| !unused.contains(&(*part, true))).collect();
-        let mut bound = settings.ports.listen(&used)?;
-        let mut take = |part| bound.remove(&part);
-        Ok(Self {
-            gateway: take(Part::Gateway).context("no listener for the gateway")?,
-            demo: take(Part::Demo).context("no listener for the demo product")?,
-            atlassian: take(Part::Atlassian),
-            upstash: take(Part::Upstash),
-        })
-    }
-}
-
-fn tokio(listener: TcpListener) -> Result<tokio::net::TcpListener> {
-    listener.set_nonblocking(true)?;
-    Ok(tokio::net::TcpListener::from_std(listener)?)
-}
-
 fn hook(
     reaper: &Arc<Reaper>,
     tell: impl Fn(&Reaper, u32) -> std::io::Result<()> + Send + Sync + 'static,
@@ -354,29 +261,6 @@ fn hook(
             tracing::warn!(%error, pid, "the reaper does not answer");
         }
     })
-}
-
-async fn sandbox(options: &StackOptions, listener: TcpListener, callback: &str) -> Result<Sandbox> {
-    let sandbox = Sandbox::start(
-        tokio(listener)?,
-        atlassian::Options {
-            client_id: SANDBOX_CLIENT_ID.to_owned(),
-            client_secret: options.secrets.jira_client_secret.clone(),
-            redirect_uris: [Some(callback), options.settings.get("DEFAULT_JIRA_REDIRECT_URI")]
-                .into_iter()
-                .flatten()
-                .map(str::to_owned)
-                .collect(),
-            settings: options.atlassian.clone(),
-            // A check of tests; people who try the stack out have nothing from it.
-            openapi: if options.durable { None } else { atlassian::openapi_file() },
-            state_file: options.durable.then(|| options.folder.join("atlassian.json")),
-        },
-    )
-    .await?;
-    let port = options.settings.ports.of(Part::Atlassian);
-    (options.progress)(&format!("Atlassian sandbox on {port} … ready"));
-    Ok(sandbox)
 }
 
 /// What the functions find in their environment: the settings, or where they are.
@@ -396,92 +280,6 @@ async fn deployed(
     environment.extend(manager.environment());
     environment.insert("JUNCTURE_SECRETS_ID".to_owned(), id.clone());
     Ok(environment)
-}
-
-async fn database(options: &StackOptions) -> Result<(Option<Postgres>, Option<PgBouncer>)> {
-    if options.settings.hosted_database() {
-        (options.progress)("PostgreSQL: the one in DATABASE_URL");
-        return Ok((None, None));
-    }
-    let since = Instant::now();
-    let port = options.settings.ports.of(Part::Postgres);
-    let postgres = Postgres::start(
-        postgres::Options {
-            data: options.folder.join("postgres"),
-            log: options.logs().join("postgres.log"),
-            port,
-            password: options.secrets.database_password.clone(),
-            durable: options.durable,
-            tls: None,
-        },
-        &options.reaper,
-    )
-    .await?;
-    (options.progress)(&format!(
-        "PostgreSQL {} on {port} … ready {:.1} s",
-        postgres.version(),
-        since.elapsed().as_secs_f32()
-    ));
-    if !options.pooled {
-        return Ok((Some(postgres), None));
-    }
-    let pooler = PgBouncer::start(
-        pgbouncer::Options {
-            folder: options.folder.join("pgbouncer"),
-            log: options.logs().join("pgbouncer.log"),
-            port: free_port()?,
-            authority: Arc::new(Authority::create(&options.folder.join("tls"))?),
-        },
-        &postgres,
-        &options.reaper,
-    )
-    .await?;
-    Ok((Some(postgres), Some(pooler)))
-}
-
-async fn upstash(
-    options: &StackOptions,
-    listener: Option<TcpListener>,
-) -> Result<(Option<Redis>, Option<Front>)> {
-    let Some(listener) = listener else {
-        (options.progress)("Redis: the one in UPSTASH_REDIS_REST_URL");
-        return Ok((None, None));
-    };
-    let since = Instant::now();
-    let port = options.settings.ports.of(Part::Redis);
-    let redis = Redis::start(
-        redis::Options {
-            data: options.folder.join("redis"),
-            log: options.logs().join("redis.log"),
-            port,
-            password: options.secrets.upstash_token.clone(),
-            durable: options.durable,
-        },
-        &options.reaper,
-    )
-    .await?;
-    let front = Front::start(tokio(listener)?, redis.url(), &options.secrets.upstash_token)?;
-    (options.progress)(&format!(
-        "Redis {} on {port}, its Upstash front on {} … ready {:.1} s",
-        redis.version(),
-        front.address().port(),
-        since.elapsed().as_secs_f32()
-    ));
-    Ok((Some(redis), Some(front)))
-}
-
-async fn migrate(options: &StackOptions, database_url: &str) -> Result<()> {
-    let since = Instant::now();
-    let mut command = std::process::Command::new(options.binaries.join("migrate"));
-    command.env("DATABASE_URL", database_url);
-    // The one of .env belongs to the database of .env.
-    let direct = options.settings.hosted_database().then(|| options.settings.get("DATABASE_DIRECT_URL"));
-    command.env("DATABASE_DIRECT_URL", direct.flatten().unwrap_or_default());
-    let log = options.logs().join("migrate.log");
-    let process = Process::spawn("migrate", command, Signal::SIGTERM, &log, &options.reaper)?;
-    process.finish().await.context("the migrations were not applied")?;
-    (options.progress)(&format!("Migrations … applied {:.1} s", since.elapsed().as_secs_f32()));
-    Ok(())
 }
 
 /// The executables of all functions, each once.
