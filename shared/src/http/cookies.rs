@@ -6,11 +6,13 @@ use http::header::{COOKIE, SET_COOKIE};
 use super::{Request, Response};
 use crate::error::{Error, Result};
 
-/// A cookie of a request, if it is there and text.
+/// A cookie of a request, if it is there and text. What stands beside it is of others and may be any bytes: API
+/// Gateway's cookies arrive in one header.
 pub fn cookie<'a>(request: &'a Request, name: &str) -> Option<&'a str> {
-    let lines = request.headers().get_all(COOKIE).iter().filter_map(|line| line.to_str().ok());
-    let mut pairs = lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
-    pairs.find_map(|(found, value)| (found == name).then_some(value))
+    let lines = request.headers().get_all(COOKIE).iter().map(HeaderValue::as_bytes);
+    let pairs = lines.flat_map(|line| line.split(|byte| *byte == b';')).map(<[u8]>::trim_ascii);
+    let mut values = pairs.filter_map(|pair| pair.strip_prefix(name.as_bytes())?.strip_prefix(b"="));
+    values.next().and_then(|value| std::str::from_utf8(value).ok())
 }
 
 /// Adds a `Set-Cookie` to an answer.
@@ -43,9 +45,11 @@ mod tests {
     }
 
     #[test]
-    fn bytes_that_are_no_text_are_no_cookie() {
+    fn bytes_that_are_no_text_are_no_cookie_and_hide_none() {
         let mut request = Request::default();
-        request.headers_mut().insert(COOKIE, HeaderValue::from_bytes(b"a=\xff").unwrap());
+        request.headers_mut().insert(COOKIE, HeaderValue::from_bytes(b"a=\xff; city=K\xc3\xb6ln;b=2").unwrap());
         assert_eq!(cookie(&request, "a"), None);
+        assert_eq!(cookie(&request, "b"), Some("2"));
+        assert_eq!(cookie(&request, "city"), Some("Köln"));
     }
 }
