@@ -4,6 +4,7 @@
 
 mod support;
 
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -32,7 +33,9 @@ impl Stack {
         std::fs::create_dir_all(&folder).unwrap();
         let redis = redis_server(&folder);
         let url = format!("redis+unix://{}", folder.join("socket").display());
-        eventually("redis-server listens", || folder.join("socket").exists()).await;
+        // The file is there a moment before it is listened on.
+        let listens = || UnixStream::connect(folder.join("socket")).is_ok();
+        eventually("redis-server listens", listens).await;
         let front = Front::start(listener().await, &url, TOKEN).unwrap();
         Self { front, redis, folder }
     }

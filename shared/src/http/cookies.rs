@@ -47,7 +47,9 @@ mod tests {
     #[test]
     fn bytes_that_are_no_text_are_no_cookie_and_hide_none() {
         let mut request = Request::default();
-        request.headers_mut().insert(COOKIE, HeaderValue::from_bytes(b"a=\xff; city=K\xc3\xb6ln;b=2").unwrap());
+        request
+            .headers_mut()
+            .insert(COOKIE, HeaderValue::from_bytes(b"a=\xff; city=K\xc3\xb6ln;b=2").unwrap());
         assert_eq!(cookie(&request, "a"), None);
         assert_eq!(cookie(&request, "b"), Some("2"));
         assert_eq!(cookie(&request, "city"), Some("Köln"));
