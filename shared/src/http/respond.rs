@@ -58,4 +58,11 @@ mod tests {
             assert_eq!(answer.headers()[CACHE_CONTROL], "no-store", "{answer:?}");
         }
     }
+
+    #[test]
+    fn a_redirect_carries_no_form_on_and_no_address() {
+        let answer = redirect("https://app.example.com").unwrap();
+        assert_eq!(answer.status(), StatusCode::SEE_OTHER);
+        assert_eq!(answer.headers()["referrer-policy"], "no-referrer");
+    }
 }

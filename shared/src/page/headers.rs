@@ -56,8 +56,20 @@ mod tests {
 
     #[test]
     fn allow_nothing_inline_or_evaluated() {
-        let policy = HEADERS.iter().find(|(name, _)| *name == "content-security-policy").unwrap().1;
+        let policy = value("content-security-policy");
         assert!(policy.starts_with("default-src 'none';"));
         assert!(!policy.contains("unsafe") && !policy.contains("*;") && !policy.contains("  "));
+    }
+
+    #[test]
+    fn let_nobody_frame_a_page_or_learn_its_address() {
+        assert!(value("content-security-policy").ends_with("; frame-ancestors 'none'"));
+        assert_eq!(value("x-frame-options"), "DENY");
+        assert_eq!(value("referrer-policy"), "no-referrer");
+        assert_eq!(value("cache-control"), "no-store");
+    }
+
+    fn value(header: &str) -> &'static str {
+        HEADERS.iter().find(|(name, _)| *name == header).unwrap().1
     }
 }

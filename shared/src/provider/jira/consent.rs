@@ -104,5 +104,7 @@ mod tests {
         assert_eq!(read("client_id").as_deref(), Some("client&id"));
         assert_eq!(read("redirect_uri").as_deref(), Some("https://x.example.com/cb?a=b&c=d"));
         assert_eq!(read("state").as_deref(), Some("st_1"));
+        assert_eq!(read("response_type").as_deref(), Some("code"));
+        assert_eq!(read("prompt").as_deref(), Some("consent"));
     }
 }
