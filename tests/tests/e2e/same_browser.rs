@@ -22,8 +22,10 @@ struct Browser<'a> {
 }
 
 impl<'a> Browser<'a> {
+    /// One that other software of the same domain has given a cookie, which need not be ASCII.
     fn new(bed: &'a Bed) -> Self {
-        Self { bed, cookies: Mutex::default() }
+        let cookies = BTreeMap::from([("city".to_owned(), "Köln".to_owned())]);
+        Self { bed, cookies: Mutex::new(cookies) }
     }
 
     fn kept(&self) -> MutexGuard<'_, BTreeMap<String, String>> {
@@ -32,8 +34,7 @@ impl<'a> Browser<'a> {
 
     async fn send(&self, request: RequestBuilder) -> Result<Answer> {
         let cookies: Vec<_> = self.kept().iter().map(|(name, value)| format!("{name}={value}")).collect();
-        let request = if cookies.is_empty() { request } else { request.header("cookie", cookies.join("; ")) };
-        let answer = self.bed.send(request).await?;
+        let answer = self.bed.send(request.header("cookie", cookies.join("; "))).await?;
         for cookie in answer.headers.get_all("set-cookie") {
             let mut parts = cookie.to_str()?.split("; ");
             let (name, value) = parts.next().and_then(|pair| pair.split_once('=')).context("no cookie")?;
