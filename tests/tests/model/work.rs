@@ -31,9 +31,12 @@ pub(crate) async fn work(world: &World, worker: usize, schedule: &mut Schedule, 
         }
         let Some((subject, operation)) = schedule.next() else { return };
         let subject = &world.subjects[subject];
+        let began = world.clock.tick();
+        subject.begins(began);
         if let Err(error) = (Step { world, subject, worker }).take(operation).await {
             world.report(subject, format!("worker {worker}, {operation:?}: {error:#}"));
         }
+        subject.ends(began);
     }
 }
 
@@ -64,8 +67,9 @@ impl Step<'_> {
             Operation::Evict => self.evict().await,
             Operation::Expire { account } => {
                 let key = &self.subject.accounts[account];
+                self.subject.begin_disturbance();
                 let ended = self.world.bed.atlassian().expire_access_tokens(Some(key));
-                self.subject.note_disturbance(self.world.clock.tick());
+                self.subject.end_disturbance(self.world.clock.tick());
                 self.note(format!("{ended} access tokens of account {account} expired"));
                 Ok(())
             }
@@ -139,9 +143,9 @@ impl Step<'_> {
         let began = self.world.clock.tick();
         let body = json!({ "connection_code": pending.code, "site_id": self.world.site_ids[site] });
         let path = "/api/frontend/finalize-connection/jira/create-connection";
-        self.subject.connecting(true, began);
+        self.subject.begin_disturbance();
         let answer = self.world.bed.post(path, &body).await;
-        self.subject.connecting(false, self.world.clock.tick());
+        self.subject.end_disturbance(self.world.clock.tick());
         let answer = answer?;
         let event = Event::Connect { family: pending.family, site: self.world.site_ids[site].clone() };
         match self.outcome(&answer)? {
@@ -219,6 +223,7 @@ impl Step<'_> {
 
     pub(crate) async fn projects(&self) -> Result<()> {
         let began = self.world.clock.tick();
+        let others_since = self.subject.under_way_since().unwrap_or(began);
         let query = [("external_id", self.subject.external_id.as_str())];
         let answer = self.world.bed.backend("jira/get-projects", &query).await?;
         match self.outcome(&answer)? {
@@ -241,10 +246,12 @@ impl Step<'_> {
             Outcome::Refused { status: 404, code } if code == "connection_not_found" => {
                 self.saw(began, View::Session, Seen::Nothing);
             }
-            // Jira may reject the second token too, if that was ended or the consent withdrawn in the same moment, or
-            // if it came with a new connection and had been ended before. A third one is not asked for.
+            // Jira may reject the second token too, if that was ended or the consent withdrawn in the same moment, if it
+            // came with a new connection and had been ended before, or if somebody else had it from the token endpoint
+            // then and shows it only now. A third one is not asked for.
             Outcome::Refused { status: 403, code } if code == "needs_reauthorization" => {
-                if !self.subject.was_disturbed(began) {
+                self.note(format!("worker {}: get-projects since {began}: {code}", self.worker));
+                if !self.subject.was_disturbed(others_since) {
                     self.saw(began, View::Session, Seen::invalid());
                 }
             }
@@ -324,7 +331,7 @@ impl Step<'_> {
     fn revoke(&self, account: usize) {
         let at = self.world.clock.tick();
         self.subject.note_revocation(account, at);
-        self.subject.note_disturbance(at);
+        self.subject.begin_disturbance();
         let key = &self.subject.accounts[account];
         let families = self.world.bed.atlassian().families();
         let concerned = families.iter().filter(|family| family.account == *key).map(|family| family.id);
@@ -334,6 +341,7 @@ impl Step<'_> {
         let families = self.world.bed.atlassian().families();
         let dead = families.iter().filter(|family| family.account == *key && family.revoked);
         self.subject.history.revoke(dead.map(|family| family.id), at);
+        self.subject.end_disturbance(self.world.clock.tick());
         self.subject
             .history
             .note(at, format!("worker {}: account {account} withdrew its consent", self.worker));

@@ -1,7 +1,8 @@
 //! The stack under test, and what the model knows of it.
 
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
@@ -51,7 +52,10 @@ pub(crate) struct Subject {
     revocations: Mutex<[Option<u64>; ACCOUNTS]>,
     /// When access tokens were last ended before their time, by a withdrawn consent too, or a connection was made.
     last_disturbance: AtomicU64,
-    connecting: AtomicUsize,
+    /// How many are doing so.
+    disturbing: AtomicUsize,
+    /// When the operations that are under way began.
+    under_way: Mutex<BTreeSet<u64>>,
 }
 
 impl Subject {
@@ -71,7 +75,8 @@ impl Subject {
             pending: Mutex::default(),
             revocations: Mutex::default(),
             last_disturbance: AtomicU64::new(0),
-            connecting: AtomicUsize::new(0),
+            disturbing: AtomicUsize::new(0),
+            under_way: Mutex::default(),
         })
     }
 
@@ -93,23 +98,39 @@ impl Subject {
         revocations[account] = revocations[account].max(Some(at));
     }
 
-    pub(crate) fn note_disturbance(&self, at: u64) {
-        self.last_disturbance.fetch_max(at, Ordering::SeqCst);
+    /// Somebody is about to make a connection, or to end access tokens before their time.
+    pub(crate) fn begin_disturbance(&self) {
+        self.disturbing.fetch_add(1, Ordering::SeqCst);
     }
 
-    /// Somebody begins or ends to make a connection.
-    pub(crate) fn connecting(&self, begins: bool, at: u64) {
-        if begins {
-            self.connecting.fetch_add(1, Ordering::SeqCst);
-        } else {
-            self.note_disturbance(at);
-            self.connecting.fetch_sub(1, Ordering::SeqCst);
-        }
+    /// They have done so, or not.
+    pub(crate) fn end_disturbance(&self, at: u64) {
+        self.last_disturbance.fetch_max(at, Ordering::SeqCst);
+        self.disturbing.fetch_sub(1, Ordering::SeqCst);
+    }
+
+    fn under_way(&self) -> MutexGuard<'_, BTreeSet<u64>> {
+        self.under_way.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Somebody begins an operation.
+    pub(crate) fn begins(&self, at: u64) {
+        self.under_way().insert(at);
+    }
+
+    /// The operation that began at this moment is over.
+    pub(crate) fn ends(&self, began: u64) {
+        self.under_way().remove(&began);
+    }
+
+    /// When the longest of all operations that are under way began.
+    pub(crate) fn under_way_since(&self) -> Option<u64> {
+        self.under_way().first().copied()
     }
 
     /// Whether access tokens were ended before their time, or a connection was made, since a moment.
     pub(crate) fn was_disturbed(&self, since: u64) -> bool {
-        self.connecting.load(Ordering::SeqCst) > 0 || self.last_disturbance.load(Ordering::SeqCst) >= since
+        self.disturbing.load(Ordering::SeqCst) > 0 || self.last_disturbance.load(Ordering::SeqCst) >= since
     }
 
     /// The key under which the cache holds this connection.
