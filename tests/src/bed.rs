@@ -132,20 +132,28 @@ impl Bed {
         self.logs.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// The completion line of the request that was answered so, found by API Gateway's id. The line is written
-    /// before the answer, but comes another way.
+    /// The completion line of the request that was answered so, found by API Gateway's id.
     pub async fn completion(&self, answer: &Answer) -> Result<Value> {
         let id = answer.header("apigw-requestid");
         let is_its = |line: &Value| line["gateway_request_id"] == id && !line["status"].is_null();
+        let read = |line: &str| serde_json::from_str(line.split_once(' ')?.1).ok().filter(is_its);
+        self.line(read).await.with_context(|| format!("no completion line for {id:?}"))
+    }
+
+    /// Waits for a line that holds all of `parts`.
+    pub async fn logged(&self, parts: &[&str]) -> Result<()> {
+        let has_all = |line: &str| parts.iter().all(|part| line.contains(part)).then_some(());
+        self.line(has_all).await.with_context(|| format!("never logged: {parts:?}"))
+    }
+
+    /// Waits for a line of the log: what a function writes before it answers comes another way, and may come later.
+    async fn line<T>(&self, read: impl Fn(&str) -> Option<T>) -> Option<T> {
         let started = Instant::now();
         loop {
-            let lines = self.logs();
-            let mut lines =
-                lines.iter().filter_map(|line| serde_json::from_str(line.split_once(' ')?.1).ok());
-            if let Some(line) = lines.find(is_its) {
-                return Ok(line);
+            let found = self.logs().iter().find_map(|line| read(line));
+            if found.is_some() || started.elapsed() >= PATIENCE {
+                return found;
             }
-            anyhow::ensure!(started.elapsed() < PATIENCE, "no completion line for {id:?}");
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     }

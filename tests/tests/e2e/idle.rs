@@ -58,10 +58,7 @@ fn the_idle_ones_are_refreshed_and_the_dead_are_reported() {
             assert!(is_alive(&bed, person).await?);
         }
         assert_eq!(dead.validity().await?["is_invalid"], true);
-        assert!(
-            bed.logs().iter().any(|line| line.contains("an idle connection died") && line.contains(&id)),
-            "the log does not tell"
-        );
+        bed.logged(&["an idle connection died", &id]).await?;
         // All of them are done with.
         assert_eq!(tick(&bed).await?, report(0, &[], None));
         bed.stack.stop().await

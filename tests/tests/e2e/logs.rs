@@ -23,9 +23,14 @@ fn every_request_ends_with_one_line_that_explains_it() {
         let bed = Bed::start(|_| ()).await?;
         let person = bed.person(&["harbour"])?;
         person.connect("harbour").await?;
-        person.access_token().await?.json(200);
+        let token = person.access_token().await?;
+        token.json(200);
         let nobody = bed.person(&["harbour"])?;
-        let refusal = nobody.access_token().await?.json(401);
+        let refusal = nobody.access_token().await?;
+        for answer in [&token, &refusal] {
+            bed.completion(answer).await?;
+        }
+        let refusal = refusal.json(401);
         let lines = completions(&bed, "GET /api/backend/connection-info/get-access-token")?;
         assert_eq!(lines.len(), 2, "{lines:?}");
         for line in &lines {
@@ -211,7 +216,8 @@ fn no_secret_is_ever_logged() {
         }
         bed.stack.front().context("a front")?.faults().set(Some(juncture_local::upstash::Fault::Refuse));
         person.access_token().await?.json(200);
-        bed.get(&format!("/finalize-connection/jira/{code}")).await?;
+        let last = bed.get(&format!("/finalize-connection/jira/{code}")).await?;
+        bed.completion(&last).await?;
         let logs = bed.logs().join("\n");
         let pairs: BTreeMap<_, _> = url::Url::parse(&callback)?.query_pairs().into_owned().collect();
         let secrets = bed.stack.environment();
