@@ -48,8 +48,8 @@ pub struct Browser {
 impl Browser {
     /// Opens a window with an empty profile.
     pub async fn open(device: Device) -> Result<Self> {
-        // Of its own accord it takes a port that is free for IPv6, and gives up where some connection has the
-        // same one for IPv4.
+        // A port that chromedriver chooses is free for IPv6; it gives up where some connection has the same one
+        // for IPv4.
         let port = free_port()?;
         let mut driver = Command::new("chromedriver")
             .arg(format!("--port={port}"))

@@ -7,11 +7,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Instant;
 
 use anyhow::{Context, Result};
 use nix::sys::signal::Signal;
 
-use self::servers::{Listeners, database, migrate, sandbox, tokio, upstash};
+use self::servers::{Listeners, database, sandbox, tokio, upstash};
 use crate::atlassian::Sandbox;
 use crate::demo::{self, Demo};
 use crate::gateway::{self, Function, Gateway, Template};
@@ -20,6 +21,7 @@ use crate::reaper::Reaper;
 use crate::services::account;
 use crate::services::pgbouncer::PgBouncer;
 use crate::services::postgres::Postgres;
+use crate::services::process::Process;
 use crate::services::redis::Redis;
 use crate::upstash::Front;
 
@@ -114,9 +116,7 @@ impl Stack {
             set(name, value);
         }
 
-        // Not through the pooler: migrations hold a lock that belongs to one connection.
-        let database = postgres.as_ref().map(Postgres::url).or(options.settings.get("DATABASE_URL"));
-        migrate(&options, database.context("no database")?).await?;
+        migrate(&options, postgres.as_ref()).await?;
 
         let gateway = Gateway::start(
             tokio(listeners.gateway)?,
@@ -208,8 +208,7 @@ impl Stack {
 
     /// Applies migrations that were added since the start.
     pub async fn migrate(&self) -> Result<()> {
-        let database = self.postgres().map(Postgres::url).or(self.options.settings.get("DATABASE_URL"));
-        migrate(&self.options, database.context("no database")?).await
+        migrate(&self.options, self.postgres()).await
     }
 
     /// Stops everything, what takes requests first.
@@ -280,6 +279,23 @@ async fn deployed(
     environment.extend(manager.environment());
     environment.insert("JUNCTURE_SECRETS_ID".to_owned(), id.clone());
     Ok(environment)
+}
+
+/// Applies the migrations, as a program of its own. Not through the pooler: they hold a lock that belongs to one
+/// connection.
+async fn migrate(options: &StackOptions, postgres: Option<&Postgres>) -> Result<()> {
+    let since = Instant::now();
+    let database_url = postgres.map(Postgres::url).or(options.settings.get("DATABASE_URL"));
+    let mut command = std::process::Command::new(options.binaries.join("migrate"));
+    command.env("DATABASE_URL", database_url.context("no database")?);
+    // The one of .env belongs to the database of .env.
+    let direct = options.settings.hosted_database().then(|| options.settings.get("DATABASE_DIRECT_URL"));
+    command.env("DATABASE_DIRECT_URL", direct.flatten().unwrap_or_default());
+    let log = options.logs().join("migrate.log");
+    let process = Process::spawn("migrate", command, Signal::SIGTERM, &log, &options.reaper)?;
+    process.finish().await.context("the migrations were not applied")?;
+    (options.progress)(&format!("Migrations … applied {:.1} s", since.elapsed().as_secs_f32()));
+    Ok(())
 }
 
 /// The executables of all functions, each once.

@@ -5,14 +5,12 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::{Context, Result};
-use nix::sys::signal::Signal;
 
 use super::{SANDBOX_CLIENT_ID, StackOptions};
 use crate::atlassian::{self, Sandbox};
 use crate::ports::{Part, free_port};
 use crate::services::pgbouncer::{self, PgBouncer};
 use crate::services::postgres::{self, Postgres};
-use crate::services::process::Process;
 use crate::services::redis::{self, Redis};
 use crate::services::tls::Authority;
 use crate::settings::Settings;
@@ -153,19 +151,4 @@ pub(super) async fn upstash(
         since.elapsed().as_secs_f32()
     ));
     Ok((Some(redis), Some(front)))
-}
-
-/// Applies the migrations, as a program of its own.
-pub(super) async fn migrate(options: &StackOptions, database_url: &str) -> Result<()> {
-    let since = Instant::now();
-    let mut command = std::process::Command::new(options.binaries.join("migrate"));
-    command.env("DATABASE_URL", database_url);
-    // The one of .env belongs to the database of .env.
-    let direct = options.settings.hosted_database().then(|| options.settings.get("DATABASE_DIRECT_URL"));
-    command.env("DATABASE_DIRECT_URL", direct.flatten().unwrap_or_default());
-    let log = options.logs().join("migrate.log");
-    let process = Process::spawn("migrate", command, Signal::SIGTERM, &log, &options.reaper)?;
-    process.finish().await.context("the migrations were not applied")?;
-    (options.progress)(&format!("Migrations … applied {:.1} s", since.elapsed().as_secs_f32()));
-    Ok(())
 }

@@ -8,7 +8,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::address::Address;
-use super::store::Connection;
+use super::row::Connection;
 use crate::upstash::Command;
 
 /// The shape of what is stored; it grows when [`Snapshot`] changes, so that a deployment never reads what

@@ -5,7 +5,8 @@ use tokio_postgres::types::Type;
 use uuid::Uuid;
 
 use super::address::Address;
-use super::store::{self, Store};
+use super::row::lock;
+use super::store::Store;
 use super::tokens::refresh::stash_key;
 use super::{belongings, cache, recent};
 use crate::config::{FromSettings, Settings, SettingsError};
@@ -38,7 +39,7 @@ impl Disconnection {
     pub async fn disconnect(&self, address: &Address) -> Result<()> {
         let mut client = self.store.live_connection().await?;
         let transaction = within_budget(client.transaction()).await?;
-        bounded(&transaction, store::lock(&*transaction, address)).await?;
+        bounded(&transaction, lock(&*transaction, address)).await?;
         let (id, version) = delete(&*transaction, address).await?.ok_or_else(Error::connection_not_found)?;
         self.forget(address, &id, version).await?;
         within_budget(transaction.commit()).await?;

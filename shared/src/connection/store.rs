@@ -1,86 +1,22 @@
-//! The rows of connections in the schema `juncture-core`.
+//! What is done with the rows of connections in the schema `juncture-core`.
 
 use std::time::Duration;
 
 use http::StatusCode;
-use secrecy::SecretString;
 use time::OffsetDateTime;
+use tokio_postgres::GenericClient;
 use tokio_postgres::types::{ToSql, Type};
-use tokio_postgres::{GenericClient, Row};
 use uuid::Uuid;
 
 use super::address::Address;
 use super::cache;
+use super::row::{Connection, find, find_for_update, lock};
 use crate::config::{FromSettings, Settings, SettingsError};
-use crate::crypto::Sealer;
 use crate::error::{Error, Result};
-use crate::postgres::{self, Postgres, failed, within_budget};
+use crate::postgres::{self, Postgres, within_budget};
 use crate::provider::ExtendTransaction;
 use crate::provider::jira::Account;
 use crate::upstash::Upstash;
-
-/// A connection as it is stored. Tokens are sealed, or clear text of the TypeScript Juncture.
-#[derive(Clone)]
-pub struct Connection {
-    /// The connection's own id; sealed tokens are bound to it.
-    pub id: Uuid,
-    /// Grows with every write.
-    pub version: i64,
-    /// The refresh token as it is stored.
-    pub refresh_token: String,
-    /// Whether the provider has rejected the refresh token.
-    pub is_invalid: bool,
-    /// When the consent ends, however often it is refreshed.
-    pub expires_at: OffsetDateTime,
-    /// The access token of the newest refresh as it is stored, and when it ends.
-    pub access_token: Option<(String, OffsetDateTime)>,
-    /// Tells whether a consent is of the same account; `None` when that is not known.
-    pub account_digest: Option<String>,
-    /// The chosen Jira site.
-    pub jira_site_id: Option<String>,
-    /// The selected Jira project.
-    pub jira_project_id: Option<String>,
-}
-
-impl Connection {
-    /// Whether the consent's own lifetime is over.
-    pub fn is_expired(&self) -> bool {
-        self.expires_at <= OffsetDateTime::now_utc()
-    }
-
-    /// The refresh token itself.
-    ///
-    /// # Errors
-    /// 500 when it was sealed with a key that is not configured any more.
-    pub fn refresh_token(&self, sealer: &Sealer) -> Result<SecretString> {
-        sealer.open(&self.refresh_token, &self.id.to_string()).map_err(Error::internal)
-    }
-
-    /// Whether the consent of this account would replace the one of another. Not when either is unknown: nothing
-    /// can be claimed then.
-    pub(super) fn is_of_another(&self, account: Option<&Account>) -> bool {
-        self.account_digest
-            .as_ref()
-            .zip(account)
-            .is_some_and(|(known, account)| *known != account.digest(&self.id))
-    }
-
-    fn from_row(row: &Row) -> Result<Self, tokio_postgres::Error> {
-        let access_token: Option<String> = row.try_get("access_token")?;
-        let ends: Option<OffsetDateTime> = row.try_get("access_token_expires_at")?;
-        Ok(Self {
-            id: row.try_get("connection_id")?,
-            version: row.try_get("version")?,
-            refresh_token: row.try_get("refresh_token")?,
-            is_invalid: row.try_get("invalid_refresh_token")?,
-            expires_at: row.try_get("expires_at")?,
-            access_token: access_token.zip(ends),
-            account_digest: row.try_get("account_digest")?,
-            jira_site_id: row.try_get("jira_site_id")?,
-            jira_project_id: row.try_get("selected_jira_project_id")?,
-        })
-    }
-}
 
 /// Whose consent is saved.
 pub(crate) struct Consenter {
@@ -96,14 +32,6 @@ pub(crate) struct SealedTokens {
     pub(crate) access_token: String,
     pub(crate) access_token_expires_at: OffsetDateTime,
 }
-
-const SELECT: &str = r#"
-    select c.connection_id, c.version, c.refresh_token, c.invalid_refresh_token, c.expires_at,
-           c.access_token, c.access_token_expires_at, c.account_digest, j.jira_site_id, j.selected_jira_project_id
-    from "juncture-core".connection_external_map m
-    join "juncture-core".connection c using (connection_id)
-    left join "juncture-core".jira_connection j using (connection_id)
-    where m.external_id = $1 and m.provider = $2::"juncture-core".provider"#;
 
 /// The store. Setting: `DATABASE_URL`.
 #[derive(Clone)]
@@ -319,39 +247,6 @@ impl Store {
 
 fn is_transient(error: &Error) -> bool {
     error.status() == StatusCode::SERVICE_UNAVAILABLE
-}
-
-/// Keeps others from making or removing the connection of an address until the transaction ends.
-pub(crate) async fn lock(client: &(impl GenericClient + Sync), address: &Address) -> Result<()> {
-    const LOCK: &str = "select pg_advisory_xact_lock(hashtextextended($1, 0))";
-    within_budget(client.query_typed(LOCK, &[(&address.key(), Type::TEXT)])).await?;
-    Ok(())
-}
-
-/// As [`Store::find`], and holds the row until the transaction ends: every write of a connection waits for it.
-///
-/// Two statements: one that has waited for the row would see the rows it is joined with as they were before
-/// (<https://www.postgresql.org/docs/current/transaction-iso.html#XACT-READ-COMMITTED>).
-pub(crate) async fn find_for_update(
-    client: &(impl GenericClient + Sync),
-    address: &Address,
-) -> Result<Option<Connection>> {
-    const LOCK: &str = r#"
-        select from "juncture-core".connection_external_map m
-        join "juncture-core".connection c using (connection_id)
-        where m.external_id = $1 and m.provider = $2::"juncture-core".provider
-        for update of c"#;
-    let (external_id, provider) = (address.external_id.as_str(), address.provider.as_str());
-    within_budget(client.query_typed(LOCK, &[(&external_id, Type::TEXT), (&provider, Type::TEXT)])).await?;
-    find(client, address).await
-}
-
-async fn find(client: &(impl GenericClient + Sync), address: &Address) -> Result<Option<Connection>> {
-    let (external_id, provider) = (address.external_id.as_str(), address.provider.as_str());
-    let row =
-        within_budget(client.query_typed_opt(SELECT, &[(&external_id, Type::TEXT), (&provider, Type::TEXT)]))
-            .await?;
-    row.map(|row| Connection::from_row(&row).map_err(|error| failed(&error))).transpose()
 }
 
 /// As [`Store::rotate`], in a given transaction.

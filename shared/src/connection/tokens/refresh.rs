@@ -9,7 +9,8 @@ use uuid::Uuid;
 
 use super::super::address::Address;
 use super::super::cache::{self, Snapshot};
-use super::super::store::{self, Connection, SealedTokens};
+use super::super::row::{Connection, find_for_update};
+use super::super::store::{self, SealedTokens};
 use super::{Known, Session, Tokens, seal};
 use crate::crypto::{Sealer, sha256_hex};
 use crate::error::{Error, Result};
@@ -190,7 +191,7 @@ impl Tokens {
         }
         let mut client = self.store.connection().await?;
         let transaction = within_budget(client.transaction()).await?;
-        let row = bounded(&transaction, store::find_for_update(&*transaction, address))
+        let row = bounded(&transaction, find_for_update(&*transaction, address))
             .await?
             .ok_or_else(Error::connection_not_found)?;
         if let Known::Session(session) = self.consider(&Snapshot::from(&row), rejected)? {
