@@ -115,10 +115,18 @@ def observed(template):
 
 
 def concurrency(template):
-    """Every function says what it reserves, if only that it reserves nothing."""
+    """Every function says what it reserves, if only that it reserves nothing; nothing is reserved by default.
+
+    A new account has ten executions at once, and Lambda refuses a reservation that leaves fewer than it wants to keep:
+    https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+    """
+    if template["Parameters"].get("ReservedConcurrency", {}).get("Default") != "none":
+        yield "ReservedConcurrency is not none by default"
     for name, function in functions(template).items():
         if "ReservedConcurrentExecutions" not in function:
             yield f"{name} says nothing of ReservedConcurrentExecutions"
+        elif isinstance(function["ReservedConcurrentExecutions"], int):
+            yield f"{name} reserves concurrency whatever the parameter says"
 
 
 def least_privilege(template):
@@ -168,22 +176,137 @@ def no_wildcard(template):
                 yield f"{name}: anybody may assume it"
 
 
+def route_names(template):
+    """Every route has a name that an HTTP API takes, and leads to a function that is called as this one answers."""
+    for key in routes(template):
+        # The deployment fails at the stage: the API has the route under another name.
+        # https://github.com/storacha/w3infra/pull/166
+        if key.endswith("/"):
+            yield f"{key}: no route may end in a slash"
+        # https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-routes.html
+        if "+}/" in key:
+            yield f"{key}: a greedy parameter must be the last"
+    for name, api in of_type(template, "AWS::ApiGatewayV2::Api").items():
+        for path, operations in api["Properties"]["Body"]["paths"].items():
+            for method, operation in operations.items():
+                key, integration = f"{method.upper()} {path}", operation["x-amazon-apigateway-integration"]
+                if method not in ("get", "post", "delete", "put", "patch"):
+                    yield f"{key}: a function answers methods that it knows"
+                if integration.get("payloadFormatVersion") != "2.0" or integration.get("type") != "aws_proxy":
+                    yield f"{key}: functions read requests in the payload format 2.0"
+                if routes(template)[key] not in functions(template):
+                    yield f"{key} leads to no function of the template"
+
+
 def throttling(template):
-    """Every route is throttled, and those that anybody may call more than the rest."""
-    keys = routes(template)
+    """Every route is throttled, by the default of the stage alone."""
     for name, stage in of_type(template, "AWS::ApiGatewayV2::Stage").items():
         properties = stage["Properties"]
-        settings = properties.get("RouteSettings", {})
-        for place, limits in {"the default": properties.get("DefaultRouteSettings", {}), **settings}.items():
-            # API Gateway takes an absent limit for zero.
-            for limit in ("ThrottlingRateLimit", "ThrottlingBurstLimit"):
-                if not limits.get(limit):
-                    yield f"{name}: {place} has no {limit}"
-        for key in settings.keys() - keys.keys():
-            yield f"{name}: there is no route {key}"
-        for key in keys.keys() - settings.keys():
-            if " /api/backend/" not in key:
-                yield f"{name}: anybody may call {key}, and it has the limits of the backend API"
+        limits = properties.get("DefaultRouteSettings", {})
+        # API Gateway takes an absent limit for zero.
+        for limit in ("ThrottlingRateLimit", "ThrottlingBurstLimit"):
+            if not limits.get(limit):
+                yield f"{name}: the default has no {limit}"
+        # "Unable to find Route by key": the stage fails when its settings name a route that the API does not have,
+        # in a deployment that removes both as well, and in its rollback.
+        # https://github.com/aws/serverless-application-model/issues/1939
+        for key in properties.get("RouteSettings", {}):
+            yield f"{name}: a setting for {key} makes the route one that cannot be removed"
+
+
+# Where a resource says how it is called, and what sets it apart from those of other stacks. A name has to be unique in
+# its account and region; dashboards and roles are global.
+# https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Dashboards.html
+# https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
+NAMES = {
+    "AWS::CloudWatch::Alarm": ("AlarmName", ["AWS::StackName"]),
+    "AWS::CloudWatch::Dashboard": ("DashboardName", ["AWS::StackName", "AWS::Region"]),
+    "AWS::IAM::Role": ("RoleName", ["AWS::StackName", "AWS::Region"]),
+    "AWS::Lambda::Function": ("FunctionName", ["AWS::StackName"]),
+    "AWS::Logs::LogGroup": ("LogGroupName", ["AWS::StackName"]),
+    "AWS::Scheduler::Schedule": ("Name", ["AWS::StackName"]),
+    "AWS::SNS::Topic": ("TopicName", ["AWS::StackName"]),
+    "AWS::SQS::Queue": ("QueueName", ["AWS::StackName"]),
+}
+# These have no name of their own: an API's is a title, a domain's is the operator's.
+NAMELESS = {
+    "AWS::ApiGatewayV2::Api",
+    "AWS::ApiGatewayV2::ApiMapping",
+    "AWS::ApiGatewayV2::DomainName",
+    "AWS::ApiGatewayV2::Stage",
+    "AWS::Lambda::EventInvokeConfig",
+    "AWS::Lambda::EventSourceMapping",
+    "AWS::Lambda::Permission",
+    "AWS::Route53::RecordSetGroup",
+    "Custom::Migrations",
+}
+
+
+def names(template):
+    """Two stages of an account, in one region or in two, get in each other's way nowhere."""
+    for name, resource in template["Resources"].items():
+        if resource["Type"] in NAMELESS:
+            continue
+        if resource["Type"] not in NAMES:
+            yield f"{name}: add {resource['Type']} to the names that are looked at"
+            continue
+        key, wanted = NAMES[resource["Type"]]
+        fixed = resource.get("Properties", {}).get(key)
+        said = json.dumps(fixed)
+        missing = [part for part in wanted if f"${{{part}}}" not in said and f'{{"Ref": "{part}"}}' not in said]
+        if fixed and missing:
+            yield f"{name}: its name lacks {' and '.join(missing)}"
+
+
+def domain(template):
+    """A domain that has an address of IPv6 answers there."""
+    addresses = json.dumps(list(of_type(template, "AWS::Route53::RecordSetGroup").values()))
+    for name, resource in of_type(template, "AWS::ApiGatewayV2::DomainName").items():
+        for configuration in resource["Properties"]["DomainNameConfigurations"]:
+            # https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-custom-domain-names-ip-address-type.html
+            if '"AAAA"' in addresses and configuration.get("IpAddressType") != "dualstack":
+                yield f"{name} has an AAAA record and answers over IPv4 alone"
+
+
+# https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html
+MOST_RESOURCES = 500
+MOST_PARAMETERS = 200
+MOST_OUTPUTS = 200
+MOST_TEMPLATE_BYTES = 1_000_000
+# https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html: routes, and integrations, of an API
+MOST_ROUTES = 300
+# https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html: the environment of a function
+MOST_ENVIRONMENT_BYTES = 4_096
+
+
+def limits(template):
+    """The stack stays well below what AWS takes: nine tenths, so that it is noticed in time."""
+    counts = [
+        ("resources", len(template["Resources"]), MOST_RESOURCES),
+        ("parameters", len(template["Parameters"]), MOST_PARAMETERS),
+        ("outputs", len(template["Outputs"]), MOST_OUTPUTS),
+        ("routes", len(routes(template)), MOST_ROUTES),
+        ("bytes of the template", len(json.dumps(template)), MOST_TEMPLATE_BYTES),
+    ]
+    for name, function in functions(template).items():
+        variables = function.get("Environment", {}).get("Variables", {})
+        counts.append((f"bytes of environment of {name}", len(json.dumps(variables)), MOST_ENVIRONMENT_BYTES))
+    for what, count, most in counts:
+        if count > most * 9 // 10:
+            yield f"{count} {what}, of {most}"
+
+
+def alarms(template):
+    """A deployment that few people use is watched like a busy one."""
+    fewest = []
+    for name, alarm in of_type(template, "AWS::CloudWatch::Alarm").items():
+        properties = alarm["Properties"]
+        # https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/percentiles-with-low-samples.html
+        if properties.get("EvaluateLowSampleCountPercentile") == "ignore":
+            yield f"{name} looks at no period of fewer than a thousand requests"
+        fewest += re.findall(r"requests >= (\d+)", json.dumps(properties.get("Metrics", [])))
+    if not any(int(count) <= 3 for count in fewest):
+        yield "nobody is told when each of three requests an hour fails"
 
 
 def access_log(template):
@@ -279,7 +402,12 @@ CHECKS = [
     concurrency,
     least_privilege,
     no_wildcard,
+    route_names,
     throttling,
+    names,
+    domain,
+    limits,
+    alarms,
     access_log,
     cors,
     no_secret,

@@ -8,7 +8,7 @@ from transform import transformed
 
 TEMPLATE = transformed(policies.ROOT / "template.yaml")
 STAGE = "ApiApiGatewayDefaultStage"
-OPEN_ROUTE = "POST /api/frontend/oauth/initiate-oauth-flow"
+ROUTE = "/api/frontend/oauth/initiate-oauth-flow"
 
 
 def properties(template, name):
@@ -45,6 +45,22 @@ def parameter(name, **values):
     return lambda template: template["Parameters"].setdefault(name, {}).update(values)
 
 
+def move_route(path, other):
+    def apply(template):
+        paths = properties(template, "Api")["Body"]["paths"]
+        paths[other] = paths.pop(path)
+
+    return apply
+
+
+def edit_integration(**changes):
+    def apply(template):
+        operation = properties(template, "Api")["Body"]["paths"][ROUTE]["post"]
+        operation["x-amazon-apigateway-integration"].update(changes)
+
+    return apply
+
+
 # The policy, what is done to a good template, and a part of the sentence that must come of it.
 BREACHES = [
     (policies.runtime, edit("GetAccessToken", "Runtime", "provided.al2"), "provided.al2"),
@@ -72,11 +88,25 @@ BREACHES = [
     (policies.no_wildcard, statement(Action="secretsmanager:*"), "secretsmanager:*"),
     (policies.no_wildcard, statement(Resource="arn:aws:secretsmanager:eu-central-1:1:secret:other"), "another secret"),
     (policies.no_wildcard, edit("FunctionRole", "AssumeRolePolicyDocument.Statement.0.Principal", {"AWS": "*"}), "anybody"),
+    (policies.concurrency, edit("GetAccessToken", "ReservedConcurrentExecutions", 10), "whatever the parameter"),
+    (policies.concurrency, parameter("ReservedConcurrency", Default="10"), "by default"),
+    (policies.route_names, move_route(ROUTE, ROUTE + "/"), "end in a slash"),
+    (policies.route_names, move_route(ROUTE, ROUTE + "/{all+}/more"), "the last"),
+    (policies.route_names, edit("Api", f"Body.paths.{ROUTE}.x-amazon-apigateway-any-method",
+                                {"x-amazon-apigateway-integration": {"uri": "${GetAccessToken.Arn}"}}), "methods"),
+    (policies.route_names, edit_integration(payloadFormatVersion="1.0"), "payload format"),
+    (policies.route_names, edit_integration(uri="${Nothing.Arn}"), "no function"),
     (policies.throttling, edit(STAGE, "DefaultRouteSettings", None), "the default has no"),
-    (policies.throttling, edit(STAGE, f"RouteSettings.{OPEN_ROUTE}", None), "limits of the backend API"),
-    (policies.throttling, edit(STAGE, f"RouteSettings.{OPEN_ROUTE}.ThrottlingBurstLimit", None), "ThrottlingBurstLimit"),
-    (policies.throttling, edit(STAGE, "RouteSettings.GET /nowhere", {"ThrottlingRateLimit": 1, "ThrottlingBurstLimit": 1}),
-     "no route GET /nowhere"),
+    (policies.throttling, edit(STAGE, "DefaultRouteSettings.ThrottlingBurstLimit", None), "ThrottlingBurstLimit"),
+    (policies.throttling, edit(STAGE, "RouteSettings", {f"POST {ROUTE}": {"ThrottlingRateLimit": 1}}), "cannot be removed"),
+    (policies.names, edit("RefreshIdleConnectionsSchedule", "Name", "Fixed"), "lacks AWS::StackName"),
+    (policies.names, edit("Dashboard", "DashboardName", {"Ref": "AWS::StackName"}), "lacks AWS::Region"),
+    (policies.names, add("Table", "AWS::DynamoDB::Table", TableName="fixed"), "add AWS::DynamoDB::Table"),
+    (policies.domain, edit("Domain", "DomainNameConfigurations.0.IpAddressType", None), "IPv4 alone"),
+    (policies.limits, lambda template: template["Outputs"].update({f"Output{n}": {} for n in range(190)}), "outputs"),
+    (policies.limits, edit("GetAccessToken", "Environment.Variables.LONG", "x" * 4_000), "environment of GetAccessToken"),
+    (policies.alarms, edit("LatencyAlarm", "EvaluateLowSampleCountPercentile", "ignore"), "LatencyAlarm looks at no"),
+    (policies.alarms, lambda template: template["Resources"].pop("OutageAlarm"), "nobody is told"),
     (policies.access_log, edit(STAGE, "AccessLogSettings", None), "no access log"),
     (policies.access_log, edit(STAGE, "AccessLogSettings.Format", "$context.requestId $context.status"), "not JSON"),
     (policies.access_log, edit(STAGE, "AccessLogSettings.Format", '{"status":"$context.status"}'), "lacks requestId"),

@@ -10,7 +10,7 @@ use juncture::connection::{
     Binding, Browser, ConnectTokens, Intent, States, Stretch, Ticket, is_cross_site, is_same_origin,
 };
 use juncture::error::{Error, Result};
-use juncture::http::{JsonBody, PublicAddress, Request, Response, json, serve, with_cookie};
+use juncture::http::{JsonBody, PublicAddress, Request, Response, json, path_parameter, serve, with_cookie};
 use juncture::limit::{Key, OpenLimits};
 use juncture::provider::Consent;
 use juncture::provider::jira::JiraConsent;
@@ -48,6 +48,14 @@ struct Begun {
 
 async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
     let (states, jira, address, entrance, limits) = &*app;
+    // The route `…/{slash+}` is there for an address that ends in a slash, and for nothing below it.
+    if !path_parameter(&request, "slash").trim_matches('/').is_empty() {
+        return Err(Error::new(
+            StatusCode::NOT_FOUND,
+            "route_not_found",
+            "Nothing is served at this address",
+        ));
+    }
     let body = JsonBody::of(&request)?;
     let admitted = entrance.admit(&request, &body);
     // A token that is none counts as well, for whoever sent it.

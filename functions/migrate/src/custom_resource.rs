@@ -33,6 +33,28 @@ struct Request {
     logical_resource_id: String,
     #[serde(default)]
     physical_resource_id: Option<String>,
+    #[serde(default)]
+    resource_properties: Properties,
+    /// What an `Update` replaces.
+    #[serde(default)]
+    old_resource_properties: Properties,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "PascalCase")]
+struct Properties {
+    /// The newest migration of the deployment, as in `template.yaml`.
+    #[serde(default)]
+    newest: String,
+}
+
+impl Request {
+    /// Whether `CloudFormation` takes an update back: it then sends another one, from the new properties to the
+    /// old ones, and calls the migrator that failed, or one that lacks what is applied by now. Should this fail too,
+    /// the stack would be stuck in `UPDATE_ROLLBACK_FAILED`: <https://github.com/aws/aws-cdk/issues/17040>.
+    fn is_rollback(&self) -> bool {
+        self.request_type == "Update" && self.resource_properties.newest < self.old_resource_properties.newest
+    }
 }
 
 /// Answers `CloudFormation` for as long as the sandbox lives.
@@ -49,6 +71,11 @@ async fn handle(event: LambdaEvent<Request>) -> Result<(), Error> {
     let failure = match request.request_type.as_str() {
         // The data outlive the stack.
         "Delete" => None,
+        // The former code works on the new schema, and on the one it was made for.
+        _ if request.is_rollback() => {
+            tracing::info!("the deployment is rolled back: the database stays as it is");
+            None
+        }
         _ => migrate_within(limit).await.err(),
     };
     if let Some(cause) = &failure {

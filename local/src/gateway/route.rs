@@ -20,7 +20,7 @@ pub struct Route {
     segments: Option<Vec<Segment>>,
 }
 
-/// One part of a path; a trailing slash is a last, empty literal.
+/// One part of a path.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Segment {
     Literal(String),
@@ -32,7 +32,7 @@ impl Route {
     /// A route of `function`; without a path it is the `$default` route.
     ///
     /// # Errors
-    /// When the path does not begin with a slash or is malformed.
+    /// When the path does not begin with a slash, ends with one, or is malformed.
     pub(super) fn new(method: &str, path: Option<&str>, function: &str) -> Result<Self> {
         let function = function.to_owned();
         let method = method.to_ascii_uppercase();
@@ -41,6 +41,12 @@ impl Route {
         };
         let rest =
             path.strip_prefix('/').with_context(|| format!("the path {path} must begin with a slash"))?;
+        // CloudFormation takes such a path, and the deployment then fails: the API is made with a route of another
+        // name (https://github.com/storacha/w3infra/pull/166).
+        ensure!(
+            !rest.ends_with('/'),
+            "the path {path} must not end with a slash: an HTTP API has no such route"
+        );
         let segments: Vec<Segment> = rest.split('/').map(Segment::parse).collect();
         let greedy = segments.iter().position(|segment| matches!(segment, Segment::Greedy(_)));
         ensure!(
@@ -135,8 +141,12 @@ impl Router {
     ///
     /// The parameters are percent-decoded: the authors of AWS's own emulator observed that API Gateway does
     /// so (<https://github.com/aws/aws-lambda-dotnet/pull/1901>). An encoded slash does not end a segment.
+    ///
+    /// A slash at the end does not count: `/x` and `/x/` reach the route `/x`
+    /// (<https://github.com/aws-powertools/powertools-lambda-python/issues/1552>).
     pub(super) fn find(&self, method: &str, path: &str) -> Option<(&Route, BTreeMap<String, String>)> {
-        let parts: Vec<&str> = path.strip_prefix('/')?.split('/').collect();
+        let path = path.strip_prefix('/')?;
+        let parts: Vec<&str> = path.strip_suffix('/').unwrap_or(path).split('/').collect();
         let route = self.0.iter().find(|route| route.matches(method, &parts))?;
         Some((route, route.parameters(&parts)))
     }
@@ -165,7 +175,7 @@ mod tests {
             "GET /pets/{kind}/1",
             "ANY /pets/dog/1",
             "GET /end",
-            "GET /end/",
+            "GET /end/{slash+}",
         ];
         let router = router(&keys);
         for (method, path, expected) in [
@@ -177,7 +187,9 @@ mod tests {
             ("GET", "/pets/dog/1/2", "GET /pets/{proxy+}"),
             ("POST", "/test/5", "ANY /{proxy+}"),
             ("GET", "/end", "GET /end"),
-            ("GET", "/end/", "GET /end/"),
+            ("GET", "/end/", "GET /end"),
+            ("GET", "/end/x/", "GET /end/{slash+}"),
+            ("GET", "/pets/dog/2/", "GET /pets/dog/{id}"),
             ("GET", "/", "$default"),
         ] {
             assert_eq!(router.find(method, path).unwrap().0.key, expected, "{method} {path}");
@@ -190,7 +202,8 @@ mod tests {
         for (method, path) in [
             ("GET", "/a"),
             ("GET", "/a/"),
-            ("GET", "/a/1/"),
+            ("GET", "/a//"),
+            ("GET", "/a/1//"),
             ("HEAD", "/a/1"),
             ("GET", "/b"),
             ("GET", "/A/1"),
@@ -214,5 +227,6 @@ mod tests {
     fn malformed_paths_are_refused() {
         assert!(Route::new("GET", Some("no-slash"), "F").is_err());
         assert!(Route::new("GET", Some("/{all+}/more"), "F").is_err());
+        assert!(Route::new("GET", Some("/end/"), "F").is_err());
     }
 }

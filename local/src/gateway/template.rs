@@ -214,7 +214,7 @@ Resources:
       Environment: { Variables: { REPLACED: own, COUNT: 3 } }
       Events:
         Get: { Type: HttpApi, Properties: { ApiId: !Ref Api, Method: get, Path: "/first/{id}" } }
-        Slash: { Type: HttpApi, Properties: { Method: GET, Path: "/first/" } }
+        List: { Type: HttpApi, Properties: { Method: GET, Path: "/first" } }
         Daily: { Type: ScheduleV2, Properties: { ScheduleExpression: rate(1 day) } }
   Second:
     Type: AWS::Serverless::Function
@@ -237,7 +237,7 @@ Resources:
         assert_eq!(environment, ["COUNT=3", "REPLACED=own", "SHARED=https://Api.example.com"]);
         assert_eq!((second.binary.as_str(), second.timeout.as_secs()), ("second-binary", 15));
         let routes: Vec<_> = template.routes.iter().map(|route| route.key.as_str()).collect();
-        assert_eq!(routes, ["GET /first/{id}", "GET /first/"]);
+        assert_eq!(routes, ["GET /first/{id}", "GET /first"]);
     }
 
     #[test]
@@ -254,7 +254,7 @@ Resources:
         let broken = TEMPLATE.replace("CodeUri: functions/first/", "CodeUri: !ImportValue x");
         let error = Template::parse(&broken, &BTreeMap::new()).unwrap_err();
         assert!(format!("{error:#}").contains("resource First"), "{error:#}");
-        let twice = TEMPLATE.replace("Path: \"/first/\"", "Path: \"/first/{id}\"");
+        let twice = TEMPLATE.replace("Path: \"/first\"", "Path: \"/first/{id}\"");
         let error = Template::parse(&twice, &BTreeMap::new()).unwrap_err();
         assert!(format!("{error:#}").contains("belongs to First already"), "{error:#}");
     }

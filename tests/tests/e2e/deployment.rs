@@ -110,18 +110,27 @@ struct Event {
     id: Uuid,
     kind: &'static str,
     physical_id: Option<String>,
+    /// The newest migration, before and after.
+    newest: [&'static str; 2],
 }
 
 impl Event {
     fn create() -> Self {
-        Self { id: Uuid::new_v4(), kind: "Create", physical_id: None }
+        Self { id: Uuid::new_v4(), kind: "Create", physical_id: None, newest: ["", "0002"] }
     }
 
     fn later(kind: &'static str, physical_id: &str) -> Self {
-        Self { id: Uuid::new_v4(), kind, physical_id: Some(physical_id.to_owned()) }
+        let physical_id = Some(physical_id.to_owned());
+        Self { id: Uuid::new_v4(), kind, physical_id, newest: ["0001", "0002"] }
+    }
+
+    /// An update that takes another one back.
+    fn rollback() -> Self {
+        Self { newest: ["0002", "0001"], ..Self::later("Update", "id") }
     }
 
     fn json(&self, response_url: &str) -> Value {
+        let [before, after] = self.newest;
         let mut event = json!({
             "RequestType": self.kind,
             "ServiceToken": "arn:aws:lambda:us-east-1:1:function:migrate",
@@ -130,8 +139,11 @@ impl Event {
             "RequestId": self.id,
             "ResourceType": "Custom::Migrations",
             "LogicalResourceId": "Migrations",
-            "ResourceProperties": { "ServiceToken": "arn", "Newest": "0002" },
+            "ResourceProperties": { "ServiceToken": "arn", "Newest": after },
         });
+        if self.kind == "Update" {
+            event["OldResourceProperties"] = json!({ "ServiceToken": "arn", "Newest": before });
+        }
         if let Some(id) = &self.physical_id {
             event["PhysicalResourceId"] = json!(id);
         }
@@ -202,6 +214,26 @@ fn what_is_wrong_is_told_without_a_secret() {
         // CloudFormation takes back what it could not make, and must not fail at that.
         let answer = cloud_formation.outcome(&Event::later("Delete", "id"), &nowhere, AMPLE).await?;
         assert_eq!((&answer["Status"], &answer["PhysicalResourceId"]), (&json!("SUCCESS"), &json!("id")));
+        Ok(())
+    });
+}
+
+#[test]
+fn a_rollback_is_answered_without_touching_the_database() {
+    run(async {
+        let (url, database) = empty_database().await?;
+        let cloud_formation = CloudFormation::ready().await?;
+        let nowhere = format!("postgres://postgres:{PASSWORD}@127.0.0.1:1/postgres");
+        for url in [&nowhere, &url] {
+            let answer = cloud_formation.outcome(&Event::rollback(), url, AMPLE).await?;
+            assert_eq!((&answer["Status"], &answer["PhysicalResourceId"]), (&json!("SUCCESS"), &json!("id")));
+        }
+        assert!(!is_migrated(&database).await?);
+        // The same migrations again are an update like any other.
+        let again = Event { newest: ["0002", "0002"], ..Event::later("Update", "id") };
+        let answer = cloud_formation.outcome(&again, &url, AMPLE).await?;
+        assert_eq!(answer["Status"], "SUCCESS", "{answer}");
+        assert!(is_migrated(&database).await?);
         Ok(())
     });
 }

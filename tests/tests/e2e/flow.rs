@@ -36,7 +36,6 @@ fn a_flow_begins_under_every_name_of_the_route() {
             INITIATE,
             "/api/frontend/oauth/initiate-oauth-flow/",
             "/api/frontend/oauth/get-authorization-uri",
-            "/api/frontend/oauth/get-authorization-uri/",
         ] {
             let body = json!({ "provider": "jira", "external_id": "names" });
             let request = bed.request(Method::POST, path).header("x-juncture-public-key", "any").json(&body);
@@ -45,6 +44,38 @@ fn a_flow_begins_under_every_name_of_the_route() {
             assert!(url.contains("/authorize?audience=api.atlassian.com"), "{url}");
             assert!(url.contains("offline_access"), "{url}");
         }
+        Ok(())
+    });
+}
+
+#[test]
+fn a_slash_at_the_end_is_taken_and_nothing_after_it() {
+    run(async {
+        let bed = Bed::shared().await?;
+        // As a gateway would hand it over that keeps the slash.
+        let with_slash = |rest: &str| {
+            json!({
+                "version": "2.0",
+                "routeKey": format!("POST {INITIATE}/{{slash+}}"),
+                "rawPath": format!("{INITIATE}/{rest}"),
+                "rawQueryString": "",
+                "headers": { "content-type": "application/json" },
+                "pathParameters": { "slash": rest },
+                "requestContext": {
+                    "routeKey": format!("POST {INITIATE}/{{slash+}}"),
+                    "http": { "method": "POST", "path": format!("{INITIATE}/{rest}"), "sourceIp": "192.0.2.1" },
+                },
+                "body": json!({ "provider": "jira", "external_id": "slash" }).to_string(),
+                "isBase64Encoded": false,
+            })
+        };
+        for (rest, status) in [("", 200), ("/", 200), ("more", 404), ("more/", 404)] {
+            let answer = bed.stack.gateway().invoke("InitiateOAuthFlow", &with_slash(rest)).await?;
+            assert_eq!(answer["statusCode"], status, "{rest}: {answer}");
+        }
+        let body = json!({ "provider": "jira", "external_id": "slash" });
+        let answer = bed.post(&format!("{INITIATE}/more"), &body).await?;
+        assert!(answer.refusal(404).contains("Nothing is served"), "{}", answer.body);
         Ok(())
     });
 }
