@@ -1,4 +1,5 @@
-//! `juncture-local run` starts the development stack, `juncture-local reset` empties its data.
+//! `juncture-local run` starts the development stack, `juncture-local reset` empties its data. `juncture-local
+//! servers <folder>` starts Postgres, Redis and the sandbox of Atlassian alone, for functions that run elsewhere.
 
 use std::fs::OpenOptions;
 use std::io::Write;
@@ -16,7 +17,7 @@ use juncture_local::ports::Part;
 use juncture_local::reaper::{self, Reaper};
 use juncture_local::secrets::Secrets;
 use juncture_local::settings::Settings;
-use juncture_local::stack::{self, Stack, StackOptions};
+use juncture_local::stack::{self, Backing, Stack, StackOptions};
 use juncture_local::watch::Watcher;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -26,9 +27,13 @@ async fn main() -> ExitCode {
     let done = match argument.as_str() {
         "run" => run().await,
         "reset" => reset(),
+        "servers" => match std::env::args().nth(2) {
+            Some(folder) => servers(Path::new(&folder)).await,
+            None => Err(anyhow::anyhow!("usage: juncture-local servers <folder>")),
+        },
         // Started by `run`, not by a person.
         "reaper" => reaper::run(tokio::io::BufReader::new(tokio::io::stdin())).await.map_err(Into::into),
-        _ => Err(anyhow::anyhow!("usage: juncture-local run | reset")),
+        _ => Err(anyhow::anyhow!("usage: juncture-local run | reset | servers <folder>")),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -94,6 +99,31 @@ async fn run() -> Result<()> {
     }
     println!("Stopped; the data stay in .local");
     Ok(())
+}
+
+/// Starts the servers on free ports, their data in `folder`, writes `settings.json` there, by which functions find
+/// them, and waits to be stopped.
+async fn servers(folder: &Path) -> Result<()> {
+    let mut stop = Stop::listen()?;
+    let program = std::env::current_exe()?;
+    let binaries = program.parent().context("the program lies in no folder")?;
+    let folder = std::path::absolute(folder)?;
+    let mut options = StackOptions::for_test(Path::new(""), binaries, &folder)?;
+    options.progress = Arc::new(|line| println!("{line}"));
+    let reaper = Arc::clone(&options.reaper);
+    let backing = match Backing::start(options).await {
+        Ok(backing) => backing,
+        Err(error) => {
+            reaper.close()?;
+            return Err(error);
+        }
+    };
+    // Whole or not at all: its being there says that everything answers.
+    let unfinished = folder.join("settings.json.new");
+    std::fs::write(&unfinished, serde_json::to_string_pretty(&backing.settings())?)?;
+    std::fs::rename(&unfinished, folder.join("settings.json"))?;
+    stop.wait().await;
+    backing.stop().await
 }
 
 fn reset() -> Result<()> {

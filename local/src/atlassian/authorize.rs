@@ -95,7 +95,7 @@ impl AuthorizeRequest {
             return Err("No app has this client_id.".to_owned());
         }
         let redirect_uri = required("redirect_uri")?;
-        if !shared.options.redirect_uris.iter().any(|registered| registered == redirect_uri) {
+        if !shared.is_registered(redirect_uri) {
             return Err(format!("The redirect_uri “{redirect_uri}” is not registered for this app."));
         }
         let scopes: BTreeSet<_> = required("scope")?.split(' ').map(str::to_owned).collect();

@@ -32,6 +32,7 @@ pub(super) fn router() -> Router<Arc<Shared>> {
         .route("/_sandbox/accounts/{account}/newest-refresh-token", get(newest_refresh_token))
         .route("/_sandbox/sites", get(sites))
         .route("/_sandbox/sites/{site}/projects", post(create_project))
+        .route("/_sandbox/redirect-uris", post(register_redirect_uri))
         .route("/_sandbox/consent", post(consent))
         .route("/_sandbox/grants", get(grants))
         .route("/_sandbox/grants/{account}", delete(revoke_grant))
@@ -97,6 +98,17 @@ async fn create_account(
     created
         .map(|account| (StatusCode::CREATED, Json(account)))
         .map_err(|why| refuse(StatusCode::BAD_REQUEST, &why))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NewRedirectUri {
+    redirect_uri: String,
+}
+
+async fn register_redirect_uri(State(sandbox): State<Handle>, Json(new): Json<NewRedirectUri>) -> StatusCode {
+    sandbox.register_redirect_uri(&new.redirect_uri);
+    StatusCode::CREATED
 }
 
 async fn newest_refresh_token(

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -71,6 +71,12 @@ impl Handle {
     /// Adds an account. Refuses a key that is taken or malformed, and sites that do not exist.
     pub fn create_account(&self, new: NewAccount) -> Result<Account, String> {
         self.shared.change(|world| add_account(world, new))
+    }
+
+    /// Registers a callback URL of the app, beside the others.
+    pub fn register_redirect_uri(&self, redirect_uri: &str) {
+        let mut registered = self.shared.redirect_uris.write().unwrap_or_else(PoisonError::into_inner);
+        registered.push(redirect_uri.to_owned());
     }
 
     /// What accounts allowed the app.

@@ -54,7 +54,7 @@ pub struct Options {
     pub client_id: String,
     /// The app's client secret.
     pub client_secret: String,
-    /// Registered callback URLs; an authorize request must name one of them exactly.
+    /// Registered callback URLs; an authorize request must name one of them exactly. More can be registered later.
     pub redirect_uris: Vec<String>,
     /// Lifetimes and the rules of rotation, at start and after a reset.
     pub settings: Settings,
@@ -102,6 +102,7 @@ impl Drop for Sandbox {
 struct Shared {
     url: String,
     options: Options,
+    redirect_uris: RwLock<Vec<String>>,
     world: RwLock<World>,
     traffic: Mutex<Traffic>,
     openapi: Option<Arc<Document>>,
@@ -119,8 +120,14 @@ impl Shared {
             url: format!("http://{address}"),
             world: RwLock::new(world),
             traffic: Mutex::default(),
+            redirect_uris: RwLock::new(options.redirect_uris.clone()),
             options,
         })
+    }
+
+    fn is_registered(&self, redirect_uri: &str) -> bool {
+        let registered = self.redirect_uris.read().unwrap_or_else(PoisonError::into_inner);
+        registered.iter().any(|registered| registered == redirect_uri)
     }
 
     fn world(&self) -> RwLockReadGuard<'_, World> {

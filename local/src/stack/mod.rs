@@ -4,7 +4,6 @@ mod options;
 mod servers;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
@@ -12,23 +11,19 @@ use std::time::Instant;
 use anyhow::{Context, Result};
 use nix::sys::signal::Signal;
 
-use self::servers::{Listeners, database, sandbox, tokio, upstash};
+use self::servers::{Listeners, Servers};
 use crate::atlassian::Sandbox;
 use crate::demo::{self, Demo};
 use crate::gateway::{self, Function, Gateway, Template};
 use crate::ports::Part;
 use crate::reaper::Reaper;
 use crate::services::account;
-use crate::services::pgbouncer::PgBouncer;
 use crate::services::postgres::Postgres;
 use crate::services::process::Process;
 use crate::services::redis::Redis;
 use crate::upstash::Front;
 
 pub use self::options::StackOptions;
-
-/// Client id of the sandbox's one app.
-const SANDBOX_CLIENT_ID: &str = "juncture-local";
 
 /// Is told each step in one line.
 pub type Progress = Arc<dyn Fn(&str) + Send + Sync>;
@@ -39,11 +34,7 @@ pub struct Stack {
     functions: Vec<Function>,
     environment: BTreeMap<String, String>,
     demo: Demo,
-    sandbox: Option<Sandbox>,
-    front: Option<Front>,
-    redis: Option<Redis>,
-    pooler: Option<PgBouncer>,
-    postgres: Option<Postgres>,
+    servers: Servers,
     options: StackOptions,
 }
 
@@ -56,11 +47,8 @@ impl std::fmt::Debug for Stack {
 impl Stack {
     /// Starts everything and returns when it answers. On failure the caller's reaper ends what was started.
     pub async fn start(options: StackOptions) -> Result<Self> {
-        let listeners = Listeners::bind(&options.settings)?;
-        let logs = options.logs();
-        if logs.exists() {
-            fs::remove_dir_all(&logs).with_context(|| format!("cannot remove {}", logs.display()))?;
-        }
+        let mut listeners = Listeners::bind(&options.settings, &Part::ALL)?;
+        options.remove_logs()?;
         let ports = options.settings.ports.clone();
         let url = format!("http://localhost:{}", ports.of(Part::Gateway));
         let demo_url = format!("http://localhost:{}", ports.of(Part::Demo));
@@ -81,45 +69,23 @@ impl Stack {
         let template = Template::read(&options.template, &parameters)?;
         let functions = template.functions.clone();
 
-        let sandbox = match listeners.atlassian {
-            None => None,
-            Some(listener) => Some(sandbox(&options, listener, &callback).await?),
-        };
-        let ((postgres, pooler), (redis, front)) =
-            tokio::try_join!(database(&options), upstash(&options, listeners.upstash))?;
-
-        let mut environment = BTreeMap::from([
-            ("CORS_ALLOWED_ORIGINS".to_owned(), origins),
-            ("DEFAULT_JIRA_REDIRECT_URI".to_owned(), callback),
-            ("DEFAULT_JIRA_SITE_REDIRECT_URI".to_owned(), demo_url.clone()),
-            ("JUNCTURE_FRONTEND_URL".to_owned(), url.clone()),
-            ("JUNCTURE_SECRET_KEY".to_owned(), options.secrets.secret_key.clone()),
-            // The template names a secret in AWS; here there is none, unless .env says so.
-            ("JUNCTURE_SECRETS_ID".to_owned(), String::new()),
-            ("TOKEN_ENCRYPTION_KEY".to_owned(), options.secrets.token_encryption_key.clone()),
-        ]);
+        let servers = Servers::start(&options, &mut listeners, Some(&callback)).await?;
+        let mut environment = servers.settings(&options);
         let mut set = |name: &str, value: &str| environment.insert(name.to_owned(), value.to_owned());
-        if let Some(sandbox) = &sandbox {
-            set("ATLASSIAN_AUTH_URL", sandbox.url());
-            set("ATLASSIAN_API_URL", sandbox.url());
-            set("DEFAULT_JIRA_CLIENT_ID", SANDBOX_CLIENT_ID);
-            set("DEFAULT_JIRA_CLIENT_SECRET", &options.secrets.jira_client_secret);
-        }
-        if let Some(postgres) = &postgres {
-            set("DATABASE_URL", pooler.as_ref().map_or(postgres.url(), PgBouncer::url));
-        }
-        if let Some(front) = &front {
-            set("UPSTASH_REDIS_REST_URL", &front.url());
-            set("UPSTASH_REDIS_REST_TOKEN", &options.secrets.upstash_token);
-        }
+        set("CORS_ALLOWED_ORIGINS", &origins);
+        set("DEFAULT_JIRA_REDIRECT_URI", &callback);
+        set("DEFAULT_JIRA_SITE_REDIRECT_URI", &demo_url);
+        set("JUNCTURE_FRONTEND_URL", &url);
+        // The template names a secret in AWS; here there is none, unless .env says so.
+        set("JUNCTURE_SECRETS_ID", "");
         for (name, value) in options.settings.values().filter(|(name, _)| *name != "CORS_ALLOWED_ORIGINS") {
             set(name, value);
         }
 
-        migrate(&options, postgres.as_ref()).await?;
+        migrate(&options, servers.postgres.as_ref()).await?;
 
         let gateway = Gateway::start(
-            tokio(listeners.gateway)?,
+            listeners.take(Part::Gateway)?.context("no listener for the gateway")?,
             template,
             gateway::Options {
                 environment: deployed(&options, &environment, &functions).await?,
@@ -133,7 +99,7 @@ impl Stack {
         (options.progress)(&format!("Gateway on {} … ready", ports.of(Part::Gateway)));
         let secret_key = environment.get("JUNCTURE_SECRET_KEY").context("no secret key")?;
         let demo = demo::start(
-            tokio(listeners.demo)?,
+            listeners.take(Part::Demo)?.context("no listener for the demo product")?,
             demo::Options {
                 juncture_url: url,
                 // While keys rotate, the first is the new one.
@@ -143,7 +109,7 @@ impl Stack {
         )
         .await?;
         (options.progress)(&format!("Demo product on {} … ready", ports.of(Part::Demo)));
-        Ok(Self { gateway, functions, environment, demo, sandbox, front, redis, pooler, postgres, options })
+        Ok(Self { gateway, functions, environment, demo, servers, options })
     }
 
     /// Base URL of Juncture's API.
@@ -178,22 +144,22 @@ impl Stack {
 
     /// The sandbox of Atlassian, unless Atlassian itself is used.
     pub fn sandbox(&self) -> Option<&Sandbox> {
-        self.sandbox.as_ref()
+        self.servers.sandbox.as_ref()
     }
 
     /// The front of Redis, unless Upstash itself is used.
     pub fn front(&self) -> Option<&Front> {
-        self.front.as_ref()
+        self.servers.front.as_ref()
     }
 
     /// The private PostgreSQL, unless a hosted one is used. Its URL leads past the pooler.
     pub fn postgres(&self) -> Option<&Postgres> {
-        self.postgres.as_ref()
+        self.servers.postgres.as_ref()
     }
 
     /// The private Redis, unless Upstash itself is used.
     pub fn redis(&self) -> Option<&Redis> {
-        self.redis.as_ref()
+        self.servers.redis.as_ref()
     }
 
     /// Where data and logs are.
@@ -215,27 +181,38 @@ impl Stack {
     pub async fn stop(self) -> Result<()> {
         let say = self.options.progress;
         self.gateway.shutdown().await;
-        drop((self.demo, self.sandbox, self.front));
+        drop(self.demo);
         say("Gateway, functions and demo product stopped");
-        if let Some(pooler) = self.pooler {
-            pooler.stop().await?;
-            say("PgBouncer stopped");
-        }
-        let redis = async {
-            if let Some(redis) = self.redis {
-                redis.stop().await?;
-                say("Redis stopped");
-            }
-            Ok::<_, anyhow::Error>(())
-        };
-        let postgres = async {
-            if let Some(postgres) = self.postgres {
-                postgres.stop().await?;
-                say("PostgreSQL stopped");
-            }
-            Ok(())
-        };
-        tokio::try_join!(redis, postgres)?;
+        self.servers.stop(&say).await?;
+        let reaper = self.options.reaper;
+        tokio::task::spawn_blocking(move || reaper.close()).await??;
+        Ok(())
+    }
+}
+
+/// The servers of a stack alone, without the gateway: for functions that run elsewhere.
+pub struct Backing {
+    servers: Servers,
+    options: StackOptions,
+}
+
+impl Backing {
+    /// Starts them and returns when they answer. On failure the caller's reaper ends what was started.
+    pub async fn start(options: StackOptions) -> Result<Self> {
+        let mut listeners = Listeners::bind(&options.settings, &Servers::PARTS)?;
+        options.remove_logs()?;
+        let servers = Servers::start(&options, &mut listeners, None).await?;
+        Ok(Self { servers, options })
+    }
+
+    /// The settings by which functions find them, and new keys; what end users see is for the caller to add.
+    pub fn settings(&self) -> BTreeMap<String, String> {
+        self.servers.settings(&self.options)
+    }
+
+    /// Stops them in order.
+    pub async fn stop(self) -> Result<()> {
+        self.servers.stop(&self.options.progress).await?;
         let reaper = self.options.reaper;
         tokio::task::spawn_blocking(move || reaper.close()).await??;
         Ok(())

@@ -1,9 +1,10 @@
 //! How a stack is to be started.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 
 use super::Progress;
 use crate::atlassian;
@@ -66,6 +67,15 @@ impl StackOptions {
             log: Arc::new(|_, _| ()),
             progress: Arc::new(|_| ()),
         })
+    }
+
+    /// Forgets what a former run in the same folder logged.
+    pub(super) fn remove_logs(&self) -> Result<()> {
+        let logs = self.logs();
+        if logs.exists() {
+            fs::remove_dir_all(&logs).with_context(|| format!("cannot remove {}", logs.display()))?;
+        }
+        Ok(())
     }
 
     pub(super) fn logs(&self) -> PathBuf {

@@ -1,12 +1,13 @@
-//! The servers of a stack: which listen where, and how each is started.
+//! The servers that functions talk to: which listen where, how each is started, and by which settings they are found.
 
+use std::collections::BTreeMap;
 use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::Instant;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 
-use super::{SANDBOX_CLIENT_ID, StackOptions};
+use super::{Progress, StackOptions};
 use crate::atlassian::{self, Sandbox};
 use crate::ports::{Part, free_port};
 use crate::services::pgbouncer::{self, PgBouncer};
@@ -16,53 +17,124 @@ use crate::services::tls::Authority;
 use crate::settings::Settings;
 use crate::upstash::Front;
 
+/// Client id of the sandbox's one app.
+const SANDBOX_CLIENT_ID: &str = "juncture-local";
+
 /// One per part that listens in this process.
-pub(super) struct Listeners {
-    pub(super) gateway: TcpListener,
-    pub(super) demo: TcpListener,
-    pub(super) atlassian: Option<TcpListener>,
-    pub(super) upstash: Option<TcpListener>,
-}
+pub(super) struct Listeners(BTreeMap<Part, TcpListener>);
 
 impl Listeners {
-    /// Binds what listens in this process, and tries the ports of the servers.
-    pub(super) fn bind(settings: &Settings) -> Result<Self> {
+    /// Binds what listens in this process, and tries the ports of the servers that will listen in their own.
+    pub(super) fn bind(settings: &Settings, parts: &[Part]) -> Result<Self> {
         let unused = [
             (Part::Atlassian, settings.real_atlassian()),
             (Part::Upstash, settings.hosted_redis()),
             (Part::Redis, settings.hosted_redis()),
             (Part::Postgres, settings.hosted_database()),
         ];
-        let used: Vec<Part> = Part::ALL.into_iter().filter(|part| !unused.contains(&(*part, true))).collect();
-        let mut bound = settings.ports.listen(&used)?;
-        let mut take = |part| bound.remove(&part);
-        Ok(Self {
-            gateway: take(Part::Gateway).context("no listener for the gateway")?,
-            demo: take(Part::Demo).context("no listener for the demo product")?,
-            atlassian: take(Part::Atlassian),
-            upstash: take(Part::Upstash),
-        })
+        let used: Vec<Part> = parts.iter().copied().filter(|part| !unused.contains(&(*part, true))).collect();
+        Ok(Self(settings.ports.listen(&used)?))
+    }
+
+    /// The listener of a part, for use in the runtime; `None` if the part is not used.
+    pub(super) fn take(&mut self, part: Part) -> Result<Option<tokio::net::TcpListener>> {
+        self.0.remove(&part).map(tokio).transpose()
     }
 }
 
-/// The listener for use in the runtime.
-pub(super) fn tokio(listener: TcpListener) -> Result<tokio::net::TcpListener> {
+/// Postgres, Redis and Atlassian, as far as no hosted ones are used.
+pub(super) struct Servers {
+    pub(super) sandbox: Option<Sandbox>,
+    pub(super) front: Option<Front>,
+    pub(super) redis: Option<Redis>,
+    pub(super) pooler: Option<PgBouncer>,
+    pub(super) postgres: Option<Postgres>,
+}
+
+impl Servers {
+    /// The parts that are started here.
+    pub(super) const PARTS: [Part; 4] = [Part::Atlassian, Part::Upstash, Part::Redis, Part::Postgres];
+
+    /// Starts them and returns when they answer. The sandbox's app has `redirect_uri` for its callback.
+    pub(super) async fn start(
+        options: &StackOptions,
+        listeners: &mut Listeners,
+        redirect_uri: Option<&str>,
+    ) -> Result<Self> {
+        let sandbox = match listeners.take(Part::Atlassian)? {
+            None => None,
+            Some(listener) => Some(sandbox(options, listener, redirect_uri).await?),
+        };
+        let front = listeners.take(Part::Upstash)?;
+        let ((postgres, pooler), (redis, front)) =
+            tokio::try_join!(database(options), upstash(options, front))?;
+        Ok(Self { sandbox, front, redis, pooler, postgres })
+    }
+
+    /// How functions find them, and the keys that go with them.
+    pub(super) fn settings(&self, options: &StackOptions) -> BTreeMap<String, String> {
+        let mut settings = BTreeMap::new();
+        let mut set = |name: &str, value: &str| settings.insert(name.to_owned(), value.to_owned());
+        set("JUNCTURE_SECRET_KEY", &options.secrets.secret_key);
+        set("TOKEN_ENCRYPTION_KEY", &options.secrets.token_encryption_key);
+        if let Some(sandbox) = &self.sandbox {
+            set("ATLASSIAN_AUTH_URL", sandbox.url());
+            set("ATLASSIAN_API_URL", sandbox.url());
+            set("DEFAULT_JIRA_CLIENT_ID", SANDBOX_CLIENT_ID);
+            set("DEFAULT_JIRA_CLIENT_SECRET", &options.secrets.jira_client_secret);
+        }
+        if let Some(postgres) = &self.postgres {
+            set("DATABASE_URL", self.pooler.as_ref().map_or(postgres.url(), PgBouncer::url));
+        }
+        if let Some(front) = &self.front {
+            set("UPSTASH_REDIS_REST_URL", &front.url());
+            set("UPSTASH_REDIS_REST_TOKEN", &options.secrets.upstash_token);
+        }
+        settings
+    }
+
+    /// Stops them in order.
+    pub(super) async fn stop(self, say: &Progress) -> Result<()> {
+        drop((self.sandbox, self.front));
+        if let Some(pooler) = self.pooler {
+            pooler.stop().await?;
+            say("PgBouncer stopped");
+        }
+        let redis = async {
+            if let Some(redis) = self.redis {
+                redis.stop().await?;
+                say("Redis stopped");
+            }
+            Ok::<_, anyhow::Error>(())
+        };
+        let postgres = async {
+            if let Some(postgres) = self.postgres {
+                postgres.stop().await?;
+                say("PostgreSQL stopped");
+            }
+            Ok(())
+        };
+        tokio::try_join!(redis, postgres)?;
+        Ok(())
+    }
+}
+
+fn tokio(listener: TcpListener) -> Result<tokio::net::TcpListener> {
     listener.set_nonblocking(true)?;
     Ok(tokio::net::TcpListener::from_std(listener)?)
 }
 
-/// Starts the sandbox of Atlassian.
-pub(super) async fn sandbox(
+async fn sandbox(
     options: &StackOptions,
-    listener: TcpListener,
-    callback: &str,
+    listener: tokio::net::TcpListener,
+    redirect_uri: Option<&str>,
 ) -> Result<Sandbox> {
     let sandbox = Sandbox::start(
-        tokio(listener)?,
+        listener,
         atlassian::Options {
             client_id: SANDBOX_CLIENT_ID.to_owned(),
             client_secret: options.secrets.jira_client_secret.clone(),
-            redirect_uris: [Some(callback), options.settings.get("DEFAULT_JIRA_REDIRECT_URI")]
+            redirect_uris: [redirect_uri, options.settings.get("DEFAULT_JIRA_REDIRECT_URI")]
                 .into_iter()
                 .flatten()
                 .map(str::to_owned)
@@ -80,7 +152,7 @@ pub(super) async fn sandbox(
 }
 
 /// Starts PostgreSQL and, where it is asked for, its pooler; neither where a hosted one is used.
-pub(super) async fn database(options: &StackOptions) -> Result<(Option<Postgres>, Option<PgBouncer>)> {
+async fn database(options: &StackOptions) -> Result<(Option<Postgres>, Option<PgBouncer>)> {
     if options.settings.hosted_database() {
         (options.progress)("PostgreSQL: the one in DATABASE_URL");
         return Ok((None, None));
@@ -122,9 +194,9 @@ pub(super) async fn database(options: &StackOptions) -> Result<(Option<Postgres>
 }
 
 /// Starts Redis and its front, unless Upstash itself is used.
-pub(super) async fn upstash(
+async fn upstash(
     options: &StackOptions,
-    listener: Option<TcpListener>,
+    listener: Option<tokio::net::TcpListener>,
 ) -> Result<(Option<Redis>, Option<Front>)> {
     let Some(listener) = listener else {
         (options.progress)("Redis: the one in UPSTASH_REDIS_REST_URL");
@@ -143,7 +215,7 @@ pub(super) async fn upstash(
         &options.reaper,
     )
     .await?;
-    let front = Front::start(tokio(listener)?, redis.url(), &options.secrets.upstash_token)?;
+    let front = Front::start(listener, redis.url(), &options.secrets.upstash_token)?;
     (options.progress)(&format!(
         "Redis {} on {port}, its Upstash front on {} … ready {:.1} s",
         redis.version(),
