@@ -38,6 +38,15 @@ async fn a_request_reaches_its_function_and_the_answer_comes_back() {
 }
 
 #[tokio::test]
+async fn a_slash_at_the_end_of_a_path_does_not_count() {
+    let stack = Stack::start(|_| ()).await;
+    for (path, key) in [("/echo/", "ANY /echo"), ("/echo/1/", "GET /echo/{id}")] {
+        let event = body(&stack.ask(path, "", "").await)["event"].take();
+        assert_eq!((&event["routeKey"], &event["rawPath"]), (&json!(key), &json!(path)));
+    }
+}
+
+#[tokio::test]
 async fn an_instance_sees_the_environment_of_a_sandbox_only() {
     let stack = Stack::start(|_| ()).await;
     let environment = body(&stack.ask("/echo", "", "").await)["environment"].take();
@@ -85,7 +94,7 @@ async fn bodies_survive_in_both_encodings() {
 async fn unknown_routes_and_methods_are_not_found() {
     let stack = Stack::start(|_| ()).await;
     for request in
-        [Request::get("/"), Request::get("/echo/"), Request::post("/hasty"), Request::delete("/echo/1")]
+        [Request::get("/"), Request::get("/echo//"), Request::post("/hasty"), Request::delete("/echo/1")]
     {
         assert_message(&stack.send(request, "").await, 404, "Not Found");
     }
