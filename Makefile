@@ -1,6 +1,6 @@
 # Works with GNU make 3.81, which macOS has.
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test run reset build deploy test model faults soak fuzz check bench audit sbom reproducible secrets rotate drop-old reseal
+.PHONY: help setup setup-test run reset build deploy rehearse test model faults soak fuzz check bench audit sbom reproducible secrets rotate drop-old reseal
 ARCH ?= arm64
 SECONDS ?= 60
 
@@ -24,6 +24,9 @@ build: ## Build every function for Lambda (ARCH=arm64 or x86_64)
 
 deploy: ## Build, validate and deploy one stage (STAGE=staging)
 	@scripts/deploy.sh "$(STAGE)"
+
+rehearse: setup-test ## Deploy to an emulator of AWS, use, update, roll back and remove (five minutes)
+	@scripts/rehearse.sh
 
 test: setup-test ## Run all tests
 	@scripts/test.sh

@@ -1,0 +1,135 @@
+"""Deploys one stage from what is built: `deploy.py staging`, in a folder with `samconfig.toml` and `.aws-sam/build`.
+`deploy.py staging --architecture` only says what the stage's functions are to be built for.
+
+`sam deploy` does the work. Around it: a first deployment that fails is left as it is, because CloudFormation would
+remove the log that says why; and when one fails, the reason is printed, with the migrator's own words.
+"""
+
+import datetime
+import json
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import boto3
+import tomlkit
+from botocore.exceptions import BotoCoreError, ClientError
+
+# A stack in one of these was never there, or not for long enough to serve.
+# https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/stack-failure-options.html
+NOT_MADE_YET = (None, "REVIEW_IN_PROGRESS", "CREATE_FAILED")
+# Nothing can be done with these but to remove them.
+TO_BE_REMOVED = ("ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "DELETE_FAILED")
+
+
+def settings_of(stage: str) -> dict:
+    """The parameters of `sam deploy` for a stage, as samconfig.toml has them."""
+    config = tomlkit.parse(Path("samconfig.toml").read_text()).unwrap()
+    stages = {
+        name: commands["deploy"]["parameters"]
+        for name, commands in config.items()
+        if isinstance(commands, dict) and "stack_name" in commands.get("deploy", {}).get("parameters", {})
+    }
+    if stage not in stages:
+        sys.exit(f"Say which stage: make deploy STAGE=…, one of: {', '.join(stages)} (samconfig.toml)")
+    return stages[stage]
+
+
+def architecture_of(settings: dict) -> str:
+    """What functions are built for: the parameter of the template, or its default."""
+    overrides = settings.get("parameter_overrides", [])
+    # One text is possible too.
+    pairs = shlex.split(overrides) if isinstance(overrides, str) else overrides
+    return dict(pair.split("=", 1) for pair in pairs).get("Architecture", "arm64")
+
+
+def status_of(cloudformation, stack: str) -> str | None:
+    try:
+        return cloudformation.describe_stacks(StackName=stack)["Stacks"][0]["StackStatus"]
+    except ClientError as error:
+        if "does not exist" in error.response["Error"]["Message"]:
+            return None
+        raise
+
+
+def failures(cloudformation, stack: str, since: datetime.datetime):
+    """What failed first, and why, in this deployment."""
+    events = cloudformation.get_paginator("describe_stack_events").paginate(StackName=stack)
+    recent = [event for page in events for event in page["StackEvents"] if event["Timestamp"] >= since]
+    for event in reversed(recent):
+        reason = event.get("ResourceStatusReason", "")
+        # Those that did not get their turn say so.
+        if event["ResourceStatus"].endswith("_FAILED") and "cancelled" not in reason:
+            yield f"  {event['LogicalResourceId']} ({event['ResourceType']}): {reason}"
+
+
+def log_of_the_migrator(session, cloudformation, stack: str, since: datetime.datetime):
+    """What the migrator logged as wrong, if it came so far."""
+    described = cloudformation.describe_stack_resource(StackName=stack, LogicalResourceId="FunctionLogs")
+    group = described["StackResourceDetail"]["PhysicalResourceId"]
+    lines = session.client("logs").filter_log_events(logGroupName=group, startTime=int(since.timestamp() * 1000))
+    for event in lines["events"]:
+        try:
+            line = json.loads(event["message"])
+        except ValueError:
+            continue
+        # The function of the line that has what CloudFormation asked for is the migrator.
+        if line.get("level") == "ERROR" and "request_type" in line:
+            yield f"  {line.get('message')}: {line.get('cause', '')}"
+
+
+def explain(session, stack: str, since: datetime.datetime, region: str) -> None:
+    cloudformation = session.client("cloudformation")
+    status = status_of(cloudformation, stack)
+    print(f"\nThe deployment failed; the stack {stack} is {status}.", file=sys.stderr)
+    for line in failures(cloudformation, stack, since):
+        print(line, file=sys.stderr)
+    try:
+        lines = list(log_of_the_migrator(session, cloudformation, stack, since))
+    except ClientError:
+        # It was not made, or is gone already.
+        lines = []
+    if lines:
+        print("The migrator's log:", *lines, sep="\n", file=sys.stderr)
+    remove = f"sam delete --stack-name {stack} --region {region}"
+    if status == "CREATE_FAILED":
+        print(f"Mend the cause and deploy again, or remove what was made: {remove}", file=sys.stderr)
+    elif status in TO_BE_REMOVED:
+        print(f"Remove it and deploy again: {remove}", file=sys.stderr)
+    elif status == "UPDATE_ROLLBACK_FAILED":
+        print("The way out is in docs/deploy.md, under \"When a deployment fails\".", file=sys.stderr)
+    elif status == "UPDATE_ROLLBACK_COMPLETE":
+        print("The former version serves. Mend the cause and deploy again.", file=sys.stderr)
+
+
+def main(stage: str, *options: str) -> int:
+    settings = settings_of(stage)
+    if options == ("--architecture",):
+        print(architecture_of(settings))
+        return 0
+    stack = settings["stack_name"]
+    session = boto3.Session(region_name=settings.get("region"))
+    if not session.region_name:
+        sys.exit(f"No AWS region: set AWS_REGION, or region = \"…\" in [{stage}.deploy.parameters] of samconfig.toml")
+    cloudformation = session.client("cloudformation")
+    status = status_of(cloudformation, stack)
+    if status in TO_BE_REMOVED:
+        sys.exit(
+            f"The stack {stack} is {status}, and CloudFormation can only remove it:\n"
+            f"  sam delete --stack-name {stack} --region {session.region_name}"
+        )
+    since = datetime.datetime.now(datetime.timezone.utc)
+    # Not `--on-failure DO_NOTHING`: `sam deploy` takes the option, and rolls back all the same (1.170).
+    keep = ["--disable-rollback"] if status in NOT_MADE_YET else []
+    code = subprocess.run(["sam", "deploy", "--config-env", stage, *keep]).returncode
+    if code:
+        explain(session, stack, since, session.region_name)
+    return code
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main(*(sys.argv[1:] or [""])))
+    except (BotoCoreError, ClientError) as error:
+        sys.exit(f"AWS: {error}")

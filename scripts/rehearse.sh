@@ -1,0 +1,17 @@
+#!/usr/bin/env bash
+# Deploys what is built, for this machine's processor, to an emulator of AWS: `make rehearse`.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+scripts/sam-cli.sh
+scripts/venv.sh venv-rehearsal tests/rehearsal/requirements.txt "ministack, an emulator of AWS"
+# `make build` leaves the artifacts of one processor, and this machine can run its own alone.
+case "$(uname -m)" in
+  aarch64) architecture=arm64 ;;
+  *) architecture=x86_64 ;;
+esac
+echo "==> Building for $architecture"
+scripts/build.sh "$architecture"
+cargo build --locked --workspace
+echo "==> Rehearsing"
+PATH="$PWD/.local/venv/bin:$PATH" PYTHONDONTWRITEBYTECODE=1 python tests/rehearsal/rehearse.py .aws-sam/build target/debug

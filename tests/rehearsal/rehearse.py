@@ -1,0 +1,229 @@
+"""Deploys Juncture to an emulator of AWS, as its operator would: `make rehearse`.
+
+`rehearse.py <folder of the built artifacts> <folder of programs>`. The real SAM CLI deploys the real artifacts; two
+stages of one account are made, used, updated, rolled back and removed. What an emulator lets pass and AWS does not is
+held by the policies of tests/template.
+"""
+
+import contextlib
+import platform
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from emulator import ROOT, Emulator, adapt
+from stage import Servers, Stage
+
+ARCHITECTURE = "arm64" if platform.machine() == "aarch64" else "x86_64"
+# The migration of a release to come.
+NEXT = "9001_rehearsal"
+
+STARTED = time.monotonic()
+
+
+def newest() -> str:
+    return max(file.stem for file in (ROOT / "migrations").glob("*.sql"))
+
+
+@contextlib.contextmanager
+def step(what: str):
+    """Says what is done, and how long it took."""
+    started = time.monotonic()
+    print(f"{what} … ", end="", flush=True)
+    yield
+    print(f"{time.monotonic() - started:.1f} s", flush=True)
+
+
+def project(folder: Path, artifacts: Path) -> Path:
+    """A folder to deploy from, as a checkout is after `make build`."""
+    shutil.copytree(artifacts, folder / ".aws-sam/build")
+    adapt(folder / ".aws-sam/build/template.yaml")
+    config = (ROOT / "samconfig.toml").read_text()
+    config = config.replace('parameter_overrides = [', f'parameter_overrides = [\n  "Architecture={ARCHITECTURE}",')
+    # Nobody is there to say yes.
+    config = config.replace("confirm_changeset = true", "confirm_changeset = false")
+    (folder / "samconfig.toml").write_text(config)
+    return folder
+
+
+def next_release(folder: Path, programs: Path) -> subprocess.Popen:
+    """Begins to build the migrator of a release that has one migration more, `migrate-next` among the programs."""
+    sources = folder / "next"
+    for name in ("Cargo.toml", "Cargo.lock", "clippy.toml", "shared", "migrations", "functions/migrate"):
+        source = ROOT / name
+        (sources / name).parent.mkdir(parents=True, exist_ok=True)
+        (shutil.copytree if source.is_dir() else shutil.copy)(source, sources / name)
+    (sources / f"migrations/{NEXT}.sql").write_text('create table "juncture-core".rehearsal (id int primary key);\n')
+    for name, pattern, replacement in [
+        ("shared/src/migrations.rs", r"(migrations!\[[^\]]*\")\]", rf'\1, "{NEXT}"]'),
+        ("Cargo.toml", r"members = \[[^\]]*\]", 'members = ["functions/*", "shared"]'),
+        # A name of its own: it is built beside the present one, for the sake of what both have in common.
+        ("functions/migrate/Cargo.toml", r'name = "migrate"', 'name = "migrate-next"'),
+    ]:
+        file = sources / name
+        text, count = re.subn(pattern, replacement, file.read_text(), flags=re.DOTALL)
+        assert count == 1, f"{name}: {pattern} is there {count} times"
+        file.write_text(text)
+    return subprocess.Popen(
+        ["cargo", "build", "--quiet", "--offline", "--bin", "migrate-next", "--target-dir", programs.parent], cwd=sources
+    )
+
+
+def release(folder: Path, migrator: Path, newest: str) -> None:
+    """Puts another release in place of the built one, as far as the migrator is concerned."""
+    bootstrap = folder / ".aws-sam/build/Migrate/bootstrap"
+    bootstrap.unlink()
+    shutil.copy(migrator, bootstrap)
+    template = folder / ".aws-sam/build/template.yaml"
+    text, count = re.subn(r"Newest: \S+", f"Newest: {newest}", template.read_text())
+    assert count == 1, f"Newest is there {count} times"
+    template.write_text(text)
+
+
+def succeeds(deployment: tuple[int, str]) -> str:
+    code, output = deployment
+    assert code == 0, output
+    return output
+
+
+def fails(deployment: tuple[int, str], *expected: str) -> None:
+    code, output = deployment
+    assert code != 0, output
+    for text in expected:
+        assert text in output, f"{text} is not in:\n{output}"
+
+
+def first_deployments(staging: Stage, prod: Stage) -> None:
+    with step("staging: a first deployment that fails keeps the reason"):
+        staging.write_secret(DATABASE_URL="postgres://nobody:nothing@127.0.0.1:1/none")
+        fails(staging.deploy(), "CREATE_FAILED", "Connection refused", "The migrator's log:", "sam delete --stack-name")
+    with step("staging: mended and deployed again"):
+        staging.write_secret()
+        succeeds(staging.deploy())
+    with step("prod: a second stage of the same account and region"):
+        prod.write_secret()
+        succeeds(prod.deploy())
+
+
+def use(stage: Stage, person: str) -> None:
+    with step(f"{stage.name}: readiness, the connect flow, an issue created and read"):
+        stage.serve()
+        stage.is_ready()
+        stage.connect(person)
+        stage.write_and_read_an_issue(person)
+
+
+def updates(stage: Stage, migrator: Path, person: str) -> None:
+    release(stage.folder, migrator, NEXT)
+    with step(f"{stage.name}: an update whose migration fails is rolled back"):
+        # What the migration is about to make is there already.
+        stage.servers.sql('create table "juncture-core".rehearsal (other int)')
+        fails(stage.deploy(), "UPDATE_ROLLBACK_COMPLETE", "already exists", "The former version serves")
+        stage.serve()
+        stage.write_and_read_an_issue(person)
+    with step(f"{stage.name}: the next update succeeds, with a new migration"):
+        stage.servers.sql('drop table "juncture-core".rehearsal')
+        succeeds(stage.deploy())
+        assert stage.servers.sql("select to_regclass('\"juncture-core\".rehearsal') is not null") == "t"
+        stage.serve()
+        stage.write_and_read_an_issue(person)
+
+
+def way_out(stage: Stage, present: Path, migrator: Path, person: str) -> None:
+    """The last resort of docs/deploy.md, for a rollback that fails."""
+    stuck = stage.folder / "stuck"
+    stuck.write_text(f"#!{sys.executable}\n{(Path(__file__).parent / 'stuck.py').read_text()}")
+    stuck.chmod(0o755)
+    with step(f"{stage.name}: an update without a migration leaves the migrator alone"):
+        release(stage.folder, stuck, newest())
+        succeeds(stage.deploy())
+    with step(f"{stage.name}: a rollback that fails, and the way out of it"):
+        # Taken back, it meets the one before, which fails whatever it is asked.
+        release(stage.folder, migrator, NEXT)
+        stage.servers.sql('create table "juncture-core".rehearsal (other int)')
+        fails(stage.deploy(), "UPDATE_ROLLBACK_FAILED", "already exists", "docs/deploy.md")
+        stage.skip_migrations()
+        assert stage.emulator.status(stage.stack) == "UPDATE_ROLLBACK_COMPLETE"
+        stage.serve()
+        stage.write_and_read_an_issue(person)
+    with step(f"{stage.name}: the next update succeeds"):
+        release(stage.folder, present, newest())
+        succeeds(stage.deploy())
+        stage.serve()
+        stage.write_and_read_an_issue(person)
+
+
+def rotation(stage: Stage) -> None:
+    with step(f"{stage.name}: the secret key is rotated, and taken over without a deployment"):
+        old = stage.key
+        stage.admin("rotate", "--key", "JUNCTURE_SECRET_KEY")
+        stage.key = stage.read_secret()["JUNCTURE_SECRET_KEY"].split(",")[0]
+        stage.until_it_answers(200, stage.key)
+        stage.until_it_answers(200, old)
+        stage.admin("drop-old", "--key", "JUNCTURE_SECRET_KEY")
+        stage.until_it_answers(401, old)
+        stage.until_it_answers(200, stage.key)
+
+
+def removal(emulator: Emulator, stages: list[Stage], before: dict) -> None:
+    for stage in stages:
+        with step(f"{stage.name}: sam delete"):
+            stage.delete()
+    after = emulator.everything()
+    left = {kind: sorted(set(names) - set(before[kind])) for kind, names in after.items()}
+    # The bucket of the SAM CLI is for all stacks of the account, and `make secrets` made the secrets.
+    assert left.pop("stacks") == ["aws-sam-cli-managed-default"], left
+    assert left.pop("secrets") == ["juncture/prod", "juncture/staging"], left
+    assert not any(left.values()), left
+    print("Nothing is left of them but their secrets")
+
+
+SHOWN = """
+Shown: a first deployment, one that fails and is mended, a second stage, the connect flow and an issue on each, an update
+with a migration, one whose migration fails, its rollback and the next update, a rollback that fails and the way out, a
+rotated key, and removal.
+
+Not shown, because an emulator cannot: that AWS takes the template (CloudFormation's own checks, quotas, the policy of the
+log groups, the routes as CloudFormation reads them from the API's body), rights (nothing is refused here), arm64, cold
+starts, limits and throttling, domains and certificates, alarms, the schedule, Neon, Upstash and Atlassian."""
+
+
+def main(artifacts: Path, programs: Path) -> None:
+    with contextlib.ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="juncture-rehearsal-")))
+        with step("Starting AWS, and two sets of Postgres, Redis and Atlassian"):
+            emulator = Emulator(folder)
+            stack.callback(emulator.stop)
+            stages = []
+            for name in ("staging", "prod"):
+                servers = Servers(folder / name, programs)
+                stack.callback(servers.stop)
+                stages.append(Stage(name, emulator, servers, folder / "project", programs))
+            project(folder / "project", artifacts)
+            before = emulator.everything()
+        building = next_release(folder, programs)
+        stack.callback(building.kill)
+        try:
+            first_deployments(*stages)
+            use(stages[0], "first")
+            use(stages[1], "second")
+            with step("Waiting for the migrator of the next release"):
+                assert building.wait() == 0
+            updates(stages[0], programs / "migrate-next", "first")
+            way_out(stages[1], artifacts / "Migrate/bootstrap", programs / "migrate-next", "second")
+            rotation(stages[0])
+            removal(emulator, stages, before)
+        except BaseException:
+            kept = ROOT / ".local/rehearsal.log"
+            shutil.copy(emulator.log, kept)
+            print(f"\nThe emulator's log is in {kept.relative_to(ROOT)}", file=sys.stderr)
+            raise
+        print(f"{SHOWN}\n\nRehearsed in {time.monotonic() - STARTED:.0f} s")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]).resolve(), Path(sys.argv[2]).resolve())
