@@ -1,6 +1,6 @@
 # Works with GNU make 3.81, which macOS has.
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test run reset build deploy rehearse test model faults soak fuzz check bench audit sbom reproducible secrets rotate drop-old reseal
+.PHONY: help setup setup-test run reset build deploy rehearse test model faults soak fuzz check bench audit sbom reproducible smoke secrets rotate drop-old reseal
 ARCH ?= arm64
 SECONDS ?= 60
 
@@ -62,6 +62,9 @@ reproducible: ## Build every function twice, in two folders, and compare (a quar
 audit: ## Check dependencies for known vulnerabilities (needs GitHub)
 	@scripts/check-tools.sh
 	PATH="$$PATH:$$PWD/.local/bin" cargo deny --locked check advisories
+
+smoke: ## Ask a deployment what can be asked from outside: API=https://… KEY=… ORIGIN=https://app.example.com
+	@JUNCTURE_SECRET_KEY="$(KEY)" cargo run --quiet --bin juncture-admin -- smoke --api "$(API)" --origin "$(ORIGIN)"
 
 secrets: ## Create or update a stage's secret: make secrets STAGE=staging
 	@cargo run --quiet --bin juncture-admin -- secrets --stage "$(STAGE)" --file "$(FILE)"

@@ -115,9 +115,10 @@ class Emulator:
             for spelling in (key, f"{key}/"):
                 gateway.create_route(ApiId=api, RouteKey=spelling, Target=f"integrations/{integrations[function]}")
         cors = template["Resources"]["Api"]["Properties"]["Body"]["x-amazon-apigateway-cors"]
-        # A list to AWS, one text to the emulator's transform.
-        if isinstance(cors["allowOrigins"], str):
-            cors["allowOrigins"] = cors["allowOrigins"].split(",")
+        # The emulator transforms with the defaults of parameters, AWS with their values.
+        parameters = cloudformation.describe_stacks(StackName=stack)["Stacks"][0]["Parameters"]
+        (origins,) = [entry["ParameterValue"] for entry in parameters if entry["ParameterKey"] == "CorsAllowedOrigins"]
+        cors["allowOrigins"] = origins.split(",")
         gateway.update_api(ApiId=api, CorsConfiguration={name[0].upper() + name[1:]: value for name, value in cors.items()})
         return f"{self.url}/_aws/execute-api/{api}/$default"
 

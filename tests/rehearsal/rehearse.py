@@ -109,9 +109,10 @@ def first_deployments(staging: Stage, prod: Stage) -> None:
         succeeds(prod.deploy())
 
 
-def use(stage: Stage, person: str) -> None:
-    with step(f"{stage.name}: readiness, the connect flow, an issue created and read"):
+def use(stage: Stage, person: str, origin: str) -> None:
+    with step(f"{stage.name}: smoke test, readiness, the connect flow, an issue created and read"):
         stage.serve()
+        stage.smoke(origin)
         stage.is_ready()
         stage.connect(person)
         stage.write_and_read_an_issue(person)
@@ -183,7 +184,7 @@ def removal(emulator: Emulator, stages: list[Stage], before: dict) -> None:
 
 
 SHOWN = """
-Shown: a first deployment, one that fails and is mended, a second stage, the connect flow and an issue on each, an update
+Shown: a first deployment, one that fails and is mended, a second stage; smoke test, connect flow and an issue on each; an update
 with a migration, one whose migration fails, its rollback and the next update, a rollback that fails and the way out, a
 rotated key, and removal.
 
@@ -209,8 +210,9 @@ def main(artifacts: Path, programs: Path) -> None:
         stack.callback(building.kill)
         try:
             first_deployments(*stages)
-            use(stages[0], "first")
-            use(stages[1], "second")
+            # As samconfig.toml has them.
+            use(stages[0], "first", "http://localhost:3000")
+            use(stages[1], "second", "https://app.example.com")
             with step("Waiting for the migrator of the next release"):
                 assert building.wait() == 0
             updates(stages[0], programs / "migrate-next", "first")

@@ -76,6 +76,12 @@ class Stage:
         code, output = self._run([self.programs / "juncture-admin", words[0], "--stage", self.name, *words[1:]])
         assert code == 0, output
 
+    def smoke(self, origin: str) -> None:
+        """What `make smoke` does."""
+        code, output = self._run([self.programs / "juncture-admin", "smoke", "--api", self.url, "--origin", origin],
+                                 JUNCTURE_SECRET_KEY=self.key)
+        assert code == 0, output
+
     def skip_migrations(self) -> None:
         """What `aws cloudformation continue-update-rollback --resources-to-skip Migrations` does."""
         cloudformation = self.emulator.client("cloudformation")
@@ -86,8 +92,9 @@ class Stage:
         code, output = self._run(["sam", "delete", "--no-prompts", "--stack-name", self.stack])
         assert code == 0, output
 
-    def _run(self, command: list) -> tuple[int, str]:
-        environment = {**self.emulator.environment, "PATH": f"{ROOT}/.local/venv/bin:{self.emulator.environment['PATH']}"}
+    def _run(self, command: list, **variables: str) -> tuple[int, str]:
+        path = f"{ROOT}/.local/venv/bin:{self.emulator.environment['PATH']}"
+        environment = {**self.emulator.environment, "PATH": path, **variables}
         done = subprocess.run(command, cwd=self.folder, env=environment, stdin=subprocess.DEVNULL,
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         return done.returncode, done.stdout

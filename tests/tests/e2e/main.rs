@@ -27,5 +27,6 @@ mod refresh;
 mod same_browser;
 mod secrets;
 mod settings;
+mod smoke;
 mod storage;
 mod tickets;

@@ -1,0 +1,301 @@
+//! `make smoke`: what can be asked of any deployment from outside, in a few seconds and without changing anything.
+//! Each line says what was seen, and for a failure what to do about it.
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context, Result, anyhow, bail, ensure};
+use juncture::error::chain;
+use juncture::tls::{http_client, is_safe_for_credentials};
+use reqwest::header::{ACCEPT_ENCODING, CONTENT_ENCODING, HeaderMap, ORIGIN};
+use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
+use serde_json::{Value, json};
+use url::Url;
+
+pub(crate) const USAGE: &str =
+    "usage: JUNCTURE_SECRET_KEY=… juncture-admin smoke --api https://… [--origin https://app.example.com]";
+
+/// How long one answer may take; a cold start is a second at most.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// The largest body that a function reads is 256 KiB.
+const LARGE: usize = 300 * 1024;
+
+const BEGIN: &str = "/api/frontend/oauth/initiate-oauth-flow";
+const CHECK: &str = "/api/backend/connection-info/check-connection-validity?provider=jira&external_id=smoke";
+
+/// The deployment that is asked.
+struct Deployment {
+    api: String,
+    key: Option<String>,
+    /// An origin of `CorsAllowedOrigins`.
+    origin: Option<String>,
+    http: Client,
+}
+
+/// What became of one question.
+enum Outcome {
+    Fine(String),
+    /// It could not be asked, and how it can be.
+    Left(&'static str),
+}
+
+/// Asks everything; fails when one answer is not as it should be.
+pub(crate) async fn run(words: impl Iterator<Item = String>) -> Result<ExitCode> {
+    let deployment = Deployment::of(words)?;
+    println!("Asking {}", deployment.api);
+    let mut failed = 0;
+    let mut tell = |what: &str, outcome: Result<Outcome>, advice: &str| match outcome {
+        Ok(Outcome::Fine(seen)) => println!("  ok      {what}: {seen}"),
+        Ok(Outcome::Left(how)) => println!("  --      {what}: not asked, {how}"),
+        Err(error) => {
+            failed += 1;
+            println!("  FAILED  {what}: {error:#}\n          {advice}");
+        }
+    };
+    let d = &deployment;
+    tell(
+        "health",
+        d.health().await,
+        "Is this the output ApiUrl? A 404 comes from another stage or domain; a 403 from a domain of yours that maps to \
+         nothing; a 5xx without request_id from a function that does not start: read its log (output FunctionLogGroup).",
+    );
+    tell(
+        "readiness",
+        d.readiness().await,
+        "401: KEY is not JUNCTURE_SECRET_KEY of this stage's secret. A part that failed is explained in \
+         docs/operating.md.",
+    );
+    tell(
+        "beginning a flow",
+        d.begins(BEGIN).await,
+        "The route is missing: deploy again, and compare the API's routes with openapi.yaml.",
+    );
+    tell(
+        "beginning a flow, with a slash at the end",
+        d.begins(&format!("{BEGIN}/")).await,
+        "Callers of the documented address get 404: template.yaml must have a route for the slash.",
+    );
+    tell("a slash at the end of another route", d.slash().await, "Neither 200 nor 404: see health.");
+    tell(
+        "preflight of an allowed origin",
+        d.allowed_origin().await,
+        "Your page cannot call the frontend API: add its origin to CorsAllowedOrigins in samconfig.toml and deploy.",
+    );
+    tell(
+        "preflight of a foreign origin",
+        d.foreign_origin().await,
+        "Pages of anybody may call the frontend API: CorsAllowedOrigins must name your product's origins alone.",
+    );
+    tell(
+        "backend API without a key",
+        d.no_key().await,
+        "It must answer 401: take the deployment off the net, and look which function serves the route.",
+    );
+    tell("an unknown address", d.unknown().await, "It must be 404: a catch-all route hides mistakes.");
+    tell("a body that is too large", d.large_body().await, "It must be refused with 413 and a JSON error.");
+    tell("a malformed body", d.malformed_body().await, "It must be refused with 400 and a JSON error.");
+    tell(
+        "compression",
+        d.compression().await,
+        "A proxy in front may have taken Accept-Encoding away: lists of more than 6 MB then fail.",
+    );
+    tell(
+        "headers of pages",
+        d.page_headers().await,
+        "A proxy in front may have taken them away: people who choose a site are protected by them.",
+    );
+    Ok(match failed {
+        0 => {
+            println!("All as it should be");
+            ExitCode::SUCCESS
+        }
+        _ => {
+            println!("{failed} failed");
+            ExitCode::FAILURE
+        }
+    })
+}
+
+impl Deployment {
+    fn of(mut words: impl Iterator<Item = String>) -> Result<Self> {
+        let (mut api, mut origin) = (String::new(), None);
+        while let Some(option) = words.next() {
+            let value = words.next().context(USAGE)?;
+            match option.as_str() {
+                "--api" => api = value.trim_end_matches('/').to_owned(),
+                // `make` passes an empty one.
+                "--origin" => origin = Some(value).filter(|value| !value.is_empty()),
+                _ => bail!("there is no option {option}\n{USAGE}"),
+            }
+        }
+        ensure!(
+            !api.is_empty(),
+            "which API? For instance API=https://… (the stack's output ApiUrl)\n{USAGE}"
+        );
+        let url = Url::parse(&api).with_context(|| format!("{api} is not an address"))?;
+        ensure!(is_safe_for_credentials(&url), "{api} must begin with https://: the key is sent there");
+        // Not among the arguments, which others on the machine can see.
+        let key = std::env::var("JUNCTURE_SECRET_KEY").ok().filter(|key| !key.is_empty());
+        Ok(Self { api, key, origin, http: http_client()? })
+    }
+
+    fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        self.http.request(method, format!("{}{path}", self.api)).timeout(PATIENCE)
+    }
+
+    /// The same with the key, if there is one.
+    fn backend(&self, method: Method, path: &str) -> Option<RequestBuilder> {
+        self.key.as_ref().map(|key| self.request(method, path).bearer_auth(key))
+    }
+
+    async fn health(&self) -> Result<Outcome> {
+        let response = expect(send(self.request(Method::GET, "/health")).await?, 200).await?;
+        let body: Value = response.json().await.unwrap_or_default();
+        ensure!(body["alive"] == true, "200, which is not Juncture's");
+        Ok(Outcome::Fine("200".to_owned()))
+    }
+
+    async fn readiness(&self) -> Result<Outcome> {
+        let Some(request) = self.backend(Method::GET, "/health/ready") else { return Ok(WITHOUT_KEY) };
+        let response = send(request).await?;
+        let status = response.status();
+        let body: Value = response.json().await.unwrap_or_default();
+        let parts = ["postgres", "migrations", "redis", "atlassian_auth", "atlassian_api"].map(|name| {
+            let part = &body["parts"][name];
+            let problem = part["problem"].as_str().unwrap_or_default();
+            format!("{name} {} {problem}", part["status"].as_str().unwrap_or("absent")).trim_end().to_owned()
+        });
+        ensure!(
+            status == StatusCode::OK && body["ready"] == true,
+            "{status}, {}",
+            body["error"].as_str().unwrap_or(&parts.join(", "))
+        );
+        Ok(Outcome::Fine(parts.join(", ")))
+    }
+
+    /// An empty object is refused by the function behind the route, and by nobody else in these words.
+    async fn begins(&self, path: &str) -> Result<Outcome> {
+        let response = send(self.request(Method::POST, path).json(&json!({}))).await?;
+        let status = response.status();
+        let body = json_error(response).await?;
+        ensure!(matches!(status.as_u16(), 400 | 401), "{status}, {}", body["error"]);
+        Ok(Outcome::Fine(format!("answered by its function ({status})")))
+    }
+
+    /// Reports differ on whether an HTTP API drops the slash before it chooses a route. Either is fine.
+    async fn slash(&self) -> Result<Outcome> {
+        let response = send(self.request(Method::GET, "/health/")).await?;
+        Ok(Outcome::Fine(match response.status().as_u16() {
+            200 => {
+                "dropped by the gateway, so the route `{slash+}` of template.yaml is not needed".to_owned()
+            }
+            404 => "kept by the gateway, so the route `{slash+}` of template.yaml is needed".to_owned(),
+            other => bail!("{other}"),
+        }))
+    }
+
+    async fn preflight(&self, origin: &str) -> Result<Response> {
+        let request = self.request(Method::OPTIONS, BEGIN).header(ORIGIN, origin);
+        let request = request.header("access-control-request-method", "POST");
+        send(request.header("access-control-request-headers", "content-type")).await
+    }
+
+    async fn allowed_origin(&self) -> Result<Outcome> {
+        let Some(origin) = &self.origin else {
+            return Ok(Outcome::Left("say ORIGIN=https://app.example.com, one of CorsAllowedOrigins"));
+        };
+        let response = self.preflight(origin).await?;
+        let allowed = header(response.headers(), "access-control-allow-origin");
+        ensure!(allowed == origin, "{}, access-control-allow-origin is {allowed:?}", response.status());
+        Ok(Outcome::Fine(origin.clone()))
+    }
+
+    async fn foreign_origin(&self) -> Result<Outcome> {
+        let response = self.preflight("https://foreign.example").await?;
+        let allowed = header(response.headers(), "access-control-allow-origin");
+        ensure!(allowed.is_empty(), "access-control-allow-origin is {allowed:?}");
+        Ok(Outcome::Fine("not allowed".to_owned()))
+    }
+
+    async fn no_key(&self) -> Result<Outcome> {
+        json_error(expect(send(self.request(Method::GET, CHECK)).await?, 401).await?).await?;
+        Ok(Outcome::Fine("401".to_owned()))
+    }
+
+    async fn unknown(&self) -> Result<Outcome> {
+        expect(send(self.request(Method::GET, "/api/nothing-is-here")).await?, 404).await?;
+        Ok(Outcome::Fine("404".to_owned()))
+    }
+
+    async fn large_body(&self) -> Result<Outcome> {
+        let body = json!({ "external_id": "x".repeat(LARGE) });
+        json_error(expect(send(self.request(Method::POST, BEGIN).json(&body)).await?, 413).await?).await?;
+        Ok(Outcome::Fine("413".to_owned()))
+    }
+
+    async fn malformed_body(&self) -> Result<Outcome> {
+        let request = self.request(Method::POST, BEGIN).header("content-type", "application/json").body("{");
+        json_error(expect(send(request).await?, 400).await?).await?;
+        Ok(Outcome::Fine("400".to_owned()))
+    }
+
+    /// A connect token is sealed and kept nowhere, so asking for one changes nothing; for a long external id it is long
+    /// enough to be compressed.
+    async fn compression(&self) -> Result<Outcome> {
+        let Some(request) = self.backend(Method::POST, "/api/backend/connect-token") else {
+            return Ok(WITHOUT_KEY);
+        };
+        let body = json!({ "provider": "jira", "external_id": "smoke".repeat(100) });
+        let response = expect(send(request.header(ACCEPT_ENCODING, "gzip").json(&body)).await?, 200).await?;
+        let encoding = header(response.headers(), CONTENT_ENCODING.as_str());
+        ensure!(encoding == "gzip", "the content-encoding is {encoding:?}");
+        Ok(Outcome::Fine("gzip".to_owned()))
+    }
+
+    async fn page_headers(&self) -> Result<Outcome> {
+        // A code that nobody has.
+        let path = format!("/finalize-connection/jira/cc_{}", "0".repeat(43));
+        let response = send(self.request(Method::GET, &path)).await?;
+        ensure!(header(response.headers(), "content-type").starts_with("text/html"), "{}", response.status());
+        for (name, value) in juncture::page::HEADERS {
+            let seen = header(response.headers(), name);
+            ensure!(seen == *value, "{name} is {seen:?}");
+        }
+        Ok(Outcome::Fine(format!("all {}", juncture::page::HEADERS.len())))
+    }
+}
+
+const WITHOUT_KEY: Outcome = Outcome::Left("say KEY=…, the stage's JUNCTURE_SECRET_KEY");
+
+async fn send(request: RequestBuilder) -> Result<Response> {
+    request.send().await.map_err(|error| anyhow!(chain(&error.without_url())))
+}
+
+async fn expect(response: Response, status: u16) -> Result<Response> {
+    let seen = response.status();
+    if seen.as_u16() == status {
+        return Ok(response);
+    }
+    let body: Value = response.json().await.unwrap_or_default();
+    // Juncture's own word for it, and API Gateway's.
+    match body["error"].as_str().or(body["message"].as_str()) {
+        Some(said) => bail!("{seen}, not {status}: {said}"),
+        None => bail!("{seen}, not {status}"),
+    }
+}
+
+/// The body of an error of ours.
+async fn json_error(response: Response) -> Result<Value> {
+    let status = response.status();
+    let body: Value = response.json().await.unwrap_or_default();
+    ensure!(
+        body["error"].is_string() && body["request_id"].is_string(),
+        "{status}, which is no error of Juncture's"
+    );
+    Ok(body)
+}
+
+fn header<'a>(headers: &'a HeaderMap, name: &str) -> &'a str {
+    headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+}

@@ -1,0 +1,84 @@
+//! `make smoke` finds nothing wrong with a deployment, and tells what to do when something is.
+
+use std::process::{Command, Output};
+
+use anyhow::Result;
+use juncture_tests::{Bed, run};
+
+/// Never blocks the runtime, which serves the deployment.
+async fn smoke(api: String, key: String, origin: &'static str) -> Result<Output> {
+    let program = juncture_tests::binaries().join("juncture-admin");
+    let asked = tokio::task::spawn_blocking(move || {
+        let mut command = Command::new(program);
+        command.args(["smoke", "--api", &api, "--origin", origin]);
+        command.env_clear().env("JUNCTURE_SECRET_KEY", key).output()
+    });
+    Ok(asked.await??)
+}
+
+fn said(output: &Output) -> String {
+    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+}
+
+#[test]
+fn a_deployment_is_as_it_should_be() {
+    run(async {
+        let bed =
+            Bed::start(|options| options.settings.set("CORS_ALLOWED_ORIGINS", "https://app.example.com"))
+                .await?;
+        let key = bed.stack.secret_key().to_owned();
+        let output = smoke(bed.stack.url(), key.clone(), "https://app.example.com").await?;
+        let text = said(&output);
+        assert!(output.status.success() && text.ends_with("All as it should be\n"), "{text}");
+        assert!(text.contains("readiness: postgres ok, migrations ok, redis ok"), "{text}");
+        assert!(!text.contains("--") && !text.contains(&key), "{text}");
+        assert_eq!(
+            bed.redis(&["KEYS", "juncture:state:*"]).await?,
+            redis::Value::Array(vec![]),
+            "nothing is begun"
+        );
+
+        // What is not given is not asked.
+        let output = smoke(bed.stack.url(), String::new(), "").await?;
+        let text = said(&output);
+        assert!(
+            output.status.success() && text.contains("say KEY=") && text.contains("say ORIGIN="),
+            "{text}"
+        );
+
+        // What is wrong is told.
+        let output = smoke(bed.stack.url(), "wrong".to_owned(), "https://other.example.com").await?;
+        let text = said(&output);
+        assert_eq!(output.status.code(), Some(1), "{text}");
+        for expected in ["401: KEY is not", "add its origin to CorsAllowedOrigins", "3 failed"] {
+            assert!(text.contains(expected), "{expected}: {text}");
+        }
+        bed.stack.stop().await
+    });
+}
+
+#[test]
+fn whatever_is_no_juncture_is_found_out() {
+    run(async {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+        let api = format!("http://{}", listener.local_addr()?);
+        let anything = axum::Router::new().fallback(|_: String| async { "hello" });
+        tokio::spawn(async move { axum::serve(listener, anything).await });
+        let output = smoke(api, "key".to_owned(), "https://app.example.com").await?;
+        let text = said(&output);
+        // A slash at the end and a foreign origin look as they should.
+        assert!(output.status.code() == Some(1) && text.contains("11 failed"), "{text}");
+
+        for (api, expected) in [
+            ("http://app.example.com", "must begin with https://"),
+            ("", "which API?"),
+            ("nonsense", "is not an address"),
+        ] {
+            let output = smoke(api.to_owned(), String::new(), "").await?;
+            assert!(!output.status.success() && said(&output).contains(expected), "{}", said(&output));
+        }
+        let output = smoke("http://127.0.0.1:1".to_owned(), String::new(), "").await?;
+        assert!(said(&output).contains("Is this the output ApiUrl?"), "{}", said(&output));
+        Ok(())
+    });
+}
