@@ -1,11 +1,11 @@
 # Works with GNU make 3.81, which macOS has.
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test run reset build deploy rehearse test model faults soak fuzz check bench audit sbom reproducible smoke secrets rotate drop-old reseal
+.PHONY: help setup setup-test run reset build deploy rehearse test model faults soak idle-capacity fuzz check bench audit sbom reproducible smoke secrets rotate drop-old reseal
 ARCH ?= arm64
 SECONDS ?= 60
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: setup ## Start everything on http://localhost:8000
 	@scripts/run.sh
@@ -42,6 +42,10 @@ faults: setup-test ## Try every endpoint with every server failing, and write th
 soak: setup-test ## Mixed traffic for MINUTES=10, and nothing may grow
 	cargo build --locked --workspace
 	MINUTES=$${MINUTES:-10} cargo test --locked --package juncture-tests --test soak -- --ignored --nocapture
+
+idle-capacity: setup-test ## How many idle connections a stage keeps alive, from 200,000 that are due (5 minutes)
+	cargo build --locked --workspace
+	cargo test --locked --package juncture-tests --test idle_capacity -- --ignored --nocapture
 
 fuzz: ## Fuzz every parser of outside input for SECONDS=60 each (PARSER=query: one of them)
 	@SECONDS_EACH="$(SECONDS)" scripts/fuzz.sh

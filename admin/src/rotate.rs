@@ -24,6 +24,10 @@ const PROGRESS: &str = "ROTATION_OF_TOKEN_ENCRYPTION_KEY";
 /// Beyond the age of a function's copy of the secret: the longest request, and a read that failed once.
 const MARGIN: Duration = Duration::from_secs(60);
 
+/// As [`MARGIN`], for what seals and opens tokens: `RefreshIdleConnections` too, which runs for up to a quarter of an
+/// hour with the settings that it began with.
+const MARGIN_OF_RUNS: Duration = Duration::from_secs(16 * 60);
+
 /// How far a rotation of the encryption key is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {
@@ -89,7 +93,7 @@ pub(crate) async fn drop_old(secret: &Secret, arguments: &Arguments) -> Result<(
     secret.replace(&values).await?;
     println!(
         "{name}: the old key is dropped; functions forget it within {} s",
-        spread(&values, arguments)?.as_secs()
+        spread(&values, arguments, MARGIN)?.as_secs()
     );
     Ok(())
 }
@@ -109,13 +113,19 @@ async fn rotate_encryption_key(secret: &Secret, arguments: &Arguments, mut value
                 println!("2. There are several keys: the first one is taken for the new one");
             }
             Some((Phase::Announced, since)) => {
-                wait(since, spread(&values, arguments)?, "every function knows the new key").await;
+                wait(since, spread(&values, arguments, MARGIN_OF_RUNS)?, "every function knows the new key")
+                    .await;
                 keys.rotate_right(1);
                 note(&mut values, Phase::Sealing);
                 println!("2. The new key seals");
             }
             Some((Phase::Sealing, since)) => {
-                wait(since, spread(&values, arguments)?, "every function seals with the new key").await;
+                wait(
+                    since,
+                    spread(&values, arguments, MARGIN_OF_RUNS)?,
+                    "every function seals with the new key",
+                )
+                .await;
                 println!("3. Sealing what rests anew");
                 reseal::until_clean(&values).await?;
                 note(&mut values, Phase::Resealed);
@@ -188,12 +198,12 @@ fn phase(values: &Values) -> Result<Option<(Phase, OffsetDateTime)>> {
 }
 
 /// How long it takes until every function has a new version of the secret.
-fn spread(values: &Values, arguments: &Arguments) -> Result<Duration> {
+fn spread(values: &Values, arguments: &Arguments, margin: Duration) -> Result<Duration> {
     if let Some(wait) = arguments.wait {
         return Ok(wait);
     }
     let settings = Settings::default().with_secret(values)?;
-    Ok(settings.seconds("SECRETS_MAX_AGE_SECONDS", juncture::http::SECRETS_MAX_AGE)? + MARGIN)
+    Ok(settings.seconds("SECRETS_MAX_AGE_SECONDS", juncture::http::SECRETS_MAX_AGE)? + margin)
 }
 
 async fn wait(since: OffsetDateTime, long: Duration, until: &str) {

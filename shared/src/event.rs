@@ -15,7 +15,7 @@ use crate::config::{FromSettings, Settings};
 use crate::deadline;
 use crate::error::{Error, Result};
 use crate::http::{Current, run_app};
-use crate::telemetry::{self, Completion, Identity, Tally};
+use crate::telemetry::{self, Completion, Identity, Kind, Tally};
 
 /// What a handler of events returns.
 pub type HandledEvent = Pin<Box<dyn Future<Output = Result<Value>> + Send>>;
@@ -61,7 +61,7 @@ async fn run(
             cause: error.cause_chain().unwrap_or_default(),
         }),
         tally: &tally,
-        is_metered: true,
+        kind: Kind::Run,
     }
     .write();
     outcome.map_err(Failure)

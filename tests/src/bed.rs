@@ -249,6 +249,22 @@ impl Bed {
     }
 }
 
+/// A copy of the template in which a run of `RefreshIdleConnections` may take so many seconds, and what it may take in
+/// the template itself.
+pub fn template_with_shorter_runs(seconds: u64) -> Result<(PathBuf, u64)> {
+    let template = std::fs::read_to_string(repository().join("template.yaml"))?;
+    let (before, function) =
+        template.split_once("\n  RefreshIdleConnections:\n").context("no such function")?;
+    let (properties, rest) = function.split_once("      Timeout: ").context("it has no Timeout")?;
+    let (timeout, rest) = rest.split_once('\n').context("the template ends")?;
+    let text = format!("{before}\n  RefreshIdleConnections:\n{properties}      Timeout: {seconds}\n{rest}");
+    let folder = binaries().join("juncture-test");
+    std::fs::create_dir_all(&folder)?;
+    let path = folder.join(format!("template-{}-{seconds}.yaml", std::process::id()));
+    std::fs::write(&path, text)?;
+    Ok((path, timeout.parse()?))
+}
+
 /// The top of the repository.
 pub fn repository() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().map(Path::to_owned).unwrap_or_default()

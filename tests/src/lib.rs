@@ -10,7 +10,7 @@ mod person;
 pub mod proxy;
 
 pub use answer::Answer;
-pub use bed::{Bed, binaries, repository, run, secrets_manager};
+pub use bed::{Bed, binaries, repository, run, secrets_manager, template_with_shorter_runs};
 pub use issues::CREATE;
 pub use leaks::leak_in;
 pub use person::Person;

@@ -15,8 +15,13 @@ use serde_json::{Map, Value};
 /// What is used of AWS's own metrics.
 /// <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-metrics.html>,
 /// <https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html>
-const OF_AWS: [(&str, &[&str]); 2] =
-    [("AWS/ApiGateway", &["Count", "4xx", "5xx", "Latency"]), ("AWS/Lambda", &["Errors", "Throttles"])];
+const OF_AWS: [(&str, &[&str]); 2] = [
+    ("AWS/ApiGateway", &["Count", "4xx", "5xx", "Latency"]),
+    ("AWS/Lambda", &["Errors", "Invocations", "Throttles"]),
+];
+
+/// The alarm for which silence is the fault: it says that a schedule has stopped.
+const OF_SILENCE: &str = "ScheduleAlarm";
 
 fn read(path: &str) -> String {
     std::fs::read_to_string(repository().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
@@ -88,7 +93,8 @@ fn every_alarm_looks_at_a_metric_that_exists_and_tells_somebody() {
             let own = metric["Dimensions"][0]["Name"] == DIMENSION;
             assert_eq!(own, namespace == NAMESPACE, "{name}: the dimension of {namespace}");
         }
-        assert_eq!(alarm["TreatMissingData"], "notBreaching", "{name}: no requests are no alarm");
+        let silence = if name == OF_SILENCE { "breaching" } else { "notBreaching" };
+        assert_eq!(alarm["TreatMissingData"], silence, "{name}: no requests are no alarm, no runs are one");
         for actions in ["AlarmActions", "OKActions"] {
             assert!(alarm[actions].is_object(), "{name} has no {actions}");
         }

@@ -86,7 +86,7 @@ pub(crate) fn decode(value: &serde_json::Value) -> Option<Snapshot> {
     serde_json::from_str(value.as_str()?).ok()
 }
 
-/// How long a barrier stands: longer than any function runs.
+/// How long a barrier stands: longer than any request, or one refresh of a run, takes.
 const BARRIER_LIFETIME: Duration = Duration::from_secs(60);
 
 /// Takes the snapshot of a row away that is about to be written, and lets no snapshot of this or an older version

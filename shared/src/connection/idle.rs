@@ -18,58 +18,71 @@ use crate::deadline;
 use crate::error::{Error, Result};
 use crate::postgres::{failed, within_budget};
 use crate::provider::ProviderId;
+use crate::telemetry::{Count, record};
 
 /// After how many days without use a connection is refreshed, unless `IDLE_REFRESH_AFTER_DAYS` says otherwise. It
 /// leaves Atlassian's 90 days enough room for an outage.
 const AFTER_DAYS: u32 = 60;
 
-/// How many connections one run refreshes, unless `IDLE_REFRESH_BATCH` says otherwise.
-const BATCH: u32 = 50;
+/// The most that it may say: ten days are left then.
+const MOST_DAYS: u32 = 80;
 
-/// What one refresh may take; none is begun with less.
+/// No refresh is begun when less of a run's time is left: the last one and the count of what is left over need it.
+const ENOUGH: Duration = Duration::from_secs(30);
+
+/// What one refresh may take.
 const ONE_REFRESH: Duration = Duration::from_secs(20);
 
-/// Refreshes idle connections. Settings: those of [`Tokens`] and [`Store`], `IDLE_REFRESH_AFTER_DAYS` (1 to 80) and
-/// `IDLE_REFRESH_BATCH` (1 to 1000).
+/// How many connections are read at once: a run's memory does not grow with what is due.
+const PAGE: i64 = 100;
+
+/// Which connections are due: those that were not used since `$1`. The index `connection_refreshed_at` finds them.
+const DUE: &str = r#"
+    from "juncture-core".connection c
+    join "juncture-core".connection_external_map m using (connection_id)
+    where not c.invalid_refresh_token and c.expires_at > now() and c.refreshed_at < $1"#;
+
+/// Refreshes idle connections. Settings: those of [`Tokens`] and [`Store`], and `IDLE_REFRESH_AFTER_DAYS` (1 to 80).
 pub struct IdleConnections {
     store: Store,
     tokens: Tokens,
     after: Duration,
-    batch: usize,
 }
 
 impl FromSettings for IdleConnections {
     fn from_settings(settings: &Settings) -> Result<Self, SettingsError> {
-        let days = number(settings, "IDLE_REFRESH_AFTER_DAYS", AFTER_DAYS, 80)?;
-        let batch = number(settings, "IDLE_REFRESH_BATCH", BATCH, 1000)?;
         Ok(Self {
             store: Store::from_settings(settings)?,
             tokens: Tokens::from_settings(settings)?,
-            after: Duration::from_secs(u64::from(days) * 24 * 60 * 60),
-            batch: usize::try_from(batch).unwrap_or(usize::MAX),
+            after: Duration::from_secs(u64::from(after_days(settings)?) * 24 * 60 * 60),
         })
     }
 }
 
-fn number(settings: &Settings, name: &'static str, default: u32, most: u32) -> Result<u32, SettingsError> {
-    let Some(text) = settings.optional(name) else { return Ok(default) };
-    text.parse().ok().filter(|number| (1..=most).contains(number)).ok_or_else(|| SettingsError::Invalid {
+fn after_days(settings: &Settings) -> Result<u32, SettingsError> {
+    let name = "IDLE_REFRESH_AFTER_DAYS";
+    let Some(text) = settings.optional(name) else { return Ok(AFTER_DAYS) };
+    text.parse().ok().filter(|days| (1..=MOST_DAYS).contains(days)).ok_or_else(|| SettingsError::Invalid {
         name,
-        reason: format!("must be a whole number from 1 to {most}"),
+        reason: format!("must be a whole number from 1 to {MOST_DAYS}"),
     })
 }
 
-/// What became of one run.
+/// What became of one run. Numbers, however many they are: the log has the ids.
 #[derive(Debug, Default, Serialize)]
 pub struct IdleReport {
     /// How many connections were refreshed.
     pub refreshed: usize,
-    /// The ids of those that the provider has rejected: their owners have to connect again.
-    pub died: Vec<Uuid>,
-    /// The ids of those that cannot be refreshed for a reason of ours, such as a key that was rotated out.
-    pub failed: Vec<Uuid>,
-    /// Why the run ended early, as the code of an error: what is left is for the next run.
+    /// How many the provider has rejected: their owners have to connect again.
+    pub died: usize,
+    /// How many cannot be refreshed for a reason of ours, such as a key that was rotated out.
+    pub failed: usize,
+    /// Why the run ended before nothing was due, as the code of an error: what is left is for the next run.
     pub stopped: Option<&'static str>,
+    /// How many are due after the run, those that failed included.
+    pub due: u32,
+    /// For how many days the longest idle of them was not used; 0 when none is due.
+    pub oldest_days: u32,
 }
 
 /// An idle connection, and since when.
@@ -80,32 +93,42 @@ struct Idle {
 }
 
 impl IdleConnections {
-    /// Refreshes idle connections, one after the other, the longest idle first, up to the batch's size or until the
-    /// time is up. An outage or a rate limit of the provider, or of a store, ends the run: it would hit the others
-    /// too.
+    /// Refreshes idle connections, one after the other, the longest idle first, until none is due or the time is up.
+    /// An outage or a rate limit of the provider, or of a store, ends the run: it would hit the others too. The next
+    /// run goes on where this one stopped, since whatever was refreshed is not due any more.
     ///
     /// # Errors
     /// 503 when the database cannot be read.
     pub async fn refresh(&self) -> Result<IdleReport> {
         let mut report = IdleReport::default();
         let before = OffsetDateTime::now_utc() - self.after;
+        report.stopped = self.refresh_all(before, &mut report).await?;
+        (report.due, report.oldest_days) = self.backlog(before).await?;
+        record(Count::IdleConnectionsDue, report.due);
+        record(Count::IdleConnectionsOldestDays, report.oldest_days);
+        Ok(report)
+    }
+
+    /// Refreshes what is due; gives a reason if it stopped before the end. No connection is tried twice.
+    async fn refresh_all(
+        &self,
+        before: OffsetDateTime,
+        report: &mut IdleReport,
+    ) -> Result<Option<&'static str>> {
         let mut position = None;
-        while let left @ 1.. = self.batch.saturating_sub(report.refreshed + report.died.len()) {
-            let part = self.find(before, position, left).await?;
-            let Some(last) = part.last() else { break };
+        loop {
+            let page = self.find(before, position).await?;
+            let Some(last) = page.last() else { return Ok(None) };
             position = Some((last.since, last.id));
-            for idle in &part {
-                if deadline::remaining() < ONE_REFRESH {
-                    report.stopped = Some("timed_out");
-                    return Ok(report);
+            for idle in &page {
+                if deadline::remaining() < ENOUGH {
+                    return Ok(Some("timed_out"));
                 }
-                if let Some(code) = self.refresh_one(idle, &mut report).await {
-                    report.stopped = Some(code);
-                    return Ok(report);
+                if let Some(code) = self.refresh_one(idle, report).await {
+                    return Ok(Some(code));
                 }
             }
         }
-        Ok(report)
     }
 
     /// Refreshes one connection as any caller would; gives a reason to stop if there is one.
@@ -118,14 +141,14 @@ impl IdleConnections {
         match error.code() {
             "needs_reauthorization" => {
                 tracing::warn!(connection_id = %idle.id, "an idle connection died");
-                report.died.push(idle.id);
+                report.died += 1;
             }
             // Removed meanwhile.
             "connection_not_found" => {}
             "internal" => {
                 let cause = error.cause_chain().unwrap_or_default();
                 tracing::error!(connection_id = %idle.id, cause, "an idle connection could not be refreshed");
-                report.failed.push(idle.id);
+                report.failed += 1;
             }
             code => {
                 let cause = error.cause_chain().unwrap_or_default();
@@ -136,31 +159,24 @@ impl IdleConnections {
         None
     }
 
-    async fn find(
-        &self,
-        before: OffsetDateTime,
-        after: Option<(OffsetDateTime, Uuid)>,
-        limit: usize,
-    ) -> Result<Vec<Idle>> {
-        const IDLE: &str = r#"
-            select c.connection_id, c.refreshed_at, m.external_id, m.provider::text
-            from "juncture-core".connection c
-            join "juncture-core".connection_external_map m using (connection_id)
-            where not c.invalid_refresh_token and c.expires_at > now() and c.refreshed_at < $1
-                and ($2::timestamptz is null or (c.refreshed_at, c.connection_id) > ($2, $3))
+    /// The longest idle of those that are due, after a position in their order.
+    async fn find(&self, before: OffsetDateTime, after: Option<(OffsetDateTime, Uuid)>) -> Result<Vec<Idle>> {
+        let statement = format!(
+            r"select c.connection_id, c.refreshed_at, m.external_id, m.provider::text
+            {DUE} and ($2::timestamptz is null or (c.refreshed_at, c.connection_id) > ($2, $3))
             order by c.refreshed_at, c.connection_id
-            limit $4"#;
+            limit $4"
+        );
         let (since, id) = after.unzip();
-        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         let parameters: [(&(dyn ToSql + Sync), Type); 4] = [
             (&before, Type::TIMESTAMPTZ),
             (&since, Type::TIMESTAMPTZ),
             (&id, Type::UUID),
-            (&limit, Type::INT8),
+            (&PAGE, Type::INT8),
         ];
         // The connection goes back to the pool here: a refresh needs it.
         let client = self.store.live_connection().await?;
-        let rows = within_budget(client.query_typed(IDLE, &parameters)).await?;
+        let rows = within_budget(client.query_typed(&statement, &parameters)).await?;
         let read = |row: &tokio_postgres::Row| {
             let read = || -> Result<_, tokio_postgres::Error> {
                 let names: (String, String) = (row.try_get("external_id")?, row.try_get("provider")?);
@@ -171,5 +187,18 @@ impl IdleConnections {
             Ok(Idle { id, address, since })
         };
         rows.iter().map(read).collect::<Result<_>>().map_err(|error| Error::internal(error.to_string()))
+    }
+
+    /// How many are due, and for how many days the longest idle was not used.
+    async fn backlog(&self, before: OffsetDateTime) -> Result<(u32, u32)> {
+        let statement = format!("select count(*), min(c.refreshed_at) {DUE}");
+        let client = self.store.live_connection().await?;
+        let row = within_budget(client.query_typed_one(&statement, &[(&before, Type::TIMESTAMPTZ)])).await?;
+        let read = || -> Result<(i64, Option<OffsetDateTime>), tokio_postgres::Error> {
+            Ok((row.try_get(0)?, row.try_get(1)?))
+        };
+        let (due, oldest) = read().map_err(|error| failed(&error))?;
+        let days = oldest.map_or(0, |oldest| (OffsetDateTime::now_utc() - oldest).whole_days());
+        Ok((u32::try_from(due).unwrap_or(u32::MAX), u32::try_from(days).unwrap_or(u32::MAX)))
     }
 }

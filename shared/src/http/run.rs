@@ -22,7 +22,7 @@ use super::{Request, Response, bearer_token, bounds, compress, event, respond};
 use crate::config::{FromSettings, Settings};
 use crate::deadline;
 use crate::error::{Error, Result};
-use crate::telemetry::{self, Completion, Failure, Identity, Tally};
+use crate::telemetry::{self, Completion, Failure, Identity, Kind, Tally};
 
 /// What a handler returns.
 pub type Handled = Pin<Box<dyn Future<Output = Result<Response>> + Send>>;
@@ -34,7 +34,7 @@ pub fn serve<A>(handler: fn(Arc<A>, Request) -> Handled) -> ExitCode
 where
     A: FromSettings + Send + Sync + 'static,
 {
-    start(handler, render_json, Settings::from_environment(), true)
+    start(handler, render_json, Settings::from_environment(), Kind::Request)
 }
 
 /// Runs a function that answers people: failures are rendered by `render`, which is given the request id, and
@@ -46,7 +46,7 @@ pub fn serve_pages<A>(
 where
     A: FromSettings + Send + Sync + 'static,
 {
-    start(handler, render, Settings::from_environment(), true)
+    start(handler, render, Settings::from_environment(), Kind::Request)
 }
 
 /// Runs a function that a monitor calls, as [`serve`] does, but its requests are no metrics.
@@ -54,12 +54,12 @@ pub fn serve_probe<A>(handler: fn(Arc<A>, Request) -> Handled) -> ExitCode
 where
     A: FromSettings + Send + Sync + 'static,
 {
-    start(handler, render_json, Settings::from_environment(), false)
+    start(handler, render_json, Settings::from_environment(), Kind::Probe)
 }
 
 /// Runs a function that says that functions run at all: a probe that needs no setting and so depends on nothing.
 pub fn serve_liveness(handler: fn(Arc<()>, Request) -> Handled) -> ExitCode {
-    start(handler, render_json, Settings::default(), false)
+    start(handler, render_json, Settings::default(), Kind::Probe)
 }
 
 fn render_json<A>(_: Option<&A>, error: &Error, request_id: &str) -> Response {
@@ -70,14 +70,13 @@ fn start<A>(
     handler: fn(Arc<A>, Request) -> Handled,
     render: fn(Option<&A>, &Error, &str) -> Response,
     settings: Settings,
-    is_metered: bool,
+    kind: Kind,
 ) -> ExitCode
 where
     A: FromSettings + Send + Sync + 'static,
 {
     run_app(settings, async |current: Current<A>| {
-        let runner =
-            Arc::new(Runner { current, handler, render, is_metered, is_cold: AtomicBool::new(true) });
+        let runner = Arc::new(Runner { current, handler, render, kind, is_cold: AtomicBool::new(true) });
         let service = service_fn(move |request| {
             let runner = Arc::clone(&runner);
             // In a box: the runtime moves the future about, and it is a large one.
@@ -125,7 +124,7 @@ struct Runner<A> {
     current: Current<A>,
     handler: fn(Arc<A>, Request) -> Handled,
     render: fn(Option<&A>, &Error, &str) -> Response,
-    is_metered: bool,
+    kind: Kind,
     is_cold: AtomicBool,
 }
 
@@ -153,7 +152,7 @@ impl<A: FromSettings + Send + Sync + 'static> Runner<A> {
                 cold_start: self.is_cold.swap(false, Ordering::Relaxed),
                 failure,
                 tally: &tally,
-                is_metered: self.is_metered,
+                kind: self.kind,
             }
             .write();
             response
@@ -250,7 +249,7 @@ mod tests {
     async fn outcome_of(handler: fn(Arc<()>, Request) -> Handled, time: Duration) -> Error {
         let current = Current::<()>::start(Settings::default()).await.unwrap();
         let is_cold = AtomicBool::new(true);
-        let runner = Runner { current, handler, render: render_json, is_metered: true, is_cold };
+        let runner = Runner { current, handler, render: render_json, kind: Kind::Request, is_cold };
         runner.run(Arc::new(()), Request::default(), Instant::now() + time).await.unwrap_err()
     }
 

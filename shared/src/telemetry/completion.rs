@@ -52,6 +52,18 @@ pub struct Identity {
     pub route: String,
 }
 
+/// What ended. Its line has the same fields in any case; which of them are metrics differs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A request.
+    Request,
+    /// A run on a schedule. What happened in it counts. Its time and its round trips do not: it may take a quarter of
+    /// an hour and thousands of them, in which those of requests would drown.
+    Run,
+    /// A monitor's probe. It would thin out the rate of errors.
+    Probe,
+}
+
 /// How a request ended.
 #[derive(Debug)]
 pub struct Completion<'a> {
@@ -65,8 +77,8 @@ pub struct Completion<'a> {
     pub failure: Option<Failure<'a>>,
     /// Whose end it is, and what it took.
     pub tally: &'a Tally,
-    /// Whether it counts: a monitor's probes would thin out the rate of errors.
-    pub is_metered: bool,
+    /// What it was.
+    pub kind: Kind,
 }
 
 /// Why a request failed.
@@ -100,7 +112,7 @@ impl Completion<'_> {
         }
     }
 
-    /// The metrics of this request with their values, beside the duration.
+    /// What was counted, with its value, beside the duration.
     fn counts(&self) -> impl Iterator<Item = (&'static str, u32)> {
         let events = [
             (CLIENT_ERRORS, (400..500).contains(&self.status)),
@@ -115,6 +127,22 @@ impl Completion<'_> {
                     .filter(|(count, times)| *times > 0 || count.is_round_trip())
                     .map(|(count, times)| (count.name(), times)),
             )
+    }
+
+    /// The fields that are metrics.
+    fn metrics(&self) -> Vec<Metric> {
+        let count = |name| Metric { name, unit: "Count" };
+        match self.kind {
+            Kind::Request => {
+                let counts = self.counts().map(|(name, _)| count(name));
+                counts.chain([Metric { name: DURATION, unit: "Milliseconds" }]).collect()
+            }
+            Kind::Run => {
+                let counts = |it: &Count| !it.is_round_trip() && self.tally.of(*it) > 0;
+                Count::ALL.into_iter().filter(counts).map(|it| count(it.name())).collect()
+            }
+            Kind::Probe => Vec::new(),
+        }
     }
 }
 
@@ -143,11 +171,11 @@ impl Serialize for Completion<'_> {
         for (name, times) in self.counts() {
             line.serialize_entry(name, &times)?;
         }
-        if self.is_metered {
+        let metrics = self.metrics();
+        if !metrics.is_empty() {
             line.serialize_entry(DIMENSION, &stack())?;
             let timestamp = (now.unix_timestamp_nanos() / 1_000_000) as i64;
-            let directive =
-                Directive { namespace: NAMESPACE, dimensions: [[DIMENSION]], metrics: Metrics(self) };
+            let directive = Directive { namespace: NAMESPACE, dimensions: [[DIMENSION]], metrics };
             line.serialize_entry("_aws", &Metadata { timestamp, cloud_watch_metrics: [directive] })?;
         }
         line.end()
@@ -157,35 +185,25 @@ impl Serialize for Completion<'_> {
 /// What makes metrics of a line's fields.
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
-struct Metadata<'a> {
+struct Metadata {
     /// Milliseconds since the Unix epoch.
     timestamp: i64,
-    cloud_watch_metrics: [Directive<'a>; 1],
+    cloud_watch_metrics: [Directive; 1],
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
-struct Directive<'a> {
+struct Directive {
     namespace: &'static str,
     dimensions: [[&'static str; 1]; 1],
-    metrics: Metrics<'a>,
+    metrics: Vec<Metric>,
 }
-
-/// The fields of a completion that are metrics.
-struct Metrics<'a>(&'a Completion<'a>);
 
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
 struct Metric {
     name: &'static str,
     unit: &'static str,
-}
-
-impl Serialize for Metrics<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let counts = self.0.counts().map(|(name, _)| Metric { name, unit: "Count" });
-        serializer.collect_seq(counts.chain([Metric { name: DURATION, unit: "Milliseconds" }]))
-    }
 }
 
 /// The stack that this sandbox belongs to.
@@ -199,12 +217,12 @@ mod tests {
 
     use serde_json::{Value, json};
 
-    use super::super::tally::{count, scope};
+    use super::super::tally::{count, record, scope};
     use super::*;
 
-    fn line(status: u16, tally: &Tally, failure: Option<Failure<'_>>, is_metered: bool) -> Value {
+    fn line(status: u16, tally: &Tally, failure: Option<Failure<'_>>, kind: Kind) -> Value {
         let completion =
-            Completion { status, duration_ms: 12.5, cold_start: status == 200, failure, tally, is_metered };
+            Completion { status, duration_ms: 12.5, cold_start: status == 200, failure, tally, kind };
         serde_json::to_value(&completion).unwrap()
     }
 
@@ -232,7 +250,7 @@ mod tests {
             count(Count::JiraQuotaExhausted);
         };
         scope(Arc::clone(&tally), work).await;
-        let line = line(200, &tally, None, true);
+        let line = line(200, &tally, None, Kind::Request);
         assert_eq!(
             metrics(&line).iter().map(|(name, value)| (name.as_str(), *value)).collect::<Vec<_>>(),
             [
@@ -251,14 +269,33 @@ mod tests {
         assert_eq!(timestamp, (written.unix_timestamp_nanos() / 1_000_000) as i64, "milliseconds");
     }
 
+    #[tokio::test]
+    async fn of_a_run_only_what_happened_is_a_metric() {
+        let tally = Arc::new(Tally::default());
+        let nothing = line(200, &tally, None, Kind::Run);
+        assert!(nothing["_aws"].is_null(), "{nothing}");
+        let work = async {
+            count(Count::TokenRequests);
+            record(Count::IdleConnectionsDue, 7);
+        };
+        scope(Arc::clone(&tally), work).await;
+        let line = line(200, &tally, None, Kind::Run);
+        assert_eq!(metrics(&line), [("idle_connections_due".to_owned(), 7.0)]);
+        assert_eq!(
+            (&line["requests"], &line["token_requests"]),
+            (&json!(1), &json!(1)),
+            "fields all the same"
+        );
+    }
+
     #[test]
     fn errors_are_metrics_by_class_and_fields_by_code() {
         let failure = |code| Some(Failure { code, error: "No.", cause: String::new() });
-        let refused = line(404, &Tally::default(), failure("connection_not_found"), true);
+        let refused = line(404, &Tally::default(), failure("connection_not_found"), Kind::Request);
         assert_eq!((&refused["level"], &refused["message"]), (&json!("INFO"), &json!("request refused")));
         assert_eq!(refused["code"], "connection_not_found");
         assert!(metrics(&refused).contains(&("client_errors".to_owned(), 1.0)));
-        let failed = line(503, &Tally::default(), failure("storage_unavailable"), true);
+        let failed = line(503, &Tally::default(), failure("storage_unavailable"), Kind::Request);
         assert_eq!((&failed["level"], &failed["message"]), (&json!("ERROR"), &json!("request failed")));
         assert!(metrics(&failed).contains(&("server_errors".to_owned(), 1.0)));
         assert!(failed["cause"].is_null() && failed["client_errors"].is_null());
@@ -270,7 +307,7 @@ mod tests {
         let unique: std::collections::BTreeSet<_> = names.iter().collect();
         assert_eq!(unique.len(), names.len());
         for status in [200, 404, 503] {
-            for (name, _) in metrics(&line(status, &Tally::default(), None, true)) {
+            for (name, _) in metrics(&line(status, &Tally::default(), None, Kind::Request)) {
                 assert!(names.contains(&name.as_str()), "{name}");
             }
         }
@@ -279,7 +316,7 @@ mod tests {
     #[test]
     fn a_probe_is_logged_and_no_metric() {
         let identity = Identity { request: "r-1".to_owned(), ..Identity::default() };
-        let line = line(200, &Tally::new(identity), None, false);
+        let line = line(200, &Tally::new(identity), None, Kind::Probe);
         assert!(line["_aws"].is_null() && line[DIMENSION].is_null(), "{line}");
         assert_eq!((&line["status"], &line["request_id"]), (&json!(200), &json!("r-1")));
     }

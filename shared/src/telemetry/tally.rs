@@ -38,11 +38,15 @@ pub enum Count {
     JiraRateLimited,
     /// Answers 429 of Jira that mean an exhausted quota, which comes back at the full hour.
     JiraQuotaExhausted,
+    /// Idle connections that are due for a refresh after a run.
+    IdleConnectionsDue,
+    /// For how many days the longest idle of them was not used.
+    IdleConnectionsOldestDays,
 }
 
 impl Count {
     /// Everything that is counted.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 13] = [
         Self::RedisRequests,
         Self::PostgresStatements,
         Self::JiraRequests,
@@ -54,6 +58,8 @@ impl Count {
         Self::ConnectionsInvalidated,
         Self::JiraRateLimited,
         Self::JiraQuotaExhausted,
+        Self::IdleConnectionsDue,
+        Self::IdleConnectionsOldestDays,
     ];
 
     /// The name of the field and of the metric.
@@ -70,6 +76,8 @@ impl Count {
             Self::ConnectionsInvalidated => "connections_invalidated",
             Self::JiraRateLimited => "jira_rate_limited",
             Self::JiraQuotaExhausted => "jira_quota_exhausted",
+            Self::IdleConnectionsDue => "idle_connections_due",
+            Self::IdleConnectionsOldestDays => "idle_connections_oldest_days",
         }
     }
 
@@ -115,6 +123,11 @@ pub async fn scope<F: Future>(tally: Arc<Tally>, future: F) -> F::Output {
 pub fn count(count: Count) {
     // Outside of a request there is nobody to tell.
     let _ = TALLY.try_with(|tally| tally.counts[count as usize].fetch_add(1, Ordering::Relaxed));
+}
+
+/// Records what was read off and not counted one by one.
+pub fn record(count: Count, value: u32) {
+    let _ = TALLY.try_with(|tally| tally.counts[count as usize].store(value, Ordering::Relaxed));
 }
 
 /// Tells of the current request, if there is one.

@@ -3,7 +3,7 @@
 use anyhow::{Context, Result};
 use juncture_local::atlassian::{Class, Fault, Rule};
 use juncture_local::stack::StackOptions;
-use juncture_tests::{Bed, Person, binaries, run};
+use juncture_tests::{Bed, Person, binaries, run, template_with_shorter_runs};
 use serde_json::{Value, json};
 
 const FUNCTION: &str = "RefreshIdleConnections";
@@ -34,8 +34,18 @@ async fn is_alive(bed: &Bed, person: &Person<'_>) -> Result<bool> {
     Ok(credentials["is_invalid"] == false && bed.atlassian().accepts_refresh_token(stored))
 }
 
-fn report(refreshed: usize, died: &[String], stopped: Option<&str>) -> Value {
-    json!({ "refreshed": refreshed, "died": died, "failed": [], "stopped": stopped })
+/// What a run tells that leaves nothing.
+fn report(refreshed: usize, died: usize) -> Value {
+    json!({ "refreshed": refreshed, "died": died, "failed": 0, "stopped": null, "due": 0, "oldest_days": 0 })
+}
+
+/// What a run tells that was stopped before it was done.
+fn stopped(refreshed: usize, code: &str, due: usize, oldest_days: u32) -> Value {
+    let mut report = report(refreshed, 0);
+    report["stopped"] = json!(code);
+    report["due"] = json!(due);
+    report["oldest_days"] = json!(oldest_days);
+    report
 }
 
 #[test]
@@ -50,7 +60,7 @@ fn the_idle_ones_are_refreshed_and_the_dead_are_reported() {
         let before: Vec<_> =
             [&fresh, &first, &second].map(|person| bed.token_requests(&person.account)).into();
         let id = dead.connection_id().await?.to_string();
-        assert_eq!(tick(&bed).await?, report(2, std::slice::from_ref(&id), None));
+        assert_eq!(tick(&bed).await?, report(2, 1));
         let after: Vec<_> =
             [&fresh, &first, &second].map(|person| bed.token_requests(&person.account)).into();
         assert_eq!(after, [before[0], before[1] + 1, before[2] + 1]);
@@ -60,38 +70,72 @@ fn the_idle_ones_are_refreshed_and_the_dead_are_reported() {
         assert_eq!(dead.validity().await?["is_invalid"], true);
         bed.logged(&["an idle connection died", &id]).await?;
         // All of them are done with.
-        assert_eq!(tick(&bed).await?, report(0, &[], None));
+        assert_eq!(tick(&bed).await?, report(0, 0));
         bed.stack.stop().await
     });
 }
 
 #[test]
-fn a_run_is_bounded_and_takes_the_longest_idle_first() {
+fn a_run_ends_with_its_time_and_the_next_one_goes_on_with_the_longest_idle() {
     run(async {
+        // No refresh is begun when less than 30 s are left.
+        let (template, _) = template_with_shorter_runs(38)?;
         let bed = Bed::start(|options: &mut StackOptions| {
-            options.settings.set("IDLE_REFRESH_BATCH", "2");
+            options.template = template;
             options.settings.set("IDLE_REFRESH_AFTER_DAYS", "30");
+            // Of a time when the number was bounded: it is ignored.
+            options.settings.set("IDLE_REFRESH_BATCH", "1");
         })
         .await?;
         let (last, first, second) = (idle(&bed, 31).await?, idle(&bed, 60).await?, idle(&bed, 40).await?);
-        let before = [&first, &second, &last].map(|person| bed.token_requests(&person.account));
-        // A token that no key opens takes nobody's place.
-        let broken = idle(&bed, 70).await?;
-        let id = broken.connection_id().await?;
-        bed.database()
-            .await?
-            .execute(
-                r#"update "juncture-core".connection set refresh_token = 'v1:00000000:AAAA' where connection_id = $1"#,
-                &[&id],
+        let requests = || [&first, &second, &last].map(|person| bed.token_requests(&person.account));
+        let before = requests();
+        // The first refresh takes 9 s: an attempt of 5, and 4 of the next.
+        for rule in [
+            Rule::new(Class::Token, Fault::Hang).times(1),
+            Rule::new(Class::Token, Fault::Latency { millis: 4000 }),
+        ] {
+            bed.atlassian().inject(rule.account(&first.account));
+        }
+        assert_eq!(tick(&bed).await?, stopped(1, "timed_out", 2, 40));
+        assert_eq!(requests(), [before[0] + 2, before[1], before[2]]);
+        assert!(is_alive(&bed, &first).await?);
+        let completed =
+            [FUNCTION, "request completed", r#""idle_connections_due":2,"idle_connections_oldest_days":40"#];
+        bed.logged(&completed).await?;
+
+        assert_eq!(tick(&bed).await?, report(2, 0));
+        assert_eq!(requests(), [before[0] + 2, before[1] + 1, before[2] + 1]);
+        bed.stack.stop().await
+    });
+}
+
+#[test]
+fn a_run_goes_on_past_what_it_cannot_refresh_and_past_a_page() {
+    run(async {
+        // Twice as many as are read at once.
+        const MANY: i32 = 200;
+        const COPIES: &str = r#"
+            with copy as (
+                insert into "juncture-core".connection (connection_id, refresh_token, expires_at, refreshed_at)
+                select gen_random_uuid(), 'v1:00000000:AAAA', expires_at, now() - interval '70 days'
+                from "juncture-core".connection, generate_series(1, $2) where connection_id = $1
+                returning connection_id
             )
-            .await?;
-        let mut expected = report(2, &[], None);
-        expected["failed"] = json!([id.to_string()]);
-        assert_eq!(tick(&bed).await?, expected);
-        let after = [&first, &second, &last].map(|person| bed.token_requests(&person.account));
-        assert_eq!(after, [before[0] + 1, before[1] + 1, before[2]]);
-        expected["refreshed"] = json!(1);
-        assert_eq!(tick(&bed).await?, expected);
+            insert into "juncture-core".connection_external_map (external_id, provider, connection_id)
+            select connection_id::text, 'jira', connection_id from copy"#;
+        let bed = Bed::start(|_| ()).await?;
+        let person = idle(&bed, 65).await?;
+        // Tokens that no key opens, which take nobody's place, all idle since the same moment.
+        let model = person.connection_id().await?;
+        bed.database().await?.execute(COPIES, &[&model, &MANY]).await?;
+        for refreshed in [1, 0] {
+            let mut expected = report(refreshed, 0);
+            (expected["failed"], expected["due"]) = (json!(MANY), json!(MANY));
+            expected["oldest_days"] = json!(70);
+            assert_eq!(tick(&bed).await?, expected);
+        }
+        assert!(is_alive(&bed, &person).await?);
         bed.stack.stop().await
     });
 }
@@ -111,11 +155,11 @@ fn an_outage_or_a_limit_ends_the_run_and_kills_nobody() {
         ] {
             let second = bed.token_requests(&people[1].account);
             bed.atlassian().inject(Rule::new(Class::Token, fault).account(&people[0].account));
-            assert_eq!(tick(&bed).await?, report(0, &[], Some(code)));
+            assert_eq!(tick(&bed).await?, stopped(0, code, 2, 70));
             bed.atlassian().clear_faults_of(&people[0].account);
             assert_eq!(bed.token_requests(&people[1].account), second, "the run went on after {code}");
         }
-        assert_eq!(tick(&bed).await?, report(2, &[], None));
+        assert_eq!(tick(&bed).await?, report(2, 0));
         for person in &people {
             assert!(is_alive(&bed, person).await?);
         }
@@ -144,7 +188,7 @@ fn connections_from_before_count_from_their_newest_token_or_their_beginning() {
             .output()?;
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
         let before = [&old, &used].map(|person| bed.token_requests(&person.account));
-        assert_eq!(tick(&bed).await?, report(1, &[], None));
+        assert_eq!(tick(&bed).await?, report(1, 0));
         let after = [&old, &used].map(|person| bed.token_requests(&person.account));
         assert_eq!(after, [before[0] + 1, before[1]]);
         bed.stack.stop().await
