@@ -15,7 +15,7 @@ use super::store::Store;
 use super::tokens::Tokens;
 use crate::config::{FromSettings, Settings, SettingsError};
 use crate::deadline;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::postgres::{failed, within_budget};
 use crate::provider::ProviderId;
 use crate::telemetry::{Count, record};
@@ -32,6 +32,10 @@ const ENOUGH: Duration = Duration::from_secs(30);
 
 /// What one refresh may take.
 const ONE_REFRESH: Duration = Duration::from_secs(20);
+
+/// After how many failures in a row the provider is taken to be down. One alone may be a connection's own, which must not
+/// keep the others from their turn in every run.
+const OUTAGE: usize = 3;
 
 /// How many connections are read at once: a run's memory does not grow with what is due.
 const PAGE: i64 = 100;
@@ -88,14 +92,24 @@ pub struct IdleReport {
 /// An idle connection, and since when.
 struct Idle {
     id: Uuid,
-    address: Address,
+    /// An error when the row was adopted from elsewhere, and Juncture would not take such names.
+    address: Result<Address>,
     since: OffsetDateTime,
+}
+
+/// What came of one refresh, as far as the run is concerned.
+enum Turn {
+    Over,
+    /// The provider did not answer as it should; the error's code.
+    Failed(&'static str),
+    /// The others would meet the same; the error's code.
+    Stop(&'static str),
 }
 
 impl IdleConnections {
     /// Refreshes idle connections, one after the other, the longest idle first, until none is due or the time is up.
-    /// An outage or a rate limit of the provider, or of a store, ends the run: it would hit the others too. The next
-    /// run goes on where this one stopped, since whatever was refreshed is not due any more.
+    /// An outage of the provider (three failures in a row), a rate limit, or an outage of a store ends the run: it would
+    /// hit the others too. The next run goes on where this one stopped, since whatever was refreshed is not due any more.
     ///
     /// # Errors
     /// 503 when the database cannot be read.
@@ -115,48 +129,54 @@ impl IdleConnections {
         before: OffsetDateTime,
         report: &mut IdleReport,
     ) -> Result<Option<&'static str>> {
-        let mut position = None;
+        let (mut position, mut failures) = (None, 0);
         loop {
             let page = self.find(before, position).await?;
             let Some(last) = page.last() else { return Ok(None) };
             position = Some((last.since, last.id));
-            for idle in &page {
+            for idle in page {
                 if deadline::remaining() < ENOUGH {
                     return Ok(Some("timed_out"));
                 }
-                if let Some(code) = self.refresh_one(idle, report).await {
-                    return Ok(Some(code));
+                match self.refresh_one(idle, report).await {
+                    Turn::Over => failures = 0,
+                    Turn::Failed(_) if failures + 1 < OUTAGE => failures += 1,
+                    Turn::Failed(code) | Turn::Stop(code) => return Ok(Some(code)),
                 }
             }
         }
     }
 
-    /// Refreshes one connection as any caller would; gives a reason to stop if there is one.
-    async fn refresh_one(&self, idle: &Idle, report: &mut IdleReport) -> Option<&'static str> {
-        let session = self.tokens.session(&idle.address);
-        let Err(error) = deadline::scope(Instant::now() + ONE_REFRESH, session).await else {
+    /// Refreshes one connection as any caller would.
+    async fn refresh_one(&self, idle: Idle, report: &mut IdleReport) -> Turn {
+        let refresh = async { self.tokens.session(&idle.address?).await };
+        let Err(error) = deadline::scope(Instant::now() + ONE_REFRESH, refresh).await else {
             report.refreshed += 1;
-            return None;
+            return Turn::Over;
         };
+        let cause = error.cause_chain().unwrap_or_else(|| error.message().to_owned());
         match error.code() {
             "needs_reauthorization" => {
                 tracing::warn!(connection_id = %idle.id, "an idle connection died");
                 report.died += 1;
+                Turn::Over
             }
             // Removed meanwhile.
-            "connection_not_found" => {}
-            "internal" => {
-                let cause = error.cause_chain().unwrap_or_default();
+            "connection_not_found" => Turn::Over,
+            "internal" | "invalid_request" => {
                 tracing::error!(connection_id = %idle.id, cause, "an idle connection could not be refreshed");
                 report.failed += 1;
+                Turn::Over
+            }
+            code @ ("provider_failed" | "timed_out") => {
+                tracing::warn!(connection_id = %idle.id, code, cause, "an idle connection is left for later");
+                Turn::Failed(code)
             }
             code => {
-                let cause = error.cause_chain().unwrap_or_default();
                 tracing::warn!(connection_id = %idle.id, code, cause, "idle connections are left for later");
-                return Some(code);
+                Turn::Stop(code)
             }
         }
-        None
     }
 
     /// The longest idle of those that are due, after a position in their order.
@@ -177,16 +197,14 @@ impl IdleConnections {
         // The connection goes back to the pool here: a refresh needs it.
         let client = self.store.live_connection().await?;
         let rows = within_budget(client.query_typed(&statement, &parameters)).await?;
-        let read = |row: &tokio_postgres::Row| {
-            let read = || -> Result<_, tokio_postgres::Error> {
-                let names: (String, String) = (row.try_get("external_id")?, row.try_get("provider")?);
-                Ok((row.try_get("connection_id")?, row.try_get("refreshed_at")?, names))
-            };
-            let (id, since, (external_id, provider)) = read().map_err(|error| failed(&error))?;
-            let address = Address::new(ProviderId::parse(&provider)?, ExternalId::parse(&external_id)?);
-            Ok(Idle { id, address, since })
+        let read = |row: &tokio_postgres::Row| -> Result<Idle, tokio_postgres::Error> {
+            let (external_id, provider): (String, String) =
+                (row.try_get("external_id")?, row.try_get("provider")?);
+            let address = ProviderId::parse(&provider)
+                .and_then(|provider| Ok(Address::new(provider, ExternalId::parse(&external_id)?)));
+            Ok(Idle { id: row.try_get("connection_id")?, address, since: row.try_get("refreshed_at")? })
         };
-        rows.iter().map(read).collect::<Result<_>>().map_err(|error| Error::internal(error.to_string()))
+        rows.iter().map(read).collect::<Result<_, _>>().map_err(|error| failed(&error))
     }
 
     /// How many are due, and for how many days the longest idle was not used.

@@ -141,12 +141,11 @@ fn a_run_goes_on_past_what_it_cannot_refresh_and_past_a_page() {
 }
 
 #[test]
-fn an_outage_or_a_limit_ends_the_run_and_kills_nobody() {
+fn a_limit_ends_the_run_and_kills_nobody() {
     run(async {
         let bed = Bed::start(|_| ()).await?;
         let people = [idle(&bed, 70).await?, idle(&bed, 65).await?];
         for (fault, code) in [
-            (Fault::Status { status: 503, body: None }, "provider_failed"),
             (Fault::RateLimited { retry_after: Some(60), reason: None }, "provider_limited"),
             (
                 Fault::Status { status: 401, body: Some(json!({ "error": "access_denied" })) },
@@ -163,6 +162,48 @@ fn an_outage_or_a_limit_ends_the_run_and_kills_nobody() {
         for person in &people {
             assert!(is_alive(&bed, person).await?);
         }
+        bed.stack.stop().await
+    });
+}
+
+#[test]
+fn an_outage_ends_the_run_and_one_that_always_fails_does_not() {
+    run(async {
+        let bed = Bed::start(|_| ()).await?;
+        let people =
+            [idle(&bed, 70).await?, idle(&bed, 69).await?, idle(&bed, 68).await?, idle(&bed, 67).await?];
+        let outage = || Rule::new(Class::Token, Fault::Status { status: 503, body: None });
+        let last = bed.token_requests(&people[3].account);
+        bed.atlassian().inject(outage());
+        assert_eq!(tick(&bed).await?, stopped(0, "provider_failed", 4, 70));
+        bed.atlassian().clear_faults();
+        assert_eq!(bed.token_requests(&people[3].account), last, "the run went on after three failures");
+
+        bed.atlassian().inject(outage().account(&people[0].account));
+        let mut left_over = report(3, 0);
+        (left_over["due"], left_over["oldest_days"]) = (json!(1), json!(70));
+        assert_eq!(tick(&bed).await?, left_over);
+        bed.atlassian().clear_faults();
+        assert_eq!(tick(&bed).await?, report(1, 0));
+        for person in &people {
+            assert!(is_alive(&bed, person).await?);
+        }
+        bed.stack.stop().await
+    });
+}
+
+#[test]
+fn a_row_that_was_adopted_with_a_name_too_long_takes_nobodys_turn() {
+    run(async {
+        const RENAME: &str = r#"update "juncture-core".connection_external_map
+            set external_id = repeat('x', 600) where connection_id = $1"#;
+        let bed = Bed::start(|_| ()).await?;
+        let (nameless, other) = (idle(&bed, 70).await?, idle(&bed, 65).await?);
+        bed.database().await?.execute(RENAME, &[&nameless.connection_id().await?]).await?;
+        let mut expected = report(1, 0);
+        (expected["failed"], expected["due"], expected["oldest_days"]) = (json!(1), json!(1), json!(70));
+        assert_eq!(tick(&bed).await?, expected);
+        assert!(is_alive(&bed, &other).await?);
         bed.stack.stop().await
     });
 }
