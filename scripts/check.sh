@@ -43,6 +43,7 @@ step "template.yaml: sam validate --lint" \
   env AWS_DEFAULT_REGION=us-east-1 SAM_CLI_TELEMETRY=0 .local/venv/bin/sam validate --lint --template template.yaml
 step "template.yaml: transformed, cfn-lint" lint_transformed
 step "template.yaml: policies" "$python" tests/template/test_policies.py
+step "deployer's policy" "$python" tests/template/test_deployer.py
 step "dependencies: cargo deny" cargo deny --locked check bans licenses sources
 step "Rust: clippy" cargo clippy --locked --workspace --all-targets -- -D warnings
 step "template, contract, functions, pages" cargo test --locked --quiet --package juncture-tests --test consistency --test citations --test monitoring
