@@ -1,6 +1,6 @@
 # Works with GNU make 3.81, which macOS has.
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test run reset build deploy rehearse test model faults soak idle-capacity fuzz check bench audit sbom reproducible smoke secrets rotate drop-old reseal
+.PHONY: help setup setup-test run reset build deploy release rehearse test model faults soak idle-capacity fuzz check bench audit sbom reproducible smoke secrets rotate drop-old reseal
 ARCH ?= arm64
 SECONDS ?= 60
 
@@ -22,8 +22,11 @@ setup-test: ## Install what make test needs
 build: ## Build every function for Lambda (ARCH=arm64 or x86_64)
 	@scripts/build.sh "$(ARCH)"
 
-deploy: ## Build, validate and deploy one stage (STAGE=staging)
-	@scripts/deploy.sh "$(STAGE)"
+deploy: ## Build, validate and deploy one stage: STAGE=staging, RELEASE=dist/….tar.gz in place of building
+	@scripts/deploy.sh "$(STAGE)" "$(RELEASE)"
+
+release: ## Pack what is deployed into dist/, for deploying without Rust (ARCH=arm64 or x86_64)
+	@scripts/release.sh "$(ARCH)"
 
 rehearse: setup-test ## Deploy to an emulator of AWS, use, update, roll back and remove (five minutes)
 	@scripts/rehearse.sh
@@ -67,8 +70,8 @@ audit: ## Check dependencies for known vulnerabilities (needs GitHub)
 	@scripts/check-tools.sh
 	PATH="$$PATH:$$PWD/.local/bin" cargo deny --locked check advisories
 
-smoke: ## Ask a deployment what can be asked from outside: API=https://… KEY=… ORIGIN=https://app.example.com
-	@JUNCTURE_SECRET_KEY="$(KEY)" cargo run --quiet --bin juncture-admin -- smoke --api "$(API)" --origin "$(ORIGIN)"
+smoke: ## Ask a deployment how it is: STAGE=staging, or API=https://… KEY=… ORIGIN=https://app.example.com
+	@JUNCTURE_SECRET_KEY="$(KEY)" scripts/smoke.sh "$(STAGE)" "$(API)" "$(ORIGIN)" "$(RELEASE)"
 
 secrets: ## Create or update a stage's secret: make secrets STAGE=staging
 	@cargo run --quiet --bin juncture-admin -- secrets --stage "$(STAGE)" --file "$(FILE)"

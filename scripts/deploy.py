@@ -1,5 +1,6 @@
 """Deploys one stage from what is built: `deploy.py staging`, in a folder with `samconfig.toml` and `.aws-sam/build`.
-`deploy.py staging --architecture` only says what the stage's functions are to be built for.
+`deploy.py staging --architecture` only says what the stage's functions are to be built for, and `deploy.py staging --smoke
+PROGRAM …` asks the deployment how it is.
 
 `sam deploy` does the work. Around it: a first deployment that fails is left as it is, because CloudFormation would
 remove the log that says why; and when one fails, the reason is printed, with the migrator's own words.
@@ -7,6 +8,7 @@ remove the log that says why; and when one fails, the reason is printed, with th
 
 import datetime
 import json
+import os
 import shlex
 import subprocess
 import sys
@@ -16,6 +18,8 @@ import boto3
 import tomlkit
 from botocore.exceptions import BotoCoreError, ClientError
 
+# What processor a program is for, as ELF numbers them.
+PROCESSORS = {0x3E: "x86_64", 0xB7: "arm64"}
 # A stack in one of these was never there, or not for long enough to serve.
 # https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/stack-failure-options.html
 NOT_MADE_YET = (None, "REVIEW_IN_PROGRESS", "CREATE_FAILED")
@@ -24,10 +28,10 @@ TO_BE_REMOVED = ("ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "DELETE_FAILED")
 
 
 def settings_of(stage: str) -> dict:
-    """The parameters of `sam deploy` for a stage, as samconfig.toml has them."""
+    """The parameters of `sam deploy` for a stage, as samconfig.toml has them, and those of ours."""
     config = tomlkit.parse(Path("samconfig.toml").read_text()).unwrap()
     stages = {
-        name: commands["deploy"]["parameters"]
+        name: {**commands["deploy"]["parameters"], **commands.get("juncture", {}).get("parameters", {})}
         for name, commands in config.items()
         if isinstance(commands, dict) and "stack_name" in commands.get("deploy", {}).get("parameters", {})
     }
@@ -36,12 +40,29 @@ def settings_of(stage: str) -> dict:
     return stages[stage]
 
 
-def architecture_of(settings: dict) -> str:
-    """What functions are built for: the parameter of the template, or its default."""
+def parameter(settings: dict, name: str, default: str) -> str:
+    """The value of a parameter of the template for a stage."""
     overrides = settings.get("parameter_overrides", [])
     # One text is possible too.
     pairs = shlex.split(overrides) if isinstance(overrides, str) else overrides
-    return dict(pair.split("=", 1) for pair in pairs).get("Architecture", "arm64")
+    return dict(pair.split("=", 1) for pair in pairs).get(name, default)
+
+
+def architecture_of(settings: dict) -> str:
+    """What functions are built for: the parameter of the template, or its default."""
+    return parameter(settings, "Architecture", "arm64")
+
+
+def check_architecture(settings: dict) -> None:
+    """Fails when what is built could not start: CloudFormation would only say that the migrator did not answer."""
+    program = Path(".aws-sam/build/Migrate/bootstrap").read_bytes()[:20]
+    built = PROCESSORS.get(int.from_bytes(program[18:20], "little"), "something else")
+    wanted = architecture_of(settings)
+    if program[:4] == b"\x7fELF" and built != wanted:
+        sys.exit(
+            f"The functions are built for {built}, and the stage's parameter Architecture is {wanted}: build for "
+            f"{wanted}, or set Architecture={built} in parameter_overrides of samconfig.toml"
+        )
 
 
 def status_of(cloudformation, stack: str) -> str | None:
@@ -103,6 +124,21 @@ def explain(session, stack: str, since: datetime.datetime, region: str) -> None:
         print("The former version serves. Mend the cause and deploy again.", file=sys.stderr)
 
 
+def smoke(session, cloudformation, settings: dict, program: list) -> int:
+    """Asks a deployment how it is, with what AWS knows of it."""
+    (stack,) = cloudformation.describe_stacks(StackName=settings["stack_name"])["Stacks"]
+    outputs = {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
+    origin = parameter(settings, "CorsAllowedOrigins", "http://localhost:3000").split(",")[0]
+    secret = parameter(settings, "JunctureSecretsId", "juncture/staging")
+    # One named by its ARN may be in another region, which the ARN says.
+    region = secret.split(":")[3] if secret.startswith("arn:") else session.region_name
+    value = session.client("secretsmanager", region_name=region).get_secret_value(SecretId=secret)["SecretString"]
+    # While keys rotate, the first is the new one.
+    key = json.loads(value)["JUNCTURE_SECRET_KEY"].split(",")[0].strip()
+    command = [*program, "smoke", "--api", outputs["ApiUrl"], "--origin", origin]
+    return subprocess.run(command, env={**os.environ, "JUNCTURE_SECRET_KEY": key}).returncode
+
+
 def main(stage: str, *options: str) -> int:
     settings = settings_of(stage)
     if options == ("--architecture",):
@@ -113,6 +149,9 @@ def main(stage: str, *options: str) -> int:
     if not session.region_name:
         sys.exit(f"No AWS region: set AWS_REGION, or region = \"…\" in [{stage}.deploy.parameters] of samconfig.toml")
     cloudformation = session.client("cloudformation")
+    if options[:1] == ("--smoke",):
+        return smoke(session, cloudformation, settings, list(options[1:]))
+    check_architecture(settings)
     status = status_of(cloudformation, stack)
     if status in TO_BE_REMOVED:
         sys.exit(
@@ -122,9 +161,13 @@ def main(stage: str, *options: str) -> int:
     since = datetime.datetime.now(datetime.timezone.utc)
     # Not `--on-failure DO_NOTHING`: `sam deploy` takes the option, and rolls back all the same (1.170).
     keep = ["--disable-rollback"] if status in NOT_MADE_YET else []
-    code = subprocess.run(["sam", "deploy", "--config-env", stage, *keep]).returncode
+    # There is nobody to say yes; who approves says so before.
+    quiet = ["--no-confirm-changeset"] if os.environ.get("CI") == "true" else []
+    code = subprocess.run(["sam", "deploy", "--config-env", stage, *keep, *quiet]).returncode
     if code:
         explain(session, stack, since, session.region_name)
+    elif settings.get("termination_protection"):
+        cloudformation.update_termination_protection(StackName=stack, EnableTerminationProtection=True)
     return code
 
 

@@ -10,8 +10,10 @@ case "$(uname -m)" in
   aarch64) architecture=arm64 ;;
   *) architecture=x86_64 ;;
 esac
-echo "==> Building for $architecture"
-scripts/build.sh "$architecture"
+echo "==> Building a release for $architecture"
+scripts/release.sh "$architecture"
+version="$(sed -n 's/^version = "\(.*\)"$/\1/p' Cargo.toml | head -1)"
 cargo build --locked --workspace
 echo "==> Rehearsing"
-PATH="$PWD/.local/venv/bin:$PATH" PYTHONDONTWRITEBYTECODE=1 python tests/rehearsal/rehearse.py .aws-sam/build target/debug
+export PATH="$PWD/.local/venv/bin:$PATH" PYTHONDONTWRITEBYTECODE=1
+python tests/rehearsal/rehearse.py "dist/juncture-$version-$architecture.tar.gz" target/debug

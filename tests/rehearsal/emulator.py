@@ -60,7 +60,8 @@ class Emulator:
         }
         # No profile of the person who rehearses.
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
-        self.environment = {**inherited, **self.environment, "AWS_CONFIG_FILE": os.devnull, "SAM_CLI_TELEMETRY": "0"}
+        self.environment = {**inherited, **self.environment, "AWS_CONFIG_FILE": os.devnull,
+                            "SAM_CLI_TELEMETRY": "0", "CI": "true"}
         self.log = folder / "emulator.log"
         with self.log.open("w") as log:
             self.process = subprocess.Popen(

@@ -1,7 +1,7 @@
 """Deploys Juncture to an emulator of AWS, as its operator would: `make rehearse`.
 
-`rehearse.py <folder of the built artifacts> <folder of programs>`. The real SAM CLI deploys the real artifacts; two
-stages of one account are made, used, updated, rolled back and removed. What an emulator lets pass and AWS does not is
+`rehearse.py <archive of make release> <folder of programs>`. The real SAM CLI deploys a real release; two stages of one
+account are made, used, updated, rolled back and removed. What an emulator lets pass and AWS does not is
 held by the policies of tests/template.
 """
 
@@ -38,14 +38,13 @@ def step(what: str):
     print(f"{time.monotonic() - started:.1f} s", flush=True)
 
 
-def project(folder: Path, artifacts: Path) -> Path:
-    """A folder to deploy from, as a checkout is after `make build`."""
-    shutil.copytree(artifacts, folder / ".aws-sam/build")
+def unpack(archive: Path, folder: Path) -> Path:
+    """A folder to deploy from, as somebody has it who deploys a release."""
+    folder.mkdir()
+    subprocess.run(["tar", "--extract", "--file", archive, "--directory", folder, "--strip-components", "1"], check=True)
     adapt(folder / ".aws-sam/build/template.yaml")
-    config = (ROOT / "samconfig.toml").read_text()
+    config = (folder / "samconfig.toml").read_text()
     config = config.replace('parameter_overrides = [', f'parameter_overrides = [\n  "Architecture={ARCHITECTURE}",')
-    # Nobody is there to say yes.
-    config = config.replace("confirm_changeset = true", "confirm_changeset = false")
     (folder / "samconfig.toml").write_text(config)
     return folder
 
@@ -173,7 +172,11 @@ def rotation(stage: Stage) -> None:
 def removal(emulator: Emulator, stages: list[Stage], before: dict) -> None:
     for stage in stages:
         with step(f"{stage.name}: sam delete"):
-            stage.delete()
+            if stage.name == "prod":
+                code, _ = stage.delete()
+                assert code != 0 and stage.emulator.status(stage.stack) == "UPDATE_COMPLETE", "production is protected"
+                stage.unprotect()
+            succeeds(stage.delete())
     after = emulator.everything()
     left = {kind: sorted(set(names) - set(before[kind])) for kind, names in after.items()}
     # The bucket of the SAM CLI is for all stacks of the account, and `make secrets` made the secrets.
@@ -193,7 +196,7 @@ log groups, the routes as CloudFormation reads them from the API's body), rights
 starts, limits and throttling, domains and certificates, alarms, the schedule, Neon, Upstash and Atlassian."""
 
 
-def main(artifacts: Path, programs: Path) -> None:
+def main(archive: Path, programs: Path) -> None:
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="juncture-rehearsal-")))
         with step("Starting AWS, and two sets of Postgres, Redis and Atlassian"):
@@ -203,8 +206,9 @@ def main(artifacts: Path, programs: Path) -> None:
             for name in ("staging", "prod"):
                 servers = Servers(folder / name, programs)
                 stack.callback(servers.stop)
-                stages.append(Stage(name, emulator, servers, folder / "project", programs))
-            project(folder / "project", artifacts)
+                stages.append(Stage(name, emulator, servers, folder / "project"))
+            present = unpack(archive, folder / "project") / ".aws-sam/build/Migrate/bootstrap"
+            present = shutil.copy(present, folder / "migrate")
             before = emulator.everything()
         building = next_release(folder, programs)
         stack.callback(building.kill)
@@ -216,7 +220,7 @@ def main(artifacts: Path, programs: Path) -> None:
             with step("Waiting for the migrator of the next release"):
                 assert building.wait() == 0
             updates(stages[0], programs / "migrate-next", "first")
-            way_out(stages[1], artifacts / "Migrate/bootstrap", programs / "migrate-next", "second")
+            way_out(stages[1], present, programs / "migrate-next", "second")
             rotation(stages[0])
             removal(emulator, stages, before)
         except BaseException:

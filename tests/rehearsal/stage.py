@@ -40,9 +40,9 @@ class Servers:
 class Stage:
     """A stage of samconfig.toml, with servers of its own."""
 
-    def __init__(self, name: str, emulator: Emulator, servers: Servers, folder: Path, programs: Path):
+    def __init__(self, name: str, emulator: Emulator, servers: Servers, folder: Path):
         self.name, self.stack, self.secret = name, f"juncture-{name}", f"juncture/{name}"
-        self.emulator, self.servers, self.folder, self.programs = emulator, servers, folder, programs
+        self.emulator, self.servers, self.folder = emulator, servers, folder
         self.url = ""
         self.key = servers.settings["JUNCTURE_SECRET_KEY"]
 
@@ -73,12 +73,12 @@ class Stage:
 
     def admin(self, *words: str) -> None:
         """A command of the operator's program, which must succeed."""
-        code, output = self._run([self.programs / "juncture-admin", words[0], "--stage", self.name, *words[1:]])
+        code, output = self._run([self.folder / "juncture-admin", words[0], "--stage", self.name, *words[1:]])
         assert code == 0, output
 
     def smoke(self, origin: str) -> None:
         """What `make smoke` does."""
-        code, output = self._run([self.programs / "juncture-admin", "smoke", "--api", self.url, "--origin", origin],
+        code, output = self._run([self.folder / "juncture-admin", "smoke", "--api", self.url, "--origin", origin],
                                  JUNCTURE_SECRET_KEY=self.key)
         assert code == 0, output
 
@@ -88,9 +88,13 @@ class Stage:
         cloudformation.continue_update_rollback(StackName=self.stack, ResourcesToSkip=["Migrations"])
         cloudformation.get_waiter("stack_rollback_complete").wait(StackName=self.stack, WaiterConfig={"Delay": 1})
 
-    def delete(self) -> None:
-        code, output = self._run(["sam", "delete", "--no-prompts", "--stack-name", self.stack])
-        assert code == 0, output
+    def unprotect(self) -> None:
+        """What `aws cloudformation update-termination-protection --no-enable-termination-protection` does."""
+        cloudformation = self.emulator.client("cloudformation")
+        cloudformation.update_termination_protection(StackName=self.stack, EnableTerminationProtection=False)
+
+    def delete(self) -> tuple[int, str]:
+        return self._run(["sam", "delete", "--no-prompts", "--stack-name", self.stack])
 
     def _run(self, command: list, **variables: str) -> tuple[int, str]:
         path = f"{ROOT}/.local/venv/bin:{self.emulator.environment['PATH']}"
