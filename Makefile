@@ -1,6 +1,6 @@
 # Works with GNU make 3.81, which macOS has.
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test run reset build deploy release rehearse test model faults soak idle-capacity fuzz check bench audit sbom reproducible smoke secrets rotate drop-old reseal
+.PHONY: help setup setup-test setup-deploy run reset build deploy release rehearse test model faults soak idle-capacity fuzz check bench audit sbom reproducible smoke secrets rotate drop-old reseal
 ARCH ?= arm64
 SECONDS ?= 60
 
@@ -18,6 +18,9 @@ setup: ## Install what make run needs
 
 setup-test: ## Install what make test needs
 	@scripts/setup.sh test
+
+setup-deploy: ## Install what make deploy needs
+	@scripts/sam-cli.sh
 
 build: ## Build every function for Lambda (ARCH=arm64 or x86_64)
 	@scripts/build.sh "$(ARCH)"
