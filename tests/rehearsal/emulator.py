@@ -20,7 +20,9 @@ sys.path.append(str(ROOT / "tests/template"))
 
 import policies  # noqa: E402
 
+# The stages' region, as samconfig.toml says it, and that of whoever is at the keyboard.
 REGION = "eu-central-1"
+ELSEWHERE = "us-west-2"
 # Whoever answers within this time is there; nothing here takes a tenth of it on an idle machine.
 PATIENCE = 60
 
@@ -49,19 +51,21 @@ class Emulator:
     def __init__(self, folder: Path):
         port = free_port()
         self.url = f"http://127.0.0.1:{port}"
-        # For the SAM CLI, the operator's program and the functions. Any credentials do. The region is another one than
-        # the stages', which samconfig.toml says.
+        # No profile of the person who rehearses.
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+        # For the emulator, and so for the functions; for the SAM CLI and the operator's program. Any credentials do.
         self.environment = {
+            **inherited,
             "AWS_ENDPOINT_URL": self.url,
             "AWS_ACCESS_KEY_ID": "rehearsal",
             "AWS_SECRET_ACCESS_KEY": "rehearsal",
-            "AWS_REGION": REGION,
-            "AWS_DEFAULT_REGION": REGION,
+            "AWS_REGION": ELSEWHERE,
+            "AWS_DEFAULT_REGION": ELSEWHERE,
+            "AWS_CONFIG_FILE": os.devnull,
+            "SAM_CLI_TELEMETRY": "0",
+            # Nobody is there to confirm anything.
+            "CI": "true",
         }
-        # No profile of the person who rehearses.
-        inherited = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
-        self.environment = {**inherited, **self.environment, "AWS_CONFIG_FILE": os.devnull,
-                            "SAM_CLI_TELEMETRY": "0", "CI": "true"}
         self.log = folder / "emulator.log"
         with self.log.open("w") as log:
             self.process = subprocess.Popen(

@@ -15,7 +15,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from emulator import ROOT, Emulator, adapt
+from emulator import REGION, ROOT, Emulator, adapt
 from stage import Servers, Stage
 
 ARCHITECTURE = "arm64" if platform.machine() == "aarch64" else "x86_64"
@@ -44,7 +44,9 @@ def unpack(archive: Path, folder: Path) -> Path:
     subprocess.run(["tar", "--extract", "--file", archive, "--directory", folder, "--strip-components", "1"], check=True)
     adapt(folder / ".aws-sam/build/template.yaml")
     config = (folder / "samconfig.toml").read_text()
-    config = config.replace('parameter_overrides = [', f'parameter_overrides = [\n  "Architecture={ARCHITECTURE}",')
+    config = config.replace(
+        "parameter_overrides = [", f'region = "{REGION}"\nparameter_overrides = [\n  "Architecture={ARCHITECTURE}",'
+    )
     (folder / "samconfig.toml").write_text(config)
     return folder
 
@@ -187,9 +189,9 @@ def removal(emulator: Emulator, stages: list[Stage], before: dict) -> None:
 
 
 SHOWN = """
-Shown: a first deployment, one that fails and is mended, a second stage; smoke test, connect flow and an issue on each; an update
-with a migration, one whose migration fails, its rollback and the next update, a rollback that fails and the way out, a
-rotated key, and removal.
+Shown: a first deployment that fails and is mended; a second stage; smoke test, connect flow and an issue on each; an update
+whose migration fails, its rollback, and the next one with a new migration; a rollback that fails, and the way out; a
+rotated key; production's protection, and removal.
 
 Not shown, because an emulator cannot: that AWS takes the template (CloudFormation's own checks, quotas, the policy of the
 log groups, the routes as CloudFormation reads them from the API's body), rights (nothing is refused here), arm64, cold

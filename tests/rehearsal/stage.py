@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 import requests
-from emulator import PATIENCE, ROOT, Emulator, wait_for
+from emulator import PATIENCE, REGION, ROOT, Emulator, wait_for
 
 
 CHECK = "/api/backend/connection-info/check-connection-validity"
@@ -94,7 +94,7 @@ class Stage:
         cloudformation.update_termination_protection(StackName=self.stack, EnableTerminationProtection=False)
 
     def delete(self) -> tuple[int, str]:
-        return self._run(["sam", "delete", "--no-prompts", "--stack-name", self.stack])
+        return self._run(["sam", "delete", "--no-prompts", "--stack-name", self.stack, "--region", REGION])
 
     def _run(self, command: list, **variables: str) -> tuple[int, str]:
         path = f"{ROOT}/.local/venv/bin:{self.emulator.environment['PATH']}"
