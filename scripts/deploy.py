@@ -30,11 +30,12 @@ TO_BE_REMOVED = ("ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "DELETE_FAILED")
 def settings_of(stage: str) -> dict:
     """The parameters of `sam deploy` for a stage, as samconfig.toml has them, and those of ours."""
     config = tomlkit.parse(Path("samconfig.toml").read_text()).unwrap()
-    stages = {
-        name: {**commands["deploy"]["parameters"], **commands.get("juncture", {}).get("parameters", {})}
-        for name, commands in config.items()
-        if isinstance(commands, dict) and "stack_name" in commands.get("deploy", {}).get("parameters", {})
-    }
+    stages = {}
+    for name, commands in config.items():
+        if isinstance(commands, dict) and "stack_name" in commands.get("deploy", {}).get("parameters", {}):
+            # A section of the command comes before the one of all commands, as for SAM.
+            sections = (commands.get(command, {}).get("parameters", {}) for command in ("global", "deploy", "juncture"))
+            stages[name] = {key: value for section in sections for key, value in section.items()}
     if stage not in stages:
         sys.exit(f"Say which stage: make deploy STAGE=…, one of: {', '.join(stages)} (samconfig.toml)")
     return stages[stage]
@@ -129,7 +130,7 @@ def smoke(session, cloudformation, settings: dict, program: list) -> int:
     (stack,) = cloudformation.describe_stacks(StackName=settings["stack_name"])["Stacks"]
     outputs = {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
     origin = parameter(settings, "CorsAllowedOrigins", "http://localhost:3000").split(",")[0]
-    secret = parameter(settings, "JunctureSecretsId", "juncture/staging")
+    secret = parameter(settings, "JunctureSecretsId", "")
     # One named by its ARN may be in another region, which the ARN says.
     region = secret.split(":")[3] if secret.startswith("arn:") else session.region_name
     value = session.client("secretsmanager", region_name=region).get_secret_value(SecretId=secret)["SecretString"]
@@ -145,7 +146,9 @@ def main(stage: str, *options: str) -> int:
         print(architecture_of(settings))
         return 0
     stack = settings["stack_name"]
-    session = boto3.Session(region_name=settings.get("region"))
+    # The region of the stage, or else that of AWS_REGION, which SAM and its library do not know, or of the profile.
+    region = settings.get("region") or os.environ.get("AWS_REGION")
+    session = boto3.Session(region_name=region, profile_name=settings.get("profile"))
     if not session.region_name:
         sys.exit(f"No AWS region: set AWS_REGION, or region = \"…\" in [{stage}.deploy.parameters] of samconfig.toml")
     cloudformation = session.client("cloudformation")
@@ -163,7 +166,7 @@ def main(stage: str, *options: str) -> int:
     keep = ["--disable-rollback"] if status in NOT_MADE_YET else []
     # There is nobody to say yes; who approves says so before.
     quiet = ["--no-confirm-changeset"] if os.environ.get("CI") == "true" else []
-    code = subprocess.run(["sam", "deploy", "--config-env", stage, *keep, *quiet]).returncode
+    code = subprocess.run(["sam", "deploy", "--config-env", stage, "--region", session.region_name, *keep, *quiet]).returncode
     if code:
         explain(session, stack, since, session.region_name)
     elif settings.get("termination_protection"):

@@ -9,7 +9,8 @@ pub(crate) const USAGE: &str = "\
 usage: juncture-admin secrets  --stage STAGE [--file FILE]
        juncture-admin rotate   --stage STAGE --key NAME [--wait SECONDS]
        juncture-admin drop-old --stage STAGE --key NAME [--wait SECONDS]
-       juncture-admin reseal   --stage STAGE";
+       juncture-admin reseal   --stage STAGE
+       juncture-admin check    --stage STAGE";
 
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Arguments {

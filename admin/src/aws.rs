@@ -9,6 +9,8 @@ use aws_credential_types::Credentials;
 use juncture::secrets::{Access, endpoint};
 use serde::Deserialize;
 
+use crate::stage::Stage;
+
 /// What `export-credentials` writes.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -18,16 +20,28 @@ struct Exported {
     session_token: Option<String>,
 }
 
-/// Region and credentials. `AWS_PROFILE` chooses the profile, for the CLI as here.
-pub(crate) fn access() -> Result<Access> {
-    let region = variable("AWS_REGION")
-        .or_else(|| variable("AWS_DEFAULT_REGION"))
-        .or_else(|| cli(&["configure", "get", "region"]).ok())
-        .context("no AWS region: set AWS_REGION, or AWS_PROFILE to a profile that has one")?;
-    let credentials = match (variable("AWS_ACCESS_KEY_ID"), variable("AWS_SECRET_ACCESS_KEY")) {
-        (Some(id), Some(secret)) => Credentials::from_keys(id, secret, variable("AWS_SESSION_TOKEN")),
-        _ => {
-            let text = cli(&["configure", "export-credentials", "--format", "process"]).context(
+/// The region of a stage: its own in samconfig.toml, then the environment's, then the profile's.
+///
+/// For SAM, too, samconfig.toml comes before the environment. But of the environment it knows `AWS_DEFAULT_REGION`
+/// only, not the `AWS_REGION` of every other tool (`'region'` in botocore's `configprovider.py`), so `scripts/deploy.py`
+/// looks for the region as this does, and hands it to SAM.
+fn region(stage: &Stage) -> Result<String> {
+    let of_environment = || variable("AWS_REGION").or_else(|| variable("AWS_DEFAULT_REGION"));
+    let known = stage.region.clone().or_else(of_environment);
+    known.or_else(|| cli(stage, &["configure", "get", "region"]).ok()).context(
+        "no AWS region: set `region` for the stage in samconfig.toml, AWS_REGION, or AWS_PROFILE to a profile that has one",
+    )
+}
+
+/// Region and credentials for a stage's secret. `AWS_PROFILE` chooses the profile, for the CLI as here, unless
+/// samconfig.toml names one: that comes before everything in the environment, for SAM as here.
+pub(crate) fn access(stage: &Stage) -> Result<Access> {
+    let region = region(stage)?;
+    let of_environment = || Some((variable("AWS_ACCESS_KEY_ID")?, variable("AWS_SECRET_ACCESS_KEY")?));
+    let credentials = match of_environment().filter(|_| stage.profile.is_none()) {
+        Some((id, secret)) => Credentials::from_keys(id, secret, variable("AWS_SESSION_TOKEN")),
+        None => {
+            let text = cli(stage, &["configure", "export-credentials", "--format", "process"]).context(
                 "no AWS credentials: log in with the AWS CLI (`aws sso login`, `aws configure`), \
                  or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
             )?;
@@ -37,11 +51,16 @@ pub(crate) fn access() -> Result<Access> {
             Credentials::from_keys(exported.access_key_id, exported.secret_access_key, exported.session_token)
         }
     };
-    Ok(Access { region, credentials, endpoint: endpoint() })
+    Ok(Access { region, credentials, endpoint: endpoint() }.of(&stage.secret))
 }
 
-fn cli(arguments: &[&str]) -> Result<String> {
-    let output = Command::new("aws").args(arguments).output().context("the AWS CLI cannot be run")?;
+fn cli(stage: &Stage, arguments: &[&str]) -> Result<String> {
+    let mut command = Command::new("aws");
+    command.args(arguments);
+    if let Some(profile) = &stage.profile {
+        command.args(["--profile", profile]);
+    }
+    let output = command.output().context("the AWS CLI cannot be run")?;
     let said = String::from_utf8_lossy(&output.stderr);
     ensure!(output.status.success(), "aws {}: {}", arguments.join(" "), said.trim());
     let text = String::from_utf8_lossy(&output.stdout).trim().to_owned();

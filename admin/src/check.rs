@@ -8,10 +8,11 @@ use juncture::http::PublicAddress;
 use juncture::page::Product;
 use juncture::postgres::Postgres;
 use juncture::provider::jira::{JiraConsent, Sites};
-use juncture::secrets::Values;
+use juncture::secrets::{SecretsError, Values};
 use url::Url;
 
 use crate::plan::SECRET_KEY;
+use crate::secret::Secret;
 
 /// Settings that are addresses; in AWS, none of them can be on the operator's machine.
 const ADDRESSES: [&str; 8] = [
@@ -27,6 +28,25 @@ const ADDRESSES: [&str; 8] = [
 
 /// Shorter keys of the backend API are words rather than keys: nobody slows down who guesses them.
 const SHORTEST_KEY: usize = 32;
+
+/// Looks at a stage's secret before its stack is deployed: the functions of a stack that cannot read it answer 503, and
+/// the migrator has the deployment undone.
+pub(crate) async fn before_deployment(secret: &Secret, stage: &str) -> Result<()> {
+    let mend = format!("`make secrets STAGE={stage}`");
+    match secret.existing().await {
+        Ok(values) => match unreadable(&values) {
+            wrong if wrong.is_empty() => println!("It is there, and functions can start with it."),
+            wrong => {
+                bail!("Functions cannot start with this secret, {mend} mends it:\n  {}", wrong.join("\n  "))
+            }
+        },
+        Err(SecretsError::NotFound(_)) => bail!("There is no such secret: make it with {mend}"),
+        // Who deploys need not be allowed to read it, and the migrator looks again.
+        Err(error @ SecretsError::AccessDenied(_)) => eprintln!("Not checked, going on: {error}"),
+        Err(error) => bail!("{error}; {mend} mends what it holds"),
+    }
+    Ok(())
+}
 
 /// Fails with everything that is wrong with these values, by name and never by value.
 pub(crate) fn deployable(values: &Values) -> Result<()> {

@@ -1,22 +1,26 @@
 //! An operator's commands for one stage. `make secrets`, `make rotate`, `make drop-old` and `make reseal` run
-//! them; `docs/rotating-keys.md` says when.
+//! them; `docs/rotating-keys.md` says when. `make deploy` runs `check`, `make smoke`
+//! runs `smoke`.
 
 mod arguments;
 mod ask;
 mod aws;
 mod check;
+mod elsewhere;
 mod plan;
 mod reseal;
 mod rotate;
 mod secret;
 mod smoke;
+mod stage;
 
 use std::process::ExitCode;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 
 use arguments::Arguments;
 use secret::Secret;
+use stage::Stage;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
@@ -37,11 +41,12 @@ async fn main() -> ExitCode {
 
 async fn run() -> Result<()> {
     let arguments = Arguments::parse(std::env::args().skip(1))?;
-    let id = format!("juncture/{}", arguments.stage);
-    let access = aws::access()?;
-    println!("Secret {id} in {}", access.region);
-    let secret = Secret::new(id, access.client().context("the AWS client")?);
+    let stage = Stage::read(&arguments.stage)?;
+    let access = aws::access(&stage)?;
+    println!("Secret {} in {}", stage.secret, access.region);
+    let secret = Secret::new(stage.secret, access)?;
     match arguments.command.as_str() {
+        "check" => check::before_deployment(&secret, &arguments.stage).await,
         "secrets" => plan::carry_out(&secret, &arguments).await,
         "rotate" => rotate::rotate(&secret, &arguments).await,
         "drop-old" => rotate::drop_old(&secret, &arguments).await,

@@ -9,16 +9,15 @@ use juncture::secrets::Values;
 
 use crate::arguments::Arguments;
 use crate::secret::Secret;
-use crate::{ask, check};
+use crate::{ask, check, elsewhere};
 
 /// What the backend presents.
 pub(crate) const SECRET_KEY: &str = "JUNCTURE_SECRET_KEY";
 /// What tokens are sealed with.
 pub(crate) const ENCRYPTION_KEY: &str = "TOKEN_ENCRYPTION_KEY";
 
-/// Settings that are taken over from the file, in the order in which they are shown. Everything else in it is
-/// for the development stack.
-const SETTINGS: [&str; 15] = [
+/// Settings that are taken over from the file, in the order in which they are shown.
+pub(crate) const SETTINGS: [&str; 16] = [
     "DATABASE_URL",
     "DATABASE_DIRECT_URL",
     "UPSTASH_REDIS_REST_URL",
@@ -34,6 +33,7 @@ const SETTINGS: [&str; 15] = [
     SECRET_KEY,
     ENCRYPTION_KEY,
     "SECRETS_MAX_AGE_SECONDS",
+    "CLOUD_MODE",
 ];
 
 /// What no function of the API can do without and nothing can stand in for.
@@ -56,6 +56,9 @@ pub(crate) async fn carry_out(secret: &Secret, arguments: &Arguments) -> Result<
     match &file {
         Some(path) => println!("Settings from {}", path.display()),
         None => println!("There is no file .env.{} and no .env", arguments.stage),
+    }
+    for (name, place) in elsewhere::belongs(&given) {
+        println!("  {name:<32} {place}");
     }
     let plan = Plan::make(given, known.clone().unwrap_or_default())?;
     check::deployable(&plan.values)?;

@@ -1,19 +1,20 @@
 //! The secret of one stage in Secrets Manager.
 
-use anyhow::{Context, Result, anyhow};
-use aws_sdk_secretsmanager::operation::get_secret_value::GetSecretValueError;
+use anyhow::{Context, Result, anyhow, ensure};
 use juncture::error::chain;
-use juncture::secrets::{Client, Values, parse};
+use juncture::secrets::{Access, Client, SecretsError, Values, get};
 use uuid::Uuid;
 
 pub(crate) struct Secret {
     id: String,
+    region: String,
     client: Client,
 }
 
 impl Secret {
-    pub(crate) fn new(id: String, client: Client) -> Self {
-        Self { id, client }
+    pub(crate) fn new(id: String, access: Access) -> Result<Self> {
+        let region = access.region.clone();
+        Ok(Self { id, region, client: access.client().context("the AWS client")? })
     }
 
     pub(crate) fn id(&self) -> &str {
@@ -22,29 +23,26 @@ impl Secret {
 
     /// What it holds; `None` when there is no such secret.
     pub(crate) async fn read(&self) -> Result<Option<Values>> {
-        match self.client.get_secret_value().secret_id(&self.id).send().await {
-            Ok(answer) => Ok(Some(parse(&self.id, answer.secret_string())?)),
-            Err(error)
-                if error
-                    .as_service_error()
-                    .is_some_and(GetSecretValueError::is_resource_not_found_exception) =>
-            {
-                Ok(None)
-            }
-            Err(error) => {
-                Err(anyhow!(chain(&error)).context(format!("the secret {} cannot be read", self.id)))
-            }
+        match self.existing().await {
+            Ok(values) => Ok(Some(values)),
+            Err(SecretsError::NotFound(_)) => Ok(None),
+            Err(error) => Err(error.into()),
         }
     }
 
     /// What it holds, when it has to be there.
-    pub(crate) async fn existing(&self) -> Result<Values> {
-        let found = self.read().await?;
-        found.with_context(|| format!("there is no secret {}: create it with `make secrets`", self.id))
+    pub(crate) async fn existing(&self) -> Result<Values, SecretsError> {
+        get(&self.client, &self.id, &self.region).await
     }
 
     /// Creates it and gives its ARN.
     pub(crate) async fn create(&self, values: &Values) -> Result<String> {
+        ensure!(
+            !self.id.starts_with("arn:"),
+            "there is no secret {} in {}, and only a name can make one: give JunctureSecretsId in samconfig.toml a name",
+            self.id,
+            self.region
+        );
         let call = self
             .client
             .create_secret()

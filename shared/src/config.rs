@@ -28,7 +28,7 @@ impl Settings {
     /// see [`crate::http::serve`].
     ///
     /// # Errors
-    /// When the secret cannot be read, or `CLOUD_MODE` asks for what is not built yet.
+    /// When the secret cannot be read, `CLOUD_MODE` asks for what is not built yet, or it is no flag.
     pub async fn load() -> Result<Self, SettingsError> {
         let environment = Self::from_environment();
         let secret = match environment.secret_id() {
@@ -59,10 +59,10 @@ impl Settings {
     /// The same environment with these values of the secret behind it.
     ///
     /// # Errors
-    /// When `CLOUD_MODE` asks for what is not built yet.
+    /// When `CLOUD_MODE` asks for what is not built yet, or is no flag.
     pub fn with_secret(&self, secret: &Values) -> Result<Self, SettingsError> {
         let settings = Self { environment: self.environment.clone(), secret: secret.clone() };
-        if settings.optional("CLOUD_MODE").is_some_and(|mode| mode.eq_ignore_ascii_case("true")) {
+        if settings.flag("CLOUD_MODE", false)? {
             return Err(SettingsError::CloudMode);
         }
         Ok(settings)
@@ -103,15 +103,16 @@ impl Settings {
         self.required(name).map(SecretString::from)
     }
 
-    /// A setting that is `true` or `false`; absent is `false`.
+    /// A setting that is `true` or `false`, or another usual word for that, in letters of any case.
     ///
     /// # Errors
     /// When it is something else.
-    pub fn flag(&self, name: &'static str) -> Result<bool, SettingsError> {
-        match self.optional(name).as_deref() {
-            None | Some("false") => Ok(false),
-            Some("true") => Ok(true),
-            Some(_) => Err(SettingsError::Invalid { name, reason: "must be true or false".to_owned() }),
+    pub fn flag(&self, name: &'static str, absent: bool) -> Result<bool, SettingsError> {
+        let Some(value) = self.optional(name) else { return Ok(absent) };
+        match value.to_ascii_lowercase().as_str() {
+            "true" | "yes" | "on" | "1" => Ok(true),
+            "false" | "no" | "off" | "0" => Ok(false),
+            _ => Err(SettingsError::Invalid { name, reason: "must be true or false".to_owned() }),
         }
     }
 
@@ -214,7 +215,7 @@ pub enum SettingsError {
         reason: String,
     },
     /// The secret of `JUNCTURE_SECRETS_ID` cannot be read.
-    Secret(String),
+    Secret(SecretsError),
     /// Cloud mode is not built yet.
     CloudMode,
 }
@@ -227,7 +228,7 @@ impl std::fmt::Display for SettingsError {
                 "the setting {name} is missing: set it in the environment or in the secret named by JUNCTURE_SECRETS_ID"
             ),
             Self::Invalid { name, reason } => write!(formatter, "the setting {name} {reason}"),
-            Self::Secret(reason) => write!(formatter, "the setting JUNCTURE_SECRETS_ID: {reason}"),
+            Self::Secret(error) => write!(formatter, "the setting JUNCTURE_SECRETS_ID: {error}"),
             Self::CloudMode => formatter.write_str(
                 "CLOUD_MODE=true is not supported yet: leave CLOUD_MODE out or set it to false to run Juncture for one product",
             ),
@@ -239,7 +240,7 @@ impl std::error::Error for SettingsError {}
 
 impl From<SecretsError> for SettingsError {
     fn from(error: SecretsError) -> Self {
-        Self::Secret(error.to_string())
+        Self::Secret(error)
     }
 }
 
@@ -264,6 +265,21 @@ mod tests {
         let settings = settings(&[("A", "environment"), ("B", "")]).with_secret(&secret.into()).unwrap();
         assert_eq!(settings.optional("A").as_deref(), Some("environment"));
         assert_eq!(settings.optional("B").as_deref(), Some("secret"));
+    }
+
+    #[test]
+    fn flags_take_the_usual_words_and_refuse_the_rest() {
+        let flag = |value: &str| settings(&[("FLAG", value)]).flag("FLAG", true);
+        for word in ["true", "TRUE", "Yes", "on", "1", "", " "] {
+            assert_eq!(flag(word), Ok(true), "{word}");
+        }
+        for word in ["false", "False", "no", "OFF", "0", " false "] {
+            assert_eq!(flag(word), Ok(false), "{word}");
+        }
+        for word in ["ture", "2", "null", "enabled"] {
+            let error = flag(word).unwrap_err().to_string();
+            assert!(error.contains("FLAG must be true or false") && !error.contains(word), "{error}");
+        }
     }
 
     #[test]

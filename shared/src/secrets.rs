@@ -7,6 +7,7 @@ use aws_credential_types::Credentials;
 use aws_sdk_secretsmanager::config::retry::RetryConfig;
 use aws_sdk_secretsmanager::config::timeout::TimeoutConfig;
 use aws_sdk_secretsmanager::config::{BehaviorVersion, Region};
+use aws_sdk_secretsmanager::error::ProvideErrorMetadata;
 use aws_smithy_runtime_api::client::http::{
     HttpConnector, HttpConnectorFuture, SharedHttpConnector, http_client_fn,
 };
@@ -29,17 +30,36 @@ pub type Values = BTreeMap<String, String>;
 /// # Errors
 /// When the secret cannot be read or is not such an object; the text names the secret, never its content.
 pub async fn read(secret_id: &str, limit: Duration) -> Result<Values, SecretsError> {
-    let client = Access::from_environment()?.client()?;
-    let call = client.get_secret_value().secret_id(secret_id).send();
-    let answer = tokio::time::timeout(limit, call)
-        .await
-        .map_err(|_| {
-            SecretsError(format!(
-                "the secret {secret_id} cannot be read: Secrets Manager did not answer within {} s",
-                limit.as_secs_f32()
-            ))
-        })?
-        .map_err(|error| SecretsError(format!("the secret {secret_id} cannot be read: {}", chain(&error))))?;
+    let access = Access::from_environment()?.of(secret_id);
+    let region = access.region.clone();
+    let client = access.client()?;
+    tokio::time::timeout(limit, get(&client, secret_id, &region)).await.map_err(|_| {
+        SecretsError::Other(format!(
+            "the secret {secret_id} cannot be read: Secrets Manager did not answer within {} s",
+            limit.as_secs_f32()
+        ))
+    })?
+}
+
+/// Reads a secret with a client of that region.
+///
+/// # Errors
+/// As [`read`].
+pub async fn get(client: &Client, secret_id: &str, region: &str) -> Result<Values, SecretsError> {
+    let answer = client.get_secret_value().secret_id(secret_id).send().await.map_err(|error| {
+        let cause = chain(&error);
+        match error.code() {
+            Some("ResourceNotFoundException") => SecretsError::NotFound(format!(
+                "there is no secret {secret_id} in {region}: make it with `make secrets`, or correct its name or region"
+            )),
+            // IAM also says no to a secret that does not exist, when a policy allows to read certain secrets only.
+            Some("AccessDeniedException") => SecretsError::AccessDenied(format!(
+                "the secret {secret_id} cannot be read: {cause}; or there is no such secret in {region}: make it with \
+                 `make secrets`"
+            )),
+            _ => SecretsError::Other(format!("the secret {secret_id} cannot be read: {cause}")),
+        }
+    })?;
     parse(secret_id, answer.secret_string())
 }
 
@@ -49,11 +69,11 @@ pub async fn read(secret_id: &str, limit: Duration) -> Result<Values, SecretsErr
 /// When it is not one flat JSON object of strings; says where, never what.
 pub fn parse(secret_id: &str, text: Option<&str>) -> Result<Values, SecretsError> {
     let text = text.ok_or_else(|| {
-        SecretsError(format!("the secret {secret_id} is binary; store a JSON object of strings"))
+        SecretsError::Other(format!("the secret {secret_id} is binary; store a JSON object of strings"))
     })?;
     serde_json::from_str(text).map_err(|error| {
         // The position is safe to tell, the text around it is not.
-        SecretsError(format!(
+        SecretsError::Other(format!(
             "the secret {secret_id} is not a flat JSON object of strings (line {}, column {})",
             error.line(),
             error.column()
@@ -80,7 +100,8 @@ impl Access {
     /// When one is missing, by name.
     pub fn from_environment() -> Result<Self, SecretsError> {
         let required = |name: &'static str| {
-            variable(name).ok_or_else(|| SecretsError(format!("{name} is not set; Secrets Manager needs it")))
+            variable(name)
+                .ok_or_else(|| SecretsError::Other(format!("{name} is not set; Secrets Manager needs it")))
         };
         Ok(Self {
             region: required("AWS_REGION")?,
@@ -93,12 +114,23 @@ impl Access {
         })
     }
 
+    /// The same for one secret: what an ARN names is in the region of the ARN.
+    #[must_use]
+    pub fn of(mut self, secret_id: &str) -> Self {
+        if let ["arn", _, "secretsmanager", region, _, "secret", _] =
+            *secret_id.split(':').collect::<Vec<_>>()
+        {
+            self.region = region.to_owned();
+        }
+        self
+    }
+
     /// A client, which gives up after seven seconds.
     ///
     /// # Errors
     /// When TLS cannot be set up.
     pub fn client(self) -> Result<Client, SecretsError> {
-        let http = http_client().map_err(|error| SecretsError(error.to_string()))?;
+        let http = http_client().map_err(|error| SecretsError::Other(error.to_string()))?;
         let connector = SharedHttpConnector::new(ReqwestConnector(http));
         let mut config = aws_sdk_secretsmanager::Config::builder()
             .behavior_version(BehaviorVersion::latest())
@@ -159,14 +191,41 @@ fn connector_error(error: reqwest::Error) -> ConnectorError {
     if error.is_timeout() { ConnectorError::timeout(error.into()) } else { ConnectorError::io(error.into()) }
 }
 
-/// The secret cannot be had.
-#[derive(Debug)]
-pub struct SecretsError(String);
+/// Why the secret cannot be had; each with its text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SecretsError {
+    /// Access is denied, which IAM also says of a secret that does not exist, and of a role that was made seconds ago.
+    AccessDenied(String),
+    /// There is no such secret in the region.
+    NotFound(String),
+    /// Anything else.
+    Other(String),
+}
 
 impl std::fmt::Display for SecretsError {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.write_str(&self.0)
+        let (Self::AccessDenied(text) | Self::NotFound(text) | Self::Other(text)) = self;
+        formatter.write_str(text)
     }
 }
 
 impl std::error::Error for SecretsError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_arn_names_the_region_too() {
+        for (id, expected) in [
+            ("juncture/prod", "us-east-1"),
+            ("arn:aws:secretsmanager:eu-central-1:123456789012:secret:juncture/prod-AbCdEf", "eu-central-1"),
+            ("arn:aws-us-gov:secretsmanager:us-gov-west-1:123456789012:secret:x-AbCdEf", "us-gov-west-1"),
+            ("arn:aws:ssm:eu-central-1:123456789012:parameter/x", "us-east-1"),
+        ] {
+            let credentials = Credentials::from_keys("id", "key", None);
+            let access = Access { region: "us-east-1".to_owned(), credentials, endpoint: None };
+            assert_eq!(access.of(id).region, expected, "{id}");
+        }
+    }
+}

@@ -18,9 +18,9 @@ use serde::Serialize;
 
 type App = (States, JiraConsent, PublicAddress, Entrance, OpenLimits);
 
-/// Who may begin a flow. Settings: those of [`ConnectTokens`], `REQUIRE_CONNECT_TOKEN` (unless that is `true`,
-/// whoever can call this may connect their Jira to any external id), and `REQUIRE_SAME_BROWSER` (unless that is
-/// `true`, a flow whose browser is not known to keep the cookie may return in one that has none).
+/// Who may begin a flow. Settings: those of [`ConnectTokens`], `REQUIRE_CONNECT_TOKEN` (with `false`, whoever can
+/// call this may connect their Jira to any external id, so absent is `true`), and `REQUIRE_SAME_BROWSER` (unless that
+/// is `true`, a flow whose browser is not known to keep the cookie may return in one that has none).
 struct Entrance {
     tokens: ConnectTokens,
     token_is_required: bool,
@@ -29,8 +29,8 @@ struct Entrance {
 
 impl FromSettings for Entrance {
     fn from_settings(settings: &Settings) -> std::result::Result<Self, SettingsError> {
-        let token_is_required = settings.flag("REQUIRE_CONNECT_TOKEN")?;
-        let same_browser_is_required = settings.flag("REQUIRE_SAME_BROWSER")?;
+        let token_is_required = settings.flag("REQUIRE_CONNECT_TOKEN", true)?;
+        let same_browser_is_required = settings.flag("REQUIRE_SAME_BROWSER", false)?;
         let tokens = ConnectTokens::from_settings(settings)?;
         Ok(Self { tokens, token_is_required, same_browser_is_required })
     }

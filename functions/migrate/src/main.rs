@@ -6,11 +6,18 @@
 mod custom_resource;
 
 use std::process::ExitCode;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use juncture::config::Settings;
+use juncture::config::{Settings, SettingsError};
 use juncture::migrations;
 use juncture::postgres::Postgres;
+use juncture::secrets::SecretsError;
+
+/// How long access to the secret may be denied: what a role may do, and the role itself, is not known everywhere at
+/// once, and a first deployment calls seconds after it made the role.
+/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot.html#troubleshoot_general_eventual-consistency>
+const PATIENCE: Duration = Duration::from_secs(30);
+const PAUSE: Duration = Duration::from_secs(1);
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
@@ -31,7 +38,7 @@ async fn main() -> ExitCode {
 /// Applies what is not applied yet; no statement takes longer than `limit`. The settings are read here and not at
 /// start, because `CloudFormation` is to be told what is wrong with them.
 async fn migrate(limit: Option<Duration>) -> Result<(), lambda_runtime::Error> {
-    let postgres = Postgres::direct(&Settings::load().await?)?;
+    let postgres = Postgres::direct(&settings(limit).await?)?;
     let applied = migrations::apply(&postgres, limit).await?;
     if applied.is_empty() {
         tracing::info!("the database is up to date");
@@ -39,4 +46,19 @@ async fn migrate(limit: Option<Duration>) -> Result<(), lambda_runtime::Error> {
         tracing::info!(applied = applied.join(", "), "the database has been migrated");
     }
     Ok(())
+}
+
+/// The settings. In a deployment, access that is denied is asked for again, in half of the time at most: the rest is for
+/// the migrations, or to say why there are none.
+async fn settings(limit: Option<Duration>) -> Result<Settings, SettingsError> {
+    let end = Instant::now() + limit.map_or(Duration::ZERO, |limit| PATIENCE.min(limit / 2));
+    loop {
+        match Settings::load().await {
+            Err(SettingsError::Secret(SecretsError::AccessDenied(cause))) if Instant::now() + PAUSE < end => {
+                tracing::warn!(cause, "the secret cannot be read yet");
+                tokio::time::sleep(PAUSE).await;
+            }
+            outcome => return outcome,
+        }
+    }
 }

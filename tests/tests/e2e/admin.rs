@@ -15,7 +15,7 @@ use tokio::process::{Child, Command};
 use uuid::Uuid;
 
 use crate::refresh::assert_nothing_is_lost;
-use crate::secrets::Deployed;
+use crate::secrets::{Deployed, Mood, moody};
 use crate::storage::strike;
 
 const KEY: &str = "JUNCTURE_SECRET_KEY";
@@ -165,6 +165,114 @@ fn what_functions_cannot_start_with_is_refused_before_it_is_stored() {
         let nobody = Operator { environment: BTreeMap::new(), ..operator };
         let (succeeded, said) = nobody.runs(&["secrets"]).await?;
         assert!(!succeeded && said.contains("no AWS region"), "{said}");
+        Ok(())
+    });
+}
+
+#[test]
+fn what_belongs_elsewhere_is_told_by_name() {
+    run(async {
+        let operator = Operator::new().await?;
+        let others =
+            [("RATE_LIMIT_PER_IP", "hidden"), ("UPSTASH_REDIS_TOKEN", "hidden"), ("JUNCTURE_PORT", "1")];
+        operator.write(".env", &[&COMPLETE[..], &others].concat())?;
+        let said = operator.does(&["secrets"]).await?;
+        assert!(
+            said.contains(r#"the template's parameter RateLimitPerIp: set "RateLimitPerIp=…""#),
+            "{said}"
+        );
+        assert!(said.contains("UPSTASH_REDIS_TOKEN              is no setting of Juncture"), "{said}");
+        assert!(!said.contains("hidden") && !said.contains("JUNCTURE_PORT"), "{said}");
+        assert!(operator.secret().await?.get("RATE_LIMIT_PER_IP").is_none());
+        operator.write(".env", &[&COMPLETE[..], &[("CLOUD_MODE", "on")]].concat())?;
+        let (succeeded, said) = operator.runs(&["secrets"]).await?;
+        assert!(!succeeded && said.contains("CLOUD_MODE=true is not supported yet"), "{said}");
+        Ok(())
+    });
+}
+
+/// A folder's samconfig.toml.
+fn stage_is(operator: &Operator, parameters: &str) -> Result<()> {
+    let text = format!("version = 0.1\n[{}.deploy.parameters]\n{parameters}\n", operator.stage);
+    Ok(std::fs::write(operator.folder.join("samconfig.toml"), text)?)
+}
+
+#[test]
+fn every_command_goes_where_the_stage_is_deployed() {
+    run(async {
+        let operator = Operator::new().await?;
+        operator.write(".env", &COMPLETE)?;
+        // The environment names another region.
+        let name = format!("juncture/{}/of-its-own", operator.stage);
+        let overrides = format!(r#"parameter_overrides = ["JunctureSecretsId={name}"]"#);
+        stage_is(&operator, &format!("region = \"eu-west-3\"\n{overrides}"))?;
+        assert_eq!(operator.does(&["region"]).await?, "eu-west-3\n");
+        let said = operator.does(&["secrets"]).await?;
+        assert!(said.contains(&format!("Secret {name} in eu-west-3")), "{said}");
+        let arn = said.split_whitespace().find(|word| word.starts_with("arn:aws:secretsmanager:eu-west-3:"));
+        let arn = arn.with_context(|| said.clone())?;
+        assert!(operator.secret().await.is_err(), "there is one in the environment's region");
+        operator.does(&["rotate", "--key", KEY]).await?;
+        operator.does(&["check"]).await?;
+
+        // Without it, the environment's region counts, but what an ARN names is in the region of the ARN.
+        stage_is(&operator, &overrides)?;
+        let (succeeded, said) = operator.runs(&["check"]).await?;
+        assert!(!succeeded && said.contains("There is no such secret: make it with `make secrets"), "{said}");
+        stage_is(&operator, &format!(r#"parameter_overrides = "JunctureSecretsId={arn}""#))?;
+        assert_ne!(operator.does(&["region"]).await?, "eu-west-3\n");
+        let said = operator.does(&["check"]).await?;
+        assert!(said.contains(&format!("Secret {arn} in eu-west-3")), "{said}");
+        operator.does(&["drop-old", "--key", KEY]).await?;
+
+        // So it is for a function.
+        let output = Command::new(binaries().join("migrate"))
+            .env_clear()
+            .envs(&operator.environment)
+            .env("JUNCTURE_SECRETS_ID", arn)
+            // Comes before the secret's, and is told only once that was read.
+            .env("DATABASE_URL", "mysql://h/d")
+            .output()
+            .await?;
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(said.contains("the setting DATABASE_URL must look like"), "{said}");
+
+        stage_is(&operator, "")?;
+        let (succeeded, said) = operator.runs(&["secrets"]).await?;
+        assert!(!succeeded && said.contains("\"JunctureSecretsId=juncture/"), "{said}");
+        Ok(())
+    });
+}
+
+#[test]
+fn a_secret_is_looked_at_before_a_deployment() {
+    run(async {
+        let operator = Operator::new().await?;
+        let (succeeded, said) = operator.runs(&["check"]).await?;
+        let mend = format!("`make secrets STAGE={}`", operator.stage);
+        assert!(!succeeded && said.contains(&mend), "{said}");
+        operator.write(".env", &COMPLETE)?;
+        operator.does(&["secrets"]).await?;
+        assert!(operator.does(&["check"]).await?.contains("functions can start"));
+        let id = format!("juncture/{}", operator.stage);
+        let text = json!({ "DATABASE_URL": "mysql://hidden@h/d" }).to_string();
+        secrets_manager().await?.put(&id, &text).await?;
+        let (succeeded, said) = operator.runs(&["check"]).await?;
+        assert!(!succeeded && said.contains(&mend) && !said.contains("hidden"), "{said}");
+        assert!(
+            said.contains("DATABASE_URL must look like") && said.contains("JUNCTURE_SECRET_KEY is missing"),
+            "{said}"
+        );
+        // Who deploys need not be allowed to read it.
+        let (mood, endpoint) = moody().await?;
+        mood.send_replace(Mood::Deny);
+        let mut stranger = operator;
+        stranger.environment.insert("AWS_ENDPOINT_URL_SECRETS_MANAGER".to_owned(), endpoint);
+        let said = stranger.does(&["check"]).await?;
+        assert!(
+            said.contains("Not checked") && said.contains("or there is no such secret in us-east-1"),
+            "{said}"
+        );
         Ok(())
     });
 }

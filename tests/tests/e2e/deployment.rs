@@ -15,6 +15,8 @@ use tokio::process::Command;
 use url::Url;
 use uuid::Uuid;
 
+use crate::secrets::{Mood, moody};
+
 const PASSWORD: &str = "hunter2";
 /// As long as the function may take in AWS.
 const AMPLE: Duration = Duration::from_secs(120);
@@ -50,6 +52,16 @@ impl CloudFormation {
 
     /// Hands an event to a fresh migrator; `answer` gives what came of it.
     async fn call(&self, event: &Event, database_url: &str, timeout: Duration) -> Result<(Reply, String)> {
+        self.call_with(event, &[("DATABASE_URL", database_url)], timeout).await
+    }
+
+    /// The same with other settings.
+    async fn call_with(
+        &self,
+        event: &Event,
+        settings: &[(&str, &str)],
+        timeout: Duration,
+    ) -> Result<(Reply, String)> {
         let init_error = |error: &str| panic!("the migrator did not start: {error}");
         let endpoint =
             Endpoint::open("arn:aws:lambda:us-east-1:1:function:migrate".to_owned(), init_error).await?;
@@ -59,7 +71,7 @@ impl CloudFormation {
             .env("AWS_LAMBDA_FUNCTION_NAME", "migrate")
             .env("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST")
             .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "256")
-            .env("DATABASE_URL", database_url)
+            .envs(settings.iter().copied())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .kill_on_drop(true)
@@ -81,7 +93,17 @@ impl CloudFormation {
 
     /// Calls the migrator and gives its answer, which belongs to the event; nothing of it may show a secret.
     async fn outcome(&self, event: &Event, database_url: &str, timeout: Duration) -> Result<Value> {
-        let (reply, log) = self.call(event, database_url, timeout).await?;
+        self.outcome_with(event, &[("DATABASE_URL", database_url)], timeout).await
+    }
+
+    /// The same with other settings.
+    async fn outcome_with(
+        &self,
+        event: &Event,
+        settings: &[(&str, &str)],
+        timeout: Duration,
+    ) -> Result<Value> {
+        let (reply, log) = self.call_with(event, settings, timeout).await?;
         ensure!(reply.is_ok(), "{reply:?}");
         let answer = self.answer()?;
         ensure!(!format!("{answer} {log}").contains(PASSWORD), "{answer} {log}");
@@ -214,6 +236,61 @@ fn what_is_wrong_is_told_without_a_secret() {
         // CloudFormation takes back what it could not make, and must not fail at that.
         let answer = cloud_formation.outcome(&Event::later("Delete", "id"), &nowhere, AMPLE).await?;
         assert_eq!((&answer["Status"], &answer["PhysicalResourceId"]), (&json!("SUCCESS"), &json!("id")));
+        Ok(())
+    });
+}
+
+/// What leads the migrator to a Secrets Manager of the test.
+fn secret_at(url: &str) -> [(&str, &str); 5] {
+    [
+        ("JUNCTURE_SECRETS_ID", "juncture/test"),
+        ("AWS_ENDPOINT_URL_SECRETS_MANAGER", url),
+        ("AWS_ACCESS_KEY_ID", "test"),
+        ("AWS_SECRET_ACCESS_KEY", "test"),
+        ("AWS_REGION", "eu-central-1"),
+    ]
+}
+
+#[test]
+fn a_role_that_is_not_known_everywhere_yet_is_waited_for() {
+    run(async {
+        let (url, database) = empty_database().await?;
+        let (mood, endpoint) = moody().await?;
+        mood.send_replace(Mood::Deny);
+        let cloud_formation = CloudFormation::ready().await?;
+        let (event, settings) = (Event::create(), secret_at(&endpoint));
+        let created = cloud_formation.outcome_with(&event, &settings, AMPLE);
+        let allowed = async {
+            tokio::time::sleep(Duration::from_millis(1_500)).await;
+            mood.send_replace(Mood::Answer(json!({ "DATABASE_URL": url })));
+        };
+        let (created, ()) = tokio::join!(created, allowed);
+        let created = created?;
+        assert_eq!(created["Status"], "SUCCESS", "{created}");
+        assert!(is_migrated(&database).await?);
+        Ok(())
+    });
+}
+
+#[test]
+fn access_that_stays_denied_is_told_with_all_that_it_can_mean() {
+    run(async {
+        let (mood, endpoint) = moody().await?;
+        mood.send_replace(Mood::Deny);
+        let cloud_formation = CloudFormation::ready().await?;
+        let (event, settings) = (Event::create(), secret_at(&endpoint));
+        // In 5 s of Lambda's it may try for 1.7 s.
+        let (reply, log) = cloud_formation.call_with(&event, &settings, Duration::from_secs(5)).await?;
+        ensure!(reply.is_ok(), "{reply:?}");
+        let answer = cloud_formation.answer()?;
+        let reason = answer["Reason"].as_str().unwrap_or_default();
+        assert_eq!(answer["Status"], "FAILED", "{answer}");
+        assert!(reason.contains("no policy allows it"), "{reason}");
+        assert!(
+            reason.contains("or there is no such secret in eu-central-1: make it with `make secrets`"),
+            "{reason}"
+        );
+        assert_eq!(log.matches("the secret cannot be read yet").count(), 1, "{log}");
         Ok(())
     });
 }

@@ -191,7 +191,7 @@ fn an_incomplete_secret_is_named_in_the_log_and_mended_without_a_deployment() {
         let mut malformed: Value = serde_json::from_str(&good)?;
         malformed["DATABASE_URL"] = "mysql://hidden-user:hidden-password@h/d".into();
         for (text, expected) in [
-            (None, "cannot be read"),
+            (None, "there is no secret"),
             (Some("[1]".to_owned()), "is not a flat JSON object of strings"),
             (
                 Some(json!({ KEY: { "nested": "hidden-key" } }).to_string()),
@@ -232,14 +232,15 @@ fn an_incomplete_secret_is_named_in_the_log_and_mended_without_a_deployment() {
 
 /// What a broken Secrets Manager does.
 #[derive(Clone)]
-enum Mood {
+pub(crate) enum Mood {
     Hang,
     Fail,
+    Deny,
     Answer(Value),
 }
 
 /// A Secrets Manager that can be broken.
-async fn moody() -> Result<(watch::Sender<Mood>, String)> {
+pub(crate) async fn moody() -> Result<(watch::Sender<Mood>, String)> {
     let (mood, seen) = watch::channel(Mood::Hang);
     let answer = move || {
         let seen = seen.clone();
@@ -250,6 +251,10 @@ async fn moody() -> Result<(watch::Sender<Mood>, String)> {
                 Mood::Fail => {
                     (StatusCode::INTERNAL_SERVER_ERROR, Json(json!({ "__type": "InternalServiceError" })))
                 }
+                Mood::Deny => (
+                    StatusCode::BAD_REQUEST,
+                    Json(json!({ "__type": "AccessDeniedException", "Message": "no policy allows it" })),
+                ),
                 Mood::Answer(secret) => {
                     (StatusCode::OK, Json(json!({ "Name": "any", "SecretString": secret.to_string() })))
                 }

@@ -104,9 +104,27 @@ fn a_function_needs_only_what_it_uses() {
 #[test]
 fn cloud_mode_is_refused_with_a_reason() {
     run(async {
-        for (mode, is_refused) in [("true", true), ("TRUE", true), ("false", false), ("", false)] {
+        for (mode, is_refused) in [("true", true), ("On", true), ("false", false), ("0", false), ("", false)]
+        {
             let (_, said) = start("check-connection-validity", &[KEY, DATABASE], &[("CLOUD_MODE", mode)])?;
             assert_eq!(said.contains("CLOUD_MODE=true is not supported yet"), is_refused, "{mode}: {said}");
+            assert!(!said.contains("the setting"), "{mode}: {said}");
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn flags_take_the_same_words_and_what_is_none_is_refused_by_name() {
+    run(async {
+        let needs = [&REDIS[..], &[CLIENT, SEALING]].concat();
+        for name in ["REQUIRE_CONNECT_TOKEN", "REQUIRE_SAME_BROWSER", "CLOUD_MODE"] {
+            for (value, is_refused) in [("No", false), ("FALSE", false), ("secret-word", true)] {
+                let (_, said) = start("initiate-oauth-flow", &needs, &[(name, value)])?;
+                let refusal = format!("the setting {name} must be true or false");
+                assert_eq!(said.contains(&refusal), is_refused, "{name}={value}: {said}");
+                assert!(!said.contains("secret-"), "{said}");
+            }
         }
         Ok(())
     });

@@ -1,0 +1,108 @@
+//! Settings of the file that the secret does not take over, and where they belong.
+
+use juncture::secrets::Values;
+
+use crate::plan::SETTINGS;
+
+/// Settings that come from a parameter of the template. It always gives the functions a value, which wins over the
+/// secret's.
+const PARAMETERS: [(&str, &str); 9] = [
+    ("ALLOWED_RETURN_URLS", "AllowedReturnUrls"),
+    ("CORS_ALLOWED_ORIGINS", "CorsAllowedOrigins"),
+    ("IDLE_REFRESH_AFTER_DAYS", "IdleRefreshAfterDays"),
+    ("JUNCTURE_SECRETS_ID", "JunctureSecretsId"),
+    ("RATE_LIMIT_PER_IP", "RateLimitPerIp"),
+    ("RATE_LIMIT_PER_KEY", "RateLimitPerKey"),
+    ("RATE_LIMIT_WRONG_KEYS", "RateLimitWrongKeys"),
+    ("REQUIRE_CONNECT_TOKEN", "RequireConnectToken"),
+    ("REQUIRE_SAME_BROWSER", "RequireSameBrowser"),
+];
+
+/// A name and where its setting belongs, for each that has a value and is not for the secret. Never the value.
+pub(crate) fn belongs(given: &Values) -> Vec<(&str, String)> {
+    let has_value = |(name, value): (_, &String)| (!value.trim().is_empty()).then_some(name);
+    given
+        .iter()
+        .map(|(name, value)| (name.as_str(), value))
+        .filter_map(has_value)
+        .filter(|name| !SETTINGS.contains(name) && !is_of_the_development_stack(name))
+        .map(|name| (name, place(name)))
+        .collect()
+}
+
+fn place(name: &str) -> String {
+    match PARAMETERS.iter().find(|(setting, _)| *setting == name) {
+        Some((_, parameter)) => format!(
+            "belongs to the template's parameter {parameter}: set \"{parameter}=…\" for the stage in samconfig.toml"
+        ),
+        None if name == "IDLE_REFRESH_BATCH" => "is no setting any more, and does nothing".to_owned(),
+        None => "is no setting of Juncture: is it spelled right?".to_owned(),
+    }
+}
+
+/// Ports, and what the AWS SDK reads.
+fn is_of_the_development_stack(name: &str) -> bool {
+    name.starts_with("JUNCTURE_") && name.ends_with("_PORT") || name.starts_with("AWS_")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(pairs: &[(&str, &str)]) -> String {
+        let given = pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        belongs(&given).iter().map(|(name, place)| format!("{name} {place}\n")).collect()
+    }
+
+    #[test]
+    fn parameters_and_misspelt_names_are_told_and_nothing_else() {
+        let told = told(&[
+            ("DATABASE_URL", "hidden"),
+            ("DATABSE_URL", "hidden"),
+            ("RATE_LIMIT_PER_IP", "hidden"),
+            ("REQUIRE_CONNECT_TOKEN", " "),
+            ("JUNCTURE_PORT", "9000"),
+            ("JUNCTURE_REDIS_PORT", "9001"),
+        ]);
+        let lines: Vec<&str> = told.lines().collect();
+        assert!(!told.contains("hidden") && lines.len() == 2, "{told}");
+        assert!(lines[0].starts_with("DATABSE_URL is no setting"), "{told}");
+        assert!(
+            lines[1].contains("RATE_LIMIT_PER_IP belongs to the template's parameter RateLimitPerIp"),
+            "{told}"
+        );
+    }
+
+    #[test]
+    fn the_parameters_are_those_of_the_template() {
+        let template = include_str!("../../template.yaml");
+        let variables =
+            template.lines().filter_map(|line| line.trim().split_once(": ")).filter(|(name, _)| {
+                name.contains('_') && name.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_')
+            });
+        let mut found = Vec::new();
+        for (name, value) in variables {
+            match (name, value.strip_prefix("!Ref ").unwrap_or_else(|| panic!("{name} has no parameter"))) {
+                ("JUNCTURE_STACK", "AWS::StackName") => {}
+                // Empty unless set, and then the secret's counts.
+                ("DEFAULT_JIRA_SITE_REDIRECT_URI", "SiteRedirectUri") => {}
+                pair => found.push(pair),
+            }
+        }
+        assert!(template.contains("AllowOrigins: !Ref CorsAllowedOrigins"));
+        found.push(("CORS_ALLOWED_ORIGINS", "CorsAllowedOrigins"));
+        found.sort_unstable();
+        assert_eq!(found, PARAMETERS);
+    }
+
+    #[test]
+    fn every_setting_of_the_example_is_known() {
+        let names = include_str!("../../.env.example").lines().filter_map(|line| line.split_once('='));
+        let given: Vec<_> =
+            names.filter(|(name, _)| !name.starts_with('#')).map(|(name, _)| (name, "x")).collect();
+        assert!(given.len() > 30, "{given:?}");
+        let told = told(&given);
+        assert!(!told.contains("is no setting"), "{told}");
+        assert_eq!(told.lines().count(), PARAMETERS.len());
+    }
+}
