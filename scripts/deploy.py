@@ -9,7 +9,6 @@ remove the log that says why; and when one fails, the reason is printed, with th
 import datetime
 import json
 import os
-import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -17,6 +16,10 @@ from pathlib import Path
 import boto3
 import tomlkit
 from botocore.exceptions import BotoCoreError, ClientError
+from samcli.cli.types import CfnParameterOverridesType
+
+# Whatever form they have in samconfig.toml, SAM reads them.
+OVERRIDES = CfnParameterOverridesType()
 
 # What processor a program is for, as ELF numbers them.
 PROCESSORS = {0x3E: "x86_64", 0xB7: "arm64"}
@@ -43,10 +46,7 @@ def settings_of(stage: str) -> dict:
 
 def parameter(settings: dict, name: str, default: str) -> str:
     """The value of a parameter of the template for a stage."""
-    overrides = settings.get("parameter_overrides", [])
-    # One text is possible too.
-    pairs = shlex.split(overrides) if isinstance(overrides, str) else overrides
-    return dict(pair.split("=", 1) for pair in pairs).get(name, default)
+    return OVERRIDES.convert(settings.get("parameter_overrides", []), None, None).get(name, default)
 
 
 def architecture_of(settings: dict) -> str:

@@ -99,11 +99,14 @@ def fails(deployment: tuple[int, str], *expected: str) -> None:
 
 
 def first_deployments(staging: Stage, prod: Stage) -> None:
+    with step("staging: without a secret, nothing is begun"):
+        fails(staging.admin("check"), f"Secret juncture/staging in {REGION}", "There is no such secret")
     with step("staging: a first deployment that fails keeps the reason"):
         staging.write_secret(DATABASE_URL="postgres://nobody:nothing@127.0.0.1:1/none")
         fails(staging.deploy(), "CREATE_FAILED", "Connection refused", "The migrator's log:", "sam delete --stack-name")
     with step("staging: mended and deployed again"):
         staging.write_secret()
+        succeeds(staging.admin("check"))
         succeeds(staging.deploy())
     with step("prod: a second stage of the same account and region"):
         prod.write_secret()
@@ -113,7 +116,7 @@ def first_deployments(staging: Stage, prod: Stage) -> None:
 def use(stage: Stage, person: str, origin: str) -> None:
     with step(f"{stage.name}: smoke test, readiness, the connect flow, an issue created and read"):
         stage.serve()
-        stage.smoke(origin)
+        succeeds(stage.smoke(origin))
         stage.is_ready()
         stage.connect(person)
         stage.write_and_read_an_issue(person)
@@ -162,11 +165,11 @@ def way_out(stage: Stage, present: Path, migrator: Path, person: str) -> None:
 def rotation(stage: Stage) -> None:
     with step(f"{stage.name}: the secret key is rotated, and taken over without a deployment"):
         old = stage.key
-        stage.admin("rotate", "--key", "JUNCTURE_SECRET_KEY")
+        succeeds(stage.admin("rotate", "--key", "JUNCTURE_SECRET_KEY"))
         stage.key = stage.read_secret()["JUNCTURE_SECRET_KEY"].split(",")[0]
         stage.until_it_answers(200, stage.key)
         stage.until_it_answers(200, old)
-        stage.admin("drop-old", "--key", "JUNCTURE_SECRET_KEY")
+        succeeds(stage.admin("drop-old", "--key", "JUNCTURE_SECRET_KEY"))
         stage.until_it_answers(401, old)
         stage.until_it_answers(200, stage.key)
 

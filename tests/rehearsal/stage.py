@@ -71,16 +71,14 @@ class Stage:
         """What `make deploy` does with what is built; the status and what was printed."""
         return self._run([ROOT / ".local/venv/bin/python", ROOT / "scripts/deploy.py", self.name])
 
-    def admin(self, *words: str) -> None:
-        """A command of the operator's program, which must succeed."""
-        code, output = self._run([self.folder / "juncture-admin", words[0], "--stage", self.name, *words[1:]])
-        assert code == 0, output
+    def admin(self, *words: str) -> tuple[int, str]:
+        """A command of the operator's program."""
+        return self._run([self.folder / "juncture-admin", words[0], "--stage", self.name, *words[1:]])
 
-    def smoke(self, origin: str) -> None:
+    def smoke(self, origin: str) -> tuple[int, str]:
         """What `make smoke` does."""
-        code, output = self._run([self.folder / "juncture-admin", "smoke", "--api", self.url, "--origin", origin],
-                                 JUNCTURE_SECRET_KEY=self.key)
-        assert code == 0, output
+        return self._run([self.folder / "juncture-admin", "smoke", "--api", self.url, "--origin", origin],
+                         JUNCTURE_SECRET_KEY=self.key)
 
     def skip_migrations(self) -> None:
         """What `aws cloudformation continue-update-rollback --resources-to-skip Migrations` does."""
