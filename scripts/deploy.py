@@ -7,6 +7,7 @@ remove the log that says why; and when one fails, the reason is printed, with th
 """
 
 import datetime
+import itertools
 import json
 import os
 import subprocess
@@ -75,10 +76,15 @@ def status_of(cloudformation, stack: str) -> str | None:
         raise
 
 
-def failures(cloudformation, stack: str, since: datetime.datetime):
-    """What failed first, and why, in this deployment."""
-    events = cloudformation.get_paginator("describe_stack_events").paginate(StackName=stack)
-    recent = [event for page in events for event in page["StackEvents"] if event["Timestamp"] >= since]
+def events_of(cloudformation, stack: str):
+    """What happened to a stack, the newest first."""
+    for page in cloudformation.get_paginator("describe_stack_events").paginate(StackName=stack):
+        yield from page["StackEvents"]
+
+
+def failures(cloudformation, stack: str, last: str | None):
+    """What failed first, and why, since an event."""
+    recent = list(itertools.takewhile(lambda event: event["EventId"] != last, events_of(cloudformation, stack)))
     for event in reversed(recent):
         reason = event.get("ResourceStatusReason", "")
         # Those that did not get their turn say so.
@@ -101,11 +107,12 @@ def log_of_the_migrator(session, cloudformation, stack: str, since: datetime.dat
             yield f"  {line.get('message')}: {line.get('cause', '')}"
 
 
-def explain(session, stack: str, since: datetime.datetime, region: str) -> None:
+def explain(session, stack: str, since: datetime.datetime, last: str | None) -> None:
+    """Says why a deployment failed that began at a time, after an event."""
     cloudformation = session.client("cloudformation")
     status = status_of(cloudformation, stack)
     print(f"\nThe deployment failed; the stack {stack} is {status}.", file=sys.stderr)
-    for line in failures(cloudformation, stack, since):
+    for line in failures(cloudformation, stack, last):
         print(line, file=sys.stderr)
     try:
         lines = list(log_of_the_migrator(session, cloudformation, stack, since))
@@ -114,7 +121,7 @@ def explain(session, stack: str, since: datetime.datetime, region: str) -> None:
         lines = []
     if lines:
         print("The migrator's log:", *lines, sep="\n", file=sys.stderr)
-    remove = f"sam delete --stack-name {stack} --region {region}"
+    remove = f"sam delete --stack-name {stack} --region {session.region_name}"
     if status == "CREATE_FAILED":
         print(f"Mend the cause and deploy again, or remove what was made: {remove}", file=sys.stderr)
     elif status in TO_BE_REMOVED:
@@ -162,13 +169,14 @@ def main(stage: str, *options: str) -> int:
             f"  sam delete --stack-name {stack} --region {session.region_name}"
         )
     since = datetime.datetime.now(datetime.timezone.utc)
+    last = next(events_of(cloudformation, stack))["EventId"] if status else None
     # Not `--on-failure DO_NOTHING`: `sam deploy` takes the option, and rolls back all the same (1.170).
     keep = ["--disable-rollback"] if status in NOT_MADE_YET else []
     # There is nobody to say yes; who approves says so before.
     quiet = ["--no-confirm-changeset"] if os.environ.get("CI") == "true" else []
     code = subprocess.run(["sam", "deploy", "--config-env", stage, "--region", session.region_name, *keep, *quiet]).returncode
     if code:
-        explain(session, stack, since, session.region_name)
+        explain(session, stack, since, last)
     elif settings.get("termination_protection"):
         cloudformation.update_termination_protection(StackName=stack, EnableTerminationProtection=True)
     return code

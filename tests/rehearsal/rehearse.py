@@ -1,8 +1,8 @@
 """Deploys Juncture to an emulator of AWS, as its operator would: `make rehearse`.
 
 `rehearse.py <archive of make release> <folder of programs>`. The real SAM CLI deploys a real release; two stages of one
-account are made, used, updated, rolled back and removed. What an emulator lets pass and AWS does not is
-held by the policies of tests/template.
+account are made, used, updated, rolled back and removed. What an emulator lets pass and AWS does not is held by the
+policies of tests/template.
 """
 
 import contextlib

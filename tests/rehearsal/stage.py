@@ -9,7 +9,6 @@ from pathlib import Path
 import requests
 from emulator import PATIENCE, REGION, ROOT, Emulator, wait_for
 
-
 CHECK = "/api/backend/connection-info/check-connection-validity"
 
 
