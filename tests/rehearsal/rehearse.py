@@ -101,6 +101,13 @@ def fails(deployment: tuple[int, str], *expected: str) -> None:
 def first_deployments(staging: Stage, prod: Stage) -> None:
     with step("staging: without a secret, nothing is begun"):
         fails(staging.admin("check"), f"Secret juncture/staging in {REGION}", "There is no such secret")
+    with step("staging: functions for another processor are refused"):
+        config = staging.folder / "samconfig.toml"
+        right = config.read_text()
+        other = {"arm64": "x86_64", "x86_64": "arm64"}[ARCHITECTURE]
+        config.write_text(right.replace(f"Architecture={ARCHITECTURE}", f"Architecture={other}"))
+        fails(staging.deploy(), f"The functions are built for {ARCHITECTURE}")
+        config.write_text(right)
     with step("staging: a first deployment that fails keeps the reason"):
         staging.write_secret(DATABASE_URL="postgres://nobody:nothing@127.0.0.1:1/none")
         fails(staging.deploy(), "CREATE_FAILED", "Connection refused", "The migrator's log:", "sam delete --stack-name")
