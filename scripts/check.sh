@@ -48,7 +48,9 @@ step "template.yaml: policies" "$python" tests/template/test_policies.py
 step "deployer's policy" "$python" tests/template/test_deployer.py
 step "dependencies: cargo deny" cargo deny --locked check bans licenses sources
 step "Rust: clippy" cargo clippy --locked --workspace --all-targets -- -D warnings
-step "template, contract, functions, pages" cargo test --locked --quiet --package juncture-tests --test consistency --test citations --test monitoring
+# Of the workspace, here and below: cargo then chooses the same features of dependencies as for make test, and builds
+# them once.
+step "template, contract, functions, pages" cargo test --locked --quiet --workspace --test consistency --test citations --test monitoring
 step "Rust: documentation" \
   env RUSTDOCFLAGS=-Dwarnings cargo doc --locked --workspace --no-deps --document-private-items
 # What is deployed, built as it is deployed, but for the processor that is here to start it.
@@ -59,5 +61,5 @@ if [ "$(uname -s)" = Linux ]; then
   esac
   step "functions: make build ARCH=$architecture" scripts/build.sh "$architecture"
   step "functions: each artifact answers" \
-    cargo test --locked --quiet --package juncture-tests --test artifacts -- --ignored
+    cargo test --locked --quiet --workspace --test artifacts -- --ignored
 fi

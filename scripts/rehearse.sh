@@ -13,7 +13,8 @@ esac
 echo "==> Building a release for $architecture"
 scripts/release.sh "$architecture"
 version="$(sed -n 's/^version = "\(.*\)"$/\1/p' Cargo.toml | head -1)"
-cargo build --locked --workspace
+# As for the tests, so that nothing is built twice.
+cargo build --locked --workspace --all-targets
 echo "==> Rehearsing"
 export PATH="$PWD/.local/venv/bin:$PATH" PYTHONDONTWRITEBYTECODE=1
 python tests/rehearsal/rehearse.py "dist/juncture-$version-$architecture.tar.gz" target/debug

@@ -10,4 +10,4 @@ cargo build --locked --workspace --all-targets
 echo "==> Testing"
 cargo test --locked --workspace --no-fail-fast
 echo "==> Testing through PgBouncer, over TLS, with the settings in Secrets Manager"
-JUNCTURE_TEST_POOLED=1 JUNCTURE_TEST_SECRETS=moto cargo test --locked --package juncture-tests --test e2e
+JUNCTURE_TEST_POOLED=1 JUNCTURE_TEST_SECRETS=moto cargo test --locked --workspace --test e2e

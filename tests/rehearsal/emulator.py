@@ -63,6 +63,8 @@ class Emulator:
             "AWS_DEFAULT_REGION": ELSEWHERE,
             "AWS_CONFIG_FILE": os.devnull,
             "SAM_CLI_TELEMETRY": "0",
+            # How often SAM looks how far the stack is; five seconds are for a real one.
+            "SAM_CLI_POLL_DELAY": "0.5",
             # Nobody is there to confirm anything.
             "CI": "true",
         }
