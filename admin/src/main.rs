@@ -1,6 +1,6 @@
 //! An operator's commands for one stage. `make secrets`, `make rotate`, `make drop-old` and `make reseal` run
-//! them; `docs/rotating-keys.md` says when. `make deploy` runs `check`, `make smoke`
-//! runs `smoke`.
+//! them; `docs/rotating-keys.md` says when. `make deploy` runs `check`, `make smoke` runs
+//! `smoke`.
 
 mod arguments;
 mod ask;

@@ -54,12 +54,19 @@ pub(crate) async fn run(words: impl Iterator<Item = String>) -> Result<ExitCode>
         }
     };
     let d = &deployment;
+    let health = d.health().await;
+    let is_there = health.is_ok();
     tell(
         "health",
-        d.health().await,
+        health,
         "Is this the output ApiUrl? A 404 comes from another stage or domain; a 403 from a domain of yours that maps to \
          nothing; a 5xx without request_id from a function that does not start: read its log (output FunctionLogGroup).",
     );
+    // Who answers otherwise, or not at all, would fail each of the other questions too.
+    if !is_there {
+        println!("Nothing else is asked");
+        return Ok(ExitCode::FAILURE);
+    }
     tell(
         "readiness",
         d.readiness().await,
@@ -131,7 +138,7 @@ impl Deployment {
         }
         ensure!(
             !api.is_empty(),
-            "which API? For instance API=https://… (the stack's output ApiUrl)\n{USAGE}"
+            "which deployment? STAGE=staging, or API=https://… (the output ApiUrl of any)\n{USAGE}"
         );
         let url = Url::parse(&api).with_context(|| format!("{api} is not an address"))?;
         ensure!(is_safe_for_credentials(&url), "{api} must begin with https://: the key is sent there");

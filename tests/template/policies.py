@@ -178,7 +178,8 @@ def no_wildcard(template):
 
 def route_names(template):
     """Every route has a name that an HTTP API takes, and leads to a function that is called as this one answers."""
-    for key in routes(template):
+    answering = routes(template)
+    for key in answering:
         # The deployment fails at the stage: the API has the route under another name.
         # https://github.com/storacha/w3infra/pull/166
         if key.endswith("/"):
@@ -194,7 +195,7 @@ def route_names(template):
                     yield f"{key}: a function answers methods that it knows"
                 if integration.get("payloadFormatVersion") != "2.0" or integration.get("type") != "aws_proxy":
                     yield f"{key}: functions read requests in the payload format 2.0"
-                if routes(template)[key] not in functions(template):
+                if answering[key] not in functions(template):
                     yield f"{key} leads to no function of the template"
 
 

@@ -62,23 +62,29 @@ fn whatever_is_no_juncture_is_found_out() {
     run(async {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
         let api = format!("http://{}", listener.local_addr()?);
-        let anything = axum::Router::new().fallback(|_: String| async { "hello" });
+        // Alive, by its word, and nothing else.
+        let anything = axum::Router::new().fallback(|_: String| async { r#"{"alive":true}"# });
         tokio::spawn(async move { axum::serve(listener, anything).await });
         let output = smoke(api, "key".to_owned(), "https://app.example.com").await?;
         let text = said(&output);
         // A slash at the end and a foreign origin look as they should.
-        assert!(output.status.code() == Some(1) && text.contains("11 failed"), "{text}");
+        assert!(output.status.code() == Some(1) && text.contains("10 failed"), "{text}");
 
         for (api, expected) in [
             ("http://app.example.com", "must begin with https://"),
-            ("", "which API?"),
+            ("", "which deployment?"),
             ("nonsense", "is not an address"),
         ] {
             let output = smoke(api.to_owned(), String::new(), "").await?;
             assert!(!output.status.success() && said(&output).contains(expected), "{}", said(&output));
         }
         let output = smoke("http://127.0.0.1:1".to_owned(), String::new(), "").await?;
-        assert!(said(&output).contains("Is this the output ApiUrl?"), "{}", said(&output));
+        let text = said(&output);
+        assert_eq!(output.status.code(), Some(1), "{text}");
+        assert!(
+            text.contains("Is this the output ApiUrl?") && text.ends_with("Nothing else is asked\n"),
+            "{text}"
+        );
         Ok(())
     });
 }
