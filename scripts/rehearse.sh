@@ -4,7 +4,9 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 scripts/sam-cli.sh
-scripts/venv.sh venv-rehearsal tests/rehearsal/requirements.txt "ministack, an emulator of AWS"
+# Beside the build: it waits for the network.
+scripts/venv.sh venv-rehearsal tests/rehearsal/requirements.txt "ministack, an emulator of AWS" &
+installing=$!
 # `make build` leaves the artifacts of one processor, and this machine can run its own alone.
 case "$(uname -m)" in
   aarch64) architecture=arm64 ;;
@@ -15,6 +17,7 @@ scripts/release.sh "$architecture"
 version="$(sed -n 's/^version = "\(.*\)"$/\1/p' Cargo.toml | head -1)"
 # As for the tests, so that nothing is built twice.
 cargo build --locked --workspace --all-targets
+wait "$installing"
 echo "==> Rehearsing"
 export PATH="$PWD/.local/venv/bin:$PATH" PYTHONDONTWRITEBYTECODE=1
 python tests/rehearsal/rehearse.py "dist/juncture-$version-$architecture.tar.gz" target/debug

@@ -107,10 +107,18 @@ EOF
   fi
   [ -z "$(missing "$what")" ] || fail "Still missing after the installation: $(missing "$what" | cut -d ' ' -f 1 | tr '\n' ' ')"
   if [ "$what" = test ]; then
-    with_npm
+    # Side by side: each waits for the network most of the time.
+    local installing=()
+    with_npm &
+    installing+=($!)
     # Checks the running stack against openapi.yaml; stands in for AWS Secrets Manager.
-    scripts/venv.sh venv-schemathesis tests/openapi/requirements.txt schemathesis || fail "The installation failed."
-    scripts/venv.sh venv-moto tests/aws/requirements.txt moto || fail "The installation failed."
+    scripts/venv.sh venv-schemathesis tests/openapi/requirements.txt schemathesis &
+    installing+=($!)
+    scripts/venv.sh venv-moto tests/aws/requirements.txt moto &
+    installing+=($!)
+    for one in "${installing[@]}"; do
+      wait "$one" || fail "The installation failed."
+    done
     scripts/fetch-adf-schema.sh
   fi
 }

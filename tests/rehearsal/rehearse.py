@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from emulator import REGION, ROOT, Emulator, adapt
@@ -31,11 +32,13 @@ def newest() -> str:
 
 @contextlib.contextmanager
 def step(what: str):
-    """Says what is done, and how long it took."""
-    started = time.monotonic()
-    print(f"{what} … ", end="", flush=True)
-    yield
-    print(f"{time.monotonic() - started:.1f} s", flush=True)
+    """Says what was done, and how long it took. One line at its end: two stages speak at once."""
+    started, outcome = time.monotonic(), "FAILED"
+    try:
+        yield
+        outcome = "done"
+    finally:
+        print(f"{what}: {outcome} in {time.monotonic() - started:.1f} s", flush=True)
 
 
 def unpack(archive: Path, folder: Path) -> Path:
@@ -51,8 +54,23 @@ def unpack(archive: Path, folder: Path) -> Path:
     return folder
 
 
-def next_release(folder: Path, programs: Path) -> subprocess.Popen:
-    """Begins to build the migrator of a release that has one migration more, `migrate-next` among the programs."""
+class NextMigrator:
+    """The migrator of a release that has one migration more; built while the first stages are deployed."""
+
+    def __init__(self, folder: Path, programs: Path):
+        self.program = programs / "migrate-next"
+        sources = next_sources(folder)
+        self.process = subprocess.Popen(
+            ["cargo", "build", "--quiet", "--offline", "--bin", self.program.name, "--target-dir", programs.parent],
+            cwd=sources,
+        )
+
+    def wait(self) -> Path:
+        assert self.process.wait() == 0, "the next migrator was not built"
+        return self.program
+
+
+def next_sources(folder: Path) -> Path:
     sources = folder / "next"
     for name in ("Cargo.toml", "Cargo.lock", "clippy.toml", "shared", "migrations", "functions/migrate"):
         source = ROOT / name
@@ -69,9 +87,7 @@ def next_release(folder: Path, programs: Path) -> subprocess.Popen:
         text, count = re.subn(pattern, replacement, file.read_text(), flags=re.DOTALL)
         assert count == 1, f"{name}: {pattern} is there {count} times"
         file.write_text(text)
-    return subprocess.Popen(
-        ["cargo", "build", "--quiet", "--offline", "--bin", "migrate-next", "--target-dir", programs.parent], cwd=sources
-    )
+    return sources
 
 
 def release(folder: Path, migrator: Path, newest: str) -> None:
@@ -98,7 +114,7 @@ def fails(deployment: tuple[int, str], *expected: str) -> None:
         assert text in output, f"{text} is not in:\n{output}"
 
 
-def first_deployments(staging: Stage, prod: Stage) -> None:
+def first_deployment(staging: Stage) -> None:
     with step("staging: without a secret, nothing is begun"):
         fails(staging.admin("check"), f"Secret juncture/staging in {REGION}", "There is no such secret")
     with step("staging: functions for another processor are refused"):
@@ -111,16 +127,13 @@ def first_deployments(staging: Stage, prod: Stage) -> None:
     with step("staging: a first deployment that fails keeps the reason"):
         staging.write_secret(DATABASE_URL="postgres://nobody:nothing@127.0.0.1:1/none")
         fails(staging.deploy(), "CREATE_FAILED", "Connection refused", "The migrator's log:", "sam delete --stack-name")
-    with step("staging: mended and deployed again"):
-        staging.write_secret()
-        succeeds(staging.admin("check"))
-        succeeds(staging.deploy())
-    with step("prod: a second stage of the same account and region"):
-        prod.write_secret()
-        succeeds(prod.deploy())
 
 
-def use(stage: Stage, person: str, origin: str) -> None:
+def deploy_and_use(stage: Stage, what: str, person: str, origin: str) -> None:
+    with step(f"{stage.name}: {what}"):
+        stage.write_secret()
+        succeeds(stage.admin("check"))
+        succeeds(stage.deploy())
     with step(f"{stage.name}: smoke test, readiness, the connect flow, an issue created and read"):
         stage.serve()
         succeeds(stage.smoke(origin))
@@ -181,14 +194,16 @@ def rotation(stage: Stage) -> None:
         stage.until_it_answers(200, stage.key)
 
 
-def removal(emulator: Emulator, stages: list[Stage], before: dict) -> None:
-    for stage in stages:
-        with step(f"{stage.name}: sam delete"):
-            if stage.name == "prod":
-                code, _ = stage.delete()
-                assert code != 0 and stage.emulator.status(stage.stack) == "UPDATE_COMPLETE", "production is protected"
-                stage.unprotect()
-            succeeds(stage.delete())
+def removal(stage: Stage) -> None:
+    with step(f"{stage.name}: sam delete"):
+        if stage.name == "prod":
+            code, _ = stage.delete()
+            assert code != 0 and stage.emulator.status(stage.stack) == "UPDATE_COMPLETE", "production is protected"
+            stage.unprotect()
+        succeeds(stage.delete())
+
+
+def nothing_is_left(emulator: Emulator, before: dict) -> None:
     after = emulator.everything()
     left = {kind: sorted(set(names) - set(before[kind])) for kind, names in after.items()}
     # The bucket of the SAM CLI is for all stacks of the account, and `make secrets` made the secrets.
@@ -196,6 +211,19 @@ def removal(emulator: Emulator, stages: list[Stage], before: dict) -> None:
     assert left.pop("secrets") == ["juncture/prod", "juncture/staging"], left
     assert not any(left.values()), left
     print("Nothing is left of them but their secrets")
+
+
+def staging_to_its_end(stage: Stage, migrator: NextMigrator) -> None:
+    deploy_and_use(stage, "mended and deployed again", "first", "http://localhost:3000")
+    updates(stage, migrator.wait(), "first")
+    rotation(stage)
+    removal(stage)
+
+
+def prod_to_its_end(stage: Stage, present: Path, migrator: NextMigrator) -> None:
+    deploy_and_use(stage, "a second stage of the same account and region", "second", "https://app.example.com")
+    way_out(stage, present, migrator.wait(), "second")
+    removal(stage)
 
 
 SHOWN = """
@@ -214,27 +242,25 @@ def main(archive: Path, programs: Path) -> None:
         with step("Starting AWS, and two sets of Postgres, Redis and Atlassian"):
             emulator = Emulator(folder)
             stack.callback(emulator.stop)
+            before = emulator.everything()
             stages = []
             for name in ("staging", "prod"):
                 servers = Servers(folder / name, programs)
                 stack.callback(servers.stop)
-                stages.append(Stage(name, emulator, servers, folder / "project"))
-            present = unpack(archive, folder / "project") / ".aws-sam/build/Migrate/bootstrap"
-            present = shutil.copy(present, folder / "migrate")
-            before = emulator.everything()
-        building = next_release(folder, programs)
-        stack.callback(building.kill)
+                stages.append(Stage(name, emulator, servers, unpack(archive, folder / name / "project")))
+            staging, prod = stages
+            present = shutil.copy(prod.folder / ".aws-sam/build/Migrate/bootstrap", folder / "migrate")
+        migrator = NextMigrator(folder, programs)
+        stack.callback(migrator.process.kill)
         try:
-            first_deployments(*stages)
-            # As samconfig.toml has them.
-            use(stages[0], "first", "http://localhost:3000")
-            use(stages[1], "second", "https://app.example.com")
-            with step("Waiting for the migrator of the next release"):
-                assert building.wait() == 0
-            updates(stages[0], programs / "migrate-next", "first")
-            way_out(stages[1], present, programs / "migrate-next", "second")
-            rotation(stages[0])
-            removal(emulator, stages, before)
+            # Alone: it makes the bucket that SAM keeps for an account.
+            first_deployment(staging)
+            with ThreadPoolExecutor() as pool:
+                ends = [pool.submit(staging_to_its_end, staging, migrator),
+                        pool.submit(prod_to_its_end, prod, present, migrator)]
+            for end in ends:
+                end.result()
+            nothing_is_left(emulator, before)
         except BaseException:
             kept = ROOT / ".local/rehearsal.log"
             shutil.copy(emulator.log, kept)
