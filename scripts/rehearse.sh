@@ -19,5 +19,5 @@ version="$(sed -n 's/^version = "\(.*\)"$/\1/p' Cargo.toml | head -1)"
 cargo build --locked --workspace --all-targets
 wait "$installing"
 echo "==> Rehearsing"
-export PATH="$PWD/.local/venv/bin:$PATH" PYTHONDONTWRITEBYTECODE=1
+export PATH="$PWD/.local/venv/bin:$PATH" PYTHONPYCACHEPREFIX="$PWD/.local/pycache"
 python tests/rehearsal/rehearse.py "dist/juncture-$version-$architecture.tar.gz" target/debug

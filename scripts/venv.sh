@@ -14,5 +14,6 @@ python3 -c 'import ensurepip' 2>/dev/null || {
 echo "Installing $3"
 mkdir -p .local
 python3 -m venv --clear "$venv"
-"$venv/bin/pip" install --quiet --disable-pip-version-check --requirement "$requirements"
+# Python compiles what it imports; the rest, most of it, is never used.
+"$venv/bin/pip" install --quiet --no-compile --disable-pip-version-check --requirement "$requirements"
 touch "$venv/installed"

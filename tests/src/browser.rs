@@ -124,6 +124,11 @@ impl Browser {
         loop {
             let done = match self.client.find(Locator::Css(selector)).await {
                 Ok(element) => act(&element).await,
+                // The page went away while it was searched.
+                Err(error) if error.to_string().contains("aborted by navigation") => {
+                    tokio::time::sleep(PAUSE).await;
+                    continue;
+                }
                 Err(error) => Err(error),
             };
             match done {

@@ -95,10 +95,12 @@ fn errors_stay_on_the_page_and_can_be_tried_again() {
     run(async {
         let bed = Bed::shared().await?;
         let browser = Browser::open(PHONE).await?;
-        consent(bed, &browser, "errors", "sam", &["harbour"]).await?;
+        // Of an account of its own: the fault is for two requests, whoever makes them.
+        let person = bed.person(&["harbour"])?;
+        consent(bed, &browser, "errors", &person.account, &["harbour"]).await?;
         browser.find("#connect").await?;
         let outage = Fault::Status { status: 503, body: None };
-        bed.atlassian().inject(Rule::new(Class::Resources, outage).account("sam").times(2));
+        bed.atlassian().inject(Rule::new(Class::Resources, outage).account(&person.account).times(2));
         browser.click("#connect").await?;
         browser.find("#error:not([hidden])").await?;
         browser.look("finalize-error").await?;
