@@ -31,7 +31,7 @@ deploy: ## Build, validate and deploy one stage: STAGE=staging, RELEASE=dist/…
 release: ## Pack what is deployed into dist/, for deploying without Rust (ARCH=arm64 or x86_64)
 	@scripts/release.sh "$(ARCH)"
 
-rehearse: setup-test ## Deploy to an emulator of AWS, use, update, roll back and remove (five minutes once it is built)
+rehearse: setup-test ## Deploy to an emulator of AWS, use, update, roll back and remove (four minutes once it is built)
 	@scripts/rehearse.sh
 
 test: setup-test ## Run all tests
