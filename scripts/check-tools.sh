@@ -43,6 +43,8 @@ has shellcheck || system_package shellcheck shellcheck
 npm_linter tests/openapi openapi.yaml
 npm_linter tests/workflows .github/workflows
 python3 -c 'import ensurepip' 2>/dev/null || system_package python3-venv python
+# Whatever fails: nothing goes on installing behind the next try.
+trap wait EXIT
 # Side by side: the one waits for the network, the other compiles.
 scripts/sam-cli.sh &
 installing=$!

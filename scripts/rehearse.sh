@@ -4,6 +4,8 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 scripts/sam-cli.sh
+# Whatever fails: nothing goes on installing behind the next try.
+trap wait EXIT
 # Beside the build: it waits for the network.
 scripts/venv.sh venv-rehearsal tests/rehearsal/requirements.txt "ministack, an emulator of AWS" &
 installing=$!

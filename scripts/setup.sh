@@ -107,6 +107,8 @@ EOF
   fi
   [ -z "$(missing "$what")" ] || fail "Still missing after the installation: $(missing "$what" | cut -d ' ' -f 1 | tr '\n' ' ')"
   if [ "$what" = test ]; then
+    # Whatever fails: nothing goes on installing behind the next try.
+    trap wait EXIT
     # Side by side: each waits for the network most of the time.
     local installing=()
     with_npm &

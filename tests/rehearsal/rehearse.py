@@ -71,6 +71,7 @@ class NextMigrator:
 
 
 def next_sources(folder: Path) -> Path:
+    """What the next migrator is built from."""
     sources = folder / "next"
     for name in ("Cargo.toml", "Cargo.lock", "clippy.toml", "shared", "migrations", "functions/migrate"):
         source = ROOT / name
@@ -130,6 +131,7 @@ def first_deployment(staging: Stage) -> None:
 
 
 def deploy_and_use(stage: Stage, what: str, person: str, origin: str) -> None:
+    """`origin` is the product's, as samconfig.toml has it for the stage."""
     with step(f"{stage.name}: {what}"):
         stage.write_secret()
         succeeds(stage.admin("check"))

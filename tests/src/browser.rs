@@ -125,7 +125,7 @@ impl Browser {
             let done = match self.client.find(Locator::Css(selector)).await {
                 Ok(element) => act(&element).await,
                 // The page went away while it was searched.
-                Err(error) if error.to_string().contains("aborted by navigation") => {
+                Err(error) if is_aborted(&error) && Instant::now() < deadline => {
                     tokio::time::sleep(PAUSE).await;
                     continue;
                 }
@@ -197,6 +197,11 @@ fn may_pass(error: &CmdError) -> bool {
         || ["element click intercepted", "does not belong to the document"]
             .iter()
             .any(|refusal| error.to_string().contains(refusal))
+}
+
+/// Harmless while an element is searched. A click that says so may have been made.
+fn is_aborted(error: &CmdError) -> bool {
+    error.to_string().contains("aborted by navigation")
 }
 
 /// `POST /session/{id}/se/log`: `ChromeDriver`'s way to the console.
