@@ -5,18 +5,18 @@ use std::sync::Arc;
 use super::model::{Inline, Link, Marks, Text, without_controls};
 
 /// A longer destination is kept as text: every text node of a link repeats it, so that it multiplies.
-const MAX_DESTINATION: usize = 4_096;
+pub(super) const MAX_DESTINATION: usize = 4_096;
 
 /// What no browser should run or load from a description.
 const UNSAFE_SCHEMES: [&str; 4] = ["javascript:", "vbscript:", "data:", "file:"];
 
-/// Makes a destination that needs no escape in Markdown, in a table neither: white space and the characters
-/// that RFC 3986 forbids are percent-encoded.
+/// Makes a destination that needs no escape in Markdown, but for a `|` in a table: white space, quotes, angle brackets
+/// and backslashes are percent-encoded. Other characters that RFC 3986 forbids stay (`{id}`), as they do in browsers.
 pub(super) fn destination(raw: &str) -> String {
     let mut out = String::with_capacity(raw.len());
     for c in raw.trim().chars().filter(|c| !c.is_control()) {
         match c {
-            '<' | '>' | '"' | '\\' | '`' | '|' | '^' | '{' | '}' => encode(c, &mut out),
+            '<' | '>' | '"' | '\\' | '`' => encode(c, &mut out),
             c if c.is_whitespace() || c == '\u{feff}' => encode(c, &mut out),
             c => out.push(c),
         }
@@ -102,9 +102,7 @@ fn urls_in_run(run: &str) -> Vec<(usize, usize, String)> {
     }
     let (mut at, mut before) = (0, ' ');
     while let Some(c) = run[at..].chars().next() {
-        let candidate = matches!(c, 'h' | 'H' | 'f' | 'F' | 'w' | 'W')
-            && !before.is_alphanumeric()
-            && !matches!(before, '/' | '.' | '-' | '+' | '@');
+        let candidate = starts_url(&run[at..]) && may_precede_url(before);
         if let Some((length, href)) = candidate.then(|| url_at(&run[at..])).flatten() {
             urls.push((at, length, href));
             at += length;
@@ -117,12 +115,26 @@ fn urls_in_run(run: &str) -> Vec<(usize, usize, String)> {
     urls
 }
 
-/// The length and the destination of the URL that a text starts with.
-fn url_at(text: &str) -> Option<(usize, String)> {
+/// Whether a text starts as a URL does.
+pub(super) fn starts_url(text: &str) -> bool {
+    url_prefix(text).is_some()
+}
+
+/// Whether a URL may start behind a character: not within a word or another URL.
+pub(super) fn may_precede_url(before: char) -> bool {
+    !before.is_alphanumeric() && !matches!(before, '/' | '.' | '-' | '+' | '@')
+}
+
+fn url_prefix(text: &str) -> Option<&'static str> {
     let starts_with = |prefix: &str| {
         text.as_bytes().get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix.as_bytes()))
     };
-    let prefix = ["http://", "https://", "ftp://", "www."].into_iter().find(|prefix| starts_with(prefix))?;
+    ["http://", "https://", "ftp://", "www."].into_iter().find(|prefix| starts_with(prefix))
+}
+
+/// The length and the destination of the URL that a text starts with.
+pub(super) fn url_at(text: &str) -> Option<(usize, String)> {
+    let prefix = url_prefix(text)?;
     if !text[prefix.len()..].starts_with(char::is_alphanumeric) {
         return None;
     }
@@ -131,22 +143,27 @@ fn url_at(text: &str) -> Option<(usize, String)> {
     (href.len() <= MAX_DESTINATION).then_some((url.len(), href))
 }
 
-fn ends_url(c: char) -> bool {
+/// Whether a character is none of a URL: white space, what `destination` would encode, and the punctuation that
+/// stands in Chinese and Japanese texts without white space around it.
+pub(super) fn ends_url(c: char) -> bool {
     c.is_whitespace()
         || c.is_control()
-        || matches!(c, '<' | '>' | '"' | '\\' | '`' | '|' | '^' | '{' | '}' | '\u{feff}')
+        || matches!(c, '<' | '>' | '"' | '\\' | '`' | '\u{feff}')
+        || matches!(c, '\u{3001}'..='\u{3003}' | '\u{3008}'..='\u{3011}' | '\u{3014}'..='\u{301f}')
+        || matches!(c, '！' | '（' | '）' | '，' | '：' | '；' | '？' | '“' | '”')
 }
 
 fn without_trailing_punctuation(url: &str) -> &str {
     let surplus =
         |open, close| url.chars().fold(0_i64, |n, c| n + i64::from(c == close) - i64::from(c == open));
-    let (mut round, mut square) = (surplus('(', ')'), surplus('[', ']'));
+    let (mut round, mut square, mut curly) = (surplus('(', ')'), surplus('[', ']'), surplus('{', '}'));
     let mut kept = url;
     while let Some(last) = kept.chars().next_back() {
         match last {
-            '?' | '!' | '.' | ',' | ':' | ';' | '*' | '_' | '~' | '\'' => {}
+            '?' | '!' | '.' | ',' | ':' | ';' | '*' | '_' | '~' | '\'' | '|' => {}
             ')' if round > 0 => round -= 1,
             ']' if square > 0 => square -= 1,
+            '}' if curly > 0 => curly -= 1,
             _ => break,
         }
         kept = &kept[..kept.len() - last.len_utf8()];

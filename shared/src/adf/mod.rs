@@ -1,16 +1,19 @@
 #![doc = include_str!("README.md")]
 
+mod bare_urls;
 mod document;
 mod escape;
 mod fit;
 mod inline;
 mod links;
 mod model;
+mod outline;
 mod parse;
 mod read;
 mod read_inline;
 mod render;
 mod render_inline;
+mod source;
 mod tokens;
 mod write;
 

@@ -123,8 +123,17 @@ pub(super) fn is_space(c: char) -> bool {
     matches!(c, ' ' | '\t' | '\n')
 }
 
-/// Leaves out the control characters: Markdown has no way to say them, and XML 1.0 (Jira's exports) forbids
-/// most.
+/// Leaves out what cannot be stored.
 pub(super) fn without_controls(text: &str) -> String {
-    text.chars().filter(|c| !c.is_control() || matches!(c, '\n' | '\t')).collect()
+    text.chars().filter(|&c| is_storable(c)).collect()
+}
+
+/// Whether a character is text: no control character, which XML 1.0 (Jira's exports) forbids for the most part, and
+/// no noncharacter, which Unicode keeps for the inner use of programs (as `bare_urls` does).
+pub(super) fn is_storable(c: char) -> bool {
+    match c {
+        '\n' | '\t' => true,
+        '\u{fdd0}'..='\u{fdef}' | '\u{fffe}' | '\u{ffff}' => false,
+        c => !c.is_control(),
+    }
 }

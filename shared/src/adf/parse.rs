@@ -2,20 +2,22 @@
 
 use std::sync::Arc;
 
-use pulldown_cmark::{CodeBlockKind, Event, LinkType, Options, Parser, Tag, TagEnd};
+use pulldown_cmark::{CodeBlockKind, Event, LinkType, Parser, Tag, TagEnd};
 
+use super::bare_urls::Piece;
 use super::links;
 use super::model::{Block, Image, Inline, Item, Link, List, Marks, without_controls};
+use super::outline::OPTIONS;
+use super::source::Source;
 
 /// Lists and quotes that are nested deeper lose their frame and keep their content: nobody reads that far,
 /// and JSON parsers stop at a depth too (`serde_json`'s at 128; a level of a list takes four).
 pub(super) const MAX_DEPTH: usize = 20;
 
 pub(super) fn blocks(markdown: &str) -> Vec<Block> {
-    let options = Options::ENABLE_TABLES | Options::ENABLE_STRIKETHROUGH | Options::ENABLE_TASKLISTS;
-    let source = markdown.replace("\r\n", "\n").replace('\r', "\n").replace('\0', "\u{fffd}");
-    let mut builder = Builder { source: &source, ..Builder::default() };
-    for (event, range) in Parser::new_ext(&source, options).into_offset_iter() {
+    let source = Source::of(markdown);
+    let mut builder = Builder::of(&source);
+    for (event, range) in Parser::new_ext(&source.text, OPTIONS).into_offset_iter() {
         match event {
             Event::Start(tag) => builder.start(tag),
             Event::End(tag) => builder.end(tag, range.end),
@@ -50,9 +52,8 @@ enum Frame {
     Flat,
 }
 
-#[derive(Default)]
 struct Builder<'a> {
-    source: &'a str,
+    source: &'a Source,
     root: Vec<Block>,
     frames: Vec<Frame>,
     /// Frames that are not `Flat`.
@@ -82,7 +83,25 @@ struct OpenImage {
     nested: usize,
 }
 
-impl Builder<'_> {
+impl<'a> Builder<'a> {
+    fn of(source: &'a Source) -> Self {
+        Self {
+            source,
+            root: Vec::new(),
+            frames: Vec::new(),
+            depth: 0,
+            inlines: Vec::new(),
+            strong: 0,
+            em: 0,
+            strike: 0,
+            link: None,
+            image: None,
+            code: None,
+            rows: Vec::new(),
+            last_cell_end: None,
+        }
+    }
+
     fn start(&mut self, tag: Tag<'_>) {
         match tag {
             Tag::Paragraph | Tag::Heading { .. } | Tag::HtmlBlock => self.flush(),
@@ -94,7 +113,7 @@ impl Builder<'_> {
             }
             Tag::CodeBlock(kind) => {
                 self.flush();
-                self.code = Some((language(&kind), String::new()));
+                self.code = Some((self.language(&kind), String::new()));
             }
             Tag::Table(_) => {
                 self.flush();
@@ -110,14 +129,14 @@ impl Builder<'_> {
             Tag::Strikethrough => self.strike += 1,
             Tag::Link { link_type, dest_url, title, .. } => {
                 let mailto = if link_type == LinkType::Email { "mailto:" } else { "" };
-                let raw = format!("{mailto}{dest_url}");
-                let link = links::link(&raw, &title);
+                let raw = format!("{mailto}{}", self.source.urls.written(&dest_url));
+                let link = links::link(&raw, &self.source.urls.written(&title));
                 self.link = Some(OpenLink { raw, link, from: self.inlines.len() });
             }
             Tag::Image { dest_url, .. } => match &mut self.image {
                 Some(image) => image.nested += 1,
                 None => {
-                    let url = links::destination(&dest_url);
+                    let url = links::destination(&self.source.urls.written(&dest_url));
                     self.image = Some(OpenImage { url, alt: String::new(), nested: 0 });
                 }
             },
@@ -165,11 +184,13 @@ impl Builder<'_> {
 
     /// GFM ignores the cells of a row that the header has no column for; their text goes to the last cell.
     fn end_row(&mut self, end: usize) {
-        let rest = self.last_cell_end.take().and_then(|from| self.source.get(from..end)).unwrap_or_default();
+        let rest =
+            self.last_cell_end.take().and_then(|from| self.source.text.get(from..end)).unwrap_or_default();
         let rest = rest.trim().trim_start_matches('|').trim_end_matches('|').trim();
         if rest.is_empty() {
             return;
         }
+        let rest = self.source.urls.written(rest);
         if let Some([Block::Paragraph(inlines)]) =
             self.rows.last_mut().and_then(|row| row.last_mut()).map(Vec::as_mut_slice)
         {
@@ -220,16 +241,25 @@ impl Builder<'_> {
     }
 
     fn text(&mut self, text: &str) {
+        let urls = &self.source.urls;
         if let Some((_, code)) = &mut self.code {
-            code.push_str(text);
+            code.push_str(&urls.written(text));
         } else if let Some(image) = &mut self.image {
-            image.alt.push_str(text);
+            image.alt.push_str(&urls.written(text));
         } else {
-            self.inlines.push(Inline::marked(text, self.marks()));
+            for piece in urls.pieces(text) {
+                let (text, link) = match piece {
+                    Piece::Text(text) => (text, None),
+                    Piece::Url(url) => (url.text.as_str(), Some(url.link.clone())),
+                };
+                let marks = self.marks();
+                self.inlines.push(Inline::marked(text, Marks { link: marks.link.or(link), ..marks }));
+            }
         }
     }
 
     fn code(&mut self, code: &str) {
+        let code = &*self.source.urls.written(code);
         match &mut self.image {
             Some(image) => image.alt.push_str(code),
             None => self.inlines.push(Inline::marked(code, Marks { code: true, ..self.marks() })),
@@ -320,12 +350,13 @@ impl Builder<'_> {
         self.flush();
         self.root
     }
-}
 
-/// The first word of a fence's info string, where it can be said on a fence again.
-fn language(kind: &CodeBlockKind<'_>) -> Option<String> {
-    let CodeBlockKind::Fenced(info) = kind else { return None };
-    let word = info.split_whitespace().next()?;
-    let plain = |c: char| c.is_alphanumeric() || matches!(c, '+' | '-' | '#' | '.' | '_' | '/');
-    word.chars().all(plain).then(|| word.to_owned())
+    /// The first word of a fence's info string, where it can be said on a fence again.
+    fn language(&self, kind: &CodeBlockKind<'_>) -> Option<String> {
+        let CodeBlockKind::Fenced(info) = kind else { return None };
+        let info = self.source.urls.written(info);
+        let word = info.split_whitespace().next()?;
+        let plain = |c: char| c.is_alphanumeric() || matches!(c, '+' | '-' | '#' | '.' | '_' | '/');
+        word.chars().all(plain).then(|| word.to_owned())
+    }
 }

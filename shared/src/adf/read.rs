@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::inline::normal;
+use super::links::link_bare_urls;
 use super::model::{Block, Inline, Item, List};
 use super::read_inline::{self, attachment, attr, content, extension, image, kind};
 
@@ -33,7 +34,8 @@ fn children(nodes: &[Value], depth: usize) -> Vec<Block> {
 }
 
 fn paragraph(line: Vec<Inline>, blocks: &mut Vec<Block>) {
-    let line = normal(line);
+    // What is written there as a bare URL is read as one when it comes back.
+    let line = normal(link_bare_urls(normal(line)));
     if !line.is_empty() {
         blocks.push(Block::Paragraph(line));
     }

@@ -6,7 +6,7 @@
 //! the rules. `_` takes the place of `*` beside a `**`, because runs of one character are read as one.
 
 use super::escape::{self, Around};
-use super::links::{bare_url, ends_before};
+use super::links::{bare_url, ends_before, ends_url};
 use super::model::{Image, Inline, Link, Text, is_space};
 use super::tokens::{Token, tokens};
 
@@ -64,6 +64,11 @@ fn write(tokens: &[Token<'_>], position: Position) -> String {
             Token::LinkClose(link) => out.push_str(&format!("]({})", target(link))),
             Token::Url(text) if is_plain_url(text) && stands_free(tokens, at, &text.text) => {
                 out.push_str(&text.text)
+            }
+            // Angle brackets know no escapes.
+            Token::Url(text) if position == Position::Cell && text.text.contains('|') => {
+                let shown = escape::text(&text.text, Around { in_link: true, ..Around::default() });
+                out.push_str(&format!("[{shown}]({})", destination(&text.text)));
             }
             Token::Url(text) => out.push_str(&format!("<{}>", text.text)),
             Token::Code(code) => out.push_str(&code_span(code)),
@@ -165,7 +170,10 @@ fn stands_free(tokens: &[Token<'_>], at: usize, url: &str) -> bool {
     starts
         && match neighbour(tokens, at, Side::End) {
             None => true,
-            Some(Token::Text { text, .. }) => ends_before(url, text),
+            // It would take in what follows the text too.
+            Some(Token::Text { text, .. }) => {
+                ends_before(url, text) && (text.contains(ends_url) || at + 2 == tokens.len())
+            }
             Some(_) => false,
         }
 }
@@ -174,7 +182,7 @@ fn stands_free(tokens: &[Token<'_>], at: usize, url: &str) -> bool {
 fn is_plain_url(text: &Text) -> bool {
     let href = text.marks.link.as_ref().map(|link| link.href.as_str());
     let followed = format!("{};", text.text);
-    bare_url(&text.text).as_deref() == href && escape::text(&followed, Around::default()) == followed
+    bare_url(&text.text).as_deref() == href && escape_references(&followed) == followed
 }
 
 /// Code between as many backticks as it takes, with a space inside where one would be lost.

@@ -42,6 +42,8 @@ fn long_markdown_takes_time_by_its_length() {
         "http://a.b/c ",
         "www.",
         "(http://a),",
+        "http://a.b/_c*[d](e)|{f}",
+        "\"http://a.b/*c",
         "\n",
         "a ~~b~~ *c*d",
         "1. a\n",

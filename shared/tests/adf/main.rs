@@ -7,6 +7,7 @@
     reason = "the lint's exception for tests covers no helper outside a test function"
 )]
 
+mod bare_urls;
 mod commonmark;
 mod documents;
 mod from_markdown;

@@ -62,13 +62,21 @@ fn any_marks() -> impl Strategy<Value = Value> {
         "\u{301}",
         "€",
         "👩‍💻",
+        "http://a.b/_c",
+        "www.d.e",
+        "{",
+        "}",
+        "&amp;",
         "\n",
         "\t",
     ];
     const MARKS: &[&str] = &["strong", "em", "strike", "code"];
     let text = prop::collection::vec(prop::sample::select(PIECES), 1..4).prop_map(|pieces| pieces.concat());
     let marks = prop::sample::subsequence(MARKS, 0..=MARKS.len());
-    let href = prop::option::weighted(0.2, prop::sample::select(&["https://a.b/c", "/d(e", "#f&g;"][..]));
+    let href = prop::option::weighted(
+        0.2,
+        prop::sample::select(&["https://a.b/c", "http://a.b/_c", "http://a.b/{|}*", "/d(e", "#f&g;"][..]),
+    );
     let node = (text, marks, href).prop_map(|(text, marks, href)| {
         let marks = marks.into_iter().map(|mark| json!({ "type": mark }));
         let link = href.map(|href| json!({ "type": "link", "attrs": { "href": href } }));
