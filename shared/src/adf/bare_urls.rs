@@ -12,19 +12,25 @@ use super::links::{self, ends_url, may_precede_url};
 use super::model::Link;
 use super::outline::Outline;
 
-/// A placeholder is a number between these two, in sixteen digits from [`DIGIT`] on. All are noncharacters, which no
-/// text that comes to the parser has: `without_controls` takes them out.
+/// A placeholder is a number between these two, in sixteen digits from [`DIGIT`] on. All are noncharacters, of which
+/// `source` leaves none in a text.
 const BEGIN: char = '\u{fdd0}';
 const END: char = '\u{fdd1}';
 const DIGIT: u32 = 0xfde0;
 
-/// The bare URLs of a text, which has placeholders for them.
+/// A URL may take in the bracket that began a link, and what that link held is text then, with URLs of its own. So
+/// texts are looked through until there are no more, which is after two passes as a rule.
+const MAX_PASSES: usize = 8;
+
+/// The bare URLs of a text, in its order.
 #[derive(Debug, Default)]
 pub(super) struct BareUrls(Vec<BareUrl>);
 
 /// What a placeholder stands for.
 #[derive(Debug)]
 pub(super) struct BareUrl {
+    /// Where it stands in the text.
+    range: Range<usize>,
     /// As it was written, with its escapes.
     source: String,
     /// As it is shown.
@@ -39,19 +45,39 @@ pub(super) enum Piece<'a> {
 }
 
 impl BareUrls {
-    /// Finds them in the texts of an outline, and gives where each stands.
-    pub(super) fn find(source: &str, outline: &Outline) -> (Self, Vec<Range<usize>>) {
-        let (mut urls, mut ranges) = (Vec::new(), Vec::new());
+    /// Finds those of a text, and gives it with a placeholder in the place of each.
+    pub(super) fn take_out(text: &str) -> (Self, String) {
+        let mut urls = Self::default();
+        let mut replaced = text.to_owned();
+        for _ in 0..MAX_PASSES {
+            if !urls.add(text, &Outline::of(&replaced)) {
+                break;
+            }
+            replaced = urls.replace_in(text);
+        }
+        (urls, replaced)
+    }
+
+    /// Adds what an outline of the text with placeholders shows, and says whether that is any.
+    fn add(&mut self, text: &str, outline: &Outline) -> bool {
+        let mut found = Vec::new();
+        let places = self.places();
         let mut from = 0;
-        for text in &outline.texts {
-            from = from.max(text.range.start);
-            while let Some(at) = next_candidate(source, from, text.range.end) {
-                let within = source.get(at..text.limit).unwrap_or_default();
-                match url_at(within) {
+        for plain in &outline.texts {
+            let end = original(&places, plain.range.end);
+            let limit = original(&places, plain.limit);
+            from = from.max(original(&places, plain.range.start));
+            while let Some(at) = next_candidate(text, from, end) {
+                if let Some(known) = self.around(at) {
+                    from = known.range.end;
+                    continue;
+                }
+                let within = text.get(at..limit).unwrap_or_default();
+                match url_in_source(within) {
                     Found::Url(length, text, href) => {
+                        let link = Arc::new(Link { href, title: None });
                         let source = within[..length].to_owned();
-                        urls.push(BareUrl { source, text, link: Arc::new(Link { href, title: None }) });
-                        ranges.push(at..at + length);
+                        found.push(BareUrl { range: at..at + length, source, text, link });
                         from = at + length;
                     }
                     Found::TooLong(length) => from = at + length,
@@ -59,14 +85,47 @@ impl BareUrls {
                 }
             }
         }
-        (Self(urls), ranges)
+        let is_any = !found.is_empty();
+        // One that starts before another may take that one in.
+        found.append(&mut self.0);
+        found.sort_by_key(|url| url.range.start);
+        let mut end = 0;
+        found.retain(|url| {
+            let is_free = url.range.start >= end;
+            end = end.max(url.range.end);
+            is_free
+        });
+        self.0 = found;
+        is_any
     }
 
-    /// The placeholder of a URL.
-    pub(super) fn placeholder(number: usize) -> String {
-        let digit = |shift: usize| char::from_u32(DIGIT + ((number >> shift) & 0xf) as u32);
-        let digits = (0..5).rev().filter_map(|place| digit(4 * place));
-        std::iter::once(BEGIN).chain(digits).chain([END]).collect()
+    /// The known URL that a place of the text is in.
+    fn around(&self, at: usize) -> Option<&BareUrl> {
+        let before = self.0.partition_point(|url| url.range.start <= at);
+        self.0.get(before.checked_sub(1)?).filter(|url| at < url.range.end)
+    }
+
+    fn replace_in(&self, text: &str) -> String {
+        let mut out = String::with_capacity(text.len());
+        let mut from = 0;
+        for (number, url) in self.0.iter().enumerate() {
+            out.push_str(&text[from..url.range.start]);
+            out.push_str(&placeholder(number));
+            from = url.range.end;
+        }
+        out.push_str(&text[from..]);
+        out
+    }
+
+    /// Where the placeholders are in the text that has them, and where that is in the text itself.
+    fn places(&self) -> Vec<(Range<usize>, Range<usize>)> {
+        let (mut at, mut from) = (0, 0);
+        let place = |(number, url): (usize, &BareUrl)| {
+            let start = at + url.range.start - from;
+            (at, from) = (start + placeholder(number).len(), url.range.end);
+            (start..at, url.range.clone())
+        };
+        self.0.iter().enumerate().map(place).collect()
     }
 
     /// The text between the placeholders, and what these stand for.
@@ -100,6 +159,22 @@ impl BareUrls {
             Piece::Url(url) => &url.source,
         });
         written.collect::<String>().into()
+    }
+}
+
+fn placeholder(number: usize) -> String {
+    let number = format!("{number:x}");
+    let digits = number.chars().filter_map(|digit| char::from_u32(DIGIT + digit.to_digit(16)?));
+    std::iter::once(BEGIN).chain(digits).chain([END]).collect()
+}
+
+/// Where a place of a text with placeholders is in the text itself.
+fn original(places: &[(Range<usize>, Range<usize>)], at: usize) -> usize {
+    let before = places.partition_point(|(placeholder, _)| placeholder.start <= at);
+    match before.checked_sub(1).and_then(|last| places.get(last)) {
+        Some((placeholder, url)) if at < placeholder.end => url.start,
+        Some((placeholder, url)) => url.end + (at - placeholder.end),
+        None => at,
     }
 }
 
@@ -137,7 +212,7 @@ enum Found {
 }
 
 /// The URL that a source starts with. An escape in it stands for its character, as anywhere in Markdown.
-fn url_at(source: &str) -> Found {
+fn url_in_source(source: &str) -> Found {
     let mut shown = String::new();
     // Where each byte of what is shown ends in the source.
     let mut ends = Vec::new();

@@ -125,19 +125,18 @@ pub(super) fn may_precede_url(before: char) -> bool {
     !before.is_alphanumeric() && !matches!(before, '/' | '.' | '-' | '+' | '@')
 }
 
+/// How it starts; a letter or a digit follows.
 fn url_prefix(text: &str) -> Option<&'static str> {
     let starts_with = |prefix: &str| {
         text.as_bytes().get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix.as_bytes()))
     };
-    ["http://", "https://", "ftp://", "www."].into_iter().find(|prefix| starts_with(prefix))
+    let prefix = ["http://", "https://", "ftp://", "www."].into_iter().find(|prefix| starts_with(prefix))?;
+    text[prefix.len()..].starts_with(char::is_alphanumeric).then_some(prefix)
 }
 
 /// The length and the destination of the URL that a text starts with.
 pub(super) fn url_at(text: &str) -> Option<(usize, String)> {
     let prefix = url_prefix(text)?;
-    if !text[prefix.len()..].starts_with(char::is_alphanumeric) {
-        return None;
-    }
     let url = without_trailing_punctuation(text.split(ends_url).next()?);
     let href = if prefix == "www." { format!("http://{url}") } else { url.to_owned() };
     (href.len() <= MAX_DESTINATION).then_some((url.len(), href))

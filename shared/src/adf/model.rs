@@ -129,11 +129,12 @@ pub(super) fn without_controls(text: &str) -> String {
 }
 
 /// Whether a character is text: no control character, which XML 1.0 (Jira's exports) forbids for the most part, and
-/// no noncharacter, which Unicode keeps for the inner use of programs (as `bare_urls` does).
-pub(super) fn is_storable(c: char) -> bool {
-    match c {
-        '\n' | '\t' => true,
-        '\u{fdd0}'..='\u{fdef}' | '\u{fffe}' | '\u{ffff}' => false,
-        c => !c.is_control(),
-    }
+/// no noncharacter.
+fn is_storable(c: char) -> bool {
+    matches!(c, '\n' | '\t') || !(c.is_control() || is_noncharacter(c))
+}
+
+/// Whether Unicode keeps a character for the inner use of programs, as `bare_urls` uses some.
+pub(super) fn is_noncharacter(c: char) -> bool {
+    matches!(c, '\u{fdd0}'..='\u{fdef}' | '\u{fffe}' | '\u{ffff}')
 }

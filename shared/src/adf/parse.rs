@@ -1,5 +1,6 @@
 //! Markdown to blocks: follows the events of the Markdown parser, without recursion.
 
+use std::rc::Rc;
 use std::sync::Arc;
 
 use pulldown_cmark::{CodeBlockKind, Event, LinkType, Parser, Tag, TagEnd};
@@ -15,8 +16,8 @@ use super::source::Source;
 pub(super) const MAX_DEPTH: usize = 20;
 
 pub(super) fn blocks(markdown: &str) -> Vec<Block> {
-    let source = Source::of(markdown);
-    let mut builder = Builder::of(&source);
+    let source = Rc::new(Source::of(markdown));
+    let mut builder = Builder { source: source.clone(), ..Builder::default() };
     for (event, range) in Parser::new_ext(&source.text, OPTIONS).into_offset_iter() {
         match event {
             Event::Start(tag) => builder.start(tag),
@@ -52,8 +53,9 @@ enum Frame {
     Flat,
 }
 
-struct Builder<'a> {
-    source: &'a Source,
+#[derive(Default)]
+struct Builder {
+    source: Rc<Source>,
     root: Vec<Block>,
     frames: Vec<Frame>,
     /// Frames that are not `Flat`.
@@ -83,25 +85,7 @@ struct OpenImage {
     nested: usize,
 }
 
-impl<'a> Builder<'a> {
-    fn of(source: &'a Source) -> Self {
-        Self {
-            source,
-            root: Vec::new(),
-            frames: Vec::new(),
-            depth: 0,
-            inlines: Vec::new(),
-            strong: 0,
-            em: 0,
-            strike: 0,
-            link: None,
-            image: None,
-            code: None,
-            rows: Vec::new(),
-            last_cell_end: None,
-        }
-    }
-
+impl Builder {
     fn start(&mut self, tag: Tag<'_>) {
         match tag {
             Tag::Paragraph | Tag::Heading { .. } | Tag::HtmlBlock => self.flush(),

@@ -110,6 +110,19 @@ fn a_url_ends_at_white_space_and_before_the_punctuation_of_its_sentence() {
 }
 
 #[test]
+fn a_url_takes_in_the_bracket_of_a_link_and_what_that_held_has_urls_of_its_own() {
+    for (first, second, rest) in [
+        ("https://a.example/)_[**b", "https://c.example/__d__/*e*[f]**](https://g.example/h", " \"j\")"),
+        // The last one was found before the one that takes it in.
+        ("https://a.example/)[b", "https://c.example/](d)https://f.example/", ""),
+    ] {
+        let pieces = read(&format!("\\[i]({first} {second}{rest}"));
+        let links: Vec<_> = pieces.into_iter().filter_map(|(_, href)| href).collect();
+        assert_eq!(links, [first, second]);
+    }
+}
+
+#[test]
 fn emphasis_around_a_url_stays() {
     let document = from_markdown("**https://a.example/b_c** and *https://d.example/__e__/f.*");
     let line = &document.as_json()["content"][0]["content"];

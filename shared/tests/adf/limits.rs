@@ -41,6 +41,7 @@ fn long_markdown_takes_time_by_its_length() {
         "**a** _b_ ",
         "http://a.b/c ",
         "www.",
+        "www.,",
         "(http://a),",
         "http://a.b/_c*[d](e)|{f}",
         "\"http://a.b/*c",
