@@ -92,7 +92,9 @@ impl BareUrls {
         let mut end = 0;
         found.retain(|url| {
             let is_free = url.range.start >= end;
-            end = end.max(url.range.end);
+            if is_free {
+                end = url.range.end;
+            }
             is_free
         });
         self.0 = found;
