@@ -65,8 +65,7 @@ fn write(tokens: &[Token<'_>], position: Position) -> String {
             Token::Url(text) if is_plain_url(text) && stands_free(tokens, at, &text.text) => {
                 out.push_str(&text.text)
             }
-            // Angle brackets know no escapes.
-            Token::Url(text) if position == Position::Cell && text.text.contains('|') => {
+            Token::Url(text) if needs_brackets(text, position) => {
                 let shown = escape::text(&text.text, Around { in_link: true, ..Around::default() });
                 out.push_str(&format!("[{shown}]({})", destination(&text.text)));
             }
@@ -76,7 +75,11 @@ fn write(tokens: &[Token<'_>], position: Position) -> String {
                 let around = Around {
                     line_start: at == 0 && position == Position::Paragraph,
                     heading_end: at + 1 == tokens.len() && position == Position::Heading,
-                    before_link: matches!(tokens.get(at + 1), Some(Token::LinkOpen)),
+                    before_link: match tokens.get(at + 1) {
+                        Some(Token::LinkOpen) => true,
+                        Some(Token::Url(text)) => needs_brackets(text, position),
+                        _ => false,
+                    },
                     in_link: *in_link,
                     encode_first: encodes(tokens, at, Side::Start),
                     encode_last: encodes(tokens, at, Side::End),
@@ -176,6 +179,11 @@ fn stands_free(tokens: &[Token<'_>], at: usize, url: &str) -> bool {
             }
             Some(_) => false,
         }
+}
+
+/// Whether a URL that cannot stand bare cannot stand between `<` and `>` either, which know no escapes.
+fn needs_brackets(url: &Text, position: Position) -> bool {
+    position == Position::Cell && url.text.contains('|')
 }
 
 /// Whether a URL needs no escape, not even before the semicolon of what follows.

@@ -88,4 +88,5 @@ fn links() {
     stable("http://a.b?c)&amp;amp;;!");
     stable("http://i.j/k)&amp;!");
     stable("![a](u)\\![b](u)");
+    stable("| !https://a.b/c\\|d | e |\n| --- | --- |");
 }
