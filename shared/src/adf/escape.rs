@@ -39,7 +39,10 @@ pub(super) fn text(text: &str, around: Around) -> String {
                     !(before.is_some_and(char::is_alphanumeric)
                         && followed_by_itself(after, around, char::is_alphanumeric))
                 }
-                '<' => next.is_none_or(|next| next.is_ascii_alphabetic() || matches!(next, '/' | '!' | '?')),
+                '<' => {
+                    next.is_none_or(|next| next.is_ascii_alphabetic() || matches!(next, '/' | '!' | '?'))
+                        || is_address(after)
+                }
                 '&' => is_reference(after),
                 '!' => next.is_none() && around.before_link,
                 '#' => next.is_none() && around.heading_end,
@@ -53,6 +56,12 @@ pub(super) fn text(text: &str, around: Around) -> String {
         before = Some(if is_encoded { ';' } else { c });
     }
     out
+}
+
+/// Whether what follows `<` may make it an e-mail address, whose first character need not be a letter.
+fn is_address(after: &str) -> bool {
+    let end = after.find(|c: char| c.is_whitespace() || matches!(c, '<' | '>'));
+    after[..end.unwrap_or(after.len())].contains('@')
 }
 
 /// Whether the next character is of a kind, and is written as itself.
