@@ -7,13 +7,14 @@ use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::Arc;
 
+use super::definitions::Definitions;
 use super::escape::is_reference;
 use super::links::{self, ends_url, may_precede_url};
 use super::model::Link;
 use super::outline::Outline;
 
 /// A placeholder is a number between these two, in sixteen digits from [`DIGIT`] on. All are noncharacters, of which
-/// `source` leaves none in a text.
+/// `clean` leaves none in a text.
 const BEGIN: char = '\u{fdd0}';
 const END: char = '\u{fdd1}';
 const DIGIT: u32 = 0xfde0;
@@ -46,11 +47,11 @@ pub(super) enum Piece<'a> {
 
 impl BareUrls {
     /// Finds those of a text, and gives it with a placeholder in the place of each.
-    pub(super) fn take_out(text: &str) -> (Self, String) {
+    pub(super) fn take_out(text: &str, definitions: &Definitions) -> (Self, String) {
         let mut urls = Self::default();
         let mut replaced = text.to_owned();
         for _ in 0..MAX_PASSES {
-            if !urls.add(text, &Outline::of(&replaced)) {
+            if !urls.add(text, &Outline::of(&replaced, definitions)) {
                 break;
             }
             replaced = urls.replace_in(text);

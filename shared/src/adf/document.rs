@@ -76,6 +76,11 @@ impl Document {
         }
     }
 
+    /// Whether it has no content, which Jira takes for an empty field.
+    pub fn is_empty(&self) -> bool {
+        self.0.get("content").and_then(Value::as_array).is_none_or(Vec::is_empty)
+    }
+
     /// The document as JSON.
     pub fn as_json(&self) -> &Value {
         &self.0
@@ -139,12 +144,19 @@ fn dismantle(value: Value) {
     }
 }
 
-/// How long a document is, to hold against [`MAX_CHARACTERS`] before it is sent.
+/// How much text a document holds, in the UTF-16 units of a Java string: more than [`MAX_CHARACTERS`] is more than
+/// Jira takes.
 ///
-/// Jira counts after it has converted the document to text with markup, in the UTF-16 units of a Java string,
-/// and does not say more. This counts the document's Markdown in the same units: text, link destinations and
-/// about the markup that Jira counts. So it is more than the visible text, and a document within the limit
-/// is rarely refused for its length.
+/// Jira counts after it has converted the document to text with markup, and does not say how. So it may refuse a
+/// document that holds less.
 pub fn text_length(document: &Document) -> usize {
-    super::to_markdown(&document.0).encode_utf16().count()
+    let mut length = 0;
+    let mut left = vec![&document.0];
+    while let Some(node) = left.pop() {
+        if let Some(text) = node.get("text").and_then(Value::as_str) {
+            length += text.encode_utf16().count();
+        }
+        left.extend(node.get("content").and_then(Value::as_array).into_iter().flatten());
+    }
+    length
 }

@@ -10,6 +10,7 @@ use super::model::{Block, Image, Inline, Item, List, Marks};
 enum Place {
     Document,
     Quote,
+    Panel,
     Item,
 }
 
@@ -24,6 +25,17 @@ fn fit(blocks: Vec<Block>, place: Place) -> Vec<Block> {
         match block {
             Block::Paragraph(inlines) => paragraph(inlines, &mut out),
             Block::Heading(level, inlines) => heading(level, inlines, place, &mut out),
+            Block::Panel(panel, blocks) if place == Place::Document => {
+                let blocks = fit(blocks, Place::Panel);
+                out.push(Block::Panel(
+                    panel,
+                    if blocks.is_empty() { vec![Block::Paragraph(Vec::new())] } else { blocks },
+                ));
+            }
+            Block::Panel(panel, blocks) => {
+                out.push(Block::Paragraph(vec![Inline::strong(panel.label())]));
+                out.extend(fit(blocks, place));
+            }
             Block::Quote(blocks) if place == Place::Document => {
                 let blocks = fit(blocks, Place::Quote);
                 if !blocks.is_empty() {
@@ -34,11 +46,16 @@ fn fit(blocks: Vec<Block>, place: Place) -> Vec<Block> {
             Block::List(list) => split_list(list, place, &mut out),
             Block::Table(rows) if place == Place::Document => out.push(table(rows)),
             Block::Table(rows) => flat_table(rows, &mut out),
-            Block::Rule if place != Place::Document => {}
+            Block::Rule if !has_headings(place) => {}
             Block::Code { .. } | Block::Image(_) | Block::Rule => out.push(block),
         }
     }
     out
+}
+
+/// Whether headings may stand in a place, and rules.
+fn has_headings(place: Place) -> bool {
+    matches!(place, Place::Document | Place::Panel)
 }
 
 /// A paragraph of nothing but images is those images; an image within text is a link.
@@ -61,15 +78,11 @@ fn paragraph(inlines: Vec<Inline>, out: &mut Vec<Block>) {
 }
 
 fn heading(level: u8, inlines: Vec<Inline>, place: Place, out: &mut Vec<Block>) {
-    let inlines = if place == Place::Document { line(inlines) } else { line(strong(inlines)) };
+    let inlines = if has_headings(place) { line(inlines) } else { line(strong(inlines)) };
     if inlines.is_empty() {
         return;
     }
-    out.push(if place == Place::Document {
-        Block::Heading(level, inlines)
-    } else {
-        Block::Paragraph(inlines)
-    });
+    out.push(if has_headings(place) { Block::Heading(level, inlines) } else { Block::Paragraph(inlines) });
 }
 
 /// The normal form of a line, images as links and bare URLs linked.

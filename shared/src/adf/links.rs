@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::model::{Inline, Link, Marks, Text, without_controls};
+use super::model::{Inline, Link, Marks, Text, is_noncharacter, without_controls};
 
 /// A longer destination is kept as text: every text node of a link repeats it, so that it multiplies.
 pub(super) const MAX_DESTINATION: usize = 4_096;
@@ -14,7 +14,7 @@ const UNSAFE_SCHEMES: [&str; 4] = ["javascript:", "vbscript:", "data:", "file:"]
 /// and backslashes are percent-encoded. Other characters that RFC 3986 forbids stay (`{id}`), as they do in browsers.
 pub(super) fn destination(raw: &str) -> String {
     let mut out = String::with_capacity(raw.len());
-    for c in raw.trim().chars().filter(|c| !c.is_control()) {
+    for c in raw.trim().chars().filter(|&c| !c.is_control() && !is_noncharacter(c)) {
         match c {
             '<' | '>' | '"' | '\\' | '`' => encode(c, &mut out),
             c if c.is_whitespace() || c == '\u{feff}' => encode(c, &mut out),

@@ -5,12 +5,15 @@
 
 use std::sync::Arc;
 
+use super::panel::Panel;
+
 /// A block of text; blocks follow each other from top to bottom.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Block {
     Paragraph(Vec<Inline>),
     Heading(u8, Vec<Inline>),
     Quote(Vec<Block>),
+    Panel(Panel, Vec<Block>),
     List(List),
     Code {
         language: Option<String>,
@@ -134,7 +137,10 @@ fn is_storable(c: char) -> bool {
     matches!(c, '\n' | '\t') || !(c.is_control() || is_noncharacter(c))
 }
 
-/// Whether Unicode keeps a character for the inner use of programs, as `bare_urls` uses some.
+/// A noncharacter that counts as a letter while a text is parsed, and is left out of what is read.
+pub(super) const GUARD: &str = "\u{fdd2}";
+
+/// Whether Unicode keeps a character for the inner use of programs, as `bare_urls` and [`GUARD`] use some.
 pub(super) fn is_noncharacter(c: char) -> bool {
     matches!(c, '\u{fdd0}'..='\u{fdef}' | '\u{fffe}' | '\u{ffff}')
 }

@@ -2,10 +2,9 @@
 
 use std::ops::Range;
 
-use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
+use pulldown_cmark::{Event, Tag, TagEnd};
 
-pub(super) const OPTIONS: Options =
-    Options::ENABLE_TABLES.union(Options::ENABLE_STRIKETHROUGH).union(Options::ENABLE_TASKLISTS);
+use super::definitions::Definitions;
 
 /// Where what stands in a text, in the order of the text.
 #[derive(Debug, Default)]
@@ -23,12 +22,12 @@ pub(super) struct PlainText {
 }
 
 impl Outline {
-    pub(super) fn of(text: &str) -> Self {
+    pub(super) fn of(text: &str, definitions: &Definitions) -> Self {
         let mut outline = Self::default();
         // Code blocks, links and images that are open.
         let mut opaque = 0_usize;
         let mut limit = text.len();
-        for (event, range) in Parser::new_ext(text, OPTIONS).into_offset_iter() {
+        for (event, range) in definitions.events(text) {
             match event {
                 Event::Start(Tag::CodeBlock(_) | Tag::Link { .. } | Tag::Image { .. }) => opaque += 1,
                 Event::End(TagEnd::CodeBlock | TagEnd::Link | TagEnd::Image) => {

@@ -1,14 +1,16 @@
 //! Markdown to blocks: follows the events of the Markdown parser, without recursion.
 
+use std::ops::Range;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use pulldown_cmark::{CodeBlockKind, Event, LinkType, Parser, Tag, TagEnd};
+use pulldown_cmark::{CodeBlockKind, Event, LinkType, Tag, TagEnd};
 
 use super::bare_urls::Piece;
+use super::comments::{is_comment, without_comments};
 use super::links;
 use super::model::{Block, Image, Inline, Item, Link, List, Marks, without_controls};
-use super::outline::OPTIONS;
+use super::panel::Panel;
 use super::source::Source;
 
 /// Lists and quotes that are nested deeper lose their frame and keep their content: nobody reads that far,
@@ -18,13 +20,14 @@ pub(super) const MAX_DEPTH: usize = 20;
 pub(super) fn blocks(markdown: &str) -> Vec<Block> {
     let source = Rc::new(Source::of(markdown));
     let mut builder = Builder { source: source.clone(), ..Builder::default() };
-    for (event, range) in Parser::new_ext(&source.text, OPTIONS).into_offset_iter() {
+    for (event, range) in source.events() {
         match event {
-            Event::Start(tag) => builder.start(tag),
-            Event::End(tag) => builder.end(tag, range.end),
+            Event::Start(tag) => builder.start(tag, range),
+            Event::End(tag) => builder.end(tag, range),
             Event::Text(text) => builder.text(&text),
             Event::Code(code) => builder.code(&code),
-            Event::Html(html) => builder.html_lines(&html),
+            Event::Html(html) => builder.html.push_str(&html),
+            Event::InlineHtml(html) if is_comment(&html) => {}
             Event::InlineHtml(html) if is_break(&html) => builder.line_break(),
             Event::InlineHtml(html) => builder.text(&html),
             Event::SoftBreak => builder.text(" "),
@@ -48,6 +51,7 @@ fn is_break(html: &str) -> bool {
 /// A container that is open. `Flat` is one that is too deep: its content goes to the one around it.
 enum Frame {
     Quote(Vec<Block>),
+    Panel(Panel, Vec<Block>),
     List(List),
     Item(Item),
     Flat,
@@ -67,7 +71,10 @@ struct Builder {
     link: Option<OpenLink>,
     image: Option<OpenImage>,
     code: Option<(Option<String>, String)>,
+    /// The block of HTML that is read.
+    html: String,
     rows: Vec<Vec<Vec<Block>>>,
+    row_end: usize,
     last_cell_end: Option<usize>,
 }
 
@@ -86,10 +93,11 @@ struct OpenImage {
 }
 
 impl Builder {
-    fn start(&mut self, tag: Tag<'_>) {
+    fn start(&mut self, tag: Tag<'_>, range: Range<usize>) {
         match tag {
             Tag::Paragraph | Tag::Heading { .. } | Tag::HtmlBlock => self.flush(),
-            Tag::BlockQuote(_) => self.open(Frame::Quote(Vec::new())),
+            Tag::BlockQuote(None) => self.open(Frame::Quote(Vec::new())),
+            Tag::BlockQuote(Some(alert)) => self.open(Frame::Panel(alert.into(), Vec::new())),
             Tag::List(start) => self.open(Frame::List(List { start, items: Vec::new() })),
             Tag::Item => {
                 let flat = !matches!(self.frames.last(), Some(Frame::List(_)));
@@ -105,12 +113,15 @@ impl Builder {
             }
             Tag::TableHead | Tag::TableRow => {
                 self.rows.push(Vec::new());
+                self.row_end = range.end;
                 self.last_cell_end = None;
             }
             Tag::TableCell => self.inlines.clear(),
             Tag::Strong => self.strong += 1,
             Tag::Emphasis => self.em += 1,
-            Tag::Strikethrough => self.strike += 1,
+            Tag::Strikethrough if self.is_strike(&range) => self.strike += 1,
+            Tag::Strikethrough => self.text("~~"),
+            Tag::Subscript => self.text("~"),
             Tag::Link { link_type, dest_url, title, .. } => {
                 let mailto = if link_type == LinkType::Email { "mailto:" } else { "" };
                 let raw = format!("{mailto}{}", self.source.urls.written(&dest_url));
@@ -129,9 +140,14 @@ impl Builder {
         }
     }
 
-    fn end(&mut self, tag: TagEnd, end: usize) {
+    fn end(&mut self, tag: TagEnd, range: Range<usize>) {
         match tag {
-            TagEnd::Paragraph | TagEnd::HtmlBlock => self.flush(),
+            TagEnd::Paragraph => self.flush(),
+            TagEnd::HtmlBlock => {
+                let html = std::mem::take(&mut self.html);
+                self.html_lines(&without_comments(&html));
+                self.flush();
+            }
             TagEnd::Heading(level) => {
                 let inlines = std::mem::take(&mut self.inlines);
                 self.push(Block::Heading(level as u8, inlines));
@@ -149,17 +165,21 @@ impl Builder {
                 let rows = std::mem::take(&mut self.rows);
                 self.push(Block::Table(rows));
             }
-            TagEnd::TableHead | TagEnd::TableRow => self.end_row(end),
+            TagEnd::TableHead | TagEnd::TableRow => self.end_row(range.end),
+            // The parser fills a row that is shorter than the header.
+            TagEnd::TableCell if range.start == self.row_end => {}
             TagEnd::TableCell => {
                 let inlines = std::mem::take(&mut self.inlines);
-                self.last_cell_end = Some(end);
+                self.last_cell_end = Some(range.end);
                 if let Some(row) = self.rows.last_mut() {
                     row.push(vec![Block::Paragraph(inlines)]);
                 }
             }
             TagEnd::Strong => self.strong = self.strong.saturating_sub(1),
             TagEnd::Emphasis => self.em = self.em.saturating_sub(1),
-            TagEnd::Strikethrough => self.strike = self.strike.saturating_sub(1),
+            TagEnd::Strikethrough if self.is_strike(&range) => self.strike = self.strike.saturating_sub(1),
+            TagEnd::Strikethrough => self.text("~~"),
+            TagEnd::Subscript => self.text("~"),
             TagEnd::Link => self.end_link(),
             TagEnd::Image => self.end_image(),
             _ => {}
@@ -242,6 +262,16 @@ impl Builder {
         }
     }
 
+    /// Whether a run has two tildes: as one of three or more they are text, as a single one is.
+    fn is_strike(&self, range: &Range<usize>) -> bool {
+        let (before, after) = self.source.text.split_at_checked(range.start).unwrap_or_default();
+        let is_longer = before.strip_suffix('~').is_some_and(|before| {
+            let escapes = before.len() - before.trim_end_matches('\\').len();
+            escapes % 2 == 0
+        });
+        !is_longer && !after.starts_with("~~~")
+    }
+
     fn code(&mut self, code: &str) {
         let code = &*self.source.urls.written(code);
         match &mut self.image {
@@ -281,7 +311,7 @@ impl Builder {
         // An item belongs to its list: it is never too deep.
         let deep = self.depth >= MAX_DEPTH && !matches!(frame, Frame::Item(_));
         let frame = if deep { Frame::Flat } else { frame };
-        self.depth += usize::from(matches!(frame, Frame::Quote(_) | Frame::List(_)));
+        self.depth += usize::from(matches!(frame, Frame::Quote(_) | Frame::Panel(..) | Frame::List(_)));
         self.frames.push(frame);
     }
 
@@ -291,6 +321,10 @@ impl Builder {
             Some(Frame::Quote(blocks)) => {
                 self.depth -= 1;
                 self.push(Block::Quote(blocks));
+            }
+            Some(Frame::Panel(panel, blocks)) => {
+                self.depth -= 1;
+                self.push(Block::Panel(panel, blocks));
             }
             Some(Frame::List(list)) => {
                 self.depth -= 1;
@@ -321,7 +355,9 @@ impl Builder {
     fn push(&mut self, block: Block) {
         let frame = self.frames.iter_mut().rev().find(|frame| !matches!(frame, Frame::Flat));
         match frame {
-            Some(Frame::Quote(blocks) | Frame::Item(Item { blocks, .. })) => blocks.push(block),
+            Some(Frame::Quote(blocks) | Frame::Panel(_, blocks) | Frame::Item(Item { blocks, .. })) => {
+                blocks.push(block);
+            }
             Some(Frame::List(list)) => list.items.push(Item { task: None, blocks: vec![block] }),
             Some(Frame::Flat) | None => self.root.push(block),
         }

@@ -5,6 +5,7 @@ use serde_json::Value;
 use super::inline::normal;
 use super::links::link_bare_urls;
 use super::model::{Block, Inline, Item, List};
+use super::panel::Panel;
 use super::read_inline::{self, attachment, attr, content, extension, image, kind};
 
 /// Nodes that are nested deeper are read as their text, without recursion.
@@ -50,10 +51,8 @@ fn node(node: &Value, depth: usize, out: &mut Vec<Block>) {
         "heading" => heading(node, depth, out),
         "blockquote" => quote(inside(), out),
         "panel" => {
-            let mut blocks = Vec::new();
-            paragraph(vec![Inline::strong(panel_name(node))], &mut blocks);
-            blocks.extend(inside());
-            quote(blocks, out);
+            let panel = Panel::of_adf(attr(node, "panelType").unwrap_or_default());
+            out.push(Block::Panel(panel, inside()));
         }
         "expand" | "nestedExpand" => {
             paragraph(vec![Inline::strong(attr(node, "title").unwrap_or_default())], out);
@@ -105,18 +104,6 @@ fn node(node: &Value, depth: usize, out: &mut Vec<Block>) {
 fn quote(blocks: Vec<Block>, out: &mut Vec<Block>) {
     if !blocks.is_empty() {
         out.push(Block::Quote(blocks));
-    }
-}
-
-fn panel_name(node: &Value) -> &str {
-    match attr(node, "panelType").unwrap_or_default() {
-        "note" => "Note:",
-        "tip" => "Tip:",
-        "warning" => "Warning:",
-        "error" => "Error:",
-        "success" => "Success:",
-        "custom" => attr(node, "panelIconText").unwrap_or_default(),
-        _ => "Info:",
     }
 }
 

@@ -28,13 +28,10 @@ fn render(blocks: &[Block], in_item: bool, out: &mut Vec<String>) {
                 let marker = "#".repeat(usize::from(*level));
                 out.push(format!("{marker} {}", inlines(line, Position::Heading)));
             }
-            Block::Quote(blocks) => {
-                let mut lines = Vec::new();
-                render(blocks, false, &mut lines);
-                out.extend(lines.iter().map(|line| match line.is_empty() {
-                    true => ">".to_owned(),
-                    false => format!("> {line}"),
-                }));
+            Block::Quote(blocks) => quote(blocks, out),
+            Block::Panel(panel, blocks) => {
+                out.push(format!("> [!{}]", panel.alert()));
+                quote(blocks, out);
             }
             Block::List(list) => render_list(list, second_marker, out),
             Block::Code { language, text } => code(language.as_deref(), text, out),
@@ -44,6 +41,15 @@ fn render(blocks: &[Block], in_item: bool, out: &mut Vec<String>) {
         }
         before = Some(block);
     }
+}
+
+fn quote(blocks: &[Block], out: &mut Vec<String>) {
+    let mut lines = Vec::new();
+    render(blocks, false, &mut lines);
+    out.extend(lines.iter().map(|line| match line.is_empty() {
+        true => ">".to_owned(),
+        false => format!("> {line}"),
+    }));
 }
 
 fn push_lines(text: &str, out: &mut Vec<String>) {
@@ -143,6 +149,10 @@ fn cell_lines(blocks: &[Block]) -> Vec<String> {
         match block {
             Block::Paragraph(line) | Block::Heading(_, line) => out.push(inlines(line, Position::Cell)),
             Block::Quote(blocks) => out.extend(cell_lines(blocks)),
+            Block::Panel(panel, blocks) => {
+                out.push(format!("**{}**", panel.label()));
+                out.extend(cell_lines(blocks));
+            }
             Block::List(List { start, items }) => {
                 for (at, item) in items.iter().enumerate() {
                     let marker = match (item.task, start) {

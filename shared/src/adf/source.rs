@@ -1,19 +1,36 @@
 //! The text as the parser gets it.
 
-use super::bare_urls::BareUrls;
-use super::model::is_noncharacter;
+use pulldown_cmark::{Event, Options};
+use std::ops::Range;
 
-/// A text with placeholders for its bare URLs.
+use super::bare_urls::BareUrls;
+use super::definitions::Definitions;
+use super::{clean, comments, flanking, padding};
+
+/// What is Markdown beyond CommonMark. A `~` alone strikes nothing out: as a subscript it is told from `~~`.
+pub(super) const OPTIONS: Options = Options::ENABLE_TABLES
+    .union(Options::ENABLE_STRIKETHROUGH)
+    .union(Options::ENABLE_SUBSCRIPT)
+    .union(Options::ENABLE_TASKLISTS)
+    .union(Options::ENABLE_GFM);
+
+/// A text with placeholders for its bare URLs, and without its definitions of links.
 #[derive(Debug, Default)]
 pub(super) struct Source {
     pub(super) text: String,
     pub(super) urls: BareUrls,
+    definitions: Definitions,
 }
 
 impl Source {
     pub(super) fn of(markdown: &str) -> Self {
-        let text = markdown.replace("\r\n", "\n").replace('\r', "\n").replace('\0', "\u{fffd}");
-        let (urls, text) = BareUrls::take_out(&text.replace(is_noncharacter, "\u{fffd}"));
-        Self { text, urls }
+        let text = comments::escape_unclosed(padding::limit(clean::markdown(markdown)));
+        let (definitions, text) = Definitions::take_out(text);
+        let (urls, text) = BareUrls::take_out(&text, &definitions);
+        Self { text: flanking::guard(text), urls, definitions }
+    }
+
+    pub(super) fn events(&self) -> impl Iterator<Item = (Event<'_>, Range<usize>)> {
+        self.definitions.events(&self.text)
     }
 }

@@ -23,6 +23,9 @@ impl Writer {
                 json!({ "type": "heading", "attrs": { "level": level }, "content": line(inlines) })
             }
             Block::Quote(blocks) => json!({ "type": "blockquote", "content": self.blocks(blocks) }),
+            Block::Panel(panel, blocks) => {
+                json!({ "type": "panel", "attrs": { "panelType": panel.adf() }, "content": self.blocks(blocks) })
+            }
             Block::List(list) if list.is_tasks() => self.tasks(list),
             Block::List(List { start, items }) => {
                 let items: Vec<Value> = items

@@ -10,6 +10,7 @@ mod public_address;
 mod request;
 mod respond;
 mod run;
+mod surrogates;
 
 pub(crate) use added::add_header;
 #[cfg(any(test, fuzzing))]

@@ -6,7 +6,7 @@ use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use lambda_http::{Body, RequestExt};
 use serde_json::{Map, Value};
 
-use super::Request;
+use super::{Request, surrogates};
 use crate::crypto::sha256_hex;
 use crate::error::{Error, Result};
 
@@ -116,7 +116,7 @@ impl Field<'_> {
 pub struct JsonBody(Map<String, Value>);
 
 impl JsonBody {
-    /// Reads the body. A missing content type is taken for JSON.
+    /// Reads the body. A missing content type is taken for JSON, and half a surrogate pair for U+FFFD.
     ///
     /// # Errors
     /// When the body is absent, not UTF-8, not JSON, not an object, or declared as something else.
@@ -137,7 +137,9 @@ impl JsonBody {
         }
         let text =
             std::str::from_utf8(bytes).map_err(|_| Error::bad_request("The body is not valid UTF-8"))?;
-        match serde_json::from_str(text) {
+        let read = serde_json::from_str(text)
+            .or_else(|error| serde_json::from_str(&surrogates::replace_lone(text)).map_err(|_| error));
+        match read {
             Ok(Value::Object(fields)) => Ok(Self(fields)),
             Ok(_) => Err(Error::bad_request("The body must be a JSON object")),
             Err(error) => Err(Error::bad_request(format!(

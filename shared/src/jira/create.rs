@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::client::{Call, JiraSite};
 use super::ids::ProjectId;
-use super::input::IssueInput;
+use super::input::{self, IssueInput};
 use super::marked;
 use crate::connection::{Claim, Entry, Once};
 use crate::deadline;
@@ -145,7 +145,7 @@ impl JiraSite<'_> {
             scopes: "write:jira-work",
             repeatable: false,
         };
-        let answer = self.answer(call).await.map_err(refusal)?;
+        let answer = self.answer(call).await.map_err(input::refused_length).map_err(refusal)?;
         serde_json::from_slice(&answer).map_err(|error| {
             Error::provider_failed("Jira gave an answer that cannot be read", error)
                 .with_code("outcome_unknown")

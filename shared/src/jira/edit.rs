@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::client::{Call, JiraSite};
 use super::ids::IssueRef;
-use super::input::IssueInput;
+use super::input::{self, IssueInput};
 use super::issue::{NameAndIcon, RawIssue, User};
 use crate::error::{Error, Result};
 
@@ -57,13 +57,17 @@ impl JiraSite<'_> {
     /// it is read once, and if that fails the answer is `None`: the change is made all the same.
     ///
     /// The last writer wins, field by field. Writing the same twice is harmless, so an edit is repeated as a read
-    /// is.
+    /// is. Where nothing is to change, the issue is read.
     ///
     /// # Errors
     /// `jira_not_found`, `jira_refused` with Jira's field errors, `jira_conflict` when somebody else was just
     /// writing, `jira_forbidden`; `outcome_unknown` when the answer makes no sense.
     pub async fn edit(&self, issue: &IssueRef, input: IssueInput) -> Result<Option<EditedIssue>> {
-        let body = json!({ "fields": input.into_fields() });
+        let fields = input.into_fields();
+        if fields.is_empty() {
+            return Ok(Some(self.read_issue(issue.as_str(), FIELDS).await?.into()));
+        }
+        let body = json!({ "fields": fields });
         let call = Call {
             method: Method::PUT,
             path: &["rest", "api", "3", "issue", issue.as_str()],
@@ -72,7 +76,7 @@ impl JiraSite<'_> {
             scopes: "write:jira-work",
             repeatable: true,
         };
-        let answer = self.answer(call).await?;
+        let answer = self.answer(call).await.map_err(input::refused_length)?;
         // A success is empty or the issue; whatever answers otherwise is not Jira.
         let returned: Option<RawIssue> = match serde_json::from_slice(&answer) {
             Ok(returned) => Some(returned),

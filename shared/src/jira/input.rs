@@ -3,18 +3,17 @@
 use serde_json::{Map, Value, json};
 
 use super::ids::is_number;
-use crate::adf::{self, Document, MAX_CHARACTERS};
+use crate::adf::{self, Document, MAX_CHARACTERS, TooLarge};
 use crate::error::{Error, Result};
 use crate::http::{Field, JsonBody};
 
 /// How long a summary may be; Jira counts as Java does, in UTF-16 units.
 const MAX_SUMMARY: usize = 255;
 
-/// What is to become of a field that can be emptied.
-#[derive(Debug, Clone, PartialEq, Default)]
+/// What a caller wrote into a field that can be emptied.
+#[derive(Debug, Clone, PartialEq)]
 enum Change<T> {
-    /// It stays as it is.
-    #[default]
+    /// Nothing that could be shown: the field stays as it is.
     Keep,
     /// It is emptied.
     Clear,
@@ -27,17 +26,18 @@ enum Change<T> {
 #[derive(Debug, Clone, Default)]
 pub struct IssueInput {
     summary: Option<String>,
-    description: Change<Document>,
+    description: Option<Change<Document>>,
     issue_type: Option<String>,
     priority: Option<String>,
-    assignee: Change<String>,
+    assignee: Option<Change<String>>,
 }
 
 impl IssueInput {
     /// Reads the fields of a body.
     ///
     /// - `summary`: one line of at most 255 characters.
-    /// - `description`: Markdown, or an ADF document as a JSON object; `null` or the empty text clears it.
+    /// - `description`: Markdown, or an ADF document as a JSON object; `null`, the empty text and white space clear
+    ///   it. A text of comments or control characters alone leaves it as it is.
     /// - `issue_type_id`, `priority_id`: numbers as text.
     /// - `assignee_account_id`: an account id; `null` or the text `"null"` unassigns.
     ///
@@ -56,10 +56,10 @@ impl IssueInput {
     /// Whether no field is written.
     pub fn is_empty(&self) -> bool {
         self.summary.is_none()
-            && self.description == Change::Keep
+            && self.description.is_none()
             && self.issue_type.is_none()
             && self.priority.is_none()
-            && self.assignee == Change::Keep
+            && self.assignee.is_none()
     }
 
     /// The summary, if one is written.
@@ -67,9 +67,11 @@ impl IssueInput {
         self.summary.as_deref()
     }
 
-    /// The fields as Jira takes them; those that are emptied are null.
+    /// The fields as Jira takes them; those that are emptied are null. There may be none.
     pub(super) fn into_fields(self) -> Map<String, Value> {
         let id = |id: String| json!({ "id": id });
+        let assignee =
+            self.assignee.and_then(|change| change.into_json(|account| json!({ "accountId": account })));
         let mut fields = Map::new();
         let mut set = |name: &str, value: Option<Value>| {
             if let Some(value) = value {
@@ -77,10 +79,10 @@ impl IssueInput {
             }
         };
         set("summary", self.summary.map(Value::from));
-        set("description", self.description.into_json(Value::from));
+        set("description", self.description.and_then(|change| change.into_json(Value::from)));
         set("issuetype", self.issue_type.map(id));
         set("priority", self.priority.map(id));
-        set("assignee", self.assignee.into_json(|account| json!({ "accountId": account })));
+        set("assignee", assignee);
         fields
     }
 }
@@ -98,14 +100,15 @@ impl<T> Change<T> {
 fn summary(field: Field<'_>) -> Result<Option<String>> {
     let text = match field {
         Field::Absent | Field::Null => return Ok(None),
-        Field::Text(text) => text.trim(),
+        Field::Text(text) => adf::one_line(text),
         Field::Other(_) => return Err(Error::bad_request("The field 'summary' must be a string")),
     };
+    let text = text.trim();
     if text.is_empty() {
         return Err(Error::bad_request("summary must not be empty: an issue always has one"));
     }
-    if text.chars().any(char::is_control) {
-        return Err(Error::bad_request("summary must be one line without control characters"));
+    if text.contains('\n') {
+        return Err(Error::bad_request("summary must be one line, without line ends"));
     }
     if text.encode_utf16().count() > MAX_SUMMARY {
         return Err(Error::bad_request(format!("summary is longer than {MAX_SUMMARY} characters")));
@@ -113,34 +116,53 @@ fn summary(field: Field<'_>) -> Result<Option<String>> {
     Ok(Some(text.to_owned()))
 }
 
-fn description(field: Field<'_>) -> Result<Change<Document>> {
+fn description(field: Field<'_>) -> Result<Option<Change<Document>>> {
     let document = match field {
-        Field::Absent => return Ok(Change::Keep),
-        Field::Null => return Ok(Change::Clear),
+        Field::Absent => return Ok(None),
+        Field::Null => return Ok(Some(Change::Clear)),
+        Field::Text(text) if text.trim().is_empty() => return Ok(Some(Change::Clear)),
         Field::Text(text) => {
-            if text.chars().any(|c| c.is_control() && !matches!(c, '\n' | '\r' | '\t')) {
-                return Err(Error::bad_request("description holds control characters"));
+            let document = adf::from_markdown_within_limits(text)
+                .map_err(|too_large| Error::bad_request(format!("description {too_large}")))?;
+            if document.is_empty() {
+                return Ok(Some(Change::Keep));
             }
-            adf::from_markdown(text)
+            document
         }
-        Field::Other(value @ Value::Object(_)) => Document::from_json(value.clone())
-            .map_err(|invalid| Error::bad_request(format!("description: {invalid}")))?,
+        Field::Other(value @ Value::Object(_)) => {
+            let document = Document::from_json(value.clone())
+                .map_err(|invalid| Error::bad_request(format!("description: {invalid}")))?;
+            let length = adf::text_length(&document);
+            if length > MAX_CHARACTERS {
+                return Err(Error::bad_request(format!("description {}", TooLarge::Text(length))));
+            }
+            if document.is_empty() {
+                return Ok(Some(Change::Clear));
+            }
+            document
+        }
         Field::Other(_) => {
             return Err(Error::bad_request(
                 "description must be a string of Markdown, or an ADF document as a JSON object",
             ));
         }
     };
-    if document.as_json()["content"].as_array().is_some_and(Vec::is_empty) {
-        return Ok(Change::Clear);
+    Ok(Some(Change::Set(document)))
+}
+
+/// Jira counts a description with markup of its own, so only it can say that one is too long. It says so in the
+/// language of the account, but always with its limit, `32,767`.
+pub(super) fn refused_length(error: Error) -> Error {
+    let Some(details) = error.details().filter(|_| error.code() == "jira_refused") else { return error };
+    let said = details["fields"]["description"].as_str().unwrap_or_default();
+    let digits: String = said.chars().filter(char::is_ascii_digit).collect();
+    if !digits.contains(&MAX_CHARACTERS.to_string()) {
+        return error;
     }
-    let length = adf::text_length(&document);
-    if length > MAX_CHARACTERS {
-        return Err(Error::bad_request(format!(
-            "description is {length} characters long with its markup; Jira takes {MAX_CHARACTERS}"
-        )));
-    }
-    Ok(Change::Set(document))
+    let refusal = Error::bad_request(format!(
+        "description is too long for Jira, which takes {MAX_CHARACTERS} characters and counts markup too"
+    ));
+    refusal.with_details(details.clone()).because(error.cause_chain().unwrap_or_default())
 }
 
 fn number(body: &JsonBody, name: &str, example: &str) -> Result<Option<String>> {
@@ -151,16 +173,16 @@ fn number(body: &JsonBody, name: &str, example: &str) -> Result<Option<String>> 
     Ok(Some(text.to_owned()))
 }
 
-fn assignee(field: Field<'_>) -> Result<Change<String>> {
+fn assignee(field: Field<'_>) -> Result<Option<Change<String>>> {
     // <https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-users/>: at most 128 characters.
     let is_account = |text: &str| {
         (1..=128).contains(&text.len())
             && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b":-_.".contains(&byte))
     };
     match field {
-        Field::Absent => Ok(Change::Keep),
-        Field::Null | Field::Text("null") => Ok(Change::Clear),
-        Field::Text(text) if is_account(text) => Ok(Change::Set(text.to_owned())),
+        Field::Absent => Ok(None),
+        Field::Null | Field::Text("null") => Ok(Some(Change::Clear)),
+        Field::Text(text) if is_account(text) => Ok(Some(Change::Set(text.to_owned()))),
         _ => Err(Error::bad_request(
             "assignee_account_id must be the id of an Atlassian account, or \"null\" for nobody",
         )),
@@ -193,13 +215,86 @@ mod tests {
 
     #[test]
     fn null_and_its_spellings_empty_a_field() {
-        for nothing in [json!(null), json!(""), json!(" \n"), json!({"type":"doc","version":1,"content":[]})]
-        {
+        let empty = json!({ "type": "doc", "version": 1, "content": [] });
+        for nothing in [json!(null), json!(""), json!(" \n"), json!("\u{3000}\u{a0}\t"), empty] {
             assert_eq!(fields(json!({ "description": nothing })), json!({ "description": null }));
         }
         for nobody in [json!(null), json!("null")] {
             assert_eq!(fields(json!({ "assignee_account_id": nobody })), json!({ "assignee": null }));
         }
+    }
+
+    #[test]
+    fn only_nothing_empties_a_description() {
+        for text in
+            ["#", "***", "> ***", "[ERROR]: OutOfMemoryError", "&nbsp;", "[a]: https://b.example", "\\"]
+        {
+            let sent = fields(json!({ "description": text }));
+            assert!(
+                sent["description"]["content"].as_array().is_some_and(|blocks| !blocks.is_empty()),
+                "{text}"
+            );
+        }
+        for text in ["<!-- a -->", "<!-- a\n\nb -->\n<!-- c -->", "\u{1b}[0m", "\u{feff}", "\u{7} \n"] {
+            let input = read(json!({ "description": text })).unwrap();
+            assert!(!input.is_empty(), "a field is written with {text:?}");
+            assert_eq!(Value::from(input.into_fields()), json!({}), "{text:?} changes nothing");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_stored_is_left_out() {
+        let sent = fields(
+            json!({ "summary": "\u{1b}[31ma\u{1b}[0m\tb\u{2028}c\u{0}", "description": "a\u{0}\u{85}b" }),
+        );
+        assert_eq!(sent["summary"], "a b c\u{fffd}");
+        let broken = json!([{ "type": "text", "text": "a\u{fffd}" }, { "type": "hardBreak" }, { "type": "text", "text": "b" }]);
+        assert_eq!(sent["description"]["content"][0]["content"], broken);
+    }
+
+    #[test]
+    fn a_length_is_that_of_the_text_without_its_markup() {
+        for text in
+            ["あ\u{3000}".repeat(16_000), "*a* ".repeat(10_000), "\\*".repeat(32_767), "| a ".repeat(3_000)]
+        {
+            assert!(read(json!({ "description": text })).is_ok(), "{:.20}", text);
+        }
+        let link = format!("[{}](https://a.example/{})", "*a* b ".repeat(4_000), "x".repeat(4_000));
+        for (text, said) in [
+            ("a".repeat(32_768), "32768 characters long without its markup; Jira takes 32767"),
+            ("🙂".repeat(16_384), "32768 characters"),
+            ("- a\n".repeat(11_000), "33001 paragraphs"),
+            (link, "links of"),
+        ] {
+            let refusal = read(json!({ "description": text })).err().map(|error| error.message().to_owned());
+            assert!(refusal.as_deref().is_some_and(|refusal| refusal.contains(said)), "{refusal:?}");
+        }
+        let node = json!({ "type": "text", "text": "a".repeat(32_768) });
+        let document =
+            json!({ "type": "doc", "version": 1, "content": [{ "type": "paragraph", "content": [node] }] });
+        let refusal = read(json!({ "description": document })).err().map(|error| error.message().to_owned());
+        assert!(refusal.is_some_and(|refusal| refusal.contains("32768 characters")));
+    }
+
+    #[test]
+    fn a_length_that_jira_refuses_is_said_in_our_words() {
+        let refused = |said: &str| {
+            let details = json!({ "messages": [], "fields": { "description": said } });
+            refused_length(
+                Error::new(http::StatusCode::BAD_REQUEST, "jira_refused", "no").with_details(details),
+            )
+        };
+        for said in [
+            "It exceeds the allowed limit of 32,767 characters.",
+            "Das Limit ist 32.767 Zeichen.",
+            "32\u{202f}767",
+        ] {
+            let error = refused(said);
+            assert_eq!(error.code(), "invalid_request", "{said}");
+            assert!(error.message().contains("description is too long"), "{said}");
+            assert_eq!(error.details().unwrap()["fields"]["description"], said, "Jira's words are there too");
+        }
+        assert_eq!(refused("Field 'description' cannot be set.").message(), "no");
     }
 
     #[test]
@@ -218,7 +313,6 @@ mod tests {
             (json!({ "summary": "🙂".repeat(128) }), "255"),
             (json!({ "summary": 1 }), "string"),
             (json!({ "description": 1 }), "Markdown"),
-            (json!({ "description": "a\u{0}" }), "control"),
             (json!({ "description": { "type": "paragraph" } }), "\"doc\""),
             (json!({ "description": "a".repeat(32_768) }), "32767"),
             (json!({ "priority_id": "High" }), "priority_id"),

@@ -39,7 +39,7 @@ fn tasks(id: u8, items: Value) -> Value {
 
 #[test]
 fn nothing_makes_an_empty_document() {
-    for text in ["", " \n\t\n", "&#32;", "#", ">", "[r]: http://example.com"] {
+    for text in ["", " \n\t\n", "\u{feff} \u{7}", "<!-- nothing -->"] {
         assert_eq!(content(text), json!([]), "{text:?}");
     }
 }
@@ -162,8 +162,9 @@ fn ragged_rows_keep_their_text() {
     let table = content("| a | b |\n|---|---|\n| 1 |\n| 1 | 2 | *3* | 4 |");
     assert_eq!(table[0]["content"][0]["content"][0]["type"], "tableHeader");
     assert_eq!(
-        table[0]["content"][1]["content"][1]["content"],
-        json!([{ "type": "paragraph", "content": [] }])
+        table[0]["content"][1]["content"].as_array().map(Vec::len),
+        Some(1),
+        "no cell that nobody wrote"
     );
     assert_eq!(table[0]["content"][2]["content"][1]["content"], json!([paragraph("2 | *3* | 4")]));
 }

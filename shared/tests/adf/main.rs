@@ -13,6 +13,8 @@ mod documents;
 mod from_markdown;
 mod limits;
 mod markdown;
+mod panels;
+mod pasted;
 mod properties;
 mod round_trip;
 mod schema;

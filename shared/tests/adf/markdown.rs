@@ -33,6 +33,20 @@ pub(crate) fn soup() -> impl Strategy<Value = String> {
         "</b>",
         "<br>",
         "<!-- c -->",
+        "<!--",
+        "-->",
+        "<div>\n",
+        "[!NOTE]",
+        "> [!TIP]\n> ",
+        "> [!warning]\n",
+        "[s]: t\n",
+        "[r]: u\n",
+        "[u v]:",
+        "確認",
+        "「",
+        "：**",
+        "\u{1b}[31m",
+        "\u{85}",
         "<http://a.b/c>",
         "http://a.b/_c_",
         "https://a.b/{c}|d[e]**f",
@@ -161,6 +175,7 @@ fn block(depth: u32) -> BoxedStrategy<String> {
         1 => (word(), word()).prop_map(|(a, b)| format!("<div class=\"x\">\n  {a} <b>{b}</b>\n</div>")),
         1 => word().prop_map(|word| format!("![{word}](https://i.example/x.png)")),
         2 => table(),
+        1 => (word(), word()).prop_map(|(a, b)| format!("[{a}]: {b}")),
     ];
     if depth == 0 {
         return leaf.boxed();
@@ -168,6 +183,7 @@ fn block(depth: u32) -> BoxedStrategy<String> {
     prop_oneof![
         4 => leaf,
         1 => blocks(depth - 1).prop_map(|inside| prefixed(&inside, "> ", "> ")),
+        1 => blocks(depth - 1).prop_map(|inside| prefixed(&format!("[!TIP]\n{inside}"), "> ", "> ")),
         4 => list(depth),
     ]
     .boxed()
@@ -240,6 +256,8 @@ fn inline() -> impl Strategy<Value = String> {
         1 => Just("<https://example.com/>".to_owned()),
         1 => word().prop_map(|word| format!("<i>{word}</i>")),
         1 => word().prop_map(|word| format!("{word}&amp;&copy;")),
+        1 => (word(), word()).prop_map(|(a, b)| format!("~{a}~ <!-- x -->\u{1b}[1m{b}")),
+        1 => word().prop_map(|word| format!("**「{word}」**確認**：{word}：**と")),
     ];
     leaf.prop_recursive(3, 8, 3, |inner| {
         let several = prop::collection::vec(inner, 1..3).prop_map(|pieces| pieces.join(" "));

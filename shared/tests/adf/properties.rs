@@ -1,6 +1,6 @@
 //! What holds for any input.
 
-use juncture::adf::{from_markdown, text_length, to_markdown};
+use juncture::adf::{from_markdown, from_markdown_within_limits, text_length, to_markdown};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -36,6 +36,9 @@ fn any_marks() -> impl Strategy<Value = Value> {
         "1",
         "é",
         "。",
+        "確",
+        "「",
+        "：",
         "\u{a0}",
         "*",
         "_",
@@ -186,9 +189,10 @@ proptest! {
     }
 
     #[test]
-    fn the_length_counts_at_least_the_text(text in any_text()) {
+    fn the_length_is_that_of_the_text(text in any_text()) {
         let document = from_markdown(&text);
         let shown: usize = texts(document.as_json()).iter().map(|text| text.encode_utf16().count()).sum();
-        prop_assert!(text_length(&document) >= shown);
+        prop_assert_eq!(text_length(&document), shown);
+        prop_assert_eq!(from_markdown_within_limits(&text), Ok(document));
     }
 }

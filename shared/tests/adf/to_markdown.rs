@@ -69,7 +69,7 @@ fn line_ends_are_breaks_and_those_at_the_end_go() {
 fn blocks_without_a_likeness_are_readable() {
     let panel =
         json!({ "type": "panel", "attrs": { "panelType": "warning" }, "content": [paragraph("hot")] });
-    assert_eq!(of(json!([panel])), "> **Warning:**\n>\n> hot");
+    assert_eq!(of(json!([panel])), "> [!WARNING]\n> hot");
     let expand = json!({ "type": "expand", "attrs": { "title": "More" }, "content": [paragraph("x")] });
     assert_eq!(of(json!([expand])), "**More**\n\nx");
     let item = json!({ "type": "decisionItem", "attrs": { "localId": "1", "state": "DECIDED" }, "content": [text("go")] });

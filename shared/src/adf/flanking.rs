@@ -1,0 +1,69 @@
+//! Emphasis in texts that have no spaces between words.
+//!
+//! To CommonMark the second `**` of `**重要：**確認` ends nothing: it stands between punctuation and a letter, as the
+//! first of `x.**y**` does. Chinese, Japanese and Korean have no space there, so such a delimiter gets a [`GUARD`]
+//! on the side of the punctuation, which counts as a letter and is left out of what is read.
+
+use super::edit::{self, Edit};
+use super::model::GUARD;
+
+/// Puts the guards into a text.
+pub(super) fn guard(text: String) -> String {
+    if text.is_ascii() {
+        return text;
+    }
+    let mut edits = Vec::new();
+    let mut from = 0;
+    while let Some(found) = text[from..].find(['*', '~']) {
+        let start = from + found;
+        let delimiter = if text[start..].starts_with('*') { '*' } else { '~' };
+        let end = text.len() - text[start..].trim_start_matches(delimiter).len();
+        from = end;
+        let before = &text[..start];
+        let is_escaped = (before.len() - before.trim_end_matches('\\').len()) % 2 == 1;
+        let (Some(before), Some(after)) = (before.chars().next_back(), text[end..].chars().next()) else {
+            continue;
+        };
+        if is_escaped || !(is_cjk(before) || is_cjk(after)) {
+            continue;
+        }
+        match (kind(before), kind(after)) {
+            (Kind::Punctuation, Kind::Letter) => edits.push(Edit::insert(start, GUARD)),
+            (Kind::Letter, Kind::Punctuation) => edits.push(Edit::insert(end, GUARD)),
+            _ => {}
+        }
+    }
+    if edits.is_empty() { text } else { edit::apply(&text, edits) }
+}
+
+#[derive(PartialEq)]
+enum Kind {
+    Letter,
+    Punctuation,
+    /// White space and the delimiters of other marks.
+    Other,
+}
+
+fn kind(c: char) -> Kind {
+    match c {
+        '*' | '_' | '~' | '\\' => Kind::Other,
+        c if c.is_whitespace() => Kind::Other,
+        c if c.is_alphanumeric() => Kind::Letter,
+        _ => Kind::Punctuation,
+    }
+}
+
+/// Whether a character is of a script without spaces between words, or of its punctuation.
+fn is_cjk(c: char) -> bool {
+    matches!(c,
+        // Jamo.
+        '\u{1100}'..='\u{11ff}'
+        // Radicals, punctuation, kana, Bopomofo, ideographs, Yi, Jamo.
+        | '\u{2e80}'..='\u{a4cf}' | '\u{a960}'..='\u{a97f}'
+        // Hangul.
+        | '\u{ac00}'..='\u{d7ff}'
+        // Ideographs, vertical and small forms, full-width forms.
+        | '\u{f900}'..='\u{faff}' | '\u{fe10}'..='\u{fe1f}' | '\u{fe30}'..='\u{fe6f}' | '\u{ff01}'..='\u{ffee}'
+        // Kana and ideographs of the supplementary planes.
+        | '\u{1aff0}'..='\u{1b16f}' | '\u{20000}'..='\u{3ffff}')
+}
