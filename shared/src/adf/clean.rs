@@ -69,8 +69,7 @@ fn after_control_sequence(rest: &str) -> &str {
 /// What follows a title, a link's address or another string for the terminal; `None` where it does not end on its
 /// line.
 fn after_control_string(rest: &str) -> Option<&str> {
-    let line = &rest[..rest.find(['\n', '\r']).unwrap_or(rest.len())];
-    let end = line.find(['\u{7}', '\u{1b}', '\u{9c}'])?;
+    let end = rest.find(['\n', '\r', '\u{7}', '\u{1b}', '\u{9c}'])?;
     let after = &rest[end..];
     after.strip_prefix("\u{1b}\\").or_else(|| after.strip_prefix(['\u{7}', '\u{9c}']))
 }
