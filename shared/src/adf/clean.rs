@@ -16,7 +16,7 @@ pub fn one_line(text: &str) -> String {
     storable(text, " ").replace('\t', " ")
 }
 
-/// A byte order mark at the beginning is dropped: it would hide the heading there.
+/// A byte order mark where a line begins is dropped: it would hide a heading. Files that were joined have several.
 fn storable(text: &str, line_break: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
@@ -25,7 +25,7 @@ fn storable(text: &str, line_break: &str) -> String {
         match c {
             '\u{1b}' => rest = after_escape(rest),
             '\u{9b}' => rest = after_control_sequence(rest),
-            '\u{feff}' if out.is_empty() => {}
+            '\u{feff}' if out.is_empty() || out.ends_with('\n') => {}
             '\r' => {
                 rest = rest.strip_prefix('\n').unwrap_or(rest);
                 out.push('\n');

@@ -2,6 +2,7 @@
 
 use juncture_local::atlassian::Fault;
 use juncture_tests::{Bed, CREATE, run};
+use reqwest::Method;
 use serde_json::{Value, json};
 
 #[test]
@@ -30,6 +31,31 @@ fn a_ticket_is_created_and_described() {
             "description": "", "priority_id": null, "assignee_account_id": "null" });
         let created = person.create(fields).await?.json(201);
         assert_eq!(created["ticket"]["assignee"], Value::Null);
+        person.assert_understood();
+        Ok(())
+    });
+}
+
+#[test]
+fn what_cannot_be_stored_is_left_out_and_the_ticket_made() {
+    run(async {
+        let bed = Bed::shared().await?;
+        let person = bed.sailor().await?;
+        let project = bed.project("PASTED", 0)?;
+        let fields = json!({ "jira_project_id": project, "issue_type_id": "10001",
+            "summary": "\u{1b}[31mpump\u{1b}[0m\tis cut: SMILE",
+            "description": "\u{feff}# \u{1b}[1mlog\u{1b}[0m\n\nNUL \u{0}, one\u{85}two: SMILE" });
+        // JavaScript cuts an emoji in two.
+        let body = person.body(fields).to_string().replace("SMILE", "\\ud83d");
+        let request = person.jira(Method::POST, "create-ticket").header("content-type", "application/json");
+        let created = bed.send(request.body(body)).await?.json(201);
+        assert_eq!(created["ticket"]["summary"], "pump is cut: \u{fffd}");
+        let issue = person.details("PASTED-1").await?.json(200);
+        assert_eq!(issue["issue"]["description"], "# log\n\nNUL \u{fffd}, one\\\ntwo: \u{fffd}");
+        let fields = json!({ "jira_project_id": project, "issue_type_id": "10001", "summary": "Empty",
+            "description": "<!-- fill me in -->" });
+        person.create(fields).await?.json(201);
+        assert_eq!(person.details("PASTED-2").await?.json(200)["issue"]["description"], Value::Null);
         person.assert_understood();
         Ok(())
     });
