@@ -1,7 +1,7 @@
 //! The normal form of a line's pieces. Both directions bring their texts into it, and Markdown can say
 //! everything that is in it: that is why a document comes back as it was.
 
-use super::model::{Inline, Marks, Text, is_space, without_controls};
+use super::model::{Inline, Marks, Text, is_line_end, is_space, without_controls};
 
 /// Brings inline content into its normal form:
 ///
@@ -32,7 +32,7 @@ struct Normal {
 
 impl Normal {
     fn text(&mut self, Text { text, mut marks }: Text) {
-        let text = without_controls(&text).replace('\n', " ");
+        let text = without_controls(&text).replace(is_line_end, " ");
         if text.is_empty() {
             return;
         }

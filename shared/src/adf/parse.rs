@@ -9,7 +9,7 @@ use pulldown_cmark::{CodeBlockKind, Event, LinkType, Tag, TagEnd};
 use super::bare_urls::Piece;
 use super::comments::{is_comment, without_comments};
 use super::links;
-use super::model::{Block, Image, Inline, Item, Link, List, Marks, without_controls};
+use super::model::{Block, Image, Inline, Item, Link, List, Marks, code_text, without_controls};
 use super::panel::Panel;
 use super::source::Source;
 
@@ -158,7 +158,7 @@ impl Builder {
                     if text.ends_with('\n') {
                         text.pop();
                     }
-                    self.push(Block::Code { language, text: without_controls(&text) });
+                    self.push(Block::Code { language, text: code_text(&text) });
                 }
             }
             TagEnd::Table => {

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::inline::normal;
 use super::links::link_bare_urls;
-use super::model::{Block, Inline, Item, List};
+use super::model::{Block, Inline, Item, List, code_text};
 use super::panel::Panel;
 use super::read_inline::{self, attachment, attr, content, extension, image, kind};
 
@@ -72,7 +72,9 @@ fn node(node: &Value, depth: usize, out: &mut Vec<Block>) {
                 out.push(Block::List(List { start: None, items }));
             }
         }
-        "codeBlock" => out.push(Block::Code { language: language(node), text: all_text(node) }),
+        "codeBlock" => {
+            out.push(Block::Code { language: language(node), text: code_text(&all_text(node)) });
+        }
         "rule" => out.push(Block::Rule),
         "table" => table(node, depth, out),
         "media" => match image(node) {

@@ -4,7 +4,7 @@ use serde_json::Value;
 use time::OffsetDateTime;
 
 use super::links;
-use super::model::{Image, Inline, Marks};
+use super::model::{Image, Inline, Marks, is_line_end};
 
 /// The type of a node; empty where it has none.
 pub(super) fn kind(node: &Value) -> &str {
@@ -84,7 +84,7 @@ fn link(mark: &Value) -> Option<std::sync::Arc<super::model::Link>> {
 
 /// Jira shows a line end within a text as one.
 fn lines(text: &str, marks: &Marks, line: &mut Vec<Inline>) {
-    for (number, piece) in text.split('\n').enumerate() {
+    for (number, piece) in text.split(is_line_end).enumerate() {
         if number > 0 {
             line.push(Inline::Break);
         }

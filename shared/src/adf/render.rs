@@ -31,6 +31,10 @@ fn render(blocks: &[Block], in_item: bool, out: &mut Vec<String>) {
             Block::Quote(blocks) => quote(blocks, out),
             Block::Panel(panel, blocks) => {
                 out.push(format!("> [!{}]", panel.alert()));
+                // What cannot interrupt a paragraph would be text right below.
+                if !matches!(blocks.first(), Some(Block::Paragraph(_)) | None) {
+                    out.push(">".to_owned());
+                }
                 quote(blocks, out);
             }
             Block::List(list) => render_list(list, second_marker, out),

@@ -46,12 +46,23 @@ fn a_panel_of_another_kind_reads_as_the_one_that_is_most_like_it() {
 
 #[test]
 fn a_panel_holds_headings_lists_tasks_code_and_rules() {
-    let markdown = "> [!WARNING]\n> # a\n>\n> - b\n>\n> ---\n>\n> - [ ] c\n>\n> ```\n> d\n> ```";
+    let markdown = "> [!WARNING]\n>\n> # a\n>\n> - b\n>\n> ---\n>\n> - [ ] c\n>\n> ```\n> d\n> ```";
     let blocks = content(markdown);
+    let below = content("> [!WARNING]\n> # a");
+    assert_eq!(below[0]["content"][0]["type"], "heading");
     let kinds: Vec<_> =
         blocks[0]["content"].as_array().into_iter().flatten().map(|block| &block["type"]).collect();
     assert_eq!(kinds, ["heading", "bulletList", "rule", "taskList", "codeBlock"]);
     assert_eq!(to_markdown(&blocks), markdown);
+}
+
+#[test]
+fn what_a_panel_begins_with_comes_back() {
+    for markdown in ["> [!TIP]\n>\n> - - a", "> [!TIP]\n>\n> 2. a", "> [!TIP]\n>\n>     a"] {
+        let blocks = content(markdown);
+        assert_ne!(blocks[0]["content"][0]["type"], "paragraph", "{markdown}");
+        assert_eq!(content(&to_markdown(&blocks)), blocks, "{markdown}");
+    }
 }
 
 #[test]

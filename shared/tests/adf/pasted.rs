@@ -40,6 +40,7 @@ fn a_byte_order_mark_hides_no_heading() {
         assert_eq!(content(text)[0]["content"], json!([{ "type": "text", "text": "a" }]), "{text:?}");
     }
     assert_eq!(content("a\n\n\u{feff}# b")[1]["type"], "heading");
+    assert_eq!(content("    \u{feff}a\n    \u{feff}b")[0]["content"][0]["text"], "a\nb");
 }
 
 #[test]

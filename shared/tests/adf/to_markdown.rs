@@ -63,6 +63,7 @@ fn white_space_leaves_its_mark() {
 #[test]
 fn line_ends_are_breaks_and_those_at_the_end_go() {
     assert_eq!(line(json!([text("a\nb"), { "type": "hardBreak" }])), "a\\\nb");
+    assert_eq!(line(json!([text("a\u{2028}b\u{2029}c")])), "a\\\nb\\\nc");
 }
 
 #[test]
