@@ -5,12 +5,13 @@
 use std::time::Duration;
 
 use http::{Method, StatusCode};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::client::{Call, JiraSite};
 use super::ids::ProjectId;
 use super::input::IssueInput;
+use super::issue::{OneIssue, RawIssue};
 use super::marked;
 use crate::connection::{Claim, Entry, Once};
 use crate::deadline;
@@ -50,15 +51,17 @@ pub struct Created {
 #[derive(Debug, Clone, Serialize)]
 pub struct CreatedTicket {
     /// Digits.
-    pub id: String,
+    pub id: Option<String>,
     /// `PROJ-1`.
-    pub key: String,
+    pub key: Option<String>,
     /// The title, one line.
     pub summary: Option<String>,
     /// The name of the status that it starts with.
     pub status: Option<String>,
-    /// Who works on it, by the name that the account shows.
+    /// Who works on it, by the name that the account shows; null when it shows none, and when nobody is assigned.
     pub assignee: Option<String>,
+    /// The assignee's Atlassian account: tells an account that shows no name from nobody.
+    pub assignee_account_id: Option<String>,
     /// The name of its priority.
     pub priority: Option<String>,
     /// `2024-01-01T00:00:00.000Z`.
@@ -67,11 +70,17 @@ pub struct CreatedTicket {
     pub updated: Option<String>,
 }
 
-/// How Jira names an issue.
-#[derive(Debug, Clone, Deserialize)]
+/// How Jira names an issue: by its id, its key, or both.
+#[derive(Debug, Clone)]
 pub(super) struct Named {
-    pub(super) id: String,
-    pub(super) key: String,
+    pub(super) id: Option<String>,
+    pub(super) key: Option<String>,
+}
+
+impl From<RawIssue> for Named {
+    fn from(raw: RawIssue) -> Self {
+        Self { id: raw.id, key: raw.key }
+    }
 }
 
 impl JiraSite<'_> {
@@ -146,38 +155,56 @@ impl JiraSite<'_> {
             repeatable: false,
         };
         let answer = self.answer(call).await.map_err(refusal)?;
-        serde_json::from_slice(&answer).map_err(|error| {
+        let OneIssue(raw) = serde_json::from_slice(&answer).map_err(|error| {
             Error::provider_failed("Jira gave an answer that cannot be read", error)
                 .with_code("outcome_unknown")
-        })
+        })?;
+        Ok(raw.into())
     }
 
     /// What the answer shows, while searches are told of the ticket; never fails, for the ticket exists.
     async fn describe(&self, named: Named, summary: Option<String>) -> Created {
         let limit = READ_BACK.min(deadline::remaining().saturating_sub(RESERVE));
-        let read = tokio::time::timeout(limit, self.read_issue(&named.id, FIELDS));
-        let (read, ()) = tokio::join!(read, self.remember_issue(&named.id));
-        let text = |value: &Value| value.as_str().map(str::to_owned);
         let Named { id, key } = named;
+        let name = id.as_deref().or(key.as_deref()).unwrap_or_default();
+        let read = tokio::time::timeout(limit, self.read_issue(name, FIELDS));
+        // Searches are told of tickets by their ids alone.
+        let remember = async {
+            if let Some(id) = &id {
+                self.remember_issue(id).await;
+            }
+        };
+        let (read, ()) = tokio::join!(read, remember);
+        let text = |value: &Value| value.as_str().map(str::to_owned);
         match read {
             Ok(Ok(raw)) => {
                 let ticket = CreatedTicket {
-                    id,
-                    key,
                     summary: raw.text("summary").or(summary),
                     status: text(&raw.field("status")["name"]),
                     assignee: text(&raw.field("assignee")["displayName"]),
+                    assignee_account_id: text(&raw.field("assignee")["accountId"]),
                     priority: text(&raw.field("priority")["name"]),
                     created: raw.time("created"),
                     updated: raw.time("updated"),
+                    id: id.or(raw.id),
+                    key: key.or(raw.key),
                 };
                 Created { ticket, warning: None }
             }
             unread => {
                 let cause = unread.map_or_else(|late| late.to_string(), |read| format!("{:?}", read.err()));
                 tracing::warn!(cause, "a created ticket could not be read");
-                let (status, assignee, priority, created, updated) = (None, None, None, None, None);
-                let ticket = CreatedTicket { id, key, summary, status, assignee, priority, created, updated };
+                let ticket = CreatedTicket {
+                    id,
+                    key,
+                    summary,
+                    status: None,
+                    assignee: None,
+                    assignee_account_id: None,
+                    priority: None,
+                    created: None,
+                    updated: None,
+                };
                 Created { ticket, warning: Some(UNREAD) }
             }
         }

@@ -9,20 +9,20 @@ use serde_json::json;
 use super::client::{Call, JiraSite};
 use super::ids::IssueRef;
 use super::input::IssueInput;
-use super::issue::{NameAndIcon, RawIssue, User};
+use super::issue::{NameAndIcon, OneIssue, RawIssue, User};
 use crate::error::{Error, Result};
 
 /// What the answer to an edit shows.
 const FIELDS: &str = "summary,description,priority,issuetype,assignee,updated";
 
-/// An issue after an edit. What Jira leaves out is null.
+/// An issue after an edit. What Jira leaves out, or sends as something odd, is null.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct EditedIssue {
     /// Digits.
-    pub id: String,
+    pub id: Option<String>,
     /// `PROJ-1`.
-    pub key: String,
+    pub key: Option<String>,
     /// The title, one line.
     pub summary: Option<String>,
     /// Markdown.
@@ -75,7 +75,7 @@ impl JiraSite<'_> {
         let answer = self.answer(call).await?;
         // A success is empty or the issue; whatever answers otherwise is not Jira.
         let returned: Option<RawIssue> = match serde_json::from_slice(&answer) {
-            Ok(returned) => Some(returned),
+            Ok(OneIssue(returned)) => Some(returned),
             Err(_) if answer.is_empty() => None,
             Err(error) => {
                 return Err(Error::provider_failed(

@@ -5,6 +5,7 @@ use std::time::Duration;
 use http::StatusCode;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use tokio_postgres::Transaction;
 use tokio_postgres::types::Type;
 use url::Url;
@@ -14,6 +15,7 @@ use super::DEFAULT_API_URL;
 use crate::config::{FromSettings, Settings, SettingsError};
 use crate::deadline;
 use crate::error::{Error, Result, chain};
+use crate::lenient;
 use crate::provider::{BoxFuture, ExtendTransaction};
 use crate::telemetry::{Count, count};
 use crate::tls::{SHORT_BODY, http_client, read_body};
@@ -67,9 +69,9 @@ pub struct Site {
     /// The cloud id.
     #[serde(rename = "site_id")]
     pub id: SiteId,
-    /// The site's name.
+    /// The site's name, if Atlassian tells one.
     #[serde(rename = "site_name")]
-    pub name: String,
+    pub name: Option<String>,
     /// Its address, `https://<name>.atlassian.net`.
     pub url: Option<String>,
     /// A picture of it.
@@ -137,7 +139,7 @@ impl Sites {
             }
         }
         let body = read_body(response, SHORT_BODY).await.map_err(transport_error)?;
-        let resources: Vec<Resource> = serde_json::from_slice(&body)
+        let resources: Resources = serde_json::from_slice(&body)
             .map_err(|error| Error::provider_failed(FAILED, format!("accessible-resources: {error}")))?;
         Ok(jira_sites(resources))
     }
@@ -152,24 +154,41 @@ fn transport_error(error: reqwest::Error) -> Error {
     Error::provider_failed(FAILED, chain(&error.without_url()))
 }
 
-/// An entry of the list. One site stands in it once for each of its products, under the same id.
+/// The list, as far as it can be read.
 #[derive(Deserialize)]
-pub(super) struct Resource {
-    id: String,
-    name: String,
+#[serde(transparent)]
+pub(super) struct Resources(#[serde(deserialize_with = "lenient::objects")] Vec<Option<Resource>>);
+
+/// An entry of the list. One site stands in it once for each of its products, under the same id.
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct Resource {
+    #[serde(deserialize_with = "lenient::id")]
+    id: Option<String>,
+    #[serde(deserialize_with = "lenient::text")]
+    name: Option<String>,
+    #[serde(deserialize_with = "lenient::text")]
     url: Option<String>,
-    #[serde(rename = "avatarUrl")]
+    #[serde(deserialize_with = "lenient::text")]
     avatar_url: Option<String>,
-    #[serde(default)]
-    scopes: Vec<String>,
+    scopes: Value,
 }
 
-pub(super) fn jira_sites(resources: Vec<Resource>) -> Vec<Site> {
+impl Resource {
+    /// Whether it is Jira's. Its scopes read `read:jira-work`, `read:project:jira`, `read:sprint:jira-software`.
+    /// Where no list of scopes can be read it may be: one that is not a person can pass over, one that is missing
+    /// they cannot choose.
+    fn is_jira(&self) -> bool {
+        let is_jiras = |scope: &Value| scope.as_str().is_some_and(|scope| scope.contains("jira"));
+        self.scopes.as_array().is_none_or(|scopes| scopes.iter().any(is_jiras))
+    }
+}
+
+pub(super) fn jira_sites(Resources(resources): Resources) -> Vec<Site> {
     let mut sites: Vec<Site> = Vec::new();
-    for resource in resources {
-        // Jira's scopes read `read:jira-work`, `read:project:jira`, `read:sprint:jira-software`.
-        let is_jira = resource.scopes.iter().any(|scope| scope.contains("jira"));
-        let Ok(id) = SiteId::parse(&resource.id) else { continue };
+    for resource in resources.into_iter().flatten() {
+        let is_jira = resource.is_jira();
+        let Some(id) = resource.id.and_then(|id| SiteId::parse(&id).ok()) else { continue };
         if is_jira && !sites.iter().any(|site| site.id == id) {
             sites.push(Site { id, name: resource.name, url: resource.url, avatar_url: resource.avatar_url });
         }
@@ -218,6 +237,26 @@ mod tests {
         ]"#;
         let sites = jira_sites(serde_json::from_str(list).unwrap());
         assert_eq!(sites.iter().map(|site| site.id.as_str()).collect::<Vec<_>>(), ["b"]);
+    }
+
+    #[test]
+    fn an_odd_value_costs_no_site() {
+        let list = r#"[
+            null, 7, "x", {}, {"id":null,"name":"None","scopes":["read:jira-work"]},
+            {"id":"a","name":7,"url":[],"avatarUrl":{},"scopes":[null,"read:jira-work"]},
+            {"id":"b","scopes":null},
+            {"id":"c"},
+            {"id":"d","scopes":[]},
+            {"id":"e","name":"Fine","scopes":["read:jira-work"]}
+        ]"#;
+        let sites = jira_sites(serde_json::from_str(list).unwrap());
+        assert_eq!(sites.iter().map(|site| site.id.as_str()).collect::<Vec<_>>(), ["a", "b", "c", "e"]);
+        let (a, e) = (&sites[0], &sites[3]);
+        assert_eq!((&a.name, &a.url, &a.avatar_url), (&None, &None, &None));
+        assert_eq!(e.name.as_deref(), Some("Fine"));
+        for no_list in ["null", "{}", "7"] {
+            assert!(serde_json::from_str::<Resources>(no_list).is_err(), "an empty list is made of none");
+        }
     }
 
     #[test]
