@@ -217,14 +217,49 @@ fn still_in_doubt(error: Error) -> Error {
     if is_jiras { error.with_code("outcome_unknown") } else { error }
 }
 
-/// Jira refuses an unknown project or issue type as it refuses a field: with 400.
+/// Jira refuses an unknown project or issue type as it refuses a field: with 400. The field that it names tells, not
+/// what it says of it, which is in the account's language.
 fn refusal(error: Error) -> Error {
-    let is_unknown = |field: &str| {
-        let said = error.details().and_then(|details| details["fields"][field].as_str());
-        said.is_some_and(|said| said.to_lowercase().contains("valid"))
-    };
-    if error.code() == "jira_refused" && (is_unknown("project") || is_unknown("issuetype")) {
+    let names = |field: &str| error.details().is_some_and(|details| !details["fields"][field].is_null());
+    if error.code() == "jira_refused" && (names("project") || names("issuetype")) {
         return error.with_code("jira_not_found").with_status(StatusCode::NOT_FOUND);
     }
     error
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderMap;
+
+    use super::*;
+    use crate::jira::failure::Failure;
+
+    fn refused(body: &Value) -> Error {
+        let body = body.to_string();
+        refusal(Failure::read(StatusCode::BAD_REQUEST, &HeaderMap::new(), body.as_bytes()).into_error(""))
+    }
+
+    #[test]
+    fn the_field_that_jira_names_tells_and_not_its_words() {
+        for said in
+            ["valid project is required", "Gib ein gültiges Projekt an", "プロジェクトを指定してください。"]
+        {
+            for field in ["project", "issuetype"] {
+                let error = refused(&json!({ "errorMessages": [], "errors": { field: said } }));
+                assert_eq!(
+                    (error.status(), error.code()),
+                    (StatusCode::NOT_FOUND, "jira_not_found"),
+                    "{said}"
+                );
+                assert_eq!(error.details().unwrap()["fields"][field], said);
+            }
+        }
+        for other in [
+            json!({ "errors": { "summary": "Specify a valid summary" } }),
+            json!({ "errorMessages": ["valid project is required"], "errors": {} }),
+            json!({ "errors": { "project": null } }),
+        ] {
+            assert_eq!(refused(&other).code(), "jira_refused", "{other}");
+        }
+    }
 }
