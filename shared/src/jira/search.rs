@@ -17,7 +17,7 @@ use super::client::{Call, JiraSite};
 use super::failure::missing;
 use super::ids::{ProjectId, SprintId};
 use super::ticket::{FIELDS, RawTicket};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, SEARCH_UNFINISHED};
 use crate::lenient;
 use crate::paging::Part;
 
@@ -289,7 +289,7 @@ impl JiraSite<'_> {
             "Jira goes on with empty pages and does not end its search. Try again shortly.",
             format!("{EMPTY_PAGES} pages of a search were empty, and none was the last"),
         )
-        .with_code("search_unfinished"))
+        .with_code(SEARCH_UNFINISHED))
     }
 
     /// Tickets by their ids, in this order. One that is missing has been deleted or hidden meanwhile; one that
