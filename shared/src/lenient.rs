@@ -4,15 +4,66 @@
 //! what is of any other is none. Nothing is buffered on the way, as lists of tickets are megabytes; that is why
 //! these are not the adapters of `serde_with`, which copy a value before they try it.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::marker::PhantomData;
 
 use serde::de::value::MapAccessDeserializer;
-use serde::de::{IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeOwned, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
+use serde_json::Value;
 
 /// The largest whole number below which a `f64` has every other: 2^53.
 const EXACT: f64 = 9_007_199_254_740_992.0;
+
+/// Reads JSON. Two things would cost all of it: half a character (text that was cut within an emoji, say), which is read
+/// as U+FFFD, as browsers do; and a name that an object has twice, of which the last counts.
+///
+/// # Errors
+/// When it is no JSON otherwise, or not of this type.
+pub(crate) fn from_slice<T: DeserializeOwned>(body: &[u8]) -> serde_json::Result<T> {
+    serde_json::from_slice(body).or_else(|error| {
+        let value: serde_json::Result<Value> = match with_whole_characters(body) {
+            Some(repaired) => serde_json::from_str(&repaired),
+            None => serde_json::from_slice(body),
+        };
+        value.and_then(serde_json::from_value).map_err(|_| error)
+    })
+}
+
+/// JSON text without bytes that are no UTF-8 and without escapes of lone surrogates; `None` if there were none.
+fn with_whole_characters(body: &[u8]) -> Option<String> {
+    const REPLACEMENT: &str = "\\ufffd";
+    let text = String::from_utf8_lossy(body);
+    let mut repaired = String::with_capacity(text.len());
+    let mut is_changed = matches!(text, Cow::Owned(_));
+    let mut rest = &*text;
+    while let Some(at) = rest.find('\\') {
+        let (before, escape) = rest.split_at(at);
+        repaired.push_str(before);
+        let end = match (unit(escape), escape.get(6..).and_then(unit)) {
+            (Some(0xD800..=0xDBFF), Some(0xDC00..=0xDFFF)) => 12,
+            (Some(0xD800..=0xDFFF), _) => {
+                repaired.push_str(REPLACEMENT);
+                is_changed = true;
+                rest = escape.get(6..).unwrap_or_default();
+                continue;
+            }
+            // What follows a backslash is part of its escape: it may be another backslash.
+            _ => escape.char_indices().nth(2).map_or(escape.len(), |(end, _)| end),
+        };
+        let (escape, after) = escape.split_at(end);
+        repaired.push_str(escape);
+        rest = after;
+    }
+    repaired.push_str(rest);
+    is_changed.then_some(repaired)
+}
+
+/// The unit of UTF-16 that an escape at the beginning of a text stands for.
+fn unit(text: &str) -> Option<u16> {
+    u16::from_str_radix(text.strip_prefix("\\u")?.get(..4)?, 16).ok()
+}
 
 /// A text.
 pub(crate) fn text<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
@@ -246,7 +297,7 @@ impl<'de, W: Wanted<'de>> Visitor<'de> for Tolerant<W> {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::{Value, json};
+    use serde_json::json;
 
     use super::*;
 
@@ -316,6 +367,36 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn half_a_character_costs_itself_alone() {
+        let read = |json: &[u8]| from_slice::<Value>(json).ok();
+        for (json, text) in [
+            (&br#"["a\ud83d"]"#[..], "a\u{fffd}"),
+            (br#"["\uDE00b"]"#, "\u{fffd}b"),
+            (br#"["\ud83d\ud83d\ude00"]"#, "\u{fffd}\u{1f600}"),
+            (br#"["\ud83dx\ude00"]"#, "\u{fffd}x\u{fffd}"),
+            (br#"["\\ud83d \ud83d"]"#, "\\ud83d \u{fffd}"),
+            (br#"["\ud83d\\ude00"]"#, "\u{fffd}\\ude00"),
+            (b"[\"a\xed\xa0\xbd\"]", "a\u{fffd}\u{fffd}\u{fffd}"),
+            (b"[\"\xff\\u00e9\"]", "\u{fffd}é"),
+        ] {
+            assert_eq!(read(json), Some(json!([text])), "{}", String::from_utf8_lossy(json));
+        }
+        for no_json in
+            [&br#"["\ud83d"#[..], br#"["\u12"]"#, b"\xff", b"", br"\", br"[\u", "[\"\\é".as_bytes()]
+        {
+            assert_eq!(read(no_json), None, "{}", String::from_utf8_lossy(no_json));
+        }
+    }
+
+    #[test]
+    fn of_a_name_that_comes_twice_the_last_counts() {
+        assert!(serde_json::from_str::<Answer>(r#"{"id":1,"id":2}"#).is_err());
+        let read: Answer = from_slice(br#"{"id":1,"object":{"text":"a","text":"b"},"id":2}"#).unwrap();
+        assert_eq!(read.id.as_deref(), Some("2"));
+        assert_eq!(read.object.unwrap().text.as_deref(), Some("b"));
     }
 
     #[test]

@@ -17,6 +17,7 @@ use crate::config::{FromSettings, Settings, SettingsError};
 use crate::connection::{Address, OnceKey, Session, Tokens};
 use crate::deadline;
 use crate::error::{Error, Result, chain};
+use crate::lenient;
 use crate::telemetry::{Count, count};
 use crate::tls::{http_client, read_body};
 
@@ -159,7 +160,7 @@ impl JiraSite<'_> {
     /// Makes a call and reads its JSON answer.
     pub(super) async fn call<T: DeserializeOwned>(&self, call: Call<'_>) -> Result<T> {
         let body = self.answer(call).await?;
-        serde_json::from_slice(&body)
+        lenient::from_slice(&body)
             .map_err(|error| Error::provider_failed("Jira gave an answer that cannot be read", error))
     }
 

@@ -177,7 +177,7 @@ impl JiraSite<'_> {
             Ok(answer) => answer,
             Err(error) => return Err(self.refusal(error, ticket.project.as_str(), issue_type).await),
         };
-        let OneIssue(raw) = serde_json::from_slice(&answer).map_err(|error| {
+        let OneIssue(raw) = lenient::from_slice(&answer).map_err(|error| {
             Error::provider_failed("Jira gave an answer that cannot be read", error)
                 .with_code("outcome_unknown")
         })?;

@@ -11,6 +11,7 @@ use super::ids::IssueRef;
 use super::input::IssueInput;
 use super::issue::{NameAndIcon, OneIssue, RawIssue, User};
 use crate::error::{Error, Result};
+use crate::lenient;
 
 /// What the answer to an edit shows.
 const FIELDS: &str = "summary,description,priority,issuetype,assignee,updated";
@@ -74,7 +75,7 @@ impl JiraSite<'_> {
         };
         let answer = self.answer(call).await?;
         // A success is empty or the issue; whatever answers otherwise is not Jira.
-        let returned: Option<RawIssue> = match serde_json::from_slice(&answer) {
+        let returned: Option<RawIssue> = match lenient::from_slice(&answer) {
             Ok(OneIssue(returned)) => Some(returned),
             Err(_) if answer.is_empty() => None,
             Err(error) => {

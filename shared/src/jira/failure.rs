@@ -6,6 +6,7 @@ use http::{HeaderMap, StatusCode};
 use serde_json::{Map, Value, json};
 
 use crate::error::Error;
+use crate::lenient;
 use crate::wait;
 
 /// An answer of Jira that is not a success, read tolerantly: Jira's own errors are JSON of two kinds, a gateway's
@@ -76,7 +77,7 @@ impl Failure {
     fn read_at(now: SystemTime, status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Self {
         let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
         let reason = header("ratelimit-reason").map(str::to_owned);
-        let parsed: Option<Value> = serde_json::from_slice(body).ok();
+        let parsed: Option<Value> = lenient::from_slice(body).ok();
         let is_page = header("content-type").is_some_and(|kind| kind.to_ascii_lowercase().contains("html"));
         let mut failure = Self {
             status,
@@ -85,6 +86,10 @@ impl Failure {
             retry_after: wait::retry_after(headers, now),
             reason,
         };
+        // A quota is not back at once, whatever a date that is past says.
+        if failure.is_quota() {
+            failure.retry_after = failure.retry_after.filter(|wait| !wait.is_zero());
+        }
         if failure.retry_after.is_none() && status == StatusCode::TOO_MANY_REQUESTS {
             failure.retry_after = wait::until_reset(headers, now);
         }
@@ -343,6 +348,7 @@ mod tests {
             (vec![quota, ("retry-after", "Fri, 27 Nov 2026 06:55:20 GMT")], 120),
             (vec![quota, reset], 300),
             (vec![quota, ("retry-after", "soon"), reset], 300),
+            (vec![quota, ("retry-after", "Fri, 27 Nov 2026 06:00:00 GMT"), reset], 300),
             (vec![quota, ("x-ratelimit-reset", "2026-11-27T06:00:00Z")], 400),
             (vec![quota], 400),
             (vec![burst, ("retry-after", "0.2")], 1),

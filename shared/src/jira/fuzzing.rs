@@ -17,6 +17,7 @@ use super::projects::{self, Project};
 use super::search::{Bulk, Id, Page};
 use super::ticket::{RawTicket, SprintTicket, Ticket};
 use crate::error::Error;
+use crate::lenient;
 
 /// What the calls answer with an answer of Jira's; `None` where Jira's cannot be read.
 pub(crate) fn answer(which: usize, body: &[u8]) -> Option<Value> {
@@ -64,7 +65,7 @@ pub(crate) fn fields(input: IssueInput) -> Map<String, Value> {
 }
 
 fn read<T: DeserializeOwned>(body: &[u8]) -> Option<T> {
-    serde_json::from_slice(body).ok()
+    lenient::from_slice(body).ok()
 }
 
 fn shown<Raw, T: From<Raw> + Serialize>(raw: Vec<Option<Raw>>) -> Vec<T> {

@@ -88,6 +88,20 @@ fn an_odd_value_costs_no_ticket_of_a_long_list() {
 }
 
 #[test]
+fn text_that_was_cut_within_a_character_costs_no_ticket() {
+    run(async {
+        let bed = Bed::shared().await?;
+        let person = bed.sailor().await?;
+        let page = r#"{"issues":[{"id":"1","key":"SHIP-1","fields":{"summary":"Cut \ud83d"}},{"id":"2","key":"SHIP-2"}],"isLast":true}"#;
+        let json = [("content-type", "application/json")];
+        bed.atlassian().inject(person.trouble("search/jql", reply(200, &json, page)).times(1));
+        let list = list(bed, &person, "get-tickets-for-project", &[("jira_project_id", "SHIP")]).await?;
+        assert_eq!((&list["total"], &list["tickets"][0]["summary"]), (&json!(2), &json!("Cut \u{fffd}")));
+        Ok(())
+    });
+}
+
+#[test]
 fn an_account_that_shows_no_name_is_not_nobody() {
     run(async {
         let bed = Bed::shared().await?;

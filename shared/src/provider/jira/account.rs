@@ -83,7 +83,7 @@ impl Accounts {
         }
         let body = read_body(response, SHORT_BODY).await.map_err(failed)?;
         // What is wrong with it could quote it.
-        let account: Account = serde_json::from_slice(&body).map_err(|_| "no account")?;
+        let account: Account = lenient::from_slice(&body).map_err(|_| "no account")?;
         if account.id.is_empty() { Err("an account without an id".to_owned()) } else { Ok(account) }
     }
 }

@@ -8,6 +8,7 @@ use serde_json::Value;
 use time::{Duration, OffsetDateTime};
 
 use super::{sites, token};
+use crate::lenient;
 use crate::provider::TokenError;
 use crate::wait;
 
@@ -26,6 +27,6 @@ pub(crate) fn refusal(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> T
 
 /// The sites, as `fetch-available-sites` lists them.
 pub(crate) fn sites(body: &[u8]) -> Option<Vec<Value>> {
-    let sites = sites::jira_sites(serde_json::from_slice(body).ok()?);
+    let sites = sites::jira_sites(lenient::from_slice(body).ok()?);
     sites.iter().map(|site| serde_json::to_value(site).ok()).collect()
 }

@@ -139,7 +139,7 @@ impl Sites {
             }
         }
         let body = read_body(response, SHORT_BODY).await.map_err(transport_error)?;
-        let resources: Resources = serde_json::from_slice(&body)
+        let resources: Resources = lenient::from_slice(&body)
             .map_err(|error| Error::provider_failed(FAILED, format!("accessible-resources: {error}")))?;
         Ok(jira_sites(resources))
     }

@@ -141,7 +141,7 @@ pub(super) fn grant(body: &[u8]) -> Result<Grant, TokenError> {
     }
     let no_token = || TokenError::Failed("the answer has no access token".to_owned());
     // The error of the decoder could quote a token.
-    let answer: Answer = serde_json::from_slice(body).map_err(|_| no_token())?;
+    let answer: Answer = lenient::from_slice(body).map_err(|_| no_token())?;
     let seconds = answer.expires_in.filter(|seconds| *seconds >= 0.0).unwrap_or(USUAL_LIFETIME);
     // Whole seconds, as every store keeps them: all callers are told the same.
     let lifetime = Duration::from_secs(seconds.min(u32::MAX.into()) as u64);
@@ -167,7 +167,7 @@ pub(super) fn refusal(status: StatusCode, retry_after: Option<Duration>, body: &
         #[serde(deserialize_with = "lenient::text")]
         error_description: Option<String>,
     }
-    let Answer { error, error_description } = serde_json::from_slice(body).unwrap_or_default();
+    let Answer { error, error_description } = lenient::from_slice(body).unwrap_or_default();
     let error_description = error_description.unwrap_or_default();
     let Some(error) = error else {
         return match status {
