@@ -24,12 +24,15 @@ pub fn jira_answer(data: &[u8]) {
     }
 }
 
-/// A refusal: a status, `Retry-After`, `RateLimit-Reason` and the body. Answers are errors that the contract has.
+/// A refusal: a status, `Retry-After`, `RateLimit-Reason` (and behind a tab `X-RateLimit-Reset`), and the body. Answers are
+/// errors that the contract has.
 pub fn jira_refusal(data: &[u8]) {
     let mut parts = data.splitn(3, |byte| *byte == b'\n');
     let (which, retry_after) = first(parts.next().unwrap_or_default());
+    let mut limit = parts.next().unwrap_or_default().splitn(2, |byte| *byte == b'\t');
+    let (reason, reset) = (limit.next().unwrap_or_default(), limit.next().unwrap_or_default());
     let headers =
-        headers(&[("retry-after", retry_after), ("ratelimit-reason", parts.next().unwrap_or_default())]);
+        headers(&[("retry-after", retry_after), ("ratelimit-reason", reason), ("x-ratelimit-reset", reset)]);
     let body = parts.next().unwrap_or_default();
     let status = status(which);
     let (error, waits) = jira::refusal(status, &headers, body);

@@ -132,12 +132,14 @@ fn a_lost_answer_is_asked_for_again_at_once() {
 fn an_outage_marks_nothing() {
     run(async {
         let bed = Bed::shared().await?;
+        let in_a_while = [("retry-after".to_owned(), "6.5".to_owned())].into();
         for (fault, status) in [
             (Fault::Status { status: 500, body: None }, 502),
             (Fault::Status { status: 403, body: None }, 502),
             (Fault::MalformedJson, 502),
             (Fault::Drop, 502),
             (Fault::RateLimited { retry_after: Some(7), reason: None }, 429),
+            (Fault::Reply { status: 429, headers: in_a_while, body: String::new() }, 429),
             (Fault::Status { status: 401, body: Some(json!({ "error": "access_denied" })) }, 500),
             (Fault::Status { status: 400, body: Some(json!({ "error": "invalid_request" })) }, 500),
         ] {
@@ -148,7 +150,7 @@ fn an_outage_marks_nothing() {
             let answer = person.access_token().await?;
             answer.refusal(status);
             if status == 429 {
-                assert_eq!(answer.header("retry-after"), "7");
+                assert_eq!(answer.header("retry-after"), "7", "{fault:?}");
             }
             assert_eq!(person.validity().await?["is_invalid"], false, "{fault:?}");
             bed.atlassian().clear_faults_of(&person.account);

@@ -54,7 +54,8 @@ fn a_ticket_has_the_fields_of_the_contract_and_more() {
             tickets.iter().find(|ticket| ticket["summary"] == summary).cloned()
         };
         let grain = find("Load the grain").context("no grain")?;
-        let sam = bed.atlassian().accounts().into_iter().find(|account| account.key == "sam").context("no Sam")?;
+        let sam =
+            bed.atlassian().accounts().into_iter().find(|account| account.key == "sam").context("no Sam")?;
         assert_eq!(
             grain,
             json!({
@@ -69,8 +70,15 @@ fn a_ticket_has_the_fields_of_the_contract_and_more() {
         );
         assert!(grain["created"].as_str().is_some_and(|at| at.ends_with(".123Z")), "{grain}");
         let letter = find("Letter without a sender").context("no letter")?;
-        for absent in ["description", "assignee", "assignee_account_id", "reporter", "reporter_account_id", "priority", "parent"]
-        {
+        for absent in [
+            "description",
+            "assignee",
+            "assignee_account_id",
+            "reporter",
+            "reporter_account_id",
+            "priority",
+            "parent",
+        ] {
             assert_eq!(letter[absent], json!(null), "{absent}");
         }
         person.assert_understood();
