@@ -203,7 +203,8 @@ impl JiraSite<'_> {
         let query = [("maxResults", "200")];
         let types: Result<IssueTypes> = self.call(Call::get(&path, &query, "read:jira-work")).await;
         let types = types.map_or_else(|_| Vec::new(), |types| types.issue_types);
-        types.iter().flatten().any(|it| it.subtask == Some(true) && it.id.as_deref() == issue_type)
+        let is_named = |id: &Option<String>| id.as_deref().is_some_and(|id| Some(id) == issue_type);
+        types.iter().flatten().any(|it| it.subtask == Some(true) && is_named(&it.id))
     }
 
     /// What the answer shows, while searches are told of the ticket; never fails, for the ticket exists.

@@ -30,8 +30,8 @@ const IDS: usize = 5000;
 /// How many bulk reads may wait for their turn; how many are in flight is the client's concern.
 const READ_AHEAD: usize = 1000;
 
-/// How many pages of a search may be empty one after the other while it goes on: Jira gives such pages, of tickets that
-/// the account may not see, say.
+/// How many pages of a search may be empty one after the other while it goes on. What says so is the token, not what is
+/// on a page, which may be shorter than was asked for.
 const EMPTY_PAGES: usize = 20;
 
 const SCOPES: &str = "read:jira-work";

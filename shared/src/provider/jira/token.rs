@@ -29,9 +29,9 @@ const STORING_RESERVE: Duration = Duration::from_secs(2);
 /// hour. Should it last for less, Jira answers 401 and it is renewed.
 const USUAL_LIFETIME: f64 = 3600.0;
 
-/// The one sentence of Atlassian's that something hangs on. It says `unauthorized_client` of a dead refresh token, but
-/// also of an app that is suspended, and nothing but this tells them apart
-/// (<https://github.com/raycast/extensions/issues/11836>).
+/// The one sentence of Atlassian's that ends a connection: what it says, with `unauthorized_client`, of a refresh token
+/// that is dead (<https://github.com/raycast/extensions/issues/11836>). By itself that code means that the app may not ask
+/// for tokens (<https://www.rfc-editor.org/rfc/rfc6749#section-5.2>), and so every connection.
 const DEAD_TOKEN: &str = "refresh_token is invalid";
 
 /// Atlassian ends a consent after this, however often it was refreshed.
