@@ -16,6 +16,8 @@ pub(super) struct Failure {
     said: Said,
     /// Whether it can be Jira's: what stands in front of it answers with pages.
     is_jiras: bool,
+    /// Whether the token is known to lack a scope; [`Self::read`] does not know.
+    pub(super) lacks_scope: bool,
     /// When to come back, if that is known.
     retry_after: Option<Duration>,
     /// `RateLimit-Reason`, on 429 only.
@@ -82,6 +84,7 @@ impl Failure {
         let mut failure = Self {
             status,
             is_jiras: !is_page && (parsed.is_some() || body.trim_ascii().is_empty()),
+            lacks_scope: false,
             said: parsed.map(Said::read).unwrap_or_default(),
             retry_after: wait::retry_after(headers, now),
             reason,
@@ -106,14 +109,15 @@ impl Failure {
         self.status == StatusCode::UNAUTHORIZED && !self.is_missing_scope()
     }
 
-    /// Whether the token lacks a scope. The gateway in front of Jira says so, in the same words to everybody, since it
-    /// knows nobody's language; nothing else in its answer tells the two 401s apart. In other words, it is a 401 that a
-    /// new token does not mend: a fault of Jira's to the caller, and of no connection.
+    /// Whether the token lacks a scope. The gateway in front of Jira says so, and nothing but its words tells this 401
+    /// from that of a stale token. They save a refresh, and nothing else hangs on them: in other words, it is a 401 that a
+    /// new token does not mend, and then Atlassian's list of scopes tells.
     ///
     /// <https://developer.atlassian.com/cloud/jira/platform/scopes-for-oauth-2-3LO-and-forge-apps/>
     fn is_missing_scope(&self) -> bool {
         self.status == StatusCode::UNAUTHORIZED
-            && self.said.messages.iter().any(|message| message.contains("scope does not match"))
+            && (self.lacks_scope
+                || self.said.messages.iter().any(|message| message.contains("scope does not match")))
     }
 
     /// Whether a 429 means an exhausted quota rather than too many requests at once.

@@ -280,6 +280,25 @@ fn a_token_that_was_renewed_in_vain_is_jiras_trouble() {
 }
 
 #[test]
+fn a_missing_scope_is_named_in_whatever_words_jira_refuses() {
+    run(async {
+        let bed = Bed::shared().await?;
+        let person = bed.person(&["harbour"])?;
+        let mut settings = bed.atlassian().settings(None);
+        settings.withheld_scopes = ["read:jira-work".to_owned(), "read:issue-details:jira".to_owned()].into();
+        bed.atlassian().set_settings(Some(&person.account), settings);
+        person.connect("harbour").await?;
+        let refusal = json!({ "code": 401, "message": "Nicht autorisiert; der Bereich stimmt nicht" });
+        bed.atlassian()
+            .inject(person.trouble("GET", Fault::Status { status: 401, body: Some(refusal) }).times(2));
+        let answer = person.details("SHIP-1").await?.json(403);
+        assert_eq!((&answer["code"], answer.get("needs_reauthorization")), (&json!("missing_scope"), None));
+        assert!(answer["error"].as_str().is_some_and(|error| error.contains("read:jira-work")), "{answer}");
+        Ok(())
+    });
+}
+
+#[test]
 fn a_firewalls_page_is_no_missing_permission() {
     run(async {
         let bed = Bed::shared().await?;

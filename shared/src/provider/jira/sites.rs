@@ -22,6 +22,9 @@ use crate::tls::{SHORT_BODY, http_client, read_body};
 
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// <https://developer.atlassian.com/cloud/jira/platform/oauth-2-3lo-apps/#3-1-get-the-cloudid-for-your-site>
+const RESOURCES: &str = "/oauth/token/accessible-resources";
+
 /// A cloud id: what names a Jira site in the API's addresses.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -88,7 +91,7 @@ impl FromSettings for Sites {
     fn from_settings(settings: &Settings) -> Result<Self, SettingsError> {
         let name = "ATLASSIAN_API_URL";
         let mut resources = settings.service_url(name, Some(DEFAULT_API_URL))?;
-        resources.set_path("/oauth/token/accessible-resources");
+        resources.set_path(RESOURCES);
         let http =
             http_client().map_err(|error| SettingsError::Invalid { name, reason: error.to_string() })?;
         Ok(Self { http, resources })
@@ -114,35 +117,48 @@ impl Sites {
     }
 
     async fn request(&self, access_token: &SecretString) -> Result<Vec<Site>> {
-        count(Count::JiraRequests);
-        let response = self
-            .http
-            .get(self.resources.clone())
-            .timeout(deadline::at_most(ATTEMPT_TIMEOUT))
-            .bearer_auth(access_token.expose_secret())
-            .send()
-            .await
-            .map_err(transport_error)?;
-        match response.status() {
-            StatusCode::OK => {}
-            StatusCode::UNAUTHORIZED => {
-                return Err(Error::gone(
-                    "consent_withdrawn",
-                    "Atlassian does not accept this consent any more. Start connecting again.",
-                ));
-            }
-            status => {
-                return Err(Error::provider_failed(
-                    FAILED,
-                    format!("accessible-resources: {}", status.as_u16()),
-                ));
-            }
-        }
-        let body = read_body(response, SHORT_BODY).await.map_err(transport_error)?;
-        let resources: Resources = lenient::from_slice(&body)
-            .map_err(|error| Error::provider_failed(FAILED, format!("accessible-resources: {error}")))?;
-        Ok(jira_sites(resources))
+        resources(&self.http, self.resources.clone(), access_token).await.map(jira_sites)
     }
+}
+
+/// The scopes that a token has on a site, of all its products; `None` when the list does not tell.
+///
+/// # Errors
+/// As [`Sites::list`].
+pub(crate) async fn granted_scopes(
+    http: &reqwest::Client,
+    mut api: Url,
+    access_token: &SecretString,
+    site: &str,
+) -> Result<Option<Vec<String>>> {
+    api.set_path(RESOURCES);
+    Ok(resources(http, api, access_token).await?.scopes_of(site))
+}
+
+async fn resources(http: &reqwest::Client, url: Url, access_token: &SecretString) -> Result<Resources> {
+    count(Count::JiraRequests);
+    let response = http
+        .get(url)
+        .timeout(deadline::at_most(ATTEMPT_TIMEOUT))
+        .bearer_auth(access_token.expose_secret())
+        .send()
+        .await
+        .map_err(transport_error)?;
+    match response.status() {
+        StatusCode::OK => {}
+        StatusCode::UNAUTHORIZED => {
+            return Err(Error::gone(
+                "consent_withdrawn",
+                "Atlassian does not accept this consent any more. Start connecting again.",
+            ));
+        }
+        status => {
+            return Err(Error::provider_failed(FAILED, format!("accessible-resources: {}", status.as_u16())));
+        }
+    }
+    let body = read_body(response, SHORT_BODY).await.map_err(transport_error)?;
+    lenient::from_slice(&body)
+        .map_err(|error| Error::provider_failed(FAILED, format!("accessible-resources: {error}")))
 }
 
 const FAILED: &str = "Atlassian cannot list the Jira sites at the moment. Try again shortly.";
@@ -172,6 +188,16 @@ struct Resource {
     #[serde(deserialize_with = "lenient::text")]
     avatar_url: Option<String>,
     scopes: Value,
+}
+
+impl Resources {
+    /// The scopes on a site; `None` when it is not listed, or its scopes cannot be read.
+    fn scopes_of(&self, site: &str) -> Option<Vec<String>> {
+        let entries = self.0.iter().flatten().filter(|entry| entry.id.as_deref() == Some(site));
+        let lists: Option<Vec<_>> = entries.map(|entry| entry.scopes.as_array()).collect();
+        let scopes = lists.filter(|lists| !lists.is_empty())?.into_iter().flatten();
+        Some(scopes.filter_map(|scope| scope.as_str().map(str::to_owned)).collect())
+    }
 }
 
 impl Resource {
@@ -257,6 +283,16 @@ mod tests {
         for no_list in ["null", "{}", "7"] {
             assert!(serde_json::from_str::<Resources>(no_list).is_err(), "an empty list is made of none");
         }
+    }
+
+    #[test]
+    fn the_scopes_of_a_site_are_those_of_all_its_products() {
+        let list = r#"[{"id":"a","scopes":["read:jira-work",null]},{"id":"b","scopes":["write:jira-work"]},
+            {"id":"a","scopes":["search:confluence"]},{"id":"c","scopes":null},{"id":"d","scopes":[]}]"#;
+        let resources: Resources = serde_json::from_str(list).unwrap();
+        let of = |site: &str| resources.scopes_of(site);
+        assert_eq!(of("a"), Some(vec!["read:jira-work".to_owned(), "search:confluence".to_owned()]));
+        assert_eq!((of("c"), of("d"), of("e")), (None, Some(Vec::new()), None));
     }
 
     #[test]
