@@ -21,6 +21,12 @@ const INVALID_SECRET_KEY: &str = "invalid_secret_key";
 /// The code in its place after many wrong keys.
 pub(crate) const TOO_MANY_WRONG_KEYS: &str = "too_many_wrong_keys";
 
+/// The code of [`Error::unavailable`].
+const STORAGE_UNAVAILABLE: &str = "storage_unavailable";
+
+/// The code of a search that goes on with empty pages.
+pub(crate) const SEARCH_UNFINISHED: &str = "search_unfinished";
+
 /// The longest that a caller is told to wait.
 const LONGEST_WAIT: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -132,7 +138,7 @@ impl Error {
     pub fn unavailable(store: &'static str, cause: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         let mut error = Self::new(
             StatusCode::SERVICE_UNAVAILABLE,
-            "storage_unavailable",
+            STORAGE_UNAVAILABLE,
             format!("{store} cannot be reached at the moment. Try again shortly."),
         );
         error.retry_after = Some(Duration::from_secs(1));
@@ -166,11 +172,12 @@ impl Error {
         self
     }
 
-    /// Replaces the sentence if the fault is not the caller's, by the one that the contract has for this call.
+    /// Replaces the sentence if the fault is not the caller's, by the one that the contract has for this call, unless
+    /// the sentence tells more.
     #[must_use]
     pub fn summarized_as(mut self, message: &'static str) -> Self {
-        let is_a_store = self.code == "storage_unavailable";
-        if self.status.is_server_error() && !is_a_store {
+        let says_more = [STORAGE_UNAVAILABLE, SEARCH_UNFINISHED].contains(&self.code);
+        if self.status.is_server_error() && !says_more {
             self.message = message.into();
         }
         self

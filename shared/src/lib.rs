@@ -7,7 +7,7 @@
 //! | 4 | [`jira`] | Jira's API as typed calls |
 //! | 3 | [`auth`], [`connection`], [`limit`], [`paging`] | who calls, and how often; a connection's address, rows, cache, tokens and flow; lists in parts |
 //! | 2 | [`config`], [`event`], [`http`], [`migrations`], [`page`], [`postgres`], [`provider`], [`upstash`] | adapters to the outside, one thing each |
-//! | 1 | [`adf`], [`crypto`], [`deadline`], [`error`], [`secrets`], [`telemetry`], [`tls`] | no knowledge of Juncture's domain |
+//! | 1 | [`adf`], [`crypto`], [`deadline`], [`error`], `lenient`, [`secrets`], `surrogates`, [`telemetry`], [`tls`], `wait` | no knowledge of Juncture's domain |
 
 pub mod adf;
 pub mod auth;
@@ -21,6 +21,7 @@ pub mod event;
 pub mod fuzz;
 pub mod http;
 pub mod jira;
+mod lenient;
 pub mod limit;
 pub mod migrations;
 pub mod page;
@@ -28,6 +29,8 @@ pub mod paging;
 pub mod postgres;
 pub mod provider;
 pub mod secrets;
+mod surrogates;
 pub mod telemetry;
 pub mod tls;
 pub mod upstash;
+mod wait;

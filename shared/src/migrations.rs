@@ -26,8 +26,13 @@ macro_rules! migrations {
 }
 
 /// Every migration, in order.
-pub const ALL: &[Migration] =
-    migrations!["0001_core", "0002_versions_and_access_tokens", "0003_refreshed_at", "0004_account"];
+pub const ALL: &[Migration] = migrations![
+    "0001_core",
+    "0002_versions_and_access_tokens",
+    "0003_refreshed_at",
+    "0004_account",
+    "0005_doubt"
+];
 
 /// Applies what is not applied yet, all in one transaction, and tells the names. Run again, it does nothing.
 ///

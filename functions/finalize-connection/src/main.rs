@@ -101,7 +101,8 @@ async fn choice(
         .iter()
         .map(|site| Site {
             id: site.id.as_str(),
-            name: &site.name,
+            // What no name is told of goes by its address.
+            name: site.name.as_deref().or(site.url.as_deref()).unwrap_or(site.id.as_str()),
             url: site.url.as_deref().unwrap_or_default(),
             avatar_url: site.avatar_url.as_deref(),
         })

@@ -28,7 +28,7 @@ struct Sprints {
 
 #[derive(Serialize)]
 struct Board {
-    board_id: i64,
+    board_id: Option<i64>,
     board_name: Option<String>,
     board_type: Option<String>,
     active_sprints: Vec<Sprint>,

@@ -30,7 +30,7 @@ struct Sprints {
 
 #[derive(Serialize)]
 struct Board {
-    board_id: i64,
+    board_id: Option<i64>,
     board_name: Option<String>,
     board_type: Option<String>,
     sprints: Vec<Sprint>,
@@ -54,8 +54,9 @@ async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
         .await
         .map_err(|error| explain(error, "Failed to fetch Jira sprints"))?;
     let next_cursor = paging.after(part.as_ref(), next)?;
-    let ids = boards.iter().flat_map(|board| &board.sprints).map(|sprint| sprint.id);
-    let total_sprints = ids.collect::<HashSet<_>>().len();
+    let mut seen = HashSet::new();
+    let sprints = boards.iter().flat_map(|board| &board.sprints);
+    let total_sprints = sprints.filter(|sprint| sprint.id.is_none_or(|id| seen.insert(id))).count();
     let boards = boards.into_iter().map(Board::from).collect();
     json(StatusCode::OK, &Sprints { boards, total_sprints, next_cursor })
 }

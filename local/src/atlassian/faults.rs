@@ -1,10 +1,11 @@
 //! Misbehaviour on request: what a real service does on a bad day.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use axum::body::{Body, to_bytes};
 use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER};
-use axum::http::{HeaderValue, StatusCode};
+use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{Html, IntoResponse, Response};
 use futures_util::StreamExt;
 use futures_util::stream;
@@ -60,6 +61,17 @@ pub enum Fault {
         /// Sent as JSON.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         body: Option<Value>,
+    },
+    /// Answers with this status, these headers and this body, as they are.
+    Reply {
+        /// An HTTP status, 200 to 599.
+        status: u16,
+        /// By their names.
+        #[serde(default)]
+        headers: BTreeMap<String, String>,
+        /// The body.
+        #[serde(default)]
+        body: String,
     },
     /// Answers 429 as Jira does
     /// (<https://developer.atlassian.com/cloud/jira/platform/rate-limiting/>).
@@ -184,6 +196,7 @@ impl Fault {
                 response
             }
             Self::Status { status, body } => status_answer(*status, body.as_ref()),
+            Self::Reply { status, headers, body } => reply(*status, headers, body),
             Self::RateLimited { retry_after, reason } => rate_limited(*retry_after, reason.as_deref()),
             Self::MalformedJson => halved(response, true).await,
             Self::TruncatedBody => halved(response, false).await,
@@ -201,6 +214,17 @@ fn status_answer(status: u16, body: Option<&Value>) -> Response {
             (status, Html(html)).into_response()
         }
     }
+}
+
+fn reply(status: u16, headers: &BTreeMap<String, String>, body: &str) -> Response {
+    let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let headers = headers.iter().filter_map(|(name, value)| {
+        Some((HeaderName::from_bytes(name.as_bytes()).ok()?, HeaderValue::from_str(value).ok()?))
+    });
+    let mut response = Response::new(Body::from(body.to_owned()));
+    *response.status_mut() = status;
+    response.headers_mut().extend(headers);
+    response
 }
 
 fn rate_limited(retry_after: Option<u64>, reason: Option<&str>) -> Response {

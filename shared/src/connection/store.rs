@@ -18,6 +18,10 @@ use crate::provider::ExtendTransaction;
 use crate::provider::jira::Account;
 use crate::upstash::Upstash;
 
+/// How long a provider must go on refusing a refresh token, if it does not say clearly that it is dead, before the
+/// connection is invalid: what it says of one connection it may be saying of all, because an app is suspended, say.
+const PATIENCE: Duration = Duration::from_secs(5 * 60);
+
 /// Whose consent is saved.
 pub(crate) struct Consenter {
     /// The account, if it is known.
@@ -106,6 +110,7 @@ impl Store {
                 access_token_expires_at = excluded.access_token_expires_at,
                 account_digest = excluded.account_digest,
                 invalid_refresh_token = false,
+                doubted_at = null,
                 last_updated = now(),
                 refreshed_at = now(),
                 version = nextval('"juncture-core".connection_version')"#;
@@ -235,6 +240,16 @@ impl Store {
         outcome
     }
 
+    /// Notes that the provider refused a refresh token without saying clearly that it is dead, if the row still holds
+    /// it: whether it did so before, long enough ago and without a success since; `None` if somebody else has written
+    /// the row since.
+    ///
+    /// # Errors
+    /// 503 when the database cannot be reached.
+    pub(crate) async fn doubt(&self, id: &Uuid, refused: &str) -> Result<Option<bool>> {
+        doubt(&**self.connection().await?, id, refused).await
+    }
+
     /// Marks a connection invalid if the row still holds the refresh token that the provider rejected, and tells
     /// the new version; `None` if somebody else has written the row since.
     ///
@@ -262,6 +277,7 @@ pub(crate) async fn rotate(
             access_token = $4,
             access_token_expires_at = $5,
             invalid_refresh_token = false,
+            doubted_at = null,
             last_updated = now(),
             refreshed_at = now(),
             version = nextval('"juncture-core".connection_version')
@@ -274,6 +290,28 @@ pub(crate) async fn rotate(
         (&tokens.access_token, Type::TEXT),
         (&tokens.access_token_expires_at, Type::TIMESTAMPTZ),
     ];
+    let row = within_budget(client.query_typed_opt(UPDATE, &parameters)).await?;
+    Ok(row.map(|row| row.get(0)))
+}
+
+/// As [`Store::doubt`], in a given transaction.
+///
+/// The row remembers it, where a success takes it away and every function sees it. Nothing of it is cached, so the
+/// version stays.
+pub(crate) async fn doubt(
+    client: &(impl GenericClient + Sync),
+    id: &Uuid,
+    refused: &str,
+) -> Result<Option<bool>> {
+    // A version that does not know the column has moved refreshed_at when it refreshed.
+    const UPDATE: &str = r#"
+        update "juncture-core".connection set
+            doubted_at = case when doubted_at >= refreshed_at then doubted_at else now() end
+        where connection_id = $1 and refresh_token = $2
+        returning doubted_at <= now() - make_interval(secs => $3)"#;
+    let patience = PATIENCE.as_secs_f64();
+    let parameters: [(&(dyn ToSql + Sync), Type); 3] =
+        [(id, Type::UUID), (&refused, Type::TEXT), (&patience, Type::FLOAT8)];
     let row = within_budget(client.query_typed_opt(UPDATE, &parameters)).await?;
     Ok(row.map(|row| row.get(0)))
 }

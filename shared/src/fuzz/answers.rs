@@ -24,12 +24,15 @@ pub fn jira_answer(data: &[u8]) {
     }
 }
 
-/// A refusal: a status, `Retry-After`, `RateLimit-Reason` and the body. Answers are errors that the contract has.
+/// A refusal: a status, `Retry-After`, `RateLimit-Reason` (and behind a tab `X-RateLimit-Reset`), and the body. Answers are
+/// errors that the contract has.
 pub fn jira_refusal(data: &[u8]) {
     let mut parts = data.splitn(3, |byte| *byte == b'\n');
     let (which, retry_after) = first(parts.next().unwrap_or_default());
+    let mut limit = parts.next().unwrap_or_default().splitn(2, |byte| *byte == b'\t');
+    let (reason, reset) = (limit.next().unwrap_or_default(), limit.next().unwrap_or_default());
     let headers =
-        headers(&[("retry-after", retry_after), ("ratelimit-reason", parts.next().unwrap_or_default())]);
+        headers(&[("retry-after", retry_after), ("ratelimit-reason", reason), ("x-ratelimit-reset", reset)]);
     let body = parts.next().unwrap_or_default();
     let status = status(which);
     let (error, waits) = jira::refusal(status, &headers, body);
@@ -68,7 +71,10 @@ pub fn atlassian_answer(data: &[u8]) {
             for site in atlassian::sites(rest).unwrap_or_default() {
                 let id = site["site_id"].as_str().expect("an id");
                 assert!((1..=64).contains(&id.len()) && !id.contains(['/', '.', '%', '?', '#']), "{id}");
-                assert!(site["site_name"].is_string() && ProviderId::parse("jira").is_ok());
+                assert!(
+                    (site["site_name"].is_string() || site["site_name"].is_null())
+                        && ProviderId::parse("jira").is_ok()
+                );
             }
         }
     }

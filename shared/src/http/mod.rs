@@ -10,7 +10,6 @@ mod public_address;
 mod request;
 mod respond;
 mod run;
-mod surrogates;
 
 pub(crate) use added::add_header;
 #[cfg(any(test, fuzzing))]

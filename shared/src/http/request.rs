@@ -6,9 +6,10 @@ use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use lambda_http::{Body, RequestExt};
 use serde_json::{Map, Value};
 
-use super::{Request, surrogates};
+use super::Request;
 use crate::crypto::sha256_hex;
 use crate::error::{Error, Result};
+use crate::surrogates::replace_lone;
 
 /// The longest value of a query parameter or a short field.
 const MAX_VALUE_CHARACTERS: usize = 10_240;
@@ -138,7 +139,7 @@ impl JsonBody {
         let text =
             std::str::from_utf8(bytes).map_err(|_| Error::bad_request("The body is not valid UTF-8"))?;
         let read = serde_json::from_str(text)
-            .or_else(|error| serde_json::from_str(&surrogates::replace_lone(text)).map_err(|_| error));
+            .or_else(|error| serde_json::from_str(&replace_lone(text)).map_err(|_| error));
         match read {
             Ok(Value::Object(fields)) => Ok(Self(fields)),
             Ok(_) => Err(Error::bad_request("The body must be a JSON object")),

@@ -17,6 +17,7 @@ use super::failure::missing;
 use super::ids::{ProjectId, SprintId};
 use super::timestamp;
 use crate::error::{Error, Result};
+use crate::lenient;
 use crate::paging::Part;
 
 /// What Jira gives at most.
@@ -29,47 +30,54 @@ const BOARD_SCOPES: &str = "read:board-scope:jira-software and read:project:jira
 const SPRINT_SCOPES: &str = "read:sprint:jira-software";
 
 /// An agile board.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Board {
     /// The id.
-    pub id: i64,
+    #[serde(deserialize_with = "lenient::integer")]
+    pub id: Option<i64>,
     /// The name; null for a private board.
+    #[serde(deserialize_with = "lenient::text")]
     pub name: Option<String>,
     /// `scrum`, `kanban`, or `simple` for a team-managed project's; null for a private board.
-    #[serde(rename = "type")]
+    #[serde(rename = "type", deserialize_with = "lenient::text")]
     pub kind: Option<String>,
     /// Whether only some people see it.
-    #[serde(rename = "isPrivate", default, skip_serializing)]
-    is_private: bool,
+    #[serde(rename = "isPrivate", skip_serializing, deserialize_with = "lenient::flag")]
+    is_private: Option<bool>,
 }
 
 impl Board {
     /// Whether the connected account may know of the board that it exists, and nothing else.
     fn is_hidden(&self) -> bool {
-        self.is_private && self.kind.is_none()
+        self.is_private == Some(true) && self.kind.is_none()
     }
 }
 
-/// A sprint. What it has not got (a future one has no dates) is null.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+/// A sprint. What it has not got (a future one has no dates), or Jira sends as something odd, is null.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
 pub struct Sprint {
     /// The id.
-    pub id: i64,
+    #[serde(deserialize_with = "lenient::integer")]
+    pub id: Option<i64>,
     /// The name.
+    #[serde(deserialize_with = "lenient::text")]
     pub name: Option<String>,
     /// `future`, `active` or `closed`.
+    #[serde(deserialize_with = "lenient::text")]
     pub state: Option<String>,
     /// RFC 3339, in UTC.
-    #[serde(default, deserialize_with = "timestamp::deserialize")]
+    #[serde(deserialize_with = "timestamp::deserialize")]
     pub start_date: Option<String>,
     /// RFC 3339, in UTC.
-    #[serde(default, deserialize_with = "timestamp::deserialize")]
+    #[serde(deserialize_with = "timestamp::deserialize")]
     pub end_date: Option<String>,
     /// When it was closed; RFC 3339, in UTC.
-    #[serde(default, deserialize_with = "timestamp::deserialize")]
+    #[serde(deserialize_with = "timestamp::deserialize")]
     pub complete_date: Option<String>,
     /// What it is for.
+    #[serde(deserialize_with = "lenient::text")]
     pub goal: Option<String>,
 }
 
@@ -98,11 +106,13 @@ pub enum SprintState {
     Active,
 }
 
-/// A page as Jira sends it.
+/// A page as Jira sends it. What is no object has its place in it and is nothing else.
 #[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", bound(deserialize = "T: Deserialize<'de>"))]
 pub(super) struct RawPage<T> {
-    pub(super) values: Vec<T>,
+    #[serde(deserialize_with = "lenient::objects")]
+    pub(super) values: Vec<Option<T>>,
+    #[serde(default, deserialize_with = "lenient::flag")]
     is_last: Option<bool>,
 }
 
@@ -114,17 +124,17 @@ struct Page<T> {
 
 /// What has an id of its own.
 trait Identified {
-    fn id(&self) -> i64;
+    fn id(&self) -> Option<i64>;
 }
 
 impl Identified for Board {
-    fn id(&self) -> i64 {
+    fn id(&self) -> Option<i64> {
         self.id
     }
 }
 
 impl Identified for Sprint {
-    fn id(&self) -> i64 {
+    fn id(&self) -> Option<i64> {
         self.id
     }
 }
@@ -187,7 +197,11 @@ impl JiraSite<'_> {
     pub async fn sprint(&self, sprint: &SprintId) -> Result<Sprint> {
         let path = ["rest", "agile", "1.0", "sprint", sprint.as_str()];
         let found = self.call(Call::get(&path, &[], SPRINT_SCOPES)).await;
-        found.map_err(|error| missing(error, "sprint_not_found", "Sprint not found"))
+        let found: Sprint = found.map_err(|error| missing(error, "sprint_not_found", "Sprint not found"))?;
+        if found.id.is_none() && found.name.is_none() && found.state.is_none() {
+            return Err(Error::provider_failed("Jira gave an answer that cannot be read", "no sprint"));
+        }
+        Ok(Sprint { id: found.id.or_else(|| sprint.as_str().parse().ok()), ..found })
     }
 
     /// The boards from one place of the list to another. Private ones stand at its end, by their ids alone.
@@ -203,15 +217,16 @@ impl JiraSite<'_> {
     }
 
     async fn with_sprints(&self, board: Board, state: SprintState) -> Result<BoardSprints> {
-        // It would be refused.
-        if board.kind.as_deref() == Some("kanban") || board.is_hidden() {
+        let id = board.id.filter(|_| board.kind.as_deref() != Some("kanban") && !board.is_hidden());
+        let Some(id) = id else {
+            // It would be refused, or cannot be asked for.
             return Ok(BoardSprints { board, sprints: Vec::new() });
-        }
+        };
         let filter = match state {
             SprintState::Any => vec![],
             SprintState::Active => vec![("state", "active")],
         };
-        let path = vec!["board".to_owned(), board.id.to_string(), "sprint".to_owned()];
+        let path = vec!["board".to_owned(), id.to_string(), "sprint".to_owned()];
         let pages = self.agile_pages(path, filter, SPRINT_SCOPES, 0, usize::MAX);
         let sprints: Result<Vec<Sprint>> = pages.map_ok(|page| page.values).try_concat().await;
         let mut sprints = match sprints {
@@ -254,12 +269,19 @@ impl JiraSite<'_> {
             let query: Vec<(&str, &str)> = place.into_iter().chain(state.filter.iter().copied()).collect();
             let mut page: RawPage<T> = self.call(Call::get(&path, &query, scopes)).await?;
             state.start += page.values.len();
-            page.values.retain(|value| state.seen.insert(value.id()));
+            let mut is_new = false;
+            page.values.retain(|value| {
+                let Some(id) = value.as_ref().and_then(Identified::id) else { return true };
+                let is_first = state.seen.insert(id);
+                is_new |= is_first;
+                is_first
+            });
             // A page that holds nothing new ends the list too, whatever it says.
-            let is_last = page.is_last.unwrap_or(false) || page.values.is_empty();
+            let is_last = page.is_last.unwrap_or(false) || !is_new;
             let next = (!is_last).then_some(state.start);
             let goes_on = next.is_some_and(|next| next < end);
-            Ok(Some((Page { values: page.values, next }, goes_on.then_some(state))))
+            let values = page.values.into_iter().flatten().collect();
+            Ok(Some((Page { values, next }, goes_on.then_some(state))))
         })
     }
 }
@@ -289,5 +311,29 @@ mod tests {
             "completeDate": null, "goal": null,
         });
         assert_eq!(to_value(sprint).unwrap(), expected);
+    }
+
+    #[test]
+    fn an_odd_value_is_null_and_costs_no_board_and_no_sprint() {
+        for odd in [json!(null), json!(7), json!([1]), json!({ "a": 1 })] {
+            let board = json!({ "id": "3", "name": odd, "type": odd, "isPrivate": odd });
+            let page = json!({ "values": [null, odd, board, { "id": 4 }], "isLast": odd });
+            let page: RawPage<Board> = serde_json::from_value(page).unwrap();
+            assert_eq!(page.values.len(), 4, "{odd}");
+            let named = page.values.iter().flatten().filter_map(|board| board.id).collect::<Vec<_>>();
+            assert_eq!((named, page.is_last), (vec![3, 4], None), "{odd}");
+            let sprint = json!({
+                "id": [odd], "state": "active", "name": odd, "goal": odd, "startDate": odd, "endDate": odd,
+            });
+            let sprint: Sprint = serde_json::from_value(sprint).unwrap();
+            assert!(sprint.is_active() && sprint.id.is_none() && sprint.name.is_none(), "{odd}");
+            assert!(sprint.goal.is_none() && sprint.start_date.is_none(), "{odd}");
+        }
+        for no_list in [json!({}), json!({ "values": null }), json!({ "values": {} })] {
+            assert!(
+                serde_json::from_value::<RawPage<Board>>(no_list).is_err(),
+                "an empty list is made of none"
+            );
+        }
     }
 }

@@ -17,6 +17,8 @@ use crate::config::{FromSettings, Settings, SettingsError};
 use crate::connection::{Address, OnceKey, Session, Tokens};
 use crate::deadline;
 use crate::error::{Error, Result, chain};
+use crate::lenient;
+use crate::provider::jira::granted_scopes;
 use crate::telemetry::{Count, count};
 use crate::tls::{http_client, read_body};
 
@@ -159,7 +161,7 @@ impl JiraSite<'_> {
     /// Makes a call and reads its JSON answer.
     pub(super) async fn call<T: DeserializeOwned>(&self, call: Call<'_>) -> Result<T> {
         let body = self.answer(call).await?;
-        serde_json::from_slice(&body)
+        lenient::from_slice(&body)
             .map_err(|error| Error::provider_failed("Jira gave an answer that cannot be read", error))
     }
 
@@ -182,6 +184,11 @@ impl JiraSite<'_> {
                     attempt -= 1;
                     self.renew(&session).await?;
                     continue;
+                }
+                // A new token is refused as well.
+                Err(Fault::Refused(mut failure)) if failure.is_stale_token() => {
+                    failure.lacks_scope = self.lacks_scope(call.scopes).await;
+                    return Err(failure.into_error(call.scopes));
                 }
                 Err(Fault::Refused(failure)) => {
                     let may_repeat = call.repeatable || failure.status == StatusCode::TOO_MANY_REQUESTS;
@@ -254,10 +261,43 @@ impl JiraSite<'_> {
         Ok(())
     }
 
+    /// Whether the consent lacks one of these scopes, by Atlassian's own list of them; not when that cannot be told.
+    async fn lacks_scope(&self, scopes: &str) -> bool {
+        let session = self.session();
+        let (Jira { http, api, .. }, token) = (self.jira, &session.access_token.value);
+        let Some(site) = &session.jira_site_id else { return false };
+        match granted_scopes(http, api.clone(), token, site).await {
+            Ok(granted) => granted.is_some_and(|granted| is_lacking(scopes, &granted)),
+            Err(error) => {
+                tracing::warn!(cause = %error, "it is not known whether a scope is missing");
+                false
+            }
+        }
+    }
+
     fn session(&self) -> Arc<Session> {
         // The lock is held for the length of a clone; nobody panics meanwhile.
         self.session.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
     }
+}
+
+/// Whether one of the scopes that a call needs (`a and b`) is not among those that are granted. In place of a classic
+/// scope such as `read:jira-work`, an app may have granular ones, of which which are enough is not known here
+/// (<https://developer.atlassian.com/cloud/jira/platform/scopes-for-oauth-2-3LO-and-forge-apps/>).
+fn is_lacking(needed: &str, granted: &[String]) -> bool {
+    let is_granular = |verb: &str| {
+        let issues = format!("{verb}:issue");
+        granted.iter().any(|scope| scope.starts_with(&issues) && scope.ends_with(":jira"))
+    };
+    let is_there = |scope: &str| {
+        granted.iter().any(|known| known == scope)
+            || match scope.strip_suffix(":jira-work") {
+                Some("write") => is_granular("write") || is_granular("delete"),
+                Some(verb) => is_granular(verb),
+                None => false,
+            }
+    };
+    !needed.split(" and ").all(is_there)
 }
 
 /// Why a call gave nothing.
@@ -280,5 +320,27 @@ impl Fault {
         } else {
             Error::provider_failed("Jira cannot be reached at the moment", cause)
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_lacking;
+
+    #[test]
+    fn a_scope_is_lacking_when_neither_it_nor_finer_ones_are_granted() {
+        let lacking = |needed: &str, granted: &str| {
+            let granted: Vec<String> = granted.split_whitespace().map(str::to_owned).collect();
+            is_lacking(needed, &granted)
+        };
+        let boards = "read:board-scope:jira-software and read:project:jira";
+        assert!(lacking("read:jira-work", "write:jira-work read:project:jira"));
+        assert!(lacking("write:jira-work", "read:jira-work read:issue:jira"));
+        assert!(lacking(boards, "read:board-scope:jira-software read:jira-work"));
+        assert!(lacking("read:jira-work", ""));
+        assert!(!lacking("read:jira-work", "read:jira-work"));
+        assert!(!lacking("read:jira-work", "read:issue-details:jira"));
+        assert!(!lacking("write:jira-work", "delete:issue:jira"));
+        assert!(!lacking(boards, "read:project:jira read:board-scope:jira-software"));
     }
 }

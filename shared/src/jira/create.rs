@@ -11,10 +11,12 @@ use serde_json::{Value, json};
 use super::client::{Call, JiraSite};
 use super::ids::ProjectId;
 use super::input::{self, IssueInput};
+use super::issue::{OneIssue, RawIssue};
 use super::marked;
 use crate::connection::{Claim, Entry, Once};
 use crate::deadline;
 use crate::error::{Error, Result};
+use crate::lenient;
 
 /// What the answer shows of the ticket.
 const FIELDS: &str = "summary,status,assignee,priority,created,updated";
@@ -50,15 +52,17 @@ pub struct Created {
 #[derive(Debug, Clone, Serialize)]
 pub struct CreatedTicket {
     /// Digits.
-    pub id: String,
+    pub id: Option<String>,
     /// `PROJ-1`.
-    pub key: String,
+    pub key: Option<String>,
     /// The title, one line.
     pub summary: Option<String>,
     /// The name of the status that it starts with.
     pub status: Option<String>,
-    /// Who works on it, by the name that the account shows.
+    /// Who works on it, by the name that the account shows; null when it shows none, and when nobody is assigned.
     pub assignee: Option<String>,
+    /// The assignee's Atlassian account: tells an account that shows no name from nobody.
+    pub assignee_account_id: Option<String>,
     /// The name of its priority.
     pub priority: Option<String>,
     /// `2024-01-01T00:00:00.000Z`.
@@ -67,11 +71,34 @@ pub struct CreatedTicket {
     pub updated: Option<String>,
 }
 
-/// How Jira names an issue.
-#[derive(Debug, Clone, Deserialize)]
+/// The issue types of a project.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct IssueTypes {
+    #[serde(deserialize_with = "lenient::objects")]
+    issue_types: Vec<Option<IssueType>>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct IssueType {
+    #[serde(deserialize_with = "lenient::id")]
+    id: Option<String>,
+    #[serde(deserialize_with = "lenient::flag")]
+    subtask: Option<bool>,
+}
+
+/// How Jira names an issue: by its id, its key, or both.
+#[derive(Debug, Clone)]
 pub(super) struct Named {
-    pub(super) id: String,
-    pub(super) key: String,
+    pub(super) id: Option<String>,
+    pub(super) key: Option<String>,
+}
+
+impl From<RawIssue> for Named {
+    fn from(raw: RawIssue) -> Self {
+        Self { id: raw.id, key: raw.key }
+    }
 }
 
 impl JiraSite<'_> {
@@ -137,6 +164,7 @@ impl JiraSite<'_> {
         if let Some(mark) = mark {
             body["properties"] = json!([marked::property(mark)]);
         }
+        let issue_type = body["fields"]["issuetype"]["id"].as_str();
         let call = Call {
             method: Method::POST,
             path: &["rest", "api", "3", "issue"],
@@ -145,39 +173,86 @@ impl JiraSite<'_> {
             scopes: "write:jira-work",
             repeatable: false,
         };
-        let answer = self.answer(call).await.map_err(input::refused_length).map_err(refusal)?;
-        serde_json::from_slice(&answer).map_err(|error| {
+        let answer = match self.answer(call).await {
+            Ok(answer) => answer,
+            Err(error) => {
+                let error = input::refused_length(error);
+                return Err(self.refusal(error, ticket.project.as_str(), issue_type).await);
+            }
+        };
+        let OneIssue(raw) = lenient::from_slice(&answer).map_err(|error| {
             Error::provider_failed("Jira gave an answer that cannot be read", error)
                 .with_code("outcome_unknown")
-        })
+        })?;
+        Ok(raw.into())
+    }
+
+    /// Jira refuses an unknown project or issue type as it refuses a field: with 400. The field that it names tells,
+    /// not what it says of it, which is in the account's language.
+    ///
+    /// One thing else is said of an issue type: that it is one of sub-tasks, which need a parent. So Jira is asked
+    /// whether it is.
+    async fn refusal(&self, error: Error, project: &str, issue_type: Option<&str>) -> Error {
+        let is_unknown = is_about(&error, "project")
+            || is_about(&error, "issuetype") && !self.is_subtask(project, issue_type).await;
+        if is_unknown { error.with_code("jira_not_found").with_status(StatusCode::NOT_FOUND) } else { error }
+    }
+
+    /// Whether a project has an issue type, and it is one of sub-tasks.
+    ///
+    /// <https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-issues/#api-rest-api-3-issue-createmeta-projectidorkey-issuetypes-get>
+    async fn is_subtask(&self, project: &str, issue_type: Option<&str>) -> bool {
+        let path = ["rest", "api", "3", "issue", "createmeta", project, "issuetypes"];
+        let query = [("maxResults", "200")];
+        let types: Result<IssueTypes> = self.call(Call::get(&path, &query, "read:jira-work")).await;
+        let types = types.map_or_else(|_| Vec::new(), |types| types.issue_types);
+        let is_named = |id: &Option<String>| id.as_deref().is_some_and(|id| Some(id) == issue_type);
+        types.iter().flatten().any(|it| it.subtask == Some(true) && is_named(&it.id))
     }
 
     /// What the answer shows, while searches are told of the ticket; never fails, for the ticket exists.
     async fn describe(&self, named: Named, summary: Option<String>) -> Created {
         let limit = READ_BACK.min(deadline::remaining().saturating_sub(RESERVE));
-        let read = tokio::time::timeout(limit, self.read_issue(&named.id, FIELDS));
-        let (read, ()) = tokio::join!(read, self.remember_issue(&named.id));
-        let text = |value: &Value| value.as_str().map(str::to_owned);
         let Named { id, key } = named;
+        let name = id.as_deref().or(key.as_deref()).unwrap_or_default();
+        let read = tokio::time::timeout(limit, self.read_issue(name, FIELDS));
+        // Searches are told of tickets by their ids alone.
+        let remember = async {
+            if let Some(id) = &id {
+                self.remember_issue(id).await;
+            }
+        };
+        let (read, ()) = tokio::join!(read, remember);
+        let text = |value: &Value| value.as_str().map(str::to_owned);
         match read {
             Ok(Ok(raw)) => {
                 let ticket = CreatedTicket {
-                    id,
-                    key,
                     summary: raw.text("summary").or(summary),
                     status: text(&raw.field("status")["name"]),
                     assignee: text(&raw.field("assignee")["displayName"]),
+                    assignee_account_id: text(&raw.field("assignee")["accountId"]),
                     priority: text(&raw.field("priority")["name"]),
                     created: raw.time("created"),
                     updated: raw.time("updated"),
+                    id: id.or(raw.id),
+                    key: key.or(raw.key),
                 };
                 Created { ticket, warning: None }
             }
             unread => {
                 let cause = unread.map_or_else(|late| late.to_string(), |read| format!("{:?}", read.err()));
                 tracing::warn!(cause, "a created ticket could not be read");
-                let (status, assignee, priority, created, updated) = (None, None, None, None, None);
-                let ticket = CreatedTicket { id, key, summary, status, assignee, priority, created, updated };
+                let ticket = CreatedTicket {
+                    id,
+                    key,
+                    summary,
+                    status: None,
+                    assignee: None,
+                    assignee_account_id: None,
+                    priority: None,
+                    created: None,
+                    updated: None,
+                };
                 Created { ticket, warning: Some(UNREAD) }
             }
         }
@@ -190,14 +265,39 @@ fn still_in_doubt(error: Error) -> Error {
     if is_jiras { error.with_code("outcome_unknown") } else { error }
 }
 
-/// Jira refuses an unknown project or issue type as it refuses a field: with 400.
-fn refusal(error: Error) -> Error {
-    let is_unknown = |field: &str| {
-        let said = error.details().and_then(|details| details["fields"][field].as_str());
-        said.is_some_and(|said| said.to_lowercase().contains("valid"))
-    };
-    if error.code() == "jira_refused" && (is_unknown("project") || is_unknown("issuetype")) {
-        return error.with_code("jira_not_found").with_status(StatusCode::NOT_FOUND);
+/// Whether Jira refused a field of this name.
+fn is_about(error: &Error, field: &str) -> bool {
+    error.code() == "jira_refused"
+        && error.details().is_some_and(|details| !details["fields"][field].is_null())
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderMap;
+
+    use super::*;
+    use crate::jira::failure::Failure;
+
+    fn refused(body: &Value) -> Error {
+        let body = body.to_string();
+        Failure::read(StatusCode::BAD_REQUEST, &HeaderMap::new(), body.as_bytes()).into_error("")
     }
-    error
+
+    #[test]
+    fn the_field_that_jira_names_tells_and_not_its_words() {
+        for said in
+            ["valid project is required", "Gib ein gültiges Projekt an", "プロジェクトを指定してください。"]
+        {
+            let error = refused(&json!({ "errorMessages": [], "errors": { "project": said } }));
+            assert!(is_about(&error, "project") && !is_about(&error, "issuetype"), "{said}");
+        }
+        for other in [
+            json!({ "errors": { "summary": "Specify a valid project" } }),
+            json!({ "errorMessages": ["valid project is required"], "errors": {} }),
+            json!({ "errors": ["valid project is required"] }),
+            json!({ "errors": { "project": null } }),
+        ] {
+            assert!(!is_about(&refused(&other), "project"), "{other}");
+        }
+    }
 }

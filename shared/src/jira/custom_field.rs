@@ -12,7 +12,7 @@ use crate::adf::to_markdown;
 /// - texts, numbers and truth values as they are; lists element by element;
 /// - rich text as Markdown;
 /// - an option by its value, a cascading one as `Parent > Child`;
-/// - a user by the display name; a group, sprint, version, team and whatever else has a name by its name;
+/// - a user by the display name, and one that shows none as Jira sends it, with the account's id; a group, sprint, version, team and whatever else has a name by its name;
 /// - an object with none of these as it is.
 pub(super) fn readable(value: &Value) -> Value {
     match value {
@@ -21,16 +21,25 @@ pub(super) fn readable(value: &Value) -> Value {
             if fields.get("type").is_some_and(|kind| kind == "doc") && fields.contains_key("content") {
                 return to_markdown(value).into();
             }
-            if let Some(option) = fields.get("value").filter(|option| !option.is_object()) {
-                return match fields.get("child").and_then(|child| child["value"].as_str()) {
-                    Some(child) => format!("{} > {child}", option.as_str().unwrap_or_default()).into(),
+            if let Some(option) = fields.get("value").filter(|option| plain(option).is_some()) {
+                return match fields.get("child").and_then(|child| plain(&child["value"])) {
+                    Some(child) => format!("{} > {child}", plain(option).unwrap_or_default()).into(),
                     None => option.clone(),
                 };
             }
-            let name = ["displayName", "name", "title"].iter().find_map(|name| fields.get(*name));
-            name.filter(|name| name.is_string()).unwrap_or(value).clone()
+            let names = ["displayName", "name", "title"].iter().filter_map(|name| fields.get(*name));
+            names.into_iter().find(|name| name.is_string()).unwrap_or(value).clone()
         }
         plain => plain.clone(),
+    }
+}
+
+/// A text, a number or a truth value, as a text.
+fn plain(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text.clone()),
+        Value::Number(_) | Value::Bool(_) => Some(value.to_string()),
+        _ => None,
     }
 }
 
@@ -57,6 +66,17 @@ mod tests {
                 json!(["Sprint 1", "Sprint 2"]),
             ),
             (json!([]), json!([])),
+            // What is odd costs itself.
+            (json!([null, { "value": "Mast" }, 7]), json!([null, "Mast", 7])),
+            (json!({ "value": 5, "child": { "value": "Keel" } }), json!("5 > Keel")),
+            (json!({ "value": "Hull", "child": { "value": 5 } }), json!("Hull > 5")),
+            (json!({ "value": "Hull", "child": null }), json!("Hull")),
+            (json!({ "value": null, "name": "Mast" }), json!("Mast")),
+            (json!({ "displayName": null, "name": "Sam" }), json!("Sam")),
+            (
+                json!({ "accountId": "5:a", "displayName": null }),
+                json!({ "accountId": "5:a", "displayName": null }),
+            ),
             (json!({ "errorMessage": "x", "links": {} }), json!({ "errorMessage": "x", "links": {} })),
             (json!({ "name": { "a": 1 } }), json!({ "name": { "a": 1 } })),
         ] {

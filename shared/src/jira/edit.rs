@@ -9,20 +9,21 @@ use serde_json::json;
 use super::client::{Call, JiraSite};
 use super::ids::IssueRef;
 use super::input::{self, IssueInput};
-use super::issue::{NameAndIcon, RawIssue, User};
+use super::issue::{NameAndIcon, OneIssue, RawIssue, User};
 use crate::error::{Error, Result};
+use crate::lenient;
 
 /// What the answer to an edit shows.
 const FIELDS: &str = "summary,description,priority,issuetype,assignee,updated";
 
-/// An issue after an edit. What Jira leaves out is null.
+/// An issue after an edit. What Jira leaves out, or sends as something odd, is null.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct EditedIssue {
     /// Digits.
-    pub id: String,
+    pub id: Option<String>,
     /// `PROJ-1`.
-    pub key: String,
+    pub key: Option<String>,
     /// The title, one line.
     pub summary: Option<String>,
     /// Markdown.
@@ -78,8 +79,8 @@ impl JiraSite<'_> {
         };
         let answer = self.answer(call).await.map_err(input::refused_length)?;
         // A success is empty or the issue; whatever answers otherwise is not Jira.
-        let returned: Option<RawIssue> = match serde_json::from_slice(&answer) {
-            Ok(returned) => Some(returned),
+        let returned: Option<RawIssue> = match lenient::from_slice(&answer) {
+            Ok(OneIssue(returned)) => Some(returned),
             Err(_) if answer.is_empty() => None,
             Err(error) => {
                 return Err(Error::provider_failed(

@@ -8,16 +8,16 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
 use super::agile::{Board, RawPage, Sprint};
-use super::create::Named;
 use super::edit::EditedIssue;
 use super::failure::Failure;
 use super::input::IssueInput;
-use super::issue::{IssueDetails, RawIssue};
+use super::issue::{IssueDetails, OneIssue, RawIssue};
 use super::marked;
 use super::projects::{self, Project};
 use super::search::{Bulk, Id, Page};
 use super::ticket::{RawTicket, SprintTicket, Ticket};
 use crate::error::Error;
+use crate::lenient;
 
 /// What the calls answer with an answer of Jira's; `None` where Jira's cannot be read.
 pub(crate) fn answer(which: usize, body: &[u8]) -> Option<Value> {
@@ -30,22 +30,23 @@ pub(crate) fn answer(which: usize, body: &[u8]) -> Option<Value> {
         1 => {
             let mut page: Page<Id> = read(body)?;
             let next = page.next();
-            Some(json!([page.issues.into_iter().map(|issue| issue.id).collect::<Vec<_>>(), next]))
+            Some(json!([page.issues.into_iter().flatten().filter_map(Id::name).collect::<Vec<_>>(), next]))
         }
         2 => Some(json!(shown::<_, SprintTicket>(read::<Bulk>(body)?.issues))),
         3 => Some(json!(shown::<_, Project>(read::<projects::Page>(body)?.values))),
-        4 => Some(json!(read::<RawPage<Board>>(body)?.values)),
-        5 => Some(json!(read::<RawPage<Sprint>>(body)?.values)),
+        4 => Some(json!(shown::<_, Board>(read::<RawPage<Board>>(body)?.values))),
+        5 => Some(json!(shown::<_, Sprint>(read::<RawPage<Sprint>>(body)?.values))),
         6 => Some(json!(read::<Sprint>(body)?)),
-        7 => Some(json!(IssueDetails::from(read::<RawIssue>(body)?))),
-        8 => Some(json!(EditedIssue::from(read::<RawIssue>(body)?))),
+        7 => Some(json!(IssueDetails::from(read::<OneIssue>(body)?.0))),
+        8 => Some(json!(EditedIssue::from(read::<OneIssue>(body)?.0))),
         9 => {
-            let named: Named = read(body)?;
+            let OneIssue(named) = read(body)?;
             Some(json!([named.id, named.key]))
         }
         _ => {
-            let page: marked::Page = read(body)?;
-            let (key, number) = marked::newest_of(&page.issues)?;
+            let page: Page<RawIssue> = read(body)?;
+            let issues: Vec<RawIssue> = page.issues.into_iter().flatten().collect();
+            let (key, number) = marked::newest_of(&issues)?;
             Some(json!(marked::following(key, number)))
         }
     }
@@ -64,9 +65,9 @@ pub(crate) fn fields(input: IssueInput) -> Map<String, Value> {
 }
 
 fn read<T: DeserializeOwned>(body: &[u8]) -> Option<T> {
-    serde_json::from_slice(body).ok()
+    lenient::from_slice(body).ok()
 }
 
-fn shown<Raw, T: From<Raw> + Serialize>(raw: Vec<Raw>) -> Vec<T> {
-    raw.into_iter().map(T::from).collect()
+fn shown<Raw, T: From<Raw> + Serialize>(raw: Vec<Option<Raw>>) -> Vec<T> {
+    raw.into_iter().flatten().map(T::from).collect()
 }

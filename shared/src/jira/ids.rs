@@ -7,13 +7,18 @@ use crate::error::{Error, Result};
 pub struct ProjectId(String);
 
 impl ProjectId {
-    /// Reads a project id or key.
+    /// Reads a project id or key; a key may be given in any case. Jira's own are in upper case, and it finds no others
+    /// (<https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-projects/>).
     ///
     /// # Errors
     /// 400 when the text can be neither.
     pub fn parse(text: &str) -> Result<Self> {
-        if is_number(text) || is_project_key(text) {
+        if is_number(text) {
             return Ok(Self(text.to_owned()));
+        }
+        let key = text.to_ascii_uppercase();
+        if is_project_key(&key) {
+            return Ok(Self(key));
         }
         Err(Error::bad_request(
             "jira_project_id is not a Jira project id: send its number, such as 10000, or its key, such as PROJ",
@@ -112,10 +117,18 @@ mod tests {
 
     #[test]
     fn projects_are_named_by_number_or_key() {
-        for fine in ["10000", "PROJ", "A1_B"] {
-            assert!(ProjectId::parse(fine).is_ok(), "{fine}");
+        for (fine, read) in [
+            ("10000", "10000"),
+            ("PROJ", "PROJ"),
+            ("A1_B", "A1_B"),
+            ("proj", "PROJ"),
+            ("pRoJ", "PROJ"),
+            ("a1_b", "A1_B"),
+        ] {
+            assert_eq!(ProjectId::parse(fine).unwrap().as_str(), read);
         }
-        for bad in ["", "proj", "1 OR 1=1", "../x", "10000000000000000000000", "P", "PROJ\"", "-1"] {
+        assert!(ProjectId::parse_number("proj").is_err());
+        for bad in ["", "pröj", "1 OR 1=1", "../x", "10000000000000000000000", "P", "PROJ\"", "-1"] {
             assert!(ProjectId::parse(bad).is_err(), "{bad}");
         }
     }

@@ -2,7 +2,7 @@
 //!
 //! <https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-issues/#api-rest-api-3-issue-issueidorkey-get>
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 
 use super::client::{Call, JiraSite};
@@ -11,18 +11,19 @@ use super::ids::IssueRef;
 use super::timestamp::utc;
 use crate::adf::to_markdown;
 use crate::error::Result;
+use crate::lenient;
 
 /// Everything that the details show. Comments, work logs and attachments may be long and are not among it.
 const FIELDS: &str = "*all,-comment,-worklog,-attachment,-issuelinks,-subtasks";
 
-/// An issue, as `get-issue-details` gives it. What Jira leaves out is null, lists are empty.
+/// An issue, as `get-issue-details` gives it. What Jira leaves out, or sends as something odd, is null; lists are empty.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct IssueDetails {
     /// Digits.
-    pub id: String,
+    pub id: Option<String>,
     /// `PROJ-1`.
-    pub key: String,
+    pub key: Option<String>,
     /// The title, one line.
     pub summary: Option<String>,
     /// Markdown.
@@ -78,11 +79,13 @@ pub struct NameAndIcon {
     pub icon_url: Option<String>,
 }
 
-/// An Atlassian account.
+/// An Atlassian account. One that shows no name is there all the same; nobody is null.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct User {
-    /// The name that the account shows.
+    /// Atlassian's id of the account.
+    pub account_id: Option<String>,
+    /// The name that the account shows, if it shows one.
     pub display_name: Option<String>,
     /// Only if the account's owner lets others see it.
     pub email_address: Option<String>,
@@ -122,17 +125,37 @@ pub struct TimeTracking {
     pub time_spent: Option<String>,
 }
 
-/// An issue as Jira sends it. Its fields are read tolerantly: a field of an unexpected kind is as good as none,
-/// and never costs the others.
-#[derive(Deserialize)]
+/// An issue as Jira sends it. It is read tolerantly: a value of an unexpected kind is as good as none, and never costs
+/// the others.
+#[derive(Default, Deserialize)]
+#[serde(default)]
 pub(super) struct RawIssue {
-    pub(super) id: String,
-    pub(super) key: String,
-    #[serde(default)]
+    #[serde(deserialize_with = "lenient::id")]
+    pub(super) id: Option<String>,
+    #[serde(deserialize_with = "lenient::text")]
+    pub(super) key: Option<String>,
+    #[serde(deserialize_with = "object")]
     pub(super) fields: Map<String, Value>,
     /// Entity properties, if they were asked for.
-    #[serde(default)]
+    #[serde(deserialize_with = "object")]
     pub(super) properties: Map<String, Value>,
+}
+
+fn object<'de, D: Deserializer<'de>>(from: D) -> std::result::Result<Map<String, Value>, D::Error> {
+    Ok(lenient::object(from)?.unwrap_or_default())
+}
+
+/// A whole answer that is one issue. What names none is no issue, whatever else it is.
+#[derive(Deserialize)]
+#[serde(try_from = "RawIssue")]
+pub(super) struct OneIssue(pub(super) RawIssue);
+
+impl TryFrom<RawIssue> for OneIssue {
+    type Error = &'static str;
+
+    fn try_from(raw: RawIssue) -> std::result::Result<Self, Self::Error> {
+        if raw.id.is_some() || raw.key.is_some() { Ok(Self(raw)) } else { Err("an issue without id and key") }
+    }
 }
 
 impl RawIssue {
@@ -144,11 +167,8 @@ impl RawIssue {
         text(self.field(name))
     }
 
-    /// The Markdown of a rich text; an empty one counts as none.
     pub(super) fn markdown(&self, name: &str) -> Option<String> {
-        let document = self.field(name);
-        let markdown = document.as_str().map_or_else(|| to_markdown(document), str::to_owned);
-        Some(markdown).filter(|markdown| !markdown.is_empty())
+        markdown(self.field(name))
     }
 
     pub(super) fn time(&self, name: &str) -> Option<String> {
@@ -161,6 +181,7 @@ impl RawIssue {
 
     pub(super) fn user(&self, name: &str) -> Option<User> {
         self.object(name, |it| User {
+            account_id: text(&it["accountId"]),
             display_name: text(&it["displayName"]),
             email_address: text(&it["emailAddress"]),
             avatar_url: text(&it["avatarUrls"]["48x48"]),
@@ -197,6 +218,21 @@ fn text(value: &Value) -> Option<String> {
     value.as_str().map(str::to_owned)
 }
 
+/// An id: a text, or a number as one.
+fn id(value: &Value) -> Option<String> {
+    text(value).or_else(|| value.as_i64().map(|number| number.to_string()))
+}
+
+/// The Markdown of a rich text; an empty one counts as none.
+pub(super) fn markdown(document: &Value) -> Option<String> {
+    let markdown = match document {
+        Value::String(text) => text.clone(),
+        Value::Object(_) => to_markdown(document),
+        _ => return None,
+    };
+    Some(markdown).filter(|markdown| !markdown.is_empty())
+}
+
 impl From<RawIssue> for IssueDetails {
     fn from(raw: RawIssue) -> Self {
         let is_custom =
@@ -213,7 +249,7 @@ impl From<RawIssue> for IssueDetails {
             assignee: raw.user("assignee"),
             reporter: raw.user("reporter"),
             project: raw.object("project", |it| IssueProject {
-                id: text(&it["id"]),
+                id: id(&it["id"]),
                 key: text(&it["key"]),
                 name: text(&it["name"]),
             }),
@@ -251,7 +287,8 @@ impl JiraSite<'_> {
 
     pub(super) async fn read_issue(&self, id_or_key: &str, fields: &str) -> Result<RawIssue> {
         let path = ["rest", "api", "3", "issue", id_or_key];
-        self.call(Call::get(&path, &[("fields", fields)], "read:jira-work")).await
+        let OneIssue(raw) = self.call(Call::get(&path, &[("fields", fields)], "read:jira-work")).await?;
+        Ok(raw)
     }
 }
 
@@ -288,5 +325,31 @@ mod tests {
         assert!(details.status.is_none() && details.priority.is_none() && details.time_tracking.is_none());
         assert!(details.custom_fields.is_empty() && details.labels.is_empty());
         assert_eq!(details.assignee.unwrap().display_name.as_deref(), Some("Sam"));
+    }
+
+    #[test]
+    fn whatever_is_odd_in_an_issue_the_rest_is_there() {
+        for odd in [json!(null), json!(7), json!("none"), json!([])] {
+            let raw = json!({ "id": 10_001, "key": odd, "fields": odd, "properties": odd });
+            let OneIssue(raw) = serde_json::from_value(raw).unwrap();
+            assert_eq!(raw.id.as_deref(), Some("10001"));
+            assert!(raw.fields.is_empty() && raw.properties.is_empty());
+        }
+        for none in
+            [json!({}), json!([]), json!({ "fields": { "summary": "x" } }), json!({ "id": null, "key": 7 })]
+        {
+            assert!(serde_json::from_value::<OneIssue>(none.clone()).is_err(), "{none}");
+        }
+    }
+
+    #[test]
+    fn an_account_that_shows_no_name_is_not_nobody() {
+        let fields = json!({ "assignee": { "accountId": "5:a" }, "reporter": null });
+        let raw: RawIssue =
+            serde_json::from_value(json!({ "id": "1", "key": "A-1", "fields": fields })).unwrap();
+        let details = serde_json::to_value(IssueDetails::from(raw)).unwrap();
+        let hidden =
+            json!({ "accountId": "5:a", "displayName": null, "emailAddress": null, "avatarUrl": null });
+        assert_eq!((&details["assignee"], &details["reporter"]), (&hidden, &json!(null)));
     }
 }

@@ -19,9 +19,11 @@ use super::client::{Call, JiraSite};
 use super::create::Named;
 use super::ids::ProjectId;
 use super::issue::RawIssue;
+use super::search::Found;
 use super::timestamp::utc;
 use crate::connection::{Claim, Doubt};
 use crate::error::{Error, Result};
+use crate::lenient;
 
 const PROPERTY: &str = "juncture";
 
@@ -42,11 +44,11 @@ pub(super) fn property(mark: &str) -> Value {
     json!({ "key": PROPERTY, "value": { "idempotency": mark } })
 }
 
+/// What `bulkfetch` gives.
 #[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct Page {
-    pub(super) issues: Vec<RawIssue>,
-    next_page_token: Option<String>,
+struct Fetched {
+    #[serde(deserialize_with = "lenient::objects")]
+    issues: Vec<Option<RawIssue>>,
 }
 
 impl RawIssue {
@@ -55,14 +57,8 @@ impl RawIssue {
     }
 
     fn number(&self) -> Option<(&str, u64)> {
-        let (project, number) = self.key.rsplit_once('-')?;
+        let (project, number) = self.key.as_deref()?.rsplit_once('-')?;
         Some((project, number.parse().ok()?))
-    }
-}
-
-impl From<RawIssue> for Named {
-    fn from(raw: RawIssue) -> Self {
-        Self { id: raw.id, key: raw.key }
     }
 }
 
@@ -112,11 +108,13 @@ impl JiraSite<'_> {
             {
                 newest = Some((key.to_owned(), number));
             }
-            let is_past = page.issues.last().is_none_or(|last| last.time("created").as_deref() < Some(since));
+            // The newest come first: whatever follows the oldest here is older.
+            let oldest = page.issues.iter().rev().find_map(|issue| issue.time("created"));
+            let is_past = oldest.is_some_and(|oldest| oldest.as_str() < since);
             if let Some(found) = page.issues.into_iter().find(|issue| issue.bears(mark)) {
                 return Ok(Some(found.into()));
             }
-            token = page.next_page_token;
+            token = page.next;
             if is_past || token.is_none() {
                 break;
             }
@@ -127,21 +125,18 @@ impl JiraSite<'_> {
         };
         let body = json!({ "issueIdsOrKeys": following(&key, number), "fields": ["created"], "properties": [PROPERTY] });
         let path = ["rest", "api", "3", "issue", "bulkfetch"];
-        let fetched: Page = self.call(Call::query(&path, &body, SCOPES)).await?;
-        Ok(fetched.issues.into_iter().find(|issue| issue.bears(mark)).map(Named::from))
+        let fetched: Fetched = self.call(Call::query(&path, &body, SCOPES)).await?;
+        Ok(fetched.issues.into_iter().flatten().find(|issue| issue.bears(mark)).map(Named::from))
     }
 
-    async fn newest_issues(&self, project: &ProjectId, token: Option<String>) -> Result<Page> {
-        let mut body = json!({
+    async fn newest_issues(&self, project: &ProjectId, token: Option<String>) -> Result<Found<RawIssue>> {
+        let body = json!({
             "jql": format!("project = \"{}\" ORDER BY created DESC", project.as_str()),
             "maxResults": PAGE,
             "fields": ["created"],
             "properties": [PROPERTY],
         });
-        if let Some(token) = token {
-            body["nextPageToken"] = token.into();
-        }
-        self.call(Call::query(&["rest", "api", "3", "search", "jql"], &body, SCOPES)).await
+        self.next_issues(body, token).await
     }
 
     async fn project_key(&self, project: &ProjectId) -> Result<String> {

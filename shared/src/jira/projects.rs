@@ -9,20 +9,22 @@ use serde::{Deserialize, Serialize};
 
 use super::client::{Call, IN_FLIGHT, JiraSite};
 use crate::error::Result;
+use crate::lenient;
 use crate::paging::Part;
 
 /// Jira clamps higher page sizes to this.
 const PAGE_SIZE: usize = 100;
 
-/// A project, as `get-projects` lists it. Fields that Jira leaves out are null.
+/// A project, as `get-projects` lists it. What Jira leaves out, or sends as
+/// something odd, is null.
 #[derive(Debug, Clone, Serialize)]
 pub struct Project {
     /// Digits.
-    pub id: String,
+    pub id: Option<String>,
     /// `PROJ`.
-    pub key: String,
+    pub key: Option<String>,
     /// The name.
-    pub name: String,
+    pub name: Option<String>,
     /// `software`, `service_desk` or `business`.
     pub project_type: Option<String>,
     /// `classic` or `next-gen` (team-managed).
@@ -38,17 +40,21 @@ pub struct Project {
 }
 
 /// The category of a project.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct ProjectCategory {
     /// Digits.
+    #[serde(deserialize_with = "lenient::id")]
     pub id: Option<String>,
     /// The name.
+    #[serde(deserialize_with = "lenient::text")]
     pub name: Option<String>,
     /// What it is for.
+    #[serde(deserialize_with = "lenient::text")]
     pub description: Option<String>,
 }
 
-/// Who leads a project.
+/// Who leads a project. One whose account shows no name is there all the same; nobody is null.
 #[derive(Debug, Clone, Serialize)]
 pub struct Lead {
     /// The Atlassian account.
@@ -64,11 +70,15 @@ pub struct Lead {
     pub active: Option<bool>,
 }
 
+/// A page as Jira sends it. What is no object has its place in it and is nothing else.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Page {
-    pub(super) values: Vec<RawProject>,
-    total: Option<usize>,
+    #[serde(deserialize_with = "lenient::objects")]
+    pub(super) values: Vec<Option<RawProject>>,
+    #[serde(default, deserialize_with = "lenient::integer")]
+    total: Option<i64>,
+    #[serde(default, deserialize_with = "lenient::flag")]
     is_last: Option<bool>,
 }
 
@@ -78,32 +88,46 @@ impl Page {
     }
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
 pub(super) struct RawProject {
-    id: String,
-    key: String,
-    name: String,
+    #[serde(deserialize_with = "lenient::id")]
+    id: Option<String>,
+    #[serde(deserialize_with = "lenient::text")]
+    key: Option<String>,
+    #[serde(deserialize_with = "lenient::text")]
+    name: Option<String>,
+    #[serde(deserialize_with = "lenient::text")]
     project_type_key: Option<String>,
+    #[serde(deserialize_with = "lenient::text")]
     style: Option<String>,
+    #[serde(deserialize_with = "lenient::flag")]
     is_private: Option<bool>,
+    #[serde(deserialize_with = "lenient::object")]
     avatar_urls: Option<AvatarUrls>,
+    #[serde(deserialize_with = "lenient::object")]
     project_category: Option<ProjectCategory>,
+    #[serde(deserialize_with = "lenient::object")]
     lead: Option<RawUser>,
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
 struct RawUser {
+    #[serde(deserialize_with = "lenient::text")]
     account_id: Option<String>,
+    #[serde(deserialize_with = "lenient::text")]
     display_name: Option<String>,
+    #[serde(deserialize_with = "lenient::object")]
     avatar_urls: Option<AvatarUrls>,
+    #[serde(deserialize_with = "lenient::flag")]
     active: Option<bool>,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
+#[serde(default)]
 struct AvatarUrls {
-    #[serde(rename = "48x48")]
+    #[serde(rename = "48x48", deserialize_with = "lenient::text")]
     large: Option<String>,
 }
 
@@ -143,7 +167,7 @@ impl JiraSite<'_> {
         let first = self.project_page(from, end).await?;
         let step = first.values.len();
         let mut is_complete = first.is_last();
-        let known_end = end.min(first.total.unwrap_or(0));
+        let known_end = end.min(first.total.and_then(|total| total.try_into().ok()).unwrap_or(0));
         let mut found = first.values;
         if !is_complete {
             let starts = (from + step..known_end).step_by(step);
@@ -169,8 +193,9 @@ impl JiraSite<'_> {
         let next = (!is_complete).then_some(from + found.len());
         // A project that is made or deleted meanwhile shifts the pages: one may come twice.
         let mut seen = HashSet::new();
-        found.retain(|project| seen.insert(project.id.clone()));
-        Ok((found.into_iter().map(Project::from).collect(), next))
+        let found = found.into_iter().flatten();
+        let found = found.filter(|project| project.id.as_ref().is_none_or(|id| seen.insert(id.clone())));
+        Ok((found.map(Project::from).collect(), next))
     }
 
     /// A page of the projects from one place to another, or to as far as a page goes.
@@ -180,5 +205,68 @@ impl JiraSite<'_> {
         let query =
             [("startAt", start_at.as_str()), ("maxResults", &size), ("expand", "lead"), ("orderBy", "key")];
         self.call(Call::get(&path, &query, "read:jira-work")).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json, to_value};
+
+    use super::*;
+
+    fn fine() -> Value {
+        json!({
+            "id": "1", "key": "SHIP", "name": "Ship", "projectTypeKey": "software", "style": "classic",
+            "isPrivate": false, "avatarUrls": { "48x48": "https://x" },
+            "projectCategory": { "id": "2", "name": "Fleet", "description": "Ours" },
+            "lead": { "accountId": "5:a", "displayName": "Ada", "avatarUrls": {}, "active": true },
+        })
+    }
+
+    fn read(page: Value) -> Vec<Value> {
+        let page: Page = serde_json::from_value(page).unwrap();
+        page.values.into_iter().flatten().map(|project| to_value(Project::from(project)).unwrap()).collect()
+    }
+
+    #[test]
+    fn an_odd_value_is_null_and_costs_nothing_else() {
+        let whole = read(json!({ "values": [fine()] })).remove(0);
+        let names = [
+            "id",
+            "key",
+            "name",
+            "projectTypeKey",
+            "style",
+            "isPrivate",
+            "avatarUrls",
+            "projectCategory",
+            "lead",
+        ];
+        let ours =
+            ["id", "key", "name", "project_type", "style", "is_private", "avatar_url", "category", "lead"];
+        for (name, shown) in names.into_iter().zip(ours) {
+            for odd in [json!(null), json!(1.5), json!([null])] {
+                let mut project = fine();
+                project[name] = odd.clone();
+                let found = read(json!({ "values": [project, null, fine()], "total": odd, "isLast": odd }));
+                assert_eq!((found.len(), &found[1]), (2, &whole), "{name}: {odd}");
+                let mut expected = whole.clone();
+                expected[shown] = json!(null);
+                assert_eq!(found[0], expected, "{name}: {odd}");
+            }
+        }
+        assert!(
+            serde_json::from_value::<Page>(json!({ "values": null })).is_err(),
+            "an empty list is made of none"
+        );
+    }
+
+    #[test]
+    fn a_lead_whose_account_shows_no_name_is_not_nobody() {
+        let mut project = fine();
+        project["lead"] = json!({ "accountId": "5:a", "displayName": null });
+        let found = read(json!({ "values": [project] }));
+        let lead = json!({ "accountId": "5:a", "displayName": null, "avatarUrl": null, "active": null });
+        assert_eq!(found[0]["lead"], lead);
     }
 }

@@ -11,13 +11,14 @@ use std::collections::{HashMap, HashSet};
 use futures_util::{Stream, TryStreamExt, stream};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::client::{Call, JiraSite};
 use super::failure::missing;
 use super::ids::{ProjectId, SprintId};
 use super::ticket::{FIELDS, RawTicket};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, SEARCH_UNFINISHED};
+use crate::lenient;
 use crate::paging::Part;
 
 /// The most that a page of tickets, or one bulk read, gives.
@@ -28,6 +29,10 @@ const IDS: usize = 5000;
 
 /// How many bulk reads may wait for their turn; how many are in flight is the client's concern.
 const READ_AHEAD: usize = 1000;
+
+/// How many pages of a search may be empty one after the other while it goes on. What says so is the token, not what is
+/// on a page, which may be shorter than was asked for.
+const EMPTY_PAGES: usize = 20;
 
 const SCOPES: &str = "read:jira-work";
 
@@ -71,39 +76,62 @@ pub struct Position {
     reconciled: Vec<u64>,
 }
 
-#[derive(Deserialize)]
+/// How a ticket can be asked for.
+#[derive(Default, Deserialize)]
+#[serde(default)]
 pub(super) struct Id {
-    pub(super) id: String,
+    #[serde(deserialize_with = "lenient::id")]
+    id: Option<String>,
+    #[serde(deserialize_with = "lenient::text")]
+    key: Option<String>,
+}
+
+impl Id {
+    /// The id, or else the key; `None` when there is neither, and so no way to learn more.
+    pub(super) fn name(self) -> Option<String> {
+        self.id.or(self.key)
+    }
 }
 
 /// A page of tickets or of ids.
 #[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", bound(deserialize = "T: Deserialize<'de>"))]
 pub(super) struct Page<T> {
-    pub(super) issues: Vec<T>,
-    #[serde(default)]
-    is_last: bool,
+    #[serde(deserialize_with = "lenient::objects")]
+    pub(super) issues: Vec<Option<T>>,
+    #[serde(default, deserialize_with = "lenient::flag")]
+    is_last: Option<bool>,
+    #[serde(default, deserialize_with = "lenient::id")]
     next_page_token: Option<String>,
 }
 
 impl<T> Page<T> {
-    /// The token of the page that follows, if one does.
+    /// The token of the page that follows, if one does: an empty page is not the end.
     pub(super) fn next(&mut self) -> Option<String> {
         let token = self.next_page_token.take();
-        token.filter(|token| !self.is_last && !self.issues.is_empty() && !token.is_empty())
+        token.filter(|token| self.is_last != Some(true) && !token.is_empty())
     }
+}
+
+/// Some pages of a search: what is on them, and the token of the page that follows, if one does.
+pub(super) struct Found<T> {
+    pub(super) issues: Vec<T>,
+    pub(super) next: Option<String>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Bulk {
-    pub(super) issues: Vec<RawTicket>,
-    #[serde(default)]
-    issue_errors: Vec<IssueError>,
+    #[serde(deserialize_with = "lenient::objects")]
+    pub(super) issues: Vec<Option<RawTicket>>,
+    #[serde(default, deserialize_with = "lenient::any_objects")]
+    issue_errors: Vec<Option<IssueError>>,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
+#[serde(default)]
 struct IssueError {
+    #[serde(deserialize_with = "lenient::id")]
     id: Option<String>,
 }
 
@@ -127,11 +155,11 @@ impl JiraSite<'_> {
 
     async fn all_tickets<T: From<RawTicket>>(&self, search: &Search) -> Result<Vec<T>> {
         let reconciled = self.reconciled();
-        let mut first: Page<RawTicket> =
+        let mut first: Found<RawTicket> =
             self.search_page(search, &reconciled, None, TICKETS, &FIELDS).await?;
-        let is_whole = first.next().is_none();
+        let is_whole = first.next.is_none();
         let mut known = HashSet::new();
-        first.issues.retain(|ticket| known.insert(ticket.id.clone()));
+        first.issues.retain(|ticket| ticket.id.as_ref().is_none_or(|id| known.insert(id.clone())));
         let mut tickets: Vec<T> = first.issues.into_iter().map(T::from).collect();
         if is_whole {
             return Ok(tickets);
@@ -171,18 +199,16 @@ impl JiraSite<'_> {
         };
         let (tickets, next) = if part.limit <= TICKETS {
             let page = self.search_page(search, &from.reconciled, token, part.limit, &FIELDS).await;
-            let mut page: Page<RawTicket> = page.map_err(explain)?;
-            let next = page.next();
-            (page.issues.into_iter().map(T::from).collect(), next)
+            let page: Found<RawTicket> = page.map_err(explain)?;
+            (page.issues.into_iter().map(T::from).collect(), page.next)
         } else {
             let page = self.search_page(search, &from.reconciled, token, part.limit, &["id"]).await;
-            let mut page: Page<Id> = page.map_err(explain)?;
-            let next = page.next();
-            let ids: Vec<String> = page.issues.into_iter().map(|issue| issue.id).collect();
+            let page: Found<Id> = page.map_err(explain)?;
+            let next = page.next;
+            let ids: Vec<String> = page.issues.into_iter().filter_map(Id::name).collect();
             let batches: Vec<_> = ids.chunks(TICKETS).map(|batch| Ok(self.bulk(batch.to_vec()))).collect();
             (stream::iter(batches).try_buffered(READ_AHEAD).try_concat().await?, next)
         };
-        let next = next.filter(|next| Some(next.as_str()) != token);
         Ok((tickets, next.map(|token| Position { token, reconciled: from.reconciled })))
     }
 
@@ -202,12 +228,11 @@ impl JiraSite<'_> {
         let begin = State { token: None, known, used: HashSet::new() };
         stream::try_unfold(Some(begin), move |state| async move {
             let Some(mut state) = state else { return Ok(None) };
-            let mut page: Page<Id> =
+            let page: Found<Id> =
                 self.search_page(search, reconciled, state.token.as_deref(), IDS, &["id"]).await?;
-            let next = page.next();
-            let ids = page.issues.into_iter().map(|issue| issue.id);
+            let ids = page.issues.into_iter().filter_map(Id::name);
             let new: Vec<String> = ids.filter(|id| state.known.insert(id.clone())).collect();
-            let next = next.filter(|token| state.used.insert(token.clone()));
+            let next = page.next.filter(|token| state.used.insert(token.clone()));
             let state = next.map(|token| State { token: Some(token), ..state });
             Ok(Some((new, state)))
         })
@@ -225,15 +250,46 @@ impl JiraSite<'_> {
         token: Option<&str>,
         size: usize,
         fields: &[&str],
-    ) -> Result<Page<T>> {
+    ) -> Result<Found<T>> {
         let mut body = json!({ "jql": search.jql, "maxResults": size, "fields": fields });
-        if let Some(token) = token {
-            body["nextPageToken"] = token.into();
-        }
         if !reconciled.is_empty() {
             body["reconcileIssues"] = reconciled.into();
         }
-        self.call(Call::query(&["rest", "api", "3", "search", "jql"], &body, SCOPES)).await
+        self.next_issues(body, token.map(str::to_owned)).await
+    }
+
+    /// The next page of a search that has something on it, or its end.
+    ///
+    /// A page that repeats the token it was asked with is the last: there is nowhere to go on to.
+    ///
+    /// # Errors
+    /// `search_unfinished` when page after page is empty and yet none is the last.
+    pub(super) async fn next_issues<T: DeserializeOwned>(
+        &self,
+        mut body: Value,
+        mut token: Option<String>,
+    ) -> Result<Found<T>> {
+        for _ in 0..EMPTY_PAGES {
+            if let Some(token) = &token {
+                body["nextPageToken"] = token.as_str().into();
+            }
+            let path = ["rest", "api", "3", "search", "jql"];
+            let mut page: Page<T> = self.call(Call::query(&path, &body, SCOPES)).await?;
+            let next = page.next();
+            let issues: Vec<T> = page.issues.into_iter().flatten().collect();
+            if !issues.is_empty() {
+                return Ok(Found { issues, next: next.filter(|next| Some(next) != token.as_ref()) });
+            }
+            if next.is_none() {
+                return Ok(Found { issues, next });
+            }
+            token = next;
+        }
+        Err(Error::provider_failed(
+            "Jira goes on with empty pages and does not end its search. Try again shortly.",
+            format!("{EMPTY_PAGES} pages of a search were empty, and none was the last"),
+        )
+        .with_code(SEARCH_UNFINISHED))
     }
 
     /// Tickets by their ids, in this order. One that is missing has been deleted or hidden meanwhile; one that
@@ -254,7 +310,7 @@ impl JiraSite<'_> {
         Ok(ids.iter().filter_map(|id| found.remove(id)).collect())
     }
 
-    /// Reads tickets; gives the ids of those that Jira failed to read.
+    /// Reads tickets, by the name that each was asked for by; gives the names of those that Jira failed to read.
     async fn bulk_page<T: From<RawTicket>>(
         &self,
         ids: &[String],
@@ -263,9 +319,21 @@ impl JiraSite<'_> {
         let body = json!({ "issueIdsOrKeys": ids, "fields": FIELDS });
         let path = ["rest", "api", "3", "issue", "bulkfetch"];
         let bulk: Bulk = self.call(Call::query(&path, &body, SCOPES)).await?;
-        found.extend(bulk.issues.into_iter().map(|ticket| (ticket.id.clone(), T::from(ticket))));
-        let failed = bulk.issue_errors.into_iter().filter_map(|error| error.id);
-        Ok(failed.filter(|id| ids.contains(id)).collect())
+        let mut nameless = Vec::new();
+        for ticket in bulk.issues.into_iter().flatten() {
+            let name = [&ticket.id, &ticket.key].into_iter().flatten().find(|name| ids.contains(name));
+            match name.cloned() {
+                Some(name) => _ = found.insert(name, T::from(ticket)),
+                None => nameless.push(T::from(ticket)),
+            }
+        }
+        let failed = bulk.issue_errors.into_iter().flatten().filter_map(|error| error.id);
+        let failed: Vec<String> = failed.filter(|id| ids.contains(id)).collect();
+        // Whichever of them a ticket without a name is, it is one of those that did not come under theirs.
+        let missing = ids.iter().filter(|id| !found.contains_key(*id) && !failed.contains(id));
+        let missing: Vec<String> = missing.cloned().collect();
+        found.extend(missing.into_iter().zip(nameless));
+        Ok(failed)
     }
 }
 
@@ -283,7 +351,7 @@ mod tests {
     }
 
     #[test]
-    fn paging_ends_at_the_last_page_an_empty_one_or_one_without_a_token() {
+    fn paging_ends_at_the_last_page_or_one_without_a_token() {
         let next = |page: serde_json::Value| serde_json::from_value::<Page<Id>>(page).unwrap().next();
         let issues = json!([{ "id": "1" }]);
         assert_eq!(
@@ -291,15 +359,36 @@ mod tests {
             Some("t")
         );
         assert_eq!(next(json!({ "issues": issues, "nextPageToken": "t" })).as_deref(), Some("t"));
+        assert_eq!(
+            next(json!({ "issues": [], "isLast": false, "nextPageToken": "t" })).as_deref(),
+            Some("t")
+        );
+        assert_eq!(next(json!({ "issues": [], "isLast": [], "nextPageToken": 7 })).as_deref(), Some("7"));
         for end in [
             json!({ "issues": issues, "isLast": true, "nextPageToken": "t" }),
             json!({ "issues": issues, "isLast": false }),
             json!({ "issues": issues, "isLast": false, "nextPageToken": null }),
-            json!({ "issues": [], "isLast": false, "nextPageToken": "t" }),
+            json!({ "issues": [], "isLast": true, "nextPageToken": "t" }),
+            json!({ "issues": [], "isLast": false }),
         ] {
             assert_eq!(next(end.clone()), None, "{end}");
         }
         // Not an empty list: whoever looks for a lost ticket would take it for the proof that there is none.
-        assert!(serde_json::from_value::<Page<Id>>(json!({})).is_err());
+        for no_list in [json!({}), json!({ "issues": null }), json!({ "issues": {} })] {
+            assert!(serde_json::from_value::<Page<Id>>(no_list).is_err());
+        }
+    }
+
+    #[test]
+    fn what_is_odd_on_a_page_costs_no_ticket() {
+        let issues =
+            json!([null, { "id": 1 }, "x", { "key": "A-2" }, {}, { "id": null, "key": 7, "fields": null }]);
+        let page: Page<Id> = serde_json::from_value(json!({ "issues": issues })).unwrap();
+        let names: Vec<String> = page.issues.into_iter().flatten().filter_map(Id::name).collect();
+        assert_eq!(names, ["1", "A-2"]);
+        for odd in [json!(null), json!({}), json!([null, 7, {}])] {
+            let bulk: Bulk = serde_json::from_value(json!({ "issues": issues, "issueErrors": odd })).unwrap();
+            assert_eq!(bulk.issues.iter().flatten().count(), 4, "{odd}");
+        }
     }
 }

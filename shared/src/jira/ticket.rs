@@ -3,8 +3,9 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::issue::markdown;
 use super::timestamp;
-use crate::adf;
+use crate::lenient;
 
 /// What is asked of Jira for a ticket.
 pub(super) const FIELDS: [&str; 11] = [
@@ -21,28 +22,32 @@ pub(super) const FIELDS: [&str; 11] = [
     "updated",
 ];
 
-/// A ticket as `get-tickets-for-project` lists it. What Jira leaves out is null.
+/// A ticket as `get-tickets-for-project` lists it. What Jira leaves out, or sends as something odd, is null.
 #[derive(Debug, Clone, Serialize)]
 pub struct Ticket {
     /// Digits.
-    pub id: String,
+    pub id: Option<String>,
     /// `PROJ-1`.
-    pub key: String,
+    pub key: Option<String>,
     /// One line.
     pub summary: Option<String>,
     /// Markdown.
     pub description: Option<String>,
     /// Name of the status.
     pub status: Option<String>,
-    /// The name that the assignee's account shows.
+    /// The name that the assignee's account shows; null when it shows none, and when nobody is assigned.
     pub assignee: Option<String>,
-    /// The name that the reporter's account shows.
+    /// The assignee's Atlassian account: tells an account that shows no name from nobody.
+    pub assignee_account_id: Option<String>,
+    /// As [`Self::assignee`], of who reported it.
     pub reporter: Option<String>,
+    /// As [`Self::assignee_account_id`], of who reported it.
+    pub reporter_account_id: Option<String>,
     /// Name of the priority.
     pub priority: Option<String>,
     /// Name of the issue type.
     pub issue_type: Option<String>,
-    /// Labels.
+    /// Labels; what is no text is none.
     pub labels: Vec<String>,
     /// Key of the parent: of an epic, or of the issue that this is a subtask of.
     pub parent: Option<String>,
@@ -52,13 +57,14 @@ pub struct Ticket {
     pub updated: Option<String>,
 }
 
-/// A ticket as `get-tickets-for-sprint` lists it: its fields lie as Jira's do. What Jira leaves out is null.
+/// A ticket as `get-tickets-for-sprint` lists it: its fields lie as Jira's do. What Jira leaves out, or
+/// sends as something odd, is null.
 #[derive(Debug, Clone, Serialize)]
 pub struct SprintTicket {
     /// Digits.
-    pub id: String,
+    pub id: Option<String>,
     /// `PROJ-1`.
-    pub key: String,
+    pub key: Option<String>,
     /// The fields.
     pub fields: Fields,
 }
@@ -91,79 +97,103 @@ pub struct Fields {
 }
 
 /// A status.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Status {
     /// Digits.
+    #[serde(deserialize_with = "lenient::id")]
     pub id: Option<String>,
     /// The name.
+    #[serde(deserialize_with = "lenient::text")]
     pub name: Option<String>,
     /// What the status amounts to.
-    #[serde(rename = "statusCategory")]
+    #[serde(rename = "statusCategory", deserialize_with = "lenient::object")]
     pub category: Option<StatusCategory>,
 }
 
 /// To do, in progress or done.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct StatusCategory {
     /// 2 is to do, 4 in progress, 3 done.
+    #[serde(deserialize_with = "lenient::integer")]
     pub id: Option<i64>,
     /// `new`, `indeterminate` or `done`.
+    #[serde(deserialize_with = "lenient::text")]
     pub key: Option<String>,
     /// The colour that Jira shows it in.
-    #[serde(rename = "colorName")]
+    #[serde(rename = "colorName", deserialize_with = "lenient::text")]
     pub color_name: Option<String>,
 }
 
-/// A person.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+/// A person. One whose account shows no name is there all the same, with the account alone; nobody is null.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct User {
     /// The Atlassian account.
-    #[serde(rename = "accountId")]
+    #[serde(rename = "accountId", deserialize_with = "lenient::text")]
     pub account_id: Option<String>,
-    /// The name that the account shows.
-    #[serde(rename = "displayName")]
+    /// The name that the account shows, if it shows one.
+    #[serde(rename = "displayName", deserialize_with = "lenient::text")]
     pub display_name: Option<String>,
 }
 
 /// A priority, or an issue type.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Named {
     /// Digits.
+    #[serde(deserialize_with = "lenient::id")]
     pub id: Option<String>,
     /// The name.
+    #[serde(deserialize_with = "lenient::text")]
     pub name: Option<String>,
 }
 
 /// The issue that another belongs to.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Parent {
     /// Digits.
+    #[serde(deserialize_with = "lenient::id")]
     pub id: Option<String>,
     /// `PROJ-1`.
+    #[serde(deserialize_with = "lenient::text")]
     pub key: Option<String>,
 }
 
-/// An issue as Jira sends it, as far as it is read here.
-#[derive(Deserialize)]
+/// An issue as Jira sends it, as far as it is read here. A value of an unexpected kind is as good as none, and never
+/// costs the others.
+#[derive(Default, Deserialize)]
+#[serde(default)]
 pub struct RawTicket {
-    pub(super) id: String,
-    #[serde(default)]
-    key: String,
-    #[serde(default)]
-    fields: RawFields,
+    #[serde(deserialize_with = "lenient::id")]
+    pub(super) id: Option<String>,
+    #[serde(deserialize_with = "lenient::text")]
+    pub(super) key: Option<String>,
+    #[serde(deserialize_with = "lenient::object")]
+    fields: Option<RawFields>,
 }
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct RawFields {
+    #[serde(deserialize_with = "lenient::text")]
     summary: Option<String>,
-    description: Option<Value>,
+    description: Value,
+    #[serde(deserialize_with = "lenient::object")]
     status: Option<Status>,
+    #[serde(deserialize_with = "lenient::object")]
     assignee: Option<User>,
+    #[serde(deserialize_with = "lenient::object")]
     reporter: Option<User>,
+    #[serde(deserialize_with = "lenient::object")]
     priority: Option<Named>,
+    #[serde(deserialize_with = "lenient::object")]
     issuetype: Option<Named>,
-    labels: Option<Vec<String>>,
+    #[serde(deserialize_with = "lenient::texts")]
+    labels: Vec<String>,
+    #[serde(deserialize_with = "lenient::object")]
     parent: Option<Parent>,
     #[serde(deserialize_with = "timestamp::deserialize")]
     created: Option<String>,
@@ -173,13 +203,13 @@ struct RawFields {
 
 impl From<RawTicket> for SprintTicket {
     fn from(raw: RawTicket) -> Self {
-        let fields = raw.fields;
+        let fields = raw.fields.unwrap_or_default();
         Self {
             id: raw.id,
             key: raw.key,
             fields: Fields {
                 summary: fields.summary,
-                description: fields.description.as_ref().map(adf::to_markdown),
+                description: markdown(&fields.description),
                 status: fields.status,
                 assignee: fields.assignee,
                 reporter: fields.reporter,
@@ -187,7 +217,7 @@ impl From<RawTicket> for SprintTicket {
                 updated: fields.updated,
                 priority: fields.priority,
                 issuetype: fields.issuetype,
-                labels: fields.labels.unwrap_or_default(),
+                labels: fields.labels,
                 parent: fields.parent,
             },
         }
@@ -197,14 +227,20 @@ impl From<RawTicket> for SprintTicket {
 impl From<RawTicket> for Ticket {
     fn from(raw: RawTicket) -> Self {
         let SprintTicket { id, key, fields } = raw.into();
+        let person =
+            |user: Option<User>| user.map_or((None, None), |user| (user.display_name, user.account_id));
+        let (assignee, assignee_account_id) = person(fields.assignee);
+        let (reporter, reporter_account_id) = person(fields.reporter);
         Self {
             id,
             key,
             summary: fields.summary,
             description: fields.description,
             status: fields.status.and_then(|status| status.name),
-            assignee: fields.assignee.and_then(|user| user.display_name),
-            reporter: fields.reporter.and_then(|user| user.display_name),
+            assignee,
+            assignee_account_id,
+            reporter,
+            reporter_account_id,
             priority: fields.priority.and_then(|priority| priority.name),
             issue_type: fields.issuetype.and_then(|issue_type| issue_type.name),
             labels: fields.labels,
@@ -235,5 +271,68 @@ mod tests {
             };
             assert_eq!(value, &expected, "{name}");
         }
+    }
+
+    #[test]
+    fn an_odd_value_is_null_and_costs_nothing_else() {
+        let fine = || {
+            json!({
+                "summary": "Load the grain", "description": "plain", "labels": ["a"], "parent": { "id": "2", "key": "A-2" },
+                "status": { "id": "3", "name": "Done", "statusCategory": { "id": 3, "key": "done", "colorName": "green" } },
+                "assignee": { "accountId": "5:a", "displayName": "Sam" },
+                "reporter": { "accountId": "5:b", "displayName": "Ada" },
+                "priority": { "id": "1", "name": "High" }, "issuetype": { "id": "4", "name": "Task" },
+                "created": "2024-01-01T00:00:00.000+0000", "updated": "2024-01-02T00:00:00.000+0000",
+            })
+        };
+        let read = |fields: Value| {
+            let raw = || {
+                serde_json::from_value::<RawTicket>(json!({ "id": "1", "key": "A-1", "fields": fields }))
+                    .unwrap()
+            };
+            (
+                to_value(Ticket::from(raw())).unwrap(),
+                to_value(SprintTicket::from(raw())).unwrap()["fields"].clone(),
+            )
+        };
+        let (flat, nested) = read(fine());
+        for name in FIELDS {
+            for odd in [json!(null), json!(7), json!(true), json!([null]), json!({ "name": 7 })] {
+                let mut fields = fine();
+                fields[name] = odd.clone();
+                let (odd_flat, odd_nested) = read(fields);
+                for (whole, with_odd) in [(&flat, &odd_flat), (&nested, &odd_nested)] {
+                    for (field, value) in whole.as_object().unwrap() {
+                        let is_its =
+                            field.starts_with(name) || (field == "issue_type" && name == "issuetype");
+                        if !is_its {
+                            assert_eq!(&with_odd[field], value, "{field}, of {name}: {odd}");
+                        } else if field == "labels" {
+                            assert_eq!(with_odd[field], json!([]), "{odd}");
+                        } else if whole == &flat && name != "description" {
+                            assert_eq!(with_odd[field], json!(null), "{field}: {odd}");
+                        }
+                    }
+                }
+            }
+        }
+        for odd in [json!(null), json!([]), json!("none"), json!(7)] {
+            assert_eq!(read(odd).0["summary"], json!(null));
+        }
+    }
+
+    #[test]
+    fn an_account_that_shows_no_name_is_not_nobody() {
+        let fields = json!({ "assignee": { "accountId": "5:a", "displayName": null }, "reporter": null });
+        let raw = || {
+            serde_json::from_value::<RawTicket>(json!({ "id": 1, "key": "A-1", "fields": fields })).unwrap()
+        };
+        let flat = to_value(Ticket::from(raw())).unwrap();
+        assert_eq!((&flat["assignee"], &flat["assignee_account_id"]), (&json!(null), &json!("5:a")));
+        assert_eq!((&flat["reporter"], &flat["reporter_account_id"]), (&json!(null), &json!(null)));
+        assert_eq!(flat["id"], "1");
+        let nested = to_value(SprintTicket::from(raw())).unwrap();
+        assert_eq!(nested["fields"]["assignee"], json!({ "accountId": "5:a", "displayName": null }));
+        assert_eq!(nested["fields"]["reporter"], json!(null));
     }
 }

@@ -1,8 +1,10 @@
 //! Jira's points in time.
 
-use serde::{Deserialize, Deserializer};
+use serde::Deserializer;
 use time::format_description::well_known::Rfc3339;
 use time::{OffsetDateTime, UtcOffset};
+
+use crate::lenient;
 
 /// Reads a point in time in either of Jira's spellings (`…+0000` in issues, `…+01:00` in sprints) and writes it
 /// as the contract does: `2024-01-01T00:00:00.000Z`. What is neither stays as it is.
@@ -13,9 +15,9 @@ pub(super) fn utc(text: &str) -> String {
     format!("{}T{hour:02}:{minute:02}:{second:02}.{millisecond:03}Z", at.date())
 }
 
-/// [`utc`] for `#[serde(deserialize_with)]`.
+/// [`utc`] for `#[serde(deserialize_with)]`; what is no text is none.
 pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
-    Ok(Option::<String>::deserialize(from)?.map(|text| utc(&text)))
+    Ok(lenient::text(from)?.map(|text| utc(&text)))
 }
 
 /// RFC 3339 has a colon in its offsets.

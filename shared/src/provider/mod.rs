@@ -88,6 +88,9 @@ pub trait ExtendTransaction: Send + Sync {
 pub enum TokenError {
     /// The refresh token or code is not valid, or not any more: the person has to consent again.
     Rejected(String),
+    /// The provider refuses the refresh token in words that may as well mean itself or this deployment's app: only if it
+    /// still does so after a while is the person asked to consent again.
+    Doubted(String),
     /// The provider does not accept this deployment's own credentials: nobody's consent is in question.
     Misconfigured(String),
     /// The provider asks to be left alone for a while.
@@ -105,6 +108,7 @@ impl std::fmt::Display for TokenError {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Rejected(error) => write!(formatter, "the provider rejected the token: {error}"),
+            Self::Doubted(error) => write!(formatter, "the provider refused the token for now: {error}"),
             Self::Misconfigured(error) => {
                 write!(formatter, "the provider refused our own credentials: {error}")
             }
@@ -135,7 +139,7 @@ impl From<TokenError> for Error {
             )
             .retry_after(retry_after.unwrap_or(Duration::from_secs(5)))
             .because(error),
-            TokenError::Failed(_) => Self::provider_failed(
+            TokenError::Failed(_) | TokenError::Doubted(_) => Self::provider_failed(
                 "The provider's token service is failing. The connection is not affected; try again shortly.",
                 error,
             ),

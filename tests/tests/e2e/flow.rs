@@ -158,6 +158,7 @@ fn a_failed_exchange_ends_on_a_page() {
             (Fault::MalformedJson, 502),
             (Fault::Drop, 502),
             (Fault::Status { status: 403, body: Some(json!({ "error": "invalid_grant" })) }, 502),
+            (Fault::Status { status: 403, body: Some(json!({ "error": "unauthorized_client" })) }, 502),
             (Fault::Status { status: 401, body: Some(json!({ "error": "access_denied" })) }, 500),
         ] {
             let person = bed.person(&["harbour"])?;

@@ -20,6 +20,7 @@ mod list_connections;
 mod logs;
 mod metrics;
 mod migrations;
+mod odd_answers;
 mod once;
 mod page;
 mod projects;

@@ -145,6 +145,28 @@ fn while_jira_cannot_be_asked_nothing_is_sent_again() {
 }
 
 #[test]
+fn empty_pages_do_not_prove_that_a_ticket_is_not_there() {
+    run(async {
+        let bed = Bed::shared().await?;
+        let person = bed.sailor().await?;
+        // More than the numbers that are looked at where the search finds nothing.
+        let project = bed.project("EMPTYPAGE", 101)?;
+        bed.atlassian().inject(person.trouble(CREATE, Fault::Drop).after().times(1));
+        person.create_once("key", ticket(&project, "Lost")).await?.refusal(502);
+        let empty = json!({ "issues": [], "isLast": false, "nextPageToken": "more" });
+        bed.atlassian()
+            .inject(person.trouble("search/jql", Fault::Status { status: 200, body: Some(empty) }));
+        let unsure = person.create_once("key", ticket(&project, "Lost")).await?;
+        assert!(unsure.refusal(502).contains("same Idempotency-Key"), "{unsure:?}");
+        bed.atlassian().clear_faults_of(&person.account);
+        let found = person.create_once("key", ticket(&project, "Lost")).await?.json(201);
+        assert_eq!(found["ticket"]["key"], "EMPTYPAGE-102");
+        assert_eq!(person.creates(), 1);
+        Ok(())
+    });
+}
+
+#[test]
 fn a_lost_ticket_is_looked_for_where_it_was_sent() {
     run(async {
         let bed = Bed::shared().await?;

@@ -132,12 +132,14 @@ fn a_lost_answer_is_asked_for_again_at_once() {
 fn an_outage_marks_nothing() {
     run(async {
         let bed = Bed::shared().await?;
+        let in_a_while = [("retry-after".to_owned(), "6.5".to_owned())].into();
         for (fault, status) in [
             (Fault::Status { status: 500, body: None }, 502),
             (Fault::Status { status: 403, body: None }, 502),
             (Fault::MalformedJson, 502),
             (Fault::Drop, 502),
             (Fault::RateLimited { retry_after: Some(7), reason: None }, 429),
+            (Fault::Reply { status: 429, headers: in_a_while, body: String::new() }, 429),
             (Fault::Status { status: 401, body: Some(json!({ "error": "access_denied" })) }, 500),
             (Fault::Status { status: 400, body: Some(json!({ "error": "invalid_request" })) }, 500),
         ] {
@@ -148,7 +150,7 @@ fn an_outage_marks_nothing() {
             let answer = person.access_token().await?;
             answer.refusal(status);
             if status == 429 {
-                assert_eq!(answer.header("retry-after"), "7");
+                assert_eq!(answer.header("retry-after"), "7", "{fault:?}");
             }
             assert_eq!(person.validity().await?["is_invalid"], false, "{fault:?}");
             bed.atlassian().clear_faults_of(&person.account);
@@ -196,6 +198,107 @@ fn a_rejected_refresh_token_is_marked_once_and_not_sent_again() {
             person.projects().await?.refusal(403);
             person.connect("harbour").await?;
             person.access_token().await?.json(200);
+        }
+        Ok(())
+    });
+}
+
+/// Makes the token endpoint say this of a person's refresh token.
+fn refuse(bed: &Bed, person: &Person<'_>, description: &serde_json::Value) {
+    let body = json!({ "error": "unauthorized_client", "error_description": description });
+    let fault = Fault::Status { status: 403, body: Some(body) };
+    bed.atlassian().inject(Rule::new(Class::Token, fault).account(&person.account));
+}
+
+/// Lets time pass for what the connection's row remembers.
+async fn pass(bed: &Bed, person: &Person<'_>, minutes: i32) -> Result<()> {
+    const EARLIER: &str = r#"update "juncture-core".connection set
+        refreshed_at = refreshed_at - make_interval(mins => $2), doubted_at = doubted_at - make_interval(mins => $2)
+        where connection_id = $1"#;
+    bed.database().await?.execute(EARLIER, &[&person.connection_id().await?, &minutes]).await?;
+    Ok(())
+}
+
+#[test]
+fn a_suspended_app_ends_no_connection_before_it_has_said_so_twice() {
+    run(async {
+        let bed = Bed::shared().await?;
+        for said in [json!("The app is suspended"), json!(null), json!("Refresh_token is invalid")] {
+            let person = bed.strict_person().await?;
+            person.forget_access_token().await?;
+            refuse(bed, &person, &said);
+            for answer in join_all((0..5).map(|_| person.access_token())).await {
+                let refused = answer?.json(502);
+                assert_eq!(refused["code"], "provider_failed");
+                assert_eq!(refused.get("needs_reauthorization"), None);
+            }
+            pass(bed, &person, 4).await?;
+            person.projects().await?.refusal(502);
+            assert_eq!(person.validity().await?["is_invalid"], false);
+            pass(bed, &person, 1).await?;
+            assert_eq!(person.access_token().await?.json(403)["needs_reauthorization"], true);
+            assert_eq!(person.validity().await?["is_invalid"], true);
+            bed.atlassian().clear_faults_of(&person.account);
+            // A new consent begins without a doubt.
+            person.connect("harbour").await?;
+            person.forget_access_token().await?;
+            refuse(bed, &person, &said);
+            person.access_token().await?.refusal(502);
+            bed.atlassian().clear_faults_of(&person.account);
+            person.access_token().await?.json(200);
+            assert_nothing_is_lost(bed, &person).await?;
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn a_refresh_that_succeeds_ends_the_doubt() {
+    run(async {
+        let bed = Bed::shared().await?;
+        let person = bed.strict_person().await?;
+        let suspended = json!("The app is suspended");
+        for refreshed_by_former in [false, true] {
+            person.forget_access_token().await?;
+            refuse(bed, &person, &suspended);
+            person.access_token().await?.refusal(502);
+            bed.atlassian().clear_faults_of(&person.account);
+            if refreshed_by_former {
+                // The version before this one moves refreshed_at and knows no doubt.
+                const FORMER: &str =
+                    r#"update "juncture-core".connection set refreshed_at = now() where connection_id = $1"#;
+                bed.database().await?.execute(FORMER, &[&person.connection_id().await?]).await?;
+            } else {
+                person.access_token().await?.json(200);
+            }
+            pass(bed, &person, 60).await?;
+            person.forget_access_token().await?;
+            refuse(bed, &person, &suspended);
+            person.access_token().await?.refusal(502);
+            bed.atlassian().clear_faults_of(&person.account);
+            person.access_token().await?.json(200);
+        }
+        assert_nothing_is_lost(bed, &person).await
+    });
+}
+
+#[test]
+fn new_tokens_are_taken_whatever_is_said_of_their_lifetime() {
+    run(async {
+        let bed = Bed::shared().await?;
+        for (number, lifetime) in
+            [json!("3600"), json!(3599.5), json!("3599.5"), json!(null), json!([])].iter().enumerate()
+        {
+            let person = bed.person(&["harbour"])?;
+            person.connect("harbour").await?;
+            person.forget_access_token().await?;
+            let (access, refresh) = (format!("odd-access-{number}"), format!("odd-refresh-{number}"));
+            let body = json!({ "access_token": access, "refresh_token": refresh, "expires_in": lifetime, "scope": null });
+            let fault = Fault::Status { status: 200, body: Some(body) };
+            bed.atlassian().inject(Rule::new(Class::Token, fault).account(&person.account).times(1));
+            assert_eq!(person.access_token().await?.json(200)["access_token"], access, "{lifetime}");
+            let stored = person.info("get-connection-credentials").await?.json(200);
+            assert_eq!(stored["refresh_token"], refresh, "{lifetime}");
         }
         Ok(())
     });

@@ -7,11 +7,12 @@ use futures_util::future::try_join_all;
 use juncture::config::{FromSettings as _, Settings};
 use juncture::deadline;
 use juncture::postgres::{Postgres, bounded, failed};
-use juncture_local::atlassian::{Class, GateSpec, When};
+use juncture_local::atlassian::{self, Class, GateSpec, Rule, When};
 use juncture_local::upstash::Fault;
 use juncture_tests::{Bed, run};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use serde_json::json;
 use tokio_postgres::types::Type;
 
 #[test]
@@ -85,6 +86,30 @@ fn without_redis_a_dead_grant_is_marked_once() {
             answer.refusal(403);
         }
         assert_eq!(bed.token_requests(&person.account) - before, 1);
+        assert_eq!(person.validity().await?["is_invalid"], true);
+        bed.stack.stop().await
+    });
+}
+
+#[test]
+fn without_redis_a_doubt_is_remembered_too() {
+    run(async {
+        const EARLIER: &str = r#"update "juncture-core".connection set
+            refreshed_at = refreshed_at - interval '5 minutes', doubted_at = doubted_at - interval '5 minutes'"#;
+        let bed = Bed::start(|_| ()).await?;
+        let person = bed.strict_person().await?;
+        person.forget_access_token().await?;
+        bed.stack.front().context("a front")?.faults().set(Some(Fault::Refuse));
+        let suspended =
+            json!({ "error": "unauthorized_client", "error_description": "The app is suspended" });
+        let refusal = atlassian::Fault::Status { status: 403, body: Some(suspended) };
+        bed.atlassian().inject(Rule::new(Class::Token, refusal).account(&person.account));
+        for _ in 0..2 {
+            assert_eq!(person.access_token().await?.json(502)["code"], "provider_failed");
+            assert_eq!(person.validity().await?["is_invalid"], false);
+        }
+        bed.database().await?.execute(EARLIER, &[]).await?;
+        assert_eq!(person.access_token().await?.json(403)["needs_reauthorization"], true);
         assert_eq!(person.validity().await?["is_invalid"], true);
         bed.stack.stop().await
     });

@@ -54,12 +54,15 @@ fn a_ticket_has_the_fields_of_the_contract_and_more() {
             tickets.iter().find(|ticket| ticket["summary"] == summary).cloned()
         };
         let grain = find("Load the grain").context("no grain")?;
+        let sam =
+            bed.atlassian().accounts().into_iter().find(|account| account.key == "sam").context("no Sam")?;
         assert_eq!(
             grain,
             json!({
                 "id": grain["id"], "key": grain["key"], "summary": "Load the grain",
                 "description": "Before noon:\n\n- [x] Open the hatch\n- [ ] Lower the crane",
                 "status": "In Progress", "assignee": "Sam Single-Site", "reporter": grain["reporter"],
+                "assignee_account_id": sam.account_id, "reporter_account_id": grain["reporter_account_id"],
                 "priority": "Highest", "issue_type": "Story", "labels": [],
                 "parent": find("Autumn trade").context("no epic")?["key"],
                 "created": grain["created"], "updated": grain["updated"],
@@ -67,7 +70,15 @@ fn a_ticket_has_the_fields_of_the_contract_and_more() {
         );
         assert!(grain["created"].as_str().is_some_and(|at| at.ends_with(".123Z")), "{grain}");
         let letter = find("Letter without a sender").context("no letter")?;
-        for absent in ["description", "assignee", "reporter", "priority", "parent"] {
+        for absent in [
+            "description",
+            "assignee",
+            "assignee_account_id",
+            "reporter",
+            "reporter_account_id",
+            "priority",
+            "parent",
+        ] {
             assert_eq!(letter[absent], json!(null), "{absent}");
         }
         person.assert_understood();
@@ -235,6 +246,98 @@ fn a_token_that_comes_again_ends_the_search() {
     });
 }
 
+fn page_of(issues: &[&str], next: Option<&str>) -> Fault {
+    let issues: Vec<Value> =
+        issues.iter().map(|key| json!({ "id": key.replace("SHIP-", ""), "key": key })).collect();
+    let page = json!({ "issues": issues, "isLast": next.is_none(), "nextPageToken": next });
+    Fault::Status { status: 200, body: Some(page) }
+}
+
+#[test]
+fn an_empty_page_does_not_end_a_search() {
+    run(async {
+        let bed = Bed::shared().await?;
+        let person = bed.sailor().await?;
+        let inject = |fault: Fault| bed.atlassian().inject(person.trouble("search/jql", fault).times(1));
+        // The one page that there is, behind two that are empty; whole, and in parts of either kind.
+        for limit in [None, Some("10"), Some("500")] {
+            inject(page_of(&[], Some("one")));
+            inject(page_of(&[], Some("one")));
+            inject(page_of(&["SHIP-1"], None));
+            let bulk = json!({ "issues": [{ "id": "1", "key": "SHIP-1" }] });
+            let rule = person.trouble("bulkfetch", Fault::Status { status: 200, body: Some(bulk) });
+            bed.atlassian().inject(rule.times(1));
+            let more: Vec<_> = limit.iter().map(|limit| ("limit", *limit)).collect();
+            let before = person.jira_requests().len();
+            let answer = tickets(bed, &person, "SHIP", &more).await?.json(200);
+            assert_eq!((keys(&answer), &answer["next_cursor"]), (vec!["SHIP-1".to_owned()], &json!(null)));
+            let sent = if limit == Some("500") { 4 } else { 3 };
+            assert_eq!(person.jira_requests().len() - before, sent, "{limit:?}");
+            bed.atlassian().clear_faults_of(&person.account);
+        }
+        // Between pages of ids, too.
+        inject(page_of(&["SHIP-3"], Some("more")));
+        inject(page_of(&["SHIP-3"], Some("empty")));
+        inject(page_of(&[], Some("last")));
+        inject(page_of(&["SHIP-2"], None));
+        let bulk = json!({ "issues": [{ "id": "2", "key": "SHIP-2" }] });
+        bed.atlassian()
+            .inject(person.trouble("bulkfetch", Fault::Status { status: 200, body: Some(bulk) }).times(1));
+        assert_eq!(keys(&tickets(bed, &person, "SHIP", &[]).await?.json(200)), ["SHIP-3", "SHIP-2"]);
+        // Really nothing.
+        inject(page_of(&[], None));
+        assert_eq!(tickets(bed, &person, "SHIP", &[]).await?.json(200)["total"], 0);
+        Ok(())
+    });
+}
+
+#[test]
+fn empty_pages_without_an_end_are_an_error() {
+    run(async {
+        let bed = Bed::shared().await?;
+        let person = bed.sailor().await?;
+        bed.atlassian().inject(person.trouble("search/jql", page_of(&[], Some("again"))));
+        for more in [&[][..], &[("limit", "10")], &[("limit", "500")]] {
+            let before = person.jira_requests().len();
+            let refused = tickets(bed, &person, "SHIP", more).await?.json(502);
+            assert_eq!(refused["code"], "search_unfinished");
+            assert!(
+                refused["error"].as_str().is_some_and(|error| error.contains("empty pages")),
+                "{refused}"
+            );
+            assert_eq!(person.jira_requests().len() - before, 20);
+        }
+        bed.atlassian().clear_faults_of(&person.account);
+        Ok(())
+    });
+}
+
+#[test]
+fn a_projects_key_is_taken_in_any_case() {
+    run(async {
+        let bed = Bed::shared().await?;
+        let person = bed.sailor().await?;
+        let whole = tickets(bed, &person, "SHIP", &[]).await?.json(200);
+        for key in ["ship", "Ship", "sHIP"] {
+            assert_eq!(tickets(bed, &person, key, &[]).await?.json(200), whole);
+            for call in
+                ["get-boards-for-project", "get-all-sprints-for-project", "get-active-sprints-for-project"]
+            {
+                let query = [("external_id", person.external_id.as_str()), ("jira_project_id", key)];
+                bed.backend(&format!("jira/{call}"), &query).await?.json(200);
+            }
+        }
+        // A cursor goes on in either case.
+        let part = tickets(bed, &person, "SHIP", &[("limit", "2")]).await?.json(200);
+        let cursor = part["next_cursor"].as_str().context("no cursor")?;
+        tickets(bed, &person, "ship", &[("cursor", cursor)]).await?.json(200);
+        bed.project("CASED", 0)?;
+        assert_eq!(person.task("cased", "In lower case").await?, "CASED-1");
+        person.assert_understood();
+        Ok(())
+    });
+}
+
 #[test]
 fn the_selected_project_stands_in_for_none_named() {
     run(async {
@@ -273,7 +376,6 @@ fn injection_never_reaches_jira() {
             "1 OR 1=1",
             "\"",
             "SHIP\" OR project != \"",
-            "ship",
             "SHIP'--",
             "10000 ORDER BY key",
             "../../board",

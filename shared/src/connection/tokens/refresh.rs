@@ -57,7 +57,7 @@ impl Tokens {
             };
             let refreshed = match tokens {
                 Ok(tokens) => self.commit(address, &row, &refresh_token, tokens).await?,
-                Err(rejection) => self.reject(address, &row, &rejection).await?,
+                Err(rejection) => self.reject(address, &row, rejection).await?,
             };
             match refreshed {
                 Refreshed::Written(row) => return Ok(*row),
@@ -67,8 +67,8 @@ impl Tokens {
         Err(Error::internal("the connection kept changing while its token was refreshed"))
     }
 
-    /// Exchanges a refresh token. The inner error is the provider's rejection of this token; every other failure
-    /// says nothing about the connection.
+    /// Exchanges a refresh token. The inner error is the provider's rejection of this token, or one that may be; every
+    /// other failure says nothing about the connection.
     async fn exchange(
         &self,
         id: &Uuid,
@@ -79,6 +79,10 @@ impl Tokens {
             Err(rejection @ TokenError::Rejected(_)) => {
                 count(Count::RefreshesRejected);
                 Ok(Err(rejection))
+            }
+            Err(doubt @ TokenError::Doubted(_)) => {
+                count(Count::RefreshesFailed);
+                Ok(Err(doubt))
             }
             Err(error) => {
                 count(Count::RefreshesFailed);
@@ -150,7 +154,15 @@ impl Tokens {
         Ok(None)
     }
 
-    async fn reject(&self, address: &Address, row: &Connection, rejection: &TokenError) -> Result<Refreshed> {
+    /// Marks the connection invalid, or notes a doubt and gives it as the error.
+    async fn reject(&self, address: &Address, row: &Connection, rejection: TokenError) -> Result<Refreshed> {
+        if matches!(rejection, TokenError::Doubted(_)) {
+            match self.store.doubt(&row.id, &row.refresh_token).await? {
+                None => return Ok(Refreshed::Overtaken),
+                Some(false) => return Err(rejection.into()),
+                Some(true) => {}
+            }
+        }
         if self.store.invalidate(&row.id, &row.refresh_token).await?.is_none() {
             return Ok(Refreshed::Overtaken);
         }
@@ -227,6 +239,11 @@ impl Tokens {
                 }
             }
             Err(rejection) => {
+                let is_doubt = matches!(rejection, TokenError::Doubted(_));
+                if is_doubt && store::doubt(&*transaction, &row.id, &row.refresh_token).await? != Some(true) {
+                    within_budget(transaction.commit()).await?;
+                    return Err(rejection.into());
+                }
                 count(Count::ConnectionsInvalidated);
                 tracing::warn!(connection_id = %row.id, cause = %rejection, "a connection needs to be reauthorized");
                 let version = store::invalidate(&*transaction, &row.id, &row.refresh_token).await?;

@@ -13,6 +13,7 @@ use crate::config::{FromSettings, Settings, SettingsError};
 use crate::crypto::sha256_hex;
 use crate::deadline;
 use crate::error::chain;
+use crate::lenient;
 use crate::telemetry::{Count, count};
 use crate::tls::{SHORT_BODY, http_client, read_body};
 
@@ -26,8 +27,10 @@ pub struct Account {
     #[serde(rename(deserialize = "account_id"), skip_serializing)]
     id: String,
     /// What its owner is called.
+    #[serde(default, deserialize_with = "lenient::text")]
     pub name: Option<String>,
     /// Its address, which tells two accounts of one person apart.
+    #[serde(default, deserialize_with = "lenient::text")]
     pub email: Option<String>,
 }
 
@@ -80,7 +83,7 @@ impl Accounts {
         }
         let body = read_body(response, SHORT_BODY).await.map_err(failed)?;
         // What is wrong with it could quote it.
-        let account: Account = serde_json::from_slice(&body).map_err(|_| "no account")?;
+        let account: Account = lenient::from_slice(&body).map_err(|_| "no account")?;
         if account.id.is_empty() { Err("an account without an id".to_owned()) } else { Ok(account) }
     }
 }
@@ -94,6 +97,9 @@ mod tests {
         let account = |text: &str| serde_json::from_str::<Account>(text).unwrap();
         let ada = account(r#"{"account_id":"1:a","name":"Ada","email":"ada@example.com","picture":"x"}"#);
         let renamed = account(r#"{"account_id":"1:a","email":null}"#);
+        let odd = account(r#"{"account_id":"1:a","name":7,"email":[]}"#);
+        assert_eq!(ada.digest(&Uuid::nil()), odd.digest(&Uuid::nil()));
+        assert_eq!((odd.name, odd.email), (None, None));
         let other = account(r#"{"account_id":"1:b","name":"Ada","email":"ada@example.com"}"#);
         let (one, two) = (Uuid::from_u128(1), Uuid::from_u128(2));
         assert_eq!(ada.digest(&one), renamed.digest(&one));

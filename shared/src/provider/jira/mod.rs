@@ -13,6 +13,7 @@ mod token;
 pub use account::{Account, Accounts};
 pub use consent::{DEFAULT_SCOPES, JiraConsent};
 pub use reach::Reach;
+pub(crate) use sites::granted_scopes;
 pub use sites::{ChosenSite, Site, SiteId, Sites};
 pub use token::{CONSENT_LIFETIME, JiraTokenEndpoint};
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 use http::StatusCode;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use tokio_postgres::Transaction;
 use tokio_postgres::types::Type;
 use url::Url;
@@ -14,11 +15,15 @@ use super::DEFAULT_API_URL;
 use crate::config::{FromSettings, Settings, SettingsError};
 use crate::deadline;
 use crate::error::{Error, Result, chain};
+use crate::lenient;
 use crate::provider::{BoxFuture, ExtendTransaction};
 use crate::telemetry::{Count, count};
 use crate::tls::{SHORT_BODY, http_client, read_body};
 
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// <https://developer.atlassian.com/cloud/jira/platform/oauth-2-3lo-apps/#3-1-get-the-cloudid-for-your-site>
+const RESOURCES: &str = "/oauth/token/accessible-resources";
 
 /// A cloud id: what names a Jira site in the API's addresses.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -67,9 +72,9 @@ pub struct Site {
     /// The cloud id.
     #[serde(rename = "site_id")]
     pub id: SiteId,
-    /// The site's name.
+    /// The site's name, if Atlassian tells one.
     #[serde(rename = "site_name")]
-    pub name: String,
+    pub name: Option<String>,
     /// Its address, `https://<name>.atlassian.net`.
     pub url: Option<String>,
     /// A picture of it.
@@ -86,7 +91,7 @@ impl FromSettings for Sites {
     fn from_settings(settings: &Settings) -> Result<Self, SettingsError> {
         let name = "ATLASSIAN_API_URL";
         let mut resources = settings.service_url(name, Some(DEFAULT_API_URL))?;
-        resources.set_path("/oauth/token/accessible-resources");
+        resources.set_path(RESOURCES);
         let http =
             http_client().map_err(|error| SettingsError::Invalid { name, reason: error.to_string() })?;
         Ok(Self { http, resources })
@@ -112,35 +117,48 @@ impl Sites {
     }
 
     async fn request(&self, access_token: &SecretString) -> Result<Vec<Site>> {
-        count(Count::JiraRequests);
-        let response = self
-            .http
-            .get(self.resources.clone())
-            .timeout(deadline::at_most(ATTEMPT_TIMEOUT))
-            .bearer_auth(access_token.expose_secret())
-            .send()
-            .await
-            .map_err(transport_error)?;
-        match response.status() {
-            StatusCode::OK => {}
-            StatusCode::UNAUTHORIZED => {
-                return Err(Error::gone(
-                    "consent_withdrawn",
-                    "Atlassian does not accept this consent any more. Start connecting again.",
-                ));
-            }
-            status => {
-                return Err(Error::provider_failed(
-                    FAILED,
-                    format!("accessible-resources: {}", status.as_u16()),
-                ));
-            }
-        }
-        let body = read_body(response, SHORT_BODY).await.map_err(transport_error)?;
-        let resources: Vec<Resource> = serde_json::from_slice(&body)
-            .map_err(|error| Error::provider_failed(FAILED, format!("accessible-resources: {error}")))?;
-        Ok(jira_sites(resources))
+        resources(&self.http, self.resources.clone(), access_token).await.map(jira_sites)
     }
+}
+
+/// The scopes that a token has on a site, of all its products; `None` when the list does not tell.
+///
+/// # Errors
+/// As [`Sites::list`].
+pub(crate) async fn granted_scopes(
+    http: &reqwest::Client,
+    mut api: Url,
+    access_token: &SecretString,
+    site: &str,
+) -> Result<Option<Vec<String>>> {
+    api.set_path(RESOURCES);
+    Ok(resources(http, api, access_token).await?.scopes_of(site))
+}
+
+async fn resources(http: &reqwest::Client, url: Url, access_token: &SecretString) -> Result<Resources> {
+    count(Count::JiraRequests);
+    let response = http
+        .get(url)
+        .timeout(deadline::at_most(ATTEMPT_TIMEOUT))
+        .bearer_auth(access_token.expose_secret())
+        .send()
+        .await
+        .map_err(transport_error)?;
+    match response.status() {
+        StatusCode::OK => {}
+        StatusCode::UNAUTHORIZED => {
+            return Err(Error::gone(
+                "consent_withdrawn",
+                "Atlassian does not accept this consent any more. Start connecting again.",
+            ));
+        }
+        status => {
+            return Err(Error::provider_failed(FAILED, format!("accessible-resources: {}", status.as_u16())));
+        }
+    }
+    let body = read_body(response, SHORT_BODY).await.map_err(transport_error)?;
+    lenient::from_slice(&body)
+        .map_err(|error| Error::provider_failed(FAILED, format!("accessible-resources: {error}")))
 }
 
 const FAILED: &str = "Atlassian cannot list the Jira sites at the moment. Try again shortly.";
@@ -152,24 +170,51 @@ fn transport_error(error: reqwest::Error) -> Error {
     Error::provider_failed(FAILED, chain(&error.without_url()))
 }
 
-/// An entry of the list. One site stands in it once for each of its products, under the same id.
+/// The list, as far as it can be read.
 #[derive(Deserialize)]
-pub(super) struct Resource {
-    id: String,
-    name: String,
+#[serde(transparent)]
+pub(super) struct Resources(#[serde(deserialize_with = "lenient::objects")] Vec<Option<Resource>>);
+
+/// An entry of the list. One site stands in it once for each of its products, under the same id.
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct Resource {
+    #[serde(deserialize_with = "lenient::id")]
+    id: Option<String>,
+    #[serde(deserialize_with = "lenient::text")]
+    name: Option<String>,
+    #[serde(deserialize_with = "lenient::text")]
     url: Option<String>,
-    #[serde(rename = "avatarUrl")]
+    #[serde(deserialize_with = "lenient::text")]
     avatar_url: Option<String>,
-    #[serde(default)]
-    scopes: Vec<String>,
+    scopes: Value,
 }
 
-pub(super) fn jira_sites(resources: Vec<Resource>) -> Vec<Site> {
+impl Resources {
+    /// The scopes on a site; `None` when it is not listed, or its scopes cannot be read.
+    fn scopes_of(&self, site: &str) -> Option<Vec<String>> {
+        let entries = self.0.iter().flatten().filter(|entry| entry.id.as_deref() == Some(site));
+        let lists: Option<Vec<_>> = entries.map(|entry| entry.scopes.as_array()).collect();
+        let scopes = lists.filter(|lists| !lists.is_empty())?.into_iter().flatten();
+        Some(scopes.filter_map(|scope| scope.as_str().map(str::to_owned)).collect())
+    }
+}
+
+impl Resource {
+    /// Whether it is Jira's. Its scopes read `read:jira-work`, `read:project:jira`, `read:sprint:jira-software`.
+    /// Where no list of scopes can be read it may be: one that is not a person can pass over, one that is missing
+    /// they cannot choose.
+    fn is_jira(&self) -> bool {
+        let is_jiras = |scope: &Value| scope.as_str().is_some_and(|scope| scope.contains("jira"));
+        self.scopes.as_array().is_none_or(|scopes| scopes.iter().any(is_jiras))
+    }
+}
+
+pub(super) fn jira_sites(Resources(resources): Resources) -> Vec<Site> {
     let mut sites: Vec<Site> = Vec::new();
-    for resource in resources {
-        // Jira's scopes read `read:jira-work`, `read:project:jira`, `read:sprint:jira-software`.
-        let is_jira = resource.scopes.iter().any(|scope| scope.contains("jira"));
-        let Ok(id) = SiteId::parse(&resource.id) else { continue };
+    for resource in resources.into_iter().flatten() {
+        let is_jira = resource.is_jira();
+        let Some(id) = resource.id.and_then(|id| SiteId::parse(&id).ok()) else { continue };
         if is_jira && !sites.iter().any(|site| site.id == id) {
             sites.push(Site { id, name: resource.name, url: resource.url, avatar_url: resource.avatar_url });
         }
@@ -218,6 +263,36 @@ mod tests {
         ]"#;
         let sites = jira_sites(serde_json::from_str(list).unwrap());
         assert_eq!(sites.iter().map(|site| site.id.as_str()).collect::<Vec<_>>(), ["b"]);
+    }
+
+    #[test]
+    fn an_odd_value_costs_no_site() {
+        let list = r#"[
+            null, 7, "x", {}, {"id":null,"name":"None","scopes":["read:jira-work"]},
+            {"id":"a","name":7,"url":[],"avatarUrl":{},"scopes":[null,"read:jira-work"]},
+            {"id":"b","scopes":null},
+            {"id":"c"},
+            {"id":"d","scopes":[]},
+            {"id":"e","name":"Fine","scopes":["read:jira-work"]}
+        ]"#;
+        let sites = jira_sites(serde_json::from_str(list).unwrap());
+        assert_eq!(sites.iter().map(|site| site.id.as_str()).collect::<Vec<_>>(), ["a", "b", "c", "e"]);
+        let (a, e) = (&sites[0], &sites[3]);
+        assert_eq!((&a.name, &a.url, &a.avatar_url), (&None, &None, &None));
+        assert_eq!(e.name.as_deref(), Some("Fine"));
+        for no_list in ["null", "{}", "7"] {
+            assert!(serde_json::from_str::<Resources>(no_list).is_err(), "an empty list is made of none");
+        }
+    }
+
+    #[test]
+    fn the_scopes_of_a_site_are_those_of_all_its_products() {
+        let list = r#"[{"id":"a","scopes":["read:jira-work",null]},{"id":"b","scopes":["write:jira-work"]},
+            {"id":"a","scopes":["search:confluence"]},{"id":"c","scopes":null},{"id":"d","scopes":[]}]"#;
+        let resources: Resources = serde_json::from_str(list).unwrap();
+        let of = |site: &str| resources.scopes_of(site);
+        assert_eq!(of("a"), Some(vec!["read:jira-work".to_owned(), "search:confluence".to_owned()]));
+        assert_eq!((of("c"), of("d"), of("e")), (None, Some(Vec::new()), None));
     }
 
     #[test]

@@ -1,11 +1,10 @@
 //! Atlassian's token endpoint.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-use http::header::RETRY_AFTER;
-use http::{HeaderMap, StatusCode};
+use http::StatusCode;
 use secrecy::{ExposeSecret, SecretString};
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 use url::Url;
@@ -14,15 +13,26 @@ use super::DEFAULT_AUTH_URL;
 use crate::config::{FromSettings, Settings, SettingsError};
 use crate::deadline;
 use crate::error::chain;
+use crate::lenient;
 use crate::provider::{BoxFuture, Grant, TokenEndpoint, TokenError};
 use crate::telemetry::{Count, count};
 use crate::tls::{SHORT_BODY, http_client, read_body};
+use crate::wait;
 
 /// How long one attempt may take.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What is kept back of an invocation for storing the new tokens: they must not be lost to a slow answer.
 const STORING_RESERVE: Duration = Duration::from_secs(2);
+
+/// How long an access token lasts, in seconds, if Atlassian does not say so or in a way that cannot be read: its usual
+/// hour. Should it last for less, Jira answers 401 and it is renewed.
+const USUAL_LIFETIME: f64 = 3600.0;
+
+/// The one sentence of Atlassian's that ends a connection: what it says, with `unauthorized_client`, of a refresh token
+/// that is dead (<https://github.com/raycast/extensions/issues/11836>). By itself that code means that the app may not ask
+/// for tokens (<https://www.rfc-editor.org/rfc/rfc6749#section-5.2>), and so every connection.
+const DEAD_TOKEN: &str = "refresh_token is invalid";
 
 /// Atlassian ends a consent after this, however often it was refreshed.
 pub const CONSENT_LIFETIME: Duration = Duration::from_secs(365 * 24 * 60 * 60);
@@ -103,7 +113,7 @@ impl JiraTokenEndpoint {
             .await
             .map_err(transport_error)?;
         let status = response.status();
-        let retry_after = retry_after(response.headers());
+        let retry_after = wait::retry_after(response.headers(), SystemTime::now());
         let body = read_body(response, SHORT_BODY).await.map_err(transport_error)?;
         if status.is_success() {
             return grant(&body);
@@ -112,46 +122,54 @@ impl JiraTokenEndpoint {
     }
 }
 
-/// How long a server asks to be left alone.
-pub(super) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let seconds: u64 = headers.get(RETRY_AFTER)?.to_str().ok()?.parse().ok()?;
-    Some(Duration::from_secs(seconds))
-}
-
 fn transport_error(error: reqwest::Error) -> TokenError {
     if error.is_timeout() { TokenError::TimedOut } else { TokenError::Failed(chain(&error.without_url())) }
 }
 
+/// Reads new tokens. What is odd beside the access token must not cost them: the refresh token that was exchanged for
+/// them is no longer good.
 pub(super) fn grant(body: &[u8]) -> Result<Grant, TokenError> {
-    #[derive(Deserialize)]
+    #[derive(Default, Deserialize)]
+    #[serde(default)]
     struct Answer {
-        access_token: SecretString,
+        #[serde(deserialize_with = "secret")]
+        access_token: Option<SecretString>,
+        #[serde(deserialize_with = "secret")]
         refresh_token: Option<SecretString>,
-        expires_in: Option<u32>,
+        #[serde(deserialize_with = "lenient::number")]
+        expires_in: Option<f64>,
     }
+    let no_token = || TokenError::Failed("the answer has no access token".to_owned());
     // The error of the decoder could quote a token.
-    let answer: Answer = serde_json::from_slice(body)
-        .ok()
-        .filter(|answer: &Answer| !answer.access_token.expose_secret().is_empty())
-        .ok_or_else(|| TokenError::Failed("the answer has no access token".to_owned()))?;
-    let lifetime = Duration::from_secs(answer.expires_in.unwrap_or(3600).into());
+    let answer: Answer = lenient::from_slice(body).map_err(|_| no_token())?;
+    let seconds = answer.expires_in.filter(|seconds| *seconds >= 0.0).unwrap_or(USUAL_LIFETIME);
+    // Whole seconds, as every store keeps them: all callers are told the same.
+    let lifetime = Duration::from_secs(seconds.min(u32::MAX.into()) as u64);
     Ok(Grant {
-        access_token: answer.access_token,
-        // Whole seconds, as every store keeps them: all callers are told the same.
+        access_token: answer.access_token.ok_or_else(no_token)?,
         expires_at: OffsetDateTime::now_utc().truncate_to_second() + lifetime,
-        refresh_token: answer.refresh_token.filter(|token| !token.expose_secret().is_empty()),
+        refresh_token: answer.refresh_token,
     })
+}
+
+/// A token; an empty one is none.
+fn secret<'de, D: Deserializer<'de>>(from: D) -> Result<Option<SecretString>, D::Error> {
+    Ok(lenient::text(from)?.filter(|token| !token.is_empty()).map(SecretString::from))
 }
 
 /// Tells errors apart by their `error` code, not by the status, which has varied.
 pub(super) fn refusal(status: StatusCode, retry_after: Option<Duration>, body: &[u8]) -> TokenError {
-    #[derive(Deserialize)]
+    #[derive(Default, Deserialize)]
+    #[serde(default)]
     struct Answer {
-        error: String,
-        #[serde(default)]
-        error_description: String,
+        #[serde(deserialize_with = "lenient::text")]
+        error: Option<String>,
+        #[serde(deserialize_with = "lenient::text")]
+        error_description: Option<String>,
     }
-    let Ok(Answer { error, error_description }) = serde_json::from_slice(body) else {
+    let Answer { error, error_description } = lenient::from_slice(body).unwrap_or_default();
+    let error_description = error_description.unwrap_or_default();
+    let Some(error) = error else {
         return match status {
             StatusCode::TOO_MANY_REQUESTS => TokenError::Limited { retry_after },
             status => TokenError::Failed(format!("status {} without an OAuth error", status.as_u16())),
@@ -159,7 +177,9 @@ pub(super) fn refusal(status: StatusCode, retry_after: Option<Duration>, body: &
     };
     let described = format!("{error}: {error_description}");
     match error.as_str() {
-        "invalid_grant" | "unauthorized_client" => TokenError::Rejected(described),
+        "invalid_grant" => TokenError::Rejected(described),
+        "unauthorized_client" if error_description == DEAD_TOKEN => TokenError::Rejected(described),
+        "unauthorized_client" => TokenError::Doubted(described),
         "access_denied" | "invalid_client" | "invalid_request" | "unsupported_grant_type" => {
             TokenError::Misconfigured(described)
         }
@@ -175,6 +195,7 @@ mod tests {
     fn kind(status: u16, body: &str) -> &'static str {
         match refusal(StatusCode::from_u16(status).unwrap(), None, body.as_bytes()) {
             TokenError::Rejected(_) => "rejected",
+            TokenError::Doubted(_) => "doubted",
             TokenError::Misconfigured(_) => "misconfigured",
             TokenError::Limited { .. } => "limited",
             TokenError::Failed(_) => "failed",
@@ -193,6 +214,18 @@ mod tests {
             assert_eq!(kind(status, observed), "rejected");
             assert_eq!(kind(status, ours), "misconfigured");
         }
+        for said in ["", "Refresh_token is invalid", "refresh_token is invalid.", "The app is suspended"] {
+            let body = json!({ "error": "unauthorized_client", "error_description": said });
+            assert_eq!(kind(403, &body.to_string()), "doubted", "{said}");
+        }
+        for odd in [json!(null), json!(7), json!(["refresh_token is invalid"])] {
+            let body = json!({ "error": "unauthorized_client", "error_description": odd });
+            assert_eq!(kind(403, &body.to_string()), "doubted", "{odd}");
+            let body = json!({ "error": "invalid_grant", "error_description": odd });
+            assert_eq!(kind(403, &body.to_string()), "rejected", "{odd}");
+            assert_eq!(kind(403, &json!({ "error": odd }).to_string()), "failed", "{odd}");
+        }
+        assert_eq!(kind(403, r#"{"error":"unauthorized_client"}"#), "doubted");
         assert_eq!(kind(503, "<html>"), "failed");
         assert_eq!(kind(403, "<html>"), "failed");
         assert_eq!(kind(429, ""), "limited");
@@ -200,10 +233,54 @@ mod tests {
     }
 
     #[test]
+    fn new_tokens_are_taken_whatever_is_said_of_their_lifetime() {
+        let usual = Some(3600);
+        for (said, seconds) in [
+            (json!(7200), Some(7200)),
+            (json!("7200"), Some(7200)),
+            (json!(7200.0), Some(7200)),
+            (json!(7199.9), Some(7199)),
+            (json!("7199.9"), Some(7199)),
+            (json!(" 7200 "), Some(7200)),
+            (json!(0), Some(0)),
+            (json!(u64::MAX), Some(i64::from(u32::MAX))),
+            (json!(null), usual),
+            (json!(-1), usual),
+            (json!("an hour"), usual),
+            (json!("NaN"), usual),
+            (json!(true), usual),
+            (json!([7200]), usual),
+            (json!({ "seconds": 7200 }), usual),
+        ] {
+            let before = OffsetDateTime::now_utc().truncate_to_second();
+            let body =
+                json!({ "access_token": "a", "refresh_token": "r", "expires_in": said, "scope": said });
+            let grant = grant(body.to_string().as_bytes()).ok().unwrap();
+            assert_eq!(grant.refresh_token.unwrap().expose_secret(), "r", "{said}");
+            let lasts = (grant.expires_at - before).whole_seconds();
+            assert!(
+                seconds.is_some_and(|seconds| (seconds..seconds + 60).contains(&lasts)),
+                "{said}: {lasts}"
+            );
+        }
+    }
+
+    #[test]
     fn an_answer_without_a_refresh_token_keeps_the_old_one() {
         let grant = grant(br#"{"access_token":"a","expires_in":3600,"token_type":"Bearer"}"#).ok().unwrap();
         assert!(grant.refresh_token.is_none());
-        for without in [&br#"{"refresh_token":"secret-value"}"#[..], br#"{"access_token":""}"#] {
+        for odd in [
+            &br#"{"access_token":"a","refresh_token":null}"#[..],
+            br#"{"access_token":"a","refresh_token":7}"#,
+        ] {
+            assert!(super::grant(odd).ok().unwrap().refresh_token.is_none());
+        }
+        for without in [
+            &br#"{"refresh_token":"secret-value"}"#[..],
+            br#"{"access_token":""}"#,
+            br#"{"access_token":7}"#,
+            b"[]",
+        ] {
             assert!(super::grant(without).is_err());
         }
     }
