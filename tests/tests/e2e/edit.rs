@@ -70,7 +70,7 @@ fn an_edit_with_text_in_it_never_clears_a_description() {
     run(async {
         let bed = Bed::shared().await?;
         let person = bed.sailor().await?;
-        let key = person.task(&bed.project("KEPT", 0)?, "Keep me").await?;
+        let key = person.task(&bed.project("STAYS", 0)?, "Keep me").await?;
         person.edit(&key, json!({ "description": "what was there" })).await?.json(200);
         for (text, read) in [
             ("<!-- nothing yet -->", "what was there"),
