@@ -43,8 +43,13 @@ impl Person<'_> {
 
     /// `get-issue-details`.
     pub async fn details(&self, issue: &str) -> Result<Answer> {
+        self.details_with(issue, &[]).await
+    }
+
+    /// `get-issue-details` with further parameters.
+    pub async fn details_with(&self, issue: &str, more: &[(&str, &str)]) -> Result<Answer> {
         let query = [("external_id", self.external_id.as_str()), ("issue_id_or_key", issue)];
-        self.bed.backend("jira/get-issue-details", &query).await
+        self.bed.backend("jira/get-issue-details", &[&query, more].concat()).await
     }
 
     /// `edit-issue`.

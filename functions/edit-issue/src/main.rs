@@ -4,10 +4,11 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use http::StatusCode;
+use juncture::adf::Lost;
 use juncture::auth::SecretKeys;
-use juncture::error::{Error, Result};
+use juncture::error::Result;
 use juncture::http::{JsonBody, Request, Response, json, serve};
-use juncture::jira::{EditedIssue, IssueInput, IssueRef, Jira};
+use juncture::jira::{Edit, EditedIssue, IssueRef, Jira};
 use juncture::provider::ProviderId;
 use serde::Serialize;
 
@@ -25,6 +26,9 @@ fn main() -> ExitCode {
 struct Edited {
     success: bool,
     issue: Option<EditedIssue>,
+    /// What the description lost that Markdown cannot say.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    lost: Vec<Lost>,
     #[serde(skip_serializing_if = "Option::is_none")]
     warning: Option<&'static str>,
 }
@@ -36,19 +40,16 @@ async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
     let [external_id] = body.required(["external_id"])?;
     let [issue] = body.required(["issue_id_or_key"])?;
     let issue = IssueRef::parse(issue, "issue_id_or_key")?;
-    let input = IssueInput::of(&body)?;
-    if input.is_empty() {
-        return Err(Error::bad_request("At least one field must be provided for update"));
-    }
+    let edit = Edit::of(&body)?;
     let address = caller.address(ProviderId::Jira.as_str(), external_id)?;
     let site = jira.site(&address).await?;
-    let issue = site.edit(&issue, input).await.map_err(|error| {
+    let outcome = site.edit(&issue, edit).await.map_err(|error| {
         error
             .worded("jira_refused", "Invalid field values provided")
             .worded("jira_not_found", "Issue not found")
             .worded("jira_conflict", "Issue has been modified since last read")
             .summarized_as("Failed to update Jira issue")
     })?;
-    let warning = issue.is_none().then_some(UNREAD);
-    json(StatusCode::OK, &Edited { success: true, issue, warning })
+    let warning = outcome.issue.is_none().then_some(UNREAD);
+    json(StatusCode::OK, &Edited { success: true, issue: outcome.issue, lost: outcome.lost, warning })
 }

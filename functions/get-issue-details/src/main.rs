@@ -8,7 +8,7 @@ use http::StatusCode;
 use juncture::auth::SecretKeys;
 use juncture::error::{Error, Result};
 use juncture::http::{Query, Request, Response, json, serve};
-use juncture::jira::{IssueDetails, IssueRef, Jira};
+use juncture::jira::{DescriptionFormat, IssueDetails, IssueRef, Jira};
 use juncture::provider::ProviderId;
 use serde::Serialize;
 
@@ -34,9 +34,10 @@ async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
         ["issue_id_or_key", "issue_key"].into_iter().find_map(|name| Some((name, query.optional(name)?)));
     let (name, issue) = named.ok_or_else(|| Error::bad_request("Missing issue_id_or_key"))?;
     let issue = IssueRef::parse(issue, name)?;
+    let format = DescriptionFormat::of(&query)?;
     let address = caller.address(ProviderId::Jira.as_str(), external_id)?;
     let site = jira.site(&address).await?;
-    let issue = site.issue(&issue).await.map_err(|error| {
+    let issue = site.issue(&issue, format).await.map_err(|error| {
         error.worded("jira_not_found", "Issue not found").summarized_as("Failed to fetch Jira issue")
     })?;
     json(StatusCode::OK, &Details { issue })

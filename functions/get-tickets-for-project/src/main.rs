@@ -32,10 +32,11 @@ struct Tickets {
 async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
     let (keys, jira, sealer) = &*app;
     let list = ProjectList::of(keys, &request).await?;
+    let format = list.description_format()?;
     let (site, project) = list.open(jira).await?;
     let (paging, part) = list.part(sealer, "get-tickets-for-project", &project)?;
     let (tickets, next) = site
-        .tickets(&Search::of_project(&project), part.as_ref())
+        .tickets(&Search::of_project(&project).described(format), part.as_ref())
         .await
         .map_err(|error| explain(error, "Failed to fetch Jira tickets"))?;
     let next_cursor = paging.after(part.as_ref(), next)?;

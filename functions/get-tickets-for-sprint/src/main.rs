@@ -9,7 +9,7 @@ use juncture::auth::SecretKeys;
 use juncture::crypto::Sealer;
 use juncture::error::Result;
 use juncture::http::{Query, Request, Response, json, serve};
-use juncture::jira::{Jira, Search, Sprint, SprintId, SprintTicket};
+use juncture::jira::{DescriptionFormat, Jira, Search, Sprint, SprintId, SprintTicket};
 use juncture::paging::{Paging, explain};
 use juncture::provider::ProviderId;
 use serde::Serialize;
@@ -37,11 +37,12 @@ async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
     let [external_id] = query.required(["external_id"])?;
     let [sprint_id] = query.required(["sprint_id"])?;
     let sprint_id = SprintId::parse(sprint_id)?;
+    let format = DescriptionFormat::of(&query)?;
     let address = caller.address(ProviderId::Jira.as_str(), external_id)?;
     let paging = Paging::new(sealer, "get-tickets-for-sprint", &address, sprint_id.as_str());
     let part = paging.part(&query)?;
     let site = jira.site(&address).await?;
-    let search = Search::of_sprint(&sprint_id);
+    let search = Search::of_sprint(&sprint_id).described(format);
     let ((tickets, next), sprint) = try_join(site.tickets(&search, part.as_ref()), site.sprint(&sprint_id))
         .await
         .map_err(|error| explain(error, "Failed to fetch Jira tickets for sprint"))?;

@@ -12,7 +12,7 @@ pub(super) struct Around {
     /// A link starts behind it.
     pub(super) before_link: bool,
     pub(super) in_link: bool,
-    /// Its first or last character must not count as a letter or as white space: see `render_inline`.
+    /// Its first or last character must not count as white space: see `render_inline`.
     pub(super) encode_first: bool,
     pub(super) encode_last: bool,
 }
@@ -101,9 +101,9 @@ pub(super) fn is_reference(after: &str) -> bool {
     name.len() < after.len() && name.starts_with(';')
 }
 
-/// White space that an editor or a parser would not keep, or that nobody could see.
+/// What would be dropped or break the line where it stands as itself.
 fn needs_entity(c: char) -> bool {
-    c == '\u{feff}' || c.is_control() && c != '\t' || c.is_whitespace() && !is_space(c)
+    matches!(c, '\u{feff}' | '\u{2028}' | '\u{2029}') || c.is_control() && c != '\t'
 }
 
 fn entity(c: char) -> String {

@@ -3,11 +3,15 @@
 
 use super::inline::normal;
 use super::links::{self, link_bare_urls};
-use super::model::{Block, Image, Inline, Item, List, Marks};
+use super::model::{Block, Image, Inline, Item, List, Marks, is_space};
+use super::node::{Card, Node};
+
+/// How the line of a decision begins, in bold.
+pub(super) const DECISION: &str = "Decision:";
 
 /// Where a block stands.
 #[derive(Clone, Copy, PartialEq)]
-enum Place {
+pub(super) enum Place {
     Document,
     Quote,
     Panel,
@@ -19,11 +23,12 @@ pub(super) fn document(blocks: Vec<Block>) -> Vec<Block> {
     fit(blocks, Place::Document)
 }
 
-fn fit(blocks: Vec<Block>, place: Place) -> Vec<Block> {
+/// The blocks as ADF allows them in a place.
+pub(super) fn fit(blocks: Vec<Block>, place: Place) -> Vec<Block> {
     let mut out = Vec::with_capacity(blocks.len());
     for block in blocks {
         match block {
-            Block::Paragraph(inlines) => paragraph(inlines, &mut out),
+            Block::Paragraph(inlines) => paragraph(inlines, place, &mut out),
             Block::Heading(level, inlines) => heading(level, inlines, place, &mut out),
             Block::Panel(panel, blocks) if place == Place::Document => {
                 let blocks = fit(blocks, Place::Panel);
@@ -48,6 +53,7 @@ fn fit(blocks: Vec<Block>, place: Place) -> Vec<Block> {
             Block::Table(rows) => flat_table(rows, &mut out),
             Block::Rule if !has_headings(place) => {}
             Block::Code { .. } | Block::Image(_) | Block::Rule => out.push(block),
+            Block::Decisions(_) | Block::Card { .. } => out.push(block),
         }
     }
     out
@@ -58,8 +64,23 @@ fn has_headings(place: Place) -> bool {
     matches!(place, Place::Document | Place::Panel)
 }
 
+/// Whether a card may stand alone in a place.
+fn may_hold(place: Place, card: Card) -> bool {
+    match card {
+        Card::Inline => false,
+        Card::Block => has_headings(place),
+        Card::Embed => place == Place::Document,
+    }
+}
+
 /// A paragraph of nothing but images is those images; an image within text is a link.
-fn paragraph(inlines: Vec<Inline>, out: &mut Vec<Block>) {
+fn paragraph(inlines: Vec<Inline>, place: Place, out: &mut Vec<Block>) {
+    if let [Inline::Node(Node::Card { url, card })] = inlines.as_slice()
+        && may_hold(place, *card)
+    {
+        out.push(Block::Card { url: url.clone(), card: *card });
+        return;
+    }
     let is_shown = |inline: &Inline| match inline {
         Inline::Image(image) => links::is_web(&image.url),
         other => other.is_blank(),
@@ -89,6 +110,7 @@ fn heading(level: u8, inlines: Vec<Inline>, place: Place, out: &mut Vec<Block>) 
 fn line(inlines: Vec<Inline>) -> Vec<Inline> {
     let inlines = inlines.into_iter().map(|inline| match inline {
         Inline::Image(image) => image_text(image),
+        Inline::Node(Node::Card { url, .. }) => Inline::Node(Node::Card { url, card: Card::Inline }),
         other => other,
     });
     normal(link_bare_urls(normal(inlines)))
@@ -114,7 +136,7 @@ fn table(rows: Vec<Vec<Vec<Block>>>) -> Block {
         let mut cell = Vec::with_capacity(blocks.len());
         for block in blocks {
             if let Block::Paragraph(inlines) = block {
-                paragraph(inlines, &mut cell);
+                paragraph(inlines, Place::Item, &mut cell);
             }
         }
         if cell.is_empty() {
@@ -144,22 +166,56 @@ fn flat_table(rows: Vec<Vec<Vec<Block>>>, out: &mut Vec<Block>) {
     }
 }
 
-/// ADF has lists of items and lists of tasks: a mixed list is several lists.
+/// ADF has lists of items, of tasks and of decisions: a mixed list is several lists.
 fn split_list(List { start, items }: List, place: Place, out: &mut Vec<Block>) {
     let mut number = start;
     let mut run: Vec<Item> = Vec::new();
+    let mut run_kind = Kind::Plain;
     for mut item in items {
         if place == Place::Quote
             && let Some(done) = item.task.take()
         {
             mark_as_text(&mut item.blocks, done);
         }
-        if run.first().is_some_and(|first| first.task.is_some() != item.task.is_some()) {
-            number = end_run(number, std::mem::take(&mut run), out);
+        let kind = kind(&item, start, place);
+        if kind != run_kind {
+            number = end_run(number, run_kind, std::mem::take(&mut run), out);
+            run_kind = kind;
         }
         run.push(item);
     }
-    end_run(number, run, out);
+    end_run(number, run_kind, run, out);
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Kind {
+    Plain,
+    Task,
+    Decision,
+}
+
+fn kind(item: &Item, start: Option<u64>, place: Place) -> Kind {
+    if item.task.is_some() {
+        return Kind::Task;
+    }
+    let is_decision = has_headings(place)
+        && start.is_none()
+        && matches!(item.blocks.as_slice(), [Block::Paragraph(inlines)] if decision(inlines).is_some());
+    if is_decision { Kind::Decision } else { Kind::Plain }
+}
+
+/// What is decided in a line that says so first.
+fn decision(inlines: &[Inline]) -> Option<Vec<Inline>> {
+    let is_likely = matches!(inlines.first(), Some(Inline::Text(first)) if first.text.starts_with('D'));
+    let mut inlines = if is_likely { line(inlines.to_vec()) } else { return None };
+    let Some(Inline::Text(first)) = inlines.first_mut() else { return None };
+    let only_strong = Marks { strong: true, ..Marks::default() };
+    let rest = first.text.strip_prefix(DECISION).filter(|_| first.marks == only_strong)?;
+    if !(rest.is_empty() || rest.starts_with(is_space)) {
+        return None;
+    }
+    first.text = rest.to_owned();
+    Some(line(inlines))
 }
 
 /// Where no task list may stand, the box of a task is text, as it was written.
@@ -172,13 +228,24 @@ fn mark_as_text(blocks: &mut Vec<Block>, done: bool) {
 }
 
 /// Ends a list of one kind of items; says the number of the next item.
-fn end_run(start: Option<u64>, items: Vec<Item>, out: &mut Vec<Block>) -> Option<u64> {
+fn end_run(start: Option<u64>, kind: Kind, items: Vec<Item>, out: &mut Vec<Block>) -> Option<u64> {
     let next = start.map(|start| start + items.len() as u64);
-    if items.first().is_some_and(|item| item.task.is_some()) {
-        tasks(items, out);
-    } else if !items.is_empty() {
-        let items = items.into_iter().map(|item| Item { task: None, blocks: item_blocks(item.blocks) });
-        out.push(Block::List(List { start, items: items.collect() }));
+    if items.is_empty() {
+        return next;
+    }
+    match kind {
+        Kind::Task => tasks(items, out),
+        Kind::Decision => {
+            let lines = items.into_iter().flat_map(|item| item.blocks).filter_map(|block| match block {
+                Block::Paragraph(inlines) => decision(&inlines),
+                _ => None,
+            });
+            out.push(Block::Decisions(lines.collect()));
+        }
+        Kind::Plain => {
+            let items = items.into_iter().map(|item| Item { task: None, blocks: item_blocks(item.blocks) });
+            out.push(Block::List(List { start, items: items.collect() }));
+        }
     }
     next
 }

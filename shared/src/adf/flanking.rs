@@ -16,24 +16,29 @@ pub(super) fn guard(text: String) -> String {
     let mut from = 0;
     while let Some(found) = text[from..].find(['*', '~']) {
         let start = from + found;
+        let before = &text[..start];
+        if (before.len() - before.trim_end_matches('\\').len()) % 2 == 1 {
+            from = start + 1;
+            continue;
+        }
         let delimiter = if text[start..].starts_with('*') { '*' } else { '~' };
         let end = text.len() - text[start..].trim_start_matches(delimiter).len();
         from = end;
-        let before = &text[..start];
-        let is_escaped = (before.len() - before.trim_end_matches('\\').len()) % 2 == 1;
         let (Some(before), Some(after)) = (before.chars().next_back(), text[end..].chars().next()) else {
             continue;
         };
-        if is_escaped || !(is_cjk(before) || is_cjk(after)) {
-            continue;
-        }
-        match (kind(before), kind(after)) {
-            (Kind::Punctuation, Kind::Letter) => edits.push(Edit::insert(start, GUARD)),
-            (Kind::Letter, Kind::Punctuation) => edits.push(Edit::insert(end, GUARD)),
-            _ => {}
+        if needs_guard(before, after) {
+            edits.push(Edit::insert(start, GUARD));
+        } else if needs_guard(after, before) {
+            edits.push(Edit::insert(end, GUARD));
         }
     }
     if edits.is_empty() { text } else { edit::apply(&text, edits) }
+}
+
+/// Whether a delimiter between these two gets a guard: its own text ends in the one, the other stands outside.
+pub(super) fn needs_guard(inside: char, outside: char) -> bool {
+    (is_cjk(inside) || is_cjk(outside)) && kind(inside) == Kind::Punctuation && kind(outside) == Kind::Letter
 }
 
 #[derive(PartialEq)]

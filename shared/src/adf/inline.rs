@@ -15,7 +15,7 @@ pub(super) fn normal(inlines: impl IntoIterator<Item = Inline>) -> Vec<Inline> {
         match inline {
             Inline::Text(text) => line.text(text),
             Inline::Break => line.line_break(),
-            Inline::Image(_) => line.word(inline),
+            Inline::Image(_) | Inline::Node(_) => line.word(inline),
         }
     }
     line.done
@@ -79,9 +79,9 @@ impl Normal {
             self.breaks = 0;
         }
         if let Some(mut space) = self.space.take()
-            && let Some(before @ (Inline::Text(_) | Inline::Image(_))) = self.done.last()
+            && let Some(before @ (Inline::Text(_) | Inline::Image(_) | Inline::Node(_))) = self.done.last()
         {
-            space.marks = space.marks.common(marks_of(before)).common(marks_of(&word));
+            space.marks = space.marks.common(before.marks()).common(word.marks());
             self.push(Inline::Text(space));
         }
         self.push(word);
@@ -94,13 +94,5 @@ impl Normal {
             }
             (_, inline) => self.done.push(inline),
         }
-    }
-}
-
-fn marks_of(inline: &Inline) -> &Marks {
-    static NONE: Marks = Marks { strong: false, em: false, strike: false, code: false, link: None };
-    match inline {
-        Inline::Text(text) => &text.marks,
-        Inline::Break | Inline::Image(_) => &NONE,
     }
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::model::{Inline, Link, Marks, Text, is_noncharacter, without_controls};
+use super::node::is_node;
 
 /// A longer destination is kept as text: every text node of a link repeats it, so that it multiplies.
 pub(super) const MAX_DESTINATION: usize = 4_096;
@@ -31,14 +32,14 @@ fn encode(c: char, out: &mut String) {
     }
 }
 
-/// The link to a destination, or `None` where it is empty, unsafe or too long.
+/// The link to a destination, or `None` where it is empty, unsafe, too long, or stands for a node.
 pub(super) fn link(raw: &str, title: &str) -> Option<Arc<Link>> {
     let href = destination(raw);
     let lower = href.get(..16).unwrap_or(&href).to_ascii_lowercase();
     let unsafe_scheme = UNSAFE_SCHEMES.iter().any(|scheme| lower.starts_with(scheme));
     let title = without_controls(title).split(['\n', '\t']).collect::<Vec<_>>().join(" ").trim().to_owned();
     let title = Some(title).filter(|title| !title.is_empty() && title.len() <= MAX_DESTINATION);
-    let usable = !href.is_empty() && href.len() <= MAX_DESTINATION && !unsafe_scheme;
+    let usable = !href.is_empty() && href.len() <= MAX_DESTINATION && !unsafe_scheme && !is_node(&href);
     usable.then(|| Arc::new(Link { href, title }))
 }
 

@@ -9,9 +9,12 @@ mod edit;
 mod escape;
 mod fit;
 mod flanking;
+mod grid;
 mod inline;
 mod links;
+mod merge;
 mod model;
+mod node;
 mod outline;
 mod padding;
 mod panel;
@@ -30,6 +33,7 @@ use serde_json::Value;
 
 pub use clean::one_line;
 pub use document::{Document, Invalid, MAX_CHARACTERS, text_length};
+pub use merge::Lost;
 pub use size::TooLarge;
 
 /// Converts Markdown to a document that is valid by Atlassian's schema, whatever the text is.
@@ -51,6 +55,33 @@ pub fn from_markdown_within_limits(markdown: &str) -> Result<Document, TooLarge>
     let blocks = blocks(markdown);
     size::Size::of(&blocks).check()?;
     Ok(Document::valid(write::document(blocks)))
+}
+
+/// What becomes of a stored document by an edit.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Edited {
+    /// The document now.
+    pub document: Document,
+    /// What it had that Markdown cannot say, and has no longer.
+    pub lost: Vec<Lost>,
+}
+
+/// Gives a stored document the content of a Markdown text, and keeps what Markdown cannot say wherever the text says
+/// still what [`to_markdown`] made of the document: a text that did not change changes nothing, and a paragraph more adds
+/// one.
+///
+/// # Errors
+/// When the text would make too large a document.
+pub fn edit(stored: &Value, markdown: &str) -> Result<Edited, TooLarge> {
+    let is_same = |read: &str| clean::markdown(markdown).trim_end() == read.trim_end();
+    if stored.get("type").is_some_and(|kind| kind == "doc") && is_same(&to_markdown(stored)) {
+        return Ok(Edited { document: Document::valid(stored.clone()), lost: Vec::new() });
+    }
+    let blocks = blocks(markdown);
+    size::Size::of(&blocks).check()?;
+    let document = merge::document(stored, blocks);
+    let lost = merge::lost(stored, &document);
+    Ok(Edited { document: Document::valid(document), lost })
 }
 
 fn blocks(markdown: &str) -> Vec<Block> {

@@ -5,10 +5,11 @@
 
 use std::sync::Arc;
 
+use super::node::{Card, Node};
 use super::panel::Panel;
 
 /// A block of text; blocks follow each other from top to bottom.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Block {
     Paragraph(Vec<Inline>),
     Heading(u8, Vec<Inline>),
@@ -23,19 +24,26 @@ pub(super) enum Block {
     /// Rows of cells of blocks; the first row is the header.
     Table(Vec<Vec<Vec<Block>>>),
     Image(Image),
+    /// Lines of a list of decisions.
+    Decisions(Vec<Vec<Inline>>),
+    /// A smart link that stands alone; not an inline one.
+    Card {
+        url: String,
+        card: Card,
+    },
 }
 
 /// A bullet list, an ordered list (`start` is its first number), or a task list.
 ///
 /// A list that `fit` has seen is a task list when its first item is a task: then all are, and an item holds
 /// one paragraph and nothing but task lists after it.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct List {
     pub(super) start: Option<u64>,
     pub(super) items: Vec<Item>,
 }
 
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(super) struct Item {
     /// `None` for an item of an ordinary list; otherwise whether the task is done.
     pub(super) task: Option<bool>,
@@ -43,21 +51,22 @@ pub(super) struct Item {
 }
 
 /// A piece of a line.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Inline {
     Text(Text),
     Break,
     Image(Image),
+    Node(Node),
 }
 
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Text {
     pub(super) text: String,
     pub(super) marks: Marks,
 }
 
 /// How a text looks. `code` stands alone or with a link: ADF allows nothing else beside it.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(super) struct Marks {
     pub(super) strong: bool,
     pub(super) em: bool,
@@ -66,13 +75,13 @@ pub(super) struct Marks {
     pub(super) link: Option<Arc<Link>>,
 }
 
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Link {
     pub(super) href: String,
     pub(super) title: Option<String>,
 }
 
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Image {
     pub(super) url: String,
     pub(super) alt: String,
@@ -97,7 +106,16 @@ impl Inline {
         match self {
             Self::Text(text) => !text.marks.code && text.text.chars().all(is_space),
             Self::Break => true,
-            Self::Image(_) => false,
+            Self::Image(_) | Self::Node(_) => false,
+        }
+    }
+
+    /// Its marks; what is no text has none.
+    pub(super) fn marks(&self) -> &Marks {
+        static NONE: Marks = Marks { strong: false, em: false, strike: false, code: false, link: None };
+        match self {
+            Self::Text(text) => &text.marks,
+            Self::Break | Self::Image(_) | Self::Node(_) => &NONE,
         }
     }
 }

@@ -3,7 +3,7 @@
 use pulldown_cmark::BlockQuoteKind;
 
 /// The kind of a panel, by ADF's name; GitHub's alerts have the same colours.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Panel {
     /// Blue; `> [!NOTE]`.
     Info,

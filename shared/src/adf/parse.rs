@@ -10,6 +10,7 @@ use super::bare_urls::Piece;
 use super::comments::{is_comment, without_comments};
 use super::links;
 use super::model::{Block, Image, Inline, Item, Link, List, Marks, code_text, without_controls};
+use super::node::Node;
 use super::panel::Panel;
 use super::source::Source;
 
@@ -18,9 +19,30 @@ use super::source::Source;
 pub(super) const MAX_DEPTH: usize = 20;
 
 pub(super) fn blocks(markdown: &str) -> Vec<Block> {
+    placed_blocks(markdown).into_iter().map(|placed| placed.block).collect()
+}
+
+/// A block, and the lines of the Markdown that it was read from, counted from 0. Blocks that were read from one, such as
+/// the parts of a mixed list, share its lines.
+pub(super) struct Placed {
+    pub(super) lines: Range<usize>,
+    pub(super) block: Block,
+}
+
+/// As [`blocks`]. The lines are those of the text only where that has no definitions of links.
+pub(super) fn placed_blocks(markdown: &str) -> Vec<Placed> {
     let source = Rc::new(Source::of(markdown));
     let mut builder = Builder { source: source.clone(), ..Builder::default() };
+    let mut depth = 0_usize;
     for (event, range) in source.events() {
+        if depth == 0 {
+            builder.lines.move_to(&source.text, &range);
+        }
+        match event {
+            Event::Start(_) => depth += 1,
+            Event::End(_) => depth = depth.saturating_sub(1),
+            _ => {}
+        }
         match event {
             Event::Start(tag) => builder.start(tag, range),
             Event::End(tag) => builder.end(tag, range),
@@ -60,7 +82,9 @@ enum Frame {
 #[derive(Default)]
 struct Builder {
     source: Rc<Source>,
-    root: Vec<Block>,
+    /// Of the outermost block that is read.
+    lines: Lines,
+    root: Vec<Placed>,
     frames: Vec<Frame>,
     /// Frames that are not `Flat`.
     depth: usize,
@@ -78,8 +102,28 @@ struct Builder {
     last_cell_end: Option<usize>,
 }
 
+/// Counts the lines of a text, from its beginning to its end.
+#[derive(Default)]
+struct Lines {
+    current: Range<usize>,
+    /// How far they are counted, in bytes and lines.
+    counted: (usize, usize),
+}
+
+impl Lines {
+    fn move_to(&mut self, text: &str, range: &Range<usize>) {
+        let (from, line) = self.counted;
+        let before = text.get(from..range.start).unwrap_or_default();
+        let start = line + before.matches('\n').count();
+        let block = text.get(range.clone()).unwrap_or_default().trim_end();
+        self.current = start..start + block.matches('\n').count() + 1;
+        self.counted = (from.max(range.start), start);
+    }
+}
+
 struct OpenLink {
     raw: String,
+    title: String,
     link: Option<Arc<Link>>,
     /// Where its content starts in the line.
     from: usize,
@@ -125,8 +169,9 @@ impl Builder {
             Tag::Link { link_type, dest_url, title, .. } => {
                 let mailto = if link_type == LinkType::Email { "mailto:" } else { "" };
                 let raw = format!("{mailto}{}", self.source.urls.written(&dest_url));
-                let link = links::link(&raw, &self.source.urls.written(&title));
-                self.link = Some(OpenLink { raw, link, from: self.inlines.len() });
+                let title = self.source.urls.written(&title).into_owned();
+                let link = links::link(&raw, &title);
+                self.link = Some(OpenLink { raw, title, link, from: self.inlines.len() });
             }
             Tag::Image { dest_url, .. } => match &mut self.image {
                 Some(image) => image.nested += 1,
@@ -203,7 +248,7 @@ impl Builder {
     }
 
     fn end_link(&mut self) {
-        let Some(OpenLink { raw, link, from }) = self.link.take() else { return };
+        let Some(OpenLink { raw, title, link, from }) = self.link.take() else { return };
         let shown = self.inlines.get(from..).unwrap_or_default();
         let blank = shown.iter().all(Inline::is_blank);
         // A destination that makes no link is not lost, unless it is the text already.
@@ -212,7 +257,17 @@ impl Builder {
             Inline::Text(text) => Some(text.text.as_str()),
             _ => None,
         });
-        let said = text.collect::<String>() == raw;
+        let text = text.collect::<String>();
+        // The description of an image is a text.
+        if self.image.is_some() {
+            return;
+        }
+        if let Some(node) = Node::of_link(&text, &raw, &title) {
+            self.inlines.truncate(from);
+            self.inlines.push(Inline::Node(node));
+            return;
+        }
+        let said = text == raw;
         if blank || (too_long && !said) {
             let shown = if blank { raw } else { format!(" ({raw})") };
             let marks = Marks { link, ..self.marks() };
@@ -359,11 +414,13 @@ impl Builder {
                 blocks.push(block);
             }
             Some(Frame::List(list)) => list.items.push(Item { task: None, blocks: vec![block] }),
-            Some(Frame::Flat) | None => self.root.push(block),
+            Some(Frame::Flat) | None => {
+                self.root.push(Placed { lines: self.lines.current.clone(), block });
+            }
         }
     }
 
-    fn finish(mut self) -> Vec<Block> {
+    fn finish(mut self) -> Vec<Placed> {
         while !self.frames.is_empty() {
             self.close();
         }

@@ -2,24 +2,24 @@
 
 use serde_json::Value;
 
+use super::fit::DECISION;
+use super::grid::Grid;
 use super::inline::normal;
 use super::links::link_bare_urls;
 use super::model::{Block, Inline, Item, List, code_text};
+use super::node::{Card, Node};
 use super::panel::Panel;
 use super::read_inline::{self, attachment, attr, content, extension, image, kind};
 
 /// Nodes that are nested deeper are read as their text, without recursion.
 const MAX_DEPTH: usize = 64;
 
-/// More columns than that, and the number is a mistake.
-const MAX_COLSPAN: u64 = 100;
-
 pub(super) fn document(value: &Value) -> Vec<Block> {
     children(std::slice::from_ref(value), 0)
 }
 
 /// Reads nodes; neighbours that are inline share a paragraph.
-fn children(nodes: &[Value], depth: usize) -> Vec<Block> {
+pub(super) fn children(nodes: &[Value], depth: usize) -> Vec<Block> {
     let mut blocks = Vec::new();
     let mut line = Vec::new();
     for child in nodes {
@@ -60,12 +60,7 @@ fn node(node: &Value, depth: usize, out: &mut Vec<Block>) {
         }
         "bulletList" => list(None, content(node), depth, out),
         "orderedList" => list(Some(start(node)), content(node), depth, out),
-        "decisionList" => list(None, content(node), depth, out),
-        "decisionItem" => {
-            let mut line = vec![Inline::strong("Decision:"), Inline::text(" ")];
-            content(node).iter().for_each(|child| read_inline::node(child, &mut line));
-            paragraph(line, out);
-        }
+        "decisionList" => out.extend(decisions(content(node), depth)),
         "taskList" => {
             let items = tasks(content(node), depth);
             if !items.is_empty() {
@@ -81,11 +76,8 @@ fn node(node: &Value, depth: usize, out: &mut Vec<Block>) {
             Some(image) => out.push(Block::Image(image)),
             None => paragraph(vec![Inline::text(attachment(node))], out),
         },
-        "blockCard" | "embedCard" => {
-            let mut line = Vec::new();
-            read_inline::card(node, &mut line);
-            paragraph(line, out);
-        }
+        "blockCard" => card(node, Card::Block, out),
+        "embedCard" => card(node, Card::Embed, out),
         "extension" | "bodiedExtension" => {
             let blocks = inside();
             if blocks.is_empty() || attr(node, "text").is_some() {
@@ -121,7 +113,7 @@ fn heading(node: &Value, depth: usize, out: &mut Vec<Block>) {
 }
 
 /// JSON has one kind of number: 2 and 2.0 are the same.
-fn number(value: &Value) -> Option<u64> {
+pub(super) fn number(value: &Value) -> Option<u64> {
     value.as_f64().filter(|number| *number >= 0.0).map(|number| number as u64)
 }
 
@@ -140,6 +132,42 @@ fn list(start: Option<u64>, nodes: &[Value], depth: usize, out: &mut Vec<Block>)
     let items: Vec<Item> = nodes.iter().map(item).collect();
     if !items.is_empty() {
         out.push(Block::List(List { start, items }));
+    }
+}
+
+/// Decisions are lines; where anything else is among them, they are a list of which each says what it is.
+fn decisions(nodes: &[Value], depth: usize) -> Option<Block> {
+    let read = |node: &Value| match kind(node) {
+        "decisionItem" => children(content(node), depth + 1),
+        _ => children(std::slice::from_ref(node), depth + 1),
+    };
+    let items: Vec<Vec<Block>> = nodes.iter().map(read).collect();
+    let are_lines = items.iter().all(|blocks| matches!(blocks.as_slice(), [] | [Block::Paragraph(_)]));
+    if items.is_empty() {
+        return None;
+    }
+    if !are_lines {
+        let item = |blocks: Vec<Block>| {
+            let label = Block::Paragraph(vec![Inline::strong(DECISION)]);
+            Item { task: None, blocks: std::iter::once(label).chain(blocks).collect() }
+        };
+        return Some(Block::List(List { start: None, items: items.into_iter().map(item).collect() }));
+    }
+    let line = |blocks: Vec<Block>| match blocks.into_iter().next() {
+        Some(Block::Paragraph(line)) => line,
+        _ => Vec::new(),
+    };
+    Some(Block::Decisions(items.into_iter().map(line).collect()))
+}
+
+fn card(node: &Value, card: Card, out: &mut Vec<Block>) {
+    match attr(node, "url").and_then(|url| Node::card(url, card)) {
+        Some(Node::Card { url, card }) => out.push(Block::Card { url, card }),
+        _ => {
+            let mut line = Vec::new();
+            read_inline::card(node, &mut line);
+            paragraph(line, out);
+        }
     }
 }
 
@@ -165,18 +193,13 @@ fn tasks(nodes: &[Value], depth: usize) -> Vec<Item> {
 }
 
 fn table(node: &Value, depth: usize, out: &mut Vec<Block>) {
+    let mut grid = Grid::default();
     let mut rows = Vec::new();
     for row in content(node) {
-        let mut cells = Vec::new();
-        for cell in content(row) {
-            cells.push(children(content(cell), depth + 2));
-            let span = cell.get("attrs").and_then(|attrs| attrs.get("colspan")).and_then(number).unwrap_or(1);
-            cells.extend((1..span.min(MAX_COLSPAN)).map(|_| Vec::new()));
-        }
-        if !cells.is_empty() {
-            rows.push(cells);
-        }
+        rows.extend(grid.row(row, depth));
     }
+    // Columns that only cells of several columns reach into.
+    rows.iter_mut().for_each(|row| row.truncate(grid.columns));
     if !rows.is_empty() {
         out.push(Block::Table(rows));
     }

@@ -1,10 +1,10 @@
 //! Any JSON to the pieces of a line, and what the reader of blocks shares with it.
 
 use serde_json::Value;
-use time::OffsetDateTime;
 
 use super::links;
 use super::model::{Image, Inline, Marks, is_line_end};
+use super::node::{Card, Node};
 
 /// The type of a node; empty where it has none.
 pub(super) fn kind(node: &Value) -> &str {
@@ -46,17 +46,34 @@ pub(super) fn node(node: &Value, line: &mut Vec<Inline>) {
     let shown = match kind(node) {
         "text" => return text(node, line),
         "hardBreak" => return line.push(Inline::Break),
-        "mention" => match attr(node, "text") {
-            Some(name) => format!("@{}", name.trim_start_matches('@')),
-            None => format!("@{}", attr(node, "id").unwrap_or("unknown")),
-        },
+        "mention" => {
+            let id = attr(node, "id");
+            let name = attr(node, "text").or(id).unwrap_or("unknown");
+            match id.and_then(|id| Node::mention(id, name)) {
+                Some(mention) => return line.push(Inline::Node(mention)),
+                None => format!("@{}", name.trim_start_matches('@')),
+            }
+        }
         "emoji" => attr(node, "text").or(attr(node, "shortName")).unwrap_or_default().to_owned(),
-        "date" => date(node),
-        "inlineCard" => return card(node, line),
+        "date" => match date(node) {
+            Ok(date) => return line.push(Inline::Node(date)),
+            Err(text) => text,
+        },
+        "status" => {
+            let (text, color) = (attr(node, "text"), attr(node, "color"));
+            match Node::status(text.unwrap_or_default(), color.unwrap_or_default()) {
+                Some(status) => return line.push(Inline::Node(status)),
+                None => String::new(),
+            }
+        }
+        "inlineCard" => match attr(node, "url").and_then(|url| Node::card(url, Card::Inline)) {
+            Some(card) => return line.push(Inline::Node(card)),
+            None => return card(node, line),
+        },
         "inlineExtension" => extension(node),
         "mediaInline" => attachment(node),
         _ if node.is_string() => node.as_str().unwrap_or_default().to_owned(),
-        // Status, placeholder and whatever else has a text.
+        // Placeholder and whatever else has a text.
         _ => attr(node, "text").or(text_in(node, "text")).unwrap_or_default().to_owned(),
     };
     lines(&shown, &Marks::default(), line);
@@ -131,15 +148,11 @@ pub(super) fn image(node: &Value) -> Option<Image> {
     links::is_web(&url).then_some(Image { url, alt, link })
 }
 
-/// The day of a date node, whose timestamp is a text of milliseconds since 1970 in UTC.
-fn date(node: &Value) -> String {
+/// A date, whose timestamp is a text of milliseconds since 1970 in UTC; the text of one that is none.
+fn date(node: &Value) -> Result<Node, String> {
     let Some(timestamp) = node.get("attrs").and_then(|attrs| attrs.get("timestamp")) else {
-        return String::new();
+        return Err(String::new());
     };
     let text = timestamp.as_str().map_or_else(|| timestamp.to_string(), str::to_owned);
-    let seconds = text.trim().parse::<i64>().ok().map(|milliseconds| milliseconds.div_euclid(1_000));
-    match seconds.and_then(|seconds| OffsetDateTime::from_unix_timestamp(seconds).ok()) {
-        Some(time) => time.date().to_string(),
-        None => text,
-    }
+    text.trim().parse().ok().and_then(Node::date).ok_or(text)
 }

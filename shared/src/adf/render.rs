@@ -1,10 +1,19 @@
 //! Blocks to Markdown.
 
-use super::model::{Block, Item, List};
+use std::borrow::Cow;
+use std::ops::Range;
+
+use super::fit::DECISION;
+use super::inline::normal;
+use super::model::{Block, Inline, Item, List};
+use super::node::Node;
 use super::render_inline::{self, Position, inlines, longest_run};
 
 /// Highest number that Markdown takes for one of an ordered list.
 const MAX_NUMBER: u64 = 999_999_999;
+
+/// Before an item of a list in a cell, for each list around its own.
+const CELL_INDENT: &str = "\u{a0}\u{a0}";
 
 pub(super) fn document(blocks: &[Block]) -> String {
     let mut lines = Vec::new();
@@ -12,17 +21,31 @@ pub(super) fn document(blocks: &[Block]) -> String {
     lines.join("\n")
 }
 
+/// As [`document`], with the lines of each block, counted from 0.
+pub(super) fn placed_document(blocks: &[Block]) -> (String, Vec<Range<usize>>) {
+    let mut lines = Vec::new();
+    let mut places = Vec::with_capacity(blocks.len());
+    render_each(blocks, false, &mut lines, |place| places.push(place));
+    (lines.join("\n"), places)
+}
+
 /// Appends the lines of blocks, an empty line between two; in an item, none before a list where it can be
 /// spared.
 fn render(blocks: &[Block], in_item: bool, out: &mut Vec<String>) {
-    let mut before: Option<&Block> = None;
+    render_each(blocks, in_item, out, |_| {});
+}
+
+/// As [`render`]; tells the lines of each block.
+fn render_each(blocks: &[Block], in_item: bool, out: &mut Vec<String>, mut place: impl FnMut(Range<usize>)) {
+    let mut before: Option<Cow<'_, Block>> = None;
     let mut second_marker = false;
-    for block in blocks {
-        second_marker = !second_marker && follows_its_like(before, block);
-        if before.is_some_and(|before| !(in_item && follows_tightly(before, block))) {
+    for block in blocks.iter().map(as_written) {
+        second_marker = !second_marker && follows_its_like(before.as_deref(), &block);
+        if before.as_deref().is_some_and(|before| !(in_item && follows_tightly(before, &block))) {
             out.push(String::new());
         }
-        match block {
+        let start = out.len();
+        match &*block {
             Block::Paragraph(line) => push_lines(&inlines(line, Position::Paragraph), out),
             Block::Heading(level, line) => {
                 let marker = "#".repeat(usize::from(*level));
@@ -42,8 +65,30 @@ fn render(blocks: &[Block], in_item: bool, out: &mut Vec<String>) {
             Block::Rule => out.push("---".to_owned()),
             Block::Table(rows) => table(rows, out),
             Block::Image(image) => out.push(render_inline::image(image)),
+            // Other blocks, as they are written.
+            Block::Decisions(_) | Block::Card { .. } => {}
         }
+        place(start..out.len());
         before = Some(block);
+    }
+}
+
+/// Decisions are written as a list, a card as a paragraph.
+fn as_written(block: &Block) -> Cow<'_, Block> {
+    match block {
+        Block::Decisions(lines) => {
+            let item = |line: &Vec<Inline>| {
+                let label = [Inline::strong(DECISION), Inline::text(" ")];
+                let line = normal(label.into_iter().chain(line.iter().cloned()));
+                Item { task: None, blocks: vec![Block::Paragraph(line)] }
+            };
+            Cow::Owned(Block::List(List { start: None, items: lines.iter().map(item).collect() }))
+        }
+        Block::Card { url, card } => {
+            let node = Node::Card { url: url.clone(), card: *card };
+            Cow::Owned(Block::Paragraph(vec![Inline::Node(node)]))
+        }
+        other => Cow::Borrowed(other),
     }
 }
 
@@ -133,7 +178,7 @@ fn table(rows: &[Vec<Vec<Block>>], out: &mut Vec<String>) {
     for (number, row) in rows.iter().enumerate() {
         let mut line = String::from("|");
         for cell in row {
-            let cell = cell_lines(cell).join("<br>");
+            let cell = cell_lines(cell, 0).join("<br>");
             line.push_str(&if cell.is_empty() { " |".to_owned() } else { format!(" {cell} |") });
         }
         if number == 0 {
@@ -146,16 +191,17 @@ fn table(rows: &[Vec<Vec<Block>>], out: &mut Vec<String>) {
     }
 }
 
-/// A cell is one line of Markdown: its blocks become lines that `<br>` joins.
-fn cell_lines(blocks: &[Block]) -> Vec<String> {
+/// A cell is one line of Markdown: its blocks become lines that `<br>` joins. It stands in items of so many lists.
+fn cell_lines(blocks: &[Block], lists: usize) -> Vec<String> {
     let mut out = Vec::new();
-    for block in blocks {
-        match block {
+    for block in blocks.iter().map(as_written) {
+        match &*block {
+            Block::Decisions(_) | Block::Card { .. } => {}
             Block::Paragraph(line) | Block::Heading(_, line) => out.push(inlines(line, Position::Cell)),
-            Block::Quote(blocks) => out.extend(cell_lines(blocks)),
+            Block::Quote(blocks) => out.extend(cell_lines(blocks, lists)),
             Block::Panel(panel, blocks) => {
                 out.push(format!("**{}**", panel.label()));
-                out.extend(cell_lines(blocks));
+                out.extend(cell_lines(blocks, lists));
             }
             Block::List(List { start, items }) => {
                 for (at, item) in items.iter().enumerate() {
@@ -165,11 +211,13 @@ fn cell_lines(blocks: &[Block]) -> Vec<String> {
                         (None, Some(start)) => format!("{}.", start.saturating_add(at as u64)),
                         (None, None) => "•".to_owned(),
                     };
-                    let lines = cell_lines(&item.blocks);
-                    let (first, rest) =
-                        lines.split_first().map_or(("", [].as_slice()), |(f, r)| (f.as_str(), r));
-                    out.push(format!("{marker} {first}").trim_end().to_owned());
-                    out.extend_from_slice(rest);
+                    let lines = cell_lines(&item.blocks, lists + 1);
+                    let indent = CELL_INDENT.repeat(lists);
+                    // A list in front of an item is below it.
+                    let has_text = starts_with_text(item);
+                    let first = lines.first().filter(|_| has_text).map_or("", String::as_str);
+                    out.push(format!("{indent}{marker} {}", first).trim_end_matches(' ').to_owned());
+                    out.extend(lines.iter().skip(usize::from(has_text)).cloned());
                 }
             }
             Block::Code { text, .. } => {
@@ -179,7 +227,7 @@ fn cell_lines(blocks: &[Block]) -> Vec<String> {
             Block::Rule => {}
             Block::Table(rows) => {
                 let row = |row: &Vec<Vec<Block>>| {
-                    row.iter().flat_map(|cell| cell_lines(cell)).collect::<Vec<_>>().join(" ")
+                    row.iter().flat_map(|cell| cell_lines(cell, lists)).collect::<Vec<_>>().join(" ")
                 };
                 out.extend(rows.iter().map(row));
             }

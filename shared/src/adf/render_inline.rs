@@ -2,13 +2,18 @@
 //!
 //! A delimiter such as `**` opens or closes by what stands on its two sides (CommonMark's flanking rules).
 //! It always does what it should when it has a letter inside, or else white space or punctuation outside;
-//! where a text has neither to offer, its character there is written as an entity, which is punctuation to
-//! the rules. `_` takes the place of `*` beside a `**`, because runs of one character are read as one.
+//! where a text has neither to offer, an empty comment stands between, whose ends are punctuation to the
+//! rules. `_` takes the place of `*` beside a `**`, because runs of one character are read as one.
 
 use super::escape::{self, Around};
+use super::flanking::needs_guard;
 use super::links::{bare_url, ends_before, ends_url};
-use super::model::{Image, Inline, Link, Text, is_space};
+use super::model::{Image, Inline, Link, Text};
+use super::node::Node;
 use super::tokens::{Token, tokens};
+
+/// Nothing, between a text and a delimiter.
+const SEPARATOR: &str = "<!-- -->";
 
 /// Where a line stands.
 #[derive(Clone, Copy, PartialEq)]
@@ -22,22 +27,10 @@ pub(super) enum Position {
 
 /// Renders inline content in its normal form; a break in a heading or a cell is `<br>`.
 pub(super) fn inlines(inlines: &[Inline], position: Position) -> String {
-    let lines: Vec<String> = inlines
-        .split(|inline| *inline == Inline::Break)
-        .map(|line| {
-            let texts: Vec<&Text> = line.iter().filter_map(as_text).collect();
-            write(&tokens(&texts), position)
-        })
-        .collect();
+    let lines: Vec<String> =
+        inlines.split(|inline| *inline == Inline::Break).map(|line| write(&tokens(line), position)).collect();
     let text = lines.join(if position == Position::Paragraph { "\\\n" } else { "<br>" });
     if position == Position::Cell { text.replace('|', "\\|") } else { text }
-}
-
-fn as_text(inline: &Inline) -> Option<&Text> {
-    match inline {
-        Inline::Text(text) => Some(text),
-        Inline::Break | Inline::Image(_) => None,
-    }
 }
 
 pub(super) fn image(image: &Image) -> String {
@@ -71,12 +64,13 @@ fn write(tokens: &[Token<'_>], position: Position) -> String {
             }
             Token::Url(text) => out.push_str(&format!("<{}>", text.text)),
             Token::Code(code) => out.push_str(&code_span(code)),
+            Token::Node(node) => out.push_str(&node_link(node)),
             Token::Text { text, in_link } => {
                 let around = Around {
                     line_start: at == 0 && position == Position::Paragraph,
                     heading_end: at + 1 == tokens.len() && position == Position::Heading,
                     before_link: match tokens.get(at + 1) {
-                        Some(Token::LinkOpen) => true,
+                        Some(Token::LinkOpen | Token::Node(_)) => true,
                         Some(Token::Url(text)) => needs_brackets(text, position),
                         _ => false,
                     },
@@ -84,7 +78,10 @@ fn write(tokens: &[Token<'_>], position: Position) -> String {
                     encode_first: encodes(tokens, at, Side::Start),
                     encode_last: encodes(tokens, at, Side::End),
                 };
+                let separator = |side| if is_separated(tokens, at, side) { SEPARATOR } else { "" };
+                out.push_str(separator(Side::Start));
                 out.push_str(&escape::text(text, around));
+                out.push_str(separator(Side::End));
             }
         }
     }
@@ -122,52 +119,46 @@ fn edge(text: &str, side: Side) -> Option<char> {
     }
 }
 
-/// Whether the character of a text at a delimiter has to be written as an entity.
+/// Whether the character of a text at its own delimiter has to be written as an entity: white space is in its way.
 fn encodes(tokens: &[Token<'_>], at: usize, side: Side) -> bool {
     let Token::Text { text, .. } = tokens[at] else { return false };
-    let Some(edge) = edge(text, side) else { return false };
-    match (neighbour(tokens, at, side), side) {
-        // The delimiter belongs to this text: only white space is in its way.
-        (Some(Token::Open(_)), Side::Start) | (Some(Token::Close(_)), Side::End) => is_space(edge),
-        // The text stands outside.
-        (Some(Token::Open(delimiter)), Side::End) => {
-            !is_safe_outside(edge) && (*delimiter == "_" || !has_letter_inside(tokens, at + 1, Side::End))
-        }
-        (Some(Token::Close(delimiter)), Side::Start) => {
-            !is_safe_outside(edge) && (*delimiter == "_" || !has_letter_inside(tokens, at - 1, Side::Start))
-        }
-        _ => false,
-    }
+    let is_own = matches!(
+        (neighbour(tokens, at, side), side),
+        (Some(Token::Open(_)), Side::Start) | (Some(Token::Close(_)), Side::End)
+    );
+    is_own && edge(text, side).is_some_and(char::is_whitespace)
+}
+
+/// Whether a text must be kept from the delimiter of another text beside it.
+fn is_separated(tokens: &[Token<'_>], at: usize, side: Side) -> bool {
+    let Token::Text { text, .. } = tokens[at] else { return false };
+    let (delimiter, beyond) = match (neighbour(tokens, at, side), side) {
+        (Some(Token::Open(delimiter)), Side::End) => (*delimiter, neighbour(tokens, at + 1, side)),
+        (Some(Token::Close(delimiter)), Side::Start) => (*delimiter, neighbour(tokens, at - 1, side)),
+        _ => return false,
+    };
+    let inside = match (beyond, side) {
+        (Some(Token::Text { text, .. }), Side::End) => edge(text, Side::Start),
+        (Some(Token::Text { text, .. }), Side::Start) => edge(text, Side::End),
+        _ => None,
+    };
+    let is_clear = |outside| {
+        is_safe_outside(outside)
+            || delimiter != "_"
+                && inside.is_some_and(|inside| inside.is_alphanumeric() || needs_guard(inside, outside))
+    };
+    !edge(text, side).is_some_and(is_clear)
 }
 
 fn is_safe_outside(c: char) -> bool {
-    is_space(c) || c.is_ascii_punctuation()
-}
-
-/// Whether a delimiter has a letter or a digit on its inner side, one that is written as itself.
-fn has_letter_inside(tokens: &[Token<'_>], delimiter: usize, side: Side) -> bool {
-    let Some(Token::Text { text, .. }) = neighbour(tokens, delimiter, side) else { return false };
-    let mut chars = text.chars();
-    let single = chars.next().is_some() && chars.next().is_none();
-    edge(text, if side == Side::End { Side::Start } else { Side::End }).is_some_and(char::is_alphanumeric)
-        && !(single && is_between_equals(tokens, delimiter, side))
-}
-
-/// Whether the text on a delimiter's inner side stands outside another one: then it may become an entity.
-fn is_between_equals(tokens: &[Token<'_>], delimiter: usize, side: Side) -> bool {
-    match side {
-        Side::End => matches!(tokens.get(delimiter + 2), Some(Token::Open(_))),
-        Side::Start => {
-            matches!(delimiter.checked_sub(2).and_then(|at| tokens.get(at)), Some(Token::Close(_)))
-        }
-    }
+    c.is_whitespace() || c.is_ascii_punctuation() || (ends_url(c) && !c.is_control() && c != '\u{feff}')
 }
 
 /// Whether a bare URL starts and ends where it should between the texts around it.
 fn stands_free(tokens: &[Token<'_>], at: usize, url: &str) -> bool {
     let starts = match neighbour(tokens, at, Side::Start) {
         None => true,
-        Some(Token::Text { text, .. }) => text.ends_with([' ', '(']) && !encodes(tokens, at - 1, Side::Start),
+        Some(Token::Text { text, .. }) => text.ends_with([' ', '(']),
         Some(_) => false,
     };
     starts
@@ -210,6 +201,12 @@ pub(super) fn longest_run(text: &str, wanted: char) -> usize {
             (longest.max(run), run)
         })
         .0
+}
+
+fn node_link(node: &Node) -> String {
+    let (text, href, title) = node.link();
+    let text = escape::text(&text, Around { in_link: true, ..Around::default() });
+    format!("[{text}]({})", target(&Link { href, title: title.map(str::to_owned) }))
 }
 
 fn target(link: &Link) -> String {

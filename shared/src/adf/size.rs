@@ -81,6 +81,11 @@ impl Size {
                 }
                 Block::Code { text, .. } => self.text += text.encode_utf16().count(),
                 Block::Rule => {}
+                Block::Decisions(lines) => {
+                    self.elements += lines.len();
+                    lines.iter().for_each(|line| self.line(line));
+                }
+                Block::Card { url, .. } => self.addresses += url.len(),
                 Block::Table(rows) => {
                     self.elements += rows.len() + rows.iter().map(Vec::len).sum::<usize>();
                     rows.iter().flatten().for_each(|cell| self.blocks(cell));
@@ -96,9 +101,13 @@ impl Size {
     fn line(&mut self, line: &[Inline]) {
         self.elements += line.len();
         for inline in line {
-            if let Inline::Text(text) = inline {
-                self.text += text.text.encode_utf16().count();
-                text.marks.link.iter().for_each(|link| self.link(link));
+            match inline {
+                Inline::Text(text) => {
+                    self.text += text.text.encode_utf16().count();
+                    text.marks.link.iter().for_each(|link| self.link(link));
+                }
+                Inline::Node(node) => self.addresses += node.link().1.len(),
+                Inline::Break | Inline::Image(_) => {}
             }
         }
     }

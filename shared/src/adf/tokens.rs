@@ -1,9 +1,10 @@
 //! The texts of a line as delimiters and what is between them.
 
-use super::model::{Link, Marks, Text};
+use super::model::{Inline, Link, Marks, Text};
+use super::node::Node;
 
-/// The tokens of texts in their normal form, marks nested in each other.
-pub(super) fn tokens<'a>(texts: &[&'a Text]) -> Vec<Token<'a>> {
+/// The tokens of the texts and nodes of a line in their normal form, marks nested in each other.
+pub(super) fn tokens<'a>(texts: &'a [Inline]) -> Vec<Token<'a>> {
     let mut out = Vec::with_capacity(texts.len() * 3);
     nest(texts, &KINDS, false, &mut out);
     delimit(out)
@@ -29,6 +30,7 @@ pub(super) enum Token<'a> {
     /// A link whose text is its destination.
     Url(&'a Text),
     Code(&'a str),
+    Node(&'a Node),
     Text {
         text: &'a str,
         in_link: bool,
@@ -51,34 +53,41 @@ fn has(marks: &Marks, kind: Kind) -> bool {
 }
 
 /// How many texts from the first on have a mark; a link goes as far as it is the same.
-fn extent(texts: &[&Text], kind: Kind) -> usize {
-    let link = texts.first().and_then(|text| text.marks.link.as_ref());
+fn extent(texts: &[Inline], kind: Kind) -> usize {
+    let link = texts.first().and_then(|text| text.marks().link.as_ref());
     texts
         .iter()
-        .take_while(|text| has(&text.marks, kind) && (kind != Kind::Link || text.marks.link.as_ref() == link))
+        .take_while(|text| {
+            has(text.marks(), kind) && (kind != Kind::Link || text.marks().link.as_ref() == link)
+        })
         .count()
 }
 
 /// Puts the marks around the texts, the one that goes farthest first; `kinds` are not open yet.
-fn nest<'a>(mut texts: &[&'a Text], kinds: &[Kind], in_link: bool, out: &mut Vec<Token<'a>>) {
-    while let Some(&first) = texts.first() {
+fn nest<'a>(mut texts: &'a [Inline], kinds: &[Kind], in_link: bool, out: &mut Vec<Token<'a>>) {
+    while let Some(first) = texts.first() {
         let farthest = kinds
             .iter()
             .map(|&kind| (extent(texts, kind), kind))
             .fold((0, Kind::Link), |best, next| if next.0 > best.0 { next } else { best });
         let (count, kind) = farthest;
         if count == 0 {
-            out.push(match first.marks.code {
-                true => Token::Code(&first.text),
-                false => Token::Text { text: &first.text, in_link },
+            out.extend(match first {
+                Inline::Text(Text { text, marks }) if marks.code => Some(Token::Code(text)),
+                Inline::Text(Text { text, .. }) => Some(Token::Text { text, in_link }),
+                Inline::Node(node) => Some(Token::Node(node)),
+                // Breaks end a line, and `fit` and `read` leave no image in one.
+                Inline::Break | Inline::Image(_) => None,
             });
             texts = &texts[1..];
             continue;
         }
         let (inside, rest) = texts.split_at(count);
         let kinds: Vec<Kind> = kinds.iter().copied().filter(|&other| other != kind).collect();
-        match (kind, &first.marks.link) {
-            (Kind::Link, Some(_)) if count == 1 && is_autolink(first) => out.push(Token::Url(first)),
+        match (kind, &first.marks().link) {
+            (Kind::Link, Some(_)) if count == 1 && autolink(first).is_some() => {
+                out.extend(autolink(first).map(Token::Url));
+            }
             (Kind::Link, Some(link)) => {
                 out.push(Token::LinkOpen);
                 nest(inside, &kinds, true, out);
@@ -99,10 +108,13 @@ fn nest<'a>(mut texts: &[&'a Text], kinds: &[Kind], in_link: bool, out: &mut Vec
     }
 }
 
-fn is_autolink(text: &Text) -> bool {
-    let Some(link) = &text.marks.link else { return false };
+/// A text that is its destination.
+fn autolink(inline: &Inline) -> Option<&Text> {
+    let Inline::Text(text) = inline else { return None };
+    let link = text.marks.link.as_ref()?;
     let absolute = ["http://", "https://", "ftp://"].iter().any(|scheme| link.href.starts_with(scheme));
-    !text.marks.code && link.title.is_none() && link.href == text.text && absolute
+    let is_it = !text.marks.code && link.title.is_none() && link.href == text.text && absolute;
+    is_it.then_some(text)
 }
 
 /// Makes an emphasis `_` where it touches the delimiter of another.

@@ -3,20 +3,38 @@
 use serde_json::{Map, Value, json};
 
 use super::model::{Block, Image, Inline, Item, Link, List, Marks};
+use super::node::{Card, Node};
 
 pub(super) fn document(blocks: Vec<Block>) -> Value {
-    let mut writer = Writer { local_ids: 0 };
+    let mut writer = Writer::default();
     let content: Vec<Value> = blocks.into_iter().map(|block| writer.block(block)).collect();
     json!({ "type": "doc", "version": 1, "content": content })
 }
 
-struct Writer {
-    /// Tasks need ids that are unique in the document; counted, so that the same text makes the same document.
+#[derive(Default)]
+pub(super) struct Writer {
+    /// Tasks and decisions need ids that are unique in the document; counted, so that the same text makes the same document.
     local_ids: u32,
 }
 
+/// How an id of ours begins.
+const LOCAL_ID: &str = "task-";
+
 impl Writer {
-    fn block(&mut self, block: Block) -> Value {
+    /// Writes into a document that has ids already.
+    pub(super) fn beside(document: &Value) -> Self {
+        let mut local_ids = 0;
+        let mut left = vec![document];
+        while let Some(node) = left.pop() {
+            let id = node.get("attrs").and_then(|attrs| attrs.get("localId")).and_then(Value::as_str);
+            let number = id.and_then(|id| id.strip_prefix(LOCAL_ID)?.parse().ok());
+            local_ids = local_ids.max(number.unwrap_or_default());
+            left.extend(node.get("content").and_then(Value::as_array).into_iter().flatten());
+        }
+        Self { local_ids }
+    }
+
+    pub(super) fn block(&mut self, block: Block) -> Value {
         match block {
             Block::Paragraph(inlines) => json!({ "type": "paragraph", "content": line(inlines) }),
             Block::Heading(level, inlines) => {
@@ -43,6 +61,8 @@ impl Writer {
             Block::Rule => json!({ "type": "rule" }),
             Block::Table(rows) => self.table(rows),
             Block::Image(image) => media(image),
+            Block::Decisions(lines) => self.decisions(lines),
+            Block::Card { url, card } => card_node(url, card),
         }
     }
 
@@ -51,8 +71,8 @@ impl Writer {
     }
 
     fn local_id(&mut self) -> String {
-        self.local_ids += 1;
-        format!("task-{}", self.local_ids)
+        self.local_ids = self.local_ids.saturating_add(1);
+        format!("{LOCAL_ID}{}", self.local_ids)
     }
 
     /// The tasks below a task follow it as a list of their own, beside it and not in it.
@@ -73,18 +93,31 @@ impl Writer {
         json!({ "type": "taskList", "attrs": { "localId": local_id }, "content": content })
     }
 
+    fn decisions(&mut self, lines: Vec<Vec<Inline>>) -> Value {
+        let local_id = self.local_id();
+        let mut content = Vec::with_capacity(lines.len());
+        for inlines in lines {
+            let attrs = json!({ "localId": self.local_id(), "state": "DECIDED" });
+            content.push(json!({ "type": "decisionItem", "attrs": attrs, "content": line(inlines) }));
+        }
+        json!({ "type": "decisionList", "attrs": { "localId": local_id }, "content": content })
+    }
+
     fn table(&mut self, rows: Vec<Vec<Vec<Block>>>) -> Value {
         let mut content = Vec::with_capacity(rows.len());
         for (number, row) in rows.into_iter().enumerate() {
             let kind = if number == 0 { "tableHeader" } else { "tableCell" };
-            let cells: Vec<Value> = row
-                .into_iter()
-                .map(|cell| json!({ "type": kind, "attrs": {}, "content": self.blocks(cell) }))
-                .collect();
+            let cells: Vec<Value> = row.into_iter().map(|cell| self.cell(kind, cell)).collect();
             content.push(json!({ "type": "tableRow", "content": cells }));
         }
         let attrs = json!({ "isNumberColumnEnabled": false, "layout": "default" });
         json!({ "type": "table", "attrs": attrs, "content": content })
+    }
+}
+
+impl Writer {
+    pub(super) fn cell(&mut self, kind: &str, blocks: Vec<Block>) -> Value {
+        json!({ "type": kind, "attrs": {}, "content": self.blocks(blocks) })
     }
 }
 
@@ -107,7 +140,7 @@ fn media(Image { url, alt, link }: Image) -> Value {
     json!({ "type": "mediaSingle", "attrs": { "layout": "center" }, "content": [media] })
 }
 
-fn line(inlines: Vec<Inline>) -> Vec<Value> {
+pub(super) fn line(inlines: Vec<Inline>) -> Vec<Value> {
     let node = |inline| match inline {
         Inline::Text(text) => {
             let mut node = json!({ "type": "text", "text": text.text });
@@ -118,10 +151,32 @@ fn line(inlines: Vec<Inline>) -> Vec<Value> {
             Some(node)
         }
         Inline::Break => Some(json!({ "type": "hardBreak" })),
+        Inline::Node(node) => Some(inline_node(node)),
         // `fit` leaves none in a line.
         Inline::Image(_) => None,
     };
     inlines.into_iter().filter_map(node).collect()
+}
+
+fn inline_node(node: Node) -> Value {
+    match node {
+        Node::Mention { id, text } => json!({ "type": "mention", "attrs": { "id": id, "text": text } }),
+        Node::Date(milliseconds) => {
+            json!({ "type": "date", "attrs": { "timestamp": milliseconds.to_string() } })
+        }
+        Node::Status { text, color } => {
+            json!({ "type": "status", "attrs": { "text": text, "color": color } })
+        }
+        Node::Card { url, card } => card_node(url, card),
+    }
+}
+
+fn card_node(url: String, card: Card) -> Value {
+    match card {
+        Card::Inline => json!({ "type": "inlineCard", "attrs": { "url": url } }),
+        Card::Block => json!({ "type": "blockCard", "attrs": { "url": url } }),
+        Card::Embed => json!({ "type": "embedCard", "attrs": { "url": url, "layout": "center" } }),
+    }
 }
 
 fn marks(marks: &Marks) -> Vec<Value> {

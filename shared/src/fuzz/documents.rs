@@ -1,9 +1,9 @@
 //! Texts of issues.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{schema, schema_documents};
-use crate::adf::{Document, from_markdown, from_markdown_within_limits, text_length, to_markdown};
+use crate::adf::{Document, edit, from_markdown, from_markdown_within_limits, text_length, to_markdown};
 
 /// Markdown: any text makes a document that the schema allows, says no less than the text, and comes back.
 pub fn markdown(data: &[u8]) {
@@ -53,6 +53,21 @@ pub fn adf_document(data: &[u8]) {
         let word = word.get(..word.find("end").unwrap_or_default()).unwrap_or_default();
         assert!(shown.contains(word), "{word} is not in {shown}");
     }
+    check_edits(&document);
+}
+
+/// An edit that changes nothing changes nothing, and one that adds a paragraph adds one.
+fn check_edits(document: &Value) {
+    let markdown = to_markdown(document);
+    if let Ok(edited) = edit(document, &markdown) {
+        assert_eq!(edited.document.as_json(), document);
+    }
+    let Ok(edited) = edit(document, &format!("{markdown}\n\none more")) else { return };
+    assert!(edited.lost.is_empty(), "{:?}", edited.lost);
+    let added = json!({ "type": "paragraph", "content": [{ "type": "text", "text": "one more" }] });
+    let before = document["content"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let content = edited.document.as_json()["content"].as_array().map(Vec::as_slice).unwrap_or_default();
+    assert_eq!(content.split_last(), Some((&added, before)));
 }
 
 fn check(value: &Value, length: usize) {

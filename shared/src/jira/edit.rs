@@ -2,19 +2,75 @@
 //!
 //! <https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-issues/#api-rest-api-3-issue-issueidorkey-put>
 
-use http::Method;
+use http::{Method, StatusCode};
 use serde::Serialize;
-use serde_json::json;
+use serde_json::{Value, json};
+use time::OffsetDateTime;
 
 use super::client::{Call, JiraSite};
+use super::description::DescriptionFormat;
 use super::ids::IssueRef;
 use super::input::{self, IssueInput};
 use super::issue::{NameAndIcon, OneIssue, RawIssue, User};
+use super::timestamp::moment;
+use crate::adf::{self, Lost};
 use crate::error::{Error, Result};
+use crate::http::JsonBody;
 use crate::lenient;
+
+/// What an edit must know before.
+const STORED: &str = "description,updated";
 
 /// What the answer to an edit shows.
 const FIELDS: &str = "summary,description,priority,issuetype,assignee,updated";
+
+/// What is to become of an issue.
+pub struct Edit {
+    input: IssueInput,
+    /// When the issue was last changed, as far as the caller knows.
+    expected_updated: Option<OffsetDateTime>,
+    refuses_loss: bool,
+    format: DescriptionFormat,
+}
+
+impl Edit {
+    /// Reads a body: the fields of [`IssueInput`], and
+    ///
+    /// - `expected_updated`: the issue's `updated` as it was read; if Jira has another one by now, nothing is changed;
+    /// - `on_loss`: `report` or `refuse`, what to do if the description would lose what Markdown cannot say;
+    /// - `description_format`: the form of the description in the answer.
+    ///
+    /// # Errors
+    /// 400 with a sentence that names the field and what to send.
+    pub fn of(body: &JsonBody) -> Result<Self> {
+        let input = IssueInput::of(body)?;
+        if input.is_empty() {
+            return Err(Error::bad_request("At least one field must be provided for update"));
+        }
+        let expected = body.optional("expected_updated")?.map(|text| {
+            moment(text).ok_or_else(|| {
+                Error::bad_request(
+                    "expected_updated must be the issue's updated as it was read, such as 2024-01-02T16:45:00.000Z",
+                )
+            })
+        });
+        let refuses_loss = match body.optional("on_loss")? {
+            None | Some("report") => false,
+            Some("refuse") => true,
+            Some(_) => return Err(Error::bad_request("on_loss must be report or refuse")),
+        };
+        let format = DescriptionFormat::parse(body.optional("description_format")?)?;
+        Ok(Self { input, expected_updated: expected.transpose()?, refuses_loss, format })
+    }
+}
+
+/// What an edit came to.
+pub struct Outcome {
+    /// The issue as it is now; `None` where Jira could not be asked for it: the change is made all the same.
+    pub issue: Option<EditedIssue>,
+    /// What the description had that Markdown cannot say, and has no longer.
+    pub lost: Vec<Lost>,
+}
 
 /// An issue after an edit. What Jira leaves out, or sends as something odd, is null.
 #[derive(Debug, Clone, Serialize)]
@@ -26,8 +82,8 @@ pub struct EditedIssue {
     pub key: Option<String>,
     /// The title, one line.
     pub summary: Option<String>,
-    /// Markdown.
-    pub description: Option<String>,
+    /// Markdown, or the document itself, as it was asked for; null where there is none.
+    pub description: Value,
     /// How urgent it is.
     pub priority: Option<NameAndIcon>,
     /// Task, bug, story and so on.
@@ -38,11 +94,11 @@ pub struct EditedIssue {
     pub updated: Option<String>,
 }
 
-impl From<RawIssue> for EditedIssue {
-    fn from(raw: RawIssue) -> Self {
+impl From<(RawIssue, DescriptionFormat)> for EditedIssue {
+    fn from((raw, format): (RawIssue, DescriptionFormat)) -> Self {
         Self {
             summary: raw.text("summary"),
-            description: raw.markdown("description"),
+            description: raw.description(format),
             priority: raw.icon("priority"),
             issue_type: raw.icon("issuetype"),
             assignee: raw.user("assignee"),
@@ -55,18 +111,33 @@ impl From<RawIssue> for EditedIssue {
 
 impl JiraSite<'_> {
     /// Changes an issue and gives it as it is then, in one call. Jira may change an issue and not return it; then
-    /// it is read once, and if that fails the answer is `None`: the change is made all the same.
+    /// it is read once.
+    ///
+    /// One call more, before, is made for a description in Markdown, so that it keeps what Markdown cannot say
+    /// ([`adf::edit`]), and for `expected_updated`.
     ///
     /// The last writer wins, field by field. Writing the same twice is harmless, so an edit is repeated as a read
     /// is. Where nothing is to change, the issue is read.
     ///
     /// # Errors
     /// `jira_not_found`, `jira_refused` with Jira's field errors, `jira_conflict` when somebody else was just
-    /// writing, `jira_forbidden`; `outcome_unknown` when the answer makes no sense.
-    pub async fn edit(&self, issue: &IssueRef, input: IssueInput) -> Result<Option<EditedIssue>> {
+    /// writing or has written since `expected_updated`, `jira_forbidden`, `would_lose`; `outcome_unknown` when the
+    /// answer makes no sense.
+    pub async fn edit(&self, issue: &IssueRef, edit: Edit) -> Result<Outcome> {
+        let Edit { mut input, expected_updated, refuses_loss, format } = edit;
+        let mut lost = Vec::new();
+        if input.markdown().is_some() || expected_updated.is_some() {
+            let stored = self.read_issue(issue.as_str(), STORED).await?;
+            check_unchanged(expected_updated, &stored)?;
+            lost = keep_what_markdown_cannot_say(&mut input, stored.field("description"))?;
+            if refuses_loss && !lost.is_empty() {
+                return Err(would_lose(&lost));
+            }
+        }
         let fields = input.into_fields();
         if fields.is_empty() {
-            return Ok(Some(self.read_issue(issue.as_str(), FIELDS).await?.into()));
+            let read = self.read_issue(issue.as_str(), FIELDS).await?;
+            return Ok(Outcome { issue: Some((read, format).into()), lost });
         }
         let body = json!({ "fields": fields });
         let call = Call {
@@ -100,7 +171,7 @@ impl JiraSite<'_> {
                 }
             },
         };
-        Ok(edited.map(EditedIssue::from))
+        Ok(Outcome { issue: edited.map(|edited| (edited, format).into()), lost })
     }
 
     /// Deletes an issue for good, with its sub-tasks if that is wanted; sent once.
@@ -127,4 +198,41 @@ impl JiraSite<'_> {
             .with_code("outcome_unknown")),
         }
     }
+}
+
+/// Refuses an edit of an issue that has changed since its `updated` was this.
+fn check_unchanged(expected: Option<OffsetDateTime>, stored: &RawIssue) -> Result<()> {
+    let Some(expected) = expected else { return Ok(()) };
+    match stored.time("updated").as_deref().and_then(moment) {
+        Some(updated) if updated == expected => Ok(()),
+        Some(_) => Err(Error::new(
+            StatusCode::CONFLICT,
+            "jira_conflict",
+            "The issue was changed since it was read. Read it again, then try again.",
+        )),
+        None => Err(Error::provider_failed(
+            "Jira does not say when the issue was changed, so it is not known whether expected_updated is right",
+            "an issue without updated",
+        )),
+    }
+}
+
+/// Makes the description that is written as Markdown an edit of the one that Jira has, and says what that loses.
+fn keep_what_markdown_cannot_say(input: &mut IssueInput, stored: &Value) -> Result<Vec<Lost>> {
+    let Some(markdown) = input.markdown() else { return Ok(Vec::new()) };
+    let edited =
+        adf::edit(stored, markdown).map_err(|large| Error::bad_request(format!("description {large}")))?;
+    let is_changed = edited.document.as_json() != stored;
+    input.set_description(Some(edited.document).filter(|_| is_changed));
+    Ok(edited.lost)
+}
+
+fn would_lose(lost: &[Lost]) -> Error {
+    let list: Vec<String> = lost.iter().map(|lost| format!("{} ({})", lost.kind, lost.count)).collect();
+    let sentence = format!(
+        "The description would lose what Markdown cannot say: {}. Nothing was changed. Send on_loss: \"report\" to edit \
+         it all the same, or the description as an ADF document.",
+        list.join(", ")
+    );
+    Error::new(StatusCode::CONFLICT, "would_lose", sentence).with_details(json!({ "lost": lost }))
 }

@@ -8,6 +8,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
 use super::agile::{Board, RawPage, Sprint};
+use super::description::DescriptionFormat;
 use super::edit::EditedIssue;
 use super::failure::Failure;
 use super::input::IssueInput;
@@ -25,20 +26,20 @@ pub(crate) fn answer(which: usize, body: &[u8]) -> Option<Value> {
         0 => {
             let mut page: Page<RawTicket> = read(body)?;
             let next = page.next();
-            Some(json!([shown::<_, Ticket>(page.issues), next]))
+            Some(json!([described::<Ticket>(page.issues), next]))
         }
         1 => {
             let mut page: Page<Id> = read(body)?;
             let next = page.next();
             Some(json!([page.issues.into_iter().flatten().filter_map(Id::name).collect::<Vec<_>>(), next]))
         }
-        2 => Some(json!(shown::<_, SprintTicket>(read::<Bulk>(body)?.issues))),
+        2 => Some(json!(described::<SprintTicket>(read::<Bulk>(body)?.issues))),
         3 => Some(json!(shown::<_, Project>(read::<projects::Page>(body)?.values))),
         4 => Some(json!(shown::<_, Board>(read::<RawPage<Board>>(body)?.values))),
         5 => Some(json!(shown::<_, Sprint>(read::<RawPage<Sprint>>(body)?.values))),
         6 => Some(json!(read::<Sprint>(body)?)),
-        7 => Some(json!(IssueDetails::from(read::<OneIssue>(body)?.0))),
-        8 => Some(json!(EditedIssue::from(read::<OneIssue>(body)?.0))),
+        7 => Some(json!(IssueDetails::from((read::<OneIssue>(body)?.0, DescriptionFormat::Adf)))),
+        8 => Some(json!(EditedIssue::from((read::<OneIssue>(body)?.0, DescriptionFormat::Markdown)))),
         9 => {
             let OneIssue(named) = read(body)?;
             Some(json!([named.id, named.key]))
@@ -66,6 +67,10 @@ pub(crate) fn fields(input: IssueInput) -> Map<String, Value> {
 
 fn read<T: DeserializeOwned>(body: &[u8]) -> Option<T> {
     lenient::from_slice(body).ok()
+}
+
+fn described<T: From<(RawTicket, DescriptionFormat)> + Serialize>(raw: Vec<Option<RawTicket>>) -> Vec<T> {
+    raw.into_iter().flatten().map(|raw| T::from((raw, DescriptionFormat::Markdown))).collect()
 }
 
 fn shown<Raw, T: From<Raw> + Serialize>(raw: Vec<Option<Raw>>) -> Vec<T> {

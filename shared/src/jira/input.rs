@@ -11,7 +11,7 @@ use crate::http::{Field, JsonBody};
 const MAX_SUMMARY: usize = 255;
 
 /// What a caller wrote into a field that can be emptied.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 enum Change<T> {
     /// Nothing that could be shown: the field stays as it is.
     Keep,
@@ -21,12 +21,20 @@ enum Change<T> {
     Set(T),
 }
 
+/// A description that a caller wrote.
+#[derive(Debug, Clone)]
+struct Description {
+    document: Document,
+    /// What it was made of, if that is Markdown.
+    markdown: Option<String>,
+}
+
 /// The fields of an issue that a caller may write: `summary`, `description`, `issue_type_id`, `priority_id` and
 /// `assignee_account_id`.
 #[derive(Debug, Clone, Default)]
 pub struct IssueInput {
     summary: Option<String>,
-    description: Option<Change<Document>>,
+    description: Option<Change<Description>>,
     issue_type: Option<String>,
     priority: Option<String>,
     assignee: Option<Change<String>>,
@@ -67,6 +75,20 @@ impl IssueInput {
         self.summary.as_deref()
     }
 
+    /// The description, if one is written as Markdown.
+    pub(super) fn markdown(&self) -> Option<&str> {
+        match &self.description {
+            Some(Change::Set(Description { markdown, .. })) => markdown.as_deref(),
+            _ => None,
+        }
+    }
+
+    /// Puts another document in the place of the description that is written; `None` keeps the one that Jira has.
+    pub(super) fn set_description(&mut self, document: Option<Document>) {
+        let set = |document| Change::Set(Description { document, markdown: None });
+        self.description = Some(document.map_or(Change::Keep, set));
+    }
+
     /// The fields as Jira takes them; those that are emptied are null. There may be none.
     pub(super) fn into_fields(self) -> Map<String, Value> {
         let id = |id: String| json!({ "id": id });
@@ -79,7 +101,7 @@ impl IssueInput {
             }
         };
         set("summary", self.summary.map(Value::from));
-        set("description", self.description.and_then(|change| change.into_json(Value::from)));
+        set("description", self.description.and_then(|change| change.into_json(|set| set.document.into())));
         set("issuetype", self.issue_type.map(id));
         set("priority", self.priority.map(id));
         set("assignee", assignee);
@@ -116,8 +138,8 @@ fn summary(field: Field<'_>) -> Result<Option<String>> {
     Ok(Some(text.to_owned()))
 }
 
-fn description(field: Field<'_>) -> Result<Option<Change<Document>>> {
-    let document = match field {
+fn description(field: Field<'_>) -> Result<Option<Change<Description>>> {
+    let (document, markdown) = match field {
         Field::Absent => return Ok(None),
         Field::Null => return Ok(Some(Change::Clear)),
         Field::Text(text) if text.trim().is_empty() => return Ok(Some(Change::Clear)),
@@ -127,7 +149,7 @@ fn description(field: Field<'_>) -> Result<Option<Change<Document>>> {
             if document.is_empty() {
                 return Ok(Some(Change::Keep));
             }
-            document
+            (document, Some(text.to_owned()))
         }
         Field::Other(value @ Value::Object(_)) => {
             let document = Document::from_json(value.clone())
@@ -139,7 +161,7 @@ fn description(field: Field<'_>) -> Result<Option<Change<Document>>> {
             if document.is_empty() {
                 return Ok(Some(Change::Clear));
             }
-            document
+            (document, None)
         }
         Field::Other(_) => {
             return Err(Error::bad_request(
@@ -147,7 +169,7 @@ fn description(field: Field<'_>) -> Result<Option<Change<Document>>> {
             ));
         }
     };
-    Ok(Some(Change::Set(document)))
+    Ok(Some(Change::Set(Description { document, markdown })))
 }
 
 /// Jira counts a description with markup of its own, so only it can say that one is too long. It says so in the

@@ -7,9 +7,9 @@ use serde_json::{Map, Value};
 
 use super::client::{Call, JiraSite};
 use super::custom_field::readable;
+use super::description::DescriptionFormat;
 use super::ids::IssueRef;
 use super::timestamp::utc;
-use crate::adf::to_markdown;
 use crate::error::Result;
 use crate::lenient;
 
@@ -26,8 +26,8 @@ pub struct IssueDetails {
     pub key: Option<String>,
     /// The title, one line.
     pub summary: Option<String>,
-    /// Markdown.
-    pub description: Option<String>,
+    /// Markdown, or the document itself, as it was asked for; null where there is none.
+    pub description: Value,
     /// Where it stands.
     pub status: Option<IssueStatus>,
     /// How urgent it is.
@@ -167,8 +167,9 @@ impl RawIssue {
         text(self.field(name))
     }
 
-    pub(super) fn markdown(&self, name: &str) -> Option<String> {
-        markdown(self.field(name))
+    /// The description.
+    pub(super) fn description(&self, format: DescriptionFormat) -> Value {
+        format.read(self.field("description"))
     }
 
     pub(super) fn time(&self, name: &str) -> Option<String> {
@@ -223,23 +224,13 @@ fn id(value: &Value) -> Option<String> {
     text(value).or_else(|| value.as_i64().map(|number| number.to_string()))
 }
 
-/// The Markdown of a rich text; an empty one counts as none.
-pub(super) fn markdown(document: &Value) -> Option<String> {
-    let markdown = match document {
-        Value::String(text) => text.clone(),
-        Value::Object(_) => to_markdown(document),
-        _ => return None,
-    };
-    Some(markdown).filter(|markdown| !markdown.is_empty())
-}
-
-impl From<RawIssue> for IssueDetails {
-    fn from(raw: RawIssue) -> Self {
+impl From<(RawIssue, DescriptionFormat)> for IssueDetails {
+    fn from((raw, format): (RawIssue, DescriptionFormat)) -> Self {
         let is_custom =
             |(name, value): &(&String, &Value)| name.starts_with("customfield_") && !value.is_null();
         Self {
             summary: raw.text("summary"),
-            description: raw.markdown("description"),
+            description: raw.description(format),
             status: raw.object("status", |it| IssueStatus {
                 name: text(&it["name"]),
                 category: text(&it["statusCategory"]["key"]),
@@ -281,8 +272,8 @@ impl JiraSite<'_> {
     ///
     /// # Errors
     /// 404 `jira_not_found` when there is no such issue, or when it is hidden from the connected account.
-    pub async fn issue(&self, issue: &IssueRef) -> Result<IssueDetails> {
-        self.read_issue(issue.as_str(), FIELDS).await.map(IssueDetails::from)
+    pub async fn issue(&self, issue: &IssueRef, format: DescriptionFormat) -> Result<IssueDetails> {
+        Ok((self.read_issue(issue.as_str(), FIELDS).await?, format).into())
     }
 
     pub(super) async fn read_issue(&self, id_or_key: &str, fields: &str) -> Result<RawIssue> {
@@ -300,7 +291,7 @@ mod tests {
     #[test]
     fn a_bare_issue_is_all_null_and_empty() {
         let raw: RawIssue = serde_json::from_value(json!({ "id": "1", "key": "A-1" })).unwrap();
-        let details = serde_json::to_value(IssueDetails::from(raw)).unwrap();
+        let details = serde_json::to_value(IssueDetails::from((raw, DescriptionFormat::Markdown))).unwrap();
         for (name, value) in details.as_object().unwrap() {
             match name.as_str() {
                 "id" | "key" => {}
@@ -320,7 +311,7 @@ mod tests {
         });
         let raw: RawIssue =
             serde_json::from_value(json!({ "id": "1", "key": "A-1", "fields": fields })).unwrap();
-        let details = IssueDetails::from(raw);
+        let details = IssueDetails::from((raw, DescriptionFormat::Markdown));
         assert_eq!((details.summary, details.components), (None, vec!["Hull".to_owned()]));
         assert!(details.status.is_none() && details.priority.is_none() && details.time_tracking.is_none());
         assert!(details.custom_fields.is_empty() && details.labels.is_empty());
@@ -347,7 +338,7 @@ mod tests {
         let fields = json!({ "assignee": { "accountId": "5:a" }, "reporter": null });
         let raw: RawIssue =
             serde_json::from_value(json!({ "id": "1", "key": "A-1", "fields": fields })).unwrap();
-        let details = serde_json::to_value(IssueDetails::from(raw)).unwrap();
+        let details = serde_json::to_value(IssueDetails::from((raw, DescriptionFormat::Markdown))).unwrap();
         let hidden =
             json!({ "accountId": "5:a", "displayName": null, "emailAddress": null, "avatarUrl": null });
         assert_eq!((&details["assignee"], &details["reporter"]), (&hidden, &json!(null)));

@@ -6,6 +6,7 @@ mod agile;
 mod client;
 mod create;
 mod custom_field;
+mod description;
 mod edit;
 mod failure;
 #[cfg(any(test, fuzzing))]
@@ -23,7 +24,8 @@ mod timestamp;
 pub use agile::{Board, BoardSprints, Sprint, SprintState};
 pub use client::{Jira, JiraSite};
 pub use create::{Created, CreatedTicket, NewTicket};
-pub use edit::EditedIssue;
+pub use description::DescriptionFormat;
+pub use edit::{Edit, EditedIssue, Outcome};
 pub use ids::{IssueRef, ProjectId, SprintId};
 pub use input::IssueInput;
 pub use issue::{IssueDetails, IssueProject, IssueStatus, NameAndIcon, Resolution, TimeTracking, User};

@@ -3,6 +3,7 @@
 use serde::de::DeserializeOwned;
 
 use super::client::{Jira, JiraSite};
+use super::description::DescriptionFormat;
 use super::ids::ProjectId;
 use crate::auth::SecretKeys;
 use crate::connection::Address;
@@ -33,6 +34,14 @@ impl ProjectList {
         let named = query.optional("jira_project_id").map(ProjectId::parse).transpose()?;
         let address = caller.address(ProviderId::Jira.as_str(), external_id)?;
         Ok(Self { address, query, named })
+    }
+
+    /// The form that descriptions are asked for in.
+    ///
+    /// # Errors
+    /// As [`DescriptionFormat::of`].
+    pub fn description_format(&self) -> Result<DescriptionFormat> {
+        DescriptionFormat::of(&self.query)
     }
 
     /// The connection's site, and the project: the named one, or else the selected one.

@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::client::{Call, JiraSite};
+use super::description::DescriptionFormat;
 use super::failure::missing;
 use super::ids::{ProjectId, SprintId};
 use super::ticket::{FIELDS, RawTicket};
@@ -41,6 +42,7 @@ pub struct Search {
     jql: String,
     /// The code and the sentence of a 404 for a query about something that does not exist.
     unknown: (&'static str, &'static str),
+    format: DescriptionFormat,
 }
 
 impl Search {
@@ -58,7 +60,14 @@ impl Search {
     }
 
     fn new(condition: &str, unknown: (&'static str, &'static str)) -> Self {
-        Self { jql: format!("{condition} ORDER BY created DESC, key DESC"), unknown }
+        let jql = format!("{condition} ORDER BY created DESC, key DESC");
+        Self { jql, unknown, format: DescriptionFormat::default() }
+    }
+
+    /// The same, with the descriptions in this form.
+    #[must_use]
+    pub fn described(self, format: DescriptionFormat) -> Self {
+        Self { format, ..self }
     }
 
     fn explain(&self, error: Error) -> Error {
@@ -142,7 +151,7 @@ impl JiraSite<'_> {
     /// # Errors
     /// 404 when what the search is about does not exist or is hidden, 400 when the part begins at a place that
     /// Jira has forgotten; see also [`JiraSite`].
-    pub async fn tickets<T: From<RawTicket>>(
+    pub async fn tickets<T: From<(RawTicket, DescriptionFormat)>>(
         &self,
         search: &Search,
         part: Option<&Part<Position>>,
@@ -153,14 +162,15 @@ impl JiraSite<'_> {
         }
     }
 
-    async fn all_tickets<T: From<RawTicket>>(&self, search: &Search) -> Result<Vec<T>> {
+    async fn all_tickets<T: From<(RawTicket, DescriptionFormat)>>(&self, search: &Search) -> Result<Vec<T>> {
         let reconciled = self.reconciled();
         let mut first: Found<RawTicket> =
             self.search_page(search, &reconciled, None, TICKETS, &FIELDS).await?;
         let is_whole = first.next.is_none();
         let mut known = HashSet::new();
         first.issues.retain(|ticket| ticket.id.as_ref().is_none_or(|id| known.insert(id.clone())));
-        let mut tickets: Vec<T> = first.issues.into_iter().map(T::from).collect();
+        let mut tickets: Vec<T> =
+            first.issues.into_iter().map(|ticket| T::from((ticket, search.format))).collect();
         if is_whole {
             return Ok(tickets);
         }
@@ -173,7 +183,7 @@ impl JiraSite<'_> {
                 stream::iter(batches)
             })
             .try_flatten()
-            .map_ok(|batch| self.bulk(batch))
+            .map_ok(|batch| self.bulk(batch, search.format))
             .try_buffered(READ_AHEAD)
             .try_concat()
             .await?;
@@ -181,7 +191,7 @@ impl JiraSite<'_> {
         Ok(tickets)
     }
 
-    async fn some_tickets<T: From<RawTicket>>(
+    async fn some_tickets<T: From<(RawTicket, DescriptionFormat)>>(
         &self,
         search: &Search,
         part: &Part<Position>,
@@ -200,13 +210,17 @@ impl JiraSite<'_> {
         let (tickets, next) = if part.limit <= TICKETS {
             let page = self.search_page(search, &from.reconciled, token, part.limit, &FIELDS).await;
             let page: Found<RawTicket> = page.map_err(explain)?;
-            (page.issues.into_iter().map(T::from).collect(), page.next)
+            {
+                let tickets = page.issues.into_iter().map(|ticket| T::from((ticket, search.format)));
+                (tickets.collect(), page.next)
+            }
         } else {
             let page = self.search_page(search, &from.reconciled, token, part.limit, &["id"]).await;
             let page: Found<Id> = page.map_err(explain)?;
             let next = page.next;
             let ids: Vec<String> = page.issues.into_iter().filter_map(Id::name).collect();
-            let batches: Vec<_> = ids.chunks(TICKETS).map(|batch| Ok(self.bulk(batch.to_vec()))).collect();
+            let batches: Vec<_> =
+                ids.chunks(TICKETS).map(|batch| Ok(self.bulk(batch.to_vec(), search.format))).collect();
             (stream::iter(batches).try_buffered(READ_AHEAD).try_concat().await?, next)
         };
         Ok((tickets, next.map(|token| Position { token, reconciled: from.reconciled })))
@@ -297,11 +311,15 @@ impl JiraSite<'_> {
     ///
     /// They are turned into what the caller wants at once: that takes the time in which other calls are under way,
     /// and Jira's form of them is several times as large.
-    async fn bulk<T: From<RawTicket>>(&self, ids: Vec<String>) -> Result<Vec<T>> {
+    async fn bulk<T: From<(RawTicket, DescriptionFormat)>>(
+        &self,
+        ids: Vec<String>,
+        format: DescriptionFormat,
+    ) -> Result<Vec<T>> {
         let mut found = HashMap::new();
-        let mut failed = self.bulk_page(&ids, &mut found).await?;
+        let mut failed = self.bulk_page(&ids, format, &mut found).await?;
         if !failed.is_empty() {
-            failed = self.bulk_page(&failed, &mut found).await?;
+            failed = self.bulk_page(&failed, format, &mut found).await?;
         }
         if let Some(id) = failed.first() {
             let cause = format!("issueErrors names {id}");
@@ -311,9 +329,10 @@ impl JiraSite<'_> {
     }
 
     /// Reads tickets, by the name that each was asked for by; gives the names of those that Jira failed to read.
-    async fn bulk_page<T: From<RawTicket>>(
+    async fn bulk_page<T: From<(RawTicket, DescriptionFormat)>>(
         &self,
         ids: &[String],
+        format: DescriptionFormat,
         found: &mut HashMap<String, T>,
     ) -> Result<Vec<String>> {
         let body = json!({ "issueIdsOrKeys": ids, "fields": FIELDS });
@@ -323,8 +342,8 @@ impl JiraSite<'_> {
         for ticket in bulk.issues.into_iter().flatten() {
             let name = [&ticket.id, &ticket.key].into_iter().flatten().find(|name| ids.contains(name));
             match name.cloned() {
-                Some(name) => _ = found.insert(name, T::from(ticket)),
-                None => nameless.push(T::from(ticket)),
+                Some(name) => _ = found.insert(name, T::from((ticket, format))),
+                None => nameless.push(T::from((ticket, format))),
             }
         }
         let failed = bulk.issue_errors.into_iter().flatten().filter_map(|error| error.id);

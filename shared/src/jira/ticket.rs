@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::issue::markdown;
+use super::description::DescriptionFormat;
 use super::timestamp;
 use crate::lenient;
 
@@ -31,8 +31,8 @@ pub struct Ticket {
     pub key: Option<String>,
     /// One line.
     pub summary: Option<String>,
-    /// Markdown.
-    pub description: Option<String>,
+    /// Markdown, or the document itself, as it was asked for; null where there is none.
+    pub description: Value,
     /// Name of the status.
     pub status: Option<String>,
     /// The name that the assignee's account shows; null when it shows none, and when nobody is assigned.
@@ -74,8 +74,8 @@ pub struct SprintTicket {
 pub struct Fields {
     /// One line.
     pub summary: Option<String>,
-    /// Markdown.
-    pub description: Option<String>,
+    /// Markdown, or the document itself, as it was asked for; null where there is none.
+    pub description: Value,
     /// The status.
     pub status: Option<Status>,
     /// Who works on it.
@@ -201,15 +201,15 @@ struct RawFields {
     updated: Option<String>,
 }
 
-impl From<RawTicket> for SprintTicket {
-    fn from(raw: RawTicket) -> Self {
+impl From<(RawTicket, DescriptionFormat)> for SprintTicket {
+    fn from((raw, format): (RawTicket, DescriptionFormat)) -> Self {
         let fields = raw.fields.unwrap_or_default();
         Self {
             id: raw.id,
             key: raw.key,
             fields: Fields {
                 summary: fields.summary,
-                description: markdown(&fields.description),
+                description: format.read(&fields.description),
                 status: fields.status,
                 assignee: fields.assignee,
                 reporter: fields.reporter,
@@ -224,8 +224,8 @@ impl From<RawTicket> for SprintTicket {
     }
 }
 
-impl From<RawTicket> for Ticket {
-    fn from(raw: RawTicket) -> Self {
+impl From<(RawTicket, DescriptionFormat)> for Ticket {
+    fn from(raw: (RawTicket, DescriptionFormat)) -> Self {
         let SprintTicket { id, key, fields } = raw.into();
         let person =
             |user: Option<User>| user.map_or((None, None), |user| (user.display_name, user.account_id));
@@ -260,8 +260,8 @@ mod tests {
     #[test]
     fn what_jira_leaves_out_is_null() {
         let raw = || serde_json::from_value::<RawTicket>(json!({ "id": "1", "key": "A-1" })).unwrap();
-        let flat = to_value(Ticket::from(raw())).unwrap();
-        let nested = to_value(SprintTicket::from(raw())).unwrap();
+        let flat = to_value(Ticket::from((raw(), DescriptionFormat::default()))).unwrap();
+        let nested = to_value(SprintTicket::from((raw(), DescriptionFormat::default()))).unwrap();
         for (name, value) in flat.as_object().unwrap().iter().chain(nested["fields"].as_object().unwrap()) {
             let expected = match name.as_str() {
                 "id" => json!("1"),
@@ -291,8 +291,9 @@ mod tests {
                     .unwrap()
             };
             (
-                to_value(Ticket::from(raw())).unwrap(),
-                to_value(SprintTicket::from(raw())).unwrap()["fields"].clone(),
+                to_value(Ticket::from((raw(), DescriptionFormat::default()))).unwrap(),
+                to_value(SprintTicket::from((raw(), DescriptionFormat::default()))).unwrap()["fields"]
+                    .clone(),
             )
         };
         let (flat, nested) = read(fine());
@@ -327,11 +328,11 @@ mod tests {
         let raw = || {
             serde_json::from_value::<RawTicket>(json!({ "id": 1, "key": "A-1", "fields": fields })).unwrap()
         };
-        let flat = to_value(Ticket::from(raw())).unwrap();
+        let flat = to_value(Ticket::from((raw(), DescriptionFormat::default()))).unwrap();
         assert_eq!((&flat["assignee"], &flat["assignee_account_id"]), (&json!(null), &json!("5:a")));
         assert_eq!((&flat["reporter"], &flat["reporter_account_id"]), (&json!(null), &json!(null)));
         assert_eq!(flat["id"], "1");
-        let nested = to_value(SprintTicket::from(raw())).unwrap();
+        let nested = to_value(SprintTicket::from((raw(), DescriptionFormat::default()))).unwrap();
         assert_eq!(nested["fields"]["assignee"], json!({ "accountId": "5:a", "displayName": null }));
         assert_eq!(nested["fields"]["reporter"], json!(null));
     }

@@ -9,10 +9,15 @@ use crate::lenient;
 /// Reads a point in time in either of Jira's spellings (`…+0000` in issues, `…+01:00` in sprints) and writes it
 /// as the contract does: `2024-01-01T00:00:00.000Z`. What is neither stays as it is.
 pub(super) fn utc(text: &str) -> String {
-    let parsed = OffsetDateTime::parse(&with_colon(text), &Rfc3339);
-    let Ok(at) = parsed.map(|at| at.to_offset(UtcOffset::UTC)) else { return text.to_owned() };
+    let Some(at) = moment(text) else { return text.to_owned() };
     let (hour, minute, second, millisecond) = at.time().as_hms_milli();
     format!("{}T{hour:02}:{minute:02}:{second:02}.{millisecond:03}Z", at.date())
+}
+
+/// The point in time that a text is, in UTC.
+pub(super) fn moment(text: &str) -> Option<OffsetDateTime> {
+    let parsed = OffsetDateTime::parse(&with_colon(text), &Rfc3339);
+    parsed.ok().map(|at| at.to_offset(UtcOffset::UTC))
 }
 
 /// [`utc`] for `#[serde(deserialize_with)]`; what is no text is none.

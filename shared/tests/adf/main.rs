@@ -10,9 +10,11 @@
 mod bare_urls;
 mod commonmark;
 mod documents;
+mod edits;
 mod from_markdown;
 mod limits;
 mod markdown;
+mod nodes;
 mod panels;
 mod pasted;
 mod properties;

@@ -1,6 +1,6 @@
 //! What holds for any input.
 
-use juncture::adf::{from_markdown, from_markdown_within_limits, text_length, to_markdown};
+use juncture::adf::{edit, from_markdown, from_markdown_within_limits, text_length, to_markdown};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -40,6 +40,8 @@ fn any_marks() -> impl Strategy<Value = Value> {
         "「",
         "：",
         "\u{a0}",
+        "\u{3000}",
+        "\u{2028}",
         "*",
         "_",
         "`",
@@ -177,6 +179,48 @@ proptest! {
             let word = &text[text.find("word").unwrap_or_default()..];
             let word = &word[..word.find("end").unwrap_or_default()];
             prop_assert!(shown.contains(word), "{} is not in {} from {}", word, shown, markdown);
+        }
+    }
+
+    #[test]
+    fn what_is_written_back_as_it_was_read_changes_nothing(document in any_document()) {
+        let markdown = to_markdown(&document);
+        let edited = edit(&document, &markdown).expect("a small document");
+        prop_assert_eq!(edited.document.as_json(), &document);
+        prop_assert!(edited.lost.is_empty());
+        let with_crlf = edit(&document, &format!("{}\r\n", markdown.replace('\n', "\r\n"))).expect("a small document");
+        prop_assert_eq!(with_crlf.document.as_json(), &document);
+    }
+
+    #[test]
+    fn a_paragraph_more_is_a_paragraph_more(document in any_document()) {
+        let markdown = to_markdown(&document);
+        let added = json!({ "type": "paragraph", "content": [{ "type": "text", "text": "one more" }] });
+        let mut expected = document.clone();
+        let content = expected["content"].as_array_mut().expect("a document has content");
+        content.push(added.clone());
+        let edited = edit(&document, &format!("{markdown}\n\none more")).expect("a small document");
+        prop_assert_eq!(edited.document.as_json(), &expected, "{}", markdown);
+        prop_assert!(edited.lost.is_empty());
+        // Of a document that shows nothing nobody can tell where it is.
+        if !markdown.is_empty() {
+            let mut expected = document.clone();
+            expected["content"].as_array_mut().expect("a document has content").insert(0, added);
+            let edited = edit(&document, &format!("one more\n\n{markdown}")).expect("a small document");
+            prop_assert_eq!(edited.document.as_json(), &expected, "{}", markdown);
+        }
+    }
+
+    #[test]
+    fn an_edit_makes_a_valid_document(document in any_document(), text in any_text(), lines in any::<u64>()) {
+        // Some lines of the document, and some of the text.
+        let markdown = to_markdown(&document);
+        let mixed = markdown.lines().zip(text.lines().cycle()).enumerate();
+        let mixed = mixed.map(|(at, (old, new))| if lines >> (at % 64) & 1 == 0 { old } else { new });
+        let mixed = mixed.collect::<Vec<_>>().join("\n");
+        for markdown in [&text, &mixed] {
+            let edited = edit(&document, markdown).expect("a small document");
+            prop_assert!(schema::allows(edited.document.as_json()), "{} by {:?}", edited.document.as_json(), markdown);
         }
     }
 

@@ -48,7 +48,9 @@ fn escapes() {
     ] {
         stable(text);
     }
-    same("a&nbsp;b");
+    same("a\u{a0}b\u{3000}c\u{200d}d");
+    same("\u{a0}a\u{3000}");
+    same("a **b**\u{a0}c");
     same("a!");
     same("\\<br>");
 }
@@ -60,14 +62,21 @@ fn emphasis() {
     {
         stable(text);
     }
-    same("**a.**&#98;");
+    same("**a.**<!-- -->b");
+    same("a<!-- -->**(b)**<!-- -->c");
+    same("a<!-- -->_**b**c_<!-- -->d");
+    same("**&nbsp;a**");
+    same("**重要：**確認");
+    same("確認**「重要」**です");
+    same("確認~~「重要」~~です");
+    same("👩‍💻**b**👩‍💻");
     same("**a *b* c**");
     same("*a* **b** ~~c~~ `d`");
     stable("**a `b` c**");
     stable("**a [b**](http://c.d)");
     stable("** a** ** b **");
     stable("*a **b*** *c*");
-    stable("_**[a](http://b.c)**&#97;\\_a_");
+    stable("_**[a](http://b.c)**<!-- -->a\\_a_");
 }
 
 #[test]

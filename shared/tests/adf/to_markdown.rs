@@ -27,17 +27,21 @@ fn paragraph(shown: &str) -> Value {
 fn inline_nodes_are_what_they_show() {
     let node = |kind: &str, attrs: Value| json!({ "type": kind, "attrs": attrs });
     let cases = [
-        (node("mention", json!({ "id": "5b1", "text": "@Ann Lee" })), "@Ann Lee"),
-        (node("mention", json!({ "id": "5b1", "text": "Ann Lee" })), "@Ann Lee"),
-        (node("mention", json!({ "id": "5b1" })), "@5b1"),
+        (node("mention", json!({ "id": "5b1", "text": "@Ann Lee" })), "[@Ann Lee](accountid:5b1)"),
+        (node("mention", json!({ "id": "5b1", "text": "Ann Lee" })), "[@Ann Lee](accountid:5b1)"),
+        (node("mention", json!({ "id": "5b1" })), "[@5b1](accountid:5b1)"),
+        (node("mention", json!({ "text": "@Ann Lee" })), "@Ann Lee"),
         (node("emoji", json!({ "shortName": ":tada:", "text": "🎉" })), "🎉"),
         (node("emoji", json!({ "shortName": ":custom:" })), ":custom:"),
-        (node("date", json!({ "timestamp": "1767225600000" })), "2026-01-01"),
-        (node("date", json!({ "timestamp": "-1" })), "1969-12-31"),
-        (node("date", json!({ "timestamp": 1767225600000_u64 })), "2026-01-01"),
+        (node("date", json!({ "timestamp": "1767225600000" })), "[2026-01-01](date:)"),
+        (node("date", json!({ "timestamp": "-1" })), "[1969-12-31](date:-1)"),
+        (node("date", json!({ "timestamp": 1767225600000_u64 })), "[2026-01-01](date:)"),
         (node("date", json!({ "timestamp": "soon" })), "soon"),
-        (node("status", json!({ "text": "IN REVIEW", "color": "blue" })), "IN REVIEW"),
-        (node("inlineCard", json!({ "url": "https://example.com/x" })), "https://example.com/x"),
+        (node("status", json!({ "text": "IN REVIEW", "color": "blue" })), "[IN REVIEW](status:blue)"),
+        (
+            node("inlineCard", json!({ "url": "https://example.com/x" })),
+            "[https://example.com/x](https://example.com/x \"smart link\")",
+        ),
         (node("inlineCard", json!({ "data": { "name": "X", "url": "https://x.y" } })), "[X](https://x.y)"),
         (node("placeholder", json!({ "text": "who?" })), "who?"),
         (
@@ -80,10 +84,13 @@ fn blocks_without_a_likeness_are_readable() {
     );
     let column = |shown: &str| json!({ "type": "layoutColumn", "attrs": { "width": 50 }, "content": [paragraph(shown)] });
     assert_eq!(of(json!([{ "type": "layoutSection", "content": [column("l"), column("r")] }])), "l\n\nr");
-    assert_eq!(of(json!([{ "type": "blockCard", "attrs": { "url": "https://a.b" } }])), "https://a.b");
+    assert_eq!(
+        of(json!([{ "type": "blockCard", "attrs": { "url": "https://a.b" } }])),
+        "[https://a.b](https://a.b \"card\")"
+    );
     assert_eq!(
         of(json!([{ "type": "embedCard", "attrs": { "url": "https://a.b", "layout": "wide" } }])),
-        "https://a.b"
+        "[https://a.b](https://a.b \"embedded\")"
     );
     let extension = json!({ "type": "extension", "attrs": { "extensionKey": "jira", "extensionType": "x" } });
     assert_eq!(of(json!([extension])), "(extension: jira)");
@@ -124,6 +131,71 @@ fn cells_are_one_line() {
         of(json!([{ "type": "table", "content": rows }])),
         "| h | |\n| --- | --- |\n| p<br>• x\\|y<br>• z | `a\\|b`<br>`c` |\n| w | |"
     );
+}
+
+/// A table of cells: each a text, how many columns and how many rows it reaches over.
+fn spans(rows: &[&[(&str, u64, u64)]]) -> String {
+    let cell = |(shown, columns, rows): &(&str, u64, u64)| {
+        let attrs = json!({ "colspan": columns, "rowspan": rows });
+        json!({ "type": "tableCell", "attrs": attrs, "content": [paragraph(shown)] })
+    };
+    let row = |cells: &&[(&str, u64, u64)]| json!({ "type": "tableRow", "content": cells.iter().map(cell).collect::<Vec<_>>() });
+    of(json!([{ "type": "table", "content": rows.iter().map(row).collect::<Vec<_>>() }]))
+}
+
+#[test]
+fn a_cell_stays_in_its_column_under_one_of_several_rows() {
+    assert_eq!(
+        spans(&[&[("a", 1, 2), ("b", 1, 1)], &[("c", 1, 1)], &[("d", 1, 1), ("e", 1, 1)]]),
+        "| a | b |\n| --- | --- |\n| | c |\n| d | e |"
+    );
+    assert_eq!(
+        spans(&[&[("a", 2, 2), ("b", 1, 1)], &[("c", 1, 1)], &[("d", 1, 1), ("e", 1, 1), ("f", 1, 1)]]),
+        "| a | | b |\n| --- | --- | --- |\n| | | c |\n| d | e | f |"
+    );
+    assert_eq!(
+        spans(&[&[("a", 1, 1), ("b", 1, 2)], &[("c", 1, 1)], &[("d", 1, 1)]]),
+        "| a | b |\n| --- | --- |\n| c | |\n| d |"
+    );
+    // A row whose every cell is one from above.
+    assert_eq!(spans(&[&[("a", 1, 2)], &[], &[("b", 1, 1)]]), "| a |\n| --- |\n| |\n| b |");
+}
+
+#[test]
+fn a_cell_that_reaches_beyond_its_table_ends_with_it() {
+    assert_eq!(spans(&[&[("a", 1, 9), ("b", 1, 1)], &[("c", 1, 1)]]), "| a | b |\n| --- | --- |\n| | c |");
+    assert_eq!(spans(&[&[("a", 1, 1), ("b", 1, 1)], &[("c", 9, 1)]]), "| a | b |\n| --- | --- |\n| c | |");
+    assert_eq!(spans(&[&[("a", 1_000_000, 1_000_000)]]), "| a |\n| --- |");
+    assert_eq!(
+        spans(&[&[("a", 1, 1), ("b", 3, 2)], &[("c", 1, 1), ("d", 1, 1)]]),
+        "| a | b | | | |\n| --- | --- | --- | --- | --- |\n| c | | | | d |"
+    );
+}
+
+#[test]
+fn many_cells_that_reach_far_cost_no_more_than_their_text() {
+    let wide = vec![("a", 1_000, 1_000); 300];
+    let narrow: &[(&str, u64, u64)] = &[];
+    let rows: Vec<&[(&str, u64, u64)]> = std::iter::once(wide.as_slice()).chain([narrow; 300]).collect();
+    assert!(spans(&rows).len() < 200_000);
+}
+
+#[test]
+fn lists_in_a_cell_keep_their_levels() {
+    let item = |blocks: Value| json!({ "type": "listItem", "content": blocks });
+    let list = |kind: &str, items: Value| json!({ "type": kind, "content": items });
+    let inner = list("orderedList", json!([item(json!([paragraph("c")])), item(json!([paragraph("d")]))]));
+    let outer = list(
+        "bulletList",
+        json!([
+            item(json!([paragraph("a"), inner])),
+            item(json!([list("bulletList", json!([item(json!([paragraph("e")]))]))])),
+        ]),
+    );
+    let cell = json!({ "type": "tableCell", "content": [outer] });
+    let table = of(json!([{ "type": "table", "content": [{ "type": "tableRow", "content": [cell] }] }]));
+    let lines = ["• a", "\u{a0}\u{a0}1. c", "\u{a0}\u{a0}2. d", "•", "\u{a0}\u{a0}• e"].join("<br>");
+    assert_eq!(table, format!("| {lines} |\n| --- |"));
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! `edit-issue`.
 
+use anyhow::Result;
 use juncture_local::atlassian::Fault;
 use juncture_tests::{Bed, run};
 use reqwest::Method;
@@ -10,7 +11,7 @@ const RICH: &str = "# Leak\n\nWater **stands** in the *bilge*:\n\n- after `rain`
     1. pump\n2. dry\n\n```rust\nfn main() {}\n```\n\n> so it goes\n\n---\n\n| a | b |\n| --- | --- |\n| 1 | 2 |";
 
 #[test]
-fn fields_change_in_one_call() {
+fn fields_change_together() {
     run(async {
         let bed = Bed::shared().await?;
         let person = bed.sailor().await?;
@@ -21,7 +22,7 @@ fn fields_change_in_one_call() {
         let fields = json!({ "summary": " After ", "description": RICH, "priority_id": "1",
             "issue_type_id": "10002", "assignee_account_id": account });
         let answer = person.edit(&key, fields).await?.json(200);
-        assert_eq!(person.jira_requests().len() - before, 1);
+        assert_eq!(person.jira_requests().len() - before, 2, "the description is read before");
         assert_eq!(answer["success"], true);
         assert!(answer.get("warning").is_none());
         let issue = &answer["issue"];
@@ -113,6 +114,86 @@ fn a_description_that_is_too_long_for_jira_alone_is_refused_in_our_words() {
     });
 }
 
+/// A document that Markdown cannot say: coloured text, a file, a mention with attributes.
+fn rich(word: &str) -> Value {
+    let red = json!([{ "type": "textColor", "attrs": { "color": "#ff5630" } }]);
+    let file = json!({ "type": "media", "attrs": { "type": "file", "id": "6e7c", "collection": "", "alt": "a.png" } });
+    let mention =
+        json!({ "type": "mention", "attrs": { "id": "5b1", "text": "@Ada", "accessLevel": "CONTAINER" } });
+    json!({ "type": "doc", "version": 1, "content": [
+        { "type": "paragraph", "content": [{ "type": "text", "text": "red", "marks": red }, { "type": "text", "text": " " }, mention] },
+        { "type": "mediaSingle", "attrs": { "layout": "wide" }, "content": [file] },
+        { "type": "paragraph", "content": [{ "type": "text", "text": word }] },
+    ] })
+}
+
+#[test]
+fn an_edit_by_markdown_keeps_what_markdown_cannot_say() {
+    run(async {
+        let bed = Bed::shared().await?;
+        let person = bed.sailor().await?;
+        let key = person.task(&bed.project("RICH", 0)?, "Rich").await?;
+        person.edit(&key, json!({ "description": rich("end") })).await?.json(200);
+        let read = person.details(&key).await?.json(200)["issue"]["description"].clone();
+        let read = read.as_str().unwrap_or_default().to_owned();
+        assert_eq!(read, "red [@Ada](accountid:5b1)\n\n(attachment: a.png)\n\nend");
+        let stored = async || -> Result<Value> {
+            let details = person.details_with(&key, &[("description_format", "adf")]).await?;
+            Ok(details.json(200)["issue"]["description"].clone())
+        };
+        assert_eq!(stored().await?, rich("end"));
+        // Written back as it was, it is not written at all.
+        let before = person.jira_requests().len();
+        person.edit(&key, json!({ "description": read })).await?.json(200);
+        let sent = person.jira_requests().split_off(before);
+        assert!(sent.iter().all(|request| request.method == "GET"), "{sent:?}");
+        // A sentence more costs one call more, and changes nothing else.
+        let before = person.jira_requests().len();
+        let fields = json!({ "description": read.replace("end", "the end"), "description_format": "adf" });
+        let edited = person.edit(&key, fields).await?.json(200);
+        assert_eq!(person.jira_requests().len() - before, 2);
+        assert_eq!(edited["issue"]["description"], rich("the end"));
+        assert!(edited.get("lost").is_none(), "{edited}");
+        // What goes is named, or refused.
+        let refused = person.edit(&key, json!({ "description": "other", "on_loss": "refuse" })).await?;
+        assert!(refused.refusal(409).contains("media (1), mediaSingle (1), textColor (1)"), "{refused:?}");
+        assert_eq!(refused.json(409)["code"], "would_lose");
+        assert_eq!(refused.json(409)["details"]["lost"][0], json!({ "kind": "media", "count": 1 }));
+        assert_eq!(stored().await?, rich("the end"));
+        let edited = person.edit(&key, json!({ "description": "other" })).await?.json(200);
+        assert_eq!(edited["lost"][2], json!({ "kind": "textColor", "count": 1 }));
+        assert_eq!(edited["issue"]["description"], "other");
+        // An edit that writes no Markdown asks for nothing before.
+        let before = person.jira_requests().len();
+        person.edit(&key, json!({ "description": rich("end"), "summary": "Richer" })).await?.json(200);
+        assert_eq!(person.jira_requests().len() - before, 1);
+        person.assert_understood();
+        Ok(())
+    });
+}
+
+#[test]
+fn an_edit_of_an_issue_that_has_changed_since_is_a_conflict() {
+    run(async {
+        let bed = Bed::shared().await?;
+        let person = bed.sailor().await?;
+        let key = person.task(&bed.project("STALE", 0)?, "Stale").await?;
+        let first = person.details(&key).await?.json(200)["issue"]["updated"].clone();
+        let edit =
+            |updated: &Value, summary: &str| json!({ "summary": summary, "expected_updated": updated });
+        let second = person.edit(&key, edit(&first, "Second")).await?.json(200)["issue"]["updated"].clone();
+        assert_ne!(first, second);
+        for fields in [edit(&first, "Third"), json!({ "description": "a", "expected_updated": first })] {
+            let stale = person.edit(&key, fields).await?;
+            assert_eq!(stale.refusal(409), "Issue has been modified since last read");
+            assert_eq!(stale.json(409)["code"], "jira_conflict");
+        }
+        let third = person.edit(&key, edit(&second, "Third")).await?.json(200);
+        assert_eq!(third["issue"]["summary"], "Third");
+        Ok(())
+    });
+}
+
 #[test]
 fn an_edit_that_is_not_returned_is_read() {
     run(async {
@@ -182,6 +263,9 @@ fn what_cannot_be_written_never_reaches_jira() {
             (json!({ "description": ["a"] }), "Markdown"),
             (json!({ "description": { "type": "doc" } }), "version"),
             (json!({ "priority_id": "High" }), "priority_id"),
+            (json!({ "summary": "a", "expected_updated": "yesterday" }), "expected_updated"),
+            (json!({ "summary": "a", "on_loss": "ignore" }), "on_loss"),
+            (json!({ "summary": "a", "description_format": "html" }), "description_format"),
             (json!({ "issue_type_id": 10001 }), "string"),
             (json!({ "assignee_account_id": "a/b" }), "account"),
         ] {

@@ -1,0 +1,378 @@
+//! An edit of a stored document by Markdown, which keeps what Markdown cannot say.
+//!
+//! The stored nodes are written as Markdown and read again, as a caller reads and sends them. What comes of a node is
+//! compared, as trees, with what the new Markdown says: where both agree, the node stays as it was. What is left in
+//! between is paired by its kind, and a pair is merged from the outside to the inside, down to the line; anything else
+//! is written anew.
+
+mod kept;
+mod line;
+mod list;
+mod lost;
+mod table;
+mod units;
+
+use std::collections::{HashMap, HashSet};
+use std::ops::Range;
+
+use serde_json::{Value, json};
+
+use super::fit::Place;
+use super::model::{Block, Inline};
+use super::panel::Panel;
+use super::read_inline::{attr, content, is_inline, kind};
+use super::write::Writer;
+use kept::{Matches, likeness, matches, pairs};
+pub use lost::Lost;
+pub(super) use lost::lost;
+use units::{Unit, units};
+
+/// The stored document with the blocks of the new Markdown in the place of its own.
+pub(super) fn document(stored: &Value, new: Vec<Block>) -> Value {
+    let nodes = content(stored);
+    let is_regular = kind(stored) == "doc" && !nodes.iter().any(is_inline);
+    let mut merger = Merger { writer: Writer::beside(stored) };
+    let content = match is_regular {
+        true => merger.blocks(nodes, &new, Place::Document),
+        false => new.into_iter().map(|block| merger.writer.block(block)).collect(),
+    };
+    json!({ "type": "doc", "version": 1, "content": content })
+}
+
+struct Merger {
+    writer: Writer,
+}
+
+impl Merger {
+    /// The children of a node, in the place of which these blocks are to be.
+    fn blocks(&mut self, nodes: &[Value], new: &[Block], place: Place) -> Vec<Value> {
+        let units = units(nodes, place);
+        let old: Vec<&Block> = units.iter().flat_map(|unit| &unit.blocks).collect();
+        let matches = matches(&old, &new.iter().collect::<Vec<_>>());
+        let moves = moves(&units, new, &matches);
+        let mut out = Vec::new();
+        let mut gap = Gap { nodes, units: Vec::new(), new, moves: &moves, range: 0..0 };
+        let mut first_block = 0;
+        for unit in &units {
+            let blocks = first_block..first_block + unit.blocks.len();
+            first_block = blocks.end;
+            // What shows nothing stays where it is.
+            let here = (blocks.is_empty()).then_some(gap.range.start..gap.range.start);
+            match here.or_else(|| matches.whole(&blocks)) {
+                Some(kept) => {
+                    gap.range.end = kept.start;
+                    self.gap(&gap, &matches, &mut out);
+                    out.extend(nodes.get(unit.nodes.clone()).unwrap_or_default().iter().cloned());
+                    gap = Gap { units: Vec::new(), range: kept.end..kept.end, ..gap };
+                }
+                None => gap.units.push((unit, blocks)),
+            }
+        }
+        gap.range.end = new.len();
+        self.gap(&gap, &matches, &mut out);
+        out
+    }
+
+    /// What is between two nodes that stay.
+    fn gap(&mut self, gap: &Gap<'_>, matches: &Matches, out: &mut Vec<Value>) {
+        let mut begun = Gap { units: Vec::new(), range: gap.range.start..gap.range.start, ..*gap };
+        for (unit, blocks) in &gap.units {
+            match self.container(gap, unit, blocks, matches, begun.range.start) {
+                Some((range, nodes)) => {
+                    begun.range.end = range.start;
+                    self.pairs(&begun, out);
+                    out.extend(nodes);
+                    begun = Gap { units: Vec::new(), range: range.end..range.end, ..*gap };
+                }
+                None => begun.units.push((unit, blocks.clone())),
+            }
+        }
+        begun.range.end = gap.range.end;
+        self.pairs(&begun, out);
+    }
+
+    /// A node that shows its content and no frame, such as an expand: it reaches from the first to the last block that
+    /// is still there. Gives those blocks, and what they are now.
+    fn container(
+        &mut self,
+        gap: &Gap<'_>,
+        unit: &Unit,
+        blocks: &Range<usize>,
+        matches: &Matches,
+        from: usize,
+    ) -> Option<(Range<usize>, Vec<Value>)> {
+        let [node] = gap.nodes.get(unit.nodes.clone())? else { return None };
+        let kind = kind(node);
+        let has_title = matches!(kind, "expand" | "nestedExpand") && attr(node, "title").is_some();
+        if !matches!(
+            kind,
+            "expand" | "nestedExpand" | "layoutSection" | "layoutColumn" | "bodiedExtension" | "mediaSingle"
+        ) {
+            return None;
+        }
+        let found = |block: usize| matches.of(block).filter(|new| *new >= from && *new < gap.range.end);
+        let first = blocks.clone().find_map(found)?;
+        let last = blocks.clone().rev().find_map(found)?;
+        if has_title && found(blocks.start).is_none() {
+            return None;
+        }
+        let range = first..last + 1;
+        let inside = gap.new.get(first + usize::from(has_title)..last + 1)?;
+        if kind == "mediaSingle" {
+            // The file stays without the caption that it had.
+            let is_file = found(blocks.start) == Some(first);
+            let media = content(node).first().filter(|_| is_file)?;
+            return Some((first..first + 1, vec![with_content(node, vec![media.clone()])]));
+        }
+        let children = self.blocks(content(node), inside, Place::Document);
+        if children.is_empty() {
+            return None;
+        }
+        let is_simple = |child: &Value| {
+            !matches!(super::read_inline::kind(child), "table" | "expand" | "blockCard" | "embedCard")
+        };
+        match kind {
+            "layoutSection" => {
+                // A layout has two columns at least.
+                let columns = in_columns(children)?;
+                (columns.len() == content(node).len()).then(|| (range, vec![with_content(node, columns)]))
+            }
+            "nestedExpand" if !children.iter().all(is_simple) => None,
+            _ => Some((range, vec![with_content(node, children)])),
+        }
+    }
+
+    /// Pairs nodes and blocks of a kind, in their order.
+    fn pairs(&mut self, gap: &Gap<'_>, out: &mut Vec<Value>) {
+        let Some(new) = gap.new.get(gap.range.clone()) else { return };
+        let old = gap.units.iter().map(|(unit, _)| match gap.nodes.get(unit.nodes.clone()) {
+            Some([node]) if !gap.moves.nodes.contains(&unit.nodes.start) => {
+                (shape_of_node(node), shown(&unit.blocks))
+            }
+            _ => (Shape::Other, String::new()),
+        });
+        let old: Vec<(Shape, String)> = old.collect();
+        let new_ones: Vec<(Shape, String)> =
+            new.iter().map(|block| (shape(block), shown(std::slice::from_ref(block)))).collect();
+        let partners = pairs(&old, &new_ones, |(old_shape, old), (new_shape, new)| {
+            if old_shape == new_shape && *old_shape != Shape::Other { likeness(old, new) } else { 0 }
+        });
+        for (at, block) in new.iter().enumerate() {
+            let moved =
+                gap.moves.blocks.get(&(gap.range.start + at)).and_then(|nodes| gap.nodes.get(nodes.clone()));
+            let partner = partners.get(at).copied().flatten().and_then(|at| gap.units.get(at));
+            let partner = partner.and_then(|(unit, _)| Some((gap.nodes.get(unit.nodes.start)?, unit)));
+            match (moved, partner) {
+                (Some(nodes), _) => out.extend(nodes.iter().cloned()),
+                (None, Some((node, unit))) => out.push(self.node(node, unit, block)),
+                (None, None) => out.push(self.writer.block(block.clone())),
+            }
+        }
+    }
+
+    /// A node that says now what a block of its kind does.
+    fn node(&mut self, node: &Value, unit: &Unit, block: &Block) -> Value {
+        let merged = match block {
+            Block::Paragraph(line) if kind(node) == "paragraph" => {
+                Some(with_content(node, line::merge(content(node), line)))
+            }
+            Block::Heading(level, line) if kind(node) == "heading" => {
+                let mut heading = with_content(node, line::merge(content(node), line));
+                if heading["attrs"]["level"].as_f64() != Some(f64::from(*level)) {
+                    heading["attrs"]["level"] = (*level).into();
+                }
+                Some(heading)
+            }
+            Block::Paragraph(line) => {
+                Some(json!({ "type": "paragraph", "content": line::merge(content(node), line) }))
+            }
+            Block::Heading(level, line) => {
+                let attrs = json!({ "level": level });
+                Some(
+                    json!({ "type": "heading", "attrs": attrs, "content": line::merge(content(node), line) }),
+                )
+            }
+            Block::Quote(blocks) => self.framed(node, blocks, Place::Quote),
+            Block::Panel(panel, blocks) => self.framed(node, blocks, Place::Panel).map(|mut merged| {
+                if Panel::of_adf(attr(node, "panelType").unwrap_or_default()) != *panel {
+                    merged["attrs"] = json!({ "panelType": panel.adf() });
+                }
+                merged
+            }),
+            Block::Code { language, text } => Some(code(node, language.as_deref(), text)),
+            Block::List(new) => self.list(node, unit, new),
+            Block::Decisions(lines) => list::decisions(&mut self.writer, node, lines),
+            Block::Table(rows) => self.table(node, rows),
+            Block::Rule | Block::Image(_) | Block::Card { .. } => None,
+        };
+        merged.unwrap_or_else(|| self.writer.block(block.clone()))
+    }
+
+    fn framed(&mut self, node: &Value, blocks: &[Block], place: Place) -> Option<Value> {
+        let children = self.blocks(content(node), blocks, place);
+        (!children.is_empty()).then(|| with_content(node, children))
+    }
+}
+
+/// Nodes that do not stay, and blocks that are new.
+struct Gap<'a> {
+    nodes: &'a [Value],
+    /// Each with the places of its blocks among the old ones.
+    units: Vec<(&'a Unit, Range<usize>)>,
+    new: &'a [Block],
+    moves: &'a Moves,
+    range: Range<usize>,
+}
+
+/// Nodes that are there still, and not in their order.
+struct Moves {
+    /// The nodes of new blocks.
+    blocks: HashMap<usize, Range<usize>>,
+    /// The first of each.
+    nodes: HashSet<usize>,
+}
+
+fn moves(units: &[Unit], new: &[Block], matches: &Matches) -> Moves {
+    let mut first_block = 0;
+    let mut gone: HashMap<&Block, Vec<&Unit>> = HashMap::new();
+    for unit in units {
+        if let ([block], None) = (unit.blocks.as_slice(), matches.of(first_block)) {
+            gone.entry(block).or_default().push(unit);
+        }
+        first_block += unit.blocks.len();
+    }
+    gone.values_mut().for_each(|units| units.reverse());
+    let is_new = |at: &usize| !matches.has_new(*at);
+    let found = (0..new.len()).filter(is_new).filter_map(|at| {
+        let unit = gone.get_mut(new.get(at)?)?.pop()?;
+        Some((at, unit.nodes.clone()))
+    });
+    let blocks: HashMap<usize, Range<usize>> = found.collect();
+    let nodes = blocks.values().map(|nodes| nodes.start).collect();
+    Moves { blocks, nodes }
+}
+
+fn with_content(node: &Value, children: Vec<Value>) -> Value {
+    let mut node = node.clone();
+    node["content"] = children.into();
+    node
+}
+
+/// The columns of a layout; what stands between two belongs to the first.
+fn in_columns(children: Vec<Value>) -> Option<Vec<Value>> {
+    let mut columns: Vec<Value> = Vec::new();
+    let mut before = Vec::new();
+    for child in children {
+        match columns.last_mut() {
+            _ if kind(&child) == "layoutColumn" => columns.push(child),
+            Some(column) => column["content"].as_array_mut()?.push(child),
+            None => before.push(child),
+        }
+    }
+    let first = columns.first_mut()?["content"].as_array_mut()?;
+    first.splice(0..0, before);
+    Some(columns)
+}
+
+fn code(node: &Value, language: Option<&str>, text: &str) -> Value {
+    let content = if text.is_empty() { Vec::new() } else { vec![json!({ "type": "text", "text": text })] };
+    let mut merged = with_content(node, content);
+    if attr(node, "language") != language {
+        match (language, merged["attrs"].as_object_mut()) {
+            (Some(language), Some(attrs)) => _ = attrs.insert("language".to_owned(), language.into()),
+            (Some(language), None) => merged["attrs"] = json!({ "language": language }),
+            (None, Some(attrs)) => _ = attrs.remove("language"),
+            (None, None) => {}
+        }
+    }
+    merged
+}
+
+/// What a node and a block have in common if one may become the other.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+enum Shape {
+    Line,
+    Quote,
+    Panel,
+    Bullets,
+    Numbers,
+    Tasks,
+    Decisions,
+    Code,
+    Table,
+    Other,
+}
+
+fn shape(block: &Block) -> Shape {
+    match block {
+        Block::Paragraph(_) | Block::Heading(..) => Shape::Line,
+        Block::Quote(_) => Shape::Quote,
+        Block::Panel(..) => Shape::Panel,
+        Block::List(list) if list.is_tasks() => Shape::Tasks,
+        Block::List(list) if list.start.is_some() => Shape::Numbers,
+        Block::List(_) => Shape::Bullets,
+        Block::Decisions(_) => Shape::Decisions,
+        Block::Code { .. } => Shape::Code,
+        Block::Table(_) => Shape::Table,
+        Block::Rule | Block::Image(_) | Block::Card { .. } => Shape::Other,
+    }
+}
+
+fn shape_of_node(node: &Value) -> Shape {
+    match kind(node) {
+        "paragraph" | "heading" => Shape::Line,
+        "blockquote" => Shape::Quote,
+        "panel" => Shape::Panel,
+        "bulletList" => Shape::Bullets,
+        "orderedList" => Shape::Numbers,
+        "taskList" => Shape::Tasks,
+        "decisionList" => Shape::Decisions,
+        "codeBlock" => Shape::Code,
+        "table" => Shape::Table,
+        _ => Shape::Other,
+    }
+}
+
+/// The beginning of what blocks show, to tell how much they are alike.
+fn shown(blocks: &[Block]) -> String {
+    const ENOUGH: usize = 200;
+    fn lines(line: &[Inline], out: &mut String) {
+        for inline in line {
+            match inline {
+                Inline::Text(text) => out.push_str(&text.text),
+                Inline::Node(node) => out.push_str(&node.link().0),
+                Inline::Break => out.push('\n'),
+                Inline::Image(image) => out.push_str(&image.alt),
+            }
+        }
+    }
+    fn collect(blocks: &[Block], out: &mut String) {
+        for block in blocks {
+            if out.len() > ENOUGH {
+                return;
+            }
+            match block {
+                Block::Paragraph(line) | Block::Heading(_, line) => lines(line, out),
+                Block::Quote(blocks) | Block::Panel(_, blocks) => collect(blocks, out),
+                Block::List(list) => list.items.iter().for_each(|item| collect(&item.blocks, out)),
+                Block::Code { text, .. } => out.push_str(text),
+                Block::Table(rows) => rows.iter().flatten().for_each(|cell| collect(cell, out)),
+                Block::Decisions(decisions) => decisions.iter().for_each(|line| lines(line, out)),
+                Block::Image(image) => out.push_str(&image.url),
+                Block::Card { url, .. } => out.push_str(url),
+                Block::Rule => {}
+            }
+            out.push('\n');
+        }
+    }
+    let mut out = String::new();
+    collect(blocks, &mut out);
+    out.chars().take(ENOUGH).collect()
+}
+
+/// The pieces of a node that stands in a line.
+fn inlines(node: &Value) -> Vec<Inline> {
+    let mut line = Vec::new();
+    super::read_inline::node(node, &mut line);
+    line
+}

@@ -1,0 +1,111 @@
+//! Tables, whose rows are paired as blocks are, and whose cells by their columns.
+
+use serde_json::Value;
+
+use super::list::partners;
+use super::{Merger, shown, with_content};
+use crate::adf::fit::Place;
+use crate::adf::grid::Grid;
+use crate::adf::model::{Block, Inline};
+use crate::adf::parse::placed_blocks;
+use crate::adf::read_inline::{content, kind};
+use crate::adf::render::placed_document;
+use crate::adf::{fit, read};
+
+type Cells = Vec<Vec<Block>>;
+
+impl Merger {
+    /// A table whose rows are now these. `None` where a cell would reach over others that say something, or over
+    /// rows that are not where they were.
+    pub(super) fn table(&mut self, node: &Value, new: &[Cells]) -> Option<Value> {
+        let rows = content(node);
+        let (columns, has_tall) = columns(rows)?;
+        let written = read::children(std::slice::from_ref(node), 0);
+        let read = placed_blocks(&placed_document(&written).0);
+        let read = fit::fit(read.into_iter().map(|placed| placed.block).collect(), Place::Document);
+        let [Block::Table(old)] = read.as_slice() else { return None };
+        if old.len() != rows.len() {
+            return None;
+        }
+        let row_shown = |row: &Cells| row.iter().map(|cell| shown(cell)).collect::<String>();
+        let partners = partners(old, new, row_shown);
+        let stays = |(at, partner): (usize, &Option<usize>)| *partner == Some(at);
+        if has_tall && !(old.len() == new.len() && partners.iter().enumerate().all(stays)) {
+            return None;
+        }
+        let mut merged = Vec::with_capacity(new.len());
+        for (cells, partner) in new.iter().zip(partners) {
+            let old = partner.and_then(|at| Some((old.get(at)?, rows.get(at)?, columns.get(at)?)));
+            merged.push(match old {
+                Some((old, row, _)) if old == cells => row.clone(),
+                Some((old, row, columns)) => self.row(row, old, columns, cells)?,
+                None => self.new_row(cells, merged.is_empty()),
+            });
+        }
+        Some(with_content(node, merged))
+    }
+
+    fn row(&mut self, row: &Value, old: &Cells, columns: &[usize], new: &Cells) -> Option<Value> {
+        let nodes = content(row);
+        let mut cells = Vec::with_capacity(new.len());
+        let mut next = 0;
+        for (node, &column) in nodes.iter().zip(columns) {
+            // What it reaches over says nothing.
+            if !new.get(next..column.min(new.len())).unwrap_or_default().iter().all(|cell| is_blank(cell)) {
+                return None;
+            }
+            next = column + 1;
+            let Some(cell) = new.get(column) else { continue };
+            cells.push(match old.get(column) == Some(cell) {
+                true => node.clone(),
+                false => with_content(node, self.cell(content(node), cell)),
+            });
+        }
+        let reaches = old.len().max(next);
+        if !new.get(next..reaches.min(new.len())).unwrap_or_default().iter().all(|cell| is_blank(cell)) {
+            return None;
+        }
+        let kind = nodes.last().map_or("tableCell", kind);
+        let added = new.get(reaches..).unwrap_or_default();
+        let added: Vec<Value> = added.iter().map(|cell| self.writer.cell(kind, cell.clone())).collect();
+        cells.extend(added);
+        (!cells.is_empty()).then(|| with_content(row, cells))
+    }
+
+    /// The blocks of a cell are lines of one paragraph in Markdown: only a cell of one paragraph is merged.
+    fn cell(&mut self, nodes: &[Value], new: &[Block]) -> Vec<Value> {
+        match nodes {
+            [node] if kind(node) == "paragraph" => self.blocks(nodes, new, Place::Item),
+            _ => new.iter().map(|block| self.writer.block(block.clone())).collect(),
+        }
+    }
+
+    fn new_row(&mut self, cells: &Cells, is_first: bool) -> Value {
+        let kind = if is_first { "tableHeader" } else { "tableCell" };
+        let cells: Vec<Value> = cells.iter().map(|cell| self.writer.cell(kind, cell.clone())).collect();
+        serde_json::json!({ "type": "tableRow", "content": cells })
+    }
+}
+
+fn is_blank(cell: &[Block]) -> bool {
+    cell.iter().all(|block| matches!(block, Block::Paragraph(line) if line.iter().all(Inline::is_blank)))
+}
+
+/// The column of each cell, row by row, and whether any reaches over several rows. `None` for what is no table.
+fn columns(rows: &[Value]) -> Option<(Vec<Vec<usize>>, bool)> {
+    let mut grid = Grid::default();
+    let mut columns = Vec::with_capacity(rows.len());
+    let mut has_tall = false;
+    for row in rows {
+        let cells = content(row);
+        let are_cells = cells.iter().all(|cell| matches!(kind(cell), "tableCell" | "tableHeader"));
+        if kind(row) != "tableRow" || !are_cells || cells.is_empty() {
+            return None;
+        }
+        let is_tall = |cell: &Value| cell["attrs"]["rowspan"].as_f64().is_some_and(|rows| rows > 1.0);
+        has_tall |= cells.iter().any(is_tall);
+        grid.row(row, 0);
+        columns.push(grid.starts().to_vec());
+    }
+    Some((columns, has_tall))
+}

@@ -1,0 +1,89 @@
+//! Descriptions, in the form that the caller wants.
+
+use serde_json::Value;
+
+use crate::adf::{from_markdown, to_markdown};
+use crate::error::{Error, Result};
+use crate::http::Query;
+
+/// What descriptions are given as.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum DescriptionFormat {
+    /// A text.
+    #[default]
+    Markdown,
+    /// The document itself, in the Atlassian Document Format.
+    Adf,
+}
+
+impl DescriptionFormat {
+    /// Reads the parameter `description_format`; Markdown without it.
+    ///
+    /// # Errors
+    /// 400 for another word.
+    pub fn of(query: &Query) -> Result<Self> {
+        Self::parse(query.optional("description_format"))
+    }
+
+    /// As [`Self::of`], from the word itself.
+    ///
+    /// # Errors
+    /// As [`Self::of`].
+    pub fn parse(word: Option<&str>) -> Result<Self> {
+        match word {
+            None | Some("markdown") => Ok(Self::Markdown),
+            Some("adf") => Ok(Self::Adf),
+            Some(_) => Err(Error::bad_request("description_format must be markdown or adf")),
+        }
+    }
+
+    /// A rich text of Jira; null for one that shows nothing, and for what is none.
+    pub(super) fn read(self, stored: &Value) -> Value {
+        let markdown = match stored {
+            Value::String(text) => text.clone(),
+            Value::Object(_) => to_markdown(stored),
+            _ => return Value::Null,
+        };
+        match (self, stored) {
+            _ if markdown.is_empty() => Value::Null,
+            (Self::Markdown, _) => markdown.into(),
+            (Self::Adf, Value::Object(_)) => stored.clone(),
+            (Self::Adf, _) => from_markdown(&markdown).into_json(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_document_is_itself_or_its_markdown() {
+        let document = json!({ "type": "doc", "version": 1, "content": [{ "type": "rule" }] });
+        assert_eq!(DescriptionFormat::Markdown.read(&document), "---");
+        assert_eq!(DescriptionFormat::Adf.read(&document), document);
+        assert_eq!(DescriptionFormat::Adf.read(&json!("# a"))["content"][0]["type"], "heading");
+    }
+
+    #[test]
+    fn what_shows_nothing_is_null() {
+        let empty = json!({ "type": "doc", "version": 1, "content": [] });
+        let blank =
+            json!({ "type": "doc", "version": 1, "content": [{ "type": "paragraph", "content": [] }] });
+        for nothing in [json!(null), json!(7), json!([]), json!(""), json!({}), empty, blank] {
+            for format in [DescriptionFormat::Markdown, DescriptionFormat::Adf] {
+                assert_eq!(format.read(&nothing), Value::Null, "{nothing}");
+            }
+        }
+    }
+
+    #[test]
+    fn there_are_two_formats() {
+        assert_eq!(DescriptionFormat::parse(None).ok(), Some(DescriptionFormat::Markdown));
+        assert_eq!(DescriptionFormat::parse(Some("adf")).ok(), Some(DescriptionFormat::Adf));
+        let refused = DescriptionFormat::parse(Some("ADF")).err().map(|error| error.message().to_owned());
+        assert_eq!(refused.as_deref(), Some("description_format must be markdown or adf"));
+    }
+}
