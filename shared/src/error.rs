@@ -107,6 +107,36 @@ impl Error {
         )
     }
 
+    /// 403: a consent that gives no refresh token.
+    pub fn no_offline_access() -> Self {
+        Self::new(
+            StatusCode::FORBIDDEN,
+            "no_offline_access",
+            "This consent lacks the scope offline_access, so there is no refresh token and nothing was connected. \
+             Start connecting again, and leave the address of the consent page as it is.",
+        )
+    }
+
+    /// 403: a consent that does not allow to ask whose it is, although it was asked to.
+    pub fn account_unknown() -> Self {
+        Self::new(
+            StatusCode::FORBIDDEN,
+            "account_unknown",
+            "This consent lacks the scope read:me, so it is not known whose it is and nothing was connected. Start \
+             connecting again, and leave the address of the consent page as it is.",
+        )
+    }
+
+    /// 502: Atlassian does not tell whose consent it is, for no fault of the consent.
+    pub fn account_unavailable(cause: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        Self::new(
+            StatusCode::BAD_GATEWAY,
+            "account_unavailable",
+            "Atlassian does not tell at the moment whose consent this is, so nothing was connected. Try again shortly.",
+        )
+        .because(cause)
+    }
+
     /// 410: a state or connection code that was used, has expired, or never existed.
     pub fn gone(code: &'static str, message: impl Into<Cow<'static, str>>) -> Self {
         Self::new(StatusCode::GONE, code, message)

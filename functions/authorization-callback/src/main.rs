@@ -13,8 +13,8 @@ use juncture::http::{
 };
 use juncture::limit::{Key, OpenLimits};
 use juncture::page::{HEADERS, Message, Product};
-use juncture::provider::jira::JiraTokenEndpoint;
-use juncture::provider::{ProviderId, TokenEndpoint};
+use juncture::provider::jira::{JiraConsent, JiraTokenEndpoint};
+use juncture::provider::{Consent, ProviderId, TokenEndpoint};
 
 const JIRA: &str = "Jira";
 
@@ -23,6 +23,7 @@ struct App {
     states: States,
     flow: Flow,
     tokens: JiraTokenEndpoint,
+    consent: JiraConsent,
     address: PublicAddress,
     product: Option<Product>,
 }
@@ -34,6 +35,7 @@ impl FromSettings for App {
             states: States::from_settings(settings)?,
             flow: Flow::from_settings(settings)?,
             tokens: JiraTokenEndpoint::from_settings(settings)?,
+            consent: JiraConsent::from_settings(settings)?,
             address: PublicAddress::from_settings(settings)?,
             product: Option::from_settings(settings)?,
         })
@@ -65,6 +67,7 @@ async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
     }
     let redirect_uri = app.address.redirect_uri(&request)?;
     let grant = app.tokens.exchange_code(&redirect_uri, code).await.map_err(Error::from)?;
+    app.consent.check(&grant)?;
     let browser = Browser::named(&request, Stretch::ToConnection)?;
     let keeps_cookies = app.address.is_secure() || began.is_some() || browser.has_kept_it();
     let binding = app.address.page_is_ours(&request)?.then(|| Binding::to(&browser, keeps_cookies));

@@ -90,8 +90,11 @@ async fn choice(
     error: Option<&str>,
 ) -> Result<Response> {
     let (finalizer, product, _) = app;
-    let Choice { sites: available, account, replaces_account, return_url } =
+    let Choice { sites: available, account, refusal, replaces_account, return_url } =
         finalizer.choice(code, visitor).await?;
+    if let Some(refusal) = refusal {
+        return Err(refusal);
+    }
     let product = landing(return_url.as_ref(), product.as_ref());
     if available.is_empty() {
         let message = Message::no_site(JIRA, product.as_ref());

@@ -64,6 +64,8 @@ impl Stack {
             ("CorsAllowedOrigins".to_owned(), origins.clone()),
             // The demo product asks for connect tokens; who tries the API out by hand need not.
             ("RequireConnectToken".to_owned(), "false".to_owned()),
+            // As the contract has it, for pages that were built on it.
+            ("RequireAccountConfirmation".to_owned(), "false".to_owned()),
             ("AllowedReturnUrls".to_owned(), demo_url.clone()),
         ]);
         let template = Template::read(&options.template, &parameters)?;

@@ -21,7 +21,7 @@ use crate::config::{FromSettings, Settings, SettingsError};
 use crate::crypto::{Sealer, is_code, random_code, sha256_hex};
 use crate::error::{Error, Result};
 use crate::limit::Key;
-use crate::provider::{Grant, ProviderId};
+use crate::provider::{Grant, GrantedScopes, ProviderId};
 use crate::upstash::{Command, Upstash};
 
 /// How long a person may take to consent.
@@ -198,6 +198,9 @@ pub struct PendingConnection {
     #[serde(with = "time::serde::timestamp")]
     access_token_expires_at: OffsetDateTime,
     refresh_token: String,
+    /// What the consent allows, if that is known.
+    #[serde(default)]
+    scopes: Option<GrantedScopes>,
     #[serde(default)]
     return_url: Option<ReturnUrl>,
     /// The browser that must finish, if it can be told from others where the flow is finished.
@@ -246,16 +249,14 @@ impl Flow {
     /// Keeps the tokens of a consent, sealed, until a site is chosen: in the browser of `binding`, if there is one.
     ///
     /// # Errors
-    /// 500 when the provider gave no refresh token, 503 when Redis is away.
+    /// 403 when the provider gave no refresh token, 503 when Redis is away.
     pub async fn hold(
         &self,
         intent: &Intent,
         grant: Grant,
         binding: Option<Binding>,
     ) -> Result<ConnectionCode> {
-        let refresh_token = grant.refresh_token.ok_or_else(|| {
-            Error::internal("the grant has no refresh token: does the app ask for offline_access?")
-        })?;
+        let refresh_token = grant.refresh_token.ok_or_else(Error::no_offline_access)?;
         let code = ConnectionCode(random_code(CODE_PREFIX).map_err(Error::internal)?);
         let pending = PendingConnection {
             provider: intent.address.provider.as_str().to_owned(),
@@ -265,6 +266,7 @@ impl Flow {
             access_token: grant.access_token.expose_secret().to_owned(),
             access_token_expires_at: grant.expires_at,
             refresh_token: refresh_token.expose_secret().to_owned(),
+            scopes: grant.scopes,
             consented_at: OffsetDateTime::now_utc(),
         };
         let sealed = self.seal(&code, &pending)?;
@@ -339,6 +341,7 @@ impl Flow {
             access_token: pending.access_token(),
             expires_at: pending.access_token_expires_at,
             refresh_token: None,
+            scopes: pending.scopes.clone(),
         };
         seal(&self.sealer, id, &grant, &refresh_token)
     }

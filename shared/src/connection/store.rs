@@ -14,8 +14,8 @@ use super::row::{Connection, find, find_for_update, lock};
 use crate::config::{FromSettings, Settings, SettingsError};
 use crate::error::{Error, Result};
 use crate::postgres::{self, Postgres, within_budget};
-use crate::provider::ExtendTransaction;
 use crate::provider::jira::Account;
+use crate::provider::{ExtendTransaction, GrantedScopes};
 use crate::upstash::Upstash;
 
 /// How long a provider must go on refusing a refresh token, if it does not say clearly that it is dead, before the
@@ -35,6 +35,15 @@ pub(crate) struct SealedTokens {
     pub(crate) refresh_token: String,
     pub(crate) access_token: String,
     pub(crate) access_token_expires_at: OffsetDateTime,
+    /// What the consent allows, if the provider told.
+    pub(crate) granted_scopes: Option<GrantedScopes>,
+}
+
+impl SealedTokens {
+    /// The scopes as they are stored.
+    fn scopes(&self) -> Option<&str> {
+        self.granted_scopes.as_ref().map(GrantedScopes::as_str)
+    }
 }
 
 /// The store. Setting: `DATABASE_URL`.
@@ -101,14 +110,16 @@ impl Store {
     ) -> Result<Connection> {
         const UPSERT: &str = r#"
             insert into "juncture-core".connection
-                (connection_id, refresh_token, expires_at, access_token, access_token_expires_at, account_digest)
-            values ($1, $2, $3, $4, $5, $6)
+                (connection_id, refresh_token, expires_at, access_token, access_token_expires_at, account_digest,
+                 granted_scopes)
+            values ($1, $2, $3, $4, $5, $6, $7)
             on conflict (connection_id) do update set
                 refresh_token = excluded.refresh_token,
                 expires_at = excluded.expires_at,
                 access_token = excluded.access_token,
                 access_token_expires_at = excluded.access_token_expires_at,
                 account_digest = excluded.account_digest,
+                granted_scopes = excluded.granted_scopes,
                 invalid_refresh_token = false,
                 doubted_at = null,
                 last_updated = now(),
@@ -144,13 +155,15 @@ impl Store {
             redis.run(cache::barrier(address, existing.version)).await?;
         }
         let account_digest = account.map(|account| account.digest(&id));
-        let row: [(&(dyn ToSql + Sync), Type); 6] = [
+        let scopes = tokens.scopes();
+        let row: [(&(dyn ToSql + Sync), Type); 7] = [
             (&id, Type::UUID),
             (&tokens.refresh_token, Type::TEXT),
             (&expires_at, Type::TIMESTAMPTZ),
             (&tokens.access_token, Type::TEXT),
             (&tokens.access_token_expires_at, Type::TIMESTAMPTZ),
             (&account_digest, Type::TEXT),
+            (&scopes, Type::TEXT),
         ];
         within_budget(transaction.execute_typed(UPSERT, &row)).await?;
         let (external_id, provider) = (address.external_id.as_str(), address.provider.as_str());
@@ -276,6 +289,7 @@ pub(crate) async fn rotate(
             refresh_token = $3,
             access_token = $4,
             access_token_expires_at = $5,
+            granted_scopes = coalesce($6, granted_scopes),
             invalid_refresh_token = false,
             doubted_at = null,
             last_updated = now(),
@@ -283,12 +297,14 @@ pub(crate) async fn rotate(
             version = nextval('"juncture-core".connection_version')
         where connection_id = $1 and refresh_token = $2
         returning version"#;
-    let parameters: [(&(dyn ToSql + Sync), Type); 5] = [
+    let scopes = tokens.scopes();
+    let parameters: [(&(dyn ToSql + Sync), Type); 6] = [
         (id, Type::UUID),
         (&exchanged, Type::TEXT),
         (&tokens.refresh_token, Type::TEXT),
         (&tokens.access_token, Type::TEXT),
         (&tokens.access_token_expires_at, Type::TIMESTAMPTZ),
+        (&scopes, Type::TEXT),
     ];
     let row = within_budget(client.query_typed_opt(UPDATE, &parameters)).await?;
     Ok(row.map(|row| row.get(0)))

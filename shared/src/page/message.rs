@@ -52,6 +52,9 @@ impl Message {
             ("rate_limited", _) => Self::too_often,
             ("needs_reauthorization", _) => Self::exchange_failed,
             ("other_browser", _) => Self::other_browser,
+            ("no_offline_access", _) => Self::no_offline_access,
+            ("account_unknown", _) => Self::account_unknown,
+            ("account_unavailable", _) => Self::account_unavailable,
             (_, StatusCode::GONE) => Self::link_expired,
             (
                 _,
@@ -117,6 +120,37 @@ impl Message {
         );
         let title = "Started in another browser";
         Self { next, ..Self::new(Tone::Declined, StatusCode::FORBIDDEN, title, text, provider, product) }
+    }
+
+    /// The consent ends with the access token (403): `offline_access` was not part of it.
+    pub fn no_offline_access(provider: &str, product: Option<&Product>) -> Self {
+        let title = format!("{provider} was not connected");
+        let text = format!(
+            "You were not asked whether {} may go on using {provider} when you are not there, and without that it \
+             cannot be connected. The address of that page was changed on the way. Nothing was changed in {provider}.",
+            product.map_or("this product", Product::name)
+        );
+        Self::new(Tone::Declined, StatusCode::FORBIDDEN, title, text, provider, product)
+    }
+
+    /// The consent does not tell whose it is (403): `read:me` was not part of it.
+    pub fn account_unknown(provider: &str, product: Option<&Product>) -> Self {
+        let title = format!("{provider} was not connected");
+        let text = "You were not asked whether your profile may be seen, so we cannot tell whose account this is, and \
+                    whether it takes the place of another. The address of that page was changed on the way. Nothing \
+                    was changed.";
+        Self::new(Tone::Declined, StatusCode::FORBIDDEN, title, text, provider, product)
+    }
+
+    /// The provider does not tell at the moment whose consent it is (502). The link is still good.
+    pub fn account_unavailable(provider: &str, product: Option<&Product>) -> Self {
+        let title = format!("{provider} was not connected yet");
+        let text = "Atlassian does not say right now whose account this is, so we cannot tell whether it takes the \
+                    place of another. Nothing was changed.";
+        Self {
+            next: "To try again, wait a minute and reload this page.".to_owned(),
+            ..Self::new(Tone::Failed, StatusCode::BAD_GATEWAY, title, text, provider, product)
+        }
     }
 
     /// The provider refused to exchange the code (502).

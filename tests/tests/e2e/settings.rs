@@ -126,6 +126,10 @@ fn flags_take_the_same_words_and_what_is_none_is_refused_by_name() {
                 assert!(!said.contains("secret-"), "{said}");
             }
         }
+        let name = "REQUIRE_ACCOUNT_CONFIRMATION";
+        let needs = [&REDIS[..], &[SEALING, DATABASE]].concat();
+        let (_, said) = start("create-connection", &needs, &[(name, "secret-word")])?;
+        assert!(said.contains(&format!("the setting {name} must be true or false")), "{said}");
         Ok(())
     });
 }
