@@ -51,6 +51,9 @@ struct Content {
     return_url: Option<ReturnUrl>,
     #[serde(with = "time::serde::timestamp")]
     expires_at: OffsetDateTime,
+    /// Absent in a token of a version that did not tell.
+    #[serde(default, with = "time::serde::timestamp::microseconds::option")]
+    issued_at: Option<OffsetDateTime>,
 }
 
 /// A new connect token.
@@ -72,13 +75,15 @@ impl ConnectTokens {
         return_url: Option<ReturnUrl>,
         lifetime: Duration,
     ) -> Result<ConnectToken> {
-        let expires_at = OffsetDateTime::now_utc().truncate_to_second() + lifetime.min(LONGEST);
+        let issued_at = OffsetDateTime::now_utc();
+        let expires_at = issued_at.truncate_to_second() + lifetime.min(LONGEST);
         let content = Content {
             id: random_code(PREFIX).map_err(Error::internal)?,
             provider: address.provider.as_str().to_owned(),
             external_id: address.external_id.clone(),
             return_url,
             expires_at,
+            issued_at: Some(issued_at),
         };
         let clear = serde_json::to_string(&content).map_err(Error::internal)?;
         let sealed = self.sealer.seal(&clear, PURPOSE).map_err(Error::internal)?;
@@ -111,7 +116,9 @@ impl ConnectTokens {
         }
         let address = Address::new(ProviderId::parse(&content.provider)?, content.external_id);
         let ticket = Ticket { id: content.id, left: Duration::try_from(left).unwrap_or_default() };
-        Ok((Intent { address, return_url: content.return_url }, ticket))
+        // One that does not tell may be as old as a token can be.
+        let begun_at = content.issued_at.unwrap_or(content.expires_at - LONGEST);
+        Ok((Intent { address, return_url: content.return_url, begun_at: Some(begun_at) }, ticket))
     }
 }
 
@@ -157,6 +164,22 @@ mod tests {
         let sealed = sealer.seal(content, PURPOSE).unwrap();
         let foreign = format!("ct_{}", URL_SAFE_NO_PAD.encode(sealed));
         assert_eq!(refusal(tokens(1).open(&foreign)), 401);
+    }
+
+    #[test]
+    fn a_token_of_a_version_that_knew_less_is_as_good() {
+        let of_version = |more: &str| {
+            let expires_at = OffsetDateTime::now_utc().unix_timestamp() + 60;
+            let content = format!(
+                r#"{{"id":"x","provider":"jira","external_id":"user@example.com","return_url":null,"expires_at":{expires_at}{more}}}"#
+            );
+            let sealed = tokens(1).sealer.seal(&content, PURPOSE).unwrap();
+            format!("ct_{}", URL_SAFE_NO_PAD.encode(sealed))
+        };
+        let (older, _) = tokens(1).open(&of_version("")).unwrap();
+        assert_eq!(older.address, address());
+        assert!(older.begun_at.unwrap() < OffsetDateTime::now_utc());
+        assert!(tokens(1).open(&of_version(r#","a_field_of_later":{"a":1}"#)).is_ok());
     }
 
     #[test]

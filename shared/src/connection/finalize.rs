@@ -88,7 +88,8 @@ impl Finalizer {
 
     /// Makes the connection to a site, and tells where the person lands if the flow has an address of its own: the
     /// code is used up, the rows are written in one transaction together with Jira's own, and every instance sees
-    /// the new connection from then on. When the rows cannot be written, the code is good again.
+    /// the new connection from then on. When the rows cannot be written, the code is good again, unless the connection
+    /// was removed after the flow had begun.
     ///
     /// Unless `may_replace`, a connection of another account stays: its owner has not been told.
     ///
@@ -113,7 +114,7 @@ impl Finalizer {
         let pending = self.flow.take(ProviderId::Jira, code).await?;
         let address = pending.address(ProviderId::Jira);
         let lifetime = (pending.consented_at(), CONSENT_LIFETIME);
-        let consenter = Consenter { account, may_replace };
+        let consenter = Consenter { account, may_replace, begun_at: pending.begun_at() };
         let seal = |id: &uuid::Uuid| self.flow.seal_for(id, &pending);
         let redis = self.flow.redis();
         match self.store.save(redis, &address, lifetime, &consenter, seal, &ChosenSite(site)).await {
@@ -122,7 +123,9 @@ impl Finalizer {
                 Ok(pending.return_url().cloned())
             }
             Err(error) => {
-                self.flow.restore(code, &pending).await;
+                if error.status() != StatusCode::GONE {
+                    self.flow.restore(code, &pending).await;
+                }
                 Err(error)
             }
         }

@@ -13,6 +13,7 @@ use super::address::{Address, ExternalId};
 use super::belongings;
 use super::browser::{Binding, Browser};
 use super::cache;
+use super::ended;
 use super::return_url::ReturnUrl;
 use super::row::Connection;
 use super::store::SealedTokens;
@@ -50,11 +51,13 @@ pub struct Intent {
     pub address: Address,
     /// Where the person lands at last, if the flow has an address of its own.
     pub return_url: Option<ReturnUrl>,
+    /// When it began, if it has: a connection that was removed since is not made again.
+    pub(super) begun_at: Option<OffsetDateTime>,
 }
 
 impl From<Address> for Intent {
     fn from(address: Address) -> Self {
-        Self { address, return_url: None }
+        Self { address, return_url: None, begun_at: None }
     }
 }
 
@@ -75,13 +78,17 @@ struct StoredState {
     /// The browser that must return.
     #[serde(default)]
     binding: Option<Binding>,
+    /// When the flow began, its connect token if it has one. Absent in a state of a version that did not tell.
+    #[serde(default, with = "time::serde::timestamp::microseconds::option")]
+    begun_at: Option<OffsetDateTime>,
 }
 
 impl States {
     /// Begins a flow in a browser and gives its state. A ticket is used up by that.
     ///
     /// # Errors
-    /// 410 when the ticket was used before, 503 when Redis is away.
+    /// 410 when the ticket was used before, or the connection was removed after it had been given out; 503 when Redis is
+    /// away.
     pub async fn begin(&self, intent: &Intent, ticket: Option<&Ticket>, binding: Binding) -> Result<String> {
         let state = random_code(STATE_PREFIX).map_err(Error::internal)?;
         let stored = StoredState {
@@ -89,19 +96,17 @@ impl States {
             external_id: intent.address.external_id.clone(),
             return_url: intent.return_url.clone(),
             binding: Some(binding),
+            begun_at: intent.begun_at.or_else(|| Some(OffsetDateTime::now_utc())),
         };
         let value = serde_json::to_string(&stored).map_err(Error::internal)?;
-        let command = match ticket {
-            Some(ticket) => begin_once(ticket, &state_key(&state), &value),
-            None => Command::set(&state_key(&state), &value, STATE_LIFETIME),
-        };
-        if self.redis.run(command).await?.as_i64() == Some(0) {
-            return Err(Error::gone(
-                "connect_token_expired",
-                "connect_token was used already: ask your backend for a new one",
-            ));
+        let expired = |why| Err(Error::gone("connect_token_expired", why));
+        match self.redis.run(begin(intent, ticket, &state_key(&state), &value)).await?.as_i64() {
+            Some(USED) => expired("connect_token was used already: ask your backend for a new one"),
+            Some(ENDED) => expired(
+                "The connection was removed after connect_token had been made: ask your backend for a new one",
+            ),
+            _ => Ok(state),
         }
-        Ok(state)
     }
 
     /// Ends a state: of all who come with it, one learns what it was made for, in the browser that began.
@@ -130,23 +135,40 @@ impl States {
             return Err(Error::bad_request("This link belongs to another provider. Start connecting again."));
         }
         stored.binding.map_or(Ok(()), |binding| binding.check(visitor))?;
-        Ok(Intent { address: Address::new(provider, stored.external_id), return_url: stored.return_url })
+        Ok(Intent {
+            address: Address::new(provider, stored.external_id),
+            return_url: stored.return_url,
+            begun_at: stored.begun_at,
+        })
     }
 }
 
-/// Stores a state unless the ticket has begun another one. To do it twice is to do it once.
-fn begin_once(ticket: &Ticket, state: &str, value: &str) -> Command {
+/// What the script of [`begin`] answers instead of beginning.
+const USED: i64 = 0;
+const ENDED: i64 = -1;
+
+/// Stores a state, unless it comes from a ticket that has begun another one, or from before the connection was removed.
+/// To do it twice is to do it once.
+fn begin(intent: &Intent, ticket: Option<&Ticket>, state: &str, value: &str) -> Command {
     const ONCE: &str = "\
-        local begun = redis.call('GET', KEYS[1]) \
-        if begun and begun ~= KEYS[2] then return 0 end \
-        redis.call('SET', KEYS[1], KEYS[2], 'PX', ARGV[1]) \
-        redis.call('SET', KEYS[2], ARGV[2], 'PX', ARGV[3]) \
-        return 1";
+        local ended = redis.call('GET', KEYS[4]) \
+        if ended and tonumber(ended) >= tonumber(ARGV[5]) then return -1 end \
+        local begun = redis.call('GET', KEYS[3]) \
+        if begun and begun ~= KEYS[1] then return 0 end \
+        redis.call('SET', KEYS[3], KEYS[1], 'PX', ARGV[4]) ";
+    let owner = belongings::of(&intent.address);
+    let Some((ticket, begun_at)) = ticket.zip(intent.begun_at) else {
+        return belongings::set(&owner, state, value, STATE_LIFETIME);
+    };
     let used = format!("juncture:connect-token:{}", sha256_hex(ticket.id.as_bytes()));
     // A clock of ours that is a little ahead must not let it be used again.
     let remembered = (ticket.left + Duration::from_secs(60)).as_millis().to_string();
-    let lifetime = STATE_LIFETIME.as_millis().to_string();
-    Command::eval_with(ONCE, &[&used, state], &[&remembered, value, &lifetime])
+    let [value, lifetime, now] = belongings::arguments(value, STATE_LIFETIME);
+    Command::eval_with(
+        &format!("{ONCE}{}", belongings::SET),
+        &[state, &owner, &used, &ended::key(&intent.address)],
+        &[&value, &lifetime, &now, &remembered, &ended::moment(begun_at)],
+    )
 }
 
 fn state_key(state: &str) -> String {
@@ -206,6 +228,9 @@ pub struct PendingConnection {
     /// The browser that must finish, if it can be told from others where the flow is finished.
     #[serde(default)]
     binding: Option<Binding>,
+    /// When the flow began. Absent in a consent of a version that did not tell.
+    #[serde(default, with = "time::serde::timestamp::microseconds::option")]
+    begun_at: Option<OffsetDateTime>,
     /// To the nanosecond: it tells this consent from every other.
     #[serde(with = "time::serde::rfc3339")]
     consented_at: OffsetDateTime,
@@ -215,6 +240,11 @@ impl PendingConnection {
     /// The connection that the consent is for.
     pub(crate) fn address(&self, provider: ProviderId) -> Address {
         Address::new(provider, self.external_id.clone())
+    }
+
+    /// When the flow began that led to it, as far as that is known.
+    pub(crate) fn begun_at(&self) -> OffsetDateTime {
+        self.begun_at.unwrap_or(self.consented_at)
     }
 
     /// When the person consented.
@@ -267,6 +297,7 @@ impl Flow {
             access_token_expires_at: grant.expires_at,
             refresh_token: refresh_token.expose_secret().to_owned(),
             scopes: grant.scopes,
+            begun_at: intent.begun_at,
             consented_at: OffsetDateTime::now_utc(),
         };
         let sealed = self.seal(&code, &pending)?;

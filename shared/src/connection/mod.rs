@@ -6,6 +6,7 @@ mod browser;
 mod cache;
 mod connect_token;
 mod disconnect;
+mod ended;
 mod finalize;
 mod flow;
 mod idle;

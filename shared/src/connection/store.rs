@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use super::address::Address;
 use super::cache;
+use super::ended;
 use super::row::{Connection, find, find_for_update, lock};
 use crate::config::{FromSettings, Settings, SettingsError};
 use crate::error::{Error, Result};
@@ -28,6 +29,8 @@ pub(crate) struct Consenter {
     pub(crate) account: Option<Account>,
     /// Whether it may take the place of another.
     pub(crate) may_replace: bool,
+    /// When the flow began that led to it.
+    pub(crate) begun_at: OffsetDateTime,
 }
 
 /// Sealed tokens, ready to be stored.
@@ -97,7 +100,8 @@ impl Store {
     /// connection is taken away before anything is written.
     ///
     /// # Errors
-    /// 409 when the consent is of another account than the one before and may not replace it, 503 when the
+    /// 409 when the consent is of another account than the one before and may not replace it, 410 when the connection was
+    /// removed after the flow had begun, 503 when the
     /// database or Redis cannot be reached, or what `seal` says. Nothing is written then.
     pub(crate) async fn save(
         &self,
@@ -143,6 +147,7 @@ impl Store {
         if let Some(existing) = existing.as_ref().filter(|existing| existing.expires_at == expires_at) {
             return Ok(existing.clone());
         }
+        ended::check(redis, address, consenter.begun_at).await?;
         let account = consenter.account.as_ref();
         if !consenter.may_replace && existing.as_ref().is_some_and(|existing| existing.is_of_another(account))
         {
