@@ -27,6 +27,9 @@ const STORAGE_UNAVAILABLE: &str = "storage_unavailable";
 /// The code of a search that goes on with empty pages.
 pub(crate) const SEARCH_UNFINISHED: &str = "search_unfinished";
 
+/// The code of [`Error::prefetch`].
+pub(crate) const PREFETCH: &str = "prefetch";
+
 /// The longest that a caller is told to wait.
 const LONGEST_WAIT: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -175,6 +178,16 @@ impl Error {
         error.because(cause)
     }
 
+    /// 503: an address that a person has to visit was fetched ahead of them. Nothing was done, so that it is still good
+    /// when they come.
+    pub fn prefetch() -> Self {
+        Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            PREFETCH,
+            "This address is not served ahead of time. Nothing was done.",
+        )
+    }
+
     /// 502: the provider answered with a fault.
     pub fn provider_failed(
         message: impl Into<Cow<'static, str>>,
@@ -262,6 +275,11 @@ impl Error {
     /// Whether the bearer key is missing or wrong, so that nothing was done.
     pub(crate) fn is_refused_key(&self) -> bool {
         [INVALID_SECRET_KEY, TOO_MANY_WRONG_KEYS].contains(&self.code)
+    }
+
+    /// Whether nothing is wrong, in spite of the status.
+    pub(crate) fn is_prefetch(&self) -> bool {
+        self.code == PREFETCH
     }
 
     /// What [`Self::with_details`] added.

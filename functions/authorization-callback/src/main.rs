@@ -6,10 +6,13 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use juncture::config::{FromSettings, Settings, SettingsError};
-use juncture::connection::{Binding, Browser, Flow, States, Stretch};
+use juncture::connection::{
+    Arrival, Binding, Browser, ConnectionCode, FirstArrival, Flow, Returned, States, Stretch,
+};
 use juncture::error::{Error, Result};
 use juncture::http::{
-    PublicAddress, Query, Request, Response, page, path_parameter, redirect, serve_pages, with_cookie,
+    PublicAddress, Query, Request, Response, is_prefetch, page, path_parameter, redirect, serve_pages,
+    with_cookie,
 };
 use juncture::limit::{Key, OpenLimits};
 use juncture::page::{HEADERS, Message, Product};
@@ -47,6 +50,10 @@ fn main() -> ExitCode {
 }
 
 async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
+    // Before anything is counted or looked at.
+    if is_prefetch(request.headers()) {
+        return Err(Error::prefetch());
+    }
     let provider = ProviderId::parse(&path_parameter(&request, "provider"))?;
     let query = Query::of(&request)?;
     let [state] = query.required(["state"])?;
@@ -60,20 +67,42 @@ async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
     // The state is used up before anything is sent anywhere, also when the person declined or this is another
     // browser than the one that began.
     let began = Browser::known(&request, Stretch::ToReturn);
-    let intent = app.states.consume(provider, state, began.as_ref()).await?;
     if let Some(error) = refusal {
+        let intent = app.states.consume(provider, state, began.as_ref()).await?;
         let own = intent.return_url.as_ref().and_then(|url| Product::at(url.as_url()));
         return Ok(refused(own.as_ref().or(app.product.as_ref()), error));
     }
-    let redirect_uri = app.address.redirect_uri(&request)?;
+    let browser = Browser::named(&request, Stretch::ToConnection)?;
+    let returned = match app.states.arrive(provider, state, code, began.as_ref(), &browser).await? {
+        Arrival::Again(returned) => returned,
+        Arrival::First(arrival) => match exchange(&app, &request, &arrival, code, &browser).await {
+            Ok(code) => Returned { code, browser },
+            Err(error) => {
+                app.states.forget(&arrival).await;
+                return Err(error);
+            }
+        },
+    };
+    let page = app.address.finalize_page(&request, provider, returned.code.as_str())?;
+    with_cookie(redirect(&page)?, &returned.browser.set_cookie())
+}
+
+/// Exchanges the provider's code and keeps the tokens until a site is chosen.
+async fn exchange(
+    app: &App,
+    request: &Request,
+    arrival: &FirstArrival,
+    code: &str,
+    browser: &Browser,
+) -> Result<ConnectionCode> {
+    let redirect_uri = app.address.redirect_uri(request)?;
     let grant = app.tokens.exchange_code(&redirect_uri, code).await.map_err(Error::from)?;
     app.consent.check(&grant)?;
-    let browser = Browser::named(&request, Stretch::ToConnection)?;
-    let keeps_cookies = app.address.is_secure() || began.is_some() || browser.has_kept_it();
-    let binding = app.address.page_is_ours(&request)?.then(|| Binding::to(&browser, keeps_cookies));
-    let code = app.flow.hold(&intent, grant, binding).await?;
-    let page = app.address.finalize_page(&request, provider, code.as_str())?;
-    with_cookie(redirect(&page)?, &browser.set_cookie())
+    let has_begun_here = Browser::known(request, Stretch::ToReturn).is_some();
+    let keeps_cookies = app.address.is_secure() || has_begun_here || browser.has_kept_it();
+    let binding = app.address.page_is_ours(request)?.then(|| Binding::to(browser, keeps_cookies));
+    let note = |code: &ConnectionCode| app.states.answer(arrival, code, browser);
+    app.flow.hold(&arrival.intent, grant, binding, note).await
 }
 
 /// What the provider answers instead of a code: the person said no, or something is wrong with our request.

@@ -34,14 +34,15 @@ const CODE_LIFETIME: Duration = Duration::from_secs(15 * 60);
 const STATE_PREFIX: &str = "st";
 const CODE_PREFIX: &str = "cc";
 
-/// The states of flows that have begun. Settings: those of [`Upstash`].
+/// The states of flows that have begun. Settings: those of [`Upstash`], and `TOKEN_ENCRYPTION_KEY`.
 pub struct States {
-    redis: Upstash,
+    pub(super) redis: Upstash,
+    pub(super) sealer: Sealer,
 }
 
 impl FromSettings for States {
     fn from_settings(settings: &Settings) -> Result<Self, SettingsError> {
-        Ok(Self { redis: Upstash::from_settings(settings)? })
+        Ok(Self { redis: Upstash::from_settings(settings)?, sealer: Sealer::from_settings(settings)? })
     }
 }
 
@@ -70,7 +71,7 @@ pub struct Ticket {
 }
 
 #[derive(Serialize, Deserialize)]
-struct StoredState {
+pub(super) struct StoredState {
     provider: String,
     external_id: ExternalId,
     #[serde(default)]
@@ -81,6 +82,40 @@ struct StoredState {
     /// When the flow began, its connect token if it has one. Absent in a state of a version that did not tell.
     #[serde(default, with = "time::serde::timestamp::microseconds::option")]
     begun_at: Option<OffsetDateTime>,
+}
+
+impl StoredState {
+    /// Reads what Redis holds.
+    pub(super) fn read(text: &str) -> Result<Self> {
+        serde_json::from_str(text).map_err(|_| expired())
+    }
+
+    pub(super) fn is_of(&self, provider: ProviderId) -> bool {
+        self.provider == provider.as_str()
+    }
+
+    /// Whether this browser has brought the cookie with which the flow began.
+    pub(super) fn began_in(&self, visitor: Option<&Browser>) -> bool {
+        self.binding.as_ref().is_some_and(|binding| binding.is_brought_by(visitor))
+    }
+
+    /// What it was made for, in the browser that began.
+    pub(super) fn intent(self, provider: ProviderId, visitor: Option<&Browser>) -> Result<Intent> {
+        if !self.is_of(provider) {
+            return Err(Error::bad_request("This link belongs to another provider. Start connecting again."));
+        }
+        self.binding.map_or(Ok(()), |binding| binding.check(visitor))?;
+        Ok(Intent {
+            address: Address::new(provider, self.external_id),
+            return_url: self.return_url,
+            begun_at: self.begun_at,
+        })
+    }
+}
+
+/// 410: there is no such state, or not any more.
+pub(super) fn expired() -> Error {
+    Error::gone("state_expired", "This link was used already or has expired. Start connecting again.")
 }
 
 impl States {
@@ -120,26 +155,17 @@ impl States {
         state: &str,
         visitor: Option<&Browser>,
     ) -> Result<Intent> {
-        if !is_code(state, STATE_PREFIX) {
-            return Err(Error::bad_request("This link is not complete. Start connecting again."));
-        }
+        Self::check(state)?;
         let value = self.redis.run(Command::take(&state_key(state))).await?;
-        let stored: StoredState =
-            value.as_str().and_then(|text| serde_json::from_str(text).ok()).ok_or_else(|| {
-                Error::gone(
-                    "state_expired",
-                    "This link was used already or has expired. Start connecting again.",
-                )
-            })?;
-        if stored.provider != provider.as_str() {
-            return Err(Error::bad_request("This link belongs to another provider. Start connecting again."));
+        StoredState::read(value.as_str().ok_or_else(expired)?)?.intent(provider, visitor)
+    }
+
+    /// Refuses what was never a state.
+    pub(super) fn check(state: &str) -> Result<()> {
+        if is_code(state, STATE_PREFIX) {
+            return Ok(());
         }
-        stored.binding.map_or(Ok(()), |binding| binding.check(visitor))?;
-        Ok(Intent {
-            address: Address::new(provider, stored.external_id),
-            return_url: stored.return_url,
-            begun_at: stored.begun_at,
-        })
+        Err(Error::bad_request("This link is not complete. Start connecting again."))
     }
 }
 
@@ -171,7 +197,7 @@ fn begin(intent: &Intent, ticket: Option<&Ticket>, state: &str, value: &str) -> 
     )
 }
 
-fn state_key(state: &str) -> String {
+pub(super) fn state_key(state: &str) -> String {
     format!("juncture:state:{}", sha256_hex(state.as_bytes()))
 }
 
@@ -277,6 +303,7 @@ impl FromSettings for Flow {
 
 impl Flow {
     /// Keeps the tokens of a consent, sealed, until a site is chosen: in the browser of `binding`, if there is one.
+    /// `note` is written with them.
     ///
     /// # Errors
     /// 403 when the provider gave no refresh token, 503 when Redis is away.
@@ -285,6 +312,7 @@ impl Flow {
         intent: &Intent,
         grant: Grant,
         binding: Option<Binding>,
+        note: impl FnOnce(&ConnectionCode) -> Result<Command>,
     ) -> Result<ConnectionCode> {
         let refresh_token = grant.refresh_token.ok_or_else(Error::no_offline_access)?;
         let code = ConnectionCode(random_code(CODE_PREFIX).map_err(Error::internal)?);
@@ -301,9 +329,8 @@ impl Flow {
             consented_at: OffsetDateTime::now_utc(),
         };
         let sealed = self.seal(&code, &pending)?;
-        self.redis
-            .run(belongings::set(&belongings::of(&intent.address), &code.key(), &sealed, CODE_LIFETIME))
-            .await?;
+        let held = belongings::set(&belongings::of(&intent.address), &code.key(), &sealed, CODE_LIFETIME);
+        self.redis.pipeline([held, note(&code)?]).await?;
         Ok(code)
     }
 

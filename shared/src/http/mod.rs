@@ -6,6 +6,7 @@ mod compress;
 mod cookies;
 mod current;
 mod event;
+mod prefetch;
 mod public_address;
 mod request;
 mod respond;
@@ -21,6 +22,7 @@ pub(crate) use current::Current;
 pub use current::MAX_AGE as SECRETS_MAX_AGE;
 #[cfg(any(test, fuzzing))]
 pub(crate) use event::into_request;
+pub use prefetch::is_prefetch;
 pub use public_address::PublicAddress;
 pub use request::{Field, Form, JsonBody, Query, bearer_token, idempotency_key, path_parameter};
 pub use respond::{json, page, redirect};

@@ -52,6 +52,7 @@ impl Message {
             ("rate_limited", _) => Self::too_often,
             ("needs_reauthorization", _) => Self::exchange_failed,
             ("other_browser", _) => Self::other_browser,
+            ("prefetch", _) => Self::not_yet,
             ("no_offline_access", _) => Self::no_offline_access,
             ("account_unknown", _) => Self::account_unknown,
             ("account_unavailable", _) => Self::account_unavailable,
@@ -90,6 +91,16 @@ impl Message {
                 provider,
                 product,
             )
+        }
+    }
+
+    /// The address was fetched ahead of time (503), so that hardly anybody reads this. The link is still good.
+    pub fn not_yet(provider: &str, product: Option<&Product>) -> Self {
+        let title = "Not opened yet";
+        let text = "This page was fetched ahead of time. Nothing was done.";
+        Self {
+            next: "To go on, reload this page.".to_owned(),
+            ..Self::new(Tone::Expired, StatusCode::SERVICE_UNAVAILABLE, title, text, provider, product)
         }
     }
 
