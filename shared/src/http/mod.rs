@@ -5,6 +5,7 @@ mod bounds;
 mod compress;
 mod cookies;
 mod current;
+mod distinct;
 mod event;
 mod prefetch;
 mod public_address;
