@@ -6,11 +6,13 @@ use crate::plan::SETTINGS;
 
 /// Settings that come from a parameter of the template. It always gives the functions a value, which wins over the
 /// secret's.
-const PARAMETERS: [(&str, &str); 10] = [
+const PARAMETERS: [(&str, &str); 12] = [
     ("ALLOWED_RETURN_URLS", "AllowedReturnUrls"),
     ("CORS_ALLOWED_ORIGINS", "CorsAllowedOrigins"),
     ("IDLE_REFRESH_AFTER_DAYS", "IdleRefreshAfterDays"),
     ("JUNCTURE_SECRETS_ID", "JunctureSecretsId"),
+    ("PRODUCT_LOGO_URL", "ProductLogoUrl"),
+    ("PRODUCT_NAME", "ProductName"),
     ("RATE_LIMIT_PER_IP", "RateLimitPerIp"),
     ("RATE_LIMIT_PER_KEY", "RateLimitPerKey"),
     ("RATE_LIMIT_WRONG_KEYS", "RateLimitWrongKeys"),

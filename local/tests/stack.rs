@@ -17,7 +17,6 @@ Parameters:
   SiteRedirectUri: { Type: String, Default: "" }
   CorsAllowedOrigins: { Type: CommaDelimitedList, Default: "" }
   RequireConnectToken: { Type: String, Default: "" }
-  RequireAccountConfirmation: { Type: String, Default: "" }
   AllowedReturnUrls: { Type: String, Default: "" }
 Resources:
   Api:

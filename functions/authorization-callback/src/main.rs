@@ -11,11 +11,11 @@ use juncture::connection::{
 };
 use juncture::error::{Error, Result};
 use juncture::http::{
-    PublicAddress, Query, Request, Response, is_prefetch, page, path_parameter, redirect, serve_pages,
+    PublicAddress, Query, Request, Response, document, is_prefetch, path_parameter, redirect, serve_pages,
     with_cookie,
 };
 use juncture::limit::{Key, OpenLimits};
-use juncture::page::{HEADERS, Message, Product};
+use juncture::page::{Message, Product};
 use juncture::provider::jira::{JiraConsent, JiraTokenEndpoint};
 use juncture::provider::{Consent, ProviderId, TokenEndpoint};
 
@@ -69,8 +69,9 @@ async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
     let began = Browser::known(&request, Stretch::ToReturn);
     if let Some(error) = refusal {
         let intent = app.states.consume(provider, state, began.as_ref()).await?;
-        let own = intent.return_url.as_ref().and_then(|url| Product::at(url.as_url()));
-        return Ok(refused(own.as_ref().or(app.product.as_ref()), error));
+        let known = app.product.as_ref();
+        let own = intent.return_url.as_ref().and_then(|url| Product::returning_to(url.as_url(), known));
+        return Ok(refused(own.as_ref().or(known), error));
     }
     let browser = Browser::named(&request, Stretch::ToConnection)?;
     let returned = match app.states.arrive(provider, state, code, began.as_ref(), &browser).await? {
@@ -114,11 +115,11 @@ fn refused(product: Option<&Product>, error: &str) -> Response {
         tracing::warn!(error, "the provider refused to ask for consent");
         Message::exchange_failed(JIRA, product)
     };
-    page(message.status(), HEADERS, message.html())
+    document(message.status(), product, message.html())
 }
 
 fn explain(app: Option<&App>, error: &Error, request_id: &str) -> Response {
     let product = app.and_then(|app| app.product.as_ref());
     let message = Message::about(error, JIRA, product).with_reference(request_id);
-    page(message.status(), HEADERS, message.html())
+    document(message.status(), product, message.html())
 }

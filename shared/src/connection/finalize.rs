@@ -10,6 +10,7 @@ use super::return_url::ReturnUrl;
 use super::store::{Consenter, Store};
 use crate::config::{FromSettings, Settings, SettingsError};
 use crate::deadline;
+use crate::display::DisplayName;
 use crate::error::{Error, Result};
 use crate::provider::ProviderId;
 use crate::provider::jira::{Account, Accounts, CONSENT_LIFETIME, ChosenSite, Site, SiteId, Sites};
@@ -37,6 +38,8 @@ pub struct Choice {
     pub replaces_account: bool,
     /// Where the person lands at last, if the flow has an address of its own.
     pub return_url: Option<ReturnUrl>,
+    /// For whom the connection is made, as the product's backend says.
+    pub display_name: Option<DisplayName>,
 }
 
 impl FromSettings for Finalizer {
@@ -71,7 +74,14 @@ impl Finalizer {
             None
         });
         let replaces_account = known.is_some_and(|known| known.is_of_another(account.as_ref()));
-        Ok(Choice { sites, account, refusal, replaces_account, return_url: pending.return_url().cloned() })
+        Ok(Choice {
+            sites,
+            account,
+            refusal,
+            replaces_account,
+            return_url: pending.return_url().cloned(),
+            display_name: pending.display_name().cloned(),
+        })
     }
 
     /// What a consent reaches, and whose it is.

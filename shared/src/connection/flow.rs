@@ -20,6 +20,7 @@ use super::store::SealedTokens;
 use super::tokens::seal;
 use crate::config::{FromSettings, Settings, SettingsError};
 use crate::crypto::{Sealer, is_code, random_code, sha256_hex};
+use crate::display::DisplayName;
 use crate::error::{Error, Result};
 use crate::limit::Key;
 use crate::provider::{Grant, GrantedScopes, ProviderId};
@@ -52,13 +53,17 @@ pub struct Intent {
     pub address: Address,
     /// Where the person lands at last, if the flow has an address of its own.
     pub return_url: Option<ReturnUrl>,
+    /// For whom the connection is made, as the product's backend says.
+    pub display_name: Option<DisplayName>,
+    /// Whether the product's backend wants it to end in the browser in which it begins, whatever that one says of itself.
+    pub same_browser: bool,
     /// When it began, if it has: a connection that was removed since is not made again.
     pub(super) begun_at: Option<OffsetDateTime>,
 }
 
 impl From<Address> for Intent {
     fn from(address: Address) -> Self {
-        Self { address, return_url: None, begun_at: None }
+        Self { address, return_url: None, display_name: None, same_browser: false, begun_at: None }
     }
 }
 
@@ -76,6 +81,8 @@ pub(super) struct StoredState {
     external_id: ExternalId,
     #[serde(default)]
     return_url: Option<ReturnUrl>,
+    #[serde(default)]
+    display_name: Option<DisplayName>,
     /// The browser that must return.
     #[serde(default)]
     binding: Option<Binding>,
@@ -108,6 +115,9 @@ impl StoredState {
         Ok(Intent {
             address: Address::new(provider, self.external_id),
             return_url: self.return_url,
+            display_name: self.display_name,
+            // Its binding has it from here on.
+            same_browser: false,
             begun_at: self.begun_at,
         })
     }
@@ -130,6 +140,7 @@ impl States {
             provider: intent.address.provider.as_str().to_owned(),
             external_id: intent.address.external_id.clone(),
             return_url: intent.return_url.clone(),
+            display_name: intent.display_name.clone(),
             binding: Some(binding),
             begun_at: intent.begun_at.or_else(|| Some(OffsetDateTime::now_utc())),
         };
@@ -251,6 +262,8 @@ pub struct PendingConnection {
     scopes: Option<GrantedScopes>,
     #[serde(default)]
     return_url: Option<ReturnUrl>,
+    #[serde(default)]
+    display_name: Option<DisplayName>,
     /// The browser that must finish, if it can be told from others where the flow is finished.
     #[serde(default)]
     binding: Option<Binding>,
@@ -281,6 +294,11 @@ impl PendingConnection {
     /// Where the person lands at last, if the flow has an address of its own.
     pub fn return_url(&self) -> Option<&ReturnUrl> {
         self.return_url.as_ref()
+    }
+
+    /// For whom the connection is made, as the product's backend says.
+    pub fn display_name(&self) -> Option<&DisplayName> {
+        self.display_name.as_ref()
     }
 
     /// The access token of the consent.
@@ -320,6 +338,7 @@ impl Flow {
             provider: intent.address.provider.as_str().to_owned(),
             external_id: intent.address.external_id.clone(),
             return_url: intent.return_url.clone(),
+            display_name: intent.display_name.clone(),
             binding,
             access_token: grant.access_token.expose_secret().to_owned(),
             access_token_expires_at: grant.expires_at,

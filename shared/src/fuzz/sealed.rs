@@ -87,7 +87,8 @@ pub fn cursor(data: &[u8]) {
 pub fn connect_token(data: &[u8]) {
     let tokens: ConnectTokens = from_settings(&[("TOKEN_ENCRYPTION_KEY", &KEYS)]);
     let address = Address::new(ProviderId::Jira, ExternalId::parse("x").expect("an id"));
-    let real = tokens.issue(&address, None, std::time::Duration::from_secs(60)).expect("a token").value;
+    let real =
+        tokens.issue(&address.clone().into(), std::time::Duration::from_secs(60)).expect("a token").value;
     for text in texts(data, &real) {
         let opened = accepted(tokens.open(&text)).map(|(intent, _)| intent.address);
         assert!(opened.is_some() || text != real, "{text:?}");

@@ -26,7 +26,7 @@ pub(crate) use event::into_request;
 pub use prefetch::is_prefetch;
 pub use public_address::PublicAddress;
 pub use request::{Field, Form, JsonBody, Query, bearer_token, idempotency_key, path_parameter};
-pub use respond::{json, page, redirect};
+pub use respond::{document, json, page, redirect};
 pub(crate) use run::run_app;
 pub use run::{Handled, serve, serve_liveness, serve_pages, serve_probe};
 

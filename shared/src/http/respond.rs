@@ -1,7 +1,8 @@
 //! Answers.
 
 use http::header::{
-    CACHE_CONTROL, CONTENT_TYPE, LOCATION, STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS,
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, LOCATION, STRICT_TRANSPORT_SECURITY,
+    X_CONTENT_TYPE_OPTIONS,
 };
 use http::{HeaderName, HeaderValue, StatusCode};
 use lambda_http::Body;
@@ -9,6 +10,7 @@ use serde::Serialize;
 
 use super::Response;
 use crate::error::{Error, Result};
+use crate::page::{HEADERS, Product};
 
 /// A JSON answer. Nothing that Juncture answers may be cached on the way.
 ///
@@ -25,6 +27,15 @@ pub fn page(status: StatusCode, headers: &[(&'static str, &'static str)], body: 
     let headers: Vec<_> =
         headers.iter().map(|(name, value)| (HeaderName::from_static(name), *value)).collect();
     response(status, &headers, body.into())
+}
+
+/// A page for a person, on which the logo of the product may be shown.
+pub fn document(status: StatusCode, product: Option<&Product>, html: String) -> Response {
+    let mut response = page(status, HEADERS, html);
+    if let Some(logo) = product.and_then(Product::logo) {
+        response.headers_mut().insert(CONTENT_SECURITY_POLICY, logo.policy().clone());
+    }
+    response
 }
 
 /// Sends the browser on, with a GET whatever came before (303), and without telling where it came from.
@@ -71,7 +82,7 @@ mod tests {
             json(StatusCode::OK, &"token").unwrap(),
             json(StatusCode::INTERNAL_SERVER_ERROR, &"error").unwrap(),
             redirect("https://app.example.com").unwrap(),
-            page(StatusCode::OK, crate::page::HEADERS, "a page"),
+            document(StatusCode::OK, None, "a page".to_owned()),
             page(StatusCode::OK, crate::page::ASSET_HEADERS, "a style"),
         ];
         for answer in answers {

@@ -1,5 +1,6 @@
 use askama::Template;
 use http::StatusCode;
+use url::Url;
 
 use super::STYLE_PATH;
 use super::product::Product;
@@ -74,15 +75,15 @@ impl Message {
 
     /// The connection exists (200). Browsers go on to the product at once, without JavaScript too.
     pub fn connected(provider: &str, product: Option<&Product>) -> Self {
-        let (text, next) = match product {
-            Some(product) => {
-                (format!("{} can use the site that you chose.", product.name()), "Taking you back…")
-            }
-            None => ("Everything is set up.".to_owned(), "You can close this window."),
+        let text = match product {
+            Some(product) => format!("{} can use the site that you chose.", product.name()),
+            None => "Everything is set up.".to_owned(),
         };
+        let leads_on = product.and_then(Product::url).is_some();
+        let next = if leads_on { "Taking you back…" } else { "You can close this window." };
         Self {
             next: next.to_owned(),
-            leads_on: product.is_some(),
+            leads_on,
             ..Self::new(
                 Tone::Done,
                 StatusCode::OK,
@@ -261,6 +262,16 @@ impl Message {
     #[must_use]
     pub fn with_reference(self, request_id: impl Into<String>) -> Self {
         Self { reference: Some(request_id.into()), ..self }
+    }
+
+    /// Where the person returns to.
+    pub(super) fn product_url(&self) -> Option<&Url> {
+        self.product.as_ref().and_then(Product::url)
+    }
+
+    /// The product as the settings show it, above what is said.
+    pub(super) fn brand(&self) -> Option<&Product> {
+        self.product.as_ref().filter(|product| product.has_a_name())
     }
 
     /// The status of the response.
