@@ -6,14 +6,17 @@ use crate::plan::SETTINGS;
 
 /// Settings that come from a parameter of the template. It always gives the functions a value, which wins over the
 /// secret's.
-const PARAMETERS: [(&str, &str); 9] = [
+const PARAMETERS: [(&str, &str); 12] = [
     ("ALLOWED_RETURN_URLS", "AllowedReturnUrls"),
     ("CORS_ALLOWED_ORIGINS", "CorsAllowedOrigins"),
     ("IDLE_REFRESH_AFTER_DAYS", "IdleRefreshAfterDays"),
     ("JUNCTURE_SECRETS_ID", "JunctureSecretsId"),
+    ("PRODUCT_LOGO_URL", "ProductLogoUrl"),
+    ("PRODUCT_NAME", "ProductName"),
     ("RATE_LIMIT_PER_IP", "RateLimitPerIp"),
     ("RATE_LIMIT_PER_KEY", "RateLimitPerKey"),
     ("RATE_LIMIT_WRONG_KEYS", "RateLimitWrongKeys"),
+    ("REQUIRE_ACCOUNT_CONFIRMATION", "RequireAccountConfirmation"),
     ("REQUIRE_CONNECT_TOKEN", "RequireConnectToken"),
     ("REQUIRE_SAME_BROWSER", "RequireSameBrowser"),
 ];

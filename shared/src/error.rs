@@ -27,6 +27,9 @@ const STORAGE_UNAVAILABLE: &str = "storage_unavailable";
 /// The code of a search that goes on with empty pages.
 pub(crate) const SEARCH_UNFINISHED: &str = "search_unfinished";
 
+/// The code of [`Error::prefetch`].
+pub(crate) const PREFETCH: &str = "prefetch";
+
 /// The longest that a caller is told to wait.
 const LONGEST_WAIT: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -107,6 +110,36 @@ impl Error {
         )
     }
 
+    /// 403: a consent that gives no refresh token.
+    pub fn no_offline_access() -> Self {
+        Self::new(
+            StatusCode::FORBIDDEN,
+            "no_offline_access",
+            "This consent lacks the scope offline_access, so there is no refresh token and nothing was connected. \
+             Start connecting again, and leave the address of the consent page as it is.",
+        )
+    }
+
+    /// 403: a consent that does not allow to ask whose it is, although it was asked to.
+    pub fn account_unknown() -> Self {
+        Self::new(
+            StatusCode::FORBIDDEN,
+            "account_unknown",
+            "This consent lacks the scope read:me, so it is not known whose it is and nothing was connected. Start \
+             connecting again, and leave the address of the consent page as it is.",
+        )
+    }
+
+    /// 502: Atlassian does not tell whose consent it is, for no fault of the consent.
+    pub fn account_unavailable(cause: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        Self::new(
+            StatusCode::BAD_GATEWAY,
+            "account_unavailable",
+            "Atlassian does not tell at the moment whose consent this is, so nothing was connected. Try again shortly.",
+        )
+        .because(cause)
+    }
+
     /// 410: a state or connection code that was used, has expired, or never existed.
     pub fn gone(code: &'static str, message: impl Into<Cow<'static, str>>) -> Self {
         Self::new(StatusCode::GONE, code, message)
@@ -143,6 +176,16 @@ impl Error {
         );
         error.retry_after = Some(Duration::from_secs(1));
         error.because(cause)
+    }
+
+    /// 503: an address that a person has to visit was fetched ahead of them. Nothing was done, so that it is still good
+    /// when they come.
+    pub fn prefetch() -> Self {
+        Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            PREFETCH,
+            "This address is not served ahead of time. Nothing was done.",
+        )
     }
 
     /// 502: the provider answered with a fault.
@@ -232,6 +275,11 @@ impl Error {
     /// Whether the bearer key is missing or wrong, so that nothing was done.
     pub(crate) fn is_refused_key(&self) -> bool {
         [INVALID_SECRET_KEY, TOO_MANY_WRONG_KEYS].contains(&self.code)
+    }
+
+    /// Whether nothing is wrong, in spite of the status.
+    pub(crate) fn is_prefetch(&self) -> bool {
+        self.code == PREFETCH
     }
 
     /// What [`Self::with_details`] added.

@@ -31,7 +31,8 @@ pub const ALL: &[Migration] = migrations![
     "0002_versions_and_access_tokens",
     "0003_refreshed_at",
     "0004_account",
-    "0005_doubt"
+    "0005_doubt",
+    "0006_granted_scopes"
 ];
 
 /// Applies what is not applied yet, all in one transaction, and tells the names. Run again, it does nothing.

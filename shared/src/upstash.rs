@@ -120,7 +120,7 @@ impl Command {
         Self::new(&["ZRANGE", set, "0", &most.saturating_sub(1).to_string()], true)
     }
 
-    /// Runs a script for one key. Only scripts that may run twice for one call are used.
+    /// Runs a script for one key, which may run twice for one call.
     pub fn eval(script: &str, key: &str, arguments: &[&str]) -> Self {
         Self::eval_with(script, &[key], arguments)
     }
@@ -129,6 +129,11 @@ impl Command {
     pub(crate) fn eval_with(script: &str, keys: &[&str], arguments: &[&str]) -> Self {
         let count = keys.len().to_string();
         Self::new(&[&["EVAL", script, &count], keys, arguments].concat(), true)
+    }
+
+    /// As [`Self::eval_with`], for a script that may run once only.
+    pub(crate) fn eval_once(script: &str, keys: &[&str], arguments: &[&str]) -> Self {
+        Self { repeatable: false, ..Self::eval_with(script, keys, arguments) }
     }
 }
 

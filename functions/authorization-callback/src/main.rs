@@ -6,15 +6,18 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use juncture::config::{FromSettings, Settings, SettingsError};
-use juncture::connection::{Binding, Browser, Flow, States, Stretch};
+use juncture::connection::{
+    Arrival, Binding, Browser, ConnectionCode, FirstArrival, Flow, Returned, States, Stretch,
+};
 use juncture::error::{Error, Result};
 use juncture::http::{
-    PublicAddress, Query, Request, Response, page, path_parameter, redirect, serve_pages, with_cookie,
+    PublicAddress, Query, Request, Response, document, is_prefetch, path_parameter, redirect, serve_pages,
+    with_cookie,
 };
 use juncture::limit::{Key, OpenLimits};
-use juncture::page::{HEADERS, Message, Product};
-use juncture::provider::jira::JiraTokenEndpoint;
-use juncture::provider::{ProviderId, TokenEndpoint};
+use juncture::page::{Message, Product};
+use juncture::provider::jira::{JiraConsent, JiraTokenEndpoint};
+use juncture::provider::{Consent, ProviderId, TokenEndpoint};
 
 const JIRA: &str = "Jira";
 
@@ -23,6 +26,7 @@ struct App {
     states: States,
     flow: Flow,
     tokens: JiraTokenEndpoint,
+    consent: JiraConsent,
     address: PublicAddress,
     product: Option<Product>,
 }
@@ -34,6 +38,7 @@ impl FromSettings for App {
             states: States::from_settings(settings)?,
             flow: Flow::from_settings(settings)?,
             tokens: JiraTokenEndpoint::from_settings(settings)?,
+            consent: JiraConsent::from_settings(settings)?,
             address: PublicAddress::from_settings(settings)?,
             product: Option::from_settings(settings)?,
         })
@@ -45,6 +50,10 @@ fn main() -> ExitCode {
 }
 
 async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
+    // Before anything is counted or looked at.
+    if is_prefetch(request.headers()) {
+        return Err(Error::prefetch());
+    }
     let provider = ProviderId::parse(&path_parameter(&request, "provider"))?;
     let query = Query::of(&request)?;
     let [state] = query.required(["state"])?;
@@ -58,19 +67,43 @@ async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
     // The state is used up before anything is sent anywhere, also when the person declined or this is another
     // browser than the one that began.
     let began = Browser::known(&request, Stretch::ToReturn);
-    let intent = app.states.consume(provider, state, began.as_ref()).await?;
     if let Some(error) = refusal {
-        let own = intent.return_url.as_ref().and_then(|url| Product::at(url.as_url()));
-        return Ok(refused(own.as_ref().or(app.product.as_ref()), error));
+        let intent = app.states.consume(provider, state, began.as_ref()).await?;
+        let known = app.product.as_ref();
+        let own = intent.return_url.as_ref().and_then(|url| Product::returning_to(url.as_url(), known));
+        return Ok(refused(own.as_ref().or(known), error));
     }
-    let redirect_uri = app.address.redirect_uri(&request)?;
-    let grant = app.tokens.exchange_code(&redirect_uri, code).await.map_err(Error::from)?;
     let browser = Browser::named(&request, Stretch::ToConnection)?;
-    let keeps_cookies = app.address.is_secure() || began.is_some() || browser.has_kept_it();
-    let binding = app.address.page_is_ours(&request)?.then(|| Binding::to(&browser, keeps_cookies));
-    let code = app.flow.hold(&intent, grant, binding).await?;
-    let page = app.address.finalize_page(&request, provider, code.as_str())?;
-    with_cookie(redirect(&page)?, &browser.set_cookie())
+    let returned = match app.states.arrive(provider, state, code, began.as_ref(), &browser).await? {
+        Arrival::Again(returned) => returned,
+        Arrival::First(arrival) => match exchange(&app, &request, &arrival, code, &browser).await {
+            Ok(code) => Returned { code, browser },
+            Err(error) => {
+                app.states.forget(&arrival).await;
+                return Err(error);
+            }
+        },
+    };
+    let page = app.address.finalize_page(&request, provider, returned.code.as_str())?;
+    with_cookie(redirect(&page)?, &returned.browser.set_cookie())
+}
+
+/// Exchanges the provider's code and keeps the tokens until a site is chosen.
+async fn exchange(
+    app: &App,
+    request: &Request,
+    arrival: &FirstArrival,
+    code: &str,
+    browser: &Browser,
+) -> Result<ConnectionCode> {
+    let redirect_uri = app.address.redirect_uri(request)?;
+    let grant = app.tokens.exchange_code(&redirect_uri, code).await.map_err(Error::from)?;
+    app.consent.check(&grant)?;
+    let has_begun_here = Browser::known(request, Stretch::ToReturn).is_some();
+    let keeps_cookies = app.address.is_secure() || has_begun_here || browser.has_kept_it();
+    let binding = app.address.page_is_ours(request)?.then(|| Binding::to(browser, keeps_cookies));
+    let note = |code: &ConnectionCode| app.states.answer(arrival, code, browser);
+    app.flow.hold(&arrival.intent, grant, binding, note).await
 }
 
 /// What the provider answers instead of a code: the person said no, or something is wrong with our request.
@@ -82,11 +115,11 @@ fn refused(product: Option<&Product>, error: &str) -> Response {
         tracing::warn!(error, "the provider refused to ask for consent");
         Message::exchange_failed(JIRA, product)
     };
-    page(message.status(), HEADERS, message.html())
+    document(message.status(), product, message.html())
 }
 
 fn explain(app: Option<&App>, error: &Error, request_id: &str) -> Response {
     let product = app.and_then(|app| app.product.as_ref());
     let message = Message::about(error, JIRA, product).with_reference(request_id);
-    page(message.status(), HEADERS, message.html())
+    document(message.status(), product, message.html())
 }

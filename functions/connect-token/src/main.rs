@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use http::StatusCode;
 use juncture::auth::SecretKeys;
-use juncture::connection::{ConnectTokens, LONGEST_CONNECT_TOKEN, ReturnUrls};
+use juncture::connection::{ConnectTokens, Intent, LONGEST_CONNECT_TOKEN, ReturnUrls};
+use juncture::display::DisplayName;
 use juncture::error::{Error, Result};
 use juncture::http::{Field, JsonBody, Request, Response, json, serve};
 use serde::Serialize;
@@ -36,8 +37,11 @@ async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
     let body = JsonBody::of(&request)?;
     let [external_id, provider] = body.required(["external_id", "provider"])?;
     let address = caller.address(provider, external_id)?;
-    let return_url = body.optional("return_url")?.map(|url| return_urls.parse(url)).transpose()?;
-    let token = tokens.issue(&address, return_url, lifetime(&body)?)?;
+    let mut intent = Intent::from(address);
+    intent.return_url = body.optional("return_url")?.map(|url| return_urls.parse(url)).transpose()?;
+    intent.display_name = body.optional("display_name")?.map(DisplayName::parse).transpose()?.flatten();
+    intent.same_browser = body.flag("same_browser")?;
+    let token = tokens.issue(&intent, lifetime(&body)?)?;
     json(StatusCode::OK, &Issued { connect_token: token.value, expires_at: token.expires_at })
 }
 

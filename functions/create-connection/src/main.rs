@@ -4,6 +4,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use http::StatusCode;
+use juncture::config::{FromSettings, Settings, SettingsError};
 use juncture::connection::{Browser, ConnectionCode, Finalizer, Stretch};
 use juncture::error::Result;
 use juncture::http::{Field, JsonBody, Request, Response, json, serve};
@@ -11,7 +12,19 @@ use juncture::limit::OpenLimits;
 use juncture::provider::jira::SiteId;
 use serde::Serialize;
 
-type App = (Finalizer, OpenLimits);
+type App = (Finalizer, OpenLimits, Silence);
+
+/// What a page agrees to that does not say whether an account may be replaced. Setting: `REQUIRE_ACCOUNT_CONFIRMATION`;
+/// unless it is `true`, such a page has shown it to the person, or has nothing to do with accounts.
+struct Silence {
+    may_replace: bool,
+}
+
+impl FromSettings for Silence {
+    fn from_settings(settings: &Settings) -> std::result::Result<Self, SettingsError> {
+        Ok(Self { may_replace: !settings.flag("REQUIRE_ACCOUNT_CONFIRMATION", false)? })
+    }
+}
 
 fn main() -> ExitCode {
     serve::<App>(|app, request| Box::pin(handle(app, request)))
@@ -24,15 +37,16 @@ struct Created {
 }
 
 async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
-    let (finalizer, limits) = &*app;
+    let (finalizer, limits, silence) = &*app;
     let body = JsonBody::of(&request)?;
     let [code, site_id] = body.required(["connection_code", "site_id"])?;
     let (code, site_id) = (ConnectionCode::parse(code)?, SiteId::parse(site_id)?);
     limits.admit(&request, Some(code.limited())).await?;
     let visitor = Browser::known(&request, Stretch::ToConnection);
-    // A page that does not say has shown it to the person, or has nothing to do with accounts.
-    let is_silent = body.field("replace_account") == Field::Absent;
-    let may_replace = body.flag("replace_account")? || is_silent;
+    let may_replace = match body.field("replace_account") {
+        Field::Absent => silence.may_replace,
+        _ => body.flag("replace_account")?,
+    };
     finalizer.connect(&code, visitor.as_ref(), site_id, may_replace).await?;
     json(StatusCode::OK, &Created { success: true })
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use http::StatusCode;
 use juncture::connection::{Browser, Choice, ConnectionCode, Finalizer, Stretch};
+use juncture::display::DisplayName;
 use juncture::error::Result;
 use juncture::http::{Query, Request, Response, json, serve};
 use juncture::limit::OpenLimits;
@@ -24,6 +25,8 @@ struct Available {
     account: Option<Account>,
     /// Whether another account is connected until now.
     replaces_account: bool,
+    /// For whom the connection is made, as the connect token said.
+    display_name: Option<DisplayName>,
 }
 
 async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
@@ -33,6 +36,7 @@ async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
     let code = ConnectionCode::parse(code)?;
     limits.admit(&request, Some(code.limited())).await?;
     let visitor = Browser::known(&request, Stretch::ToConnection);
-    let Choice { sites, account, replaces_account, .. } = finalizer.choice(&code, visitor.as_ref()).await?;
-    json(StatusCode::OK, &Available { sites, account, replaces_account })
+    let Choice { sites, account, replaces_account, display_name, .. } =
+        finalizer.choice(&code, visitor.as_ref()).await?;
+    json(StatusCode::OK, &Available { sites, account, replaces_account, display_name })
 }

@@ -7,10 +7,10 @@ use std::sync::Arc;
 use http::{Method, StatusCode};
 use juncture::connection::{Browser, Choice, ConnectionCode, Finalizer, ReturnUrl, Stretch};
 use juncture::error::{Error, Result};
-use juncture::http::{Form, Request, Response, page, path_parameter, serve_pages};
+use juncture::http::{Form, Request, Response, document, page, path_parameter, serve_pages};
 use juncture::limit::OpenLimits;
 use juncture::page::{
-    ASSET_HEADERS, Finalize, HEADERS, Message, Product, SCRIPT, SCRIPT_PATH, STYLE, STYLE_PATH, Site,
+    ASSET_HEADERS, Finalize, Message, Product, SCRIPT, SCRIPT_PATH, STYLE, STYLE_PATH, Site,
 };
 use juncture::provider::ProviderId;
 use juncture::provider::jira::SiteId;
@@ -46,8 +46,9 @@ async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
     let may_replace = form.optional("replace_account") == Some("true");
     match connect(finalizer, &code, visitor, site_id, may_replace).await {
         Ok(return_url) => {
-            let message = Message::connected(JIRA, landing(return_url.as_ref(), product.as_ref()).as_ref());
-            Ok(page(message.status(), HEADERS, message.html()))
+            let product = landing(return_url.as_ref(), product.as_ref());
+            let message = Message::connected(JIRA, product.as_ref());
+            Ok(document(message.status(), product.as_ref(), message.html()))
         }
         // The code is still good: the person may choose again or try again.
         Err(error) if error.status() != StatusCode::GONE => {
@@ -77,7 +78,7 @@ async fn connect(
 
 /// Where the person lands: at the flow's own address, or the one of the settings.
 fn landing(return_url: Option<&ReturnUrl>, product: Option<&Product>) -> Option<Product> {
-    return_url.map_or_else(|| product.cloned(), |url| Product::at(url.as_url()))
+    return_url.map_or_else(|| product.cloned(), |url| Product::returning_to(url.as_url(), product))
 }
 
 /// The page itself.
@@ -90,12 +91,15 @@ async fn choice(
     error: Option<&str>,
 ) -> Result<Response> {
     let (finalizer, product, _) = app;
-    let Choice { sites: available, account, replaces_account, return_url } =
+    let Choice { sites: available, account, refusal, replaces_account, return_url, display_name } =
         finalizer.choice(code, visitor).await?;
+    if let Some(refusal) = refusal {
+        return Err(refusal);
+    }
     let product = landing(return_url.as_ref(), product.as_ref());
     if available.is_empty() {
         let message = Message::no_site(JIRA, product.as_ref());
-        return Ok(page(message.status(), HEADERS, message.html()));
+        return Ok(document(message.status(), product.as_ref(), message.html()));
     }
     let sites: Vec<Site<'_>> = available
         .iter()
@@ -112,11 +116,12 @@ async fn choice(
         sites: &sites,
         connection_code: code.as_str(),
         product: product.as_ref(),
+        display_name: display_name.as_ref(),
         replaced_by: account.as_ref().filter(|_| replaces_account),
         chosen,
         error,
     };
-    Ok(page(status, HEADERS, finalize.html()))
+    Ok(document(status, product.as_ref(), finalize.html()))
 }
 
 fn asset(content_type: &'static str, body: &'static str) -> Response {
@@ -126,5 +131,5 @@ fn asset(content_type: &'static str, body: &'static str) -> Response {
 fn explain(app: Option<&App>, error: &Error, request_id: &str) -> Response {
     let product = app.and_then(|(_, product, _)| product.as_ref());
     let message = Message::about(error, JIRA, product).with_reference(request_id);
-    page(message.status(), HEADERS, message.html())
+    document(message.status(), product, message.html())
 }

@@ -64,27 +64,38 @@ async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
     let (intent, ticket) = admitted?;
     let redirect_uri = address.redirect_uri(&request)?;
     let browser = Browser::named(&request, Stretch::ToReturn)?;
-    let binding = entrance.bind(&request, address, &browser)?;
+    let binding = entrance.bind(&request, address, &browser, &intent)?;
     let state = states.begin(&intent, ticket.as_ref(), binding).await?;
     let begun = Begun { authorization_uri: jira.authorize_url(&redirect_uri, &state) };
     with_cookie(json(StatusCode::OK, &begun)?, &browser.set_cookie())
 }
 
 impl Entrance {
-    /// Ties the flow to the browser that begins it, as strictly as its cookies can be relied on.
-    fn bind(&self, request: &Request, address: &PublicAddress, browser: &Browser) -> Result<Binding> {
-        if self.same_browser_is_required && is_cross_site(request.headers()) {
-            return Err(Error::new(
-                StatusCode::BAD_REQUEST,
-                "cross_site",
+    /// Ties the flow to the browser that begins it: as strictly as its cookies can be relied on, by its own word, and
+    /// whatever that is where the deployment or the connect token says so.
+    fn bind(
+        &self,
+        request: &Request,
+        address: &PublicAddress,
+        browser: &Browser,
+        intent: &Intent,
+    ) -> Result<Binding> {
+        let is_required = self.same_browser_is_required || intent.same_browser;
+        if is_required && is_cross_site(request.headers()) {
+            let why = if self.same_browser_is_required {
                 "Only the browser that begins a flow may finish it here, and it keeps no cookie of a call from \
                  another site: serve Juncture under a domain of your product's site, or set REQUIRE_SAME_BROWSER \
-                 to false",
-            ));
+                 to false"
+            } else {
+                "Only the browser that begins this flow may finish it, as its connect_token says, and it keeps no \
+                 cookie of a call from another site: serve Juncture under a domain of your product's site, or leave \
+                 same_browser out of the request for the token"
+            };
+            return Err(Error::new(StatusCode::BAD_REQUEST, "cross_site", why));
         }
         let will_keep_it = is_same_origin(request.headers()) && address.is_secure();
         let brings_it = address.returns_here(request) && (browser.has_kept_it() || will_keep_it);
-        Ok(Binding::to(browser, self.same_browser_is_required || brings_it))
+        Ok(Binding::to(browser, is_required || brings_it))
     }
 
     /// What the flow is to lead to: as the connect token says, or, where none is required, as the body says.

@@ -129,7 +129,13 @@ impl Juncture {
         return_url: &str,
     ) -> Result<Value, Problem> {
         let url = format!("{}/api/backend/connect-token", self.url);
-        let body = json!({ "external_id": workspace.as_str(), "provider": "jira", "return_url": return_url });
+        let body = json!({
+            "external_id": workspace.as_str(),
+            "provider": "jira",
+            "return_url": return_url,
+            // A product with accounts names the one who is signed in too: "Acme, ada@acme.example".
+            "display_name": format!("Workspace {}", workspace.as_str()),
+        });
         read(self.send(self.http.post(url).json(&body)).await?).await
     }
 

@@ -20,6 +20,9 @@ use url::Url;
 
 use juncture::Juncture;
 
+/// What the product is called, on its own pages and on Juncture's.
+pub const NAME: &str = "Lantern Tasks";
+
 /// What the product knows about Juncture and itself. Not `Debug`: it holds the secret key.
 #[derive(Clone)]
 pub struct Options {

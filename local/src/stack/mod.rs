@@ -76,6 +76,9 @@ impl Stack {
         set("DEFAULT_JIRA_REDIRECT_URI", &callback);
         set("DEFAULT_JIRA_SITE_REDIRECT_URI", &demo_url);
         set("JUNCTURE_FRONTEND_URL", &url);
+        set("PRODUCT_NAME", demo::NAME);
+        // As the contract has it, for pages that were built on it.
+        set("REQUIRE_ACCOUNT_CONFIRMATION", "false");
         // The template names a secret in AWS; here there is none, unless .env says so.
         set("JUNCTURE_SECRETS_ID", "");
         for (name, value) in options.settings.values().filter(|(name, _)| *name != "CORS_ALLOWED_ORIGINS") {

@@ -177,6 +177,7 @@ fn split_list(List { start, items }: List, place: Place, out: &mut Vec<Block>) {
         {
             mark_as_text(&mut item.blocks, done);
         }
+        item.blocks = fit(item.blocks, Place::Item);
         let kind = kind(&item, start, place);
         if kind != run_kind {
             number = end_run(number, run_kind, std::mem::take(&mut run), out);
@@ -250,8 +251,7 @@ fn end_run(start: Option<u64>, kind: Kind, items: Vec<Item>, out: &mut Vec<Block
     next
 }
 
-fn item_blocks(blocks: Vec<Block>) -> Vec<Block> {
-    let mut blocks = fit(blocks, Place::Item);
+fn item_blocks(mut blocks: Vec<Block>) -> Vec<Block> {
     // The schema allows a list first; older editors of Jira do not.
     if matches!(blocks.first(), None | Some(Block::List(_))) {
         blocks.insert(0, Block::Paragraph(Vec::new()));
@@ -270,7 +270,7 @@ fn tasks(items: Vec<Item>, out: &mut Vec<Block>) {
     };
     for item in items {
         let mut text: Vec<Inline> = Vec::new();
-        let mut blocks = fit(item.blocks, Place::Item).into_iter().peekable();
+        let mut blocks = item.blocks.into_iter().peekable();
         while let Some(Block::Paragraph(inlines)) =
             blocks.next_if(|block| matches!(block, Block::Paragraph(_)))
         {

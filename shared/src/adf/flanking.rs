@@ -51,7 +51,7 @@ enum Kind {
 
 fn kind(c: char) -> Kind {
     match c {
-        '*' | '_' | '~' | '\\' => Kind::Other,
+        '*' | '_' | '~' => Kind::Other,
         c if c.is_whitespace() => Kind::Other,
         c if c.is_alphanumeric() => Kind::Letter,
         _ => Kind::Punctuation,

@@ -14,7 +14,7 @@ use crate::upstash::{Command, Upstash, UpstashError};
 /// How many values are removed in one request.
 const AT_ONCE: usize = 500;
 
-/// The owner of what belongs to an address: consents that wait for their site.
+/// The owner of what belongs to an address: states that wait for a consent, consents that wait for their site.
 pub(crate) fn of(address: &Address) -> String {
     format!("juncture:belongings:{}", address.key())
 }
@@ -24,20 +24,27 @@ pub(crate) fn of_connection(id: &Uuid) -> String {
     format!("juncture:belongings:{id}")
 }
 
-/// Writes a value that lives for `lifetime` and notes that it is its owner's. All values of one owner live equally
-/// long, or end sooner.
-pub(crate) fn set(owner: &str, key: &str, value: &str, lifetime: Duration) -> Command {
-    const SET: &str = "\
-        redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2]) \
-        redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', ARGV[3]) \
-        redis.call('ZADD', KEYS[2], ARGV[3] + ARGV[2], KEYS[1]) \
-        if redis.call('PTTL', KEYS[2]) < tonumber(ARGV[2]) then \
-            redis.call('PEXPIRE', KEYS[2], ARGV[2]) \
-        end \
-        return 1";
+/// The script of [`set()`], which another may end with: its first two keys are the value's and the owner's, its first
+/// three arguments [`arguments`].
+pub(crate) const SET: &str = "\
+    redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2]) \
+    redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', ARGV[3]) \
+    redis.call('ZADD', KEYS[2], ARGV[3] + ARGV[2], KEYS[1]) \
+    if redis.call('PTTL', KEYS[2]) < tonumber(ARGV[2]) then \
+        redis.call('PEXPIRE', KEYS[2], ARGV[2]) \
+    end \
+    return 1";
+
+/// The arguments of [`SET`].
+pub(crate) fn arguments(value: &str, lifetime: Duration) -> [String; 3] {
     let now = OffsetDateTime::now_utc().unix_timestamp_nanos() / 1_000_000;
-    let lifetime = lifetime.as_millis().max(1).to_string();
-    Command::eval_with(SET, &[key, owner], &[value, &lifetime, &now.to_string()])
+    [value.to_owned(), lifetime.as_millis().max(1).to_string(), now.to_string()]
+}
+
+/// Writes a value that lives for `lifetime` and notes that it is its owner's.
+pub(crate) fn set(owner: &str, key: &str, value: &str, lifetime: Duration) -> Command {
+    let arguments = arguments(value, lifetime);
+    Command::eval_with(SET, &[key, owner], &arguments.each_ref().map(String::as_str))
 }
 
 /// Deletes everything that an owner has.

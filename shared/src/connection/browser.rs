@@ -77,7 +77,17 @@ impl Browser {
         format!("{name}={code}; Path=/; Max-Age={LIFETIME_SECONDS}; Secure; HttpOnly; SameSite=Lax")
     }
 
-    fn digest(&self) -> String {
+    /// The browser that was given this name when it returned.
+    pub(super) fn returned(code: String) -> Self {
+        Self { code, stretch: Stretch::ToConnection, has_kept_it: true }
+    }
+
+    /// Its name, which whoever has it can pose as.
+    pub(super) fn secret(&self) -> &str {
+        &self.code
+    }
+
+    pub(super) fn digest(&self) -> String {
         sha256_hex(self.code.as_bytes())
     }
 }
@@ -95,6 +105,11 @@ impl Binding {
     /// one without may be this one, and only one with another cookie is not.
     pub fn to(browser: &Browser, is_strict: bool) -> Self {
         Self { browser: browser.digest(), is_strict }
+    }
+
+    /// Whether this browser has brought the cookie.
+    pub(super) fn is_brought_by(&self, visitor: Option<&Browser>) -> bool {
+        visitor.is_some_and(|visitor| secrets_are_equal(&self.browser, &visitor.digest()))
     }
 
     /// Lets the browser go on that this is bound to.

@@ -19,6 +19,7 @@ use super::flow::{Intent, Ticket};
 use super::return_url::ReturnUrl;
 use crate::config::{FromSettings, Settings, SettingsError};
 use crate::crypto::{Sealer, random_code};
+use crate::display::DisplayName;
 use crate::error::{Error, Result};
 use crate::provider::ProviderId;
 
@@ -49,8 +50,15 @@ struct Content {
     provider: String,
     external_id: ExternalId,
     return_url: Option<ReturnUrl>,
+    #[serde(default)]
+    display_name: Option<DisplayName>,
+    #[serde(default)]
+    same_browser: bool,
     #[serde(with = "time::serde::timestamp")]
     expires_at: OffsetDateTime,
+    /// Absent in a token of a version that did not tell.
+    #[serde(default, with = "time::serde::timestamp::microseconds::option")]
+    issued_at: Option<OffsetDateTime>,
 }
 
 /// A new connect token.
@@ -62,23 +70,22 @@ pub struct ConnectToken {
 }
 
 impl ConnectTokens {
-    /// A token for one flow that connects `address` and ends at `return_url`.
+    /// A token for one flow that leads to this.
     ///
     /// # Errors
     /// When the system has no random numbers to give.
-    pub fn issue(
-        &self,
-        address: &Address,
-        return_url: Option<ReturnUrl>,
-        lifetime: Duration,
-    ) -> Result<ConnectToken> {
-        let expires_at = OffsetDateTime::now_utc().truncate_to_second() + lifetime.min(LONGEST);
+    pub fn issue(&self, intent: &Intent, lifetime: Duration) -> Result<ConnectToken> {
+        let issued_at = OffsetDateTime::now_utc();
+        let expires_at = issued_at.truncate_to_second() + lifetime.min(LONGEST);
         let content = Content {
             id: random_code(PREFIX).map_err(Error::internal)?,
-            provider: address.provider.as_str().to_owned(),
-            external_id: address.external_id.clone(),
-            return_url,
+            provider: intent.address.provider.as_str().to_owned(),
+            external_id: intent.address.external_id.clone(),
+            return_url: intent.return_url.clone(),
+            display_name: intent.display_name.clone(),
+            same_browser: intent.same_browser,
             expires_at,
+            issued_at: Some(issued_at),
         };
         let clear = serde_json::to_string(&content).map_err(Error::internal)?;
         let sealed = self.sealer.seal(&clear, PURPOSE).map_err(Error::internal)?;
@@ -111,7 +118,16 @@ impl ConnectTokens {
         }
         let address = Address::new(ProviderId::parse(&content.provider)?, content.external_id);
         let ticket = Ticket { id: content.id, left: Duration::try_from(left).unwrap_or_default() };
-        Ok((Intent { address, return_url: content.return_url }, ticket))
+        // One that does not tell may be as old as a token can be.
+        let begun_at = content.issued_at.unwrap_or(content.expires_at - LONGEST);
+        let intent = Intent {
+            address,
+            return_url: content.return_url,
+            display_name: content.display_name,
+            same_browser: content.same_browser,
+            begun_at: Some(begun_at),
+        };
+        Ok((intent, ticket))
     }
 }
 
@@ -135,15 +151,22 @@ mod tests {
 
     #[test]
     fn a_token_says_what_it_was_told_and_shows_nothing_of_it() {
-        let token = tokens(1).issue(&address(), None, Duration::from_secs(60)).unwrap().value;
-        assert_eq!(tokens(1).open(&token).unwrap().0.address, address());
+        let mut intent = Intent::from(address());
+        intent.display_name = DisplayName::parse("Acme").unwrap();
+        intent.same_browser = true;
+        let token = tokens(1).issue(&intent, Duration::from_secs(60)).unwrap().value;
+        let opened = tokens(1).open(&token).unwrap().0;
+        assert_eq!(
+            (opened.address, opened.display_name, opened.same_browser),
+            (address(), intent.display_name, true)
+        );
         let clear = URL_SAFE_NO_PAD.decode(&token[3..]).unwrap();
         assert!(!String::from_utf8_lossy(&clear).contains("example"));
     }
 
     #[test]
     fn nothing_else_is_a_token() {
-        let token = tokens(1).issue(&address(), None, Duration::from_secs(60)).unwrap().value;
+        let token = tokens(1).issue(&address().into(), Duration::from_secs(60)).unwrap().value;
         assert_eq!(refusal(tokens(2).open(&token)), 401, "another deployment's");
         let mut other = token.clone();
         other.replace_range(60..61, if other.as_bytes()[60] == b'A' { "B" } else { "A" });
@@ -160,10 +183,26 @@ mod tests {
     }
 
     #[test]
+    fn a_token_of_a_version_that_knew_less_is_as_good() {
+        let of_version = |more: &str| {
+            let expires_at = OffsetDateTime::now_utc().unix_timestamp() + 60;
+            let content = format!(
+                r#"{{"id":"x","provider":"jira","external_id":"user@example.com","return_url":null,"expires_at":{expires_at}{more}}}"#
+            );
+            let sealed = tokens(1).sealer.seal(&content, PURPOSE).unwrap();
+            format!("ct_{}", URL_SAFE_NO_PAD.encode(sealed))
+        };
+        let (older, _) = tokens(1).open(&of_version("")).unwrap();
+        assert_eq!((&older.address, &older.display_name, older.same_browser), (&address(), &None, false));
+        assert!(older.begun_at.unwrap() < OffsetDateTime::now_utc());
+        assert!(tokens(1).open(&of_version(r#","a_field_of_later":{"a":1}"#)).is_ok());
+    }
+
+    #[test]
     fn a_token_ends() {
-        let token = tokens(1).issue(&address(), None, Duration::ZERO).unwrap().value;
+        let token = tokens(1).issue(&address().into(), Duration::ZERO).unwrap().value;
         assert_eq!(refusal(tokens(1).open(&token)), 410);
-        let longest = tokens(1).issue(&address(), None, Duration::from_secs(86_400)).unwrap();
+        let longest = tokens(1).issue(&address().into(), Duration::from_secs(86_400)).unwrap();
         assert!(longest.expires_at <= OffsetDateTime::now_utc() + LONGEST);
     }
 }

@@ -8,7 +8,7 @@ use super::address::Address;
 use super::row::lock;
 use super::store::Store;
 use super::tokens::refresh::stash_key;
-use super::{belongings, cache, recent};
+use super::{belongings, cache, ended, recent};
 use crate::config::{FromSettings, Settings, SettingsError};
 use crate::error::{Error, Result};
 use crate::postgres::{bounded, failed, within_budget};
@@ -31,8 +31,8 @@ impl Disconnection {
     /// committed, so that nothing is left behind when either store fails and the call is repeated.
     ///
     /// A refresh that is under way finds no row for its tokens, and a writer that was held up finds in the cache
-    /// that the connection is gone. A state that waits for a consent is left alone: it holds no token, and whoever
-    /// consents after this makes a new connection.
+    /// that the connection is gone. What was handed out before makes no connection after this, see [`ended`], also
+    /// where there was none to remove.
     ///
     /// # Errors
     /// 404 for an unknown connection, 503 when a store is away.
@@ -40,7 +40,10 @@ impl Disconnection {
         let mut client = self.store.live_connection().await?;
         let transaction = within_budget(client.transaction()).await?;
         bounded(&transaction, lock(&*transaction, address)).await?;
-        let (id, version) = delete(&*transaction, address).await?.ok_or_else(Error::connection_not_found)?;
+        let removed = delete(&*transaction, address).await?;
+        self.redis.run(ended::end(address)).await?;
+        belongings::remove(&self.redis, &belongings::of(address)).await?;
+        let (id, version) = removed.ok_or_else(Error::connection_not_found)?;
         self.forget(address, &id, version).await?;
         within_budget(transaction.commit()).await?;
         tracing::info!(connection_id = %id, "a connection was removed");
@@ -54,7 +57,6 @@ impl Disconnection {
             Command::delete(&recent::key(address)),
         ];
         self.redis.pipeline(gone).await?;
-        belongings::remove(&self.redis, &belongings::of(address)).await?;
         belongings::remove(&self.redis, &belongings::of_connection(id)).await?;
         Ok(())
     }

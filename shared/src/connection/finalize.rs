@@ -2,12 +2,15 @@
 
 use std::time::{Duration, Instant};
 
+use http::StatusCode;
+
 use super::browser::Browser;
 use super::flow::{ConnectionCode, Flow, PendingConnection};
 use super::return_url::ReturnUrl;
 use super::store::{Consenter, Store};
 use crate::config::{FromSettings, Settings, SettingsError};
 use crate::deadline;
+use crate::display::DisplayName;
 use crate::error::{Error, Result};
 use crate::provider::ProviderId;
 use crate::provider::jira::{Account, Accounts, CONSENT_LIFETIME, ChosenSite, Site, SiteId, Sites};
@@ -29,10 +32,14 @@ pub struct Choice {
     pub sites: Vec<Site>,
     /// The account that consented, if Atlassian tells.
     pub account: Option<Account>,
+    /// Why no connection is made of this consent, whatever is chosen: its account cannot be told, and must be.
+    pub refusal: Option<Error>,
     /// Whether that is known to be another account than the one that is connected until now.
     pub replaces_account: bool,
     /// Where the person lands at last, if the flow has an address of its own.
     pub return_url: Option<ReturnUrl>,
+    /// For whom the connection is made, as the product's backend says.
+    pub display_name: Option<DisplayName>,
 }
 
 impl FromSettings for Finalizer {
@@ -58,30 +65,47 @@ impl Finalizer {
         let look = deadline::scope(Instant::now() + deadline::at_most(LOOK_LIMIT), self.store.find(&address));
         let (reached, known) = tokio::join!(self.reach(&pending), look);
         let (sites, account) = reached?;
+        let (account, refusal) = match account {
+            Ok(account) => (account, None),
+            Err(refusal) => (None, Some(refusal)),
+        };
         let known = known.unwrap_or_else(|error| {
             tracing::warn!(cause = %error, "it is not known whether another account is connected");
             None
         });
         let replaces_account = known.is_some_and(|known| known.is_of_another(account.as_ref()));
-        Ok(Choice { sites, account, replaces_account, return_url: pending.return_url().cloned() })
+        Ok(Choice {
+            sites,
+            account,
+            refusal,
+            replaces_account,
+            return_url: pending.return_url().cloned(),
+            display_name: pending.display_name().cloned(),
+        })
     }
 
     /// What a consent reaches, and whose it is.
-    async fn reach(&self, pending: &PendingConnection) -> Result<(Vec<Site>, Option<Account>)> {
+    async fn reach(&self, pending: &PendingConnection) -> Result<(Vec<Site>, Result<Option<Account>>)> {
         let access_token = pending.access_token();
         let (sites, account) = tokio::join!(self.sites.list(&access_token), self.accounts.of(&access_token));
-        Ok((sites?, account))
+        let mut sites = sites?;
+        // A consent that was withdrawn between the two is refused like one that does not tell its account.
+        if account.as_ref().is_err_and(|error| error.status() == StatusCode::FORBIDDEN) {
+            sites = self.sites.list(&access_token).await?;
+        }
+        Ok((sites, account))
     }
 
     /// Makes the connection to a site, and tells where the person lands if the flow has an address of its own: the
     /// code is used up, the rows are written in one transaction together with Jira's own, and every instance sees
-    /// the new connection from then on. When the rows cannot be written, the code is good again.
+    /// the new connection from then on. When the rows cannot be written, the code is good again, unless the connection
+    /// was removed after the flow had begun.
     ///
     /// Unless `may_replace`, a connection of another account stays: its owner has not been told.
     ///
     /// # Errors
-    /// 400 when the consent does not reach the site, 409 when another account is connected, otherwise as
-    /// [`Self::choice`].
+    /// 400 when the consent does not reach the site, 403 or 502 when its account cannot be told and must be, 409 when
+    /// another account is connected, otherwise as [`Self::choice`].
     pub async fn connect(
         &self,
         code: &ConnectionCode,
@@ -96,10 +120,11 @@ impl Finalizer {
                 "site_id is not a site that this consent reaches: send one that fetch-available-sites lists",
             ));
         }
+        let account = account?;
         let pending = self.flow.take(ProviderId::Jira, code).await?;
         let address = pending.address(ProviderId::Jira);
         let lifetime = (pending.consented_at(), CONSENT_LIFETIME);
-        let consenter = Consenter { account, may_replace };
+        let consenter = Consenter { account, may_replace, begun_at: pending.begun_at() };
         let seal = |id: &uuid::Uuid| self.flow.seal_for(id, &pending);
         let redis = self.flow.redis();
         match self.store.save(redis, &address, lifetime, &consenter, seal, &ChosenSite(site)).await {
@@ -108,7 +133,9 @@ impl Finalizer {
                 Ok(pending.return_url().cloned())
             }
             Err(error) => {
-                self.flow.restore(code, &pending).await;
+                if error.status() != StatusCode::GONE {
+                    self.flow.restore(code, &pending).await;
+                }
                 Err(error)
             }
         }

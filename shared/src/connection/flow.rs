@@ -13,15 +13,17 @@ use super::address::{Address, ExternalId};
 use super::belongings;
 use super::browser::{Binding, Browser};
 use super::cache;
+use super::ended;
 use super::return_url::ReturnUrl;
 use super::row::Connection;
 use super::store::SealedTokens;
 use super::tokens::seal;
 use crate::config::{FromSettings, Settings, SettingsError};
 use crate::crypto::{Sealer, is_code, random_code, sha256_hex};
+use crate::display::DisplayName;
 use crate::error::{Error, Result};
 use crate::limit::Key;
-use crate::provider::{Grant, ProviderId};
+use crate::provider::{Grant, GrantedScopes, ProviderId};
 use crate::upstash::{Command, Upstash};
 
 /// How long a person may take to consent.
@@ -33,14 +35,15 @@ const CODE_LIFETIME: Duration = Duration::from_secs(15 * 60);
 const STATE_PREFIX: &str = "st";
 const CODE_PREFIX: &str = "cc";
 
-/// The states of flows that have begun. Settings: those of [`Upstash`].
+/// The states of flows that have begun. Settings: those of [`Upstash`], and `TOKEN_ENCRYPTION_KEY`.
 pub struct States {
-    redis: Upstash,
+    pub(super) redis: Upstash,
+    pub(super) sealer: Sealer,
 }
 
 impl FromSettings for States {
     fn from_settings(settings: &Settings) -> Result<Self, SettingsError> {
-        Ok(Self { redis: Upstash::from_settings(settings)? })
+        Ok(Self { redis: Upstash::from_settings(settings)?, sealer: Sealer::from_settings(settings)? })
     }
 }
 
@@ -50,11 +53,17 @@ pub struct Intent {
     pub address: Address,
     /// Where the person lands at last, if the flow has an address of its own.
     pub return_url: Option<ReturnUrl>,
+    /// For whom the connection is made, as the product's backend says.
+    pub display_name: Option<DisplayName>,
+    /// Whether the product's backend wants it to end in the browser in which it begins, whatever that one says of itself.
+    pub same_browser: bool,
+    /// When it began, if it has: a connection that was removed since is not made again.
+    pub(super) begun_at: Option<OffsetDateTime>,
 }
 
 impl From<Address> for Intent {
     fn from(address: Address) -> Self {
-        Self { address, return_url: None }
+        Self { address, return_url: None, display_name: None, same_browser: false, begun_at: None }
     }
 }
 
@@ -67,41 +76,83 @@ pub struct Ticket {
 }
 
 #[derive(Serialize, Deserialize)]
-struct StoredState {
+pub(super) struct StoredState {
     provider: String,
     external_id: ExternalId,
     #[serde(default)]
     return_url: Option<ReturnUrl>,
+    #[serde(default)]
+    display_name: Option<DisplayName>,
     /// The browser that must return.
     #[serde(default)]
     binding: Option<Binding>,
+    /// When the flow began, its connect token if it has one. Absent in a state of a version that did not tell.
+    #[serde(default, with = "time::serde::timestamp::microseconds::option")]
+    begun_at: Option<OffsetDateTime>,
+}
+
+impl StoredState {
+    /// Reads what Redis holds.
+    pub(super) fn read(text: &str) -> Result<Self> {
+        serde_json::from_str(text).map_err(|_| expired())
+    }
+
+    pub(super) fn is_of(&self, provider: ProviderId) -> bool {
+        self.provider == provider.as_str()
+    }
+
+    /// Whether this browser has brought the cookie with which the flow began.
+    pub(super) fn began_in(&self, visitor: Option<&Browser>) -> bool {
+        self.binding.as_ref().is_some_and(|binding| binding.is_brought_by(visitor))
+    }
+
+    /// What it was made for, in the browser that began.
+    pub(super) fn intent(self, provider: ProviderId, visitor: Option<&Browser>) -> Result<Intent> {
+        if !self.is_of(provider) {
+            return Err(Error::bad_request("This link belongs to another provider. Start connecting again."));
+        }
+        self.binding.map_or(Ok(()), |binding| binding.check(visitor))?;
+        Ok(Intent {
+            address: Address::new(provider, self.external_id),
+            return_url: self.return_url,
+            display_name: self.display_name,
+            // Its binding has it from here on.
+            same_browser: false,
+            begun_at: self.begun_at,
+        })
+    }
+}
+
+/// 410: there is no such state, or not any more.
+pub(super) fn expired() -> Error {
+    Error::gone("state_expired", "This link was used already or has expired. Start connecting again.")
 }
 
 impl States {
     /// Begins a flow in a browser and gives its state. A ticket is used up by that.
     ///
     /// # Errors
-    /// 410 when the ticket was used before, 503 when Redis is away.
+    /// 410 when the ticket was used before, or the connection was removed after it had been given out; 503 when Redis is
+    /// away.
     pub async fn begin(&self, intent: &Intent, ticket: Option<&Ticket>, binding: Binding) -> Result<String> {
         let state = random_code(STATE_PREFIX).map_err(Error::internal)?;
         let stored = StoredState {
             provider: intent.address.provider.as_str().to_owned(),
             external_id: intent.address.external_id.clone(),
             return_url: intent.return_url.clone(),
+            display_name: intent.display_name.clone(),
             binding: Some(binding),
+            begun_at: intent.begun_at.or_else(|| Some(OffsetDateTime::now_utc())),
         };
         let value = serde_json::to_string(&stored).map_err(Error::internal)?;
-        let command = match ticket {
-            Some(ticket) => begin_once(ticket, &state_key(&state), &value),
-            None => Command::set(&state_key(&state), &value, STATE_LIFETIME),
-        };
-        if self.redis.run(command).await?.as_i64() == Some(0) {
-            return Err(Error::gone(
-                "connect_token_expired",
-                "connect_token was used already: ask your backend for a new one",
-            ));
+        let expired = |why| Err(Error::gone("connect_token_expired", why));
+        match self.redis.run(begin(intent, ticket, &state_key(&state), &value)).await?.as_i64() {
+            Some(USED) => expired("connect_token was used already: ask your backend for a new one"),
+            Some(ENDED) => expired(
+                "The connection was removed after connect_token had been made: ask your backend for a new one",
+            ),
+            _ => Ok(state),
         }
-        Ok(state)
     }
 
     /// Ends a state: of all who come with it, one learns what it was made for, in the browser that began.
@@ -115,41 +166,49 @@ impl States {
         state: &str,
         visitor: Option<&Browser>,
     ) -> Result<Intent> {
-        if !is_code(state, STATE_PREFIX) {
-            return Err(Error::bad_request("This link is not complete. Start connecting again."));
-        }
+        Self::check(state)?;
         let value = self.redis.run(Command::take(&state_key(state))).await?;
-        let stored: StoredState =
-            value.as_str().and_then(|text| serde_json::from_str(text).ok()).ok_or_else(|| {
-                Error::gone(
-                    "state_expired",
-                    "This link was used already or has expired. Start connecting again.",
-                )
-            })?;
-        if stored.provider != provider.as_str() {
-            return Err(Error::bad_request("This link belongs to another provider. Start connecting again."));
+        StoredState::read(value.as_str().ok_or_else(expired)?)?.intent(provider, visitor)
+    }
+
+    /// Refuses what was never a state.
+    pub(super) fn check(state: &str) -> Result<()> {
+        if is_code(state, STATE_PREFIX) {
+            return Ok(());
         }
-        stored.binding.map_or(Ok(()), |binding| binding.check(visitor))?;
-        Ok(Intent { address: Address::new(provider, stored.external_id), return_url: stored.return_url })
+        Err(Error::bad_request("This link is not complete. Start connecting again."))
     }
 }
 
-/// Stores a state unless the ticket has begun another one. To do it twice is to do it once.
-fn begin_once(ticket: &Ticket, state: &str, value: &str) -> Command {
+/// What the script of [`begin`] answers instead of beginning.
+const USED: i64 = 0;
+const ENDED: i64 = -1;
+
+/// Stores a state, unless it comes from a ticket that has begun another one, or from before the connection was removed.
+/// To do it twice is to do it once.
+fn begin(intent: &Intent, ticket: Option<&Ticket>, state: &str, value: &str) -> Command {
     const ONCE: &str = "\
-        local begun = redis.call('GET', KEYS[1]) \
-        if begun and begun ~= KEYS[2] then return 0 end \
-        redis.call('SET', KEYS[1], KEYS[2], 'PX', ARGV[1]) \
-        redis.call('SET', KEYS[2], ARGV[2], 'PX', ARGV[3]) \
-        return 1";
+        local ended = redis.call('GET', KEYS[4]) \
+        if ended and tonumber(ended) >= tonumber(ARGV[5]) then return -1 end \
+        local begun = redis.call('GET', KEYS[3]) \
+        if begun and begun ~= KEYS[1] then return 0 end \
+        redis.call('SET', KEYS[3], KEYS[1], 'PX', ARGV[4]) ";
+    let owner = belongings::of(&intent.address);
+    let Some((ticket, begun_at)) = ticket.zip(intent.begun_at) else {
+        return belongings::set(&owner, state, value, STATE_LIFETIME);
+    };
     let used = format!("juncture:connect-token:{}", sha256_hex(ticket.id.as_bytes()));
     // A clock of ours that is a little ahead must not let it be used again.
     let remembered = (ticket.left + Duration::from_secs(60)).as_millis().to_string();
-    let lifetime = STATE_LIFETIME.as_millis().to_string();
-    Command::eval_with(ONCE, &[&used, state], &[&remembered, value, &lifetime])
+    let [value, lifetime, now] = belongings::arguments(value, STATE_LIFETIME);
+    Command::eval_with(
+        &format!("{ONCE}{}", belongings::SET),
+        &[state, &owner, &used, &ended::key(&intent.address)],
+        &[&value, &lifetime, &now, &remembered, &ended::moment(begun_at)],
+    )
 }
 
-fn state_key(state: &str) -> String {
+pub(super) fn state_key(state: &str) -> String {
     format!("juncture:state:{}", sha256_hex(state.as_bytes()))
 }
 
@@ -198,11 +257,19 @@ pub struct PendingConnection {
     #[serde(with = "time::serde::timestamp")]
     access_token_expires_at: OffsetDateTime,
     refresh_token: String,
+    /// What the consent allows, if that is known.
+    #[serde(default)]
+    scopes: Option<GrantedScopes>,
     #[serde(default)]
     return_url: Option<ReturnUrl>,
+    #[serde(default)]
+    display_name: Option<DisplayName>,
     /// The browser that must finish, if it can be told from others where the flow is finished.
     #[serde(default)]
     binding: Option<Binding>,
+    /// When the flow began. Absent in a consent of a version that did not tell.
+    #[serde(default, with = "time::serde::timestamp::microseconds::option")]
+    begun_at: Option<OffsetDateTime>,
     /// To the nanosecond: it tells this consent from every other.
     #[serde(with = "time::serde::rfc3339")]
     consented_at: OffsetDateTime,
@@ -214,6 +281,11 @@ impl PendingConnection {
         Address::new(provider, self.external_id.clone())
     }
 
+    /// When the flow began that led to it, as far as that is known.
+    pub(crate) fn begun_at(&self) -> OffsetDateTime {
+        self.begun_at.unwrap_or(self.consented_at)
+    }
+
     /// When the person consented.
     pub(crate) fn consented_at(&self) -> OffsetDateTime {
         self.consented_at
@@ -222,6 +294,11 @@ impl PendingConnection {
     /// Where the person lands at last, if the flow has an address of its own.
     pub fn return_url(&self) -> Option<&ReturnUrl> {
         self.return_url.as_ref()
+    }
+
+    /// For whom the connection is made, as the product's backend says.
+    pub fn display_name(&self) -> Option<&DisplayName> {
+        self.display_name.as_ref()
     }
 
     /// The access token of the consent.
@@ -244,33 +321,35 @@ impl FromSettings for Flow {
 
 impl Flow {
     /// Keeps the tokens of a consent, sealed, until a site is chosen: in the browser of `binding`, if there is one.
+    /// `note` is written with them.
     ///
     /// # Errors
-    /// 500 when the provider gave no refresh token, 503 when Redis is away.
+    /// 403 when the provider gave no refresh token, 503 when Redis is away.
     pub async fn hold(
         &self,
         intent: &Intent,
         grant: Grant,
         binding: Option<Binding>,
+        note: impl FnOnce(&ConnectionCode) -> Result<Command>,
     ) -> Result<ConnectionCode> {
-        let refresh_token = grant.refresh_token.ok_or_else(|| {
-            Error::internal("the grant has no refresh token: does the app ask for offline_access?")
-        })?;
+        let refresh_token = grant.refresh_token.ok_or_else(Error::no_offline_access)?;
         let code = ConnectionCode(random_code(CODE_PREFIX).map_err(Error::internal)?);
         let pending = PendingConnection {
             provider: intent.address.provider.as_str().to_owned(),
             external_id: intent.address.external_id.clone(),
             return_url: intent.return_url.clone(),
+            display_name: intent.display_name.clone(),
             binding,
             access_token: grant.access_token.expose_secret().to_owned(),
             access_token_expires_at: grant.expires_at,
             refresh_token: refresh_token.expose_secret().to_owned(),
+            scopes: grant.scopes,
+            begun_at: intent.begun_at,
             consented_at: OffsetDateTime::now_utc(),
         };
         let sealed = self.seal(&code, &pending)?;
-        self.redis
-            .run(belongings::set(&belongings::of(&intent.address), &code.key(), &sealed, CODE_LIFETIME))
-            .await?;
+        let held = belongings::set(&belongings::of(&intent.address), &code.key(), &sealed, CODE_LIFETIME);
+        self.redis.pipeline([held, note(&code)?]).await?;
         Ok(code)
     }
 
@@ -339,6 +418,7 @@ impl Flow {
             access_token: pending.access_token(),
             expires_at: pending.access_token_expires_at,
             refresh_token: None,
+            scopes: pending.scopes.clone(),
         };
         seal(&self.sealer, id, &grant, &refresh_token)
     }

@@ -12,7 +12,7 @@ use crate::auth::Caller;
 use crate::config::{FromSettings, Settings, SettingsError};
 use crate::error::{Error, Result};
 use crate::postgres::{discard, failed, within_budget};
-use crate::provider::ProviderId;
+use crate::provider::{GrantedScopes, ProviderId};
 
 /// What a connection is good for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -73,6 +73,8 @@ pub struct Listed {
     state: State,
     site_id: Option<String>,
     selected_project_id: Option<String>,
+    /// What the consent allows, as the provider told with the newest tokens.
+    granted_scopes: Option<Vec<String>>,
     #[serde(with = "time::serde::rfc3339")]
     created_at: OffsetDateTime,
     #[serde(with = "time::serde::rfc3339")]
@@ -92,6 +94,8 @@ impl Listed {
 
     fn from_row(row: &Row) -> Result<Self> {
         let state: String = get(row, "state")?;
+        let scopes: Option<String> = get(row, "granted_scopes")?;
+        let scopes = scopes.as_deref().and_then(GrantedScopes::parse);
         let time = |name: &str| get(row, name).map(OffsetDateTime::truncate_to_second);
         Ok(Self {
             external_id: get(row, "external_id")?,
@@ -100,6 +104,7 @@ impl Listed {
             state: State::parse(&state)?,
             site_id: get(row, "jira_site_id")?,
             selected_project_id: get(row, "selected_jira_project_id")?,
+            granted_scopes: scopes.map(|scopes| scopes.iter().map(str::to_owned).collect()),
             created_at: time("created_at")?,
             last_updated: time("last_updated")?,
             refreshed_at: time("refreshed_at")?,
@@ -143,7 +148,7 @@ impl Directory {
                        case when c.invalid_refresh_token then 'invalid'
                             when c.expires_at <= now() then 'expired'
                             else 'valid' end as state,
-                       j.jira_site_id, j.selected_jira_project_id,
+                       j.jira_site_id, j.selected_jira_project_id, c.granted_scopes,
                        c.created_at, c.last_updated, c.refreshed_at, c.expires_at
                 from "juncture-core".connection_external_map m
                 join "juncture-core".connection c using (connection_id)

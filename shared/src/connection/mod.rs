@@ -1,11 +1,13 @@
 //! A connection: its address, its rows in Postgres, its cache in Redis, its tokens, and the flow that makes it.
 
 mod address;
+mod arrival;
 mod belongings;
 mod browser;
 mod cache;
 mod connect_token;
 mod disconnect;
+mod ended;
 mod finalize;
 mod flow;
 mod idle;
@@ -21,6 +23,7 @@ mod store;
 mod tokens;
 
 pub use address::{Address, ExternalId};
+pub use arrival::{Arrival, FirstArrival, Returned};
 pub use browser::{Binding, Browser, Stretch, is_cross_site, is_same_origin};
 pub use connect_token::{ConnectToken, ConnectTokens, LONGEST as LONGEST_CONNECT_TOKEN};
 pub use disconnect::Disconnection;

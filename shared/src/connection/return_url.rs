@@ -1,5 +1,6 @@
 //! Where a person lands at the end of one flow, out of a list that the deployment allows.
 
+use percent_encoding::{percent_decode, percent_decode_str};
 use serde::{Deserialize, Serialize};
 use url::Url;
 
@@ -72,10 +73,25 @@ impl ReturnUrls {
     }
 }
 
-/// Whether an address has the base's origin, and its path or one below it.
+/// Whether an address has the base's origin, and its path or one below it, however the two are encoded: `%2e` is a dot
+/// (<https://www.rfc-editor.org/rfc/rfc3986#section-6.2.2.2>).
 fn is_below(base: &Url, url: &Url) -> bool {
-    let rest = url.path().strip_prefix(base.path().trim_end_matches('/'));
-    base.origin() == url.origin() && rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    let (mut base_path, path) = (segments(base), segments(url));
+    // A slash at the end of the base says no more.
+    base_path.pop_if(|last| last.is_empty());
+    base.origin() == url.origin() && path.starts_with(&base_path) && !path.iter().any(|it| climbs(it))
+}
+
+/// The segments of a path, decoded. As they stood in the address, none is `.` or `..`: reading it has resolved those.
+fn segments(url: &Url) -> Vec<Vec<u8>> {
+    url.path().split('/').skip(1).map(|segment| percent_decode_str(segment).collect()).collect()
+}
+
+/// Whether a segment holds a `..` for a server that decodes a path before it looks for its segments, or decodes it twice.
+fn climbs(segment: &[u8]) -> bool {
+    let again: Vec<u8> = percent_decode(segment).collect();
+    segment.split(|byte| matches!(byte, b'/' | b'\\')).any(|part| part == b"..")
+        || (again != segment && climbs(&again))
 }
 
 #[cfg(test)]
@@ -115,6 +131,40 @@ mod tests {
             "javascript:alert(1)//https://app.example.com/settings",
             "https://localhost:3000/",
             "",
+        ] {
+            assert!(urls.parse(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn an_address_is_compared_as_it_is_meant_however_it_is_encoded() {
+        let urls = urls("https://app.example.com/v1.2/settings/, https://example.org/a%2eb").unwrap();
+        for fine in [
+            "https://app.example.com/v1.2/settings",
+            "https://app.example.com/v1%2e2/settings/jira",
+            "https://app.example.com/v1%2E2/settings",
+            "https://app.example.com/%76%31.2/%73ettings/",
+            "https://app.example.com/x/%2e%2e/v1.2/settings",
+            "https://app.example.com/v1.2/./settings/a%2Fb/c..d/%2e.x",
+            "https://app.example.com/v1.2/settings?next=/../admin",
+            "https://example.org/a.b/c",
+            "https://example.org/a%2Eb",
+        ] {
+            assert!(urls.parse(fine).is_ok(), "{fine}");
+        }
+        for bad in [
+            "https://app.example.com/v1.2/settings/%2e%2e/admin",
+            "https://app.example.com/v1%2e2/settings/.%2E/admin",
+            "https://app.example.com/v1%2e2/%2e%2e/v2/settings",
+            "https://app.example.com/v1.2/settings/..%2fadmin",
+            "https://app.example.com/v1.2/settings/%2e%2e%2fadmin",
+            "https://app.example.com/v1.2/settings/x%2f%2e%2e%2f..%2fadmin",
+            "https://app.example.com/v1.2/settings/%2e%2e%5cadmin",
+            "https://app.example.com/v1.2/settings/%252e%252e/admin",
+            "https://app.example.com/v1.2/settings/%25252e%25252e%25252fadmin",
+            "https://app.example.com/v1.2%2fsettings",
+            "https://app.example.com/v1%252e2/settings",
+            "https://example.org/a%2e",
         ] {
             assert!(urls.parse(bad).is_err(), "{bad}");
         }

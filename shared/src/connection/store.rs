@@ -10,12 +10,13 @@ use uuid::Uuid;
 
 use super::address::Address;
 use super::cache;
+use super::ended;
 use super::row::{Connection, find, find_for_update, lock};
 use crate::config::{FromSettings, Settings, SettingsError};
 use crate::error::{Error, Result};
 use crate::postgres::{self, Postgres, within_budget};
-use crate::provider::ExtendTransaction;
 use crate::provider::jira::Account;
+use crate::provider::{ExtendTransaction, GrantedScopes};
 use crate::upstash::Upstash;
 
 /// How long a provider must go on refusing a refresh token, if it does not say clearly that it is dead, before the
@@ -28,6 +29,8 @@ pub(crate) struct Consenter {
     pub(crate) account: Option<Account>,
     /// Whether it may take the place of another.
     pub(crate) may_replace: bool,
+    /// When the flow began that led to it.
+    pub(crate) begun_at: OffsetDateTime,
 }
 
 /// Sealed tokens, ready to be stored.
@@ -35,6 +38,15 @@ pub(crate) struct SealedTokens {
     pub(crate) refresh_token: String,
     pub(crate) access_token: String,
     pub(crate) access_token_expires_at: OffsetDateTime,
+    /// What the consent allows, if the provider told.
+    pub(crate) granted_scopes: Option<GrantedScopes>,
+}
+
+impl SealedTokens {
+    /// The scopes as they are stored.
+    fn scopes(&self) -> Option<&str> {
+        self.granted_scopes.as_ref().map(GrantedScopes::as_str)
+    }
 }
 
 /// The store. Setting: `DATABASE_URL`.
@@ -88,7 +100,8 @@ impl Store {
     /// connection is taken away before anything is written.
     ///
     /// # Errors
-    /// 409 when the consent is of another account than the one before and may not replace it, 503 when the
+    /// 409 when the consent is of another account than the one before and may not replace it, 410 when the connection was
+    /// removed after the flow had begun, 503 when the
     /// database or Redis cannot be reached, or what `seal` says. Nothing is written then.
     pub(crate) async fn save(
         &self,
@@ -101,14 +114,16 @@ impl Store {
     ) -> Result<Connection> {
         const UPSERT: &str = r#"
             insert into "juncture-core".connection
-                (connection_id, refresh_token, expires_at, access_token, access_token_expires_at, account_digest)
-            values ($1, $2, $3, $4, $5, $6)
+                (connection_id, refresh_token, expires_at, access_token, access_token_expires_at, account_digest,
+                 granted_scopes)
+            values ($1, $2, $3, $4, $5, $6, $7)
             on conflict (connection_id) do update set
                 refresh_token = excluded.refresh_token,
                 expires_at = excluded.expires_at,
                 access_token = excluded.access_token,
                 access_token_expires_at = excluded.access_token_expires_at,
                 account_digest = excluded.account_digest,
+                granted_scopes = excluded.granted_scopes,
                 invalid_refresh_token = false,
                 doubted_at = null,
                 last_updated = now(),
@@ -132,6 +147,7 @@ impl Store {
         if let Some(existing) = existing.as_ref().filter(|existing| existing.expires_at == expires_at) {
             return Ok(existing.clone());
         }
+        ended::check(redis, address, consenter.begun_at).await?;
         let account = consenter.account.as_ref();
         if !consenter.may_replace && existing.as_ref().is_some_and(|existing| existing.is_of_another(account))
         {
@@ -144,13 +160,15 @@ impl Store {
             redis.run(cache::barrier(address, existing.version)).await?;
         }
         let account_digest = account.map(|account| account.digest(&id));
-        let row: [(&(dyn ToSql + Sync), Type); 6] = [
+        let scopes = tokens.scopes();
+        let row: [(&(dyn ToSql + Sync), Type); 7] = [
             (&id, Type::UUID),
             (&tokens.refresh_token, Type::TEXT),
             (&expires_at, Type::TIMESTAMPTZ),
             (&tokens.access_token, Type::TEXT),
             (&tokens.access_token_expires_at, Type::TIMESTAMPTZ),
             (&account_digest, Type::TEXT),
+            (&scopes, Type::TEXT),
         ];
         within_budget(transaction.execute_typed(UPSERT, &row)).await?;
         let (external_id, provider) = (address.external_id.as_str(), address.provider.as_str());
@@ -276,6 +294,7 @@ pub(crate) async fn rotate(
             refresh_token = $3,
             access_token = $4,
             access_token_expires_at = $5,
+            granted_scopes = coalesce($6, granted_scopes),
             invalid_refresh_token = false,
             doubted_at = null,
             last_updated = now(),
@@ -283,12 +302,14 @@ pub(crate) async fn rotate(
             version = nextval('"juncture-core".connection_version')
         where connection_id = $1 and refresh_token = $2
         returning version"#;
-    let parameters: [(&(dyn ToSql + Sync), Type); 5] = [
+    let scopes = tokens.scopes();
+    let parameters: [(&(dyn ToSql + Sync), Type); 6] = [
         (id, Type::UUID),
         (&exchanged, Type::TEXT),
         (&tokens.refresh_token, Type::TEXT),
         (&tokens.access_token, Type::TEXT),
         (&tokens.access_token_expires_at, Type::TIMESTAMPTZ),
+        (&scopes, Type::TEXT),
     ];
     let row = within_budget(client.query_typed_opt(UPDATE, &parameters)).await?;
     Ok(row.map(|row| row.get(0)))

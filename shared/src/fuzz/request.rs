@@ -84,7 +84,8 @@ pub fn body(data: &[u8]) {
         accepted(body.flag(name));
     }
     assert_eq!(accepted(body.required(NAMES)).is_some(), count == NAMES.len());
-    let parsed: Value = serde_json::from_slice(request_body(data)).expect("it was read before");
+    // A half of a pair is all that is read in spite of it.
+    let Ok(parsed) = serde_json::from_slice::<Value>(request_body(data)) else { return };
     let pretty = serde_json::to_string_pretty(&parsed).expect("JSON");
     if pretty.len() < 256 * 1024 {
         let same = JsonBody::of(&http::Request::new(Body::from(pretty))).expect("the same in more lines");

@@ -1,5 +1,7 @@
 //! Events of API Gateway, made fit for becoming requests.
 
+use http::HeaderValue;
+use http::header::CONTENT_TYPE;
 use lambda_http::request::LambdaRequest;
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
@@ -7,12 +9,17 @@ use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 const FORBIDDEN: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b'#').add(b'<').add(b'>').add(b'`');
 
 /// Encodes in the query what an address may not hold: `lambda_http` panics at it, and the caller would be told that
-/// we failed.
+/// we failed. And gives a body that does not say what it is the content type that it has then, so that it is not taken for
+/// JSON: a browser sends such a body across sites without asking first
+/// (<https://www.rfc-editor.org/rfc/rfc9110#section-8.3>, <https://fetch.spec.whatwg.org/#cors-safelisted-request-header>).
 pub(super) fn mend(event: &mut LambdaRequest) {
-    if let LambdaRequest::ApiGatewayV2(event) = event
-        && let Some(query) = &mut event.raw_query_string
-    {
+    let LambdaRequest::ApiGatewayV2(event) = event else { return };
+    if let Some(query) = &mut event.raw_query_string {
         *query = utf8_percent_encode(query, FORBIDDEN).to_string();
+    }
+    if event.body.as_ref().is_some_and(|body| !body.is_empty()) {
+        let unknown = HeaderValue::from_static("application/octet-stream");
+        event.headers.entry(CONTENT_TYPE).or_insert(unknown);
     }
 }
 
@@ -42,5 +49,23 @@ mod tests {
         assert_eq!(query("#").as_deref(), Some("%23"));
         assert_eq!(query("a=%3C+b").as_deref(), Some("a=%3C+b"));
         assert_eq!(query(""), None);
+    }
+
+    #[test]
+    fn a_body_that_does_not_say_what_it_is_is_no_json() {
+        let kind = |headers: serde_json::Value, body: Option<&str>| {
+            let event = json!({
+                "version": "2.0", "rawPath": "/x", "rawQueryString": "", "headers": headers, "body": body,
+                "isBase64Encoded": false,
+                "requestContext": { "stage": "$default", "http": { "method": "POST", "path": "/x" } },
+            });
+            let request = into_request(serde_json::from_value(event).unwrap());
+            request.headers().get(CONTENT_TYPE).map(|kind| kind.to_str().unwrap().to_owned())
+        };
+        assert_eq!(kind(json!({}), Some("{}")).as_deref(), Some("application/octet-stream"));
+        let said = json!({ "Content-Type": "application/json" });
+        assert_eq!(kind(said, Some("{}")).as_deref(), Some("application/json"));
+        assert_eq!(kind(json!({}), Some("")), None);
+        assert_eq!(kind(json!({}), None), None);
     }
 }

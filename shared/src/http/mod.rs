@@ -5,7 +5,9 @@ mod bounds;
 mod compress;
 mod cookies;
 mod current;
+mod distinct;
 mod event;
+mod prefetch;
 mod public_address;
 mod request;
 mod respond;
@@ -21,9 +23,10 @@ pub(crate) use current::Current;
 pub use current::MAX_AGE as SECRETS_MAX_AGE;
 #[cfg(any(test, fuzzing))]
 pub(crate) use event::into_request;
+pub use prefetch::is_prefetch;
 pub use public_address::PublicAddress;
 pub use request::{Field, Form, JsonBody, Query, bearer_token, idempotency_key, path_parameter};
-pub use respond::{json, page, redirect};
+pub use respond::{document, json, page, redirect};
 pub(crate) use run::run_app;
 pub use run::{Handled, serve, serve_liveness, serve_pages, serve_probe};
 

@@ -1,5 +1,6 @@
 //! Readers for what a request carries. Each refuses what is malformed with a sentence that says what to change.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
@@ -7,6 +8,7 @@ use lambda_http::{Body, RequestExt};
 use serde_json::{Map, Value};
 
 use super::Request;
+use super::distinct::{self, Problem};
 use crate::crypto::sha256_hex;
 use crate::error::{Error, Result};
 use crate::surrogates::replace_lone;
@@ -117,11 +119,17 @@ impl Field<'_> {
 pub struct JsonBody(Map<String, Value>);
 
 impl JsonBody {
-    /// Reads the body. A missing content type is taken for JSON, and half a surrogate pair for U+FFFD.
+    /// Reads the body, and half a surrogate pair in it as U+FFFD. It must say that it is JSON: what comes without a content
+    /// type has got another one on the way, see `event::mend`.
     ///
     /// # Errors
-    /// When the body is absent, not UTF-8, not JSON, not an object, or declared as something else.
+    /// When the body is absent, not UTF-8, not JSON, not an object, declared as something else, or has an object, at any
+    /// depth, with a name twice: which of the two counts would depend on who reads it.
     pub fn of(request: &Request) -> Result<Self> {
+        let bytes = body_bytes(request);
+        if bytes.iter().all(u8::is_ascii_whitespace) {
+            return Err(Error::bad_request("The body is empty: send a JSON object"));
+        }
         if let Some(declared) = request.headers().get(CONTENT_TYPE) {
             let essence = declared.to_str().unwrap_or_default().split(';').next().unwrap_or_default().trim();
             let is_json = essence.eq_ignore_ascii_case("application/json")
@@ -132,18 +140,20 @@ impl JsonBody {
                 ));
             }
         }
-        let bytes = body_bytes(request);
-        if bytes.iter().all(u8::is_ascii_whitespace) {
-            return Err(Error::bad_request("The body is empty: send a JSON object"));
-        }
         let text =
             std::str::from_utf8(bytes).map_err(|_| Error::bad_request("The body is not valid UTF-8"))?;
-        let read = serde_json::from_str(text)
-            .or_else(|error| serde_json::from_str(&replace_lone(text)).map_err(|_| error));
+        let read = distinct::read(text).or_else(|problem| match replace_lone(text) {
+            Cow::Borrowed(_) => Err(problem),
+            Cow::Owned(whole) => distinct::read(&whole),
+        });
         match read {
             Ok(Value::Object(fields)) => Ok(Self(fields)),
             Ok(_) => Err(Error::bad_request("The body must be a JSON object")),
-            Err(error) => Err(Error::bad_request(format!(
+            Err(Problem::Twice(name)) => {
+                let name: String = name.chars().take(MAX_NAME_SHOWN).collect();
+                Err(Error::bad_request(format!("The field '{name}' is given more than once")))
+            }
+            Err(Problem::NoJson(error)) => Err(Error::bad_request(format!(
                 "The body is not valid JSON (line {}, column {})",
                 error.line(),
                 error.column()
@@ -319,6 +329,35 @@ mod tests {
         assert!(refusal(body.optional("external_id")).contains("must be a string"));
         assert_eq!(body.optional("none").unwrap(), None);
         assert_eq!(refusal(body.required(["ok", "none"])), "Missing ok or none");
+    }
+
+    #[test]
+    fn a_name_is_given_once_in_an_object() {
+        for (text, name) in [
+            (r#"{"a": "1", "a": "2"}"#, "a"),
+            (r#"{"a": 1, "b": null, "a": 1}"#, "a"),
+            (r#"{"a": "1", "\u0061": "2"}"#, "a"),
+            (r#"{"a": {"b": 1, "c": 2, "b": 1}}"#, "b"),
+            (r#"{"a": [1, {"b": [{"c": 1, "c": 2}]}]}"#, "c"),
+            (r#"{"": 1, "": 2}"#, ""),
+            // As halves of characters they are the same.
+            (r#"{"\ud83d": 1, "\ud83e": 2}"#, "\u{fffd}"),
+            (r#"{"half": "\ud83d", "a": 1, "a": 2}"#, "a"),
+        ] {
+            let refused = refusal(JsonBody::of(&with_body(text)));
+            assert_eq!(refused, format!("The field '{name}' is given more than once"), "{text}");
+        }
+        for text in [
+            r#"{"a": {"a": {"a": 1}}, "b": [{"a": 1}, {"a": 2}], "A": 1}"#,
+            r#"{"half": "\ud83d", "a": -1, "b": 1.5, "c": 18446744073709551615, "d": [true, null]}"#,
+        ] {
+            assert!(JsonBody::of(&with_body(text)).is_ok(), "{text}");
+        }
+        let long = "a".repeat(5000);
+        let refused = refusal(JsonBody::of(&with_body(format!(r#"{{"{long}": 1, "{long}": 2}}"#))));
+        assert!(refused.len() < 150, "{refused}");
+        let deep = format!("{{\"a\":{}{}}}", "[".repeat(200_000), "]".repeat(200_000));
+        assert!(refusal(JsonBody::of(&with_body(deep))).contains("not valid JSON"));
     }
 
     #[test]

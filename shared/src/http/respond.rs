@@ -1,12 +1,16 @@
 //! Answers.
 
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, LOCATION};
+use http::header::{
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, LOCATION, STRICT_TRANSPORT_SECURITY,
+    X_CONTENT_TYPE_OPTIONS,
+};
 use http::{HeaderName, HeaderValue, StatusCode};
 use lambda_http::Body;
 use serde::Serialize;
 
 use super::Response;
 use crate::error::{Error, Result};
+use crate::page::{HEADERS, Product};
 
 /// A JSON answer. Nothing that Juncture answers may be cached on the way.
 ///
@@ -25,6 +29,15 @@ pub fn page(status: StatusCode, headers: &[(&'static str, &'static str)], body: 
     response(status, &headers, body.into())
 }
 
+/// A page for a person, on which the logo of the product may be shown.
+pub fn document(status: StatusCode, product: Option<&Product>, html: String) -> Response {
+    let mut response = page(status, HEADERS, html);
+    if let Some(logo) = product.and_then(Product::logo) {
+        response.headers_mut().insert(CONTENT_SECURITY_POLICY, logo.policy().clone());
+    }
+    response
+}
+
 /// Sends the browser on, with a GET whatever came before (303), and without telling where it came from.
 ///
 /// # Errors
@@ -38,9 +51,13 @@ pub fn redirect(to: &str) -> Result<Response> {
     Ok(response)
 }
 
+/// Every answer is what its content type says, and is asked for over TLS for the next year even if somebody writes `http`
+/// (browsers ignore the latter where there is no TLS, <https://www.rfc-editor.org/rfc/rfc6797#section-8.1>).
 fn response(status: StatusCode, headers: &[(HeaderName, &'static str)], body: Body) -> Response {
     let mut response = Response::new(body);
     *response.status_mut() = status;
+    response.headers_mut().insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    response.headers_mut().insert(STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000"));
     for (name, value) in headers {
         response.headers_mut().insert(name, HeaderValue::from_static(value));
     }
@@ -56,6 +73,24 @@ mod tests {
         let answers = [json(StatusCode::OK, &"token").unwrap(), redirect("https://app.example.com").unwrap()];
         for answer in answers {
             assert_eq!(answer.headers()[CACHE_CONTROL], "no-store", "{answer:?}");
+        }
+    }
+
+    #[test]
+    fn every_answer_is_what_it_says_and_travels_over_tls() {
+        let answers = [
+            json(StatusCode::OK, &"token").unwrap(),
+            json(StatusCode::INTERNAL_SERVER_ERROR, &"error").unwrap(),
+            redirect("https://app.example.com").unwrap(),
+            document(StatusCode::OK, None, "a page".to_owned()),
+            page(StatusCode::OK, crate::page::ASSET_HEADERS, "a style"),
+        ];
+        for answer in answers {
+            let headers = answer.headers();
+            assert_eq!(headers.get_all(X_CONTENT_TYPE_OPTIONS).iter().count(), 1, "{answer:?}");
+            assert_eq!(headers[X_CONTENT_TYPE_OPTIONS], "nosniff");
+            assert_eq!(headers.get_all(STRICT_TRANSPORT_SECURITY).iter().count(), 1, "{answer:?}");
+            assert_eq!(headers[STRICT_TRANSPORT_SECURITY], "max-age=31536000");
         }
     }
 

@@ -215,8 +215,9 @@ fn words_of(panic: &(dyn Any + Send)) -> &str {
 /// Whether a failure may come from a setting that has been replaced since it was read: a key that is not known
 /// yet, a store or a provider that refuses our credentials.
 fn may_be_outdated(error: &Error) -> bool {
-    matches!(error.status(), StatusCode::INTERNAL_SERVER_ERROR | StatusCode::SERVICE_UNAVAILABLE)
-        || error.is_refused_key()
+    let may_be =
+        matches!(error.status(), StatusCode::INTERNAL_SERVER_ERROR | StatusCode::SERVICE_UNAVAILABLE);
+    (may_be && !error.is_prefetch()) || error.is_refused_key()
 }
 
 /// Whether a failed request may be run once more: nothing was done with an unknown key, and what a backend

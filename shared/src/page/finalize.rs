@@ -4,6 +4,7 @@ use url::Url;
 use super::message::Tone;
 use super::product::{Product, web_host};
 use super::{Message, SCRIPT_PATH, STYLE_PATH};
+use crate::display::{DisplayName, shown};
 use crate::provider::jira::Account;
 
 /// Where the script sends the choice.
@@ -15,6 +16,9 @@ const SITES_WORTH_SEARCHING: usize = 8;
 /// Where Atlassian serves the pictures of sites from. Undocumented, so an unknown host only costs the picture.
 /// [`HEADERS`](super::HEADERS) allow the same.
 pub(super) const AVATAR_DOMAINS: [&str; 3] = [".atl-paas.net", ".atlassian.com", ".atlassian.net"];
+
+/// Names of sites and accounts are cut there, in characters.
+const LONGEST_NAME: usize = 120;
 
 /// How many colours the style sheet has for sites without a picture.
 const TINTS: usize = 6;
@@ -51,6 +55,8 @@ pub struct Finalize<'a> {
     pub connection_code: &'a str,
     /// What is being connected, and where to go afterwards.
     pub product: Option<&'a Product>,
+    /// For whom, as the product's backend says: whoever was sent here by somebody else can tell.
+    pub display_name: Option<&'a DisplayName>,
     /// The account that consented, when another one is connected until now, which a box confirms.
     pub replaced_by: Option<&'a Account>,
     /// The site chosen in a form that was refused. A single site is always chosen.
@@ -60,6 +66,11 @@ pub struct Finalize<'a> {
 }
 
 impl Finalize<'_> {
+    /// Where the person returns to.
+    fn product_url(&self) -> Option<&Url> {
+        self.product.and_then(Product::url)
+    }
+
     /// The page, a whole document.
     pub fn html(&self) -> String {
         let sites: Vec<_> = self.sites.iter().map(|site| self.choice(site)).collect();
@@ -69,6 +80,10 @@ impl Finalize<'_> {
                 [_] => format!("Connect this {} site?", self.provider_name),
                 _ => format!("Choose your {} site", self.provider_name),
             },
+            replaced_by: self.replaced_by.map(|account| AccountNames {
+                name: account.name.as_deref().and_then(name_shown),
+                email: account.email.as_deref().and_then(name_shown),
+            }),
             button: sites.iter().find(|site| site.chosen).map(|site| site.name.clone()),
             searchable: sites.len() >= SITES_WORTH_SEARCHING,
             sites,
@@ -81,10 +96,11 @@ impl Finalize<'_> {
     fn choice<'a>(&self, site: &'a Site<'a>) -> Choice<'a> {
         let host =
             Url::parse(site.url).ok().and_then(|url| web_host(&url).map(str::to_owned)).unwrap_or_default();
-        let name: &str = match site.name.trim() {
-            "" if host.is_empty() => site.id,
-            "" => &host,
-            name => name,
+        let shown = name_shown(site.name);
+        let name = match shown.as_deref() {
+            None if host.is_empty() => site.id,
+            None => &host,
+            Some(name) => name,
         };
         Choice {
             id: site.id,
@@ -98,11 +114,22 @@ impl Finalize<'_> {
     }
 }
 
+/// A name that a stranger chose, as it is shown; `None` if nothing of it shows.
+fn name_shown(name: &str) -> Option<String> {
+    Some(shown(name, LONGEST_NAME)).filter(|name| !name.is_empty())
+}
+
 /// A picture's address, if it is Atlassian's.
 fn avatar(url: &str) -> Option<Url> {
     let url = Url::parse(url).ok().filter(|url| url.scheme() == "https" && url.port().is_none())?;
     let host = url.host_str()?;
     AVATAR_DOMAINS.iter().any(|domain| host.ends_with(domain)).then_some(url)
+}
+
+/// An account as it is shown.
+struct AccountNames {
+    name: Option<String>,
+    email: Option<String>,
 }
 
 struct Choice<'a> {
@@ -122,6 +149,7 @@ struct FinalizeTemplate<'a> {
     heading: String,
     sites: Vec<Choice<'a>>,
     searchable: bool,
+    replaced_by: Option<AccountNames>,
     /// The site that the button names.
     button: Option<String>,
     /// What the script ends on.

@@ -1,18 +1,23 @@
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
+    img-src data: https://*.atl-paas.net https://*.atlassian.com https://*.atlassian.net; \
+    connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+
+/// The policy of a page that also shows the picture at this source.
+pub(super) fn policy_with_image(source: &str) -> String {
+    POLICY.replace("; connect-src ", &format!(" {source}; connect-src "))
+}
+
 /// Sent with every page, whatever it says.
 ///
 /// Nothing is inline and nothing comes from elsewhere, except the pictures of sites, from Atlassian's hosts
-/// (`AVATAR_DOMAINS` beside the list of sites). `form-action` needs no other origin: the answer to the form is
+/// (`AVATAR_DOMAINS` beside the list of sites), and the product's own logo, from its one address
+/// ([`Logo`](super::Logo)). `form-action` needs no other origin: the answer to the form is
 /// [`Message::connected`](super::Message::connected), which leads on by itself. A `303` to the product instead
 /// would be refused by browsers that apply `form-action` to every redirect after a form, the product's own too
 /// (<https://w3c.github.io/webappsec-csp/#directive-form-action>).
 pub const HEADERS: &[(&str, &str)] = &[
     ("content-type", "text/html; charset=utf-8"),
-    (
-        "content-security-policy",
-        "default-src 'none'; script-src 'self'; style-src 'self'; \
-         img-src data: https://*.atl-paas.net https://*.atlassian.com https://*.atlassian.net; \
-         connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
-    ),
+    ("content-security-policy", POLICY),
     ("cache-control", "no-store"),
     ("cross-origin-opener-policy", "same-origin"),
     ("cross-origin-resource-policy", "same-origin"),
@@ -52,6 +57,13 @@ mod tests {
                 http::HeaderValue::from_str(value).unwrap();
             }
         }
+    }
+
+    #[test]
+    fn a_picture_changes_nothing_else_of_the_policy() {
+        let policy = policy_with_image("https://cdn.example.com/logo.svg");
+        assert_eq!(policy.replace(" https://cdn.example.com/logo.svg", ""), POLICY);
+        assert!(policy.contains("https://*.atlassian.net https://cdn.example.com/logo.svg; connect-src"));
     }
 
     #[test]

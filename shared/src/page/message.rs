@@ -1,5 +1,6 @@
 use askama::Template;
 use http::StatusCode;
+use url::Url;
 
 use super::STYLE_PATH;
 use super::product::Product;
@@ -52,6 +53,10 @@ impl Message {
             ("rate_limited", _) => Self::too_often,
             ("needs_reauthorization", _) => Self::exchange_failed,
             ("other_browser", _) => Self::other_browser,
+            ("prefetch", _) => Self::not_yet,
+            ("no_offline_access", _) => Self::no_offline_access,
+            ("account_unknown", _) => Self::account_unknown,
+            ("account_unavailable", _) => Self::account_unavailable,
             (_, StatusCode::GONE) => Self::link_expired,
             (
                 _,
@@ -70,15 +75,15 @@ impl Message {
 
     /// The connection exists (200). Browsers go on to the product at once, without JavaScript too.
     pub fn connected(provider: &str, product: Option<&Product>) -> Self {
-        let (text, next) = match product {
-            Some(product) => {
-                (format!("{} can use the site that you chose.", product.name()), "Taking you back…")
-            }
-            None => ("Everything is set up.".to_owned(), "You can close this window."),
+        let text = match product {
+            Some(product) => format!("{} can use the site that you chose.", product.name()),
+            None => "Everything is set up.".to_owned(),
         };
+        let leads_on = product.and_then(Product::url).is_some();
+        let next = if leads_on { "Taking you back…" } else { "You can close this window." };
         Self {
             next: next.to_owned(),
-            leads_on: product.is_some(),
+            leads_on,
             ..Self::new(
                 Tone::Done,
                 StatusCode::OK,
@@ -87,6 +92,16 @@ impl Message {
                 provider,
                 product,
             )
+        }
+    }
+
+    /// The address was fetched ahead of time (503), so that hardly anybody reads this. The link is still good.
+    pub fn not_yet(provider: &str, product: Option<&Product>) -> Self {
+        let title = "Not opened yet";
+        let text = "This page was fetched ahead of time. Nothing was done.";
+        Self {
+            next: "To go on, reload this page.".to_owned(),
+            ..Self::new(Tone::Expired, StatusCode::SERVICE_UNAVAILABLE, title, text, provider, product)
         }
     }
 
@@ -117,6 +132,37 @@ impl Message {
         );
         let title = "Started in another browser";
         Self { next, ..Self::new(Tone::Declined, StatusCode::FORBIDDEN, title, text, provider, product) }
+    }
+
+    /// The consent ends with the access token (403): `offline_access` was not part of it.
+    pub fn no_offline_access(provider: &str, product: Option<&Product>) -> Self {
+        let title = format!("{provider} was not connected");
+        let text = format!(
+            "You were not asked whether {} may go on using {provider} when you are not there, and without that it \
+             cannot be connected. The address of that page was changed on the way. Nothing was changed in {provider}.",
+            product.map_or("this product", Product::name)
+        );
+        Self::new(Tone::Declined, StatusCode::FORBIDDEN, title, text, provider, product)
+    }
+
+    /// The consent does not tell whose it is (403): `read:me` was not part of it.
+    pub fn account_unknown(provider: &str, product: Option<&Product>) -> Self {
+        let title = format!("{provider} was not connected");
+        let text = "You were not asked whether your profile may be seen, so we cannot tell whose account this is, and \
+                    whether it takes the place of another. The address of that page was changed on the way. Nothing \
+                    was changed.";
+        Self::new(Tone::Declined, StatusCode::FORBIDDEN, title, text, provider, product)
+    }
+
+    /// The provider does not tell at the moment whose consent it is (502). The link is still good.
+    pub fn account_unavailable(provider: &str, product: Option<&Product>) -> Self {
+        let title = format!("{provider} was not connected yet");
+        let text = "Atlassian does not say right now whose account this is, so we cannot tell whether it takes the \
+                    place of another. Nothing was changed.";
+        Self {
+            next: "To try again, wait a minute and reload this page.".to_owned(),
+            ..Self::new(Tone::Failed, StatusCode::BAD_GATEWAY, title, text, provider, product)
+        }
     }
 
     /// The provider refused to exchange the code (502).
@@ -216,6 +262,16 @@ impl Message {
     #[must_use]
     pub fn with_reference(self, request_id: impl Into<String>) -> Self {
         Self { reference: Some(request_id.into()), ..self }
+    }
+
+    /// Where the person returns to.
+    pub(super) fn product_url(&self) -> Option<&Url> {
+        self.product.as_ref().and_then(Product::url)
+    }
+
+    /// The product as the settings show it, above what is said.
+    pub(super) fn brand(&self) -> Option<&Product> {
+        self.product.as_ref().filter(|product| product.has_a_name())
     }
 
     /// The status of the response.

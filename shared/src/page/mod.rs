@@ -13,7 +13,7 @@ mod product;
 pub use finalize::{Finalize, Site};
 pub use headers::{ASSET_HEADERS, HEADERS};
 pub use message::Message;
-pub use product::Product;
+pub use product::{Logo, Product};
 
 /// Path of [`STYLE`]; absolute, because messages are also shown below `/api/frontend/oauth/`.
 pub const STYLE_PATH: &str = "/finalize-connection/style.css";

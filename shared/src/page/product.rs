@@ -1,14 +1,59 @@
+use http::HeaderValue;
 use url::{Position, Url};
 
+use super::headers::policy_with_image;
 use crate::config::{FromSettings, Settings, SettingsError};
+use crate::display::{is_deceptive, shown};
 
-/// The customer's product that the connection is for: where a person came from and returns to.
+/// The longest name, in characters.
+const LONGEST_NAME: usize = 60;
+
+/// The customer's product that the connection is for: what a person knows it by, and where they return to.
 ///
-/// Known only when `DEFAULT_JIRA_SITE_REDIRECT_URI` is set.
+/// Settings: `PRODUCT_NAME`, `PRODUCT_LOGO_URL` and `DEFAULT_JIRA_SITE_REDIRECT_URI`. Without a name it goes by the host
+/// of the last, and without both it is not known.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Product {
     name: String,
+    has_a_name: bool,
+    url: Option<Url>,
+    logo: Option<Logo>,
+}
+
+/// A picture of the product, at exactly one address, which the policy of its pages allows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Logo {
     url: Url,
+    policy: HeaderValue,
+}
+
+impl Logo {
+    /// Its address.
+    pub fn url(&self) -> &Url {
+        &self.url
+    }
+
+    /// The `Content-Security-Policy` of a page that shows it.
+    pub fn policy(&self) -> &HeaderValue {
+        &self.policy
+    }
+
+    /// The picture at an address of `https`. `None` for what cannot stand in a policy as one address and nothing more:
+    /// credentials, odd hosts.
+    fn at(url: Url) -> Option<Self> {
+        let host = url.host_str()?;
+        // No asterisk, which would be any host, and no address of IPv6, which no policy can name.
+        let is_plain = host.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.'));
+        let is_bare = url.username().is_empty() && url.password().is_none() && url.fragment().is_none();
+        if url.scheme() != "https" || !is_plain || !is_bare {
+            return None;
+        }
+        // A query is no part of a source, and these two would end it
+        // (<https://www.w3.org/TR/CSP3/#framework-directive-source-list>).
+        let source = url[..Position::AfterPath].replace(';', "%3B").replace(',', "%2C");
+        let policy = HeaderValue::from_str(&policy_with_image(&source)).ok()?;
+        Some(Self { url, policy })
+    }
 }
 
 impl Product {
@@ -16,7 +61,20 @@ impl Product {
     /// `None` unless the address is `http` or `https`: nothing else may become a link.
     pub fn at(url: &Url) -> Option<Self> {
         let host = web_host(url)?;
-        Some(Self { name: host.strip_prefix("www.").unwrap_or(host).to_owned(), url: url.clone() })
+        let name = host.strip_prefix("www.").unwrap_or(host).to_owned();
+        Some(Self { name, has_a_name: false, url: Some(url.clone()), logo: None })
+    }
+
+    /// The product of the settings for a flow that returns to an address of its own.
+    pub fn returning_to(url: &Url, of_settings: Option<&Self>) -> Option<Self> {
+        let there = Self::at(url);
+        match of_settings {
+            Some(known) if known.has_a_name => {
+                Some(Self { url: there.and_then(|there| there.url), ..known.clone() })
+            }
+            Some(known) => there.map(|there| Self { logo: known.logo.clone(), ..there }),
+            None => there,
+        }
     }
 
     /// What the person knows it by, such as `app.example.com`.
@@ -24,17 +82,54 @@ impl Product {
         &self.name
     }
 
+    /// Whether that is its name, and not only an address.
+    pub fn has_a_name(&self) -> bool {
+        self.has_a_name
+    }
+
     /// Where the person returns to.
-    pub fn url(&self) -> &Url {
-        &self.url
+    pub fn url(&self) -> Option<&Url> {
+        self.url.as_ref()
+    }
+
+    /// Its picture.
+    pub fn logo(&self) -> Option<&Logo> {
+        self.logo.as_ref()
     }
 }
 
 impl FromSettings for Option<Product> {
     fn from_settings(settings: &Settings) -> Result<Self, SettingsError> {
         let url = settings.optional_url("DEFAULT_JIRA_SITE_REDIRECT_URI")?;
-        Ok(url.as_ref().and_then(Product::at))
+        let (name, logo) = (name(settings)?, logo(settings)?);
+        let at = url.as_ref().and_then(Product::at);
+        let product = match (name, at) {
+            (Some(name), at) => Product { name, has_a_name: true, url: at.and_then(|at| at.url), logo },
+            (None, Some(at)) => Product { logo, ..at },
+            (None, None) => return Ok(None),
+        };
+        Ok(Some(product))
     }
+}
+
+fn name(settings: &Settings) -> Result<Option<String>, SettingsError> {
+    let name = "PRODUCT_NAME";
+    let Some(text) = settings.optional(name) else { return Ok(None) };
+    let line = shown(&text, LONGEST_NAME);
+    if line.is_empty() || text.chars().any(is_deceptive) || text.chars().count() > LONGEST_NAME {
+        let reason = format!("must be one line of at most {LONGEST_NAME} characters");
+        return Err(SettingsError::Invalid { name, reason });
+    }
+    Ok(Some(line))
+}
+
+fn logo(settings: &Settings) -> Result<Option<Logo>, SettingsError> {
+    let name = "PRODUCT_LOGO_URL";
+    let invalid = || SettingsError::Invalid {
+        name,
+        reason: "must be the https:// address of a picture, without credentials".to_owned(),
+    };
+    settings.optional_url(name)?.map(|url| Logo::at(url).ok_or_else(invalid)).transpose()
 }
 
 /// Host and port of a web address.
@@ -48,6 +143,11 @@ mod tests {
 
     fn product(url: &str) -> Option<Product> {
         Product::at(&Url::parse(url).unwrap())
+    }
+
+    fn of(pairs: &[(&str, &str)]) -> Result<Option<Product>, SettingsError> {
+        let pairs = pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        Option::from_settings(&Settings::from_pairs(pairs))
     }
 
     #[test]
@@ -66,6 +166,62 @@ mod tests {
         for url in ["javascript:alert(1)", "data:text/html,hello", "file:///etc/passwd", "ftp://example.com/"]
         {
             assert_eq!(product(url), None, "{url}");
+        }
+    }
+
+    #[test]
+    fn has_the_name_of_the_settings_wherever_it_returns_to() {
+        let (home, elsewhere) = ("https://app.example.com/", Url::parse("https://example.org/x").unwrap());
+        let named =
+            of(&[("PRODUCT_NAME", "Acme"), ("DEFAULT_JIRA_SITE_REDIRECT_URI", home)]).unwrap().unwrap();
+        assert_eq!((named.name(), named.url().map(Url::as_str)), ("Acme", Some(home)));
+        let there = Product::returning_to(&elsewhere, Some(&named)).unwrap();
+        assert_eq!((there.name(), there.url()), ("Acme", Some(&elsewhere)));
+        let homeless = of(&[("PRODUCT_NAME", "Acme")]).unwrap().unwrap();
+        assert_eq!((homeless.name(), homeless.url()), ("Acme", None));
+        let unnamed = of(&[("DEFAULT_JIRA_SITE_REDIRECT_URI", home)]).unwrap().unwrap();
+        assert_eq!(Product::returning_to(&elsewhere, Some(&unnamed)).unwrap().name(), "example.org");
+        assert_eq!(of(&[]).unwrap(), None);
+        for bad in ["a\nb", "\u{202e}emcA", &"x".repeat(61), "\u{200b}"] {
+            let error = of(&[("PRODUCT_NAME", bad)]).unwrap_err().to_string();
+            assert!(error.contains("the setting PRODUCT_NAME must be one line"), "{error}");
+        }
+    }
+
+    #[test]
+    fn its_logo_is_one_address_of_https_and_the_policy_allows_that_alone() {
+        let logo = |url: &str| of(&[("PRODUCT_NAME", "Acme"), ("PRODUCT_LOGO_URL", url)]);
+        let source = |url: &str| {
+            let policy = logo(url).unwrap().unwrap().logo().unwrap().policy().to_str().unwrap().to_owned();
+            let images = policy.split("; ").find(|part| part.starts_with("img-src ")).unwrap().to_owned();
+            images.rsplit(' ').next().unwrap().to_owned()
+        };
+        for (url, allowed) in [
+            ("https://cdn.example.com/logo.svg", "https://cdn.example.com/logo.svg"),
+            ("https://cdn.example.com:8443/a/logo.png?v=2", "https://cdn.example.com:8443/a/logo.png"),
+            ("https://CDN.example.com", "https://cdn.example.com/"),
+            (
+                "https://cdn.example.com/a;script-src *,b 'x'.png",
+                "https://cdn.example.com/a%3Bscript-src%20*%2Cb%20'x'.png",
+            ),
+        ] {
+            assert_eq!(source(url), allowed, "{url}");
+        }
+        for bad in [
+            "http://cdn.example.com/logo.svg",
+            "http://localhost/logo.svg",
+            "data:image/svg+xml,<svg/>",
+            "javascript:alert(1)",
+            "https://user:secret@cdn.example.com/logo.svg",
+            "https://*/logo.svg",
+            "https://*.example.com/logo.svg",
+            "https://[::1]/logo.svg",
+            "https://cdn.example.com/logo.svg#a",
+            "//cdn.example.com/logo.svg",
+            "logo.svg",
+        ] {
+            let error = logo(bad).unwrap_err().to_string();
+            assert!(error.contains("PRODUCT_LOGO_URL") && !error.contains("secret"), "{bad}: {error}");
         }
     }
 }

@@ -1,5 +1,7 @@
 //! What must hold for every page, whatever it says.
 
+use crate::config::{FromSettings, Settings};
+use crate::display::DisplayName;
 use crate::provider::jira::Account;
 use url::Url;
 
@@ -12,6 +14,17 @@ fn product() -> Product {
     Product::at(&url).unwrap()
 }
 
+/// A product as the settings show it, with or without an address to return to.
+fn branded(url: &str) -> Product {
+    let pairs = [
+        ("PRODUCT_NAME", "Acme & <Sons>"),
+        ("PRODUCT_LOGO_URL", "https://cdn.example.com/logo.svg?a=1&b=\"x"),
+        ("DEFAULT_JIRA_SITE_REDIRECT_URI", url),
+    ];
+    let settings = Settings::from_pairs(pairs.map(|(name, value)| (name.to_owned(), value.to_owned())));
+    Option::<Product>::from_settings(&settings).unwrap().unwrap()
+}
+
 fn site<'a>(id: &'a str, name: &'a str) -> Site<'a> {
     Site { id, name, url: "https://acme.atlassian.net", avatar_url: None }
 }
@@ -22,6 +35,7 @@ fn finalize<'a>(sites: &'a [Site<'a>], product: Option<&'a Product>) -> Finalize
         sites,
         connection_code: "code-1",
         product,
+        display_name: None,
         replaced_by: None,
         chosen: None,
         error: None,
@@ -45,12 +59,65 @@ fn an_account_that_replaces_another_is_named_and_confirmed() {
     }
 }
 
+#[test]
+fn a_page_says_for_whom_the_connection_is_made() {
+    let sites = [site("1", "Acme")];
+    let page = finalize(&sites, None);
+    assert!(!page.html().contains("Connect Jira to"));
+    let name = DisplayName::parse("Acme <b>, ada@acme.example").unwrap().unwrap();
+    let html = Finalize { display_name: Some(&name), ..page }.html();
+    assert!(html.contains("Connect Jira to <b><bdi>Acme &#60;b&#62;, ada@acme.example</bdi></b>"), "{html}");
+}
+
+#[test]
+fn the_name_and_logo_of_the_product_are_shown_and_no_address_in_their_place() {
+    for product in [branded("http://localhost:8001"), branded("")] {
+        let sites = [site("1", "Harbour")];
+        let mut pages: Vec<String> = messages(Some(&product)).iter().map(Message::html).collect();
+        pages.push(finalize(&sites, Some(&product)).html());
+        for page in pages {
+            assert!(page.contains("<bdi>Acme &#38; &#60;Sons&#62;</bdi>"), "{page}");
+            let logo = r#"<img class="logo" src="https://cdn.example.com/logo.svg?a=1&#38;b=%22x" alt="""#;
+            assert_eq!(page.matches(logo).count(), 1, "{page}");
+            // The address is for links alone.
+            assert!(!page.contains(">localhost:8001"), "{page}");
+            assert_eq!(page.contains("localhost:8001"), product.url().is_some(), "{page}");
+        }
+    }
+    let unnamed = messages(Some(&product()));
+    assert!(unnamed.iter().all(|message| !message.html().contains("class=\"joint\"")));
+}
+
+#[test]
+fn names_of_strangers_are_cut_and_change_nothing_around_them() {
+    let long = "x".repeat(5000);
+    for (name, shown) in [
+        ("Har\u{202e}bour\u{2066}", "Har bour"),
+        ("one\ntwo\u{0}\u{200b}", "one two"),
+        ("\u{202e}\u{200b}", "acme.atlassian.net"),
+        (long.as_str(), &format!("{}…", "x".repeat(119))),
+    ] {
+        let sites = [site("1", name)];
+        let html = finalize(&sites, None).html();
+        assert!(html.contains(&format!("<bdi class=\"name\">{shown}</bdi>")), "{name}: {html}");
+        assert!(!html.contains('\u{202e}') && !html.contains('\u{2066}') && !html.contains('\u{0}'));
+    }
+    let sites = [site("1", "Acme")];
+    let stranger = account("\u{202e}ada\n", &long);
+    let html = Finalize { replaced_by: Some(&stranger), ..finalize(&sites, None) }.html();
+    assert!(html.contains("<bdi>ada</bdi>") && html.len() < 12_000, "{}", html.len());
+}
+
 fn messages(product: Option<&Product>) -> Vec<Message> {
     [
         Message::connected,
         Message::consent_declined,
         Message::state_expired,
         Message::other_browser,
+        Message::not_yet,
+        Message::no_offline_access,
+        Message::account_unknown,
+        Message::account_unavailable,
         Message::exchange_failed,
         Message::link_expired,
         Message::no_site,
@@ -78,10 +145,13 @@ fn all_pages() -> Vec<String> {
     let ids: Vec<String> = (0..40).map(|n| n.to_string()).collect();
     let many: Vec<_> = ids.iter().map(|id| site(id, HOSTILE)).collect();
     let mut pages = Vec::new();
-    for product in [None, Some(&product)] {
+    let (branded, homeless) = (branded("https://app.example.com"), branded(""));
+    let name = DisplayName::parse(HOSTILE).unwrap().unwrap();
+    for product in [None, Some(&product), Some(&branded), Some(&homeless)] {
         pages.extend(messages(product).iter().map(Message::html));
         for sites in [&[hostile][..], &[hostile, site("2", "Beta")], &many] {
-            let page = Finalize { connection_code: HOSTILE, ..finalize(sites, product) };
+            let page =
+                Finalize { connection_code: HOSTILE, display_name: Some(&name), ..finalize(sites, product) };
             pages.push(page.html());
             pages.push(Finalize { replaced_by: Some(&stranger), ..page.clone() }.html());
             pages.push(Finalize { error: Some(HOSTILE), ..page }.html());
@@ -138,7 +208,10 @@ fn a_message_says_how_to_go_on() {
     }
     for message in messages(None) {
         let html = message.html();
-        assert!(html.contains("close this window") || html.contains("To try again, "), "{html}");
+        assert!(
+            ["close this window", "To try again, ", "To go on, "].iter().any(|it| html.contains(it)),
+            "{html}"
+        );
         assert!(!html.contains("<a "));
     }
 }

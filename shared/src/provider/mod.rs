@@ -8,6 +8,7 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use secrecy::SecretString;
+use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use tokio_postgres::Transaction;
 use uuid::Uuid;
@@ -52,12 +53,53 @@ pub struct Grant {
     pub expires_at: OffsetDateTime,
     /// Gives the next access token; absent when the provider keeps the old one valid.
     pub refresh_token: Option<SecretString>,
+    /// What the consent allows, if the provider tells in a way that can be read.
+    pub scopes: Option<GrantedScopes>,
+}
+
+/// The scopes that a provider says it has granted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct GrantedScopes(String);
+
+impl GrantedScopes {
+    /// Reads the `scope` of a token answer (<https://www.rfc-editor.org/rfc/rfc6749#section-3.3>); `None` where it names
+    /// nothing.
+    pub fn parse(text: &str) -> Option<Self> {
+        let mut scopes: Vec<&str> =
+            text.split(|c: char| c == ',' || c.is_whitespace()).filter(|scope| !scope.is_empty()).collect();
+        scopes.sort_unstable();
+        scopes.dedup();
+        (!scopes.is_empty()).then(|| Self(scopes.join(" ")))
+    }
+
+    /// Whether a scope is among them.
+    pub fn contains(&self, scope: &str) -> bool {
+        self.iter().any(|granted| granted == scope)
+    }
+
+    /// Each of them, in the order of their names.
+    pub fn iter(&self) -> impl Iterator<Item = &str> {
+        self.0.split(' ')
+    }
+
+    /// All of them with a space in between, as they are stored.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
 }
 
 /// Where a person is asked for consent.
 pub trait Consent: Send + Sync {
     /// The address to send the person to; they come back to `redirect_uri`, with `state`.
     fn authorize_url(&self, redirect_uri: &str, state: &str) -> String;
+
+    /// Whether a consent allows what Juncture cannot do without. The person may have changed the address of the consent
+    /// page on the way.
+    ///
+    /// # Errors
+    /// 403 when it does not.
+    fn check(&self, grant: &Grant) -> Result<()>;
 }
 
 /// The server that hands out tokens.
@@ -147,6 +189,21 @@ impl From<TokenError> for Error {
                 "The provider's token service did not answer in time. The connection is not affected; try again.",
             )
             .because(error),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn granted_scopes_are_read_as_names() {
+        let scopes = GrantedScopes::parse(" read:me  offline_access,read:jira-work read:me ").unwrap();
+        assert_eq!(scopes.as_str(), "offline_access read:jira-work read:me");
+        assert!(scopes.contains("read:me") && !scopes.contains("read:jira") && !scopes.contains(""));
+        for nothing in ["", " ", ","] {
+            assert_eq!(GrantedScopes::parse(nothing), None);
         }
     }
 }

@@ -11,6 +11,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::tally::{Count, Tally};
+use crate::error::PREFETCH;
 
 /// The namespace of the metrics.
 pub const NAMESPACE: &str = "Juncture";
@@ -105,18 +106,23 @@ impl Completion<'_> {
     }
 
     fn message(&self) -> &'static str {
-        match (&self.failure, self.status) {
-            (_, 500..) => "request failed",
-            (Some(_), _) => "request refused",
-            (None, _) => "request completed",
+        match &self.failure {
+            _ if self.is_server_error() => "request failed",
+            Some(_) => "request refused",
+            None => "request completed",
         }
+    }
+
+    /// A refusal to be fetched ahead of time has a status that says so, and means nothing.
+    fn is_server_error(&self) -> bool {
+        self.status >= 500 && self.failure.as_ref().is_none_or(|failure| failure.code != PREFETCH)
     }
 
     /// What was counted, with its value, beside the duration.
     fn counts(&self) -> impl Iterator<Item = (&'static str, u32)> {
         let events = [
             (CLIENT_ERRORS, (400..500).contains(&self.status)),
-            (SERVER_ERRORS, self.status >= 500),
+            (SERVER_ERRORS, self.is_server_error()),
             (COLD_STARTS, self.cold_start),
         ];
         let tally = Count::ALL.into_iter().map(|count| (count, self.tally.of(count)));
@@ -151,7 +157,7 @@ impl Serialize for Completion<'_> {
         let now = OffsetDateTime::now_utc();
         let mut line = serializer.serialize_map(None)?;
         line.serialize_entry("timestamp", &now.format(&Rfc3339).map_err(serde::ser::Error::custom)?)?;
-        line.serialize_entry("level", if self.status >= 500 { "ERROR" } else { "INFO" })?;
+        line.serialize_entry("level", if self.is_server_error() { "ERROR" } else { "INFO" })?;
         line.serialize_entry("message", self.message())?;
         let identity = self.tally.identity();
         line.serialize_entry("request_id", &identity.request)?;

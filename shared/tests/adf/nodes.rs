@@ -120,6 +120,10 @@ fn decisions_are_lines_that_say_so() {
     assert_eq!(kinds("- **Decision: b**"), ["decisionList"]);
     assert_eq!(kinds("- **Decisions:** b"), ["bulletList"]);
     assert_eq!(kinds("> - **Decision:** b"), ["blockquote"]);
+    // What is read as a decision when it comes back is one.
+    for flattened in ["- # Decision: b", "- > **Decision:** b", "- **Decision:** b\n  ---"] {
+        assert_eq!(kinds(flattened), ["decisionList"], "{flattened}");
+    }
 }
 
 #[test]

@@ -4,7 +4,7 @@
 mod product;
 
 use anyhow::{Result, ensure};
-use juncture_local::atlassian::{Class, Fault, Rule};
+use juncture_local::atlassian::{Class, Decision, Fault, Rule};
 use juncture_tests::browser::{Browser, DESKTOP, Device, PHONE};
 use juncture_tests::{Bed, run};
 
@@ -36,6 +36,8 @@ async fn connects(device: Device, workspace: &str) -> Result<()> {
     let browser = Browser::open(device).await?;
     consent(bed, &browser, workspace, "ada", &["harbour", "lighthouse", "meadow"]).await?;
     browser.shows("h1", "Choose your Jira site").await?;
+    browser.shows(".for", &format!("Connect Jira to Workspace {workspace}")).await?;
+    browser.shows(".joint", "Lantern Tasks").await?;
     let sites = browser.text("#sites").await?;
     ensure!(
         sites.contains("Harbour") && sites.contains("Lighthouse") && !sites.contains("Library"),
@@ -128,6 +130,42 @@ fn whoever_declines_or_comes_late_is_told_how_to_start_again() {
         browser.find("#state[data-state=not_connected]").await?;
         browser.close().await
     });
+}
+
+/// For whom, in a long name, and with a logo that does not come: the browser complains of no policy, and the page holds.
+async fn names_the_product(device: Device) -> Result<()> {
+    let bed = Bed::start(|options| {
+        options.settings.set("PRODUCT_NAME", "Söhne & Töchter, Pumpen und Rohre GmbH & Co. KG");
+        options.settings.set("PRODUCT_LOGO_URL", "https://localhost:1/logo.svg");
+    })
+    .await?;
+    let person = bed.person(&["harbour"])?;
+    let body = serde_json::json!({
+        "external_id": person.external_id, "provider": "jira",
+        "display_name": format!("Acme <b>, {}@acme.example", "a".repeat(120)),
+    });
+    let token = bed.backend_post("connect-token", &body).await?.json(200)["connect_token"].clone();
+    let begin = "/api/frontend/oauth/initiate-oauth-flow";
+    let begun = bed.post(begin, &serde_json::json!({ "connect_token": token })).await?.json(200);
+    let uri = begun["authorization_uri"].as_str().unwrap_or_default();
+    let browser = Browser::open(device).await?;
+    browser.visit(&person.decide(uri, Decision::Accept)?).await?;
+    browser.shows(".for", "Connect Jira to Acme <b>, aaa").await?;
+    browser.look("names-the-product").await?;
+    browser.click("#connect").await?;
+    browser.find("#state").await?;
+    browser.close().await?;
+    bed.stack.stop().await
+}
+
+#[test]
+fn a_long_name_and_a_logo_fit_on_a_desktop() {
+    run(names_the_product(DESKTOP));
+}
+
+#[test]
+fn a_long_name_and_a_logo_fit_on_a_phone() {
+    run(names_the_product(PHONE));
 }
 
 /// Somebody's consent page, opened in another browser: the person there must not end up connected to their

@@ -1,8 +1,9 @@
-//! Who connects again with another Atlassian account is shown so, and asked, before the account is replaced.
+//! Who connects again with another Atlassian account is shown so, and asked, before the account is replaced; and nobody
+//! gets around it by what they consent to.
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use futures_util::future::try_join_all;
-use juncture_local::atlassian::{Class, Fault, Rule};
+use juncture_local::atlassian::{Class, Decision, Fault, Rule};
 use juncture_tests::{Answer, Bed, Person, run};
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -32,6 +33,19 @@ async fn digest(bed: &Bed, person: &Person<'_>) -> Result<Option<String>> {
     const DIGEST: &str = r#"select account_digest from "juncture-core".connection where connection_id = $1"#;
     let id = person.connection_id().await?;
     Ok(bed.database().await?.query_one(DIGEST, &[&id]).await?.get(0))
+}
+
+/// Consents on a page whose address lacks one of the scopes: the callback's answer.
+async fn consent_without(bed: &Bed, person: &Person<'_>, scope: &str) -> Result<Answer> {
+    let mut uri = url::Url::parse(&person.begin().await?)?;
+    let pairs: Vec<(String, String)> = uri.query_pairs().into_owned().collect();
+    let without = |scopes: &str| scopes.split(' ').filter(|it| *it != scope).collect::<Vec<_>>().join(" ");
+    uri.query_pairs_mut().clear().extend_pairs(
+        pairs.iter().map(|(name, value)| {
+            (name.as_str(), if name == "scope" { without(value) } else { value.clone() })
+        }),
+    );
+    bed.get(&person.decide(uri.as_str(), Decision::Accept)?).await
 }
 
 /// A connection, and a consent of another account for the same external id.
@@ -108,42 +122,178 @@ fn a_page_of_the_product_that_does_not_ask_connects_as_before() {
 }
 
 #[test]
-fn nothing_is_claimed_of_an_account_that_atlassian_does_not_tell() {
+fn a_deployment_may_require_that_pages_of_the_product_ask() {
+    run(async {
+        let bed = Bed::start(|options| options.settings.set("REQUIRE_ACCOUNT_CONFIRMATION", "true")).await?;
+        let (first, second, code) = two_accounts(&bed).await?;
+        let before = digest(&bed, &first).await?;
+        let refused = second.create_connection(&code, "harbour").await?;
+        assert_eq!(refused.json(409)["code"], "other_account");
+        assert_eq!(digest(&bed, &first).await?, before);
+        // There is nothing to confirm for the account that is connected.
+        first.connect("harbour").await?;
+        create(&bed, &code, true).await?.json(200);
+        assert_ne!(digest(&bed, &first).await?, before);
+        bed.stack.stop().await
+    });
+}
+
+#[test]
+fn a_consent_whose_account_cannot_be_told_makes_no_connection() {
     run(async {
         let bed = Bed::shared().await?;
-        for fault in [
-            Fault::Status {
-                status: 401,
-                body: Some(json!({ "code": 401, "message": "scope does not match" })),
-            },
-            Fault::Status { status: 503, body: None },
-            Fault::MalformedJson,
-            Fault::Drop,
+        let mismatch = json!({ "code": 401, "message": "scope does not match" });
+        for (fault, status, code, said) in [
+            (Fault::Status { status: 401, body: Some(mismatch) }, 403, "account_unknown", "whose account"),
+            (Fault::Status { status: 403, body: None }, 502, "account_unavailable", "whose account"),
+            (Fault::Status { status: 503, body: None }, 502, "account_unavailable", "whose account"),
+            (
+                Fault::Status { status: 200, body: Some(json!({})) },
+                502,
+                "account_unavailable",
+                "whose account",
+            ),
+            (Fault::MalformedJson, 502, "account_unavailable", "whose account"),
+            (Fault::Drop, 502, "account_unavailable", "whose account"),
         ] {
-            let refused = |person: &Person<'_>| {
-                let rule = Rule::new(Class::Profile, fault.clone()).account(&person.account).times(9);
-                bed.atlassian().inject(rule);
-            };
-            // Unknown before, known now.
-            let first = bed.person(&["harbour"])?;
-            refused(&first);
-            first.connect("harbour").await?;
-            assert_eq!(digest(bed, &first).await?, None);
-            let second = bed.person(&["harbour"])?.with_external_id_of(&first);
-            let code = second.connection_code().await?;
-            assert_eq!(sites(bed, &code).await?["replaces_account"], false);
-            create(bed, &code, false).await?.json(200);
-            assert!(digest(bed, &first).await?.is_some());
-            // Known before, unknown now.
-            let third = bed.person(&["harbour"])?.with_external_id_of(&first);
-            refused(&third);
-            let code = third.connection_code().await?;
-            let answer = sites(bed, &code).await?;
+            let (first, second, connection_code) = two_accounts(bed).await?;
+            let before = digest(bed, &first).await?;
+            let rule = Rule::new(Class::Profile, fault.clone()).account(&second.account);
+            bed.atlassian().inject(rule);
+            let path = format!("/finalize-connection/jira/{connection_code}");
+            let page = bed.get(&path).await?;
+            assert!(page.page(status).contains(said), "{fault:?}: {}", page.body);
+            assert!(!page.body.contains("name=\"site_id\""), "{fault:?}: {}", page.body);
+            // The contract's own call goes on listing sites.
+            let answer = sites(bed, &connection_code).await?;
             assert!(answer["account"].is_null() && answer["replaces_account"] == false, "{answer}");
-            create(bed, &code, false).await?.json(200);
-            assert_eq!(digest(bed, &first).await?, None);
+            for word in [json!(true), json!(false)] {
+                let refused = create(bed, &connection_code, word).await?;
+                assert_eq!(refused.json(status)["code"], code, "{fault:?}");
+            }
+            let refused = second.create_connection(&connection_code, "harbour").await?;
+            assert_eq!(refused.json(status)["code"], code, "{fault:?}");
+            submit(bed, &connection_code, "&replace_account=true").await?.page(status);
+            assert_eq!(digest(bed, &first).await?, before, "{fault:?}");
+            // Nor a first one.
+            let nobody = bed.person(&["harbour"])?;
+            bed.atlassian().inject(Rule::new(Class::Profile, fault.clone()).account(&nobody.account));
+            let first_code = nobody.connection_code().await?;
+            create(bed, &first_code, false).await?.refusal(status);
+            assert_eq!(nobody.validity().await?["exists"], false, "{fault:?}");
+            // The code is good when Atlassian tells again.
+            bed.atlassian().clear_faults_of(&second.account);
+            bed.get(&path).await?.page(200);
+            create(bed, &connection_code, true).await?.json(200);
         }
         Ok(())
+    });
+}
+
+#[test]
+fn one_lost_answer_of_atlassian_costs_nobody_a_connection() {
+    run(async {
+        let bed = Bed::shared().await?;
+        for fault in [Fault::Drop, Fault::Status { status: 503, body: None }] {
+            let person = bed.person(&["harbour"])?;
+            let code = person.connection_code().await?;
+            bed.atlassian().inject(Rule::new(Class::Profile, fault).account(&person.account).times(1));
+            create(bed, &code, false).await?.json(200);
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn whoever_takes_a_scope_out_of_the_consent_address_connects_nothing() {
+    run(async {
+        let bed = Bed::shared().await?;
+        for (scope, said) in [("read:me", "profile"), ("offline_access", "when you are not there")] {
+            let first = bed.person(&["harbour"])?;
+            first.connect("harbour").await?;
+            let before = digest(bed, &first).await?;
+            let second = bed.person(&["harbour"])?.with_external_id_of(&first);
+            let page = consent_without(bed, &second, scope).await?;
+            assert!(page.page(403).contains("Jira was not connected"), "{scope}: {}", page.body);
+            assert!(page.body.contains(said), "{scope}: {}", page.body);
+            assert!(page.body.contains(&bed.stack.demo_url()), "no way to start again: {}", page.body);
+            assert!(page.header("location").is_empty());
+            assert_eq!(digest(bed, &first).await?, before);
+            first.access_token().await?.json(200);
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn a_connection_whose_account_is_not_known_learns_the_one_that_consents() {
+    run(async {
+        let bed = Bed::start(|options| options.settings.set("REQUIRE_ACCOUNT_CONFIRMATION", "true")).await?;
+        let first = bed.person(&["harbour"])?;
+        first.connect("harbour").await?;
+        // As a database of the TypeScript version is adopted.
+        const FORGET: &str =
+            r#"update "juncture-core".connection set account_digest = null where connection_id = $1"#;
+        let id = first.connection_id().await?;
+        bed.database().await?.execute(FORGET, &[&id]).await?;
+        let second = bed.person(&["harbour"])?.with_external_id_of(&first);
+        let code = second.connection_code().await?;
+        assert_eq!(sites(&bed, &code).await?["replaces_account"], false);
+        let page = bed.get(&format!("/finalize-connection/jira/{code}")).await?;
+        assert!(!page.page(200).contains("replace_account"), "{}", page.body);
+        second.create_connection(&code, "harbour").await?.json(200);
+        assert!(digest(&bed, &first).await?.is_some());
+        // From now on it is known.
+        let third = bed.person(&["harbour"])?.with_external_id_of(&first);
+        let code = third.connection_code().await?;
+        third.create_connection(&code, "harbour").await?.refusal(409);
+        bed.stack.stop().await
+    });
+}
+
+#[test]
+fn where_nobody_is_asked_whose_account_it_is_nothing_is_claimed() {
+    run(async {
+        let bed = Bed::start(|options| options.settings.set("DEFAULT_JIRA_SCOPES", "read:jira-work")).await?;
+        let person = bed.person(&["harbour"])?;
+        let code = person.connection_code().await?;
+        let answer = sites(&bed, &code).await?;
+        assert!(answer["account"].is_null() && answer["replaces_account"] == false, "{answer}");
+        bed.get(&format!("/finalize-connection/jira/{code}")).await?.page(200);
+        create(&bed, &code, false).await?.json(200);
+        assert_eq!(digest(&bed, &person).await?, None);
+        let page = consent_without(&bed, &person, "offline_access").await?;
+        assert!(page.page(403).contains("when you are not there"), "{}", page.body);
+        bed.stack.stop().await
+    });
+}
+
+#[test]
+fn what_a_consent_allows_is_kept_and_follows_the_tokens() {
+    run(async {
+        let bed = Bed::start(|_| ()).await?;
+        let person = bed.person(&["harbour"])?;
+        person.connect("harbour").await?;
+        let kept = async || {
+            let list = bed.backend("connection-info/list-connections", &[]).await?.json(200);
+            anyhow::Ok(list["connections"][0]["granted_scopes"].clone())
+        };
+        let scopes = kept().await?;
+        let names: Vec<&str> =
+            scopes.as_array().context("no scopes")?.iter().filter_map(Value::as_str).collect();
+        assert_eq!(names.len(), 7, "{names:?}");
+        assert!(names.is_sorted() && names.contains(&"read:me") && names.contains(&"offline_access"));
+        // A later consent of the same account replaces the scopes of this one at Atlassian, and a refresh tells.
+        let mut settings = bed.atlassian().settings(None);
+        settings.withheld_scopes.insert("write:jira-work".to_owned());
+        bed.atlassian().set_settings(Some(&person.account), settings);
+        person.consent().await?;
+        person.forget_access_token().await?;
+        person.access_token().await?.json(200);
+        let narrower = kept().await?;
+        assert_eq!(narrower.as_array().map(Vec::len), Some(6), "{narrower}");
+        assert!(!narrower.to_string().contains("write:jira-work"), "{narrower}");
+        bed.stack.stop().await
     });
 }
 

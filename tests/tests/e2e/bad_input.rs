@@ -75,6 +75,75 @@ fn bodies_that_make_no_sense_are_refused() {
 }
 
 #[test]
+fn a_body_says_that_it_is_json_and_names_each_field_once() {
+    run(async {
+        const SAY: &str = "Send the body as JSON, with 'Content-Type: application/json'";
+        let bed = Bed::shared().await?;
+        let connection = ("/api/backend/connection-info/connection", Method::DELETE);
+        let edit = ("/api/backend/jira/edit-issue", Method::PUT);
+        let routes = POSTS.iter().map(|(path, ..)| (*path, Method::POST)).chain([connection, edit]);
+        for (path, method) in routes {
+            let send = async |kind: Option<&str>, body: &str| {
+                let request = bed.request(method.clone(), path).bearer_auth(bed.stack.secret_key());
+                let request = request.body(body.to_owned());
+                bed.send(kind.into_iter().fold(request, |request, kind| request.header("content-type", kind)))
+                    .await
+            };
+            let fine = r#"{"external_id":"x","provider":"jira"}"#;
+            for kind in [
+                None,
+                Some(""),
+                Some("text/plain"),
+                Some("application/jsonx"),
+                Some("application/json, text/plain"),
+            ] {
+                assert_eq!(send(kind, fine).await?.refusal(400), SAY, "{path}: {kind:?}");
+            }
+            for kind in ["application/json", "application/json; charset=utf-8", "Application/Vnd.Api+JSON"] {
+                let answer = send(Some(kind), fine).await?;
+                assert!(!answer.body.contains(SAY), "{path}: {kind}");
+            }
+            for (twice, name) in [
+                (r#"{"external_id":"x","provider":"jira","external_id":"y"}"#, "external_id"),
+                (r#"{"external_id":"x","provider":"jira","\u0065xternal_id":"x"}"#, "external_id"),
+                (
+                    r#"{"external_id":"x","description":{"type":"doc","content":[{"type":"a","type":"b"}]}}"#,
+                    "type",
+                ),
+                (r#"{"external_id":"\ud83d","a":{"b":1,"b":1}}"#, "b"),
+            ] {
+                let refused = send(Some("application/json"), twice).await?;
+                let said = format!("The field '{name}' is given more than once");
+                assert_eq!(refused.refusal(400), said, "{path}: {twice}");
+            }
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn every_answer_of_the_api_is_json_and_nothing_else() {
+    run(async {
+        let bed = Bed::shared().await?;
+        let person = bed.sailor().await?;
+        let answers = [
+            person.info("check-connection-validity").await?,
+            person.access_token().await?,
+            bed.get("/health").await?,
+            bed.get("/health/ready").await?,
+            bed.post("/api/frontend/oauth/initiate-oauth-flow", &serde_json::json!({})).await?,
+            bed.backend("jira/get-projects", &[("external_id", "nobody")]).await?,
+            bed.get(&person.consent().await?).await?,
+        ];
+        for answer in answers {
+            assert_eq!(answer.header("x-content-type-options"), "nosniff", "{answer:?}");
+            assert_eq!(answer.header("strict-transport-security"), "max-age=31536000", "{answer:?}");
+        }
+        Ok(())
+    });
+}
+
+#[test]
 fn queries_that_make_no_sense_are_refused() {
     run(async {
         let bed = Bed::shared().await?;

@@ -144,6 +144,100 @@ fn a_person_lands_where_the_token_says_if_that_is_allowed() {
 }
 
 #[test]
+fn the_page_says_for_whom_the_connection_is_made() {
+    run(async {
+        let bed = Bed::shared().await?;
+        let person = bed.person(&["harbour"])?;
+        let code = async |fields: Value| {
+            let token = token(&person, bed, fields).await?;
+            let begun = bed.post(BEGIN, &json!({ "connect_token": token })).await?.json(200);
+            let uri = begun["authorization_uri"].as_str().context("no address")?.to_owned();
+            let page = bed.get(&person.decide(&uri, Decision::Accept)?).await?;
+            anyhow::Ok(page.header("location").rsplit('/').next().context("no code")?.to_owned())
+        };
+        let sites = "/api/frontend/finalize-connection/jira/fetch-available-sites?connection_code=";
+        for (name, shown) in [
+            ("Acme, ada@acme.example", "Acme, ada@acme.example"),
+            ("<img src=x> & \"Söns\"", "&#60;img src=x&#62; &#38; &#34;Söns&#34;"),
+            ("株式会社", "株式会社"),
+        ] {
+            let code = code(json!({ "display_name": name })).await?;
+            let page = bed.get(&format!("/finalize-connection/jira/{code}")).await?;
+            let line = format!("Connect Jira to <b><bdi>{shown}</bdi></b>");
+            assert!(page.page(200).contains(&line), "{name}: {}", page.body);
+            assert_eq!(bed.get(&format!("{sites}{code}")).await?.json(200)["display_name"], name);
+        }
+        for nothing in [json!({}), json!({ "display_name": null }), json!({ "display_name": " " })] {
+            let code = code(nothing).await?;
+            let page = bed.get(&format!("/finalize-connection/jira/{code}")).await?;
+            assert!(!page.page(200).contains("Connect Jira to"), "{}", page.body);
+            assert!(bed.get(&format!("{sites}{code}")).await?.json(200)["display_name"].is_null());
+        }
+        for bad in [
+            json!("a\nb"),
+            json!("\u{202e}emca"),
+            json!("\u{2067}x"),
+            json!("x".repeat(301)),
+            json!(7),
+            json!([]),
+        ] {
+            let body = json!({ "external_id": "x", "provider": "jira", "display_name": bad });
+            let refusal = issue(bed, &body).await?.refusal(400);
+            assert!(
+                refusal.contains("display_name") || refusal.contains("control characters"),
+                "{bad}: {refusal}"
+            );
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn a_backend_may_want_the_same_browser_whatever_headers_say() {
+    run(async {
+        let bed = Bed::shared().await?;
+        let person = bed.person(&["harbour"])?;
+        let begin = async |fields: Value, site: Option<&str>| {
+            let body = json!({ "connect_token": token(&person, bed, fields).await? });
+            let request = bed.request(reqwest::Method::POST, BEGIN).json(&body);
+            bed.send(site.into_iter().fold(request, |request, site| request.header("sec-fetch-site", site)))
+                .await
+        };
+        let returns = async |begun: &Answer, cookie: Option<&str>| {
+            let begun = begun.json(200);
+            let uri = begun["authorization_uri"].as_str().context("no address")?;
+            let request = bed.request(reqwest::Method::GET, &person.decide(uri, Decision::Accept)?);
+            bed.send(cookie.into_iter().fold(request, |request, cookie| request.header("cookie", cookie)))
+                .await
+        };
+        for site in [None, Some("none"), Some("same-site"), Some("same-origin")] {
+            // Whoever begins a flow without a browser and sends its consent page to somebody gets nothing.
+            let begun = begin(json!({ "same_browser": true }), site).await?;
+            let tokens = bed.token_requests(&person.account);
+            let page = returns(&begun, None).await?;
+            assert!(page.page(403).contains("Started in another browser"), "{site:?}");
+            assert_eq!(bed.token_requests(&person.account), tokens);
+            let begun = begin(json!({ "same_browser": true }), site).await?;
+            let cookie = begun.header("set-cookie").split(';').next().context("no cookie")?;
+            assert_eq!(returns(&begun, Some(cookie)).await?.status, 303, "{site:?}");
+        }
+        let refused = begin(json!({ "same_browser": true }), Some("cross-site")).await?;
+        assert!(refused.refusal(400).contains("same_browser"), "{}", refused.body);
+        assert_eq!(refused.json(400)["code"], "cross_site");
+        // Whoever is not told so by the backend is held to what is known of the browser.
+        for fields in [json!({}), json!({ "same_browser": false }), json!({ "same_browser": null })] {
+            let begun = begin(fields, Some("cross-site")).await?;
+            assert_eq!(returns(&begun, None).await?.status, 303);
+        }
+        for bad in [json!("true"), json!(1)] {
+            let body = json!({ "external_id": "x", "provider": "jira", "same_browser": bad });
+            assert!(issue(bed, &body).await?.refusal(400).contains("same_browser"), "{bad}");
+        }
+        Ok(())
+    });
+}
+
+#[test]
 fn a_token_lives_for_half_an_hour_at_most() {
     run(async {
         let bed = Bed::shared().await?;

@@ -2,12 +2,14 @@
 
 use anyhow::{Context, Result, ensure};
 use futures_util::future::{join_all, try_join_all};
-use juncture_local::atlassian::{Class, GateSpec, When};
+use juncture_local::atlassian::{Class, Decision, GateSpec, When};
 use juncture_local::upstash::Fault;
 use juncture_tests::{Bed, Person, run};
 use reqwest::Method;
 use serde_json::{Value, json};
 use uuid::Uuid;
+
+const BEGIN: &str = "/api/frontend/oauth/initiate-oauth-flow";
 
 /// How many rows of the three tables belong to a connection.
 async fn rows(bed: &Bed, id: &Uuid) -> Result<i64> {
@@ -73,6 +75,88 @@ fn everything_that_is_stored_of_a_connection_goes() {
         let cached = format!("juncture:connection:1:jira:{}", person.external_id);
         let cached: String = redis::from_redis_value(bed.redis(&["GET", &cached]).await?)?;
         assert!(cached.contains("access_token") && !cached.contains("gone"), "{cached}");
+        Ok(())
+    });
+}
+
+/// A connect token for this person.
+async fn connect_token(bed: &Bed, person: &Person<'_>) -> Result<String> {
+    let answer = bed.backend_post("connect-token", &person.body(json!({ "provider": "jira" }))).await?;
+    Ok(answer.json(200)["connect_token"].as_str().context("no token")?.to_owned())
+}
+
+#[test]
+fn what_was_handed_out_before_makes_no_connection() {
+    run(async {
+        let bed = Bed::shared().await?;
+        // Also where there is no connection to remove yet.
+        for was_connected in [true, false] {
+            let person = bed.person(&["harbour"])?;
+            if was_connected {
+                person.connect("harbour").await?;
+            }
+            let token = connect_token(bed, &person).await?;
+            let begun = json!({ "connect_token": connect_token(bed, &person).await? });
+            let begun = bed.post(BEGIN, &begun).await?.json(200);
+            let begun = begun["authorization_uri"].as_str().context("no address")?;
+            let states = [person.consent().await?, person.decide(begun, Decision::Accept)?];
+            let code = person.connection_code().await?;
+            let tokens_before = bed.token_requests(&person.account);
+
+            let removed = person.disconnect().await?;
+            assert_eq!(removed.status, if was_connected { 200 } else { 404 }, "{removed:?}");
+            let refused = bed.post(BEGIN, &json!({ "connect_token": token })).await?.json(410);
+            assert_eq!(refused["code"], "connect_token_expired");
+            for callback in states {
+                assert!(bed.get(&callback).await?.page(410).contains("expired"));
+            }
+            assert_eq!(
+                bed.token_requests(&person.account),
+                tokens_before,
+                "a code was exchanged for nothing"
+            );
+            person.create_connection(&code, "harbour").await?.refusal(410);
+            bed.get(&format!("/finalize-connection/jira/{code}")).await?.page(410);
+            assert_eq!(person.validity().await?["exists"], false);
+
+            // What is handed out from now on does.
+            let token = connect_token(bed, &person).await?;
+            let begun = bed.post(BEGIN, &json!({ "connect_token": token })).await?.json(200);
+            let begun = begun["authorization_uri"].as_str().context("no address")?;
+            let page = bed.get(&person.decide(begun, Decision::Accept)?).await?;
+            let code = page.header("location").rsplit('/').next().context("no code")?.to_owned();
+            person.create_connection(&code, "harbour").await?.json(200);
+            assert_eq!(person.validity().await?["exists"], true);
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn a_return_that_was_under_way_when_the_connection_went_makes_none() {
+    run(async {
+        let bed = Bed::shared().await?;
+        let person = bed.sailor().await?;
+        let callback = person.consent().await?;
+        // The state is used up, and the code is on its way to Atlassian.
+        let spec =
+            GateSpec { class: Class::Token, account: Some(person.account.clone()), when: When::Before };
+        let gate = bed.atlassian().hold(spec);
+        let removal = async {
+            gate.arrived().await;
+            let answer = person.disconnect().await;
+            gate.release();
+            answer
+        };
+        let (returned, removed) = tokio::join!(bed.get(&callback), removal);
+        removed?.json(200);
+        let returned = returned?;
+        assert_eq!(returned.status, 303, "{returned:?}");
+        let code = returned.header("location").rsplit('/').next().context("no code")?.to_owned();
+        for _ in 0..2 {
+            person.create_connection(&code, "harbour").await?.refusal(410);
+        }
+        assert_eq!(person.validity().await?["exists"], false);
         Ok(())
     });
 }

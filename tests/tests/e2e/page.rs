@@ -1,7 +1,7 @@
 //! The page on which a person chooses a site, without a browser: as a form, and as what it says.
 
 use anyhow::Result;
-use juncture_local::atlassian::{Class, Fault, Rule};
+use juncture_local::atlassian::{Class, Decision, Fault, Rule};
 use juncture_tests::{Answer, Bed, run};
 use reqwest::Method;
 
@@ -38,6 +38,43 @@ fn the_form_works_without_javascript() {
         submit(bed, &code, &form).await?.page(410);
         bed.get(&path).await?.page(410);
         Ok(())
+    });
+}
+
+#[test]
+fn the_product_goes_by_its_name_and_logo() {
+    run(async {
+        let logo = "https://cdn.example.com/logo.svg";
+        let bed = Bed::start(|options| {
+            options.settings.set("PRODUCT_NAME", "Acme & Sons");
+            options.settings.set("PRODUCT_LOGO_URL", logo);
+        })
+        .await?;
+        let person = bed.person(&["harbour"])?;
+        let code = person.connection_code().await?;
+        let path = format!("/finalize-connection/jira/{code}");
+        let form = format!("site_id={}", bed.site_id("harbour")?);
+        let unknown = format!("/finalize-connection/jira/cc_{}", "x".repeat(43));
+        let declined = person.decide(&person.begin().await?, Decision::Decline)?;
+        for (page, status) in [
+            (bed.get(&path).await?, 200),
+            (submit(&bed, &code, &form).await?, 200),
+            (bed.get(&unknown).await?, 410),
+            (bed.get(&declined).await?, 403),
+            (bed.get("/api/frontend/oauth/authorization-callback/jira").await?, 400),
+        ] {
+            assert!(page.page(status).contains("Acme &#38; Sons"), "{}", page.body);
+            assert!(page.body.contains(&format!("<img class=\"logo\" src=\"{logo}\"")), "{}", page.body);
+            assert!(!page.body.contains(">localhost:"), "{}", page.body);
+            let policy = page.header("content-security-policy");
+            let images = policy.split("; ").find(|part| part.starts_with("img-src ")).unwrap_or_default();
+            assert!(images.ends_with(&format!(" https://*.atlassian.net {logo}")), "{policy}");
+            assert!(
+                policy.contains("default-src 'none'") && policy.ends_with("frame-ancestors 'none'"),
+                "{policy}"
+            );
+        }
+        bed.stack.stop().await
     });
 }
 

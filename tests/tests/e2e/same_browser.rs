@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use anyhow::{Context, Result};
-use juncture_local::atlassian::Decision;
+use juncture_local::atlassian::{Class, Decision, Fault, GateSpec, Rule, When};
 use juncture_local::ports::Part;
 use juncture_tests::{Answer, Bed, Person, run};
 use reqwest::{Method, RequestBuilder};
@@ -149,6 +149,158 @@ fn a_browser_that_has_shown_that_it_keeps_cookies_must_bring_one() {
         let callback = browser.consent(&person).await?;
         assert!(bare.get(&callback).await?.page(403).contains(ELSEWHERE));
         assert_eq!(bed.token_requests(&person.account), 0);
+        Ok(())
+    });
+}
+
+/// Where a callback leads to.
+fn location(answer: &Answer) -> String {
+    assert_eq!(answer.status, 303, "{answer:?}");
+    answer.header("location").to_owned()
+}
+
+#[test]
+fn what_is_fetched_ahead_of_time_uses_nothing_up() {
+    run(async {
+        let bed = Bed::shared().await?;
+        for (name, value) in [
+            ("sec-purpose", "prefetch"),
+            ("sec-purpose", "prefetch;prerender"),
+            ("sec-purpose", "prefetch;anonymous-client-ip"),
+            ("purpose", "prefetch"),
+            ("x-purpose", "preview"),
+            ("x-moz", "prefetch"),
+        ] {
+            for decision in [Decision::Accept, Decision::Decline] {
+                let person = bed.person(&["harbour"])?;
+                let browser = Browser::new(bed);
+                let callback = browser.decide(&person, decision).await?;
+                let early = browser.send(bed.request(Method::GET, &callback).header(name, value)).await?;
+                assert!(early.page(503).contains("ahead of time"), "{name}: {}", early.body);
+                assert_eq!(early.header("cache-control"), "no-store");
+                for kept in ["set-cookie", "location", "ratelimit"] {
+                    assert_eq!(early.header(kept), "", "{name}: {kept}");
+                }
+                assert_eq!(bed.token_requests(&person.account), 0);
+                let line = bed.completion(&early).await?;
+                assert_eq!(
+                    (&line["code"], &line["redis_requests"]),
+                    (&json!("prefetch"), &json!(0)),
+                    "{line}"
+                );
+                assert!(line["server_errors"].is_null(), "{line}");
+                let status = if decision == Decision::Accept { 303 } else { 403 };
+                assert_eq!(browser.get(&callback).await?.status, status, "{name}: {value}");
+            }
+        }
+        let person = bed.person(&["harbour"])?;
+        let callback = person.consent().await?;
+        let answer = bed.send(bed.request(Method::GET, &callback).header("purpose", "fetch")).await?;
+        location(&answer);
+        Ok(())
+    });
+}
+
+#[test]
+fn the_flows_own_browser_may_arrive_twice_and_nobody_else() {
+    run(async {
+        let bed = Bed::shared().await?;
+        let (browser, other) = (Browser::new(bed), Browser::new(bed));
+        let person = bed.person(&["harbour"])?;
+        other.code(&other.consent(&bed.person(&["harbour"])?).await?).await?;
+        let callback = browser.consent(&person).await?;
+        let first = location(&browser.get(&callback).await?);
+        for _ in 0..2 {
+            assert_eq!(location(&browser.get(&callback).await?), first);
+        }
+        assert_eq!(bed.token_requests(&person.account), 1, "a code is for one exchange");
+        // Another browser, with cookies or without, and this one with another code.
+        for stranger in [&other, &Browser::new(bed)] {
+            assert!(stranger.get(&callback).await?.page(410).contains("expired"));
+        }
+        let (before, _) = callback.split_once("code=").context("no code")?;
+        let (_, state) = callback.split_once("state=").context("no state")?;
+        browser.get(&format!("{before}code=another&state={state}")).await?.page(410);
+        let refused = browser.get(&format!("{before}error=access_denied&state={state}")).await?;
+        refused.page(410);
+        let code = first.rsplit('/').next().context("no code")?;
+        browser.create(code).await?.json(200);
+        assert_eq!(person.validity().await?["exists"], true);
+        // What is used up says so there.
+        browser.get(&location(&browser.get(&callback).await?)).await?.page(410);
+        Ok(())
+    });
+}
+
+#[test]
+fn whoever_fetches_the_callback_first_without_a_cookie_does_not_take_it_from_its_browser() {
+    run(async {
+        let bed = Bed::shared().await?;
+        let browser = Browser::new(bed);
+        let person = bed.person(&["harbour"])?;
+        // The first flow of this browser: it has not shown yet that it keeps cookies.
+        let callback = browser.consent(&person).await?;
+        let scanned = location(&Browser::new(bed).get(&callback).await?);
+        assert_eq!(location(&browser.get(&callback).await?), scanned);
+        let code = scanned.rsplit('/').next().context("no code")?;
+        browser.get(&scanned).await?.page(200);
+        browser.create(code).await?.json(200);
+        Ok(())
+    });
+}
+
+#[test]
+fn two_arrivals_at_once_end_at_the_same_place() {
+    run(async {
+        let bed = Bed::shared().await?;
+        let browser = Browser::new(bed);
+        let person = bed.person(&["harbour"])?;
+        let callback = browser.consent(&person).await?;
+        let spec = GateSpec { class: Class::Token, account: Some(person.account.clone()), when: When::After };
+        let gate = bed.atlassian().hold(spec);
+        let (first, second) = (browser.get(&callback), async {
+            gate.arrived().await;
+            // It looks for the answer until there is one.
+            let (answer, ()) = tokio::join!(browser.get(&callback), async { gate.release() });
+            answer
+        });
+        let (first, second) = tokio::join!(first, second);
+        assert_eq!(location(&first?), location(&second?));
+        assert_eq!(bed.token_requests(&person.account), 1);
+        Ok(())
+    });
+}
+
+#[test]
+fn a_first_arrival_that_fails_leaves_nothing_to_wait_for() {
+    run(async {
+        let bed = Bed::shared().await?;
+        let browser = Browser::new(bed);
+        let person = bed.person(&["harbour"])?;
+        let callback = browser.consent(&person).await?;
+        let refusal = Fault::Status { status: 403, body: Some(json!({ "error": "invalid_grant" })) };
+        bed.atlassian().inject(Rule::new(Class::Token, refusal).account(&person.account).times(1));
+        browser.get(&callback).await?.page(502);
+        browser.get(&callback).await?.page(410);
+        assert_eq!(bed.token_requests(&person.account), 1);
+        Ok(())
+    });
+}
+
+#[test]
+fn an_arrival_is_remembered_for_a_minute_and_sealed() {
+    run(async {
+        let bed = Bed::shared().await?;
+        let browser = Browser::new(bed);
+        let callback = browser.consent(&bed.person(&["harbour"])?).await?;
+        let code = browser.code(&callback).await?;
+        let state = callback.split_once("state=").context("no state")?.1;
+        let key = format!("juncture:arrival:{}", juncture::crypto::sha256_hex(state.as_bytes()));
+        let left = bed.redis(&["PTTL", &key]).await?;
+        assert!(matches!(left, redis::Value::Int(left) if (1..=60_000).contains(&left)), "{left:?}");
+        let stored = format!("{:?}", bed.redis(&["GET", &key]).await?);
+        let given = browser.kept()["__Host-juncture-returned"].clone();
+        assert!(stored.contains("v1:") && !stored.contains(&code) && !stored.contains(&given), "{stored}");
         Ok(())
     });
 }

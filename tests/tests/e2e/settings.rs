@@ -126,6 +126,23 @@ fn flags_take_the_same_words_and_what_is_none_is_refused_by_name() {
                 assert!(!said.contains("secret-"), "{said}");
             }
         }
+        let name = "REQUIRE_ACCOUNT_CONFIRMATION";
+        let needs = [&REDIS[..], &[SEALING, DATABASE]].concat();
+        let (_, said) = start("create-connection", &needs, &[(name, "secret-word")])?;
+        assert!(said.contains(&format!("the setting {name} must be true or false")), "{said}");
+        let needs = [&REDIS[..], &[SEALING, DATABASE]].concat();
+        for (name, value) in [
+            ("PRODUCT_NAME", "secret-\u{202e}name"),
+            ("PRODUCT_LOGO_URL", "http://secret-host.example/logo.svg"),
+            ("PRODUCT_LOGO_URL", "https://*/secret-logo.svg"),
+        ] {
+            let (output, said) = start("finalize-connection", &needs, &[(name, value)])?;
+            assert!(
+                !output.status.success() && said.contains(&format!("the setting {name} must be")),
+                "{said}"
+            );
+            assert!(!said.contains("secret-"), "{said}");
+        }
         Ok(())
     });
 }

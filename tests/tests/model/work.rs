@@ -97,7 +97,8 @@ impl Step<'_> {
         let answer = bed.get(&callback).await?;
         if answer.status != 303 {
             let is_page = answer.header("content-type").starts_with("text/html");
-            let excused = self.world.is_faulty() || self.was_revoked(account, began);
+            let was_removed = answer.status == 410 && self.subject.was_removed(began);
+            let excused = self.world.is_faulty() || self.was_revoked(account, began) || was_removed;
             anyhow::ensure!(
                 excused && (is_page || self.world.is_faulty()),
                 "the callback answered {answer:?}"
@@ -186,7 +187,10 @@ impl Step<'_> {
             url::form_urlencoded::byte_serialize(self.subject.external_id.as_bytes()).collect::<String>();
         let path = format!("/api/backend/connection-info/connection?external_id={id}&provider=jira");
         let request = self.world.bed.request(Method::DELETE, &path);
-        let answer = self.world.bed.send(request.bearer_auth(self.world.bed.stack.secret_key())).await?;
+        self.subject.begin_removal();
+        let answer = self.world.bed.send(request.bearer_auth(self.world.bed.stack.secret_key())).await;
+        self.subject.end_removal(self.world.clock.tick());
+        let answer = answer?;
         match self.outcome(&answer)? {
             Outcome::Done(_) => self.record(began, Event::Disconnect),
             Outcome::Refused { status: 404, .. } => self.saw(began, View::Row, Seen::Nothing),

@@ -54,6 +54,9 @@ pub(crate) struct Subject {
     last_disturbance: AtomicU64,
     /// How many are doing so.
     disturbing: AtomicUsize,
+    /// When somebody last asked for the removal of the connection, and how many are asking.
+    last_removal: AtomicU64,
+    removing: AtomicUsize,
     /// When the operations that are under way began.
     under_way: Mutex<BTreeSet<u64>>,
 }
@@ -76,6 +79,8 @@ impl Subject {
             revocations: Mutex::default(),
             last_disturbance: AtomicU64::new(0),
             disturbing: AtomicUsize::new(0),
+            last_removal: AtomicU64::new(0),
+            removing: AtomicUsize::new(0),
             under_way: Mutex::default(),
         })
     }
@@ -107,6 +112,22 @@ impl Subject {
     pub(crate) fn end_disturbance(&self, at: u64) {
         self.last_disturbance.fetch_max(at, Ordering::SeqCst);
         self.disturbing.fetch_sub(1, Ordering::SeqCst);
+    }
+
+    /// Somebody is about to remove the connection, and with it what was handed out before.
+    pub(crate) fn begin_removal(&self) {
+        self.removing.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// They have done so, or not.
+    pub(crate) fn end_removal(&self, at: u64) {
+        self.last_removal.fetch_max(at, Ordering::SeqCst);
+        self.removing.fetch_sub(1, Ordering::SeqCst);
+    }
+
+    /// Whether the removal of the connection was asked for since a moment.
+    pub(crate) fn was_removed(&self, since: u64) -> bool {
+        self.removing.load(Ordering::SeqCst) > 0 || self.last_removal.load(Ordering::SeqCst) >= since
     }
 
     fn under_way(&self) -> MutexGuard<'_, BTreeSet<u64>> {

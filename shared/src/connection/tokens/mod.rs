@@ -291,5 +291,6 @@ pub(crate) fn seal(
         refresh_token: seal(refresh_token)?,
         access_token: seal(&grant.access_token)?,
         access_token_expires_at: grant.expires_at,
+        granted_scopes: grant.scopes.clone(),
     })
 }

@@ -15,7 +15,7 @@ use super::{Known, Session, Tokens, seal};
 use crate::crypto::{Sealer, sha256_hex};
 use crate::error::{Error, Result};
 use crate::postgres::{bounded, within_budget};
-use crate::provider::TokenError;
+use crate::provider::{GrantedScopes, TokenError};
 use crate::telemetry::{Count, count};
 use crate::upstash::UpstashError;
 
@@ -117,6 +117,7 @@ impl Tokens {
                     refresh_token: tokens.refresh_token,
                     access_token: tokens.access_token,
                     access_token_expires_at: tokens.access_token_expires_at,
+                    granted_scopes: tokens.granted_scopes,
                 };
                 let value = serde_json::to_string(&stash).map_err(Error::internal)?;
                 let stash = stash_key(address);
@@ -185,6 +186,7 @@ impl Tokens {
             refresh_token: stash.refresh_token,
             access_token: stash.access_token,
             access_token_expires_at: stash.access_token_expires_at,
+            granted_scopes: stash.granted_scopes,
         })
     }
 
@@ -283,6 +285,8 @@ struct Stash {
     access_token: String,
     #[serde(with = "time::serde::timestamp")]
     access_token_expires_at: OffsetDateTime,
+    #[serde(default)]
+    granted_scopes: Option<GrantedScopes>,
 }
 
 /// A stash with its tokens sealed anew; `None` when there is nothing to do, or nothing that can be done.

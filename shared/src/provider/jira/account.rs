@@ -9,10 +9,11 @@ use url::Url;
 use uuid::Uuid;
 
 use super::DEFAULT_API_URL;
+use super::consent::asks_for_the_account;
 use crate::config::{FromSettings, Settings, SettingsError};
 use crate::crypto::sha256_hex;
 use crate::deadline;
-use crate::error::chain;
+use crate::error::{Error, Result, chain};
 use crate::lenient;
 use crate::telemetry::{Count, count};
 use crate::tls::{SHORT_BODY, http_client, read_body};
@@ -41,10 +42,20 @@ impl Account {
     }
 }
 
-/// Learns whose consent it is. Setting: `ATLASSIAN_API_URL`.
+/// Learns whose consent it is. Settings: `ATLASSIAN_API_URL`, `DEFAULT_JIRA_SCOPES`.
 pub struct Accounts {
     http: reqwest::Client,
     me: Url,
+    /// Whether consents are asked to tell.
+    is_asked_for: bool,
+}
+
+/// Why it is not known.
+enum Untold {
+    /// The consent does not allow to ask.
+    NotAllowed,
+    /// Anything else, which may pass.
+    Failed(String),
 }
 
 impl FromSettings for Accounts {
@@ -54,37 +65,56 @@ impl FromSettings for Accounts {
         me.set_path("/me");
         let http =
             http_client().map_err(|error| SettingsError::Invalid { name, reason: error.to_string() })?;
-        Ok(Self { http, me })
+        Ok(Self { http, me, is_asked_for: asks_for_the_account(settings) })
     }
 }
 
 impl Accounts {
-    /// The account behind an access token; `None` when Atlassian does not tell, as without the scope `read:me`:
-    /// no connection is lost for that.
+    /// The account behind an access token. Without the scope `read:me` Atlassian does not tell: `None`, if it is not
+    /// asked for. If it is, whoever consents could otherwise take it out of the address of the consent page, and with
+    /// it the question whether another account is replaced.
+    ///
+    /// A lost answer or a failing server is asked once more.
     ///
     /// <https://developer.atlassian.com/cloud/jira/platform/oauth-2-3lo-apps/#how-do-i-retrieve-the-public-profile-of-the-authenticated-user->
-    pub async fn of(&self, access_token: &SecretString) -> Option<Account> {
-        match self.ask(access_token).await {
-            Ok(account) => Some(account),
-            Err(cause) => {
+    ///
+    /// # Errors
+    /// Where it is asked for: 403 when the consent does not allow to ask, 502 when Atlassian fails.
+    pub async fn of(&self, access_token: &SecretString) -> Result<Option<Account>> {
+        let answer = match self.ask(access_token).await {
+            Err(Untold::Failed(_)) if self.is_asked_for && !deadline::at_most(TIMEOUT).is_zero() => {
+                self.ask(access_token).await
+            }
+            answer => answer,
+        };
+        match answer {
+            Ok(account) => Ok(Some(account)),
+            Err(Untold::NotAllowed) if self.is_asked_for => Err(Error::account_unknown()),
+            Err(Untold::Failed(cause)) if self.is_asked_for => Err(Error::account_unavailable(cause)),
+            Err(Untold::NotAllowed) => Ok(None),
+            Err(Untold::Failed(cause)) => {
                 tracing::warn!(%cause, "it is not known whose consent this is");
-                None
+                Ok(None)
             }
         }
     }
 
-    async fn ask(&self, access_token: &SecretString) -> Result<Account, String> {
+    async fn ask(&self, access_token: &SecretString) -> Result<Account, Untold> {
         count(Count::JiraRequests);
-        let failed = |error: reqwest::Error| chain(&error.without_url());
+        let failed = |error: reqwest::Error| Untold::Failed(chain(&error.without_url()));
         let request = self.http.get(self.me.clone()).timeout(deadline::at_most(TIMEOUT));
         let response = request.bearer_auth(access_token.expose_secret()).send().await.map_err(failed)?;
-        if response.status() != StatusCode::OK {
-            return Err(format!("status {}", response.status().as_u16()));
+        match response.status() {
+            StatusCode::OK => {}
+            // The token itself is good: the sites were listed with it, or say that it is not.
+            StatusCode::UNAUTHORIZED => return Err(Untold::NotAllowed),
+            status => return Err(Untold::Failed(format!("status {}", status.as_u16()))),
         }
         let body = read_body(response, SHORT_BODY).await.map_err(failed)?;
         // What is wrong with it could quote it.
-        let account: Account = lenient::from_slice(&body).map_err(|_| "no account")?;
-        if account.id.is_empty() { Err("an account without an id".to_owned()) } else { Ok(account) }
+        let account: Option<Account> = lenient::from_slice(&body).ok();
+        let account = account.filter(|account| !account.id.is_empty());
+        account.ok_or_else(|| Untold::Failed("no account with an id".to_owned()))
     }
 }
 

@@ -5,10 +5,14 @@ use url::Url;
 
 use super::DEFAULT_AUTH_URL;
 use crate::config::{FromSettings, Settings, SettingsError};
-use crate::provider::Consent;
+use crate::error::{Error, Result};
+use crate::provider::{Consent, Grant};
 
 /// Without this scope Atlassian gives no refresh token. It is asked for here and ticked nowhere.
 const OFFLINE_ACCESS: &str = "offline_access";
+
+/// What tells whose consent it is.
+const READ_ME: &str = "read:me";
 
 /// What everything that Juncture does needs, asked for unless the settings say otherwise
 /// (<https://developer.atlassian.com/cloud/jira/platform/scopes-for-oauth-2-3LO-and-forge-apps/>). Atlassian refuses
@@ -31,13 +35,22 @@ impl FromSettings for JiraConsent {
     fn from_settings(settings: &Settings) -> Result<Self, SettingsError> {
         let mut authorize = settings.service_url("ATLASSIAN_AUTH_URL", Some(DEFAULT_AUTH_URL))?;
         authorize.set_path("/authorize");
-        let configured = settings.optional("DEFAULT_JIRA_SCOPES");
         Ok(Self {
             authorize,
             client_id: settings.required("DEFAULT_JIRA_CLIENT_ID")?,
-            scopes: scopes(configured.as_deref().unwrap_or(DEFAULT_SCOPES)),
+            scopes: configured_scopes(settings),
         })
     }
+}
+
+/// The scopes that a consent is asked for.
+fn configured_scopes(settings: &Settings) -> String {
+    scopes(settings.optional("DEFAULT_JIRA_SCOPES").as_deref().unwrap_or(DEFAULT_SCOPES))
+}
+
+/// Whether a consent is asked to tell whose it is, so that one that does not was tampered with.
+pub(super) fn asks_for_the_account(settings: &Settings) -> bool {
+    configured_scopes(settings).split(' ').any(|scope| scope == READ_ME)
 }
 
 /// The scopes, once each, separated by spaces, with the one that Juncture cannot do without.
@@ -74,11 +87,22 @@ impl Consent for JiraConsent {
         url.set_query(Some(&query.join("&")));
         url.into()
     }
+
+    /// Scopes that the answer does not tell are none that are missing: Atlassian's profile then has the last word.
+    fn check(&self, grant: &Grant) -> Result<()> {
+        if grant.refresh_token.is_none() {
+            return Err(Error::no_offline_access());
+        }
+        let asks_for_it = self.scopes.split(' ').any(|scope| scope == READ_ME);
+        let lacks_it = grant.scopes.as_ref().is_some_and(|granted| !granted.contains(READ_ME));
+        if asks_for_it && lacks_it { Err(Error::account_unknown()) } else { Ok(()) }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::provider::GrantedScopes;
 
     #[test]
     fn scopes_are_split_at_commas_and_spaces_and_joined_by_spaces() {
@@ -86,6 +110,35 @@ mod tests {
         assert_eq!(scopes("read:jira-work,write:jira-work"), expected);
         assert_eq!(scopes(" read:jira-work,  write:jira-work read:jira-work"), expected);
         assert_eq!(scopes("offline_access read:jira-work"), "offline_access read:jira-work");
+    }
+
+    fn check(asked: &str, granted: &str, has_refresh_token: bool) -> Option<&'static str> {
+        let pairs = [("DEFAULT_JIRA_CLIENT_ID", "id"), ("DEFAULT_JIRA_SCOPES", asked)];
+        let settings = Settings::from_pairs(pairs.map(|(name, value)| (name.to_owned(), value.to_owned())));
+        let grant = Grant {
+            access_token: "a".into(),
+            expires_at: time::OffsetDateTime::now_utc(),
+            refresh_token: has_refresh_token.then(|| "r".into()),
+            scopes: GrantedScopes::parse(granted),
+        };
+        let consent = JiraConsent::from_settings(&settings).unwrap();
+        consent.check(&grant).err().map(|error| error.code())
+    }
+
+    #[test]
+    fn a_consent_lacks_nothing_that_it_was_asked_for_and_juncture_needs() {
+        for (asked, granted, expected) in [
+            ("", "read:me offline_access", None),
+            ("", "read:jira-work offline_access", Some("account_unknown")),
+            ("", "read:me:jira offline_access", Some("account_unknown")),
+            ("read:jira-work,read:me", "read:jira-work", Some("account_unknown")),
+            ("read:jira-work", "read:jira-work", None),
+            // It may have been granted all the same.
+            ("", "", None),
+        ] {
+            assert_eq!(check(asked, granted, true), expected, "{asked:?}, {granted:?}");
+            assert_eq!(check(asked, granted, false), Some("no_offline_access"), "{asked:?}, {granted:?}");
+        }
     }
 
     #[test]

@@ -14,7 +14,7 @@ use crate::config::{FromSettings, Settings, SettingsError};
 use crate::deadline;
 use crate::error::chain;
 use crate::lenient;
-use crate::provider::{BoxFuture, Grant, TokenEndpoint, TokenError};
+use crate::provider::{BoxFuture, Grant, GrantedScopes, TokenEndpoint, TokenError};
 use crate::telemetry::{Count, count};
 use crate::tls::{SHORT_BODY, http_client, read_body};
 use crate::wait;
@@ -138,6 +138,8 @@ pub(super) fn grant(body: &[u8]) -> Result<Grant, TokenError> {
         refresh_token: Option<SecretString>,
         #[serde(deserialize_with = "lenient::number")]
         expires_in: Option<f64>,
+        #[serde(deserialize_with = "lenient::text")]
+        scope: Option<String>,
     }
     let no_token = || TokenError::Failed("the answer has no access token".to_owned());
     // The error of the decoder could quote a token.
@@ -149,6 +151,7 @@ pub(super) fn grant(body: &[u8]) -> Result<Grant, TokenError> {
         access_token: answer.access_token.ok_or_else(no_token)?,
         expires_at: OffsetDateTime::now_utc().truncate_to_second() + lifetime,
         refresh_token: answer.refresh_token,
+        scopes: answer.scope.as_deref().and_then(GrantedScopes::parse),
     })
 }
 
@@ -262,6 +265,18 @@ mod tests {
                 seconds.is_some_and(|seconds| (seconds..seconds + 60).contains(&lasts)),
                 "{said}: {lasts}"
             );
+        }
+    }
+
+    #[test]
+    fn granted_scopes_that_cannot_be_read_cost_no_token() {
+        let scopes = |said: Value| {
+            let body = json!({ "access_token": "a", "scope": said }).to_string();
+            grant(body.as_bytes()).ok().unwrap().scopes.map(|scopes| scopes.as_str().to_owned())
+        };
+        assert_eq!(scopes(json!("read:me offline_access")).as_deref(), Some("offline_access read:me"));
+        for odd in [json!(null), json!(7), json!(["read:me"]), json!({}), json!("")] {
+            assert_eq!(scopes(odd), None);
         }
     }
 
