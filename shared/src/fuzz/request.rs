@@ -21,6 +21,7 @@ use crate::http::{
 use crate::jira::{IssueInput, IssueRef, ProjectId, SprintId};
 use crate::provider::ProviderId;
 use crate::provider::jira::SiteId;
+use crate::surrogates::replace_lone;
 
 const NAMES: [&str; 4] = ["external_id", "provider", "limit", "a"];
 
@@ -84,8 +85,8 @@ pub fn body(data: &[u8]) {
         accepted(body.flag(name));
     }
     assert_eq!(accepted(body.required(NAMES)).is_some(), count == NAMES.len());
-    // A half of a pair is all that is read in spite of it.
-    let Ok(parsed) = serde_json::from_slice::<Value>(request_body(data)) else { return };
+    let text = std::str::from_utf8(request_body(data)).expect("it was read before");
+    let parsed: Value = serde_json::from_str(&replace_lone(text)).expect("it was read before");
     let pretty = serde_json::to_string_pretty(&parsed).expect("JSON");
     if pretty.len() < 256 * 1024 {
         let same = JsonBody::of(&http::Request::new(Body::from(pretty))).expect("the same in more lines");
