@@ -250,14 +250,19 @@ impl Step<'_> {
             Outcome::Refused { status: 404, code } if code == "connection_not_found" => {
                 self.saw(began, View::Session, Seen::Nothing);
             }
-            // Jira may reject the second token too, if that was ended or the consent withdrawn in the same moment, if it
-            // came with a new connection and had been ended before, or if somebody else had it from the token endpoint
-            // then and shows it only now. A third one is not asked for.
             Outcome::Refused { status: 403, code } if code == "needs_reauthorization" => {
                 self.note(format!("worker {}: get-projects since {began}: {code}", self.worker));
                 if !self.subject.was_disturbed(others_since) {
                     self.saw(began, View::Session, Seen::invalid());
                 }
+            }
+            // Jira may reject the second token too, if that was ended or the consent withdrawn in the same moment, if it
+            // came with a new connection and had been ended before, or if somebody else had it from the token endpoint
+            // then and shows it only now. A third one is not asked for.
+            Outcome::Refused { status: 502, code } if code == "provider_failed" => {
+                self.note(format!("worker {}: get-projects since {began}: {code}", self.worker));
+                let is_explained = self.subject.was_disturbed(others_since);
+                anyhow::ensure!(is_explained, "get-projects answered {answer:?} though nobody ended a token");
             }
             Outcome::Refused { .. } => anyhow::bail!("get-projects answered {answer:?}"),
             Outcome::Unknown => {}
