@@ -2,9 +2,9 @@
 
 use pulldown_cmark::{Event, Parser, Tag};
 
-use super::edit::{self, Edit};
 use super::model::GUARD;
 use super::source::OPTIONS;
+use super::splice::{self, Edit};
 
 const OPEN: &str = "<!--";
 const CLOSE: &str = "-->";
@@ -30,7 +30,7 @@ pub(super) fn escape_unclosed(mut text: String) -> String {
         if edits.is_empty() {
             break;
         }
-        text = edit::apply(&text, edits);
+        text = splice::apply(&text, edits);
     }
     text
 }

@@ -9,9 +9,9 @@ use std::ops::Range;
 
 use pulldown_cmark::{BrokenLink, CowStr, Event, OffsetIter, Parser, Tag};
 
-use super::edit::{self, Edit};
 use super::model::GUARD;
 use super::source::OPTIONS;
+use super::splice::{self, Edit};
 
 /// How many characters a label may have.
 const MAX_LABEL: usize = 999;
@@ -64,7 +64,7 @@ impl Definitions {
             }
         }
         edits.extend(labels_at_line_starts(&text, taken).map(|at| Edit::insert(at, "\\")));
-        let text = edit::apply(&text, edits);
+        let text = splice::apply(&text, edits);
         (definitions, text)
     }
 

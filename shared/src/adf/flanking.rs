@@ -4,8 +4,8 @@
 //! first of `x.**y**` does. Chinese, Japanese and Korean have no space there, so such a delimiter gets a [`GUARD`]
 //! on the side of the punctuation, which counts as a letter and is left out of what is read.
 
-use super::edit::{self, Edit};
 use super::model::GUARD;
+use super::splice::{self, Edit};
 
 /// Puts the guards into a text.
 pub(super) fn guard(text: String) -> String {
@@ -33,7 +33,7 @@ pub(super) fn guard(text: String) -> String {
             edits.push(Edit::insert(end, GUARD));
         }
     }
-    if edits.is_empty() { text } else { edit::apply(&text, edits) }
+    if edits.is_empty() { text } else { splice::apply(&text, edits) }
 }
 
 /// Whether a delimiter between these two gets a guard: its own text ends in the one, the other stands outside.

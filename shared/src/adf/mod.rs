@@ -5,7 +5,6 @@ mod clean;
 mod comments;
 mod definitions;
 mod document;
-mod edit;
 mod escape;
 mod fit;
 mod flanking;
@@ -25,6 +24,7 @@ mod render;
 mod render_inline;
 mod size;
 mod source;
+mod splice;
 mod tokens;
 mod write;
 

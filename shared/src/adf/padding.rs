@@ -3,7 +3,7 @@
 //! The parser fills such rows with cells, which `parse` leaves out again. There may be as many as 2^18 in a table,
 //! and as many tables as fit: a few kilobytes would take hundreds of megabytes.
 
-use super::edit::{self, Edit};
+use super::splice::{self, Edit};
 
 /// How many cells a document may lack; a table that lacks more is text.
 const MAX_MISSING: usize = 1 << 17;
@@ -32,7 +32,7 @@ pub(super) fn limit(text: String) -> String {
             table = Table::default();
         }
     }
-    if edits.is_empty() { text } else { edit::apply(&text, edits) }
+    if edits.is_empty() { text } else { splice::apply(&text, edits) }
 }
 
 /// What may be a table.
