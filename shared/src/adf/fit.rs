@@ -1,8 +1,7 @@
 //! Brings blocks into the shape that ADF allows in each place. Whatever it forbids there is flattened:
 //! the text stays, in its order.
 
-use super::inline::normal;
-use super::links::{self, link_bare_urls};
+use super::links::{self, linked};
 use super::model::{Block, Image, Inline, Item, List, Marks, is_space};
 use super::node::{Card, Node};
 
@@ -113,7 +112,7 @@ fn line(inlines: Vec<Inline>) -> Vec<Inline> {
         Inline::Node(Node::Card { url, .. }) => Inline::Node(Node::Card { url, card: Card::Inline }),
         other => other,
     });
-    normal(link_bare_urls(normal(inlines)))
+    linked(inlines)
 }
 
 fn image_text(Image { url, alt, link }: Image) -> Inline {

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::inline::normal;
 use super::model::{Inline, Link, Marks, Text, is_noncharacter, without_controls};
 use super::node::is_node;
 
@@ -61,9 +62,14 @@ pub(super) fn ends_before(url: &str, text: &str) -> bool {
     url_at(&joined).is_some_and(|(length, _)| length == url.len())
 }
 
+/// The normal form of a line whose bare URLs are links.
+pub(super) fn linked(inlines: impl IntoIterator<Item = Inline>) -> Vec<Inline> {
+    normal(link_bare_urls(normal(inlines)))
+}
+
 /// Turns the bare URLs of texts into links, as GitHub's Markdown does: `http://`, `https://`, `ftp://` and
 /// `www.`, without the punctuation behind them.
-pub(super) fn link_bare_urls(inlines: Vec<Inline>) -> Vec<Inline> {
+fn link_bare_urls(inlines: Vec<Inline>) -> Vec<Inline> {
     let mut out = Vec::with_capacity(inlines.len());
     for inline in inlines {
         match inline {

@@ -4,8 +4,7 @@ use serde_json::Value;
 
 use super::fit::DECISION;
 use super::grid::Grid;
-use super::inline::normal;
-use super::links::link_bare_urls;
+use super::links::linked;
 use super::model::{Block, Inline, Item, List, code_text};
 use super::node::{Card, Node};
 use super::panel::Panel;
@@ -36,7 +35,7 @@ pub(super) fn children(nodes: &[Value], depth: usize) -> Vec<Block> {
 
 fn paragraph(line: Vec<Inline>, blocks: &mut Vec<Block>) {
     // What is written there as a bare URL is read as one when it comes back.
-    let line = normal(link_bare_urls(normal(line)));
+    let line = linked(line);
     if !line.is_empty() {
         blocks.push(Block::Paragraph(line));
     }

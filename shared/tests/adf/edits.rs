@@ -332,6 +332,23 @@ fn what_goes_is_named() {
 }
 
 #[test]
+fn attributes_that_are_none_give_way() {
+    let stored = json!({ "type": "doc", "version": 1, "content": [
+        { "type": "heading", "attrs": "odd", "content": [text("a")] },
+        { "type": "orderedList", "attrs": [], "content": [
+            { "type": "listItem", "content": [paragraph(json!([text("b")]))] },
+        ] },
+        { "type": "taskList", "content": [{ "type": "taskItem", "attrs": 7, "content": [text("c")] }] },
+        { "type": "codeBlock", "attrs": "odd", "content": [text("d")] },
+    ] });
+    let edited = edit(&stored, "### e\n\n4. f\n\n- [x] g\n\n```rust\nh\n```").expect("a small document");
+    let content = &edited.document.as_json()["content"];
+    assert_eq!((&content[0]["attrs"]["level"], &content[1]["attrs"]["order"]), (&json!(3), &json!(4)));
+    assert_eq!(content[2]["content"][0]["attrs"]["state"], "DONE");
+    assert_eq!(content[3]["attrs"]["language"], "rust");
+}
+
+#[test]
 fn what_is_no_document_is_replaced() {
     for stored in [Value::Null, json!("text"), json!({ "type": "doc", "content": [text("a")] }), json!([])] {
         let edited = edit(&stored, "# a").expect("a small document");

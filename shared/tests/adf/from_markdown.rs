@@ -5,13 +5,14 @@ use serde_json::{Value, json};
 
 use crate::schema;
 
-fn content(markdown: &str) -> Value {
+/// The blocks of a text; the schema allows the document.
+pub(crate) fn content(markdown: &str) -> Value {
     let document = from_markdown(markdown);
     assert!(schema::allows(document.as_json()), "{}", document.as_json());
     document.as_json()["content"].clone()
 }
 
-fn paragraph(text: &str) -> Value {
+pub(crate) fn paragraph(text: &str) -> Value {
     json!({ "type": "paragraph", "content": [{ "type": "text", "text": text }] })
 }
 

@@ -3,13 +3,7 @@
 use juncture::adf::{from_markdown, to_markdown};
 use serde_json::{Value, json};
 
-use crate::schema;
-
-fn content(markdown: &str) -> Value {
-    let document = from_markdown(markdown);
-    assert!(schema::allows(document.as_json()), "{}", document.as_json());
-    document.as_json()["content"].clone()
-}
+use crate::from_markdown::content;
 
 fn text(text: &str) -> Value {
     json!({ "type": "text", "text": text })

@@ -1,9 +1,9 @@
 //! Panels, which are GitHub's alerts in Markdown.
 
-use juncture::adf::{from_markdown, to_markdown};
+use juncture::adf::to_markdown;
 use serde_json::{Value, json};
 
-use crate::schema;
+use crate::from_markdown::{content, paragraph};
 
 const KINDS: [(&str, &str); 5] = [
     ("NOTE", "info"),
@@ -12,16 +12,6 @@ const KINDS: [(&str, &str); 5] = [
     ("WARNING", "warning"),
     ("CAUTION", "error"),
 ];
-
-fn content(markdown: &str) -> Value {
-    let document = from_markdown(markdown);
-    assert!(schema::allows(document.as_json()), "{}", document.as_json());
-    document.as_json()["content"].clone()
-}
-
-fn paragraph(text: &str) -> Value {
-    json!({ "type": "paragraph", "content": [{ "type": "text", "text": text }] })
-}
 
 fn panel(kind: &str, blocks: Value) -> Value {
     json!({ "type": "panel", "attrs": { "panelType": kind }, "content": blocks })

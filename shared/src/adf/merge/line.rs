@@ -4,8 +4,7 @@
 use serde_json::{Value, json};
 
 use super::inlines;
-use crate::adf::inline::normal;
-use crate::adf::links::link_bare_urls;
+use crate::adf::links::linked;
 use crate::adf::model::{Inline, Marks, Text};
 use crate::adf::node::Node;
 use crate::adf::read_inline::kind;
@@ -117,7 +116,7 @@ impl<'a> Old<'a> {
             pieces.extend(read);
         }
         // White space and what cannot be stored are dropped there, and nothing is added.
-        let atoms = atoms(&normal(link_bare_urls(normal(pieces))));
+        let atoms = atoms(&linked(pieces));
         let mut places = Vec::with_capacity(atoms.len());
         let mut from = 0;
         for atom in &atoms {

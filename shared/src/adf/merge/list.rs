@@ -1,12 +1,14 @@
 //! Lists, whose items are paired as blocks are.
 
 use std::hash::Hash;
+use std::ops::Range;
 
 use serde_json::{Value, json};
 
 use super::kept::{likeness, matches, pairs};
-use super::{Merger, Unit, line, shown, with_content};
+use super::{Merger, Unit, line, set_attr, shown, with_content};
 use crate::adf::fit::Place;
+use crate::adf::links::linked;
 use crate::adf::model::{Block, Inline, Item, List};
 use crate::adf::read_inline::{content, kind};
 use crate::adf::write::Writer;
@@ -30,7 +32,7 @@ impl Merger {
         }
         let mut merged = with_content(node, children);
         if let Some(start) = new.start.filter(|start| old.start != Some(*start)) {
-            merged["attrs"]["order"] = start.into();
+            set_attr(&mut merged, "order", start.into());
         }
         Some(merged)
     }
@@ -46,7 +48,7 @@ impl Merger {
             _ => ([].as_slice(), item.blocks.as_slice()),
         };
         let mut task = with_content(node, line::merge(content(node), text));
-        task["attrs"]["state"] = if done { "DONE" } else { "TODO" }.into();
+        set_attr(&mut task, "state", if done { "DONE" } else { "TODO" }.into());
         let mut nodes = vec![task];
         nodes.extend(self.blocks(below, rest, Place::Item));
         nodes
@@ -59,10 +61,7 @@ pub(super) fn decisions(writer: &mut Writer, node: &Value, new: &[Vec<Inline>]) 
     if old.iter().any(|child| kind(child) != "decisionItem") {
         return None;
     }
-    let read = |node: &Value| {
-        let line = content(node).iter().flat_map(super::inlines);
-        crate::adf::inline::normal(crate::adf::links::link_bare_urls(crate::adf::inline::normal(line)))
-    };
+    let read = |node: &Value| linked(content(node).iter().flat_map(super::inlines));
     let lines: Vec<Vec<Inline>> = old.iter().map(read).collect();
     let children = new
         .iter()
@@ -77,7 +76,7 @@ pub(super) fn decisions(writer: &mut Writer, node: &Value, new: &[Vec<Inline>]) 
 
 /// The children of a list, item by item: the lists below a task follow it. `None` for children of other kinds.
 fn groups(children: &[Value]) -> Option<Vec<&[Value]>> {
-    let mut groups: Vec<std::ops::Range<usize>> = Vec::new();
+    let mut groups: Vec<Range<usize>> = Vec::new();
     for (at, child) in children.iter().enumerate() {
         match (kind(child), groups.last_mut()) {
             ("listItem" | "taskItem", _) => groups.push(at..at + 1),

@@ -179,7 +179,7 @@ impl Merger {
             Block::Heading(level, line) if kind(node) == "heading" => {
                 let mut heading = with_content(node, line::merge(content(node), line));
                 if heading["attrs"]["level"].as_f64() != Some(f64::from(*level)) {
-                    heading["attrs"]["level"] = (*level).into();
+                    set_attr(&mut heading, "level", (*level).into());
                 }
                 Some(heading)
             }
@@ -258,6 +258,14 @@ fn with_content(node: &Value, children: Vec<Value>) -> Value {
     node
 }
 
+/// Attributes that are none give way.
+fn set_attr(node: &mut Value, name: &str, value: Value) {
+    match node.get_mut("attrs").and_then(Value::as_object_mut) {
+        Some(attrs) => _ = attrs.insert(name.to_owned(), value),
+        None => node["attrs"] = json!({ name: value }),
+    }
+}
+
 /// The columns of a layout; what stands between two belongs to the first.
 fn in_columns(children: Vec<Value>) -> Option<Vec<Value>> {
     let mut columns: Vec<Value> = Vec::new();
@@ -278,9 +286,8 @@ fn code(node: &Value, language: Option<&str>, text: &str) -> Value {
     let content = if text.is_empty() { Vec::new() } else { vec![json!({ "type": "text", "text": text })] };
     let mut merged = with_content(node, content);
     if attr(node, "language") != language {
-        match (language, merged["attrs"].as_object_mut()) {
-            (Some(language), Some(attrs)) => _ = attrs.insert("language".to_owned(), language.into()),
-            (Some(language), None) => merged["attrs"] = json!({ "language": language }),
+        match (language, merged.get_mut("attrs").and_then(Value::as_object_mut)) {
+            (Some(language), _) => set_attr(&mut merged, "language", language.into()),
             (None, Some(attrs)) => _ = attrs.remove("language"),
             (None, None) => {}
         }
