@@ -6,7 +6,7 @@ use crate::plan::SETTINGS;
 
 /// Settings that come from a parameter of the template. It always gives the functions a value, which wins over the
 /// secret's.
-const PARAMETERS: [(&str, &str); 12] = [
+const PARAMETERS: [(&str, &str); 13] = [
     ("ALLOWED_RETURN_URLS", "AllowedReturnUrls"),
     ("CORS_ALLOWED_ORIGINS", "CorsAllowedOrigins"),
     ("IDLE_REFRESH_AFTER_DAYS", "IdleRefreshAfterDays"),
@@ -19,6 +19,7 @@ const PARAMETERS: [(&str, &str); 12] = [
     ("REQUIRE_ACCOUNT_CONFIRMATION", "RequireAccountConfirmation"),
     ("REQUIRE_CONNECT_TOKEN", "RequireConnectToken"),
     ("REQUIRE_SAME_BROWSER", "RequireSameBrowser"),
+    ("UNKNOWN_FIELDS", "UnknownFields"),
 ];
 
 /// A name and where its setting belongs, for each that has a value and is not for the secret. Never the value.

@@ -198,6 +198,7 @@ tuple_from_settings!(A, B);
 tuple_from_settings!(A, B, C);
 tuple_from_settings!(A, B, C, D);
 tuple_from_settings!(A, B, C, D, E);
+tuple_from_settings!(A, B, C, D, E, F);
 
 /// Why a function cannot start. Never carries a value.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -9,12 +9,17 @@ use juncture::auth::SecretKeys;
 use juncture::connection::{ConnectTokens, Intent, LONGEST_CONNECT_TOKEN, ReturnUrls};
 use juncture::display::DisplayName;
 use juncture::error::{Error, Result};
-use juncture::http::{Field, JsonBody, Request, Response, json, serve};
+use juncture::http::{Field, Fields, JsonBodies, JsonBody, Request, Response, json, serve};
 use serde::Serialize;
 use serde_json::Value;
 use time::OffsetDateTime;
 
-type App = (SecretKeys, ConnectTokens, ReturnUrls);
+type App = (SecretKeys, JsonBodies, ConnectTokens, ReturnUrls);
+
+const FIELDS: Fields = Fields::of(
+    "connect-token",
+    &["external_id", "provider", "return_url", "display_name", "same_browser", "expires_in"],
+);
 
 /// How long a token lives unless the caller says otherwise.
 const LIFETIME: Duration = Duration::from_secs(10 * 60);
@@ -32,9 +37,9 @@ struct Issued {
 }
 
 async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
-    let (keys, tokens, return_urls) = &*app;
+    let (keys, bodies, tokens, return_urls) = &*app;
     let caller = keys.authorize(&request).await?;
-    let body = JsonBody::of(&request)?;
+    let body = bodies.read(&request, &FIELDS)?;
     let [external_id, provider] = body.required(["external_id", "provider"])?;
     let address = caller.address(provider, external_id)?;
     let mut intent = Intent::from(address);

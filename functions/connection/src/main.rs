@@ -8,10 +8,12 @@ use http::StatusCode;
 use juncture::auth::{Caller, SecretKeys};
 use juncture::connection::{Address, Disconnection};
 use juncture::error::Result;
-use juncture::http::{JsonBody, Query, Request, Response, json, serve};
+use juncture::http::{Fields, JsonBodies, Query, Request, Response, json, serve};
 use serde::Serialize;
 
-type App = (SecretKeys, Disconnection);
+type App = (SecretKeys, JsonBodies, Disconnection);
+
+const FIELDS: Fields = Fields::of("connection", &["external_id", "provider"]);
 
 fn main() -> ExitCode {
     serve::<App>(|app, request| Box::pin(handle(app, request)))
@@ -24,21 +26,21 @@ struct Disconnected {
 }
 
 async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
-    let (keys, disconnection) = &*app;
+    let (keys, bodies, disconnection) = &*app;
     let caller = keys.authorize(&request).await?;
-    disconnection.disconnect(&named(&caller, &request)?).await?;
+    disconnection.disconnect(&named(&caller, bodies, &request)?).await?;
     json(StatusCode::OK, &Disconnected { success: true })
 }
 
 /// Which connection is meant. A request with a body is read by it alone.
-fn named(caller: &Caller, request: &Request) -> Result<Address> {
+fn named(caller: &Caller, bodies: &JsonBodies, request: &Request) -> Result<Address> {
     const NAMES: [&str; 2] = ["external_id", "provider"];
     if request.body().is_empty() {
         let query = Query::of(request)?;
         let [external_id, provider] = query.required(NAMES)?;
         return caller.address(provider, external_id);
     }
-    let body = JsonBody::of(request)?;
+    let body = bodies.read(request, &FIELDS)?;
     let [external_id, provider] = body.required(NAMES)?;
     caller.address(provider, external_id)
 }

@@ -7,12 +7,15 @@ use http::StatusCode;
 use juncture::config::{FromSettings, Settings, SettingsError};
 use juncture::connection::{Browser, ConnectionCode, Finalizer, Stretch};
 use juncture::error::Result;
-use juncture::http::{Field, JsonBody, Request, Response, json, serve};
+use juncture::http::{Field, Fields, JsonBodies, Request, Response, json, serve};
 use juncture::limit::OpenLimits;
 use juncture::provider::jira::SiteId;
 use serde::Serialize;
 
-type App = (Finalizer, OpenLimits, Silence);
+type App = (Finalizer, JsonBodies, OpenLimits, Silence);
+
+const FIELDS: Fields =
+    Fields::of_contract("create-connection", &["connection_code", "site_id", "replace_account"]);
 
 /// What a page agrees to that does not say whether an account may be replaced. Setting: `REQUIRE_ACCOUNT_CONFIRMATION`;
 /// unless it is `true`, such a page has shown it to the person, or has nothing to do with accounts.
@@ -37,8 +40,8 @@ struct Created {
 }
 
 async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
-    let (finalizer, limits, silence) = &*app;
-    let body = JsonBody::of(&request)?;
+    let (finalizer, bodies, limits, silence) = &*app;
+    let body = bodies.read(&request, &FIELDS)?;
     let [code, site_id] = body.required(["connection_code", "site_id"])?;
     let (code, site_id) = (ConnectionCode::parse(code)?, SiteId::parse(site_id)?);
     limits.admit(&request, Some(code.limited())).await?;

@@ -8,11 +8,24 @@ use http::StatusCode;
 use juncture::auth::SecretKeys;
 use juncture::connection::Once;
 use juncture::error::{Error, Result};
-use juncture::http::{JsonBody, Request, Response, idempotency_key, json, serve};
+use juncture::http::{Fields, JsonBodies, Request, Response, idempotency_key, json, serve};
 use juncture::jira::{IssueInput, Jira, NewTicket, ProjectId};
 use juncture::provider::ProviderId;
 
-type App = (SecretKeys, Jira, Once);
+type App = (SecretKeys, JsonBodies, Jira, Once);
+
+const FIELDS: Fields = Fields::of_contract(
+    "create-ticket",
+    &[
+        "external_id",
+        "jira_project_id",
+        "summary",
+        "description",
+        "issue_type_id",
+        "priority_id",
+        "assignee_account_id",
+    ],
+);
 
 const IN_DOUBT: &str = "Failed to create Jira ticket: Jira did not confirm it, so the ticket may exist. Look for it \
     before you create it again; with an Idempotency-Key, creating it again would be safe.";
@@ -25,10 +38,10 @@ fn main() -> ExitCode {
 }
 
 async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
-    let (keys, jira, once) = &*app;
+    let (keys, bodies, jira, once) = &*app;
     let caller = keys.authorize(&request).await?;
     let key = idempotency_key(&request)?;
-    let body = JsonBody::of(&request)?;
+    let body = bodies.read(&request, &FIELDS)?;
     if ["external_id", "summary", "issue_type_id"].iter().any(|name| body.field(name).is_blank()) {
         return Err(Error::bad_request("Missing required fields: external_id, summary, or issue_type_id"));
     }

@@ -6,12 +6,14 @@ use std::sync::Arc;
 use http::StatusCode;
 use juncture::auth::SecretKeys;
 use juncture::error::{Error, Result};
-use juncture::http::{JsonBody, Query, Request, Response, json, serve};
+use juncture::http::{Fields, JsonBodies, Query, Request, Response, json, serve};
 use juncture::jira::{IssueRef, Jira};
 use juncture::provider::ProviderId;
 use serde::Serialize;
 
-type App = (SecretKeys, Jira);
+type App = (SecretKeys, JsonBodies, Jira);
+
+const FIELDS: Fields = Fields::of("delete-issue", &["external_id", "issue_id_or_key", "delete_subtasks"]);
 
 const HAS_SUBTASKS: &str =
     "Jira refused to delete the issue. If it has sub-tasks, set delete_subtasks to true to delete them too.";
@@ -34,9 +36,9 @@ struct Wanted {
 }
 
 async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
-    let (keys, jira) = &*app;
+    let (keys, bodies, jira) = &*app;
     let caller = keys.authorize(&request).await?;
-    let Wanted { external_id, issue, with_subtasks } = Wanted::of(&request)?;
+    let Wanted { external_id, issue, with_subtasks } = Wanted::of(bodies, &request)?;
     let address = caller.address(ProviderId::Jira.as_str(), &external_id)?;
     let site = jira.site(&address).await?;
     site.delete(&issue, with_subtasks).await.map_err(|error| {
@@ -49,7 +51,7 @@ async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
 
 impl Wanted {
     /// A request with a body is read by it alone.
-    fn of(request: &Request) -> Result<Self> {
+    fn of(bodies: &JsonBodies, request: &Request) -> Result<Self> {
         let (external_id, issue, with_subtasks) = if request.body().is_empty() {
             let query = Query::of(request)?;
             let [external_id] = query.required(["external_id"])?;
@@ -61,7 +63,7 @@ impl Wanted {
             };
             (external_id.to_owned(), issue.to_owned(), with_subtasks)
         } else {
-            let body = JsonBody::of(request)?;
+            let body = bodies.read(request, &FIELDS)?;
             let [external_id] = body.required(["external_id"])?;
             let [issue] = body.required(["issue_id_or_key"])?;
             (external_id.to_owned(), issue.to_owned(), body.flag("delete_subtasks")?)

@@ -7,12 +7,28 @@ use http::StatusCode;
 use juncture::adf::Lost;
 use juncture::auth::SecretKeys;
 use juncture::error::Result;
-use juncture::http::{JsonBody, Request, Response, json, serve};
+use juncture::http::{Fields, JsonBodies, Request, Response, json, serve};
 use juncture::jira::{Edit, EditedIssue, IssueRef, Jira};
 use juncture::provider::ProviderId;
 use serde::Serialize;
 
-type App = (SecretKeys, Jira);
+type App = (SecretKeys, JsonBodies, Jira);
+
+const FIELDS: Fields = Fields::of_contract(
+    "edit-issue",
+    &[
+        "external_id",
+        "issue_id_or_key",
+        "summary",
+        "description",
+        "issue_type_id",
+        "priority_id",
+        "assignee_account_id",
+        "expected_updated",
+        "on_loss",
+        "description_format",
+    ],
+);
 
 const UNREAD: &str =
     "The issue was changed, but Jira could not be asked for it: get-issue-details will have it.";
@@ -34,9 +50,9 @@ struct Edited {
 }
 
 async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
-    let (keys, jira) = &*app;
+    let (keys, bodies, jira) = &*app;
     let caller = keys.authorize(&request).await?;
-    let body = JsonBody::of(&request)?;
+    let body = bodies.read(&request, &FIELDS)?;
     let [external_id] = body.required(["external_id"])?;
     let [issue] = body.required(["issue_id_or_key"])?;
     let issue = IssueRef::parse(issue, "issue_id_or_key")?;

@@ -10,13 +10,18 @@ use juncture::connection::{
     Binding, Browser, ConnectTokens, Intent, States, Stretch, Ticket, is_cross_site, is_same_origin,
 };
 use juncture::error::{Error, Result};
-use juncture::http::{JsonBody, PublicAddress, Request, Response, json, path_parameter, serve, with_cookie};
+use juncture::http::{
+    Fields, JsonBodies, JsonBody, PublicAddress, Request, Response, json, path_parameter, serve, with_cookie,
+};
 use juncture::limit::{Key, OpenLimits};
 use juncture::provider::Consent;
 use juncture::provider::jira::JiraConsent;
 use serde::Serialize;
 
-type App = (States, JiraConsent, PublicAddress, Entrance, OpenLimits);
+type App = (States, JsonBodies, JiraConsent, PublicAddress, Entrance, OpenLimits);
+
+const FIELDS: Fields =
+    Fields::of_contract("initiate-oauth-flow", &["external_id", "provider", "connect_token"]);
 
 /// Who may begin a flow. Settings: those of [`ConnectTokens`], `REQUIRE_CONNECT_TOKEN` (with `false`, whoever can
 /// call this may connect their Jira to any external id, so absent is `true`), and `REQUIRE_SAME_BROWSER` (unless that
@@ -47,7 +52,7 @@ struct Begun {
 }
 
 async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
-    let (states, jira, address, entrance, limits) = &*app;
+    let (states, bodies, jira, address, entrance, limits) = &*app;
     // The route `…/{slash+}` is there for an address that ends in a slash, and for nothing below it.
     if !path_parameter(&request, "slash").trim_matches('/').is_empty() {
         return Err(Error::new(
@@ -56,7 +61,7 @@ async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
             "Nothing is served at this address",
         ));
     }
-    let body = JsonBody::of(&request)?;
+    let body = bodies.read(&request, &FIELDS)?;
     let admitted = entrance.admit(&request, &body);
     // A token that is none counts as well, for whoever sent it.
     let external_id = admitted.as_ref().ok().map(|(intent, _)| intent.address.external_id.as_str());

@@ -7,12 +7,14 @@ use http::StatusCode;
 use juncture::auth::SecretKeys;
 use juncture::connection::Selection;
 use juncture::error::Result;
-use juncture::http::{JsonBody, Request, Response, json, serve};
+use juncture::http::{Fields, JsonBodies, Request, Response, json, serve};
 use juncture::jira::ProjectId;
 use juncture::provider::ProviderId;
 use serde::Serialize;
 
-type App = (SecretKeys, Selection);
+type App = (SecretKeys, JsonBodies, Selection);
+
+const FIELDS: Fields = Fields::of_contract("select-project", &["external_id", "jira_project_id"]);
 
 fn main() -> ExitCode {
     serve::<App>(|app, request| Box::pin(handle(app, request)))
@@ -25,9 +27,9 @@ struct Selected {
 }
 
 async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
-    let (keys, selection) = &*app;
+    let (keys, bodies, selection) = &*app;
     let caller = keys.authorize(&request).await?;
-    let body = JsonBody::of(&request)?;
+    let body = bodies.read(&request, &FIELDS)?;
     let [external_id, project] = body.required(["external_id", "jira_project_id"])?;
     let project = ProjectId::parse_number(project)?;
     let address = caller.address(ProviderId::Jira.as_str(), external_id)?;

@@ -7,6 +7,7 @@ mod cookies;
 mod current;
 mod distinct;
 mod event;
+mod fields;
 mod prefetch;
 mod public_address;
 mod request;
@@ -23,6 +24,7 @@ pub(crate) use current::Current;
 pub use current::MAX_AGE as SECRETS_MAX_AGE;
 #[cfg(any(test, fuzzing))]
 pub(crate) use event::into_request;
+pub use fields::{Fields, JsonBodies};
 pub use prefetch::is_prefetch;
 pub use public_address::PublicAddress;
 pub use request::{Field, Form, JsonBody, Query, bearer_token, idempotency_key, path_parameter};

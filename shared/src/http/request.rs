@@ -22,6 +22,11 @@ const MAX_PAIRS: usize = 50;
 /// How much of a name that a caller made up is repeated to them.
 const MAX_NAME_SHOWN: usize = 50;
 
+/// The beginning of a name that a caller made up.
+pub(super) fn shown(name: &str) -> String {
+    name.chars().take(MAX_NAME_SHOWN).collect()
+}
+
 /// The bearer token of the `Authorization` header, if there is one. The scheme's case does not matter
 /// (RFC 9110, section 11.1).
 pub fn bearer_token(request: &Request) -> Option<&str> {
@@ -150,7 +155,7 @@ impl JsonBody {
             Ok(Value::Object(fields)) => Ok(Self(fields)),
             Ok(_) => Err(Error::bad_request("The body must be a JSON object")),
             Err(Problem::Twice(name)) => {
-                let name: String = name.chars().take(MAX_NAME_SHOWN).collect();
+                let name = shown(&name);
                 Err(Error::bad_request(format!("The field '{name}' is given more than once")))
             }
             Err(Problem::NoJson(error)) => Err(Error::bad_request(format!(
@@ -159,6 +164,11 @@ impl JsonBody {
                 error.column()
             ))),
         }
+    }
+
+    /// The names of its fields.
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.keys().map(String::as_str)
     }
 
     /// A text field that may be absent; `null` and the empty text count as absent.
@@ -250,7 +260,7 @@ fn read_pairs(raw: &[u8], what: &str) -> Result<BTreeMap<String, String>> {
             return Err(Error::bad_request(format!("There are more than {MAX_PAIRS} {what}s")));
         }
         if pairs.insert(name.clone().into_owned(), value.into_owned()).is_some() {
-            let name: String = name.chars().take(MAX_NAME_SHOWN).collect();
+            let name = shown(&name);
             return Err(Error::bad_request(format!("The {what} '{name}' is given more than once")));
         }
     }

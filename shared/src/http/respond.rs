@@ -9,15 +9,27 @@ use lambda_http::Body;
 use serde::Serialize;
 
 use super::Response;
+use super::added::warnings;
 use crate::error::{Error, Result};
 use crate::page::{HEADERS, Product};
 
-/// A JSON answer. Nothing that Juncture answers may be cached on the way.
+/// A JSON answer, with the `warnings` of the request if there are any. Nothing that Juncture answers may be cached on
+/// the way.
 ///
 /// # Errors
 /// When the value cannot be serialized, which is a defect.
 pub fn json(status: StatusCode, value: &impl Serialize) -> Result<Response> {
-    let body = serde_json::to_string(value).map_err(Error::internal)?;
+    #[derive(Serialize)]
+    struct Answer<'a, T> {
+        #[serde(flatten)]
+        value: &'a T,
+        warnings: Vec<String>,
+    }
+    let body = match warnings() {
+        warnings if warnings.is_empty() => serde_json::to_string(value),
+        warnings => serde_json::to_string(&Answer { value, warnings }),
+    };
+    let body = body.map_err(Error::internal)?;
     let headers = [(CONTENT_TYPE, "application/json"), (CACHE_CONTROL, "no-store")];
     Ok(response(status, &headers, Body::from(body)))
 }

@@ -31,3 +31,4 @@ mod settings;
 mod smoke;
 mod storage;
 mod tickets;
+mod unknown_fields;

@@ -130,6 +130,9 @@ fn flags_take_the_same_words_and_what_is_none_is_refused_by_name() {
         let needs = [&REDIS[..], &[SEALING, DATABASE]].concat();
         let (_, said) = start("create-connection", &needs, &[(name, "secret-word")])?;
         assert!(said.contains(&format!("the setting {name} must be true or false")), "{said}");
+        let (_, said) = start("create-connection", &needs, &[("UNKNOWN_FIELDS", "secret-word")])?;
+        assert!(said.contains("the setting UNKNOWN_FIELDS must be warn or refuse"), "{said}");
+        assert!(!said.contains("secret-"), "{said}");
         let needs = [&REDIS[..], &[SEALING, DATABASE]].concat();
         for (name, value) in [
             ("PRODUCT_NAME", "secret-\u{202e}name"),
