@@ -1,5 +1,5 @@
 #!/bin/sh
-# Fetches Atlassian's schema of ADF for the tests of the module `adf`.
+# Fetches Atlassian's schema of ADF for the tests of the crate `adf`.
 #
 # Only the schema is unpacked: the package's own dependencies are a hundred times its size, and no test
 # needs them.

@@ -16,7 +16,7 @@ use peak_alloc::PeakAlloc;
 static ALLOCATOR: PeakAlloc = PeakAlloc;
 
 /// How much memory a run may take at a time, in bytes, and how much more for each byte of the input. A run holds the
-/// input against all promises, so it takes several times what a request does (`shared/tests/memory.rs`).
+/// input against all promises, so it takes several times what a request does (`shared/adf/tests/memory.rs`).
 const MEMORY: usize = 32 * 1024 * 1024;
 const MEMORY_PER_BYTE: usize = 16 * 1024;
 

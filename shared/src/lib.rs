@@ -7,9 +7,8 @@
 //! | 4 | [`jira`] | Jira's API as typed calls |
 //! | 3 | [`auth`], [`connection`], [`limit`], [`paging`] | who calls, and how often; a connection's address, rows, cache, tokens and flow; lists in parts |
 //! | 2 | [`config`], [`event`], [`http`], [`migrations`], [`page`], [`postgres`], [`provider`], [`upstash`] | adapters to the outside, one thing each |
-//! | 1 | [`adf`], [`crypto`], [`deadline`], [`display`], [`error`], `lenient`, [`secrets`], `surrogates`, [`telemetry`], [`tls`], `wait` | no knowledge of Juncture's domain |
+//! | 1 | [`crypto`], [`deadline`], [`display`], [`error`], `lenient`, [`secrets`], `surrogates`, [`telemetry`], [`tls`], `wait` | no knowledge of Juncture's domain |
 
-pub mod adf;
 pub mod auth;
 pub mod config;
 pub mod connection;

@@ -3,8 +3,8 @@
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use adf::Lost;
 use http::StatusCode;
-use juncture::adf::Lost;
 use juncture::auth::SecretKeys;
 use juncture::error::Result;
 use juncture::http::{Fields, JsonBodies, Request, Response, json, serve};

@@ -1,9 +1,9 @@
 //! Texts of issues.
 
+use adf::{Document, edit, from_markdown, from_markdown_within_limits, text_length, to_markdown};
 use serde_json::{Value, json};
 
 use super::{schema, schema_documents};
-use crate::adf::{Document, edit, from_markdown, from_markdown_within_limits, text_length, to_markdown};
 
 /// Markdown: any text makes a document that the schema allows, says no less than the text, and comes back.
 pub fn markdown(data: &[u8]) {

@@ -8,9 +8,9 @@
 mod answers;
 mod documents;
 mod request;
-#[path = "../../tests/adf/schema.rs"]
+#[path = "../../adf/tests/adf/schema.rs"]
 mod schema;
-#[path = "../../tests/adf/documents.rs"]
+#[path = "../../adf/tests/adf/documents.rs"]
 mod schema_documents;
 mod sealed;
 mod settings;

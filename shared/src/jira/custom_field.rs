@@ -3,9 +3,8 @@
 //! Jira's apps and its custom fields send objects of many kinds, described nowhere in one place
 //! (<https://developer.atlassian.com/cloud/jira/platform/rest/v3/intro/>). What people see of them is a text.
 
+use adf::to_markdown;
 use serde_json::Value;
-
-use crate::adf::to_markdown;
 
 /// The value as a person would read it:
 ///

@@ -1,8 +1,8 @@
 //! Descriptions, in the form that the caller wants.
 
+use adf::{from_markdown, to_markdown};
 use serde_json::Value;
 
-use crate::adf::{from_markdown, to_markdown};
 use crate::error::{Error, Result};
 use crate::http::Query;
 

@@ -2,6 +2,7 @@
 //!
 //! <https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-issues/#api-rest-api-3-issue-issueidorkey-put>
 
+use adf::Lost;
 use http::{Method, StatusCode};
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -13,7 +14,6 @@ use super::ids::IssueRef;
 use super::input::{self, IssueInput};
 use super::issue::{NameAndIcon, OneIssue, RawIssue, User};
 use super::timestamp::moment;
-use crate::adf::{self, Lost};
 use crate::error::{Error, Result};
 use crate::http::JsonBody;
 use crate::lenient;

@@ -1,9 +1,9 @@
 //! What a caller writes into an issue, checked before it is sent.
 
+use adf::{Document, MAX_CHARACTERS, TooLarge};
 use serde_json::{Map, Value, json};
 
 use super::ids::is_number;
-use crate::adf::{self, Document, MAX_CHARACTERS, TooLarge};
 use crate::error::{Error, Result};
 use crate::http::{Field, JsonBody};
 

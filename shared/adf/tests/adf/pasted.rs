@@ -1,6 +1,6 @@
 //! What people paste: logs, terminals, other editors, other scripts.
 
-use juncture::adf::{from_markdown, one_line, to_markdown};
+use adf::{from_markdown, one_line, to_markdown};
 use serde_json::{Value, json};
 
 use crate::schema;

@@ -1,6 +1,6 @@
 //! What Markdown becomes.
 
-use juncture::adf::from_markdown;
+use adf::from_markdown;
 use serde_json::{Value, json};
 
 use crate::schema;

@@ -1,6 +1,6 @@
 //! What documents that Jira made become.
 
-use juncture::adf::to_markdown;
+use adf::to_markdown;
 use serde_json::{Value, json};
 
 fn of(blocks: Value) -> String {

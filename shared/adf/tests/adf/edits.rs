@@ -1,6 +1,6 @@
 //! What an edit by Markdown leaves as it was.
 
-use juncture::adf::{edit, to_markdown};
+use adf::{edit, to_markdown};
 use serde_json::{Value, json};
 
 use crate::schema;

@@ -7,11 +7,11 @@ use serde_json::{Value, json};
 
 use super::kept::{likeness, matches, pairs};
 use super::{Merger, Unit, line, set_attr, shown, with_content};
-use crate::adf::fit::Place;
-use crate::adf::links::linked;
-use crate::adf::model::{Block, Inline, Item, List};
-use crate::adf::read_inline::{content, kind};
-use crate::adf::write::Writer;
+use crate::fit::Place;
+use crate::links::linked;
+use crate::model::{Block, Inline, Item, List};
+use crate::read_inline::{content, kind};
+use crate::write::Writer;
 
 impl Merger {
     /// A list whose items are now these; `None` where the node is no list that can be read item by item.

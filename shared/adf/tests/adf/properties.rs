@@ -1,6 +1,6 @@
 //! What holds for any input.
 
-use juncture::adf::{edit, from_markdown, from_markdown_within_limits, text_length, to_markdown};
+use adf::{edit, from_markdown, from_markdown_within_limits, text_length, to_markdown};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 

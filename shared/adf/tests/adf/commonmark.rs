@@ -5,12 +5,12 @@
 use std::path::Path;
 use std::sync::LazyLock;
 
-use juncture::adf::from_markdown;
+use adf::from_markdown;
 use serde_json::Value;
 
 use crate::schema;
 
-const FILE: &str = "../tests/commonmark/node_modules/commonmark-spec/spec.txt";
+const FILE: &str = "../../tests/commonmark/node_modules/commonmark-spec/spec.txt";
 
 /// The first and the last line of an example.
 const FENCE: &str = "````````````````````````````````";

@@ -1,6 +1,6 @@
 //! Input that is out of bounds: it costs neither the stack nor more time than its length.
 
-use juncture::adf::{Document, Invalid, from_markdown, to_markdown};
+use adf::{Document, Invalid, from_markdown, to_markdown};
 use serde_json::{Value, json};
 
 use crate::schema;

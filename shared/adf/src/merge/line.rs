@@ -4,11 +4,11 @@
 use serde_json::{Value, json};
 
 use super::inlines;
-use crate::adf::links::linked;
-use crate::adf::model::{Inline, Marks, Text};
-use crate::adf::node::Node;
-use crate::adf::read_inline::kind;
-use crate::adf::write;
+use crate::links::linked;
+use crate::model::{Inline, Marks, Text};
+use crate::node::Node;
+use crate::read_inline::kind;
+use crate::write;
 
 /// The nodes of a line that says now what these pieces do.
 pub(super) fn merge(nodes: &[Value], new: &[Inline]) -> Vec<Value> {

@@ -4,11 +4,11 @@ use std::ops::Range;
 
 use serde_json::Value;
 
-use crate::adf::fit::{Place, fit};
-use crate::adf::model::Block;
-use crate::adf::parse::placed_blocks;
-use crate::adf::read::children;
-use crate::adf::render::placed_document;
+use crate::fit::{Place, fit};
+use crate::model::Block;
+use crate::parse::placed_blocks;
+use crate::read::children;
+use crate::render::placed_document;
 
 /// Neighbours that stay or go together, and the blocks that their Markdown makes. It is one node as a rule: more where
 /// the Markdown of two is read as one block, and where a node shows nothing, which belongs to the one before it.

@@ -1,6 +1,6 @@
 //! Nodes that Markdown has no word for and says all the same: they come back as they were.
 
-use juncture::adf::{from_markdown, to_markdown};
+use adf::{from_markdown, to_markdown};
 use serde_json::{Value, json};
 
 use crate::from_markdown::content;

@@ -1,6 +1,6 @@
 //! Markdown that this module wrote comes back letter by letter: the cases that are easy to get wrong.
 
-use juncture::adf::{from_markdown, to_markdown};
+use adf::{from_markdown, to_markdown};
 
 /// Holds for the Markdown as it stands.
 #[track_caller]

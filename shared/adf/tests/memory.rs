@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use juncture::adf::{TooLarge, from_markdown_within_limits};
+use adf::{TooLarge, from_markdown_within_limits};
 use peak_alloc::PeakAlloc;
 
 #[global_allocator]

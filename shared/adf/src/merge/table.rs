@@ -4,13 +4,13 @@ use serde_json::Value;
 
 use super::list::partners;
 use super::{Merger, shown, with_content};
-use crate::adf::fit::Place;
-use crate::adf::grid::Grid;
-use crate::adf::model::{Block, Inline};
-use crate::adf::parse::placed_blocks;
-use crate::adf::read_inline::{content, kind};
-use crate::adf::render::placed_document;
-use crate::adf::{fit, read};
+use crate::fit::Place;
+use crate::grid::Grid;
+use crate::model::{Block, Inline};
+use crate::parse::placed_blocks;
+use crate::read_inline::{content, kind};
+use crate::render::placed_document;
+use crate::{fit, read};
 
 type Cells = Vec<Vec<Block>>;
 

@@ -1,6 +1,6 @@
 //! Panels, which are GitHub's alerts in Markdown.
 
-use juncture::adf::to_markdown;
+use adf::to_markdown;
 use serde_json::{Value, json};
 
 use crate::from_markdown::{content, paragraph};

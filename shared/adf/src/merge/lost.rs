@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::adf::read_inline::kind;
+use crate::read_inline::kind;
 
 /// Nodes and marks that Markdown says, and that are not counted.
 const SAID: [&str; 30] = [

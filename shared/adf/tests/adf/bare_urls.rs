@@ -1,6 +1,6 @@
 //! Bare URLs: links as they were written, whatever their characters mean to Markdown elsewhere.
 
-use juncture::adf::{from_markdown, to_markdown};
+use adf::{from_markdown, to_markdown};
 use serde_json::Value;
 
 use crate::schema;
