@@ -1,14 +1,14 @@
 //! Whether functions can start with some values: asked of the very readers that they start with.
 
 use anyhow::{Result, bail};
+use base::config::{FromSettings, Settings, SettingsError, Values};
 use juncture::auth::SecretKeys;
-use juncture::config::{FromSettings, Settings, SettingsError};
 use juncture::connection::{Finalizer, Once, Selection, States, Tokens};
 use juncture::http::PublicAddress;
 use juncture::page::Product;
 use juncture::postgres::Postgres;
 use juncture::provider::jira::{JiraConsent, Sites};
-use juncture::secrets::{SecretsError, Values};
+use juncture::secrets::SecretsError;
 use url::Url;
 
 use crate::plan::SECRET_KEY;

@@ -1,6 +1,6 @@
 //! Settings of the file that the secret does not take over, and where they belong.
 
-use juncture::secrets::Values;
+use base::config::Values;
 
 use crate::plan::SETTINGS;
 

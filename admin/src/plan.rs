@@ -4,8 +4,8 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow, bail};
-use juncture::crypto::{random_code, random_key};
-use juncture::secrets::Values;
+use base::config::Values;
+use base::crypto::{random_code, random_key};
 
 use crate::arguments::Arguments;
 use crate::secret::Secret;

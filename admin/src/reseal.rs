@@ -3,10 +3,10 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, anyhow};
-use juncture::config::{FromSettings, Settings};
+use base::config::Values;
+use base::config::{FromSettings, Settings};
 use juncture::connection::{Reseal, Resealed};
 use juncture::error::Error;
-use juncture::secrets::Values;
 
 /// How often progress is told.
 const TELL: Duration = Duration::from_secs(2);

@@ -6,10 +6,10 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
-use juncture::config::Settings;
+use base::config::Settings;
+use base::config::Values;
+use base::crypto::{random_code, random_key};
 use juncture::connection::Reseal;
-use juncture::crypto::{random_code, random_key};
-use juncture::secrets::Values;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 

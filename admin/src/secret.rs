@@ -1,8 +1,9 @@
 //! The secret of one stage in Secrets Manager.
 
 use anyhow::{Context, Result, anyhow, ensure};
-use juncture::error::chain;
-use juncture::secrets::{Access, Client, SecretsError, Values, get};
+use base::chain;
+use base::config::Values;
+use juncture::secrets::{Access, Client, SecretsError, get};
 use uuid::Uuid;
 
 pub(crate) struct Secret {

@@ -5,8 +5,8 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
-use juncture::error::chain;
-use juncture::tls::{http_client, is_safe_for_credentials};
+use base::chain;
+use base::tls::{http_client, is_safe_for_credentials};
 use reqwest::header::{ACCEPT_ENCODING, CONTENT_ENCODING, HeaderMap, ORIGIN};
 use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
 use serde_json::{Value, json};

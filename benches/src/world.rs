@@ -73,7 +73,7 @@ impl World {
         }
         let template = open_template(&paths)?;
         let gateway = gateway(&paths, template, &environment).await?;
-        let http = juncture::tls::http_client()?;
+        let http = base::tls::http_client()?;
         Ok(Self { gateway, journal, redis, postgres, atlassian, environment, paths, http, stack })
     }
 

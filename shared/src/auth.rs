@@ -1,10 +1,10 @@
 //! Who calls, and with that, whose connections an external id names.
 
+use base::config::{FromSettings, Settings, SettingsError};
+use base::crypto::secrets_are_equal;
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::config::{FromSettings, Settings, SettingsError};
 use crate::connection::{Address, ExternalId};
-use crate::crypto::secrets_are_equal;
 use crate::error::Result;
 use crate::http::{Request, bearer_token};
 use crate::limit::WrongKeys;

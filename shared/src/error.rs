@@ -10,6 +10,7 @@ use std::fmt;
 use std::time::Duration;
 
 use ::http::StatusCode;
+use base::chain;
 use serde_json::{Value, json};
 
 /// What a fallible step of a request returns.
@@ -315,21 +316,6 @@ impl fmt::Display for Error {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{} {}: {}", self.status.as_u16(), self.code, self.message)
     }
-}
-
-/// One line for an error and everything that caused it: `outer: inner: innermost`.
-pub fn chain(error: &dyn StdError) -> String {
-    let mut line = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        let text = cause.to_string();
-        if !line.contains(&text) {
-            line.push_str(": ");
-            line.push_str(&text);
-        }
-        next = cause.source();
-    }
-    line
 }
 
 #[cfg(test)]

@@ -8,14 +8,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
+use base::config::{FromSettings, Settings};
+use base::counters::{self, Identity, Tally};
+use base::deadline;
 use lambda_http::lambda_runtime::{self, LambdaEvent};
 use serde_json::Value;
 
-use crate::config::{FromSettings, Settings};
-use crate::deadline;
 use crate::error::{Error, Result};
 use crate::http::{Current, run_app};
-use crate::telemetry::{self, Completion, Identity, Kind, Tally};
+use crate::telemetry::{self, Completion, Kind};
 
 /// What a handler of events returns.
 pub type HandledEvent = Pin<Box<dyn Future<Output = Result<Value>> + Send>>;
@@ -50,7 +51,7 @@ async fn run(
     let started = Instant::now();
     let function = std::env::var("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_default();
     let tally = Arc::new(Tally::new(Identity { request: request_id, function, ..Identity::default() }));
-    let outcome = telemetry::scope(Arc::clone(&tally), work).await;
+    let outcome = counters::scope(Arc::clone(&tally), work).await;
     Completion {
         status: outcome.as_ref().map_or_else(|error| error.status().as_u16(), |_| 200),
         duration_ms: started.elapsed().as_secs_f64() * 1000.0,

@@ -7,12 +7,11 @@
 use std::fmt;
 use std::marker::PhantomData;
 
+use base::surrogates::replace_lone;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{DeserializeOwned, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
-
-use crate::surrogates::replace_lone;
 
 /// The largest whole number below which a `f64` has every other: 2^53.
 const EXACT: f64 = 9_007_199_254_740_992.0;

@@ -6,14 +6,11 @@
 //! | --- | --- | --- |
 //! | 4 | [`jira`] | Jira's API as typed calls |
 //! | 3 | [`auth`], [`connection`], [`limit`], [`paging`] | who calls, and how often; a connection's address, rows, cache, tokens and flow; lists in parts |
-//! | 2 | [`config`], [`event`], [`http`], [`migrations`], [`page`], [`postgres`], [`provider`], [`upstash`] | adapters to the outside, one thing each |
-//! | 1 | [`crypto`], [`deadline`], [`display`], [`error`], `lenient`, [`secrets`], `surrogates`, [`telemetry`], [`tls`], `wait` | no knowledge of Juncture's domain |
+//! | 2 | [`event`], [`http`], [`migrations`], [`page`], [`postgres`], [`provider`], [`upstash`] | adapters to the outside, one thing each |
+//! | 1 | [`display`], [`error`], `lenient`, [`secrets`], [`telemetry`], and the crates `adf` and `base` | no knowledge of Juncture's domain |
 
 pub mod auth;
-pub mod config;
 pub mod connection;
-pub mod crypto;
-pub mod deadline;
 pub mod display;
 pub mod error;
 pub mod event;
@@ -29,8 +26,5 @@ pub mod paging;
 pub mod postgres;
 pub mod provider;
 pub mod secrets;
-mod surrogates;
 pub mod telemetry;
-pub mod tls;
 pub mod upstash;
-mod wait;

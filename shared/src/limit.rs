@@ -12,12 +12,13 @@ use std::net::{IpAddr, Ipv6Addr};
 use std::time::{Duration, Instant};
 
 use ::http::{HeaderName, HeaderValue, StatusCode};
+
+use base::config::{FromSettings, Settings, SettingsError};
+use base::crypto::sha256_hex;
+use base::deadline;
 use lambda_http::RequestExt as _;
 use lambda_http::request::RequestContext;
 
-use crate::config::{FromSettings, Settings, SettingsError};
-use crate::crypto::sha256_hex;
-use crate::deadline;
 use crate::error::{Error, Result, TOO_MANY_WRONG_KEYS};
 use crate::http::{Request, add_header};
 use crate::upstash::{Command, Upstash, UpstashError};

@@ -4,11 +4,12 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use base::chain;
+use base::crypto::sha256_hex;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::{ToSql, Type};
 
-use crate::crypto::sha256_hex;
-use crate::error::{self, chain};
+use crate::error;
 use crate::postgres::{Postgres, within_budget};
 
 /// One file of the folder `migrations`.

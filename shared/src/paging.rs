@@ -3,6 +3,7 @@
 //! A cursor is sealed, so that a caller can only send back what was given, and bound to the call, the connection
 //! and the query that it came from. Without either parameter a list comes whole.
 
+use base::crypto::Sealer;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::StatusCode;
@@ -11,7 +12,6 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::connection::Address;
-use crate::crypto::Sealer;
 use crate::error::{Error, Result};
 use crate::http::Query;
 

@@ -5,6 +5,11 @@
 
 use std::time::Duration;
 
+use base::chain;
+use base::config::{FromSettings, Settings, SettingsError};
+use base::counters::{Count, count};
+use base::deadline;
+use base::tls::client_config;
 use deadpool_postgres::{
     Hook, HookError, Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Timeouts,
 };
@@ -13,11 +18,7 @@ use tokio_postgres::{NoTls, Transaction};
 use tokio_postgres_rustls::MakeRustlsConnect;
 use url::Url;
 
-use crate::config::{FromSettings, Settings, SettingsError};
-use crate::deadline;
-use crate::error::{Error, Result, chain};
-use crate::telemetry::{Count, count};
-use crate::tls::client_config;
+use crate::error::{Error, Result};
 
 /// The setting that names the database.
 const DATABASE_URL: &str = "DATABASE_URL";

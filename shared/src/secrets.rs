@@ -1,6 +1,5 @@
 //! One JSON secret of AWS Secrets Manager.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use aws_credential_types::Credentials;
@@ -14,14 +13,29 @@ use aws_smithy_runtime_api::client::http::{
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_types::body::SdkBody;
-
-use crate::error::chain;
-use crate::tls::http_client;
+use base::chain;
+use base::config::{Settings, SettingsError, Values};
+use base::tls::http_client;
 
 pub use aws_sdk_secretsmanager::Client;
 
-/// What a secret holds: names and values of settings.
-pub type Values = BTreeMap<String, String>;
+/// How long the secret may take when a function starts: Lambda gives a start ten seconds
+/// (<https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html>).
+const START_LIMIT: Duration = Duration::from_secs(7);
+
+/// Reads the environment and, when `JUNCTURE_SECRETS_ID` is set, the secret of that name, which supplies every key that
+/// the environment does not. Once: a function of the API follows changes of the secret, see [`crate::http::serve`].
+///
+/// # Errors
+/// When the secret cannot be read, `CLOUD_MODE` asks for what is not built yet, or it is no flag.
+pub async fn load() -> Result<Settings, LoadError> {
+    let environment = Settings::from_environment();
+    let secret = match environment.secret_id() {
+        Some(id) => read(&id, START_LIMIT).await?,
+        None => Values::new(),
+    };
+    Ok(environment.with_secret(&secret)?)
+}
 
 /// Reads a secret whose value is one flat JSON object of strings, `{"DATABASE_URL": "…", …}`, within `limit`.
 ///
@@ -210,6 +224,38 @@ impl std::fmt::Display for SecretsError {
 }
 
 impl std::error::Error for SecretsError {}
+
+/// Why there are no settings.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LoadError {
+    /// One is missing or malformed.
+    Settings(SettingsError),
+    /// The secret of `JUNCTURE_SECRETS_ID` cannot be read.
+    Secret(SecretsError),
+}
+
+impl std::fmt::Display for LoadError {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Settings(error) => error.fmt(formatter),
+            Self::Secret(error) => write!(formatter, "the setting JUNCTURE_SECRETS_ID: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for LoadError {}
+
+impl From<SettingsError> for LoadError {
+    fn from(error: SettingsError) -> Self {
+        Self::Settings(error)
+    }
+}
+
+impl From<SecretsError> for LoadError {
+    fn from(error: SecretsError) -> Self {
+        Self::Secret(error)
+    }
+}
 
 #[cfg(test)]
 mod tests {

@@ -5,6 +5,11 @@
 use std::sync::Mutex;
 use std::time::Duration;
 
+use base::chain;
+use base::config::{FromSettings, Settings, SettingsError};
+use base::counters::{Count, count};
+use base::deadline;
+use base::tls::{http_client, read_body};
 use bytes::Bytes;
 use reqwest::StatusCode;
 use secrecy::{ExposeSecret, SecretString};
@@ -12,11 +17,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use url::Url;
 
-use crate::config::{FromSettings, Settings, SettingsError};
-use crate::deadline;
-use crate::error::{Error, chain};
-use crate::telemetry::{Count, count};
-use crate::tls::{http_client, read_body};
+use crate::error::Error;
 
 /// The longest that one request may take; a cache that is slower than that is down.
 const TIMEOUT: Duration = Duration::from_secs(2);

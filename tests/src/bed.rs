@@ -118,7 +118,7 @@ impl Bed {
                 .flat_map(|value| value.split([',', '@']))
                 .for_each(|part| leaks::forbid("a setting", part));
         }
-        Ok(Self { stack, http: juncture::tls::http_client()?, logs })
+        Ok(Self { stack, http: base::tls::http_client()?, logs })
     }
 
     /// The sandbox of Atlassian.

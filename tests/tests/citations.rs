@@ -10,10 +10,19 @@ use std::path::{Path, PathBuf};
 const PAGES: [&str; 2] = ["docs/security.md", "docs/security-checklist.md"];
 
 /// Where a file may be, in whose name the pages leave the first folders out.
-const FOLDERS: [&str; 5] = ["", "shared/src", "tests/tests/e2e", "tests/tests", "docs"];
+const FOLDERS: [&str; 6] = ["", "shared/src", "shared/base/src", "tests/tests/e2e", "tests/tests", "docs"];
 
 /// Where tests are.
-const SOURCES: [&str; 6] = ["shared/src", "functions", "admin/src", "local/src", "tests/src", "tests/tests"];
+const SOURCES: [&str; 8] = [
+    "shared/src",
+    "shared/base/src",
+    "shared/adf",
+    "functions",
+    "admin/src",
+    "local/src",
+    "tests/src",
+    "tests/tests",
+];
 
 #[test]
 fn every_file_that_a_page_names_exists() {

@@ -5,8 +5,8 @@ use std::fs;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
+use base::crypto::Sealer;
 use futures_util::future::{Either, select};
-use juncture::crypto::Sealer;
 use juncture_local::atlassian::{Class, Fault, Rule};
 use juncture_tests::{Bed, run, template_with_shorter_runs};
 use serde_json::{Value, json};

@@ -5,7 +5,7 @@
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use juncture::config::{FromSettings, Settings, SettingsError};
+use base::config::{FromSettings, Settings, SettingsError};
 use juncture::connection::{
     Arrival, Binding, Browser, ConnectionCode, FirstArrival, Flow, Returned, States, Stretch,
 };

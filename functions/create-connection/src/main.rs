@@ -3,8 +3,8 @@
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use base::config::{FromSettings, Settings, SettingsError};
 use http::StatusCode;
-use juncture::config::{FromSettings, Settings, SettingsError};
 use juncture::connection::{Browser, ConnectionCode, Finalizer, Stretch};
 use juncture::error::Result;
 use juncture::http::{Field, Fields, JsonBodies, Request, Response, json, serve};

@@ -3,10 +3,10 @@
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use base::crypto::Sealer;
 use http::StatusCode;
 use juncture::auth::SecretKeys;
 use juncture::connection::Store;
-use juncture::crypto::Sealer;
 use juncture::error::{Error, Result};
 use juncture::http::{Query, Request, Response, json, serve};
 use secrecy::ExposeSecret;

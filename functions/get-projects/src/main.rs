@@ -3,9 +3,9 @@
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use base::crypto::Sealer;
 use http::StatusCode;
 use juncture::auth::SecretKeys;
-use juncture::crypto::Sealer;
 use juncture::error::Result;
 use juncture::http::{Query, Request, Response, json, serve};
 use juncture::jira::{Jira, Project};

@@ -3,9 +3,9 @@
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use base::config::{FromSettings, Settings, SettingsError};
 use http::StatusCode;
 use juncture::auth::Caller;
-use juncture::config::{FromSettings, Settings, SettingsError};
 use juncture::connection::{
     Binding, Browser, ConnectTokens, Intent, States, Stretch, Ticket, is_cross_site, is_same_origin,
 };

@@ -4,9 +4,9 @@
 
 use std::time::{Duration, Instant};
 
-use juncture::deadline;
-use juncture::error::chain;
-use juncture::tls::http_client;
+use base::chain;
+use base::deadline;
+use base::tls::http_client;
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use serde::Deserialize;
 use serde_json::{Value, json};

@@ -8,10 +8,10 @@ mod custom_resource;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use juncture::config::{Settings, SettingsError};
+use base::config::Settings;
 use juncture::migrations;
 use juncture::postgres::Postgres;
-use juncture::secrets::SecretsError;
+use juncture::secrets::{self, LoadError, SecretsError};
 
 /// How long access to the secret may be denied: what a role may do, and the role itself, is not known everywhere at
 /// once, and a first deployment calls seconds after it made the role.
@@ -50,11 +50,11 @@ async fn migrate(limit: Option<Duration>) -> Result<(), lambda_runtime::Error> {
 
 /// The settings. In a deployment, access that is denied is asked for again, in half of the time at most: the rest is for
 /// the migrations, or to say why there are none.
-async fn settings(limit: Option<Duration>) -> Result<Settings, SettingsError> {
+async fn settings(limit: Option<Duration>) -> Result<Settings, LoadError> {
     let end = Instant::now() + limit.map_or(Duration::ZERO, |limit| PATIENCE.min(limit / 2));
     loop {
-        match Settings::load().await {
-            Err(SettingsError::Secret(SecretsError::AccessDenied(cause))) if Instant::now() + PAUSE < end => {
+        match secrets::load().await {
+            Err(LoadError::Secret(SecretsError::AccessDenied(cause))) if Instant::now() + PAUSE < end => {
                 tracing::warn!(cause, "the secret cannot be read yet");
                 tokio::time::sleep(PAUSE).await;
             }

@@ -8,14 +8,14 @@
 
 use std::time::Duration;
 
+use base::crypto::{secrets_are_equal, sha256_hex};
+use base::deadline;
 use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::browser::Browser;
 use super::flow::{ConnectionCode, Intent, States, StoredState, expired, state_key};
-use crate::crypto::{secrets_are_equal, sha256_hex};
-use crate::deadline;
 use crate::error::{Error, Result};
 use crate::provider::ProviderId;
 use crate::upstash::Command;

@@ -6,10 +6,10 @@
 //! person comes back from the provider, by a page that they visit, which nearly every browser keeps. Were they
 //! one, a browser that keeps only the second would look like another one when its next flow returns.
 
+use base::crypto::{is_code, random_code, secrets_are_equal, sha256_hex};
 use http::HeaderMap;
 use serde::{Deserialize, Serialize};
 
-use crate::crypto::{is_code, random_code, secrets_are_equal, sha256_hex};
 use crate::error::{Error, Result};
 use crate::http::{Request, cookie};
 

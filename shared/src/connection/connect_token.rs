@@ -7,6 +7,8 @@
 
 use std::time::Duration;
 
+use base::config::{FromSettings, Settings, SettingsError};
+use base::crypto::{Sealer, random_code};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::StatusCode;
@@ -17,8 +19,6 @@ use time::OffsetDateTime;
 use super::address::{Address, ExternalId};
 use super::flow::{Intent, Ticket};
 use super::return_url::ReturnUrl;
-use crate::config::{FromSettings, Settings, SettingsError};
-use crate::crypto::{Sealer, random_code};
 use crate::display::DisplayName;
 use crate::error::{Error, Result};
 use crate::provider::ProviderId;
@@ -133,8 +133,9 @@ impl ConnectTokens {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use base64::engine::general_purpose::STANDARD;
+
+    use super::*;
 
     fn tokens(key: u8) -> ConnectTokens {
         let pairs = [("TOKEN_ENCRYPTION_KEY".to_owned(), STANDARD.encode([key; 32]))];

@@ -1,5 +1,6 @@
 //! The end of a connection: everything that is stored of it goes.
 
+use base::config::{FromSettings, Settings, SettingsError};
 use tokio_postgres::GenericClient;
 use tokio_postgres::types::Type;
 use uuid::Uuid;
@@ -9,7 +10,6 @@ use super::row::lock;
 use super::store::Store;
 use super::tokens::refresh::stash_key;
 use super::{belongings, cache, ended, recent};
-use crate::config::{FromSettings, Settings, SettingsError};
 use crate::error::{Error, Result};
 use crate::postgres::{bounded, failed, within_budget};
 use crate::upstash::{Command, Upstash};

@@ -6,10 +6,10 @@
 
 use std::time::Duration;
 
+use base::crypto::sha256_hex;
 use time::OffsetDateTime;
 
 use super::address::Address;
-use crate::crypto::sha256_hex;
 use crate::error::{Error, Result};
 use crate::upstash::{Command, Upstash};
 

@@ -2,14 +2,14 @@
 
 use std::time::{Duration, Instant};
 
+use base::config::{FromSettings, Settings, SettingsError};
+use base::deadline;
 use http::StatusCode;
 
 use super::browser::Browser;
 use super::flow::{ConnectionCode, Flow, PendingConnection};
 use super::return_url::ReturnUrl;
 use super::store::{Consenter, Store};
-use crate::config::{FromSettings, Settings, SettingsError};
-use crate::deadline;
 use crate::display::DisplayName;
 use crate::error::{Error, Result};
 use crate::provider::ProviderId;

@@ -4,6 +4,8 @@
 
 use std::time::Duration;
 
+use base::config::{FromSettings, Settings, SettingsError};
+use base::crypto::{Sealer, is_code, random_code, sha256_hex};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
@@ -18,8 +20,6 @@ use super::return_url::ReturnUrl;
 use super::row::Connection;
 use super::store::SealedTokens;
 use super::tokens::seal;
-use crate::config::{FromSettings, Settings, SettingsError};
-use crate::crypto::{Sealer, is_code, random_code, sha256_hex};
 use crate::display::DisplayName;
 use crate::error::{Error, Result};
 use crate::limit::Key;

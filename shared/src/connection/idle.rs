@@ -5,6 +5,9 @@
 
 use std::time::{Duration, Instant};
 
+use base::config::{FromSettings, Settings, SettingsError};
+use base::counters::{Count, record};
+use base::deadline;
 use serde::Serialize;
 use time::OffsetDateTime;
 use tokio_postgres::types::{ToSql, Type};
@@ -13,12 +16,9 @@ use uuid::Uuid;
 use super::address::{Address, ExternalId};
 use super::store::Store;
 use super::tokens::Tokens;
-use crate::config::{FromSettings, Settings, SettingsError};
-use crate::deadline;
 use crate::error::Result;
 use crate::postgres::{failed, within_budget};
 use crate::provider::ProviderId;
-use crate::telemetry::{Count, record};
 
 /// After how many days without use a connection is refreshed, unless `IDLE_REFRESH_AFTER_DAYS` says otherwise. It
 /// leaves Atlassian's 90 days enough room for an outage.

@@ -1,5 +1,6 @@
 //! All connections, for whoever keeps an eye on them. No token is read.
 
+use base::config::{FromSettings, Settings, SettingsError};
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
@@ -9,7 +10,6 @@ use uuid::Uuid;
 
 use super::store::Store;
 use crate::auth::Caller;
-use crate::config::{FromSettings, Settings, SettingsError};
 use crate::error::{Error, Result};
 use crate::postgres::{discard, failed, within_budget};
 use crate::provider::{GrantedScopes, ProviderId};

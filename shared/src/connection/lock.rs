@@ -7,8 +7,9 @@ use std::convert::Infallible;
 use std::future::Future;
 use std::time::Duration;
 
+use base::crypto::{CryptoError, random_code};
+
 use super::address::Address;
-use crate::crypto::{CryptoError, random_code};
 use crate::upstash::{Command, Upstash};
 
 /// How long a holder that died keeps the others waiting.

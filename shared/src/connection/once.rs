@@ -10,6 +10,9 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use ::http::StatusCode;
+use base::config::{FromSettings, Settings, SettingsError};
+use base::crypto::{Sealer, sha256_hex};
+use base::deadline;
 use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -18,9 +21,6 @@ use uuid::Uuid;
 
 use super::belongings;
 use super::lock::Lock;
-use crate::config::{FromSettings, Settings, SettingsError};
-use crate::crypto::{Sealer, sha256_hex};
-use crate::deadline;
 use crate::error::{Error, Result};
 use crate::upstash::{Command, Upstash};
 
@@ -310,10 +310,11 @@ impl Claim<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use base64::Engine;
     use base64::engine::general_purpose::STANDARD;
     use serde_json::json;
+
+    use super::*;
 
     fn once() -> Once {
         let pairs = [

@@ -10,6 +10,8 @@
 
 use std::time::Duration;
 
+use base::config::{FromSettings, Settings, SettingsError};
+use base::crypto::Sealer;
 use tokio_postgres::types::{ToSql, Type};
 use uuid::Uuid;
 
@@ -17,8 +19,6 @@ use super::address::{Address, ExternalId};
 use super::once;
 use super::store::Store;
 use super::tokens::{reseal_stash, stash_key};
-use crate::config::{FromSettings, Settings, SettingsError};
-use crate::crypto::Sealer;
 use crate::error::Result;
 use crate::postgres::{failed, within_budget};
 use crate::provider::ProviderId;

@@ -1,12 +1,12 @@
 //! Where a person lands at the end of one flow, out of a list that the deployment allows.
 
+use base::config::{FromSettings, Settings, SettingsError};
+use base::tls::is_safe_for_credentials;
 use percent_encoding::{percent_decode, percent_decode_str};
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use crate::config::{FromSettings, Settings, SettingsError};
 use crate::error::{Error, Result};
-use crate::tls::is_safe_for_credentials;
 
 /// An address that [`ReturnUrls`] has allowed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

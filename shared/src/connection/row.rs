@@ -1,5 +1,6 @@
 //! The row of a connection in the schema `juncture-core`: what it holds, and how it is read.
 
+use base::crypto::Sealer;
 use secrecy::SecretString;
 use time::OffsetDateTime;
 use tokio_postgres::types::Type;
@@ -7,7 +8,6 @@ use tokio_postgres::{GenericClient, Row};
 use uuid::Uuid;
 
 use super::address::Address;
-use crate::crypto::Sealer;
 use crate::error::{Error, Result};
 use crate::postgres::{failed, within_budget};
 use crate::provider::jira::Account;

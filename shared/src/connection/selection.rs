@@ -1,9 +1,10 @@
 //! The selected Jira project of a connection.
 
+use base::config::{FromSettings, Settings, SettingsError};
+
 use super::address::Address;
 use super::cache;
 use super::store::Store;
-use crate::config::{FromSettings, Settings, SettingsError};
 use crate::error::{Error, Result};
 use crate::upstash::Upstash;
 

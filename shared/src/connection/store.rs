@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use base::config::{FromSettings, Settings, SettingsError};
 use http::StatusCode;
 use time::OffsetDateTime;
 use tokio_postgres::GenericClient;
@@ -12,7 +13,6 @@ use super::address::Address;
 use super::cache;
 use super::ended;
 use super::row::{Connection, find, find_for_update, lock};
-use crate::config::{FromSettings, Settings, SettingsError};
 use crate::error::{Error, Result};
 use crate::postgres::{self, Postgres, within_budget};
 use crate::provider::jira::Account;

@@ -15,14 +15,13 @@ mod schema_documents;
 mod sealed;
 mod settings;
 
+use crate::error::Error;
 pub use answers::{atlassian_answer, jira_answer, jira_refusal, upstash_answer};
+use base::config::{FromSettings, Settings};
 pub use documents::{adf_document, adf_json, markdown};
 pub use request::{body, event, form, headers, ids, issue_input, query};
 pub use sealed::{code, connect_token, cursor, return_url, sealed};
 pub use settings::{addresses, database_url, secret};
-
-use crate::config::{FromSettings, Settings};
-use crate::error::Error;
 
 /// A parser, by its name.
 pub type Target = (&'static str, fn(&[u8]));

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use base::surrogates::replace_lone;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http::HeaderValue;
@@ -21,7 +22,6 @@ use crate::http::{
 use crate::jira::{IssueInput, IssueRef, ProjectId, SprintId};
 use crate::provider::ProviderId;
 use crate::provider::jira::SiteId;
-use crate::surrogates::replace_lone;
 
 const NAMES: [&str; 4] = ["external_id", "provider", "limit", "a"];
 

@@ -2,6 +2,7 @@
 
 use std::sync::LazyLock;
 
+use base::crypto::{Sealer, is_code};
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use percent_encoding::percent_decode_str;
@@ -9,7 +10,6 @@ use secrecy::ExposeSecret;
 
 use super::{accepted, from_settings};
 use crate::connection::{Address, ConnectTokens, ConnectionCode, ExternalId, ReturnUrls};
-use crate::crypto::{Sealer, is_code};
 use crate::http::Query;
 use crate::paging::{Paging, Part};
 use crate::provider::ProviderId;

@@ -1,13 +1,14 @@
 //! What a deployment is configured with: it is refused at the start, by name, and never repeated.
 
+use base::config::{FromSettings, Settings, SettingsError};
+use base::tls::is_safe_for_credentials;
+
 use super::from_settings;
-use crate::config::{FromSettings, Settings, SettingsError};
 use crate::http::PublicAddress;
 use crate::postgres::Postgres;
 use crate::provider::Consent;
 use crate::provider::jira::JiraConsent;
 use crate::secrets;
-use crate::tls::is_safe_for_credentials;
 use crate::upstash::Upstash;
 
 fn check(error: &SettingsError, name: &str) {

@@ -4,10 +4,11 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use crate::config::{FromSettings, Settings, SettingsError};
-use crate::deadline;
+use base::config::{FromSettings, Settings, SettingsError, Values};
+use base::deadline;
+
 use crate::error::{Error, Result};
-use crate::secrets::{self, Values};
+use crate::secrets::{self, LoadError};
 
 /// How long a copy of the secret is used before it is read again. Setting: `SECRETS_MAX_AGE_SECONDS`.
 pub const MAX_AGE: Duration = Duration::from_secs(5 * 60);
@@ -121,10 +122,10 @@ impl<A: FromSettings> Current<A> {
         self.peek()
     }
 
-    async fn read(&self, id: &str, limit: Duration) -> Result<(), SettingsError> {
+    async fn read(&self, id: &str, limit: Duration) -> Result<(), LoadError> {
         self.held().tried_at = SystemTime::now();
         let secret = secrets::read(id, limit).await?;
-        self.adopt(secret)
+        Ok(self.adopt(secret)?)
     }
 
     /// Builds the app from what the secret holds now, unless it is built from that already.

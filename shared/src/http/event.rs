@@ -32,8 +32,9 @@ pub(crate) fn into_request(mut event: LambdaRequest) -> super::Request {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use serde_json::json;
+
+    use super::*;
 
     fn query(raw: &str) -> Option<String> {
         let event = json!({

@@ -1,10 +1,11 @@
 //! The fields that a route takes in its JSON body, and what becomes of a field that it does not take: a misspelled
 //! `prioritty_id` must not be ignored in silence.
 
+use base::config::{FromSettings, Settings, SettingsError};
+
 use super::Request;
 use super::added::set_warnings;
 use super::request::{JsonBody, shown};
-use crate::config::{FromSettings, Settings, SettingsError};
 use crate::error::{Error, Result};
 
 /// More unknown fields than this are counted, not named.

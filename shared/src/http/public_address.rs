@@ -1,11 +1,11 @@
 //! Where the outside reaches this deployment.
 
+use base::config::{FromSettings, Settings, SettingsError};
 use lambda_http::RequestExt;
 use lambda_http::request::RequestContext;
 use url::Url;
 
 use super::Request;
-use crate::config::{FromSettings, Settings, SettingsError};
 use crate::error::{Error, Result};
 use crate::provider::ProviderId;
 
@@ -97,8 +97,9 @@ fn origin(request: &Request) -> Result<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use lambda_http::aws_lambda_events::apigw::ApiGatewayV2httpRequestContext;
+
+    use super::*;
 
     fn request(domain: Option<&str>) -> Request {
         let mut context = ApiGatewayV2httpRequestContext::default();

@@ -3,15 +3,15 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+use base::crypto::sha256_hex;
+use base::surrogates::replace_lone;
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use lambda_http::{Body, RequestExt};
 use serde_json::{Map, Value};
 
 use super::Request;
 use super::distinct::{self, Problem};
-use crate::crypto::sha256_hex;
 use crate::error::{Error, Result};
-use crate::surrogates::replace_lone;
 
 /// The longest value of a query parameter or a short field.
 const MAX_VALUE_CHARACTERS: usize = 10_240;

@@ -10,6 +10,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use base::config::{FromSettings, Settings};
+use base::counters::{self, Identity, Tally};
+use base::deadline;
 use futures_util::FutureExt as _;
 use http::header::RETRY_AFTER;
 use http::{Method, StatusCode};
@@ -19,10 +22,8 @@ use lambda_http::{Adapter, LambdaEvent, RequestExt, Service, lambda_runtime, ser
 use super::added::Added;
 use super::current::Current;
 use super::{Request, Response, bearer_token, bounds, compress, event, respond};
-use crate::config::{FromSettings, Settings};
-use crate::deadline;
 use crate::error::{Error, Result};
-use crate::telemetry::{self, Completion, Failure, Identity, Kind, Tally};
+use crate::telemetry::{self, Completion, Failure, Kind};
 
 /// What a handler returns.
 pub type Handled = Pin<Box<dyn Future<Output = Result<Response>> + Send>>;
@@ -116,7 +117,7 @@ pub(crate) fn run_app<A: FromSettings>(
 
 /// Says in one line why the function is of no use, and ends it: Lambda reports a failed start.
 fn cannot_start(error: &dyn std::error::Error) -> ExitCode {
-    tracing::error!(cause = %crate::error::chain(error), "the function cannot run");
+    tracing::error!(cause = %base::chain(error), "the function cannot run");
     ExitCode::FAILURE
 }
 
@@ -157,7 +158,7 @@ impl<A: FromSettings + Send + Sync + 'static> Runner<A> {
             .write();
             response
         };
-        Arc::clone(&added).scope(telemetry::scope(Arc::clone(&tally), answer)).await
+        Arc::clone(&added).scope(counters::scope(Arc::clone(&tally), answer)).await
     }
 
     /// Runs the handler under the invocation's deadline. When it fails in a way that newer settings may mend (a

@@ -3,6 +3,11 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use base::chain;
+use base::config::{FromSettings, Settings, SettingsError};
+use base::counters::{Count, count};
+use base::deadline;
+use base::tls::{http_client, read_body};
 use bytes::Bytes;
 use http::{Method, StatusCode};
 use secrecy::ExposeSecret;
@@ -13,14 +18,10 @@ use url::Url;
 
 use super::failure::Failure;
 use super::ids::ProjectId;
-use crate::config::{FromSettings, Settings, SettingsError};
 use crate::connection::{Address, OnceKey, Session, Tokens};
-use crate::deadline;
-use crate::error::{Error, Result, chain};
+use crate::error::{Error, Result};
 use crate::lenient;
 use crate::provider::jira::granted_scopes;
-use crate::telemetry::{Count, count};
-use crate::tls::{http_client, read_body};
 
 const DEFAULT_API_URL: &str = "https://api.atlassian.com";
 

@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use base::deadline;
 use http::{Method, StatusCode};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -14,7 +15,6 @@ use super::input::{self, IssueInput};
 use super::issue::{OneIssue, RawIssue};
 use super::marked;
 use crate::connection::{Claim, Entry, Once};
-use crate::deadline;
 use crate::error::{Error, Result};
 use crate::lenient;
 

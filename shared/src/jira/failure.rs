@@ -2,12 +2,12 @@
 
 use std::time::{Duration, SystemTime};
 
+use base::wait;
 use http::{HeaderMap, StatusCode};
 use serde_json::{Map, Value, json};
 
 use crate::error::Error;
 use crate::lenient;
-use crate::wait;
 
 /// An answer of Jira that is not a success, read tolerantly: Jira's own errors are JSON of two kinds, a gateway's
 /// may be HTML.

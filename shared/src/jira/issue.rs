@@ -285,8 +285,9 @@ impl JiraSite<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use serde_json::json;
+
+    use super::*;
 
     #[test]
     fn a_bare_issue_is_all_null_and_empty() {

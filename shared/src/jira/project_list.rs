@@ -1,5 +1,6 @@
 //! What the calls that list something of a project are asked with.
 
+use base::crypto::Sealer;
 use serde::de::DeserializeOwned;
 
 use super::client::{Jira, JiraSite};
@@ -7,7 +8,6 @@ use super::description::DescriptionFormat;
 use super::ids::ProjectId;
 use crate::auth::SecretKeys;
 use crate::connection::Address;
-use crate::crypto::Sealer;
 use crate::error::Result;
 use crate::http::{Query, Request};
 use crate::paging::{Paging, Part};

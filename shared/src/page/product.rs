@@ -1,8 +1,8 @@
+use base::config::{FromOptionalSettings, Settings, SettingsError};
 use http::HeaderValue;
 use url::{Position, Url};
 
 use super::headers::policy_with_image;
-use crate::config::{FromSettings, Settings, SettingsError};
 use crate::display::{is_deceptive, shown};
 
 /// The longest name, in characters.
@@ -98,8 +98,8 @@ impl Product {
     }
 }
 
-impl FromSettings for Option<Product> {
-    fn from_settings(settings: &Settings) -> Result<Self, SettingsError> {
+impl FromOptionalSettings for Product {
+    fn from_optional_settings(settings: &Settings) -> Result<Option<Self>, SettingsError> {
         let url = settings.optional_url("DEFAULT_JIRA_SITE_REDIRECT_URI")?;
         let (name, logo) = (name(settings)?, logo(settings)?);
         let at = url.as_ref().and_then(Product::at);
@@ -147,7 +147,7 @@ mod tests {
 
     fn of(pairs: &[(&str, &str)]) -> Result<Option<Product>, SettingsError> {
         let pairs = pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
-        Option::from_settings(&Settings::from_pairs(pairs))
+        Product::from_optional_settings(&Settings::from_pairs(pairs))
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! What must hold for every page, whatever it says.
-
-use crate::config::{FromSettings, Settings};
 use crate::display::DisplayName;
 use crate::provider::jira::Account;
+
+use base::config::{FromSettings, Settings};
 use url::Url;
 
 use super::*;

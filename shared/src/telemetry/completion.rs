@@ -5,12 +5,12 @@
 
 use std::io::Write as _;
 
+use base::counters::{Count, Tally};
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use super::tally::{Count, Tally};
 use crate::error::PREFETCH;
 
 /// The namespace of the metrics.
@@ -36,21 +36,6 @@ pub fn metric_names() -> impl Iterator<Item = &'static str> {
     [REQUESTS, DURATION, CLIENT_ERRORS, SERVER_ERRORS, COLD_STARTS]
         .into_iter()
         .chain(Count::ALL.into_iter().map(Count::name))
-}
-
-/// What ties the log lines of one request together.
-#[derive(Debug, Default, Serialize)]
-pub struct Identity {
-    /// Lambda's id of the invocation, which the caller is told.
-    #[serde(rename = "request_id")]
-    pub request: String,
-    /// API Gateway's id, as its access log has it.
-    #[serde(rename = "gateway_request_id")]
-    pub gateway: String,
-    /// The function's name.
-    pub function: String,
-    /// The route, `GET /path`.
-    pub route: String,
 }
 
 /// What ended. Its line has the same fields in any case; which of them are metrics differs.
@@ -221,9 +206,9 @@ fn stack() -> String {
 mod tests {
     use std::sync::Arc;
 
+    use base::counters::{Identity, count, record, scope};
     use serde_json::{Value, json};
 
-    use super::super::tally::{count, record, scope};
     use super::*;
 
     fn line(status: u16, tally: &Tally, failure: Option<Failure<'_>>, kind: Kind) -> Value {

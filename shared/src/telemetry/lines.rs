@@ -1,11 +1,12 @@
 //! The lines that are written while a request runs: one JSON object for an event, with the request in `span`.
 //!
-//! The request is known from its [`super::scope`], not from a span: a formatted span costs every request about as
+//! The request is known from its [`base::counters::scope`], not from a span: a formatted span costs every request about as
 //! much as reading its event, and most requests write no such line.
 
 use std::fmt::Debug;
 use std::io::Write as _;
 
+use base::counters::with_identity;
 use serde::ser::{SerializeMap, Serializer as _};
 use serde_json::Serializer;
 use time::OffsetDateTime;
@@ -13,8 +14,6 @@ use time::format_description::well_known::Rfc3339;
 use tracing::field::{Field, Visit};
 use tracing::{Event, Subscriber};
 use tracing_subscriber::layer::{Context, Layer};
-
-use super::tally::with_identity;
 
 /// Writes events to standard output.
 pub(super) struct Lines;
@@ -86,11 +85,11 @@ impl<M: SerializeMap> Visit for Fields<'_, M> {
 mod tests {
     use std::sync::{Arc, Mutex};
 
+    use base::counters::{Identity, Tally, scope};
     use serde_json::{Value, json};
     use tracing_subscriber::layer::SubscriberExt as _;
 
     use super::*;
-    use crate::telemetry::{Identity, Tally, scope};
 
     /// Keeps lines in place of writing them.
     #[derive(Clone, Default)]

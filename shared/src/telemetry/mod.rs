@@ -2,10 +2,8 @@
 
 mod completion;
 mod lines;
-mod tally;
 
-pub use completion::{Completion, DIMENSION, Failure, Identity, Kind, NAMESPACE, metric_names};
-pub use tally::{Count, Tally, count, record, scope};
+pub use completion::{Completion, DIMENSION, Failure, Kind, NAMESPACE, metric_names};
 
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::filter::Targets;

@@ -6,8 +6,8 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
+use base::crypto::{Sealer, random_key};
 use futures_util::future::try_join_all;
-use juncture::crypto::{Sealer, random_key};
 use juncture_local::atlassian::{Class, GateSpec, When};
 use juncture_tests::{Person, binaries, run, secrets_manager};
 use serde_json::{Value, json};

@@ -107,7 +107,7 @@ fn states_and_codes_end_by_themselves() {
         let state = begun.query_pairs().find(|(name, _)| name == "state").context("a state")?.1.into_owned();
         let code = person.connection_code().await?;
         for (kind, secret, minutes) in [("state", state, 10), ("pending", code, 15)] {
-            let key = format!("juncture:{kind}:{}", juncture::crypto::sha256_hex(secret.as_bytes()));
+            let key = format!("juncture:{kind}:{}", base::crypto::sha256_hex(secret.as_bytes()));
             // -1 would be for ever, -2 that there is no such key.
             let left = bed.redis(&["PTTL", &key]).await?;
             let is_short = matches!(left, redis::Value::Int(left) if (1..=minutes * 60_000).contains(&left));
@@ -338,7 +338,7 @@ fn tokens_are_sealed_wherever_they_rest() {
         let bed = Bed::shared().await?;
         let person = bed.person(&["harbour"])?;
         let code = person.connection_code().await?;
-        let pending = format!("juncture:pending:{}", juncture::crypto::sha256_hex(code.as_bytes()));
+        let pending = format!("juncture:pending:{}", base::crypto::sha256_hex(code.as_bytes()));
         let refresh = bed.atlassian().newest_refresh_token(&person.account).context("a token")?;
         let stored = format!("{:?}", bed.redis(&["GET", &pending]).await?);
         assert!(stored.contains("v1:") && !stored.contains(&refresh), "{stored}");

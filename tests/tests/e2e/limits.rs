@@ -4,8 +4,8 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use anyhow::{Context, Result};
+use base::crypto::random_code;
 use futures_util::future::try_join_all;
-use juncture::crypto::random_code;
 use juncture_tests::{Answer, Bed, run};
 use reqwest::{Method, RequestBuilder};
 use serde_json::json;
@@ -216,7 +216,7 @@ fn a_window_ends() {
         );
 
         // Redis knows no address, and forgets what it knows with the window.
-        let name = juncture::crypto::sha256_hex(visitor.address.to_string().as_bytes());
+        let name = base::crypto::sha256_hex(visitor.address.to_string().as_bytes());
         let key = format!("juncture:limit:ip:{name}");
         let redis = async |words: &[&str]| -> Result<i64> {
             Ok(redis::from_redis_value(visitor.bed.redis(words).await?)?)

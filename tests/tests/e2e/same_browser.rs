@@ -295,7 +295,7 @@ fn an_arrival_is_remembered_for_a_minute_and_sealed() {
         let callback = browser.consent(&bed.person(&["harbour"])?).await?;
         let code = browser.code(&callback).await?;
         let state = callback.split_once("state=").context("no state")?.1;
-        let key = format!("juncture:arrival:{}", juncture::crypto::sha256_hex(state.as_bytes()));
+        let key = format!("juncture:arrival:{}", base::crypto::sha256_hex(state.as_bytes()));
         let left = bed.redis(&["PTTL", &key]).await?;
         assert!(matches!(left, redis::Value::Int(left) if (1..=60_000).contains(&left)), "{left:?}");
         let stored = format!("{:?}", bed.redis(&["GET", &key]).await?);

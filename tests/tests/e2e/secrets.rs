@@ -154,8 +154,8 @@ fn a_new_encryption_key_and_a_new_client_secret_are_taken_over() {
         // A sandbox that has only the old key meets what another one sealed with the new key.
         let sandboxes = deployed.sandboxes();
         let old = deployed.values().await?[SEALING].as_str().context("a key")?.to_owned();
-        let new = juncture::crypto::random_key()?;
-        let sealer = juncture::crypto::Sealer::from_keys(&format!("{new},{old}"))?;
+        let new = base::crypto::random_key()?;
+        let sealer = base::crypto::Sealer::from_keys(&format!("{new},{old}"))?;
         let database = deployed.bed.database().await?;
         let id = person.connection_id().await?;
         let stored: String = database

@@ -3,9 +3,9 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
+use base::config::{FromSettings as _, Settings};
+use base::deadline;
 use futures_util::future::try_join_all;
-use juncture::config::{FromSettings as _, Settings};
-use juncture::deadline;
 use juncture::postgres::{Postgres, bounded, failed};
 use juncture_local::atlassian::{self, Class, GateSpec, Rule, When};
 use juncture_local::upstash::Fault;

@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use juncture::crypto::Sealer;
+use base::crypto::Sealer;
 use juncture_local::atlassian::{Family, NewAccount};
 use juncture_tests::Bed;
 

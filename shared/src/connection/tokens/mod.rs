@@ -17,6 +17,10 @@ pub(super) use refresh::{reseal_stash, stash_key};
 
 use std::time::Duration;
 
+use base::config::{FromSettings, Settings, SettingsError};
+use base::counters::{Count, count};
+use base::crypto::Sealer;
+use base::deadline;
 use secrecy::{ExposeSecret, SecretString};
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -27,13 +31,9 @@ use super::lock::Lock;
 use super::recent;
 use super::row::Connection;
 use super::store::{SealedTokens, Store};
-use crate::config::{FromSettings, Settings, SettingsError};
-use crate::crypto::Sealer;
-use crate::deadline;
 use crate::error::{Error, Result};
 use crate::provider::jira::JiraTokenEndpoint;
 use crate::provider::{Grant, TokenEndpoint};
-use crate::telemetry::{Count, count};
 use crate::upstash::{Command, Upstash};
 
 /// How long a caller that waits for another's refresh rests between two looks; it grows to the second figure.
@@ -69,17 +69,6 @@ pub struct Tokens {
     store: Store,
     sealer: Sealer,
     endpoint: Box<dyn TokenEndpoint>,
-}
-
-impl FromSettings for Sealer {
-    fn from_settings(settings: &Settings) -> Result<Self, SettingsError> {
-        let name = "TOKEN_ENCRYPTION_KEY";
-        let invalid = |error: crate::crypto::CryptoError| SettingsError::Invalid {
-            name,
-            reason: format!("must be the base64 of 32 random bytes: {error}"),
-        };
-        Self::from_keys(&settings.required(name)?).map_err(invalid)
-    }
 }
 
 impl FromSettings for Tokens {

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use base::counters::{Count, count};
+use base::crypto::{Sealer, sha256_hex};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
@@ -12,11 +14,9 @@ use super::super::cache::{self, Snapshot};
 use super::super::row::{Connection, find_for_update};
 use super::super::store::{self, SealedTokens};
 use super::{Known, Session, Tokens, seal};
-use crate::crypto::{Sealer, sha256_hex};
 use crate::error::{Error, Result};
 use crate::postgres::{bounded, within_budget};
 use crate::provider::{GrantedScopes, TokenError};
-use crate::telemetry::{Count, count};
 use crate::upstash::UpstashError;
 
 /// New tokens that could not be committed are kept this long.

@@ -2,6 +2,12 @@
 
 use std::time::Duration;
 
+use base::chain;
+use base::config::{FromSettings, Settings, SettingsError};
+use base::counters::{Count, count};
+use base::crypto::sha256_hex;
+use base::deadline;
+use base::tls::{SHORT_BODY, http_client, read_body};
 use http::StatusCode;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
@@ -10,13 +16,8 @@ use uuid::Uuid;
 
 use super::DEFAULT_API_URL;
 use super::consent::asks_for_the_account;
-use crate::config::{FromSettings, Settings, SettingsError};
-use crate::crypto::sha256_hex;
-use crate::deadline;
-use crate::error::{Error, Result, chain};
+use crate::error::{Error, Result};
 use crate::lenient;
-use crate::telemetry::{Count, count};
-use crate::tls::{SHORT_BODY, http_client, read_body};
 
 /// It is asked for beside the sites and must not make anybody wait for longer than those do.
 const TIMEOUT: Duration = Duration::from_secs(3);

@@ -1,10 +1,10 @@
 //! The address of Atlassian's consent page.
 
+use base::config::{FromSettings, Settings, SettingsError};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use url::Url;
 
 use super::DEFAULT_AUTH_URL;
-use crate::config::{FromSettings, Settings, SettingsError};
 use crate::error::{Error, Result};
 use crate::provider::{Consent, Grant};
 

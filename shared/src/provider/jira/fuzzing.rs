@@ -2,6 +2,7 @@
 
 use std::time::SystemTime;
 
+use base::wait;
 use http::{HeaderMap, StatusCode};
 use secrecy::ExposeSecret;
 use serde_json::Value;
@@ -10,7 +11,6 @@ use time::{Duration, OffsetDateTime};
 use super::{sites, token};
 use crate::lenient;
 use crate::provider::TokenError;
-use crate::wait;
 
 /// The access token, the refresh token, and how long from now the first one opens.
 pub(crate) fn grant(body: &[u8]) -> Option<(String, Option<String>, Duration)> {

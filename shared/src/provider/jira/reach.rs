@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
+use base::chain;
+use base::config::{FromSettings, Settings, SettingsError};
+use base::deadline;
+use base::tls::http_client;
 use url::Url;
 
 use super::{DEFAULT_API_URL, DEFAULT_AUTH_URL};
-use crate::config::{FromSettings, Settings, SettingsError};
-use crate::deadline;
-use crate::error::{Error, Result, chain};
-use crate::tls::http_client;
+use crate::error::{Error, Result};
 
 const TIMEOUT: Duration = Duration::from_secs(3);
 

@@ -2,6 +2,11 @@
 
 use std::time::Duration;
 
+use base::chain;
+use base::config::{FromSettings, Settings, SettingsError};
+use base::counters::{Count, count};
+use base::deadline;
+use base::tls::{SHORT_BODY, http_client, read_body};
 use http::StatusCode;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
@@ -12,13 +17,9 @@ use url::Url;
 use uuid::Uuid;
 
 use super::DEFAULT_API_URL;
-use crate::config::{FromSettings, Settings, SettingsError};
-use crate::deadline;
-use crate::error::{Error, Result, chain};
+use crate::error::{Error, Result};
 use crate::lenient;
 use crate::provider::{BoxFuture, ExtendTransaction};
-use crate::telemetry::{Count, count};
-use crate::tls::{SHORT_BODY, http_client, read_body};
 
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(5);
 

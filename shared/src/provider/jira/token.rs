@@ -2,6 +2,12 @@
 
 use std::time::{Duration, SystemTime};
 
+use base::chain;
+use base::config::{FromSettings, Settings, SettingsError};
+use base::counters::{Count, count};
+use base::deadline;
+use base::tls::{SHORT_BODY, http_client, read_body};
+use base::wait;
 use http::StatusCode;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Deserializer};
@@ -10,14 +16,8 @@ use time::OffsetDateTime;
 use url::Url;
 
 use super::DEFAULT_AUTH_URL;
-use crate::config::{FromSettings, Settings, SettingsError};
-use crate::deadline;
-use crate::error::chain;
 use crate::lenient;
 use crate::provider::{BoxFuture, Grant, GrantedScopes, TokenEndpoint, TokenError};
-use crate::telemetry::{Count, count};
-use crate::tls::{SHORT_BODY, http_client, read_body};
-use crate::wait;
 
 /// How long one attempt may take.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(5);

@@ -3,17 +3,16 @@
 //! Each concern reads its own few settings through [`FromSettings`], so that a function requires only what it
 //! uses and a missing one fails at start, by name. The names are listed in `.env.example`.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use secrecy::SecretString;
 use url::Url;
 
-use crate::secrets::{self, SecretsError, Values};
 use crate::tls::is_safe_for_credentials;
 
-/// How long the secret may take when a function starts: Lambda gives a start ten seconds
-/// (<https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html>).
-const START_LIMIT: Duration = Duration::from_secs(7);
+/// Names and values of settings, as a secret holds them.
+pub type Values = BTreeMap<String, String>;
 
 /// The settings of one sandbox. An empty value counts as absent: a template passes empty defaults.
 #[derive(Default)]
@@ -23,21 +22,6 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// Reads the environment and, when `JUNCTURE_SECRETS_ID` is set, the secret of that name, which supplies
-    /// every key that the environment does not. Once: a function of the API follows changes of the secret,
-    /// see [`crate::http::serve`].
-    ///
-    /// # Errors
-    /// When the secret cannot be read, `CLOUD_MODE` asks for what is not built yet, or it is no flag.
-    pub async fn load() -> Result<Self, SettingsError> {
-        let environment = Self::from_environment();
-        let secret = match environment.secret_id() {
-            Some(id) => secrets::read(&id, START_LIMIT).await?,
-            None => Values::new(),
-        };
-        environment.with_secret(&secret)
-    }
-
     /// The environment alone.
     pub fn from_environment() -> Self {
         Self::from_pairs(
@@ -177,6 +161,21 @@ pub trait FromSettings: Sized {
     fn from_settings(settings: &Settings) -> Result<Self, SettingsError>;
 }
 
+/// A concern that a deployment may leave out altogether.
+pub trait FromOptionalSettings: Sized {
+    /// As [`FromSettings::from_settings`]; `None` where its settings are absent.
+    ///
+    /// # Errors
+    /// When a setting is malformed.
+    fn from_optional_settings(settings: &Settings) -> Result<Option<Self>, SettingsError>;
+}
+
+impl<A: FromOptionalSettings> FromSettings for Option<A> {
+    fn from_settings(settings: &Settings) -> Result<Self, SettingsError> {
+        A::from_optional_settings(settings)
+    }
+}
+
 impl FromSettings for () {
     fn from_settings(_: &Settings) -> Result<Self, SettingsError> {
         Ok(())
@@ -215,8 +214,6 @@ pub enum SettingsError {
         /// What is wrong with it, to be read after the name.
         reason: String,
     },
-    /// The secret of `JUNCTURE_SECRETS_ID` cannot be read.
-    Secret(SecretsError),
     /// Cloud mode is not built yet.
     CloudMode,
 }
@@ -229,7 +226,6 @@ impl std::fmt::Display for SettingsError {
                 "the setting {name} is missing: set it in the environment or in the secret named by JUNCTURE_SECRETS_ID"
             ),
             Self::Invalid { name, reason } => write!(formatter, "the setting {name} {reason}"),
-            Self::Secret(error) => write!(formatter, "the setting JUNCTURE_SECRETS_ID: {error}"),
             Self::CloudMode => formatter.write_str(
                 "CLOUD_MODE=true is not supported yet: leave CLOUD_MODE out or set it to false to run Juncture for one product",
             ),
@@ -238,12 +234,6 @@ impl std::fmt::Display for SettingsError {
 }
 
 impl std::error::Error for SettingsError {}
-
-impl From<SecretsError> for SettingsError {
-    fn from(error: SecretsError) -> Self {
-        Self::Secret(error)
-    }
-}
 
 #[cfg(test)]
 mod tests {

@@ -11,6 +11,8 @@ use ring::rand::{SecureRandom, SystemRandom};
 use secrecy::{ExposeSecret, SecretString};
 use subtle::ConstantTimeEq;
 
+use crate::config::{FromSettings, Settings, SettingsError};
+
 const VERSION: &str = "v1";
 
 /// Seals tokens with AES-256-GCM before they reach a store.
@@ -125,6 +127,17 @@ impl Sealer {
         let (key_id, encoded) = stored.strip_prefix(VERSION)?.strip_prefix(':')?.split_once(':')?;
         let is_key_id = key_id.len() == KEY_ID_LENGTH && key_id.bytes().all(|byte| byte.is_ascii_hexdigit());
         is_key_id.then_some((key_id, encoded))
+    }
+}
+
+impl FromSettings for Sealer {
+    fn from_settings(settings: &Settings) -> Result<Self, SettingsError> {
+        let name = "TOKEN_ENCRYPTION_KEY";
+        let invalid = |error: CryptoError| SettingsError::Invalid {
+            name,
+            reason: format!("must be the base64 of 32 random bytes: {error}"),
+        };
+        Self::from_keys(&settings.required(name)?).map_err(invalid)
     }
 }
 

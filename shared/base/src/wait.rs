@@ -16,7 +16,7 @@ const LONGEST: f64 = 1e9;
 
 /// `Retry-After`: seconds, which a server may write with a fraction, or a date
 /// (<https://www.rfc-editor.org/rfc/rfc9110#field.retry-after>). A date that is past asks for nothing more.
-pub(crate) fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
+pub fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
     let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
     if let Ok(seconds) = text.parse::<f64>() {
         let is_time = seconds.is_finite() && seconds.is_sign_positive();
@@ -27,14 +27,14 @@ pub(crate) fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Durati
 }
 
 /// `X-RateLimit-Reset`: how long until then; `None` if that is past.
-pub(crate) fn until_reset(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
+pub fn until_reset(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
     let text = headers.get(RESET)?.to_str().ok()?.trim();
     let at = OffsetDateTime::parse(text, &Iso8601::PARSING).ok()?;
     Duration::try_from(at - OffsetDateTime::from(now)).ok().filter(|wait| !wait.is_zero())
 }
 
 /// How long until the next full hour, UTC.
-pub(crate) fn until_the_hour(now: SystemTime) -> Duration {
+pub fn until_the_hour(now: SystemTime) -> Duration {
     const HOUR: Duration = Duration::from_secs(60 * 60);
     let past = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     HOUR - Duration::new(past.as_secs() % HOUR.as_secs(), past.subsec_nanos())

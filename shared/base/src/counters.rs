@@ -7,10 +7,25 @@ use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use super::completion::Identity;
+use serde::Serialize;
 
 tokio::task_local! {
     static TALLY: Arc<Tally>;
+}
+
+/// What ties the log lines of one request together.
+#[derive(Debug, Default, Serialize)]
+pub struct Identity {
+    /// Lambda's id of the invocation, which the caller is told.
+    #[serde(rename = "request_id")]
+    pub request: String,
+    /// API Gateway's id, as its access log has it.
+    #[serde(rename = "gateway_request_id")]
+    pub gateway: String,
+    /// The function's name.
+    pub function: String,
+    /// The route, `GET /path`.
+    pub route: String,
 }
 
 /// What is counted. The order is that of [`Count::ALL`].
@@ -82,7 +97,7 @@ impl Count {
     }
 
     /// Whether a zero is worth a field: of a round trip it is, of an event it is not.
-    pub(super) const fn is_round_trip(self) -> bool {
+    pub const fn is_round_trip(self) -> bool {
         matches!(
             self,
             Self::RedisRequests | Self::PostgresStatements | Self::JiraRequests | Self::TokenRequests
@@ -131,7 +146,7 @@ pub fn record(count: Count, value: u32) {
 }
 
 /// Tells of the current request, if there is one.
-pub(super) fn with_identity<T>(tell: impl FnOnce(&Identity) -> T) -> Option<T> {
+pub fn with_identity<T>(tell: impl FnOnce(&Identity) -> T) -> Option<T> {
     TALLY.try_with(|tally| tell(&tally.identity)).ok()
 }
 

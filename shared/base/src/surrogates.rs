@@ -7,7 +7,7 @@ const REPLACEMENT: &str = "\\ufffd";
 /// A JSON text in which an escaped surrogate without its other half is U+FFFD.
 ///
 /// JavaScript counts in UTF-16 units: a text that it cut within an emoji ends in `\ud83d`, which is no character.
-pub(crate) fn replace_lone(json: &str) -> Cow<'_, str> {
+pub fn replace_lone(json: &str) -> Cow<'_, str> {
     if !json.contains("\\u") {
         return json.into();
     }

@@ -56,7 +56,7 @@ pub fn http_client() -> Result<reqwest::Client, TlsError> {
         .pool_idle_timeout(Duration::from_secs(20))
         .user_agent(concat!("juncture/", env!("CARGO_PKG_VERSION")))
         .build()
-        .map_err(|error| TlsError(crate::error::chain(&error)))?;
+        .map_err(|error| TlsError(crate::chain(&error)))?;
     Ok(CLIENT.get_or_init(|| client).clone())
 }
 

@@ -1,0 +1,12 @@
+#![doc = include_str!("../README.md")]
+
+mod chain;
+pub mod config;
+pub mod counters;
+pub mod crypto;
+pub mod deadline;
+pub mod surrogates;
+pub mod tls;
+pub mod wait;
+
+pub use chain::chain;
