@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::client::{Call, JiraSite};
 use super::ids::ProjectId;
 use super::input::{self, IssueInput};
-use super::issue::{OneIssue, RawIssue};
+use super::issue::{self, OneIssue, RawIssue, text};
 use super::marked;
 use crate::connection::{Claim, Entry, Once};
 use crate::deadline;
@@ -49,7 +49,7 @@ pub struct Created {
 }
 
 /// A ticket that was just made. What is not known is null.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Default, Serialize)]
 pub struct CreatedTicket {
     /// Digits.
     pub id: Option<String>,
@@ -59,12 +59,18 @@ pub struct CreatedTicket {
     pub summary: Option<String>,
     /// The name of the status that it starts with.
     pub status: Option<String>,
+    /// Id of the status, digits.
+    pub status_id: Option<String>,
+    /// What the status amounts to: `new`, `indeterminate`, `done` or `undefined`.
+    pub status_category: Option<String>,
     /// Who works on it, by the name that the account shows; null when it shows none, and when nobody is assigned.
     pub assignee: Option<String>,
     /// The assignee's Atlassian account: tells an account that shows no name from nobody.
     pub assignee_account_id: Option<String>,
     /// The name of its priority.
     pub priority: Option<String>,
+    /// Id of its priority, digits.
+    pub priority_id: Option<String>,
     /// `2024-01-01T00:00:00.000Z`.
     pub created: Option<String>,
     /// As [`Self::created`].
@@ -223,15 +229,17 @@ impl JiraSite<'_> {
             }
         };
         let (read, ()) = tokio::join!(read, remember);
-        let text = |value: &Value| value.as_str().map(str::to_owned);
         match read {
             Ok(Ok(raw)) => {
                 let ticket = CreatedTicket {
                     summary: raw.text("summary").or(summary),
                     status: text(&raw.field("status")["name"]),
+                    status_id: issue::id(&raw.field("status")["id"]),
+                    status_category: text(&raw.field("status")["statusCategory"]["key"]),
                     assignee: text(&raw.field("assignee")["displayName"]),
                     assignee_account_id: text(&raw.field("assignee")["accountId"]),
                     priority: text(&raw.field("priority")["name"]),
+                    priority_id: issue::id(&raw.field("priority")["id"]),
                     created: raw.time("created"),
                     updated: raw.time("updated"),
                     id: id.or(raw.id),
@@ -242,17 +250,7 @@ impl JiraSite<'_> {
             unread => {
                 let cause = unread.map_or_else(|late| late.to_string(), |read| format!("{:?}", read.err()));
                 tracing::warn!(cause, "a created ticket could not be read");
-                let ticket = CreatedTicket {
-                    id,
-                    key,
-                    summary,
-                    status: None,
-                    assignee: None,
-                    assignee_account_id: None,
-                    priority: None,
-                    created: None,
-                    updated: None,
-                };
+                let ticket = CreatedTicket { id, key, summary, ..CreatedTicket::default() };
                 Created { ticket, warning: Some(UNREAD) }
             }
         }

@@ -35,6 +35,10 @@ pub struct Ticket {
     pub description: Value,
     /// Name of the status.
     pub status: Option<String>,
+    /// Id of the status, digits: names are the site's own, and are translated.
+    pub status_id: Option<String>,
+    /// What the status amounts to: `new`, `indeterminate`, `done` or `undefined`.
+    pub status_category: Option<String>,
     /// The name that the assignee's account shows; null when it shows none, and when nobody is assigned.
     pub assignee: Option<String>,
     /// The assignee's Atlassian account: tells an account that shows no name from nobody.
@@ -45,12 +49,18 @@ pub struct Ticket {
     pub reporter_account_id: Option<String>,
     /// Name of the priority.
     pub priority: Option<String>,
+    /// Id of the priority, digits.
+    pub priority_id: Option<String>,
     /// Name of the issue type.
     pub issue_type: Option<String>,
+    /// Id of the issue type, digits.
+    pub issue_type_id: Option<String>,
     /// Labels; what is no text is none.
     pub labels: Vec<String>,
     /// Key of the parent: of an epic, or of the issue that this is a subtask of.
     pub parent: Option<String>,
+    /// Id of the parent, digits: it stays when the parent moves to another project, and its key does not.
+    pub parent_id: Option<String>,
     /// RFC 3339, in UTC.
     pub created: Option<String>,
     /// RFC 3339, in UTC.
@@ -231,20 +241,29 @@ impl From<(RawTicket, DescriptionFormat)> for Ticket {
             |user: Option<User>| user.map_or((None, None), |user| (user.display_name, user.account_id));
         let (assignee, assignee_account_id) = person(fields.assignee);
         let (reporter, reporter_account_id) = person(fields.reporter);
+        let status = fields.status.unwrap_or_default();
+        let priority = fields.priority.unwrap_or_default();
+        let issue_type = fields.issuetype.unwrap_or_default();
+        let parent = fields.parent.unwrap_or_default();
         Self {
             id,
             key,
             summary: fields.summary,
             description: fields.description,
-            status: fields.status.and_then(|status| status.name),
+            status: status.name,
+            status_id: status.id,
+            status_category: status.category.and_then(|category| category.key),
             assignee,
             assignee_account_id,
             reporter,
             reporter_account_id,
-            priority: fields.priority.and_then(|priority| priority.name),
-            issue_type: fields.issuetype.and_then(|issue_type| issue_type.name),
+            priority: priority.name,
+            priority_id: priority.id,
+            issue_type: issue_type.name,
+            issue_type_id: issue_type.id,
             labels: fields.labels,
-            parent: fields.parent.and_then(|parent| parent.key),
+            parent: parent.key,
+            parent_id: parent.id,
             created: fields.created,
             updated: fields.updated,
         }
@@ -297,6 +316,7 @@ mod tests {
             )
         };
         let (flat, nested) = read(fine());
+        assert!(flat.as_object().unwrap().values().all(|value| !value.is_null()), "{flat}");
         for name in FIELDS {
             for odd in [json!(null), json!(7), json!(true), json!([null]), json!({ "name": 7 })] {
                 let mut fields = fine();
@@ -304,8 +324,8 @@ mod tests {
                 let (odd_flat, odd_nested) = read(fields);
                 for (whole, with_odd) in [(&flat, &odd_flat), (&nested, &odd_nested)] {
                     for (field, value) in whole.as_object().unwrap() {
-                        let is_its =
-                            field.starts_with(name) || (field == "issue_type" && name == "issuetype");
+                        let is_its = field.starts_with(name)
+                            || (field.starts_with("issue_type") && name == "issuetype");
                         if !is_its {
                             assert_eq!(&with_odd[field], value, "{field}, of {name}: {odd}");
                         } else if field == "labels" {
