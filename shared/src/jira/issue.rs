@@ -9,6 +9,7 @@ use super::client::{Call, JiraSite};
 use super::custom_field::readable;
 use super::description::DescriptionFormat;
 use super::ids::IssueRef;
+use super::links::{Linked, Links};
 use super::timestamp::utc;
 use crate::error::Result;
 use crate::lenient;
@@ -24,6 +25,8 @@ pub struct IssueDetails {
     pub id: Option<String>,
     /// `PROJ-1`.
     pub key: Option<String>,
+    /// Where people see it.
+    pub url: Option<String>,
     /// The title, one line.
     pub summary: Option<String>,
     /// Markdown, or the document itself, as it was asked for; null where there is none.
@@ -110,6 +113,8 @@ pub struct IssueProject {
     pub id: Option<String>,
     /// `PROJ`.
     pub key: Option<String>,
+    /// Where people see it.
+    pub url: Option<String>,
     /// The name.
     pub name: Option<String>,
 }
@@ -263,6 +268,7 @@ impl From<(RawIssue, DescriptionFormat)> for IssueDetails {
             project: raw.object("project", |it| IssueProject {
                 id: id(&it["id"]),
                 key: text(&it["key"]),
+                url: None,
                 name: text(&it["name"]),
             }),
             created: raw.time("created"),
@@ -288,6 +294,16 @@ impl From<(RawIssue, DescriptionFormat)> for IssueDetails {
                 .collect(),
             id: raw.id,
             key: raw.key,
+            url: None,
+        }
+    }
+}
+
+impl Linked for IssueDetails {
+    fn link(&mut self, links: &Links) {
+        self.url = links.browse(self.key.as_deref());
+        if let Some(project) = &mut self.project {
+            project.url = links.browse(project.key.as_deref());
         }
     }
 }
@@ -298,7 +314,7 @@ impl JiraSite<'_> {
     /// # Errors
     /// 404 `jira_not_found` when there is no such issue, or when it is hidden from the connected account.
     pub async fn issue(&self, issue: &IssueRef, format: DescriptionFormat) -> Result<IssueDetails> {
-        Ok((self.read_issue(issue.as_str(), FIELDS).await?, format).into())
+        self.linked(async { Ok((self.read_issue(issue.as_str(), FIELDS).await?, format).into()) }).await
     }
 
     pub(super) async fn read_issue(&self, id_or_key: &str, fields: &str) -> Result<RawIssue> {

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::description::DescriptionFormat;
+use super::links::{Linked, Links};
 use super::timestamp;
 use crate::lenient;
 
@@ -29,6 +30,8 @@ pub struct Ticket {
     pub id: Option<String>,
     /// `PROJ-1`.
     pub key: Option<String>,
+    /// Where people see it.
+    pub url: Option<String>,
     /// One line.
     pub summary: Option<String>,
     /// Markdown, or the document itself, as it was asked for; null where there is none.
@@ -75,6 +78,8 @@ pub struct SprintTicket {
     pub id: Option<String>,
     /// `PROJ-1`.
     pub key: Option<String>,
+    /// Where people see it.
+    pub url: Option<String>,
     /// The fields.
     pub fields: Fields,
 }
@@ -170,6 +175,9 @@ pub struct Parent {
     /// `PROJ-1`.
     #[serde(deserialize_with = "lenient::text")]
     pub key: Option<String>,
+    /// Where people see it.
+    #[serde(skip_deserializing)]
+    pub url: Option<String>,
 }
 
 /// An issue as Jira sends it, as far as it is read here. A value of an unexpected kind is as good as none, and never
@@ -217,6 +225,7 @@ impl From<(RawTicket, DescriptionFormat)> for SprintTicket {
         Self {
             id: raw.id,
             key: raw.key,
+            url: None,
             fields: Fields {
                 summary: fields.summary,
                 description: format.read(&fields.description),
@@ -236,7 +245,7 @@ impl From<(RawTicket, DescriptionFormat)> for SprintTicket {
 
 impl From<(RawTicket, DescriptionFormat)> for Ticket {
     fn from(raw: (RawTicket, DescriptionFormat)) -> Self {
-        let SprintTicket { id, key, fields } = raw.into();
+        let SprintTicket { id, key, url, fields } = raw.into();
         let person =
             |user: Option<User>| user.map_or((None, None), |user| (user.display_name, user.account_id));
         let (assignee, assignee_account_id) = person(fields.assignee);
@@ -248,6 +257,7 @@ impl From<(RawTicket, DescriptionFormat)> for Ticket {
         Self {
             id,
             key,
+            url,
             summary: fields.summary,
             description: fields.description,
             status: status.name,
@@ -267,6 +277,21 @@ impl From<(RawTicket, DescriptionFormat)> for Ticket {
             created: fields.created,
             updated: fields.updated,
         }
+    }
+}
+
+impl Linked for SprintTicket {
+    fn link(&mut self, links: &Links) {
+        self.url = links.browse(self.key.as_deref());
+        if let Some(parent) = &mut self.fields.parent {
+            parent.url = links.browse(parent.key.as_deref());
+        }
+    }
+}
+
+impl Linked for Ticket {
+    fn link(&mut self, links: &Links) {
+        self.url = links.browse(self.key.as_deref());
     }
 }
 
@@ -316,7 +341,7 @@ mod tests {
             )
         };
         let (flat, nested) = read(fine());
-        assert!(flat.as_object().unwrap().values().all(|value| !value.is_null()), "{flat}");
+        assert!(flat.as_object().unwrap().iter().all(|(name, it)| name == "url" || !it.is_null()), "{flat}");
         for name in FIELDS {
             for odd in [json!(null), json!(7), json!(true), json!([null]), json!({ "name": 7 })] {
                 let mut fields = fine();

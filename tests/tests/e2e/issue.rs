@@ -28,7 +28,10 @@ fn the_details_of_an_issue_are_the_contracts() {
         assert!(issue["assignee"]["avatarUrl"].as_str().is_some_and(|url| url.starts_with("http")));
         assert_eq!(issue["reporter"]["displayName"], "Ada Admin");
         assert_eq!(issue["reporter"]["emailAddress"], Value::Null);
-        assert_eq!(issue["project"], json!({ "id": "10000", "key": "SHIP", "name": "Shipping" }));
+        assert_eq!(
+            issue["project"],
+            json!({ "id": "10000", "key": "SHIP", "name": "Shipping", "url": "https://harbour.atlassian.net/browse/SHIP" })
+        );
         for time in ["created", "updated"] {
             assert!(issue[time].as_str().is_some_and(|t| t.ends_with(".123Z") && t.len() == 24), "{issue}");
         }

@@ -60,7 +60,7 @@ fn a_ticket_has_the_fields_of_the_contract_and_more() {
         assert_eq!(
             grain,
             json!({
-                "id": grain["id"], "key": grain["key"], "summary": "Load the grain",
+                "id": grain["id"], "key": grain["key"], "url": grain["url"], "summary": "Load the grain",
                 "description": "Before noon:\n\n- [x] Open the hatch\n- [ ] Lower the crane",
                 "status": "In Progress", "status_id": "3", "status_category": "indeterminate", "assignee": "Sam Single-Site", "reporter": grain["reporter"],
                 "assignee_account_id": sam.account_id, "reporter_account_id": grain["reporter_account_id"],
