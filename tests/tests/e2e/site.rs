@@ -422,14 +422,13 @@ fn a_kept_answer_is_linked_when_it_is_given() {
     run(async {
         let bed = Bed::shared().await?;
         let person = bed.sailor().await?;
-        let fields =
-            json!({ "jira_project_id": bed.project("KEPT", 0)?, "summary": "a", "issue_type_id": "10001" });
+        let fields = json!({ "jira_project_id": bed.project("LINKKEPT", 0)?, "summary": "a", "issue_type_id": "10001" });
         age(bed, &person).await?;
         trouble(bed, &person, Fault::Status { status: 500, body: None });
         let first = person.create_once("kept", fields.clone()).await?.json(201);
-        assert_eq!((&first["ticket"]["key"], &first["ticket"]["url"]), (&json!("KEPT-1"), &Value::Null));
+        assert_eq!((&first["ticket"]["key"], &first["ticket"]["url"]), (&json!("LINKKEPT-1"), &Value::Null));
         let second = person.create_once("kept", fields).await?.json(201);
-        assert_eq!(second["ticket"]["url"], format!("{HARBOUR}/browse/KEPT-1"));
+        assert_eq!(second["ticket"]["url"], format!("{HARBOUR}/browse/LINKKEPT-1"));
         assert_eq!(person.creates(), 1);
         Ok(())
     });
