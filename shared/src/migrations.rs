@@ -33,7 +33,8 @@ pub const ALL: &[Migration] = migrations![
     "0003_refreshed_at",
     "0004_account",
     "0005_doubt",
-    "0006_granted_scopes"
+    "0006_granted_scopes",
+    "0007_site_address"
 ];
 
 /// Applies what is not applied yet, all in one transaction, and tells the names. Run again, it does nothing.

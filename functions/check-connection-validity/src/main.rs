@@ -16,12 +16,16 @@ fn main() -> ExitCode {
     serve::<App>(|app, request| Box::pin(handle(app, request)))
 }
 
-/// The state of a connection; all false for one that does not exist.
+/// The state of a connection, and what its site is called and where it is, as far as that is known; all false and null
+/// for one that does not exist.
 #[derive(Default, Serialize)]
 struct Validity {
     exists: bool,
     is_expired: bool,
     is_invalid: bool,
+    site_id: Option<String>,
+    site_name: Option<String>,
+    site_url: Option<String>,
 }
 
 async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
@@ -34,6 +38,9 @@ async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
         exists: true,
         is_expired: connection.is_expired(),
         is_invalid: connection.is_invalid,
+        site_id: connection.jira_site_id,
+        site_name: connection.jira_site.name,
+        site_url: connection.jira_site.url,
     });
     json(StatusCode::OK, &validity)
 }

@@ -17,6 +17,9 @@ pub(super) struct Connection {
     state: State,
     /// Until when an access token is valid, RFC 3339.
     token_expires_at: Option<String>,
+    /// What the Jira site is called and where it is, as far as Juncture knows.
+    site_name: Option<String>,
+    site_url: Option<String>,
     /// What went wrong, in a sentence.
     problem: Option<String>,
 }
@@ -77,6 +80,8 @@ struct Validity {
     exists: bool,
     is_expired: bool,
     is_invalid: bool,
+    site_name: Option<String>,
+    site_url: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -105,17 +110,23 @@ impl Juncture {
         let query = [("provider", "jira")];
         let path = "connection-info/check-connection-validity";
         let validity: Validity = read(self.get(path, workspace, &query).await?).await?;
+        let known = |state| Connection {
+            state,
+            site_name: validity.site_name.clone(),
+            site_url: validity.site_url.clone(),
+            ..Connection::default()
+        };
         if validity.is_invalid || validity.is_expired {
-            return Ok(Connection { state: State::ReconnectNeeded, ..Connection::default() });
+            return Ok(known(State::ReconnectNeeded));
         }
         if !validity.exists {
             return Ok(Connection::default());
         }
         let response = self.get("connection-info/get-access-token", workspace, &query).await?;
         if response.status() == StatusCode::FORBIDDEN {
-            return Ok(Connection { state: State::ReconnectNeeded, ..Connection::default() });
+            return Ok(known(State::ReconnectNeeded));
         }
-        let connected = Connection { state: State::Connected, ..Connection::default() };
+        let connected = known(State::Connected);
         Ok(match read::<AccessToken>(response).await {
             Ok(token) => Connection { token_expires_at: Some(token.expires_at), ..connected },
             Err(problem) => Connection { problem: Some(problem.sentence), ..connected },

@@ -1,4 +1,4 @@
-import { ask, element, tell } from "./dom.js";
+import { ask, element, outside, tell } from "./dom.js";
 import { hideProjects, loadProjects } from "./projects.js";
 
 const { junctureUrl } = document.body.dataset;
@@ -19,11 +19,20 @@ const views = {
   unavailable: { label: "Unavailable", detail: "The state of the connection is not known.", actions: ["retry"] },
 };
 
-function show(state, { detail, problem } = {}) {
+/** Whose Jira it is: "Harbour, harbour.atlassian.net". Not every connection knows it before its first use. */
+function showSite(name, url) {
+  const link = outside(url, { textContent: url?.replace(/^https?:\/\//, "") });
+  const parts = [name, link].filter(Boolean).flatMap((part, index) => (index ? [", ", part] : [part]));
+  element("site").replaceChildren(...parts);
+  element("site").hidden = parts.length === 0;
+}
+
+function show(state, { detail, problem, name, url } = {}) {
   const view = views[state];
   element("state").textContent = view.label;
   element("state").dataset.state = state;
   element("detail").textContent = detail ?? view.detail;
+  showSite(name, url);
   for (const id of ["connect", "reconnect", "retry", "disconnect"]) {
     element(id).hidden = !view.actions.includes(id);
     element(id).disabled = false;
@@ -46,7 +55,8 @@ async function checkConnection() {
   const until = connection.token_expires_at && new Date(connection.token_expires_at);
   const time = until && until.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
   const detail = time && `Lantern can work with your Jira: it has a valid token until ${time}.`;
-  show(connection.state, { detail: detail || undefined, problem: connection.problem });
+  const { problem, site_name: name, site_url: url } = connection;
+  show(connection.state, { detail: detail || undefined, problem, name, url });
   if (connection.state === "connected") await loadProjects();
 }
 

@@ -9,6 +9,12 @@ export function make(tag, properties, ...children) {
   return made;
 }
 
+/** A link that opens beside the page; no element where there is no web address. */
+export function outside(url, properties) {
+  if (!/^https?:\/\//.test(url ?? "")) return null;
+  return make("a", { href: url, target: "_blank", rel: "noopener noreferrer", ...properties });
+}
+
 /** Shows a sentence, or hides its place. */
 export function tell(id, sentence) {
   element(id).textContent = sentence ?? "";

@@ -1,4 +1,4 @@
-import { ask, element, make, onSubmit, tell } from "./dom.js";
+import { ask, element, make, onSubmit, outside, tell } from "./dom.js";
 
 /** The issue that the dialog shows, and who wants to know when it changes. */
 let shown = null;
@@ -46,6 +46,7 @@ async function load(key) {
     make("div", {}, make("dt", { textContent: name }), make("dd", { textContent: text })),
   );
   element("facts").replaceChildren(...pairs);
+  element("issue-link").replaceChildren(...[outside(issue.url, { textContent: "Open in Jira" })].filter(Boolean));
   // The backend made it from Markdown, with everything active left out.
   element("description").innerHTML = html ?? "<p>There is no description.</p>";
   element("edit-summary").value = issue.summary ?? "";

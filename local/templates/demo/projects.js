@@ -1,4 +1,4 @@
-import { ask, element, make, tell } from "./dom.js";
+import { ask, element, make, outside, tell } from "./dom.js";
 import { offerNewIssue, openIssue } from "./issue.js";
 
 const sprintOrder = ["active", "future", "closed"];
@@ -65,6 +65,7 @@ async function showProject(one) {
     button.setAttribute("aria-pressed", String(button.dataset.id === one.id));
   }
   element("project-heading").textContent = one.name;
+  element("project-link").replaceChildren(...[outside(one.url, { textContent: "Open in Jira" })].filter(Boolean));
   element("project").hidden = false;
   await Promise.all([
     load("boards", (answer) => answer.boards.map(board), "There are no boards."),
@@ -134,11 +135,12 @@ async function loadTickets({ more = false } = {}) {
   element("more").disabled = false;
 }
 
-function ticket({ key, summary, status, assignee }) {
+function ticket({ key, url, summary, status, assignee }) {
   const button = make("button", { type: "button", className: "key", textContent: key });
   button.addEventListener("click", () => openIssue(key, refresh));
   const cells = [summary, status, assignee].map((text) => make("td", { textContent: text ?? "" }));
-  const row = make("tr", {}, make("th", { scope: "row" }, button), ...cells);
+  const link = outside(url, { textContent: "↗", className: "aside", ariaLabel: `Open ${key} in Jira` });
+  const row = make("tr", {}, make("th", { scope: "row" }, button, link), ...cells);
   row.dataset.key = key;
   return row;
 }

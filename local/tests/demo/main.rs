@@ -84,7 +84,9 @@ impl Fixture {
 }
 
 fn validity(exists: bool, is_expired: bool, is_invalid: bool) -> (&'static str, u16, Value) {
-    let body = json!({ "exists": exists, "is_expired": is_expired, "is_invalid": is_invalid });
+    let (name, url) = (exists.then_some("Harbour"), exists.then_some("https://harbour.atlassian.net"));
+    let body = json!({ "exists": exists, "is_expired": is_expired, "is_invalid": is_invalid, "site_name": name,
+        "site_url": url });
     ("/check-connection-validity", 200, body)
 }
 
@@ -135,8 +137,8 @@ async fn a_workspace_is_chosen_by_query_and_kept_in_a_cookie() {
 async fn the_backend_asks_with_the_secret_key_and_for_the_workspace() {
     let fixture = Fixture::start(&[validity(true, false, false), token(200)]).await;
     let (_, connection) = fixture.get("/api/connection").await;
-    let expected =
-        json!({ "state": "connected", "token_expires_at": "2026-11-20T14:05:00Z", "problem": null });
+    let expected = json!({ "state": "connected", "token_expires_at": "2026-11-20T14:05:00Z", "problem": null,
+        "site_name": "Harbour", "site_url": "https://harbour.atlassian.net" });
     assert_eq!(connection, expected);
     let requests = fixture.stub.requests.lock().unwrap();
     assert_eq!(requests.len(), 2);

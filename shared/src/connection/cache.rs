@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use super::address::Address;
 use super::row::Connection;
+use crate::provider::jira::NamedSite;
 use crate::upstash::Command;
 
 /// The shape of what is stored; it grows when [`Snapshot`] changes, so that a deployment never reads what
@@ -35,6 +36,10 @@ pub(crate) struct Snapshot {
     pub(crate) access_token: Option<CachedToken>,
     pub(crate) jira_site_id: Option<String>,
     pub(crate) jira_project_id: Option<String>,
+    /// What that site is called and where it is. None where Atlassian has to be asked, as in what a version wrote that
+    /// did not keep it; without an address where it was asked in vain.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) jira_site: Option<NamedSite>,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -68,6 +73,7 @@ impl From<&Connection> for Snapshot {
                 .map(|(sealed, expires_at)| CachedToken { sealed, expires_at }),
             jira_site_id: connection.jira_site_id.clone(),
             jira_project_id: connection.jira_project_id.clone(),
+            jira_site: Some(connection.jira_site.clone()).filter(|site| site.url.is_some()),
         }
     }
 }

@@ -115,11 +115,11 @@ impl Finalizer {
     ) -> Result<Option<ReturnUrl>> {
         let pending = self.flow.peek(ProviderId::Jira, code, visitor).await?;
         let (sites, account) = self.reach(&pending).await?;
-        if !sites.iter().any(|available| available.id == site) {
-            return Err(Error::bad_request(
+        let site = sites.into_iter().find(|available| available.id == site).ok_or_else(|| {
+            Error::bad_request(
                 "site_id is not a site that this consent reaches: send one that fetch-available-sites lists",
-            ));
-        }
+            )
+        })?;
         let account = account?;
         let pending = self.flow.take(ProviderId::Jira, code).await?;
         let address = pending.address(ProviderId::Jira);

@@ -12,6 +12,7 @@ use super::store::Store;
 use crate::auth::Caller;
 use crate::error::{Error, Result};
 use crate::postgres::{discard, failed, within_budget};
+use crate::provider::jira::NamedSite;
 use crate::provider::{GrantedScopes, ProviderId};
 
 /// What a connection is good for.
@@ -72,6 +73,8 @@ pub struct Listed {
     connection_id: Uuid,
     state: State,
     site_id: Option<String>,
+    site_name: Option<String>,
+    site_url: Option<String>,
     selected_project_id: Option<String>,
     /// What the consent allows, as the provider told with the newest tokens.
     granted_scopes: Option<Vec<String>>,
@@ -96,6 +99,7 @@ impl Listed {
         let state: String = get(row, "state")?;
         let scopes: Option<String> = get(row, "granted_scopes")?;
         let scopes = scopes.as_deref().and_then(GrantedScopes::parse);
+        let site = NamedSite::new(get(row, "jira_site_name")?, get(row, "jira_site_url")?);
         let time = |name: &str| get(row, name).map(OffsetDateTime::truncate_to_second);
         Ok(Self {
             external_id: get(row, "external_id")?,
@@ -103,6 +107,8 @@ impl Listed {
             connection_id: get(row, "connection_id")?,
             state: State::parse(&state)?,
             site_id: get(row, "jira_site_id")?,
+            site_name: site.name,
+            site_url: site.url,
             selected_project_id: get(row, "selected_jira_project_id")?,
             granted_scopes: scopes.map(|scopes| scopes.iter().map(str::to_owned).collect()),
             created_at: time("created_at")?,
@@ -149,6 +155,8 @@ impl Directory {
                             when c.expires_at <= now() then 'expired'
                             else 'valid' end as state,
                        j.jira_site_id, j.selected_jira_project_id, c.granted_scopes,
+                       case when j.jira_site_named = j.jira_site_id then j.jira_site_name end as jira_site_name,
+                       case when j.jira_site_named = j.jira_site_id then j.jira_site_url end as jira_site_url,
                        c.created_at, c.last_updated, c.refreshed_at, c.expires_at
                 from "juncture-core".connection_external_map m
                 join "juncture-core".connection c using (connection_id)

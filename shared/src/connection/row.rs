@@ -10,11 +10,13 @@ use uuid::Uuid;
 use super::address::Address;
 use crate::error::{Error, Result};
 use crate::postgres::{failed, within_budget};
-use crate::provider::jira::Account;
+use crate::provider::jira::{Account, NamedSite};
 
 const SELECT: &str = r#"
     select c.connection_id, c.version, c.refresh_token, c.invalid_refresh_token, c.expires_at,
-           c.access_token, c.access_token_expires_at, c.account_digest, j.jira_site_id, j.selected_jira_project_id
+           c.access_token, c.access_token_expires_at, c.account_digest, j.jira_site_id, j.selected_jira_project_id,
+           case when j.jira_site_named = j.jira_site_id then j.jira_site_name end as jira_site_name,
+           case when j.jira_site_named = j.jira_site_id then j.jira_site_url end as jira_site_url
     from "juncture-core".connection_external_map m
     join "juncture-core".connection c using (connection_id)
     left join "juncture-core".jira_connection j using (connection_id)
@@ -39,6 +41,8 @@ pub struct Connection {
     pub account_digest: Option<String>,
     /// The chosen Jira site.
     pub jira_site_id: Option<String>,
+    /// What that site is called and where it is, as far as it is known.
+    pub jira_site: NamedSite,
     /// The selected Jira project.
     pub jira_project_id: Option<String>,
 }
@@ -78,6 +82,7 @@ impl Connection {
             access_token: access_token.zip(ends),
             account_digest: row.try_get("account_digest")?,
             jira_site_id: row.try_get("jira_site_id")?,
+            jira_site: NamedSite::new(row.try_get("jira_site_name")?, row.try_get("jira_site_url")?),
             jira_project_id: row.try_get("selected_jira_project_id")?,
         })
     }

@@ -39,9 +39,9 @@ const LONGEST_BODY: usize = 16 * 1024 * 1024;
 
 /// Jira. Settings: those of [`Tokens`], and `ATLASSIAN_API_URL`.
 pub struct Jira {
-    http: reqwest::Client,
-    api: Url,
-    tokens: Tokens,
+    pub(super) http: reqwest::Client,
+    pub(super) api: Url,
+    pub(super) tokens: Tokens,
 }
 
 impl FromSettings for Jira {
@@ -78,8 +78,8 @@ impl Jira {
 
 /// One Jira site, reached through one connection.
 pub struct JiraSite<'a> {
-    jira: &'a Jira,
-    address: &'a Address,
+    pub(super) jira: &'a Jira,
+    pub(super) address: &'a Address,
     base: Url,
     session: Mutex<Arc<Session>>,
     /// Whoever calls has one of [`IN_FLIGHT`] places; who comes later waits, in order.
@@ -276,7 +276,7 @@ impl JiraSite<'_> {
         }
     }
 
-    fn session(&self) -> Arc<Session> {
+    pub(super) fn session(&self) -> Arc<Session> {
         // The lock is held for the length of a clone; nobody panics meanwhile.
         self.session.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone()
     }

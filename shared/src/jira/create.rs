@@ -12,7 +12,8 @@ use serde_json::{Value, json};
 use super::client::{Call, JiraSite};
 use super::ids::ProjectId;
 use super::input::{self, IssueInput};
-use super::issue::{OneIssue, RawIssue};
+use super::issue::{self, OneIssue, RawIssue, text};
+use super::links::Links;
 use super::marked;
 use crate::connection::{Claim, Entry, Once};
 use crate::error::{Error, Result};
@@ -49,22 +50,30 @@ pub struct Created {
 }
 
 /// A ticket that was just made. What is not known is null.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Default, Serialize)]
 pub struct CreatedTicket {
     /// Digits.
     pub id: Option<String>,
     /// `PROJ-1`.
     pub key: Option<String>,
+    /// Where people see it.
+    pub url: Option<String>,
     /// The title, one line.
     pub summary: Option<String>,
     /// The name of the status that it starts with.
     pub status: Option<String>,
+    /// Id of the status, digits.
+    pub status_id: Option<String>,
+    /// What the status amounts to: `new`, `indeterminate`, `done` or `undefined`.
+    pub status_category: Option<String>,
     /// Who works on it, by the name that the account shows; null when it shows none, and when nobody is assigned.
     pub assignee: Option<String>,
     /// The assignee's Atlassian account: tells an account that shows no name from nobody.
     pub assignee_account_id: Option<String>,
     /// The name of its priority.
     pub priority: Option<String>,
+    /// Id of its priority, digits.
+    pub priority_id: Option<String>,
     /// `2024-01-01T00:00:00.000Z`.
     pub created: Option<String>,
     /// As [`Self::created`].
@@ -109,8 +118,10 @@ impl JiraSite<'_> {
     /// `jira_forbidden`; `outcome_unknown` when the ticket may exist all the same.
     pub async fn create(&self, ticket: NewTicket) -> Result<Created> {
         let summary = ticket.input.summary().map(str::to_owned);
-        let named = self.send_create(ticket, None).await?;
-        Ok(self.describe(named, summary).await)
+        let create = async { Ok(self.describe(self.send_create(ticket, None).await?, summary).await) };
+        let (mut created, links) = self.with_links(create).await?;
+        created.ticket.url = links.browse(created.ticket.key.as_deref());
+        Ok(created)
     }
 
     /// Creates a ticket once for all requests with this `Idempotency-Key` and body, whose digest is `request`:
@@ -128,12 +139,18 @@ impl JiraSite<'_> {
         request: &str,
         ticket: NewTicket,
     ) -> Result<Value> {
-        let claim = match once.enter(&self.once_key(idempotency_key), request).await? {
-            Entry::Answered(answer) => return Ok(answer),
-            Entry::Yours(claim) => claim,
+        let key = self.once_key(idempotency_key);
+        let create = async {
+            let claim = match once.enter(&key, request).await? {
+                Entry::Answered(answer) => return Ok(answer),
+                Entry::Yours(claim) => claim,
+            };
+            let outcome = claim.hold(self.create_claimed(&claim, ticket)).await;
+            claim.leave(outcome).await
         };
-        let outcome = claim.hold(self.create_claimed(&claim, ticket)).await;
-        claim.leave(outcome).await
+        let (mut answer, links) = self.with_links(create).await?;
+        complete(&mut answer, &links);
+        Ok(answer)
     }
 
     async fn create_claimed(&self, claim: &Claim<'_>, ticket: NewTicket) -> Result<Value> {
@@ -223,40 +240,43 @@ impl JiraSite<'_> {
             }
         };
         let (read, ()) = tokio::join!(read, remember);
-        let text = |value: &Value| value.as_str().map(str::to_owned);
         match read {
             Ok(Ok(raw)) => {
                 let ticket = CreatedTicket {
                     summary: raw.text("summary").or(summary),
                     status: text(&raw.field("status")["name"]),
+                    status_id: issue::id(&raw.field("status")["id"]),
+                    status_category: text(&raw.field("status")["statusCategory"]["key"]),
                     assignee: text(&raw.field("assignee")["displayName"]),
                     assignee_account_id: text(&raw.field("assignee")["accountId"]),
                     priority: text(&raw.field("priority")["name"]),
+                    priority_id: issue::id(&raw.field("priority")["id"]),
                     created: raw.time("created"),
                     updated: raw.time("updated"),
                     id: id.or(raw.id),
                     key: key.or(raw.key),
+                    url: None,
                 };
                 Created { ticket, warning: None }
             }
             unread => {
                 let cause = unread.map_or_else(|late| late.to_string(), |read| format!("{:?}", read.err()));
                 tracing::warn!(cause, "a created ticket could not be read");
-                let ticket = CreatedTicket {
-                    id,
-                    key,
-                    summary,
-                    status: None,
-                    assignee: None,
-                    assignee_account_id: None,
-                    priority: None,
-                    created: None,
-                    updated: None,
-                };
+                let ticket = CreatedTicket { id, key, summary, ..CreatedTicket::default() };
                 Created { ticket, warning: Some(UNREAD) }
             }
         }
     }
+}
+
+/// Gives an answer that was kept its link, which is not kept, and as null what the version that kept it did not know.
+fn complete(answer: &mut Value, links: &Links) {
+    let Some(ticket) = answer.get_mut("ticket").and_then(Value::as_object_mut) else { return };
+    for name in ["status_id", "status_category", "priority_id"] {
+        ticket.entry(name).or_insert(Value::Null);
+    }
+    let url = links.browse(ticket.get("key").and_then(Value::as_str));
+    ticket.insert("url".to_owned(), url.into());
 }
 
 /// When Jira cannot be asked for the ticket, it may still exist.
@@ -277,10 +297,24 @@ mod tests {
 
     use super::*;
     use crate::jira::failure::Failure;
+    use crate::provider::jira::NamedSite;
 
     fn refused(body: &Value) -> Error {
         let body = body.to_string();
         Failure::read(StatusCode::BAD_REQUEST, &HeaderMap::new(), body.as_bytes()).into_error("")
+    }
+
+    #[test]
+    fn an_answer_of_the_former_version_gets_what_it_lacks() {
+        let site = NamedSite::new(None, Some("https://harbour.atlassian.net"));
+        let mut kept = json!({ "ticket": { "key": "SHIP-1", "status": "To Do", "priority_id": "2" } });
+        complete(&mut kept, &Links::to(&site));
+        let expected = json!({ "ticket": { "key": "SHIP-1", "url": "https://harbour.atlassian.net/browse/SHIP-1",
+            "status": "To Do", "status_id": null, "status_category": null, "priority_id": "2" } });
+        assert_eq!(kept, expected);
+        // Where the site is may have been known then, and not now.
+        complete(&mut kept, &Links::default());
+        assert_eq!(kept["ticket"]["url"], Value::Null);
     }
 
     #[test]

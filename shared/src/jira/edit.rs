@@ -13,6 +13,7 @@ use super::description::DescriptionFormat;
 use super::ids::IssueRef;
 use super::input::{self, IssueInput};
 use super::issue::{NameAndIcon, OneIssue, RawIssue, User};
+use super::links::{Linked, Links};
 use super::timestamp::moment;
 use crate::error::{Error, Result};
 use crate::http::JsonBody;
@@ -80,6 +81,8 @@ pub struct EditedIssue {
     pub id: Option<String>,
     /// `PROJ-1`.
     pub key: Option<String>,
+    /// Where people see it.
+    pub url: Option<String>,
     /// The title, one line.
     pub summary: Option<String>,
     /// Markdown, or the document itself, as it was asked for; null where there is none.
@@ -105,6 +108,15 @@ impl From<(RawIssue, DescriptionFormat)> for EditedIssue {
             updated: raw.time("updated"),
             id: raw.id,
             key: raw.key,
+            url: None,
+        }
+    }
+}
+
+impl Linked for Outcome {
+    fn link(&mut self, links: &Links) {
+        if let Some(issue) = &mut self.issue {
+            issue.url = links.browse(issue.key.as_deref());
         }
     }
 }
@@ -124,6 +136,10 @@ impl JiraSite<'_> {
     /// writing or has written since `expected_updated`, `jira_forbidden`, `would_lose`; `outcome_unknown` when the
     /// answer makes no sense.
     pub async fn edit(&self, issue: &IssueRef, edit: Edit) -> Result<Outcome> {
+        self.linked(self.change(issue, edit)).await
+    }
+
+    async fn change(&self, issue: &IssueRef, edit: Edit) -> Result<Outcome> {
         let Edit { mut input, expected_updated, refuses_loss, format } = edit;
         let mut lost = Vec::new();
         if input.markdown().is_some() || expected_updated.is_some() {

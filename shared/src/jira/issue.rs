@@ -9,6 +9,7 @@ use super::client::{Call, JiraSite};
 use super::custom_field::readable;
 use super::description::DescriptionFormat;
 use super::ids::IssueRef;
+use super::links::{Linked, Links};
 use super::timestamp::utc;
 use crate::error::Result;
 use crate::lenient;
@@ -24,6 +25,8 @@ pub struct IssueDetails {
     pub id: Option<String>,
     /// `PROJ-1`.
     pub key: Option<String>,
+    /// Where people see it.
+    pub url: Option<String>,
     /// The title, one line.
     pub summary: Option<String>,
     /// Markdown, or the document itself, as it was asked for; null where there is none.
@@ -50,10 +53,16 @@ pub struct IssueDetails {
     pub labels: Vec<String>,
     /// The names of its components.
     pub components: Vec<String>,
+    /// The ids of [`Self::components`], digits, in the same order.
+    pub component_ids: Vec<Option<String>>,
     /// The names of the versions that fix it.
     pub fix_versions: Vec<String>,
+    /// The ids of [`Self::fix_versions`], digits, in the same order.
+    pub fix_version_ids: Vec<Option<String>>,
     /// The names of the versions that have it.
     pub affected_versions: Vec<String>,
+    /// The ids of [`Self::affected_versions`], digits, in the same order.
+    pub affected_version_ids: Vec<Option<String>>,
     /// Its estimates, if any is there.
     pub time_tracking: Option<TimeTracking>,
     /// Every custom field that is not empty, by its id (`customfield_10001`), in a form that can be read ([`readable`]).
@@ -63,6 +72,8 @@ pub struct IssueDetails {
 /// A status.
 #[derive(Debug, Clone, Serialize)]
 pub struct IssueStatus {
+    /// Digits.
+    pub id: Option<String>,
     /// What the site calls it.
     pub name: Option<String>,
     /// `new`, `indeterminate`, `done` or `undefined`, whatever the site calls it.
@@ -73,6 +84,8 @@ pub struct IssueStatus {
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct NameAndIcon {
+    /// Digits.
+    pub id: Option<String>,
     /// What the site calls it.
     pub name: Option<String>,
     /// A picture of it.
@@ -100,6 +113,8 @@ pub struct IssueProject {
     pub id: Option<String>,
     /// `PROJ`.
     pub key: Option<String>,
+    /// Where people see it.
+    pub url: Option<String>,
     /// The name.
     pub name: Option<String>,
 }
@@ -107,6 +122,8 @@ pub struct IssueProject {
 /// A resolution.
 #[derive(Debug, Clone, Serialize)]
 pub struct Resolution {
+    /// Digits.
+    pub id: Option<String>,
     /// What the site calls it.
     pub name: Option<String>,
     /// What it means.
@@ -177,7 +194,11 @@ impl RawIssue {
     }
 
     pub(super) fn icon(&self, name: &str) -> Option<NameAndIcon> {
-        self.object(name, |it| NameAndIcon { name: text(&it["name"]), icon_url: text(&it["iconUrl"]) })
+        self.object(name, |it| NameAndIcon {
+            id: id(&it["id"]),
+            name: text(&it["name"]),
+            icon_url: text(&it["iconUrl"]),
+        })
     }
 
     pub(super) fn user(&self, name: &str) -> Option<User> {
@@ -193,8 +214,9 @@ impl RawIssue {
         Some(self.field(name)).filter(|value| value.is_object()).map(read)
     }
 
-    fn names(&self, name: &str) -> Vec<String> {
-        self.list(name).filter_map(|it| text(&it["name"])).collect()
+    /// The names of what is listed, and beside each one its id.
+    fn names(&self, name: &str) -> (Vec<String>, Vec<Option<String>>) {
+        self.list(name).filter_map(|it| Some((text(&it["name"])?, id(&it["id"])))).unzip()
     }
 
     fn list(&self, name: &str) -> impl Iterator<Item = &Value> {
@@ -215,12 +237,12 @@ impl RawIssue {
     }
 }
 
-fn text(value: &Value) -> Option<String> {
+pub(super) fn text(value: &Value) -> Option<String> {
     value.as_str().map(str::to_owned)
 }
 
 /// An id: a text, or a number as one.
-fn id(value: &Value) -> Option<String> {
+pub(super) fn id(value: &Value) -> Option<String> {
     text(value).or_else(|| value.as_i64().map(|number| number.to_string()))
 }
 
@@ -228,10 +250,14 @@ impl From<(RawIssue, DescriptionFormat)> for IssueDetails {
     fn from((raw, format): (RawIssue, DescriptionFormat)) -> Self {
         let is_custom =
             |(name, value): &(&String, &Value)| name.starts_with("customfield_") && !value.is_null();
+        let (components, component_ids) = raw.names("components");
+        let (fix_versions, fix_version_ids) = raw.names("fixVersions");
+        let (affected_versions, affected_version_ids) = raw.names("versions");
         Self {
             summary: raw.text("summary"),
             description: raw.description(format),
             status: raw.object("status", |it| IssueStatus {
+                id: id(&it["id"]),
                 name: text(&it["name"]),
                 category: text(&it["statusCategory"]["key"]),
             }),
@@ -242,18 +268,23 @@ impl From<(RawIssue, DescriptionFormat)> for IssueDetails {
             project: raw.object("project", |it| IssueProject {
                 id: id(&it["id"]),
                 key: text(&it["key"]),
+                url: None,
                 name: text(&it["name"]),
             }),
             created: raw.time("created"),
             updated: raw.time("updated"),
             resolution: raw.object("resolution", |it| Resolution {
+                id: id(&it["id"]),
                 name: text(&it["name"]),
                 description: text(&it["description"]),
             }),
             labels: raw.list("labels").filter_map(text).collect(),
-            components: raw.names("components"),
-            fix_versions: raw.names("fixVersions"),
-            affected_versions: raw.names("versions"),
+            components,
+            component_ids,
+            fix_versions,
+            fix_version_ids,
+            affected_versions,
+            affected_version_ids,
             time_tracking: raw.time_tracking(),
             custom_fields: raw
                 .fields
@@ -263,6 +294,16 @@ impl From<(RawIssue, DescriptionFormat)> for IssueDetails {
                 .collect(),
             id: raw.id,
             key: raw.key,
+            url: None,
+        }
+    }
+}
+
+impl Linked for IssueDetails {
+    fn link(&mut self, links: &Links) {
+        self.url = links.browse(self.key.as_deref());
+        if let Some(project) = &mut self.project {
+            project.url = links.browse(project.key.as_deref());
         }
     }
 }
@@ -273,7 +314,7 @@ impl JiraSite<'_> {
     /// # Errors
     /// 404 `jira_not_found` when there is no such issue, or when it is hidden from the connected account.
     pub async fn issue(&self, issue: &IssueRef, format: DescriptionFormat) -> Result<IssueDetails> {
-        Ok((self.read_issue(issue.as_str(), FIELDS).await?, format).into())
+        self.linked(async { Ok((self.read_issue(issue.as_str(), FIELDS).await?, format).into()) }).await
     }
 
     pub(super) async fn read_issue(&self, id_or_key: &str, fields: &str) -> Result<RawIssue> {
@@ -296,7 +337,8 @@ mod tests {
         for (name, value) in details.as_object().unwrap() {
             match name.as_str() {
                 "id" | "key" => {}
-                "labels" | "components" | "fixVersions" | "affectedVersions" => assert_eq!(*value, json!([])),
+                "labels" | "components" | "componentIds" | "fixVersions" | "fixVersionIds"
+                | "affectedVersions" | "affectedVersionIds" => assert_eq!(*value, json!([])),
                 "customFields" => assert_eq!(*value, json!({})),
                 _ => assert!(value.is_null(), "{name}"),
             }
@@ -307,13 +349,14 @@ mod tests {
     fn fields_of_unexpected_kinds_cost_nothing_but_themselves() {
         let fields = json!({
             "summary": 7, "description": [1], "status": "open", "priority": [], "labels": "a", "created": 5,
-            "components": [null, { "name": "Hull" }], "timetracking": {}, "customfield_1": null,
+            "components": [null, { "name": "Hull" }, { "id": "2" }, { "id": 3, "name": "Keel" }], "timetracking": {}, "customfield_1": null,
             "assignee": { "displayName": "Sam" },
         });
         let raw: RawIssue =
             serde_json::from_value(json!({ "id": "1", "key": "A-1", "fields": fields })).unwrap();
         let details = IssueDetails::from((raw, DescriptionFormat::Markdown));
-        assert_eq!((details.summary, details.components), (None, vec!["Hull".to_owned()]));
+        assert_eq!((details.summary, details.components), (None, vec!["Hull".to_owned(), "Keel".to_owned()]));
+        assert_eq!(details.component_ids, [None, Some("3".to_owned())]);
         assert!(details.status.is_none() && details.priority.is_none() && details.time_tracking.is_none());
         assert!(details.custom_fields.is_empty() && details.labels.is_empty());
         assert_eq!(details.assignee.unwrap().display_name.as_deref(), Some("Sam"));

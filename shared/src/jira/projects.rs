@@ -8,6 +8,7 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use serde::{Deserialize, Serialize};
 
 use super::client::{Call, IN_FLIGHT, JiraSite};
+use super::links::{Linked, Links};
 use crate::error::Result;
 use crate::lenient;
 use crate::paging::Part;
@@ -23,6 +24,8 @@ pub struct Project {
     pub id: Option<String>,
     /// `PROJ`.
     pub key: Option<String>,
+    /// Where people see it.
+    pub url: Option<String>,
     /// The name.
     pub name: Option<String>,
     /// `software`, `service_desk` or `business`.
@@ -136,6 +139,7 @@ impl From<RawProject> for Project {
         Self {
             id: raw.id,
             key: raw.key,
+            url: None,
             name: raw.name,
             project_type: raw.project_type_key,
             style: raw.style,
@@ -152,6 +156,12 @@ impl From<RawProject> for Project {
     }
 }
 
+impl Linked for Project {
+    fn link(&mut self, links: &Links) {
+        self.url = links.browse(self.key.as_deref());
+    }
+}
+
 impl JiraSite<'_> {
     /// The projects that the connected account sees, by key, each once: all of them, or one part and where the
     /// next one begins.
@@ -162,6 +172,10 @@ impl JiraSite<'_> {
     /// # Errors
     /// What Jira refuses or fails at; see [`JiraSite`].
     pub async fn projects(&self, part: Option<&Part<usize>>) -> Result<(Vec<Project>, Option<usize>)> {
+        self.linked(self.find_projects(part)).await
+    }
+
+    async fn find_projects(&self, part: Option<&Part<usize>>) -> Result<(Vec<Project>, Option<usize>)> {
         let (from, limit) = part.map_or((0, usize::MAX), |part| (part.from.unwrap_or(0), part.limit));
         let end = from.saturating_add(limit);
         let first = self.project_page(from, end).await?;

@@ -17,6 +17,7 @@ use super::client::{Call, JiraSite};
 use super::description::DescriptionFormat;
 use super::failure::missing;
 use super::ids::{ProjectId, SprintId};
+use super::links::Linked;
 use super::ticket::{FIELDS, RawTicket};
 use crate::error::{Error, Result, SEARCH_UNFINISHED};
 use crate::lenient;
@@ -151,7 +152,15 @@ impl JiraSite<'_> {
     /// # Errors
     /// 404 when what the search is about does not exist or is hidden, 400 when the part begins at a place that
     /// Jira has forgotten; see also [`JiraSite`].
-    pub async fn tickets<T: From<(RawTicket, DescriptionFormat)>>(
+    pub async fn tickets<T: From<(RawTicket, DescriptionFormat)> + Linked>(
+        &self,
+        search: &Search,
+        part: Option<&Part<Position>>,
+    ) -> Result<(Vec<T>, Option<Position>)> {
+        self.linked(self.find_tickets(search, part)).await
+    }
+
+    async fn find_tickets<T: From<(RawTicket, DescriptionFormat)>>(
         &self,
         search: &Search,
         part: Option<&Part<Position>>,

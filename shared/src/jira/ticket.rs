@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::description::DescriptionFormat;
+use super::links::{Linked, Links};
 use super::timestamp;
 use crate::lenient;
 
@@ -29,12 +30,18 @@ pub struct Ticket {
     pub id: Option<String>,
     /// `PROJ-1`.
     pub key: Option<String>,
+    /// Where people see it.
+    pub url: Option<String>,
     /// One line.
     pub summary: Option<String>,
     /// Markdown, or the document itself, as it was asked for; null where there is none.
     pub description: Value,
     /// Name of the status.
     pub status: Option<String>,
+    /// Id of the status, digits: names are the site's own, and are translated.
+    pub status_id: Option<String>,
+    /// What the status amounts to: `new`, `indeterminate`, `done` or `undefined`.
+    pub status_category: Option<String>,
     /// The name that the assignee's account shows; null when it shows none, and when nobody is assigned.
     pub assignee: Option<String>,
     /// The assignee's Atlassian account: tells an account that shows no name from nobody.
@@ -45,12 +52,18 @@ pub struct Ticket {
     pub reporter_account_id: Option<String>,
     /// Name of the priority.
     pub priority: Option<String>,
+    /// Id of the priority, digits.
+    pub priority_id: Option<String>,
     /// Name of the issue type.
     pub issue_type: Option<String>,
+    /// Id of the issue type, digits.
+    pub issue_type_id: Option<String>,
     /// Labels; what is no text is none.
     pub labels: Vec<String>,
     /// Key of the parent: of an epic, or of the issue that this is a subtask of.
     pub parent: Option<String>,
+    /// Id of the parent, digits: it stays when the parent moves to another project, and its key does not.
+    pub parent_id: Option<String>,
     /// RFC 3339, in UTC.
     pub created: Option<String>,
     /// RFC 3339, in UTC.
@@ -65,6 +78,8 @@ pub struct SprintTicket {
     pub id: Option<String>,
     /// `PROJ-1`.
     pub key: Option<String>,
+    /// Where people see it.
+    pub url: Option<String>,
     /// The fields.
     pub fields: Fields,
 }
@@ -160,6 +175,9 @@ pub struct Parent {
     /// `PROJ-1`.
     #[serde(deserialize_with = "lenient::text")]
     pub key: Option<String>,
+    /// Where people see it.
+    #[serde(skip_deserializing)]
+    pub url: Option<String>,
 }
 
 /// An issue as Jira sends it, as far as it is read here. A value of an unexpected kind is as good as none, and never
@@ -207,6 +225,7 @@ impl From<(RawTicket, DescriptionFormat)> for SprintTicket {
         Self {
             id: raw.id,
             key: raw.key,
+            url: None,
             fields: Fields {
                 summary: fields.summary,
                 description: format.read(&fields.description),
@@ -226,28 +245,53 @@ impl From<(RawTicket, DescriptionFormat)> for SprintTicket {
 
 impl From<(RawTicket, DescriptionFormat)> for Ticket {
     fn from(raw: (RawTicket, DescriptionFormat)) -> Self {
-        let SprintTicket { id, key, fields } = raw.into();
+        let SprintTicket { id, key, url, fields } = raw.into();
         let person =
             |user: Option<User>| user.map_or((None, None), |user| (user.display_name, user.account_id));
         let (assignee, assignee_account_id) = person(fields.assignee);
         let (reporter, reporter_account_id) = person(fields.reporter);
+        let status = fields.status.unwrap_or_default();
+        let priority = fields.priority.unwrap_or_default();
+        let issue_type = fields.issuetype.unwrap_or_default();
+        let parent = fields.parent.unwrap_or_default();
         Self {
             id,
             key,
+            url,
             summary: fields.summary,
             description: fields.description,
-            status: fields.status.and_then(|status| status.name),
+            status: status.name,
+            status_id: status.id,
+            status_category: status.category.and_then(|category| category.key),
             assignee,
             assignee_account_id,
             reporter,
             reporter_account_id,
-            priority: fields.priority.and_then(|priority| priority.name),
-            issue_type: fields.issuetype.and_then(|issue_type| issue_type.name),
+            priority: priority.name,
+            priority_id: priority.id,
+            issue_type: issue_type.name,
+            issue_type_id: issue_type.id,
             labels: fields.labels,
-            parent: fields.parent.and_then(|parent| parent.key),
+            parent: parent.key,
+            parent_id: parent.id,
             created: fields.created,
             updated: fields.updated,
         }
+    }
+}
+
+impl Linked for SprintTicket {
+    fn link(&mut self, links: &Links) {
+        self.url = links.browse(self.key.as_deref());
+        if let Some(parent) = &mut self.fields.parent {
+            parent.url = links.browse(parent.key.as_deref());
+        }
+    }
+}
+
+impl Linked for Ticket {
+    fn link(&mut self, links: &Links) {
+        self.url = links.browse(self.key.as_deref());
     }
 }
 
@@ -297,6 +341,7 @@ mod tests {
             )
         };
         let (flat, nested) = read(fine());
+        assert!(flat.as_object().unwrap().iter().all(|(name, it)| name == "url" || !it.is_null()), "{flat}");
         for name in FIELDS {
             for odd in [json!(null), json!(7), json!(true), json!([null]), json!({ "name": 7 })] {
                 let mut fields = fine();
@@ -304,8 +349,8 @@ mod tests {
                 let (odd_flat, odd_nested) = read(fields);
                 for (whole, with_odd) in [(&flat, &odd_flat), (&nested, &odd_nested)] {
                     for (field, value) in whole.as_object().unwrap() {
-                        let is_its =
-                            field.starts_with(name) || (field == "issue_type" && name == "issuetype");
+                        let is_its = field.starts_with(name)
+                            || (field.starts_with("issue_type") && name == "issuetype");
                         if !is_its {
                             assert_eq!(&with_odd[field], value, "{field}, of {name}: {odd}");
                         } else if field == "labels" {

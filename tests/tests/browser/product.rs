@@ -20,7 +20,10 @@ async fn works_with_jira(device: Device, workspace: &str, assigned: &str) -> Res
     let bed = Bed::shared().await?;
     let browser = Browser::open(device).await?;
     connect(bed, &browser, workspace).await?;
+    browser.shows("#site", "Harbour, harbour.atlassian.net").await?;
+    browser.find("#site a[href='https://harbour.atlassian.net']").await?;
     browser.click("button.project[data-id='10000']").await?;
+    browser.find("#project-link a[href='https://harbour.atlassian.net/browse/SHIP']").await?;
     browser.find("button.project[data-id='10000'][aria-pressed=true]").await?;
     browser.find("#boards li").await?;
     browser.shows("#boards", "Voyages").await?;
@@ -29,11 +32,13 @@ async fn works_with_jira(device: Device, workspace: &str, assigned: &str) -> Res
     browser.shows("#sprints li", "Voyage 2").await?;
     browser.shows("#sprints li", "active").await?;
     browser.find("#tickets tr[data-key]").await?;
+    browser.find("tr[data-key=SHIP-1] a[href='https://harbour.atlassian.net/browse/SHIP-1']").await?;
     browser.script("document.getElementById('project').scrollIntoView()").await?;
     browser.look("demo-project").await?;
 
     browser.click("tr[data-key=SHIP-1] button").await?;
     browser.find("#description strong").await?;
+    browser.find("#issue-link a[href='https://harbour.atlassian.net/browse/SHIP-1']").await?;
     browser.find("#description ul li").await?;
     browser.find("#description table").await?;
     browser.look("demo-issue").await?;

@@ -56,7 +56,8 @@ fn an_unknown_connection_is_told_as_the_contract_says() {
         let nobody = bed.person(&["harbour"])?;
         assert_eq!(
             nobody.validity().await?,
-            json!({ "exists": false, "is_expired": false, "is_invalid": false })
+            json!({ "exists": false, "is_expired": false, "is_invalid": false, "site_id": null, "site_name": null,
+                "site_url": null })
         );
         assert_eq!(nobody.info("get-connection-credentials").await?.refusal(404), "Connection not found");
         assert_eq!(nobody.access_token().await?.refusal(401), "Connection not found");
@@ -118,7 +119,8 @@ fn an_expired_consent_has_to_be_renewed() {
         let before = bed.token_requests(&person.account);
         assert_eq!(
             person.validity().await?,
-            json!({ "exists": true, "is_expired": true, "is_invalid": false })
+            json!({ "exists": true, "is_expired": true, "is_invalid": false, "site_id": bed.site_id("harbour")?,
+                "site_name": "Harbour", "site_url": "https://harbour.atlassian.net" })
         );
         let refusal = person.access_token().await?.json(403);
         assert_eq!(refusal["error"], "Connection is invalid or expired. Please reauthorize the connection.");

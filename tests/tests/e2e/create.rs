@@ -20,6 +20,8 @@ fn a_ticket_is_created_and_described() {
         assert!(created.get("warning").is_none(), "{created}");
         assert_eq!((&ticket["key"], &ticket["summary"]), (&json!("CREATED-1"), &json!("New")));
         assert_eq!((&ticket["status"], &ticket["priority"]), (&json!("To Do"), &json!("High")));
+        assert_eq!((&ticket["status_id"], &ticket["status_category"]), (&json!("10000"), &json!("new")));
+        assert_eq!(ticket["priority_id"], "2");
         assert_eq!(ticket["assignee"], "Sam Single-Site");
         for time in ["created", "updated"] {
             assert!(ticket[time].as_str().is_some_and(|time| time.ends_with('Z')), "{ticket}");

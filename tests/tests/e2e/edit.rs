@@ -32,6 +32,7 @@ fn fields_change_together() {
             (&issue["priority"]["name"], &issue["issueType"]["name"]),
             (&json!("Highest"), &json!("Bug"))
         );
+        assert_eq!((&issue["priority"]["id"], &issue["issueType"]["id"]), (&json!("1"), &json!("10002")));
         assert_eq!(issue["assignee"]["displayName"], "Sam Single-Site");
         assert!(issue["updated"].as_str().is_some_and(|time| time.ends_with('Z')));
         assert_eq!(person.details(&key).await?.json(200)["issue"]["description"], RICH);

@@ -20,7 +20,8 @@ fn a_person_connects_and_the_backend_gets_a_token() {
         person.connect("harbour").await?;
         assert_eq!(
             person.validity().await?,
-            json!({ "exists": true, "is_expired": false, "is_invalid": false })
+            json!({ "exists": true, "is_expired": false, "is_invalid": false, "site_id": bed.site_id("harbour")?,
+                "site_name": "Harbour", "site_url": "https://harbour.atlassian.net" })
         );
         let token = person.access_token().await?.json(200);
         assert!(token["access_token"].as_str().is_some_and(|token| !token.is_empty()));

@@ -16,23 +16,33 @@ fn the_details_of_an_issue_are_the_contracts() {
         assert_eq!(issue["key"], "SHIP-2");
         assert_eq!(issue["summary"], "Load the grain");
         assert!(issue["description"].as_str().is_some_and(|text| !text.is_empty()), "{issue}");
-        assert_eq!(issue["status"], json!({ "name": "In Progress", "category": "indeterminate" }));
-        assert_eq!(issue["priority"]["name"], "Highest");
+        assert_eq!(issue["status"], json!({ "id": "3", "name": "In Progress", "category": "indeterminate" }));
+        assert_eq!((&issue["priority"]["id"], &issue["priority"]["name"]), (&json!("1"), &json!("Highest")));
         assert!(issue["priority"]["iconUrl"].as_str().is_some_and(|url| url.starts_with("http")));
-        assert_eq!(issue["issueType"]["name"], "Story");
+        assert_eq!(
+            (&issue["issueType"]["id"], &issue["issueType"]["name"]),
+            (&json!("10004"), &json!("Story"))
+        );
         assert_eq!(issue["assignee"]["displayName"], "Sam Single-Site");
         assert!(issue["assignee"]["emailAddress"].is_string(), "{issue}");
         assert!(issue["assignee"]["avatarUrl"].as_str().is_some_and(|url| url.starts_with("http")));
         assert_eq!(issue["reporter"]["displayName"], "Ada Admin");
         assert_eq!(issue["reporter"]["emailAddress"], Value::Null);
-        assert_eq!(issue["project"], json!({ "id": "10000", "key": "SHIP", "name": "Shipping" }));
+        assert_eq!(
+            issue["project"],
+            json!({ "id": "10000", "key": "SHIP", "name": "Shipping", "url": "https://harbour.atlassian.net/browse/SHIP" })
+        );
         for time in ["created", "updated"] {
             assert!(issue[time].as_str().is_some_and(|t| t.ends_with(".123Z") && t.len() == 24), "{issue}");
         }
         assert_eq!(issue["resolution"], Value::Null);
-        assert_eq!(issue["components"], json!(["Hull"]));
-        assert_eq!(issue["fixVersions"], json!(["2.0"]));
-        assert_eq!(issue["affectedVersions"], json!([]));
+        for (names, ids, name, id) in [
+            ("components", "componentIds", json!(["Hull"]), json!(["100000"])),
+            ("fixVersions", "fixVersionIds", json!(["2.0"]), json!(["100001"])),
+            ("affectedVersions", "affectedVersionIds", json!([]), json!([])),
+        ] {
+            assert_eq!((&issue[names], &issue[ids]), (&name, &id));
+        }
         let times = json!({ "originalEstimate": "8h", "remainingEstimate": "6h", "timeSpent": "2h" });
         assert_eq!(issue["timeTracking"], times);
         let custom = &issue["customFields"];
@@ -56,7 +66,7 @@ fn what_an_issue_lacks_is_null() {
         for field in ["description", "assignee", "resolution", "timeTracking"] {
             assert_eq!(issue.get(field), Some(&Value::Null), "{field}");
         }
-        for field in ["labels", "components", "fixVersions", "affectedVersions"] {
+        for field in ["labels", "components", "componentIds", "fixVersions", "affectedVersions"] {
             assert_eq!(issue[field], json!([]), "{field}");
         }
         assert_eq!(issue["status"]["category"], "new");

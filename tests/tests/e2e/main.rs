@@ -28,6 +28,7 @@ mod refresh;
 mod same_browser;
 mod secrets;
 mod settings;
+mod site;
 mod smoke;
 mod storage;
 mod tickets;

@@ -54,17 +54,18 @@ fn a_ticket_has_the_fields_of_the_contract_and_more() {
             tickets.iter().find(|ticket| ticket["summary"] == summary).cloned()
         };
         let grain = find("Load the grain").context("no grain")?;
+        let epic = find("Autumn trade").context("no epic")?;
         let sam =
             bed.atlassian().accounts().into_iter().find(|account| account.key == "sam").context("no Sam")?;
         assert_eq!(
             grain,
             json!({
-                "id": grain["id"], "key": grain["key"], "summary": "Load the grain",
+                "id": grain["id"], "key": grain["key"], "url": grain["url"], "summary": "Load the grain",
                 "description": "Before noon:\n\n- [x] Open the hatch\n- [ ] Lower the crane",
-                "status": "In Progress", "assignee": "Sam Single-Site", "reporter": grain["reporter"],
+                "status": "In Progress", "status_id": "3", "status_category": "indeterminate", "assignee": "Sam Single-Site", "reporter": grain["reporter"],
                 "assignee_account_id": sam.account_id, "reporter_account_id": grain["reporter_account_id"],
-                "priority": "Highest", "issue_type": "Story", "labels": [],
-                "parent": find("Autumn trade").context("no epic")?["key"],
+                "priority": "Highest", "priority_id": "1", "issue_type": "Story", "issue_type_id": "10004",
+                "labels": [], "parent": epic["key"], "parent_id": epic["id"],
                 "created": grain["created"], "updated": grain["updated"],
             })
         );
@@ -77,7 +78,9 @@ fn a_ticket_has_the_fields_of_the_contract_and_more() {
             "reporter",
             "reporter_account_id",
             "priority",
+            "priority_id",
             "parent",
+            "parent_id",
         ] {
             assert_eq!(letter[absent], json!(null), "{absent}");
         }

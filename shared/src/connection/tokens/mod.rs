@@ -11,6 +11,7 @@
 //! 5. If Postgres is away just then, the new tokens wait in Redis, sealed, for the next caller to commit them.
 //! 6. If Redis is away, the row itself is the lock.
 
+mod learn;
 pub(super) mod refresh;
 
 pub(super) use refresh::{reseal_stash, stash_key};
@@ -32,7 +33,7 @@ use super::recent;
 use super::row::Connection;
 use super::store::{SealedTokens, Store};
 use crate::error::{Error, Result};
-use crate::provider::jira::JiraTokenEndpoint;
+use crate::provider::jira::{JiraTokenEndpoint, NamedSite};
 use crate::provider::{Grant, TokenEndpoint};
 use crate::upstash::{Command, Upstash};
 
@@ -56,6 +57,9 @@ pub struct Session {
     pub access_token: AccessToken,
     /// The chosen Jira site.
     pub jira_site_id: Option<String>,
+    /// What that site is called and where it is; `None` where that has to be learned, without an address where nobody
+    /// tells.
+    pub jira_site: Option<NamedSite>,
     /// The selected Jira project.
     pub jira_project_id: Option<String>,
     /// Ids of the issues that were made through it lately, which a search has to be told of.
@@ -168,6 +172,7 @@ impl Tokens {
             connection_id: snapshot.id,
             access_token: AccessToken { value, expires_at: token.expires_at },
             jira_site_id: snapshot.jira_site_id.clone(),
+            jira_site: snapshot.jira_site.clone(),
             jira_project_id: snapshot.jira_project_id.clone(),
             recent_issues: Vec::new(),
         }))

@@ -6,12 +6,15 @@ mod account;
 mod consent;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing;
+mod named_site;
 mod reach;
 mod sites;
 mod token;
 
 pub use account::{Account, Accounts};
 pub use consent::{DEFAULT_SCOPES, JiraConsent};
+pub(crate) use named_site::named_site;
+pub use named_site::{NamedSite, site_url};
 pub use reach::Reach;
 pub(crate) use sites::granted_scopes;
 pub use sites::{ChosenSite, Site, SiteId, Sites};

@@ -12,11 +12,11 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio_postgres::Transaction;
-use tokio_postgres::types::Type;
+use tokio_postgres::types::{ToSql, Type};
 use url::Url;
 use uuid::Uuid;
 
-use super::DEFAULT_API_URL;
+use super::{DEFAULT_API_URL, NamedSite};
 use crate::error::{Error, Result};
 use crate::lenient;
 use crate::provider::{BoxFuture, ExtendTransaction};
@@ -24,7 +24,7 @@ use crate::provider::{BoxFuture, ExtendTransaction};
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// <https://developer.atlassian.com/cloud/jira/platform/oauth-2-3lo-apps/#3-1-get-the-cloudid-for-your-site>
-const RESOURCES: &str = "/oauth/token/accessible-resources";
+pub(super) const RESOURCES: &str = "/oauth/token/accessible-resources";
 
 /// A cloud id: what names a Jira site in the API's addresses.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -136,7 +136,11 @@ pub(crate) async fn granted_scopes(
     Ok(resources(http, api, access_token).await?.scopes_of(site))
 }
 
-async fn resources(http: &reqwest::Client, url: Url, access_token: &SecretString) -> Result<Resources> {
+pub(super) async fn resources(
+    http: &reqwest::Client,
+    url: Url,
+    access_token: &SecretString,
+) -> Result<Resources> {
     count(Count::JiraRequests);
     let response = http
         .get(url)
@@ -199,6 +203,17 @@ impl Resources {
         let scopes = lists.filter(|lists| !lists.is_empty())?.into_iter().flatten();
         Some(scopes.filter_map(|scope| scope.as_str().map(str::to_owned)).collect())
     }
+
+    /// What a site is called and where it is, as the first of its entries say that tell.
+    pub(super) fn named(&self, site: &str) -> NamedSite {
+        let entries = self.0.iter().flatten().filter(|entry| entry.id.as_deref() == Some(site));
+        let told = entries.map(|entry| NamedSite::new(entry.name.as_deref(), entry.url.as_deref()));
+        told.reduce(|known, other| NamedSite {
+            name: known.name.or(other.name),
+            url: known.url.or(other.url),
+        })
+        .unwrap_or_default()
+    }
 }
 
 impl Resource {
@@ -224,7 +239,7 @@ pub(super) fn jira_sites(Resources(resources): Resources) -> Vec<Site> {
 }
 
 /// The site that a person chose: the row in `jira_connection`.
-pub struct ChosenSite(pub SiteId);
+pub struct ChosenSite(pub Site);
 
 impl ExtendTransaction for ChosenSite {
     /// A selected project stays selected only if the site stays the same: project ids mean nothing elsewhere.
@@ -234,16 +249,27 @@ impl ExtendTransaction for ChosenSite {
         connection_id: &'a Uuid,
     ) -> BoxFuture<'a, Result<(), tokio_postgres::Error>> {
         const UPSERT: &str = r#"
-            insert into "juncture-core".jira_connection as known (connection_id, jira_site_id)
-            values ($1, $2)
+            insert into "juncture-core".jira_connection as known
+                (connection_id, jira_site_id, jira_site_name, jira_site_url, jira_site_named)
+            values ($1, $2, $3, $4, $2)
             on conflict (connection_id) do update set
                 jira_site_id = excluded.jira_site_id,
+                jira_site_name = excluded.jira_site_name,
+                jira_site_url = excluded.jira_site_url,
+                jira_site_named = excluded.jira_site_named,
                 selected_jira_project_id =
                     case when known.jira_site_id = excluded.jira_site_id then known.selected_jira_project_id end,
                 last_updated = now()"#;
         Box::pin(async move {
-            let site = self.0.as_str();
-            transaction.execute_typed(UPSERT, &[(connection_id, Type::UUID), (&site, Type::TEXT)]).await?;
+            let Site { id, name, url, .. } = &self.0;
+            let (site, named) = (id.as_str(), NamedSite::new(name.as_deref(), url.as_deref()));
+            let row: [(&(dyn ToSql + Sync), Type); 4] = [
+                (connection_id, Type::UUID),
+                (&site, Type::TEXT),
+                (&named.name, Type::TEXT),
+                (&named.url, Type::TEXT),
+            ];
+            transaction.execute_typed(UPSERT, &row).await?;
             Ok(())
         })
     }
@@ -294,6 +320,15 @@ mod tests {
         let of = |site: &str| resources.scopes_of(site);
         assert_eq!(of("a"), Some(vec!["read:jira-work".to_owned(), "search:confluence".to_owned()]));
         assert_eq!((of("c"), of("d"), of("e")), (None, Some(Vec::new()), None));
+    }
+
+    #[test]
+    fn a_site_is_named_by_the_first_of_its_entries_that_tell() {
+        let list = r#"[null,{"id":"b","name":"Other","url":"https://b.atlassian.net"},
+            {"id":"a","name":7,"url":"http://a.atlassian.net"},{"id":"a","name":"A","url":"https://a.atlassian.net"}]"#;
+        let resources: Resources = serde_json::from_str(list).unwrap();
+        let named = NamedSite::new(Some("A"), Some("https://a.atlassian.net"));
+        assert_eq!((resources.named("a"), resources.named("c")), (named, NamedSite::default()));
     }
 
     #[test]

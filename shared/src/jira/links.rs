@@ -1,0 +1,149 @@
+//! Links to what an answer shows, for a person who follows them.
+
+use std::time::{Duration, Instant};
+
+use base::deadline;
+use tokio::sync::oneshot;
+use url::Url;
+
+use super::client::{Jira, JiraSite};
+use crate::error::{Error, Result};
+use crate::provider::jira::{NamedSite, named_site, site_url};
+
+/// How long it may take to learn where a site is.
+const LEARN_LIMIT: Duration = Duration::from_secs(2);
+
+/// How long an answer that is there otherwise waits for Atlassian to tell it.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// Makes the addresses of what is on a site; none where it is not known where the site is.
+#[derive(Debug, Clone, Default)]
+pub struct Links(Option<Url>);
+
+impl Links {
+    /// Links to a site.
+    pub fn to(site: &NamedSite) -> Self {
+        Self(site.url.as_deref().and_then(site_url))
+    }
+
+    /// Where people see the issue or the project with a key: `https://<name>.atlassian.net/browse/PROJ-1`.
+    pub fn browse(&self, key: Option<&str>) -> Option<String> {
+        // The URL standard has no segments of these names; they would be left out.
+        let key = key.filter(|key| !matches!(*key, "" | "." | ".."))?;
+        let mut url = self.0.clone()?;
+        url.path_segments_mut().ok()?.pop_if_empty().extend(["browse", key]);
+        Some(url.into())
+    }
+}
+
+/// What can be shown to a person at an address.
+pub trait Linked {
+    /// Says at which.
+    fn link(&mut self, links: &Links);
+}
+
+impl<T: Linked> Linked for Vec<T> {
+    fn link(&mut self, links: &Links) {
+        self.iter_mut().for_each(|one| one.link(links));
+    }
+}
+
+/// A part of a list, and where the list goes on.
+impl<T: Linked, N> Linked for (Vec<T>, Option<N>) {
+    fn link(&mut self, links: &Links) {
+        self.0.link(links);
+    }
+}
+
+impl JiraSite<'_> {
+    /// Does some work and links what it gives.
+    pub(super) async fn linked<T: Linked>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
+        let (mut done, links) = self.with_links(work).await?;
+        done.link(&links);
+        Ok(done)
+    }
+
+    /// Does some work, and tells where the site is. A connection from before that was kept learns it meanwhile; the
+    /// work does not fail for it, nor wait for it long.
+    pub(super) async fn with_links<T>(&self, work: impl Future<Output = Result<T>>) -> Result<(T, Links)> {
+        if let Some(site) = self.session().jira_site.clone() {
+            return Ok((work.await?, Links::to(&site)));
+        }
+        // The rare way is in a box: the usual one is then a small future.
+        let (finish, finished) = oneshot::channel();
+        let work = async {
+            let done = work.await;
+            // Nobody is left to hear of it when it is learned already.
+            let _ = finish.send(if done.is_ok() { PATIENCE } else { Duration::ZERO });
+            done
+        };
+        let (done, learned) = tokio::join!(work, Box::pin(self.learn(finished)));
+        let site = learned.or_else(|| self.session().jira_site.clone()).unwrap_or_default();
+        Ok((done?, Links::to(&site)))
+    }
+
+    /// Asks where the site is, until `finished` says how long it may still take. It is not broken off while a store is
+    /// at work: that would leave a connection with an answer under way to the next request.
+    async fn learn(&self, finished: oneshot::Receiver<Duration>) -> Option<NamedSite> {
+        let session = self.session();
+        let Jira { http, api, tokens } = self.jira;
+        let site_id = session.jira_site_id.as_deref().unwrap_or_default();
+        let ask = named_site(http, api.clone(), &session.access_token.value, site_id);
+        let out_of_patience = async {
+            tokio::time::sleep(finished.await.unwrap_or_default()).await;
+            Error::timed_out("Atlassian took too long to list the Jira sites")
+        };
+        let ask = async {
+            tokio::select! {
+                told = ask => told,
+                late = out_of_patience => Err(late),
+            }
+        };
+        let limit = Instant::now() + deadline::at_most(LEARN_LIMIT);
+        match deadline::scope(limit, tokens.learn_site(self.address, &session, ask)).await {
+            Ok(site) => Some(site),
+            Err(error) => {
+                tracing::warn!(cause = %error, "it is not known where the site is, so nothing is linked");
+                None
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_link_is_the_sites_address_and_the_key_as_one_segment() {
+        let at = |url: &str| Links::to(&NamedSite { name: None, url: Some(url.to_owned()) });
+        let harbour = at("https://harbour.atlassian.net");
+        for (key, expected) in [
+            ("SHIP-1", "https://harbour.atlassian.net/browse/SHIP-1"),
+            ("SHIP", "https://harbour.atlassian.net/browse/SHIP"),
+            ("../admin", "https://harbour.atlassian.net/browse/..%2Fadmin"),
+            ("a?b#c%2f d", "https://harbour.atlassian.net/browse/a%3Fb%23c%252f%20d"),
+        ] {
+            assert_eq!(harbour.browse(Some(key)).as_deref(), Some(expected));
+        }
+        assert_eq!(
+            at("https://jira.example.com/jira/").browse(Some("A-1")).as_deref(),
+            Some("https://jira.example.com/jira/browse/A-1")
+        );
+    }
+
+    #[test]
+    fn without_an_address_or_a_key_there_is_no_link() {
+        let site = |url: Option<&str>| Links::to(&NamedSite { name: None, url: url.map(str::to_owned) });
+        let harbour = site(Some("https://harbour.atlassian.net"));
+        for none in [None, Some(""), Some("."), Some("..")] {
+            assert_eq!(harbour.browse(none), None);
+        }
+        // What was stored is not believed either.
+        for none in
+            [None, Some("http://harbour.atlassian.net"), Some("https://a:b@harbour.atlassian.net"), Some("x")]
+        {
+            assert_eq!(site(none).browse(Some("SHIP-1")), None);
+        }
+    }
+}
