@@ -6,9 +6,9 @@ use juncture::auth::SecretKeys;
 use juncture::connection::{Finalizer, Once, Selection, States, Tokens};
 use juncture::http::PublicAddress;
 use juncture::page::Product;
-use juncture::postgres::Postgres;
 use juncture::provider::jira::{JiraConsent, Sites};
 use juncture::secrets::SecretsError;
+use stores::postgres::Postgres;
 use url::Url;
 
 use crate::plan::SECRET_KEY;

@@ -12,6 +12,8 @@ use std::time::Duration;
 use ::http::StatusCode;
 use base::chain;
 use serde_json::{Value, json};
+use stores::postgres::PostgresError;
+use stores::upstash::UpstashError;
 
 /// What a fallible step of a request returns.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -315,6 +317,26 @@ impl Error {
 impl fmt::Display for Error {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{} {}: {}", self.status.as_u16(), self.code, self.message)
+    }
+}
+
+impl From<UpstashError> for Error {
+    fn from(error: UpstashError) -> Self {
+        match error {
+            // A wrong token does not mend itself.
+            UpstashError::Status(StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN)
+            | UpstashError::Command(_) => Self::internal(error),
+            error => Self::unavailable("Redis", error),
+        }
+    }
+}
+
+impl From<PostgresError> for Error {
+    fn from(error: PostgresError) -> Self {
+        match error {
+            PostgresError::Unavailable(cause) => Self::unavailable("The database", cause),
+            PostgresError::Refused(cause) => Self::internal(cause),
+        }
     }
 }
 

@@ -6,7 +6,7 @@
 //! | --- | --- | --- |
 //! | 4 | [`jira`] | Jira's API as typed calls |
 //! | 3 | [`auth`], [`connection`], [`limit`], [`paging`] | who calls, and how often; a connection's address, rows, cache, tokens and flow; lists in parts |
-//! | 2 | [`event`], [`http`], [`migrations`], [`page`], [`postgres`], [`provider`], [`upstash`] | adapters to the outside, one thing each |
+//! | 2 | [`event`], [`http`], [`migrations`], [`page`], [`provider`], and the crate `stores` | adapters to the outside, one thing each |
 //! | 1 | [`display`], [`error`], `lenient`, [`secrets`], [`telemetry`], and the crates `adf` and `base` | no knowledge of Juncture's domain |
 
 pub mod auth;
@@ -23,8 +23,6 @@ pub mod limit;
 pub mod migrations;
 pub mod page;
 pub mod paging;
-pub mod postgres;
 pub mod provider;
 pub mod secrets;
 pub mod telemetry;
-pub mod upstash;

@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use base::chain;
 use base::crypto::sha256_hex;
+use stores::postgres::{Postgres, within_budget};
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::{ToSql, Type};
 
 use crate::error;
-use crate::postgres::{Postgres, within_budget};
 
 /// One file of the folder `migrations`.
 pub struct Migration {
@@ -64,10 +64,7 @@ pub async fn apply(
         let during = during.to_owned();
         move |error: tokio_postgres::Error| MigrationError(format!("{during}: {}", chain(&error)))
     };
-    let mut client = postgres
-        .connection()
-        .await
-        .map_err(|error| MigrationError(error.cause_chain().unwrap_or_else(|| error.to_string())))?;
+    let mut client = postgres.connection().await.map_err(|error| MigrationError(error.to_string()))?;
     let transaction = client.transaction().await.map_err(failed("begin"))?;
     if let Some(limit) = limit {
         // Zero would mean no limit.

@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 
 use base::config::Settings;
 use juncture::migrations;
-use juncture::postgres::Postgres;
 use juncture::secrets::{self, LoadError, SecretsError};
+use stores::postgres::Postgres;
 
 /// How long access to the secret may be denied: what a role may do, and the role itself, is not known everywhere at
 /// once, and a first deployment calls seconds after it made the role.

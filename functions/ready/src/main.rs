@@ -9,10 +9,10 @@ use juncture::auth::SecretKeys;
 use juncture::error::{Error, Result};
 use juncture::http::{Request, Response, json, serve_probe};
 use juncture::migrations;
-use juncture::postgres::Postgres;
 use juncture::provider::jira::Reach;
-use juncture::upstash::{Command, Upstash};
 use serde::Serialize;
+use stores::postgres::Postgres;
+use stores::upstash::{Command, Upstash};
 
 type App = (SecretKeys, Postgres, Upstash, Reach);
 
@@ -65,7 +65,7 @@ async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
     let ((postgres, migrations), redis, atlassian_auth, atlassian_api) = tokio::join!(
         // One after the other: there is one connection.
         async {
-            let database = part("postgres", postgres.ping()).await;
+            let database = part("postgres", async { Ok(postgres.ping().await?) }).await;
             let migrations = part("migrations", compare(postgres, database.status)).await;
             (database, migrations)
         },

@@ -13,12 +13,12 @@ use base::deadline;
 use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use stores::upstash::Command;
 
 use super::browser::Browser;
 use super::flow::{ConnectionCode, Intent, States, StoredState, expired, state_key};
 use crate::error::{Error, Result};
 use crate::provider::ProviderId;
-use crate::upstash::Command;
 
 /// How long an arrival is remembered.
 const REMEMBERED: Duration = Duration::from_secs(60);

@@ -5,11 +5,11 @@
 
 use std::time::Duration;
 
+use stores::upstash::{Command, Upstash, UpstashError};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::address::Address;
-use crate::upstash::{Command, Upstash, UpstashError};
 
 /// How many values are removed in one request.
 const AT_ONCE: usize = 500;

@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use stores::upstash::Command;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::address::Address;
 use super::row::Connection;
 use crate::provider::jira::NamedSite;
-use crate::upstash::Command;
 
 /// The shape of what is stored; it grows when [`Snapshot`] changes, so that a deployment never reads what
 /// another one wrote.

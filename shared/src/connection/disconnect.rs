@@ -1,6 +1,8 @@
 //! The end of a connection: everything that is stored of it goes.
 
 use base::config::{FromSettings, Settings, SettingsError};
+use stores::postgres::{bounded, failed, within_budget};
+use stores::upstash::{Command, Upstash};
 use tokio_postgres::GenericClient;
 use tokio_postgres::types::Type;
 use uuid::Uuid;
@@ -11,8 +13,6 @@ use super::store::Store;
 use super::tokens::refresh::stash_key;
 use super::{belongings, cache, ended, recent};
 use crate::error::{Error, Result};
-use crate::postgres::{bounded, failed, within_budget};
-use crate::upstash::{Command, Upstash};
 
 /// Removes connections. Settings: those of [`Store`] and [`Upstash`].
 pub struct Disconnection {
@@ -77,5 +77,5 @@ async fn delete(client: &(impl GenericClient + Sync), address: &Address) -> Resu
     let row = within_budget(client.query_typed_opt(DELETE, &parameters)).await?;
     row.map(|row| Ok((row.try_get(0)?, row.try_get(1)?)))
         .transpose()
-        .map_err(|error: tokio_postgres::Error| failed(&error))
+        .map_err(|error: tokio_postgres::Error| failed(&error).into())
 }

@@ -7,11 +7,11 @@
 use std::time::Duration;
 
 use base::crypto::sha256_hex;
+use stores::upstash::{Command, Upstash};
 use time::OffsetDateTime;
 
 use super::address::Address;
 use crate::error::{Error, Result};
-use crate::upstash::{Command, Upstash};
 
 /// Longer than a connect token, a state and a connection code live one after the other: half an hour, ten minutes and a
 /// quarter of an hour.

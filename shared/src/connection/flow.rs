@@ -8,6 +8,7 @@ use base::config::{FromSettings, Settings, SettingsError};
 use base::crypto::{Sealer, is_code, random_code, sha256_hex};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
+use stores::upstash::{Command, Upstash};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
@@ -24,7 +25,6 @@ use crate::display::DisplayName;
 use crate::error::{Error, Result};
 use crate::limit::Key;
 use crate::provider::{Grant, GrantedScopes, ProviderId};
-use crate::upstash::{Command, Upstash};
 
 /// How long a person may take to consent.
 const STATE_LIFETIME: Duration = Duration::from_secs(10 * 60);

@@ -9,6 +9,7 @@ use base::config::{FromSettings, Settings, SettingsError};
 use base::counters::{Count, record};
 use base::deadline;
 use serde::Serialize;
+use stores::postgres::{failed, within_budget};
 use time::OffsetDateTime;
 use tokio_postgres::types::{ToSql, Type};
 use uuid::Uuid;
@@ -17,7 +18,6 @@ use super::address::{Address, ExternalId};
 use super::store::Store;
 use super::tokens::Tokens;
 use crate::error::Result;
-use crate::postgres::{failed, within_budget};
 use crate::provider::ProviderId;
 
 /// After how many days without use a connection is refreshed, unless `IDLE_REFRESH_AFTER_DAYS` says otherwise. It
@@ -204,7 +204,7 @@ impl IdleConnections {
                 .and_then(|provider| Ok(Address::new(provider, ExternalId::parse(&external_id)?)));
             Ok(Idle { id: row.try_get("connection_id")?, address, since: row.try_get("refreshed_at")? })
         };
-        rows.iter().map(read).collect::<Result<_, _>>().map_err(|error| failed(&error))
+        rows.iter().map(read).collect::<Result<_, _>>().map_err(|error| failed(&error).into())
     }
 
     /// How many are due, and for how many days the longest idle was not used.

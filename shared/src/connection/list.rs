@@ -1,8 +1,8 @@
 //! All connections, for whoever keeps an eye on them. No token is read.
 
 use base::config::{FromSettings, Settings, SettingsError};
-use http::StatusCode;
 use serde::{Deserialize, Serialize};
+use stores::postgres::{discard, failed, within_budget};
 use time::OffsetDateTime;
 use tokio_postgres::Row;
 use tokio_postgres::types::{ToSql, Type};
@@ -11,7 +11,6 @@ use uuid::Uuid;
 use super::store::Store;
 use crate::auth::Caller;
 use crate::error::{Error, Result};
-use crate::postgres::{discard, failed, within_budget};
 use crate::provider::jira::NamedSite;
 use crate::provider::{GrantedScopes, ProviderId};
 
@@ -120,7 +119,7 @@ impl Listed {
 }
 
 fn get<'a, T: postgres_types::FromSql<'a>>(row: &'a Row, name: &str) -> Result<T> {
-    row.try_get(name).map_err(|error| failed(&error))
+    row.try_get(name).map_err(|error| failed(&error).into())
 }
 
 /// The list of connections. Setting: `DATABASE_URL`.
@@ -180,7 +179,7 @@ impl Directory {
         ];
         let client = self.store.connection().await?;
         let rows = match within_budget(client.query_typed(LIST, &parameters)).await {
-            Err(error) if error.status() == StatusCode::SERVICE_UNAVAILABLE => {
+            Err(error) if error.is_transient() => {
                 discard(client);
                 within_budget(self.store.connection().await?.query_typed(LIST, &parameters)).await?
             }

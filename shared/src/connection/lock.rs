@@ -8,9 +8,9 @@ use std::future::Future;
 use std::time::Duration;
 
 use base::crypto::{CryptoError, random_code};
+use stores::upstash::{Command, Upstash};
 
 use super::address::Address;
-use crate::upstash::{Command, Upstash};
 
 /// How long a holder that died keeps the others waiting.
 const LIFETIME: Duration = Duration::from_secs(4);

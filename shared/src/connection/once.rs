@@ -16,13 +16,13 @@ use base::deadline;
 use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use stores::upstash::{Command, Upstash};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::belongings;
 use super::lock::Lock;
 use crate::error::{Error, Result};
-use crate::upstash::{Command, Upstash};
 
 /// How long a key is remembered.
 pub(super) const LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);

@@ -12,6 +12,8 @@ use std::time::Duration;
 
 use base::config::{FromSettings, Settings, SettingsError};
 use base::crypto::Sealer;
+use stores::postgres::{failed, within_budget};
+use stores::upstash::{Command, Upstash};
 use tokio_postgres::types::{ToSql, Type};
 use uuid::Uuid;
 
@@ -20,9 +22,7 @@ use super::once;
 use super::store::Store;
 use super::tokens::{reseal_stash, stash_key};
 use crate::error::Result;
-use crate::postgres::{failed, within_budget};
 use crate::provider::ProviderId;
-use crate::upstash::{Command, Upstash};
 
 /// How many rows are sealed anew in one statement.
 const BATCH: i64 = 100;
@@ -152,7 +152,7 @@ impl Reseal {
                 addresses: row.try_get(3)?,
             })
         };
-        rows.iter().map(|row| read(row).map_err(|error| failed(&error))).collect()
+        rows.iter().map(|row| read(row).map_err(|error| failed(&error).into())).collect()
     }
 
     /// Writes all rows that are still as they were read and that nobody holds, and tells how many.

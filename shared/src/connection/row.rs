@@ -2,6 +2,7 @@
 
 use base::crypto::Sealer;
 use secrecy::SecretString;
+use stores::postgres::{failed, within_budget};
 use time::OffsetDateTime;
 use tokio_postgres::types::Type;
 use tokio_postgres::{GenericClient, Row};
@@ -9,7 +10,6 @@ use uuid::Uuid;
 
 use super::address::Address;
 use crate::error::{Error, Result};
-use crate::postgres::{failed, within_budget};
 use crate::provider::jira::{Account, NamedSite};
 
 const SELECT: &str = r#"
@@ -122,5 +122,5 @@ pub(super) async fn find(
     let row =
         within_budget(client.query_typed_opt(SELECT, &[(&external_id, Type::TEXT), (&provider, Type::TEXT)]))
             .await?;
-    row.map(|row| Connection::from_row(&row).map_err(|error| failed(&error))).transpose()
+    row.map(|row| Connection::from_row(&row).map_err(|error| failed(&error).into())).transpose()
 }

@@ -1,12 +1,12 @@
 //! The selected Jira project of a connection.
 
 use base::config::{FromSettings, Settings, SettingsError};
+use stores::upstash::Upstash;
 
 use super::address::Address;
 use super::cache;
 use super::store::Store;
 use crate::error::{Error, Result};
-use crate::upstash::Upstash;
 
 /// Selects projects. Settings: those of [`Store`] and [`Upstash`].
 pub struct Selection {

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use base::config::{FromSettings, Settings, SettingsError};
 use http::StatusCode;
+use stores::postgres::{self, Postgres, PostgresError, within_budget};
+use stores::upstash::Upstash;
 use time::OffsetDateTime;
 use tokio_postgres::GenericClient;
 use tokio_postgres::types::{ToSql, Type};
@@ -14,10 +16,8 @@ use super::cache;
 use super::ended;
 use super::row::{Connection, find, find_for_update, lock};
 use crate::error::{Error, Result};
-use crate::postgres::{self, Postgres, within_budget};
 use crate::provider::jira::Account;
 use crate::provider::{ExtendTransaction, GrantedScopes};
-use crate::upstash::Upstash;
 
 /// How long a provider must go on refusing a refresh token, if it does not say clearly that it is dead, before the
 /// connection is invalid: what it says of one connection it may be saying of all, because an app is suspended, say.
@@ -79,12 +79,12 @@ impl Store {
     }
 
     /// A connection to the database, for a transaction.
-    pub(crate) async fn connection(&self) -> Result<postgres::Connection> {
+    pub(crate) async fn connection(&self) -> Result<postgres::Connection, PostgresError> {
         self.postgres.connection().await
     }
 
     /// As [`Self::connection`], and asks whether it lives: a dead one shows here, where nothing is lost yet.
-    pub(crate) async fn live_connection(&self) -> Result<postgres::Connection> {
+    pub(crate) async fn live_connection(&self) -> Result<postgres::Connection, PostgresError> {
         let client = self.connection().await?;
         if within_budget(client.batch_execute("")).await.is_ok() {
             return Ok(client);

@@ -3,12 +3,12 @@
 use http::header::RETRY_AFTER;
 use http::{HeaderMap, HeaderValue, StatusCode};
 use serde_json::Value;
+use stores::upstash;
 
 use crate::error::Error;
 use crate::jira::fuzzing as jira;
 use crate::provider::jira::fuzzing as atlassian;
 use crate::provider::{ProviderId, TokenError};
-use crate::upstash;
 
 fn first(data: &[u8]) -> (usize, &[u8]) {
     data.split_first().map_or((0, data), |(first, rest)| (usize::from(*first), rest))

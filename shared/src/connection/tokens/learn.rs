@@ -5,6 +5,7 @@
 //! caches one that was read before only makes the next call look again. A site that was chosen meanwhile has another
 //! version, and its row is not touched.
 
+use stores::postgres::{discard, within_budget};
 use tokio_postgres::types::{ToSql, Type};
 
 use super::super::address::Address;
@@ -12,7 +13,6 @@ use super::super::cache::Snapshot;
 use super::super::row::Connection;
 use super::{Session, Tokens};
 use crate::error::Result;
-use crate::postgres::{discard, within_budget};
 use crate::provider::jira::NamedSite;
 
 impl Tokens {

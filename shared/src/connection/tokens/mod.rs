@@ -23,6 +23,7 @@ use base::counters::{Count, count};
 use base::crypto::Sealer;
 use base::deadline;
 use secrecy::{ExposeSecret, SecretString};
+use stores::upstash::{Command, Upstash};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
@@ -35,7 +36,6 @@ use super::store::{SealedTokens, Store};
 use crate::error::{Error, Result};
 use crate::provider::jira::{JiraTokenEndpoint, NamedSite};
 use crate::provider::{Grant, TokenEndpoint};
-use crate::upstash::{Command, Upstash};
 
 /// How long a caller that waits for another's refresh rests between two looks; it grows to the second figure.
 const FIRST_LOOK: Duration = Duration::from_millis(80);

@@ -6,6 +6,8 @@ use base::counters::{Count, count};
 use base::crypto::{Sealer, sha256_hex};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
+use stores::postgres::{bounded, within_budget};
+use stores::upstash::UpstashError;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
@@ -15,9 +17,7 @@ use super::super::row::{Connection, find_for_update};
 use super::super::store::{self, SealedTokens};
 use super::{Known, Session, Tokens, seal};
 use crate::error::{Error, Result};
-use crate::postgres::{bounded, within_budget};
 use crate::provider::{GrantedScopes, TokenError};
-use crate::upstash::UpstashError;
 
 /// New tokens that could not be committed are kept this long.
 const STASH_LIFETIME: Duration = Duration::from_secs(7 * 24 * 60 * 60);

@@ -18,8 +18,6 @@ use tokio_postgres::{NoTls, Transaction};
 use tokio_postgres_rustls::MakeRustlsConnect;
 use url::Url;
 
-use crate::error::{Error, Result};
-
 /// The setting that names the database.
 const DATABASE_URL: &str = "DATABASE_URL";
 /// The setting that names it past its pooler.
@@ -97,54 +95,79 @@ impl Postgres {
     /// The connection, made or woken up if need be.
     ///
     /// # Errors
-    /// 503 when the database cannot be reached in what is left of the invocation.
-    pub async fn connection(&self) -> Result<Connection> {
+    /// When the database cannot be reached in what is left of the invocation.
+    pub async fn connection(&self) -> Result<Connection, PostgresError> {
         let limit = Some(deadline::at_most(CONNECT_TIMEOUT + PROBE_TIMEOUT));
         let timeouts = Timeouts { wait: limit, create: limit, recycle: limit };
         self.pool.timeout_get(&timeouts).await.map_err(|error| match error {
             PoolError::Backend(error) => failed(&error),
-            error => Error::unavailable("The database", chain(&error)),
+            error => PostgresError::Unavailable(chain(&error)),
         })
     }
 
     /// Asks whether the database answers.
     ///
     /// # Errors
-    /// 503 when it does not.
-    pub async fn ping(&self) -> Result<()> {
+    /// When it does not.
+    pub async fn ping(&self) -> Result<(), PostgresError> {
         within_budget(self.connection().await?.batch_execute("")).await
     }
 }
+
+/// Why Postgres gave nothing; each with what it, or the connection to it, said.
+#[derive(Debug)]
+pub enum PostgresError {
+    /// It is away, overloaded or too slow; the same may succeed later.
+    Unavailable(String),
+    /// It answered that something is wrong with us.
+    Refused(String),
+}
+
+impl PostgresError {
+    /// Whether the same may succeed later.
+    pub fn is_transient(&self) -> bool {
+        matches!(self, Self::Unavailable(_))
+    }
+}
+
+impl std::fmt::Display for PostgresError {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (Self::Unavailable(cause) | Self::Refused(cause)) = self;
+        formatter.write_str(cause)
+    }
+}
+
+impl std::error::Error for PostgresError {}
 
 /// Keeps a connection that failed out of the pool.
 pub fn discard(connection: Connection) {
     drop(Object::take(connection));
 }
 
-/// What a failed statement or connection means for the caller: 503 when the database is away or overloaded, 500
-/// when it answered that something is wrong with us, for instance that it was never migrated.
+/// What a failed statement or connection means: that the database is away or overloaded, or that it found something
+/// wrong with us, for instance that it was never migrated.
 ///
 /// <https://www.postgresql.org/docs/current/errcodes-appendix.html>
-pub fn failed(error: &tokio_postgres::Error) -> Error {
+pub fn failed(error: &tokio_postgres::Error) -> PostgresError {
     let class = error.code().map_or("", |code| code.code().get(..2).unwrap_or_default());
     match class {
         // Syntax and missing tables, access, authorization, unknown database, data that does not fit.
-        "42" | "28" | "3D" | "3F" | "22" | "23" => Error::internal(chain(error)),
-        _ => Error::unavailable("The database", chain(error)),
+        "42" | "28" | "3D" | "3F" | "22" | "23" => PostgresError::Refused(chain(error)),
+        _ => PostgresError::Unavailable(chain(error)),
     }
 }
 
 /// Runs a database call, which counts as one statement, within what is left of the invocation.
 ///
 /// # Errors
-/// 503 when the database refuses, breaks off or does not answer in time.
+/// When the database refuses, breaks off or does not answer in time.
 pub async fn within_budget<T>(
-    call: impl Future<Output = std::result::Result<T, tokio_postgres::Error>>,
-) -> Result<T> {
+    call: impl Future<Output = Result<T, tokio_postgres::Error>>,
+) -> Result<T, PostgresError> {
     count(Count::PostgresStatements);
     match tokio::time::timeout(deadline::remaining(), call).await {
         Ok(outcome) => outcome.map_err(|error| failed(&error)),
-        Err(_) => Err(Error::unavailable("The database", "no answer within the invocation's time")),
+        Err(_) => Err(PostgresError::Unavailable("no answer within the invocation's time".to_owned())),
     }
 }
 
@@ -159,21 +182,21 @@ pub async fn within_budget<T>(
 ///
 /// # Errors
 /// As the statement, which is through [`within_budget`].
-pub async fn bounded<T>(transaction: &Transaction<'_>, first: impl Future<Output = Result<T>>) -> Result<T> {
+pub async fn bounded<T, E: From<PostgresError>>(
+    transaction: &Transaction<'_>,
+    first: impl Future<Output = Result<T, E>>,
+) -> Result<T, E> {
     let left = deadline::remaining().as_millis().max(1);
     let bounds = format!(
         "set local statement_timeout = {left}; set local idle_in_transaction_session_timeout = {left}"
     );
-    let bounds = async { transaction.batch_execute(&bounds).await.map_err(|error| failed(&error)) };
+    let bounds = async { transaction.batch_execute(&bounds).await.map_err(|error| E::from(failed(&error))) };
     // Polled in this order, so sent in this order.
     let ((), first) = futures_util::future::try_join(bounds, first).await?;
     Ok(first)
 }
 
-async fn probe(
-    client: &deadpool_postgres::ClientWrapper,
-    idle: Duration,
-) -> std::result::Result<(), HookError> {
+async fn probe(client: &deadpool_postgres::ClientWrapper, idle: Duration) -> Result<(), HookError> {
     if idle < TRUSTED_IDLE {
         return Ok(());
     }

@@ -17,8 +17,6 @@ use serde::Deserialize;
 use serde_json::Value;
 use url::Url;
 
-use crate::error::Error;
-
 /// The longest that one request may take; a cache that is slower than that is down.
 const TIMEOUT: Duration = Duration::from_secs(2);
 
@@ -112,12 +110,12 @@ impl Command {
     }
 
     /// Deletes values, and their names out of a sorted set.
-    pub(crate) fn delete_members(set: &str, names: &[&str]) -> [Self; 2] {
+    pub fn delete_members(set: &str, names: &[&str]) -> [Self; 2] {
         [Self::new(&[&["DEL"], names].concat(), true), Self::new(&[&["ZREM", set], names].concat(), true)]
     }
 
     /// Reads the first names of a sorted set, as many as `most`.
-    pub(crate) fn first_members(set: &str, most: usize) -> Self {
+    pub fn first_members(set: &str, most: usize) -> Self {
         Self::new(&["ZRANGE", set, "0", &most.saturating_sub(1).to_string()], true)
     }
 
@@ -127,13 +125,13 @@ impl Command {
     }
 
     /// Runs a script for several keys, as [`Self::eval`].
-    pub(crate) fn eval_with(script: &str, keys: &[&str], arguments: &[&str]) -> Self {
+    pub fn eval_with(script: &str, keys: &[&str], arguments: &[&str]) -> Self {
         let count = keys.len().to_string();
         Self::new(&[&["EVAL", script, &count], keys, arguments].concat(), true)
     }
 
     /// As [`Self::eval_with`], for a script that may run once only.
-    pub(crate) fn eval_once(script: &str, keys: &[&str], arguments: &[&str]) -> Self {
+    pub fn eval_once(script: &str, keys: &[&str], arguments: &[&str]) -> Self {
         Self { repeatable: false, ..Self::eval_with(script, keys, arguments) }
     }
 }
@@ -203,7 +201,7 @@ impl Upstash {
 }
 
 /// The results of a pipeline of so many commands, in their order.
-pub(crate) fn results<const N: usize>(answer: &[u8]) -> Result<[Value; N], UpstashError> {
+pub fn results<const N: usize>(answer: &[u8]) -> Result<[Value; N], UpstashError> {
     let items: Vec<Item> =
         serde_json::from_slice(answer).map_err(|_| UpstashError::Malformed("no JSON list of results"))?;
     let results: Vec<Value> = items.into_iter().map(Item::into_result).collect::<Result<_, _>>()?;
@@ -265,14 +263,3 @@ impl std::fmt::Display for UpstashError {
 }
 
 impl std::error::Error for UpstashError {}
-
-impl From<UpstashError> for Error {
-    fn from(error: UpstashError) -> Self {
-        match error {
-            // A wrong token does not mend itself.
-            UpstashError::Status(StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN)
-            | UpstashError::Command(_) => Self::internal(error),
-            error => Self::unavailable("Redis", error),
-        }
-    }
-}
