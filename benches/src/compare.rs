@@ -44,7 +44,7 @@ pub(crate) fn changes(before: &Report, after: &Report) -> Vec<String> {
 }
 
 fn is_count(name: &str) -> bool {
-    ["redis_requests", "postgres_statements", "atlassian_calls", "chain"]
+    ["redis_requests", "redis_commands", "postgres_statements", "atlassian_calls", "chain"]
         .iter()
         .any(|end| name.ends_with(end))
 }
@@ -109,6 +109,7 @@ mod tests {
                 name: "a".to_owned(),
                 runs: latency as usize,
                 redis_requests,
+                redis_commands: Some(1),
                 postgres_statements: 0,
                 atlassian_calls: 0,
                 chain: 1,

@@ -39,6 +39,9 @@ pub(crate) struct EndpointFigures {
     pub(crate) name: String,
     pub(crate) runs: usize,
     pub(crate) redis_requests: usize,
+    /// What those requests held: Upstash is paid by the command. Older reports do not have it.
+    #[serde(default)]
+    pub(crate) redis_commands: Option<usize>,
     pub(crate) postgres_statements: usize,
     pub(crate) atlassian_calls: usize,
     /// The longest chain of dependent round trips.

@@ -31,9 +31,10 @@ fn spread(spread: Spread) -> String {
 fn endpoints(text: &mut String, report: &Report) -> std::fmt::Result {
     writeln!(
         text,
-        "\n{:<50} {:>5} {:>5} {:>5} {:>5} {:>26} {:>8} {:>22} {:>8} {:>8} {:>6}",
+        "\n{:<50} {:>5} {:>5} {:>5} {:>5} {:>5} {:>26} {:>8} {:>22} {:>8} {:>8} {:>6}",
         "warm endpoint",
         "Redis",
+        "cmds",
         "SQL",
         "Jira",
         "chain",
@@ -47,9 +48,10 @@ fn endpoints(text: &mut String, report: &Report) -> std::fmt::Result {
     for endpoint in &report.endpoints {
         writeln!(
             text,
-            "{:<50} {:>5} {:>5} {:>5} {:>5} {:>26} {:>8.1} {:>22} {:>8.2} {:>8.2} {:>6.1}",
+            "{:<50} {:>5} {:>5} {:>5} {:>5} {:>5} {:>26} {:>8.1} {:>22} {:>8.2} {:>8.2} {:>6.1}",
             endpoint.name,
             endpoint.redis_requests,
+            endpoint.redis_commands.unwrap_or_default(),
             endpoint.postgres_statements,
             endpoint.atlassian_calls,
             endpoint.chain,

@@ -59,6 +59,7 @@ async fn one(stage: &Stage<'_>, endpoint: Endpoint, effort: Effort) -> Result<En
         name: format!("{}, {}", endpoint.name, endpoint.case),
         runs: answers.len(),
         redis_requests: usual(&|answer| answer.trips.requests(Upstream::Redis)),
+        redis_commands: Some(usual(&|answer| answer.commands)),
         postgres_statements: usual(&|answer| answer.trips.statements()),
         atlassian_calls: usual(&|answer| answer.trips.requests(Upstream::Atlassian)),
         chain: usual(&|answer| answer.trips.chain()),

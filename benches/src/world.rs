@@ -47,6 +47,8 @@ pub(crate) struct Paths {
 pub(crate) struct Answered {
     pub(crate) latency: Duration,
     pub(crate) trips: Trips,
+    /// Commands that Redis got, several in a request.
+    pub(crate) commands: usize,
     pub(crate) bytes: usize,
 }
 
@@ -160,6 +162,8 @@ impl World {
         let request = request.build()?;
         let named = format!("{} {}", request.method(), request.url().path());
         drop(self.journal.take());
+        let front = self.stack.front().context("a private Redis")?.faults();
+        let commands = front.commands();
         let started = Instant::now();
         let response = self.http.execute(request).await?;
         let status = response.status();
@@ -167,7 +171,8 @@ impl World {
         let latency = started.elapsed();
         let is_fine = status.is_success() || status.is_redirection();
         ensure!(is_fine, "{named}: {status} {}", String::from_utf8_lossy(&body));
-        Ok(Answered { latency, trips: self.journal.take(), bytes: body.len() })
+        let commands = usize::try_from(front.commands() - commands)?;
+        Ok(Answered { latency, trips: self.journal.take(), commands, bytes: body.len() })
     }
 
     /// A new account that is a member of one site.

@@ -33,7 +33,7 @@ async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
     let (keys, jira, sealer) = &*app;
     let list = ProjectList::of(keys, &request).await?;
     let format = list.description_format()?;
-    let (site, project) = list.open(jira).await?;
+    let (site, project) = list.open_for_search(jira).await?;
     let (paging, part) = list.part(sealer, "get-tickets-for-project", &project)?;
     let (tickets, next) = site
         .tickets(&Search::of_project(&project).described(format), part.as_ref())

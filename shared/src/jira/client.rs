@@ -62,7 +62,18 @@ impl Jira {
     /// # Errors
     /// As [`Tokens::session`]; 403 with `needs_reauthorization` if the connection has no site.
     pub async fn site<'a>(&'a self, address: &'a Address) -> Result<JiraSite<'a>> {
-        let session = self.tokens.session(address).await?;
+        self.open(address, self.tokens.session(address).await?)
+    }
+
+    /// As [`Self::site`], for a search, which finds the issues that were made through the connection lately.
+    ///
+    /// # Errors
+    /// As [`Self::site`].
+    pub async fn site_for_search<'a>(&'a self, address: &'a Address) -> Result<JiraSite<'a>> {
+        self.open(address, self.tokens.session_for_search(address).await?)
+    }
+
+    fn open<'a>(&'a self, address: &'a Address, session: Session) -> Result<JiraSite<'a>> {
         let Some(site_id) = &session.jira_site_id else {
             return Err(Error::needs_reauthorization().because("the connection has no Jira site"));
         };
@@ -256,6 +267,7 @@ impl JiraSite<'_> {
             return Ok(());
         }
         let renewed = self.jira.tokens.session_after_rejection(self.address, &rejected.access_token).await?;
+        let renewed = Session { recent_issues: rejected.recent_issues.clone(), ..renewed };
         if let Ok(mut session) = self.session.lock() {
             *session = Arc::new(renewed);
         }

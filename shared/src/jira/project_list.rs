@@ -49,7 +49,18 @@ impl ProjectList {
     /// # Errors
     /// As [`Jira::site`] and [`JiraSite::project_or_selected`].
     pub async fn open<'a>(&'a self, jira: &'a Jira) -> Result<(JiraSite<'a>, ProjectId)> {
-        let site = jira.site(&self.address).await?;
+        self.with_project(jira.site(&self.address).await?)
+    }
+
+    /// As [`Self::open`], for a search.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub async fn open_for_search<'a>(&'a self, jira: &'a Jira) -> Result<(JiraSite<'a>, ProjectId)> {
+        self.with_project(jira.site_for_search(&self.address).await?)
+    }
+
+    fn with_project<'a>(&self, site: JiraSite<'a>) -> Result<(JiraSite<'a>, ProjectId)> {
         let project = site.project_or_selected(self.named.clone())?;
         Ok((site, project))
     }

@@ -4,6 +4,7 @@ mod accounts;
 mod admin;
 mod agile;
 mod bad_input;
+mod commands;
 mod connect_token;
 mod connection_info;
 mod create;

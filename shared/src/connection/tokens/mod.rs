@@ -23,7 +23,8 @@ use base::counters::{Count, count};
 use base::crypto::Sealer;
 use base::deadline;
 use secrecy::{ExposeSecret, SecretString};
-use stores::upstash::{Command, Upstash};
+use serde_json::Value;
+use stores::upstash::{Command, Upstash, UpstashError};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
@@ -62,7 +63,8 @@ pub struct Session {
     pub jira_site: Option<NamedSite>,
     /// The selected Jira project.
     pub jira_project_id: Option<String>,
-    /// Ids of the issues that were made through it lately, which a search has to be told of.
+    /// Ids of the issues that were made through it lately, which a search has to be told of; none unless it is for a
+    /// search.
     pub recent_issues: Vec<String>,
 }
 
@@ -104,6 +106,20 @@ impl Tokens {
         self.obtain(address, None).await
     }
 
+    /// As [`Self::session`], and knows [`Session::recent_issues`], which costs one command more in the same request.
+    ///
+    /// # Errors
+    /// As [`Self::session`].
+    pub async fn session_for_search(&self, address: &Address) -> Result<Session> {
+        let look = [cache::read(address), recent::read(address)];
+        let (entry, recent_issues) = match self.redis.pipeline(look).await {
+            Ok([entry, recent_issues]) => (Ok(entry), recent::decode(&recent_issues)),
+            Err(error) => (Err(error), Vec::new()),
+        };
+        let session = self.decide(address, None, entry).await?;
+        Ok(Session { recent_issues, ..session })
+    }
+
     /// A session with another access token than the one that the provider has just rejected (a 401 that is not
     /// about scopes). Of many callers with the same rejected token, one refreshes.
     ///
@@ -126,17 +142,26 @@ impl Tokens {
     }
 
     async fn obtain(&self, address: &Address, rejected: Option<&SecretString>) -> Result<Session> {
-        let look = [cache::read(address), recent::read(address)];
-        let [entry, recent_issues] = match self.redis.pipeline(look).await {
-            Ok(found) => found,
+        let entry = self.redis.run(cache::read(address)).await;
+        self.decide(address, rejected, entry).await
+    }
+
+    /// Gives the session of a cache entry, or goes on without one.
+    async fn decide(
+        &self,
+        address: &Address,
+        rejected: Option<&SecretString>,
+        entry: Result<Value, UpstashError>,
+    ) -> Result<Session> {
+        // The rare ways are in boxes: the usual one is then a small future.
+        let entry = match entry {
+            Ok(entry) => entry,
             Err(error) => return Box::pin(self.obtain_without_redis(address, rejected, error)).await,
         };
-        // The rare ways are in boxes: the usual one is then a small future.
-        let session = match self.usable(cache::decode(&entry), rejected)? {
-            Some(session) => session,
-            None => Box::pin(self.obtain_under_lock(address, rejected)).await?,
-        };
-        Ok(Session { recent_issues: recent::decode(&recent_issues), ..session })
+        match self.usable(cache::decode(&entry), rejected)? {
+            Some(session) => Ok(session),
+            None => Box::pin(self.obtain_under_lock(address, rejected)).await,
+        }
     }
 
     async fn find(&self, address: &Address) -> Result<Connection> {
