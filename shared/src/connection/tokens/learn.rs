@@ -50,7 +50,7 @@ impl Tokens {
     async fn name_site(&self, row: &Connection, site: &NamedSite) -> bool {
         const UPDATE: &str = r#"
             update "juncture-core".jira_connection
-            set jira_site_name = $3, jira_site_url = $4, jira_site_named = jira_site_id
+            set jira_site_name = $3, jira_site_url = $4, jira_site_named = $2
             where connection_id = $1 and jira_site_id = $2
                 and (jira_site_named is distinct from jira_site_id or jira_site_url is null)"#;
         let parameters: [(&(dyn ToSql + Sync), Type); 4] = [
