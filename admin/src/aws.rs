@@ -6,7 +6,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 use aws_credential_types::Credentials;
-use juncture::secrets::{Access, endpoint};
+use runtime::secrets::{Access, endpoint};
 use serde::Deserialize;
 
 use crate::stage::Stage;

@@ -4,10 +4,10 @@ use anyhow::{Result, bail};
 use base::config::{FromSettings, Settings, SettingsError, Values};
 use juncture::auth::SecretKeys;
 use juncture::connection::{Finalizer, Once, Selection, States, Tokens};
-use juncture::http::PublicAddress;
 use juncture::page::Product;
 use juncture::provider::jira::{JiraConsent, Sites};
-use juncture::secrets::SecretsError;
+use juncture::public_address::PublicAddress;
+use runtime::secrets::SecretsError;
 use stores::postgres::Postgres;
 use url::Url;
 

@@ -203,7 +203,7 @@ fn spread(values: &Values, arguments: &Arguments, margin: Duration) -> Result<Du
         return Ok(wait);
     }
     let settings = Settings::default().with_secret(values)?;
-    Ok(settings.seconds("SECRETS_MAX_AGE_SECONDS", juncture::http::SECRETS_MAX_AGE)? + margin)
+    Ok(settings.seconds("SECRETS_MAX_AGE_SECONDS", runtime::SECRETS_MAX_AGE)? + margin)
 }
 
 async fn wait(since: OffsetDateTime, long: Duration, until: &str) {

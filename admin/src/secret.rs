@@ -3,7 +3,7 @@
 use anyhow::{Context, Result, anyhow, ensure};
 use base::chain;
 use base::config::Values;
-use juncture::secrets::{Access, Client, SecretsError, get};
+use runtime::secrets::{Access, Client, SecretsError, get};
 use uuid::Uuid;
 
 pub(crate) struct Secret {

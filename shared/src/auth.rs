@@ -2,11 +2,11 @@
 
 use base::config::{FromSettings, Settings, SettingsError};
 use base::crypto::secrets_are_equal;
+use runtime::{Request, bearer_token};
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::connection::{Address, ExternalId};
 use crate::error::Result;
-use crate::http::{Request, bearer_token};
 use crate::limit::WrongKeys;
 use crate::provider::ProviderId;
 

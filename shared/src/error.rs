@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use ::http::StatusCode;
 use base::chain;
+use runtime::{ErrorAnswer, RequestError};
 use serde_json::{Value, json};
 use stores::postgres::PostgresError;
 use stores::upstash::UpstashError;
@@ -31,7 +32,7 @@ const STORAGE_UNAVAILABLE: &str = "storage_unavailable";
 pub(crate) const SEARCH_UNFINISHED: &str = "search_unfinished";
 
 /// The code of [`Error::prefetch`].
-pub(crate) const PREFETCH: &str = "prefetch";
+const PREFETCH: &str = "prefetch";
 
 /// The longest that a caller is told to wait.
 const LONGEST_WAIT: Duration = Duration::from_secs(24 * 60 * 60);
@@ -317,6 +318,64 @@ impl Error {
 impl fmt::Display for Error {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{} {}: {}", self.status.as_u16(), self.code, self.message)
+    }
+}
+
+impl From<RequestError> for Error {
+    fn from(error: RequestError) -> Self {
+        match error {
+            RequestError::Malformed(sentence) => Self::bad_request(sentence),
+            RequestError::TooLarge(status, sentence) => Self::too_large(sentence).with_status(status),
+            RequestError::AnswerTooLarge => Self::new(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "answer_too_large",
+                "The answer is larger than the 6 MB that AWS Lambda lets through. Accept gzip \
+                 ('Accept-Encoding: gzip'), or ask for it in parts with 'limit' and 'cursor'.",
+            ),
+            RequestError::NotConfigured(cause) => Self::not_configured(cause),
+            RequestError::TimedOut => Self::timed_out("The request took too long. Try again."),
+            RequestError::Internal(cause) => Self::internal(cause),
+        }
+    }
+}
+
+impl ErrorAnswer for Error {
+    fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    fn code(&self) -> &'static str {
+        self.code
+    }
+
+    fn message(&self) -> &str {
+        &self.message
+    }
+
+    fn cause(&self) -> Option<String> {
+        self.cause_chain()
+    }
+
+    fn body(&self, request_id: &str) -> Value {
+        Self::body(self, request_id)
+    }
+
+    fn retry_after_seconds(&self) -> Option<u64> {
+        Self::retry_after_seconds(self)
+    }
+
+    fn may_be_outdated(&self) -> bool {
+        let may_be =
+            matches!(self.status, StatusCode::INTERNAL_SERVER_ERROR | StatusCode::SERVICE_UNAVAILABLE);
+        (may_be && !self.is_prefetch()) || self.is_refused_key()
+    }
+
+    fn nothing_was_done(&self) -> bool {
+        self.is_refused_key()
+    }
+
+    fn is_no_fault(&self) -> bool {
+        self.is_prefetch()
     }
 }
 

@@ -6,17 +6,15 @@
 //! | --- | --- | --- |
 //! | 4 | [`jira`] | Jira's API as typed calls |
 //! | 3 | [`auth`], [`connection`], [`limit`], [`paging`] | who calls, and how often; a connection's address, rows, cache, tokens and flow; lists in parts |
-//! | 2 | [`event`], [`http`], [`migrations`], [`page`], [`provider`], and the crate `stores` | adapters to the outside, one thing each |
-//! | 1 | [`display`], [`error`], `lenient`, [`secrets`], [`telemetry`], and the crates `adf` and `base` | no knowledge of Juncture's domain |
+//! | 2 | [`migrations`], [`page`], [`provider`], [`public_address`], and the crates `runtime` and `stores` | adapters to the outside, one thing each |
+//! | 1 | [`display`], [`error`], `lenient`, and the crates `adf` and `base` | no knowledge of Juncture's domain |
 
 pub mod auth;
 pub mod connection;
 pub mod display;
 pub mod error;
-pub mod event;
 #[cfg(any(test, fuzzing))]
 pub mod fuzz;
-pub mod http;
 pub mod jira;
 mod lenient;
 pub mod limit;
@@ -24,5 +22,4 @@ pub mod migrations;
 pub mod page;
 pub mod paging;
 pub mod provider;
-pub mod secrets;
-pub mod telemetry;
+pub mod public_address;

@@ -18,10 +18,10 @@ use base::crypto::sha256_hex;
 use base::deadline;
 use lambda_http::RequestExt as _;
 use lambda_http::request::RequestContext;
+use runtime::{Request, add_header};
 use stores::upstash::{Command, Upstash, UpstashError};
 
 use crate::error::{Error, Result, TOO_MANY_WRONG_KEYS};
-use crate::http::{Request, add_header};
 
 /// What counting may cost a caller while Redis hangs. Too short for a second try, so that nobody is counted twice.
 const PATIENCE: Duration = Duration::from_secs(1);

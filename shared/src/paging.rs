@@ -7,13 +7,13 @@ use base::crypto::Sealer;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::StatusCode;
+use runtime::Query;
 use secrecy::ExposeSecret;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::connection::Address;
 use crate::error::{Error, Result};
-use crate::http::Query;
 
 /// The most that one part may hold.
 const MAX_LIMIT: usize = 1000;

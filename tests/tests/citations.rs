@@ -10,12 +10,21 @@ use std::path::{Path, PathBuf};
 const PAGES: [&str; 2] = ["docs/security.md", "docs/security-checklist.md"];
 
 /// Where a file may be, in whose name the pages leave the first folders out.
-const FOLDERS: [&str; 7] =
-    ["", "shared/src", "shared/base/src", "shared/stores/src", "tests/tests/e2e", "tests/tests", "docs"];
+const FOLDERS: [&str; 8] = [
+    "",
+    "shared/src",
+    "shared/base/src",
+    "shared/stores/src",
+    "shared/runtime/src",
+    "tests/tests/e2e",
+    "tests/tests",
+    "docs",
+];
 
 /// Where tests are.
-const SOURCES: [&str; 9] = [
+const SOURCES: [&str; 10] = [
     "shared/stores/src",
+    "shared/runtime/src",
     "shared/src",
     "shared/base/src",
     "shared/adf",

@@ -7,9 +7,9 @@
 
 use std::collections::BTreeSet;
 
-use juncture::telemetry::{DIMENSION, NAMESPACE, metric_names};
 use juncture_local::gateway::parse_template;
 use juncture_tests::repository;
+use runtime::telemetry::{DIMENSION, NAMESPACE, metric_names};
 use serde_json::{Map, Value};
 
 /// What is used of AWS's own metrics.

@@ -10,14 +10,13 @@ use juncture::connection::{
     Arrival, Binding, Browser, ConnectionCode, FirstArrival, Flow, Returned, States, Stretch,
 };
 use juncture::error::{Error, Result};
-use juncture::http::{
-    PublicAddress, Query, Request, Response, document, is_prefetch, path_parameter, redirect, serve_pages,
-    with_cookie,
-};
 use juncture::limit::{Key, OpenLimits};
+use juncture::page::document;
 use juncture::page::{Message, Product};
 use juncture::provider::jira::{JiraConsent, JiraTokenEndpoint};
 use juncture::provider::{Consent, ProviderId, TokenEndpoint};
+use juncture::public_address::PublicAddress;
+use runtime::{Query, Request, Response, is_prefetch, path_parameter, redirect, serve_pages, with_cookie};
 
 const JIRA: &str = "Jira";
 
@@ -46,7 +45,7 @@ impl FromSettings for App {
 }
 
 fn main() -> ExitCode {
-    serve_pages::<App>(|app, request| Box::pin(handle(app, request)), explain)
+    serve_pages::<App, _>(|app, request| Box::pin(handle(app, request)), explain)
 }
 
 async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
@@ -85,7 +84,7 @@ async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
         },
     };
     let page = app.address.finalize_page(&request, provider, returned.code.as_str())?;
-    with_cookie(redirect(&page)?, &returned.browser.set_cookie())
+    with_cookie(redirect(&page), &returned.browser.set_cookie())
 }
 
 /// Exchanges the provider's code and keeps the tokens until a site is chosen.

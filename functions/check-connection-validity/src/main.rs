@@ -7,13 +7,13 @@ use http::StatusCode;
 use juncture::auth::SecretKeys;
 use juncture::connection::Store;
 use juncture::error::Result;
-use juncture::http::{Query, Request, Response, json, serve};
+use runtime::{Query, Request, Response, json, serve};
 use serde::Serialize;
 
 type App = (SecretKeys, Store);
 
 fn main() -> ExitCode {
-    serve::<App>(|app, request| Box::pin(handle(app, request)))
+    serve::<App, _>(|app, request| Box::pin(handle(app, request)))
 }
 
 /// The state of a connection, and what its site is called and where it is, as far as that is known; all false and null

@@ -9,7 +9,7 @@ use juncture::auth::SecretKeys;
 use juncture::connection::{ConnectTokens, Intent, LONGEST_CONNECT_TOKEN, ReturnUrls};
 use juncture::display::DisplayName;
 use juncture::error::{Error, Result};
-use juncture::http::{Field, Fields, JsonBodies, JsonBody, Request, Response, json, serve};
+use runtime::{Field, Fields, JsonBodies, JsonBody, Request, Response, json, serve};
 use serde::Serialize;
 use serde_json::Value;
 use time::OffsetDateTime;
@@ -25,7 +25,7 @@ const FIELDS: Fields = Fields::of(
 const LIFETIME: Duration = Duration::from_secs(10 * 60);
 
 fn main() -> ExitCode {
-    serve::<App>(|app, request| Box::pin(handle(app, request)))
+    serve::<App, _>(|app, request| Box::pin(handle(app, request)))
 }
 
 /// The token, and when it ends.

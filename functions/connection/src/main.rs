@@ -8,7 +8,7 @@ use http::StatusCode;
 use juncture::auth::{Caller, SecretKeys};
 use juncture::connection::{Address, Disconnection};
 use juncture::error::Result;
-use juncture::http::{Fields, JsonBodies, Query, Request, Response, json, serve};
+use runtime::{Fields, JsonBodies, Query, Request, Response, json, serve};
 use serde::Serialize;
 
 type App = (SecretKeys, JsonBodies, Disconnection);
@@ -16,7 +16,7 @@ type App = (SecretKeys, JsonBodies, Disconnection);
 const FIELDS: Fields = Fields::of("connection", &["external_id", "provider"]);
 
 fn main() -> ExitCode {
-    serve::<App>(|app, request| Box::pin(handle(app, request)))
+    serve::<App, _>(|app, request| Box::pin(handle(app, request)))
 }
 
 /// The connection is gone.

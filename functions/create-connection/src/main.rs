@@ -7,9 +7,9 @@ use base::config::{FromSettings, Settings, SettingsError};
 use http::StatusCode;
 use juncture::connection::{Browser, ConnectionCode, Finalizer, Stretch};
 use juncture::error::Result;
-use juncture::http::{Field, Fields, JsonBodies, Request, Response, json, serve};
 use juncture::limit::OpenLimits;
 use juncture::provider::jira::SiteId;
+use runtime::{Field, Fields, JsonBodies, Request, Response, json, serve};
 use serde::Serialize;
 
 type App = (Finalizer, JsonBodies, OpenLimits, Silence);
@@ -30,7 +30,7 @@ impl FromSettings for Silence {
 }
 
 fn main() -> ExitCode {
-    serve::<App>(|app, request| Box::pin(handle(app, request)))
+    serve::<App, _>(|app, request| Box::pin(handle(app, request)))
 }
 
 /// The connection exists.

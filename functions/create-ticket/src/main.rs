@@ -8,9 +8,9 @@ use http::StatusCode;
 use juncture::auth::SecretKeys;
 use juncture::connection::Once;
 use juncture::error::{Error, Result};
-use juncture::http::{Fields, JsonBodies, Request, Response, idempotency_key, json, serve};
 use juncture::jira::{IssueInput, Jira, NewTicket, ProjectId};
 use juncture::provider::ProviderId;
+use runtime::{Fields, JsonBodies, Request, Response, idempotency_key, json, serve};
 
 type App = (SecretKeys, JsonBodies, Jira, Once);
 
@@ -34,7 +34,7 @@ const IN_DOUBT_WITH_KEY: &str = "Failed to create Jira ticket: Jira did not conf
     Repeat the request with the same Idempotency-Key: it will not be created twice.";
 
 fn main() -> ExitCode {
-    serve::<App>(|app, request| Box::pin(handle(app, request)))
+    serve::<App, _>(|app, request| Box::pin(handle(app, request)))
 }
 
 async fn handle(app: Arc<App>, request: Request) -> Result<Response> {

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use http::StatusCode;
 use juncture::auth::SecretKeys;
 use juncture::error::{Error, Result};
-use juncture::http::{Fields, JsonBodies, Query, Request, Response, json, serve};
 use juncture::jira::{IssueRef, Jira};
 use juncture::provider::ProviderId;
+use runtime::{Fields, JsonBodies, Query, Request, Response, json, serve};
 use serde::Serialize;
 
 type App = (SecretKeys, JsonBodies, Jira);
@@ -19,7 +19,7 @@ const HAS_SUBTASKS: &str =
     "Jira refused to delete the issue. If it has sub-tasks, set delete_subtasks to true to delete them too.";
 
 fn main() -> ExitCode {
-    serve::<App>(|app, request| Box::pin(handle(app, request)))
+    serve::<App, _>(|app, request| Box::pin(handle(app, request)))
 }
 
 /// The issue is gone.

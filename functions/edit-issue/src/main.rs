@@ -7,9 +7,9 @@ use adf::Lost;
 use http::StatusCode;
 use juncture::auth::SecretKeys;
 use juncture::error::Result;
-use juncture::http::{Fields, JsonBodies, Request, Response, json, serve};
 use juncture::jira::{Edit, EditedIssue, IssueRef, Jira};
 use juncture::provider::ProviderId;
+use runtime::{Fields, JsonBodies, Request, Response, json, serve};
 use serde::Serialize;
 
 type App = (SecretKeys, JsonBodies, Jira);
@@ -34,7 +34,7 @@ const UNREAD: &str =
     "The issue was changed, but Jira could not be asked for it: get-issue-details will have it.";
 
 fn main() -> ExitCode {
-    serve::<App>(|app, request| Box::pin(handle(app, request)))
+    serve::<App, _>(|app, request| Box::pin(handle(app, request)))
 }
 
 /// The issue as it is now.

@@ -7,15 +7,15 @@ use http::StatusCode;
 use juncture::connection::{Browser, Choice, ConnectionCode, Finalizer, Stretch};
 use juncture::display::DisplayName;
 use juncture::error::Result;
-use juncture::http::{Query, Request, Response, json, serve};
 use juncture::limit::OpenLimits;
 use juncture::provider::jira::{Account, Site};
+use runtime::{Query, Request, Response, json, serve};
 use serde::Serialize;
 
 type App = (Finalizer, OpenLimits);
 
 fn main() -> ExitCode {
-    serve::<App>(|app, request| Box::pin(handle(app, request)))
+    serve::<App, _>(|app, request| Box::pin(handle(app, request)))
 }
 
 /// The sites, in Atlassian's order, and whose consent it is.

@@ -7,20 +7,21 @@ use std::sync::Arc;
 use http::{Method, StatusCode};
 use juncture::connection::{Browser, Choice, ConnectionCode, Finalizer, ReturnUrl, Stretch};
 use juncture::error::{Error, Result};
-use juncture::http::{Form, Request, Response, document, page, path_parameter, serve_pages};
 use juncture::limit::OpenLimits;
+use juncture::page::document;
 use juncture::page::{
     ASSET_HEADERS, Finalize, Message, Product, SCRIPT, SCRIPT_PATH, STYLE, STYLE_PATH, Site,
 };
 use juncture::provider::ProviderId;
 use juncture::provider::jira::SiteId;
+use runtime::{Form, Request, Response, page, path_parameter, serve_pages};
 
 const JIRA: &str = "Jira";
 
 type App = (Finalizer, Option<Product>, OpenLimits);
 
 fn main() -> ExitCode {
-    serve_pages::<App>(|app, request| Box::pin(handle(app, request)), explain)
+    serve_pages::<App, _>(|app, request| Box::pin(handle(app, request)), explain)
 }
 
 async fn handle(app: Arc<App>, request: Request) -> Result<Response> {

@@ -7,7 +7,7 @@ use http::StatusCode;
 use juncture::auth::SecretKeys;
 use juncture::connection::Tokens;
 use juncture::error::{Error, Result};
-use juncture::http::{Query, Request, Response, json, serve};
+use runtime::{Query, Request, Response, json, serve};
 use secrecy::ExposeSecret;
 use serde::Serialize;
 use time::OffsetDateTime;
@@ -15,7 +15,7 @@ use time::OffsetDateTime;
 type App = (SecretKeys, Tokens);
 
 fn main() -> ExitCode {
-    serve::<App>(|app, request| Box::pin(handle(app, request)))
+    serve::<App, _>(|app, request| Box::pin(handle(app, request)))
 }
 
 /// The access token and when it ends.

@@ -7,15 +7,15 @@ use base::crypto::Sealer;
 use http::StatusCode;
 use juncture::auth::SecretKeys;
 use juncture::error::Result;
-use juncture::http::{Request, Response, json, serve};
 use juncture::jira::{Board, Jira, ProjectList};
 use juncture::paging::explain;
+use runtime::{Request, Response, json, serve};
 use serde::Serialize;
 
 type App = (SecretKeys, Jira, Sealer);
 
 fn main() -> ExitCode {
-    serve::<App>(|app, request| Box::pin(handle(app, request)))
+    serve::<App, _>(|app, request| Box::pin(handle(app, request)))
 }
 
 /// The boards of a project, or a part of them.

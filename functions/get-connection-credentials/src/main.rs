@@ -8,7 +8,7 @@ use http::StatusCode;
 use juncture::auth::SecretKeys;
 use juncture::connection::Store;
 use juncture::error::{Error, Result};
-use juncture::http::{Query, Request, Response, json, serve};
+use runtime::{Query, Request, Response, json, serve};
 use secrecy::ExposeSecret;
 use serde::Serialize;
 use time::OffsetDateTime;
@@ -16,7 +16,7 @@ use time::OffsetDateTime;
 type App = (SecretKeys, Store, Sealer);
 
 fn main() -> ExitCode {
-    serve::<App>(|app, request| Box::pin(handle(app, request)))
+    serve::<App, _>(|app, request| Box::pin(handle(app, request)))
 }
 
 /// The refresh token, the end of the consent, and whether the provider has rejected the token.

@@ -7,15 +7,15 @@ use std::sync::Arc;
 use http::StatusCode;
 use juncture::auth::SecretKeys;
 use juncture::error::{Error, Result};
-use juncture::http::{Query, Request, Response, json, serve};
 use juncture::jira::{DescriptionFormat, IssueDetails, IssueRef, Jira};
 use juncture::provider::ProviderId;
+use runtime::{Query, Request, Response, json, serve};
 use serde::Serialize;
 
 type App = (SecretKeys, Jira);
 
 fn main() -> ExitCode {
-    serve::<App>(|app, request| Box::pin(handle(app, request)))
+    serve::<App, _>(|app, request| Box::pin(handle(app, request)))
 }
 
 /// The issue.

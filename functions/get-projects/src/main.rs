@@ -7,16 +7,16 @@ use base::crypto::Sealer;
 use http::StatusCode;
 use juncture::auth::SecretKeys;
 use juncture::error::Result;
-use juncture::http::{Query, Request, Response, json, serve};
 use juncture::jira::{Jira, Project};
 use juncture::paging::{Paging, explain};
 use juncture::provider::ProviderId;
+use runtime::{Query, Request, Response, json, serve};
 use serde::Serialize;
 
 type App = (SecretKeys, Jira, Sealer);
 
 fn main() -> ExitCode {
-    serve::<App>(|app, request| Box::pin(handle(app, request)))
+    serve::<App, _>(|app, request| Box::pin(handle(app, request)))
 }
 
 /// The projects by key, or a part of them, and the one that is selected.

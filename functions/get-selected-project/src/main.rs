@@ -7,14 +7,14 @@ use http::StatusCode;
 use juncture::auth::SecretKeys;
 use juncture::connection::Store;
 use juncture::error::{Error, Result};
-use juncture::http::{Query, Request, Response, json, serve};
 use juncture::provider::ProviderId;
+use runtime::{Query, Request, Response, json, serve};
 use serde::Serialize;
 
 type App = (SecretKeys, Store);
 
 fn main() -> ExitCode {
-    serve::<App>(|app, request| Box::pin(handle(app, request)))
+    serve::<App, _>(|app, request| Box::pin(handle(app, request)))
 }
 
 /// The project's id, or null.

@@ -8,16 +8,16 @@ use futures_util::future::try_join;
 use http::StatusCode;
 use juncture::auth::SecretKeys;
 use juncture::error::Result;
-use juncture::http::{Query, Request, Response, json, serve};
 use juncture::jira::{DescriptionFormat, Jira, Search, Sprint, SprintId, SprintTicket};
 use juncture::paging::{Paging, explain};
 use juncture::provider::ProviderId;
+use runtime::{Query, Request, Response, json, serve};
 use serde::Serialize;
 
 type App = (SecretKeys, Jira, Sealer);
 
 fn main() -> ExitCode {
-    serve::<App>(|app, request| Box::pin(handle(app, request)))
+    serve::<App, _>(|app, request| Box::pin(handle(app, request)))
 }
 
 /// The tickets of a sprint, or a part of them.

@@ -3,11 +3,12 @@
 use std::process::ExitCode;
 
 use http::StatusCode;
-use juncture::http::{json, serve_liveness};
+use juncture::error::Error;
+use runtime::{json, serve_liveness};
 use serde::Serialize;
 
 fn main() -> ExitCode {
-    serve_liveness(|_, _| Box::pin(async { json(StatusCode::OK, &Alive { alive: true }) }))
+    serve_liveness::<Error>(|_, _| Box::pin(async { json(StatusCode::OK, &Alive { alive: true }) }))
 }
 
 /// Nothing else can be said by somebody who answers.

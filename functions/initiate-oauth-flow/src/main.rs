@@ -10,12 +10,11 @@ use juncture::connection::{
     Binding, Browser, ConnectTokens, Intent, States, Stretch, Ticket, is_cross_site, is_same_origin,
 };
 use juncture::error::{Error, Result};
-use juncture::http::{
-    Fields, JsonBodies, JsonBody, PublicAddress, Request, Response, json, path_parameter, serve, with_cookie,
-};
 use juncture::limit::{Key, OpenLimits};
 use juncture::provider::Consent;
 use juncture::provider::jira::JiraConsent;
+use juncture::public_address::PublicAddress;
+use runtime::{Fields, JsonBodies, JsonBody, Request, Response, json, path_parameter, serve, with_cookie};
 use serde::Serialize;
 
 type App = (States, JsonBodies, JiraConsent, PublicAddress, Entrance, OpenLimits);
@@ -42,7 +41,7 @@ impl FromSettings for Entrance {
 }
 
 fn main() -> ExitCode {
-    serve::<App>(|app, request| Box::pin(handle(app, request)))
+    serve::<App, _>(|app, request| Box::pin(handle(app, request)))
 }
 
 /// Where the browser goes next.
@@ -72,7 +71,7 @@ async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
     let binding = entrance.bind(&request, address, &browser, &intent)?;
     let state = states.begin(&intent, ticket.as_ref(), binding).await?;
     let begun = Begun { authorization_uri: jira.authorize_url(&redirect_uri, &state) };
-    with_cookie(json(StatusCode::OK, &begun)?, &browser.set_cookie())
+    with_cookie(json(StatusCode::OK, &begun), &browser.set_cookie())
 }
 
 impl Entrance {

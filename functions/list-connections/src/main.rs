@@ -8,9 +8,9 @@ use http::StatusCode;
 use juncture::auth::SecretKeys;
 use juncture::connection::{Directory, Filter, Listed, State};
 use juncture::error::Result;
-use juncture::http::{Query, Request, Response, json, serve};
 use juncture::paging::{Paging, Part};
 use juncture::provider::ProviderId;
+use runtime::{Query, Request, Response, json, serve};
 use serde::Serialize;
 
 type App = (SecretKeys, Directory, Sealer);
@@ -19,7 +19,7 @@ type App = (SecretKeys, Directory, Sealer);
 const LIMIT: usize = 100;
 
 fn main() -> ExitCode {
-    serve::<App>(|app, request| Box::pin(handle(app, request)))
+    serve::<App, _>(|app, request| Box::pin(handle(app, request)))
 }
 
 /// A part of the list.

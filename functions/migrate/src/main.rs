@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use base::config::Settings;
 use juncture::migrations;
-use juncture::secrets::{self, LoadError, SecretsError};
+use runtime::secrets::{self, LoadError, SecretsError};
 use stores::postgres::Postgres;
 
 /// How long access to the secret may be denied: what a role may do, and the role itself, is not known everywhere at
@@ -21,7 +21,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    juncture::telemetry::init();
+    runtime::telemetry::init();
     let outcome = match std::env::var_os("AWS_LAMBDA_RUNTIME_API") {
         Some(_) => custom_resource::serve().await,
         None => migrate(None).await,

@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 use http::StatusCode;
 use juncture::auth::SecretKeys;
 use juncture::error::{Error, Result};
-use juncture::http::{Request, Response, json, serve_probe};
 use juncture::migrations;
 use juncture::provider::jira::Reach;
+use runtime::{Request, Response, json, serve_probe};
 use serde::Serialize;
 use stores::postgres::Postgres;
 use stores::upstash::{Command, Upstash};
@@ -23,7 +23,7 @@ const LIMIT: Duration = Duration::from_secs(5);
 const SLOW: Duration = Duration::from_secs(1);
 
 fn main() -> ExitCode {
-    serve_probe::<App>(|app, request| Box::pin(handle(app, request)))
+    serve_probe::<App, _>(|app, request| Box::pin(handle(app, request)))
 }
 
 /// The whole and its parts.

@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use juncture::connection::IdleConnections;
 use juncture::error::{Error, Result};
-use juncture::event::serve_events;
+use runtime::serve_events;
 use serde_json::Value;
 
 fn main() -> ExitCode {
-    serve_events::<IdleConnections>(|idle, _| Box::pin(handle(idle)))
+    serve_events::<IdleConnections, _>(|idle, _| Box::pin(handle(idle)))
 }
 
 async fn handle(idle: Arc<IdleConnections>) -> Result<Value> {

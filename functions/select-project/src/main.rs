@@ -7,9 +7,9 @@ use http::StatusCode;
 use juncture::auth::SecretKeys;
 use juncture::connection::Selection;
 use juncture::error::Result;
-use juncture::http::{Fields, JsonBodies, Request, Response, json, serve};
 use juncture::jira::ProjectId;
 use juncture::provider::ProviderId;
+use runtime::{Fields, JsonBodies, Request, Response, json, serve};
 use serde::Serialize;
 
 type App = (SecretKeys, JsonBodies, Selection);
@@ -17,7 +17,7 @@ type App = (SecretKeys, JsonBodies, Selection);
 const FIELDS: Fields = Fields::of_contract("select-project", &["external_id", "jira_project_id"]);
 
 fn main() -> ExitCode {
-    serve::<App>(|app, request| Box::pin(handle(app, request)))
+    serve::<App, _>(|app, request| Box::pin(handle(app, request)))
 }
 
 /// The project is selected.

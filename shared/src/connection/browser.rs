@@ -8,10 +8,10 @@
 
 use base::crypto::{is_code, random_code, secrets_are_equal, sha256_hex};
 use http::HeaderMap;
+use runtime::{Request, cookie};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
-use crate::http::{Request, cookie};
 
 const PREFIX: &str = "br";
 

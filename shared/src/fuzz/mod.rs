@@ -64,8 +64,8 @@ fn check_refusal(error: &Error) {
 }
 
 /// A value, or nothing for a refusal that is as it must be.
-fn accepted<T>(outcome: crate::error::Result<T>) -> Option<T> {
-    outcome.inspect_err(check_refusal).ok()
+fn accepted<T, E: Into<Error>>(outcome: Result<T, E>) -> Option<T> {
+    outcome.map_err(Into::into).inspect_err(check_refusal).ok()
 }
 
 /// The concern, set up from these settings.

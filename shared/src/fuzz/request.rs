@@ -10,15 +10,15 @@ use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use lambda_http::request::LambdaRequest;
 use lambda_http::{Body, RequestExt};
 use percent_encoding::percent_decode;
+use runtime::{
+    Field, Form, JsonBody, Query, Request, accepts_gzip, bearer_token, check_bounds, cookie, idempotency_key,
+    into_request, path_parameter,
+};
 use serde_json::{Map, Value, json};
 use url::Url;
 
 use super::accepted;
 use crate::connection::ExternalId;
-use crate::http::{
-    Field, Form, JsonBody, Query, Request, accepts_gzip, bearer_token, check_bounds, cookie, idempotency_key,
-    into_request, path_parameter,
-};
 use crate::jira::{IssueInput, IssueRef, ProjectId, SprintId};
 use crate::provider::ProviderId;
 use crate::provider::jira::SiteId;

@@ -6,11 +6,11 @@ use base::crypto::{Sealer, is_code};
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use percent_encoding::percent_decode_str;
+use runtime::Query;
 use secrecy::ExposeSecret;
 
 use super::{accepted, from_settings};
 use crate::connection::{Address, ConnectTokens, ConnectionCode, ExternalId, ReturnUrls};
-use crate::http::Query;
 use crate::paging::{Paging, Part};
 use crate::provider::ProviderId;
 

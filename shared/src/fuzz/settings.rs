@@ -2,14 +2,14 @@
 
 use base::config::{FromSettings, Settings, SettingsError};
 use base::tls::is_safe_for_credentials;
+use runtime::secrets;
 use stores::postgres::Postgres;
 use stores::upstash::Upstash;
 
 use super::from_settings;
-use crate::http::PublicAddress;
 use crate::provider::Consent;
 use crate::provider::jira::JiraConsent;
-use crate::secrets;
+use crate::public_address::PublicAddress;
 
 fn check(error: &SettingsError, name: &str) {
     let sentence = error.to_string();

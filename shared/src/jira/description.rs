@@ -1,10 +1,10 @@
 //! Descriptions, in the form that the caller wants.
 
 use adf::{from_markdown, to_markdown};
+use runtime::Query;
 use serde_json::Value;
 
 use crate::error::{Error, Result};
-use crate::http::Query;
 
 /// What descriptions are given as.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

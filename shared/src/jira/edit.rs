@@ -4,6 +4,7 @@
 
 use adf::Lost;
 use http::{Method, StatusCode};
+use runtime::JsonBody;
 use serde::Serialize;
 use serde_json::{Value, json};
 use time::OffsetDateTime;
@@ -16,7 +17,6 @@ use super::issue::{NameAndIcon, OneIssue, RawIssue, User};
 use super::links::{Linked, Links};
 use super::timestamp::moment;
 use crate::error::{Error, Result};
-use crate::http::JsonBody;
 use crate::lenient;
 
 /// What an edit must know before.

@@ -1,11 +1,11 @@
 //! What a caller writes into an issue, checked before it is sent.
 
 use adf::{Document, MAX_CHARACTERS, TooLarge};
+use runtime::{Field, JsonBody};
 use serde_json::{Map, Value, json};
 
 use super::ids::is_number;
 use crate::error::{Error, Result};
-use crate::http::{Field, JsonBody};
 
 /// How long a summary may be; Jira counts as Java does, in UTF-16 units.
 const MAX_SUMMARY: usize = 255;

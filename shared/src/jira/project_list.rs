@@ -1,6 +1,7 @@
 //! What the calls that list something of a project are asked with.
 
 use base::crypto::Sealer;
+use runtime::{Query, Request};
 use serde::de::DeserializeOwned;
 
 use super::client::{Jira, JiraSite};
@@ -9,7 +10,6 @@ use super::ids::ProjectId;
 use crate::auth::SecretKeys;
 use crate::connection::Address;
 use crate::error::Result;
-use crate::http::{Query, Request};
 use crate::paging::{Paging, Part};
 use crate::provider::ProviderId;
 

@@ -5,11 +5,13 @@
 //! Names of sites come from a stranger's Jira: the templates escape them, and [`Product`] and the site list
 //! accept web addresses only.
 
+mod document;
 mod finalize;
 mod headers;
 mod message;
 mod product;
 
+pub use document::document;
 pub use finalize::{Finalize, Site};
 pub use headers::{ASSET_HEADERS, HEADERS};
 pub use message::Message;

@@ -24,8 +24,7 @@ pub(super) fn mend(event: &mut LambdaRequest) {
 }
 
 /// The request that an event becomes.
-#[cfg(any(test, fuzzing))]
-pub(crate) fn into_request(mut event: LambdaRequest) -> super::Request {
+pub fn into_request(mut event: LambdaRequest) -> super::Request {
     mend(&mut event);
     event.into()
 }

@@ -14,19 +14,21 @@ use base::deadline;
 use lambda_http::lambda_runtime::{self, LambdaEvent};
 use serde_json::Value;
 
-use crate::error::{Error, Result};
-use crate::http::{Current, run_app};
+use crate::current::Current;
+use crate::error::ErrorAnswer;
+use crate::run::run_app;
 use crate::telemetry::{self, Completion, Kind};
 
 /// What a handler of events returns.
-pub type HandledEvent = Pin<Box<dyn Future<Output = Result<Value>> + Send>>;
+pub type HandledEvent<E> = Pin<Box<dyn Future<Output = Result<Value, E>> + Send>>;
 
 /// Runs a function that answers events: settings once, then every invocation under its deadline, with one
 /// completion line, which has the status that a request would have. A failure is reported to Lambda, by its
 /// sentence.
-pub fn serve_events<A>(handler: fn(Arc<A>, Value) -> HandledEvent) -> ExitCode
+pub fn serve_events<A, E>(handler: fn(Arc<A>, Value) -> HandledEvent<E>) -> ExitCode
 where
     A: FromSettings + Send + Sync + 'static,
+    E: ErrorAnswer,
 {
     run_app(Settings::from_environment(), async |current: Current<A>| {
         let (current, is_cold) = (Arc::new(current), AtomicBool::new(true));
@@ -35,7 +37,7 @@ where
             let deadline = deadline::from_lambda(event.context.deadline);
             let current = Arc::clone(&current);
             // In a box: the compiler loses count of the futures in each other.
-            let work: HandledEvent =
+            let work: HandledEvent<E> =
                 Box::pin(async move { handler(current.app().await?, event.payload).await });
             run(event.context.request_id, cold_start, deadline::scope(deadline, work))
         };
@@ -43,11 +45,11 @@ where
     })
 }
 
-async fn run(
+async fn run<E: ErrorAnswer>(
     request_id: String,
     cold_start: bool,
-    work: impl Future<Output = Result<Value>>,
-) -> Result<Value, Failure> {
+    work: impl Future<Output = Result<Value, E>>,
+) -> Result<Value, Failure<E>> {
     let started = Instant::now();
     let function = std::env::var("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_default();
     let tally = Arc::new(Tally::new(Identity { request: request_id, function, ..Identity::default() }));
@@ -59,7 +61,8 @@ async fn run(
         failure: outcome.as_ref().err().map(|error| telemetry::Failure {
             code: error.code(),
             error: error.message(),
-            cause: error.cause_chain().unwrap_or_default(),
+            cause: error.cause().unwrap_or_default(),
+            is_no_fault: error.is_no_fault(),
         }),
         tally: &tally,
         kind: Kind::Run,
@@ -69,16 +72,16 @@ async fn run(
 }
 
 /// What Lambda is told of an error: the sentence, never the cause.
-struct Failure(Error);
+struct Failure<E>(E);
 
-impl std::fmt::Debug for Failure {
+impl<E: ErrorAnswer> std::fmt::Debug for Failure<E> {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(formatter, "{}", self.0)
+        write!(formatter, "{} {}: {}", self.0.status().as_u16(), self.0.code(), self.0.message())
     }
 }
 
-impl From<Failure> for lambda_runtime::Diagnostic {
-    fn from(Failure(error): Failure) -> Self {
+impl<E: ErrorAnswer> From<Failure<E>> for lambda_runtime::Diagnostic {
+    fn from(Failure(error): Failure<E>) -> Self {
         Self { error_type: error.code().to_owned(), error_message: error.message().to_owned() }
     }
 }

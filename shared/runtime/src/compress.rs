@@ -5,11 +5,11 @@ use std::io::Write;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, VARY};
-use http::{HeaderMap, HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderValue};
 use lambda_http::Body;
 
 use super::Response;
-use crate::error::{Error, Result};
+use crate::error::RequestError;
 
 /// Below this, compressing costs more than it saves.
 const WORTH_IT: usize = 1024;
@@ -20,7 +20,7 @@ const WORTH_IT: usize = 1024;
 const MAX_SENT: usize = 6 * 1024 * 1024 - 64 * 1024;
 
 /// Whether a caller takes gzip (RFC 9110, section 12.5.3).
-pub(crate) fn accepts_gzip(headers: &HeaderMap) -> bool {
+pub fn accepts_gzip(headers: &HeaderMap) -> bool {
     let mut any = false;
     let values = headers.get_all(ACCEPT_ENCODING).iter().filter_map(|value| value.to_str().ok());
     for coding in values.flat_map(|value| value.split(',')) {
@@ -40,7 +40,7 @@ pub(crate) fn accepts_gzip(headers: &HeaderMap) -> bool {
 ///
 /// # Errors
 /// 413 when the answer is larger than Lambda lets through.
-pub(super) fn fit(mut response: Response, accepts_gzip: bool) -> Result<Response> {
+pub(super) fn fit(mut response: Response, accepts_gzip: bool) -> Result<Response, RequestError> {
     let is_json =
         response.headers().get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes() == b"application/json");
     if let Body::Text(text) = response.body()
@@ -56,21 +56,16 @@ pub(super) fn fit(mut response: Response, accepts_gzip: bool) -> Result<Response
     }
     // No byte takes more than six: most answers need not be counted.
     if response.body().as_ref().len() > MAX_SENT / 6 && sent_size(response.body()) > MAX_SENT {
-        return Err(Error::new(
-            StatusCode::PAYLOAD_TOO_LARGE,
-            "answer_too_large",
-            "The answer is larger than the 6 MB that AWS Lambda lets through. Accept gzip \
-             ('Accept-Encoding: gzip'), or ask for it in parts with 'limit' and 'cursor'.",
-        ));
+        return Err(RequestError::AnswerTooLarge);
     }
     Ok(response)
 }
 
-fn gzip(bytes: &[u8]) -> Result<Vec<u8>> {
+fn gzip(bytes: &[u8]) -> Result<Vec<u8>, RequestError> {
     // The fastest level: lists of tickets shrink to a tenth by it, and the caller waits.
     let mut encoder = GzEncoder::new(Vec::with_capacity(bytes.len() / 4), Compression::fast());
-    encoder.write_all(bytes).map_err(Error::internal)?;
-    encoder.finish().map_err(Error::internal)
+    encoder.write_all(bytes).map_err(RequestError::internal)?;
+    encoder.finish().map_err(RequestError::internal)
 }
 
 /// How many bytes the body takes as a JSON string: text is escaped, all else is base64.
@@ -142,7 +137,7 @@ mod tests {
         // Each quote takes two bytes on the way.
         let text = "\"".repeat(MAX_SENT / 2 + 1);
         let error = fit(answer(text.clone()), false).unwrap_err();
-        assert!(error.message().contains("limit") && error.message().contains("cursor"));
+        assert!(matches!(error, RequestError::AnswerTooLarge));
         assert!(fit(answer(text), true).is_ok());
         assert!(fit(answer("x".repeat(MAX_SENT)), false).is_ok());
         assert!(fit(answer(vec![0; MAX_SENT * 3 / 4 + 3]), false).is_err());

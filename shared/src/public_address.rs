@@ -3,9 +3,9 @@
 use base::config::{FromSettings, Settings, SettingsError};
 use lambda_http::RequestExt;
 use lambda_http::request::RequestContext;
+use runtime::Request;
 use url::Url;
 
-use super::Request;
 use crate::error::{Error, Result};
 use crate::provider::ProviderId;
 

@@ -11,8 +11,6 @@ use serde::{Serialize, Serializer};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use crate::error::PREFETCH;
-
 /// The namespace of the metrics.
 pub const NAMESPACE: &str = "Juncture";
 
@@ -76,6 +74,8 @@ pub struct Failure<'a> {
     pub error: &'a str,
     /// What only the log is told.
     pub cause: String,
+    /// Whether nothing is wrong, in spite of a status of 5xx.
+    pub is_no_fault: bool,
 }
 
 impl Completion<'_> {
@@ -100,7 +100,7 @@ impl Completion<'_> {
 
     /// A refusal to be fetched ahead of time has a status that says so, and means nothing.
     fn is_server_error(&self) -> bool {
-        self.status >= 500 && self.failure.as_ref().is_none_or(|failure| failure.code != PREFETCH)
+        self.status >= 500 && self.failure.as_ref().is_none_or(|failure| !failure.is_no_fault)
     }
 
     /// What was counted, with its value, beside the duration.
@@ -281,7 +281,7 @@ mod tests {
 
     #[test]
     fn errors_are_metrics_by_class_and_fields_by_code() {
-        let failure = |code| Some(Failure { code, error: "No.", cause: String::new() });
+        let failure = |code| Some(Failure { code, error: "No.", cause: String::new(), is_no_fault: false });
         let refused = line(404, &Tally::default(), failure("connection_not_found"), Kind::Request);
         assert_eq!((&refused["level"], &refused["message"]), (&json!("INFO"), &json!("request refused")));
         assert_eq!(refused["code"], "connection_not_found");

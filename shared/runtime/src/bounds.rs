@@ -8,7 +8,7 @@ use http::StatusCode;
 use lambda_http::Body;
 
 use super::Request;
-use crate::error::{Error, Result};
+use crate::error::RequestError;
 
 /// The longest path with its query, in bytes. Atlassian's codes are long and may grow.
 const MAX_ADDRESS_BYTES: usize = 8192;
@@ -26,20 +26,20 @@ const MAX_BODY_BYTES: usize = 256 * 1024;
 ///
 /// # Errors
 /// 414 for the address, 431 for the headers, 413 for the body.
-pub(crate) fn check(request: &Request) -> Result<()> {
+pub fn check(request: &Request) -> Result<(), RequestError> {
     let address = request.uri().path_and_query().map_or(0, |address| address.as_str().len());
     if address > MAX_ADDRESS_BYTES {
-        return Err(Error::too_large(format!("The address is longer than {MAX_ADDRESS_BYTES} bytes"))
-            .with_status(StatusCode::URI_TOO_LONG));
+        let sentence = format!("The address is longer than {MAX_ADDRESS_BYTES} bytes");
+        return Err(RequestError::TooLarge(StatusCode::URI_TOO_LONG, sentence.into()));
     }
     let headers = request.headers();
     let bytes: usize = headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
     if headers.len() > MAX_HEADERS || bytes > MAX_HEADER_BYTES {
-        return Err(Error::too_large(format!(
+        let sentence = format!(
             "The headers are more than {MAX_HEADERS}, or longer than {} KiB together",
             MAX_HEADER_BYTES / 1024
-        ))
-        .with_status(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE));
+        );
+        return Err(RequestError::TooLarge(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, sentence.into()));
     }
     let body = match request.body() {
         Body::Text(text) => text.len(),
@@ -47,7 +47,10 @@ pub(crate) fn check(request: &Request) -> Result<()> {
         _ => 0,
     };
     if body > MAX_BODY_BYTES {
-        return Err(Error::too_large(format!("The body is larger than {} KiB", MAX_BODY_BYTES / 1024)));
+        return Err(RequestError::too_large(format!(
+            "The body is larger than {} KiB",
+            MAX_BODY_BYTES / 1024
+        )));
     }
     Ok(())
 }
@@ -65,7 +68,11 @@ mod tests {
     }
 
     fn status(request: &Request) -> u16 {
-        check(request).err().map_or(200, |error| error.status().as_u16())
+        match check(request) {
+            Ok(()) => 200,
+            Err(RequestError::TooLarge(status, _)) => status.as_u16(),
+            Err(other) => panic!("{other:?}"),
+        }
     }
 
     #[test]

@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 
 use super::Request;
 use super::distinct::{self, Problem};
-use crate::error::{Error, Result};
+use crate::error::RequestError;
 
 /// The longest value of a query parameter or a short field.
 const MAX_VALUE_CHARACTERS: usize = 10_240;
@@ -40,12 +40,12 @@ pub fn bearer_token(request: &Request) -> Option<&str> {
 ///
 /// # Errors
 /// 400 when it is empty, longer than 255 characters or holds anything but visible ASCII.
-pub fn idempotency_key(request: &Request) -> Result<Option<&str>> {
+pub fn idempotency_key(request: &Request) -> Result<Option<&str>, RequestError> {
     let Some(header) = request.headers().get("idempotency-key") else { return Ok(None) };
     let is_fine =
         |key: &&str| key.len() <= 255 && !key.is_empty() && key.bytes().all(|b| b.is_ascii_graphic());
     let key = header.to_str().ok().filter(is_fine).ok_or_else(|| {
-        Error::bad_request("Idempotency-Key must be 1 to 255 visible ASCII characters, such as a UUID")
+        RequestError::malformed("Idempotency-Key must be 1 to 255 visible ASCII characters, such as a UUID")
     })?;
     Ok(Some(key))
 }
@@ -63,7 +63,7 @@ impl Query {
     ///
     /// # Errors
     /// When there are more than 50 parameters, or one is given twice, holds control characters or is too long.
-    pub fn of(request: &Request) -> Result<Self> {
+    pub fn of(request: &Request) -> Result<Self, RequestError> {
         let raw = request.uri().query().unwrap_or_default();
         read_pairs(raw.as_bytes(), "query parameter").map(Self)
     }
@@ -77,7 +77,7 @@ impl Query {
     ///
     /// # Errors
     /// `Missing external_id`, or for several `Missing external_id or provider`, as the contract words it.
-    pub fn required<const N: usize>(&self, names: [&str; N]) -> Result<[&str; N]> {
+    pub fn required<const N: usize>(&self, names: [&str; N]) -> Result<[&str; N], RequestError> {
         require(names, |name| self.optional(name))
     }
 }
@@ -90,7 +90,7 @@ impl Form {
     ///
     /// # Errors
     /// As [`Query::of`].
-    pub fn of(request: &Request) -> Result<Self> {
+    pub fn of(request: &Request) -> Result<Self, RequestError> {
         read_pairs(body_bytes(request), "field").map(Self)
     }
 
@@ -130,35 +130,35 @@ impl JsonBody {
     /// # Errors
     /// When the body is absent, not UTF-8, not JSON, not an object, declared as something else, or has an object, at any
     /// depth, with a name twice: which of the two counts would depend on who reads it.
-    pub fn of(request: &Request) -> Result<Self> {
+    pub fn of(request: &Request) -> Result<Self, RequestError> {
         let bytes = body_bytes(request);
         if bytes.iter().all(u8::is_ascii_whitespace) {
-            return Err(Error::bad_request("The body is empty: send a JSON object"));
+            return Err(RequestError::malformed("The body is empty: send a JSON object"));
         }
         if let Some(declared) = request.headers().get(CONTENT_TYPE) {
             let essence = declared.to_str().unwrap_or_default().split(';').next().unwrap_or_default().trim();
             let is_json = essence.eq_ignore_ascii_case("application/json")
                 || essence.to_ascii_lowercase().ends_with("+json");
             if !is_json {
-                return Err(Error::bad_request(
+                return Err(RequestError::malformed(
                     "Send the body as JSON, with 'Content-Type: application/json'",
                 ));
             }
         }
         let text =
-            std::str::from_utf8(bytes).map_err(|_| Error::bad_request("The body is not valid UTF-8"))?;
+            std::str::from_utf8(bytes).map_err(|_| RequestError::malformed("The body is not valid UTF-8"))?;
         let read = distinct::read(text).or_else(|problem| match replace_lone(text) {
             Cow::Borrowed(_) => Err(problem),
             Cow::Owned(whole) => distinct::read(&whole),
         });
         match read {
             Ok(Value::Object(fields)) => Ok(Self(fields)),
-            Ok(_) => Err(Error::bad_request("The body must be a JSON object")),
+            Ok(_) => Err(RequestError::malformed("The body must be a JSON object")),
             Err(Problem::Twice(name)) => {
                 let name = shown(&name);
-                Err(Error::bad_request(format!("The field '{name}' is given more than once")))
+                Err(RequestError::malformed(format!("The field '{name}' is given more than once")))
             }
-            Err(Problem::NoJson(error)) => Err(Error::bad_request(format!(
+            Err(Problem::NoJson(error)) => Err(RequestError::malformed(format!(
                 "The body is not valid JSON (line {}, column {})",
                 error.line(),
                 error.column()
@@ -175,14 +175,14 @@ impl JsonBody {
     ///
     /// # Errors
     /// When it is not a string, holds control characters or is too long.
-    pub fn optional(&self, name: &str) -> Result<Option<&str>> {
+    pub fn optional(&self, name: &str) -> Result<Option<&str>, RequestError> {
         match self.0.get(name) {
             None | Some(Value::Null) => Ok(None),
             Some(Value::String(value)) => {
                 check_value(name, value, "field")?;
                 Ok(Some(value.as_str()).filter(|value| !value.is_empty()))
             }
-            Some(_) => Err(Error::bad_request(format!("The field '{name}' must be a string"))),
+            Some(_) => Err(RequestError::malformed(format!("The field '{name}' must be a string"))),
         }
     }
 
@@ -200,11 +200,11 @@ impl JsonBody {
     ///
     /// # Errors
     /// When it is something else.
-    pub fn flag(&self, name: &str) -> Result<bool> {
+    pub fn flag(&self, name: &str) -> Result<bool, RequestError> {
         match self.0.get(name) {
             None | Some(Value::Null) => Ok(false),
             Some(Value::Bool(value)) => Ok(*value),
-            Some(_) => Err(Error::bad_request(format!("The field '{name}' must be true or false"))),
+            Some(_) => Err(RequestError::malformed(format!("The field '{name}' must be true or false"))),
         }
     }
 
@@ -219,7 +219,7 @@ impl JsonBody {
     ///
     /// # Errors
     /// `Missing external_id or provider`, as the contract words it, or as [`Self::optional`].
-    pub fn required<const N: usize>(&self, names: [&str; N]) -> Result<[&str; N]> {
+    pub fn required<const N: usize>(&self, names: [&str; N]) -> Result<[&str; N], RequestError> {
         for name in names {
             self.optional(name)?;
         }
@@ -230,10 +230,11 @@ impl JsonBody {
 fn require<'a, const N: usize>(
     names: [&str; N],
     read: impl Fn(&str) -> Option<&'a str>,
-) -> Result<[&'a str; N]> {
+) -> Result<[&'a str; N], RequestError> {
     let mut values = [""; N];
     for (value, name) in values.iter_mut().zip(names) {
-        *value = read(name).ok_or_else(|| Error::bad_request(format!("Missing {}", names.join(" or "))))?;
+        *value =
+            read(name).ok_or_else(|| RequestError::malformed(format!("Missing {}", names.join(" or "))))?;
     }
     Ok(values)
 }
@@ -246,33 +247,35 @@ fn body_bytes(request: &Request) -> &[u8] {
     }
 }
 
-fn read_pairs(raw: &[u8], what: &str) -> Result<BTreeMap<String, String>> {
+fn read_pairs(raw: &[u8], what: &str) -> Result<BTreeMap<String, String>, RequestError> {
     let mut pairs = BTreeMap::new();
     for pair in raw.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty()) {
         let decoded = form_urlencoded::parse(pair).next();
         let Some((name, value)) = decoded else { continue };
         // The decoder puts U+FFFD where the bytes are no UTF-8.
         if name.contains('\u{fffd}') || value.contains('\u{fffd}') {
-            return Err(Error::bad_request(format!("A {what} is not valid UTF-8")));
+            return Err(RequestError::malformed(format!("A {what} is not valid UTF-8")));
         }
         check_value(&name, &value, what)?;
         if pairs.len() == MAX_PAIRS {
-            return Err(Error::bad_request(format!("There are more than {MAX_PAIRS} {what}s")));
+            return Err(RequestError::malformed(format!("There are more than {MAX_PAIRS} {what}s")));
         }
         if pairs.insert(name.clone().into_owned(), value.into_owned()).is_some() {
             let name = shown(&name);
-            return Err(Error::bad_request(format!("The {what} '{name}' is given more than once")));
+            return Err(RequestError::malformed(format!("The {what} '{name}' is given more than once")));
         }
     }
     Ok(pairs)
 }
 
-fn check_value(name: &str, value: &str, what: &str) -> Result<()> {
+fn check_value(name: &str, value: &str, what: &str) -> Result<(), RequestError> {
     if name.chars().chain(value.chars()).any(char::is_control) {
-        return Err(Error::bad_request(format!("A {what} holds control characters")));
+        return Err(RequestError::malformed(format!("A {what} holds control characters")));
     }
     if name.len() > MAX_VALUE_CHARACTERS || value.chars().count() > MAX_VALUE_CHARACTERS {
-        return Err(Error::too_large(format!("A {what} is longer than {MAX_VALUE_CHARACTERS} characters")));
+        return Err(RequestError::too_large(format!(
+            "A {what} is longer than {MAX_VALUE_CHARACTERS} characters"
+        )));
     }
     Ok(())
 }
@@ -289,8 +292,8 @@ mod tests {
         http::Request::builder().body(body.into()).unwrap()
     }
 
-    fn refusal<T>(result: Result<T>) -> String {
-        result.err().map(|error| error.message().to_owned()).unwrap_or_default()
+    fn refusal<T>(result: Result<T, RequestError>) -> String {
+        result.err().map(|error| error.to_string()).unwrap_or_default()
     }
 
     #[test]

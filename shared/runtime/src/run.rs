@@ -14,67 +14,71 @@ use base::config::{FromSettings, Settings};
 use base::counters::{self, Identity, Tally};
 use base::deadline;
 use futures_util::FutureExt as _;
+use http::Method;
 use http::header::RETRY_AFTER;
-use http::{Method, StatusCode};
 use lambda_http::request::{LambdaRequest, RequestContext};
 use lambda_http::{Adapter, LambdaEvent, RequestExt, Service, lambda_runtime, service_fn};
 
 use super::added::Added;
 use super::current::Current;
-use super::{Request, Response, bearer_token, bounds, compress, event, respond};
-use crate::error::{Error, Result};
+use super::{Request, Response, bearer_token, bounds, compress, mend, respond};
+use crate::error::{ErrorAnswer, RequestError};
 use crate::telemetry::{self, Completion, Failure, Kind};
 
 /// What a handler returns.
-pub type Handled = Pin<Box<dyn Future<Output = Result<Response>> + Send>>;
+pub type Handled<E> = Pin<Box<dyn Future<Output = Result<Response, E>> + Send>>;
 
 /// Runs a function of the API: failures are answered as JSON, `{"error": "…", "code": "…", "request_id": "…"}`.
 ///
 /// The handler is boxed so that the machinery around it is compiled once, not once per function.
-pub fn serve<A>(handler: fn(Arc<A>, Request) -> Handled) -> ExitCode
+pub fn serve<A, E>(handler: fn(Arc<A>, Request) -> Handled<E>) -> ExitCode
 where
     A: FromSettings + Send + Sync + 'static,
+    E: ErrorAnswer,
 {
     start(handler, render_json, Settings::from_environment(), Kind::Request)
 }
 
 /// Runs a function that answers people: failures are rendered by `render`, which is given the request id, and
 /// the app unless the settings for it cannot be had.
-pub fn serve_pages<A>(
-    handler: fn(Arc<A>, Request) -> Handled,
-    render: fn(Option<&A>, &Error, &str) -> Response,
+pub fn serve_pages<A, E>(
+    handler: fn(Arc<A>, Request) -> Handled<E>,
+    render: fn(Option<&A>, &E, &str) -> Response,
 ) -> ExitCode
 where
     A: FromSettings + Send + Sync + 'static,
+    E: ErrorAnswer,
 {
     start(handler, render, Settings::from_environment(), Kind::Request)
 }
 
 /// Runs a function that a monitor calls, as [`serve`] does, but its requests are no metrics.
-pub fn serve_probe<A>(handler: fn(Arc<A>, Request) -> Handled) -> ExitCode
+pub fn serve_probe<A, E>(handler: fn(Arc<A>, Request) -> Handled<E>) -> ExitCode
 where
     A: FromSettings + Send + Sync + 'static,
+    E: ErrorAnswer,
 {
     start(handler, render_json, Settings::from_environment(), Kind::Probe)
 }
 
 /// Runs a function that says that functions run at all: a probe that needs no setting and so depends on nothing.
-pub fn serve_liveness(handler: fn(Arc<()>, Request) -> Handled) -> ExitCode {
+pub fn serve_liveness<E: ErrorAnswer>(handler: fn(Arc<()>, Request) -> Handled<E>) -> ExitCode {
     start(handler, render_json, Settings::default(), Kind::Probe)
 }
 
-fn render_json<A>(_: Option<&A>, error: &Error, request_id: &str) -> Response {
-    respond::json(error.status(), &error.body(request_id)).unwrap_or_default()
+fn render_json<A, E: ErrorAnswer>(_: Option<&A>, error: &E, request_id: &str) -> Response {
+    respond::json::<RequestError>(error.status(), &error.body(request_id)).unwrap_or_default()
 }
 
-fn start<A>(
-    handler: fn(Arc<A>, Request) -> Handled,
-    render: fn(Option<&A>, &Error, &str) -> Response,
+fn start<A, E>(
+    handler: fn(Arc<A>, Request) -> Handled<E>,
+    render: fn(Option<&A>, &E, &str) -> Response,
     settings: Settings,
     kind: Kind,
 ) -> ExitCode
 where
     A: FromSettings + Send + Sync + 'static,
+    E: ErrorAnswer,
 {
     run_app(settings, async |current: Current<A>| {
         let runner = Arc::new(Runner { current, handler, render, kind, is_cold: AtomicBool::new(true) });
@@ -85,7 +89,7 @@ where
         });
         let mut adapter = Adapter::from(service);
         let answer = move |mut event: LambdaEvent<LambdaRequest>| {
-            event::mend(&mut event.payload);
+            mend::mend(&mut event.payload);
             adapter.call(event)
         };
         // Not `lambda_runtime::run`, which puts every invocation into a span that nobody reads.
@@ -121,22 +125,22 @@ fn cannot_start(error: &dyn std::error::Error) -> ExitCode {
     ExitCode::FAILURE
 }
 
-struct Runner<A> {
+struct Runner<A, E> {
     current: Current<A>,
-    handler: fn(Arc<A>, Request) -> Handled,
-    render: fn(Option<&A>, &Error, &str) -> Response,
+    handler: fn(Arc<A>, Request) -> Handled<E>,
+    render: fn(Option<&A>, &E, &str) -> Response,
     kind: Kind,
     is_cold: AtomicBool,
 }
 
-impl<A: FromSettings + Send + Sync + 'static> Runner<A> {
+impl<A: FromSettings + Send + Sync + 'static, E: ErrorAnswer> Runner<A, E> {
     async fn answer(&self, request: Request) -> Response {
         let started = Instant::now();
         let (tally, added) = (Arc::new(Tally::new(identity(&request))), Arc::new(Added::default()));
         let answer = async {
             let accepts_gzip = compress::accepts_gzip(request.headers());
             let outcome = self.handle(request).await;
-            let outcome = outcome.and_then(|response| compress::fit(response, accepts_gzip));
+            let outcome = outcome.and_then(|response| Ok(compress::fit(response, accepts_gzip)?));
             let (mut response, error) = match outcome {
                 Ok(response) => (response, None),
                 Err(error) => (self.render(&error, &tally.identity().request), Some(error)),
@@ -145,7 +149,8 @@ impl<A: FromSettings + Send + Sync + 'static> Runner<A> {
             let failure = error.as_ref().map(|error| Failure {
                 code: error.code(),
                 error: error.message(),
-                cause: error.cause_chain().unwrap_or_default(),
+                cause: error.cause().unwrap_or_default(),
+                is_no_fault: error.is_no_fault(),
             });
             Completion {
                 status: response.status().as_u16(),
@@ -164,7 +169,7 @@ impl<A: FromSettings + Send + Sync + 'static> Runner<A> {
     /// Runs the handler under the invocation's deadline. When it fails in a way that newer settings may mend (a
     /// key, a client secret, a password has been rotated), the secret is looked at; if it has changed and the
     /// request may be repeated, the handler runs once more with the new app.
-    async fn handle(&self, request: Request) -> Result<Response> {
+    async fn handle(&self, request: Request) -> Result<Response, E> {
         bounds::check(&request)?;
         let deadline =
             deadline::from_lambda(request.lambda_context_ref().map_or(0, |context| context.deadline));
@@ -173,7 +178,7 @@ impl<A: FromSettings + Send + Sync + 'static> Runner<A> {
             let again = self.current.may_change().then(|| request.clone());
             let outcome = self.run(Arc::clone(&app), request, deadline).await;
             let (Err(error), Some(again)) = (&outcome, again) else { return outcome };
-            if !may_be_outdated(error) {
+            if !error.may_be_outdated() {
                 return outcome;
             }
             match self.current.newer_than(&app).await {
@@ -185,19 +190,21 @@ impl<A: FromSettings + Send + Sync + 'static> Runner<A> {
     }
 
     /// Runs the handler so that a panic ends it and not the sandbox, and ends it when its time is up.
-    async fn run(&self, app: Arc<A>, request: Request, deadline: Instant) -> Result<Response> {
+    async fn run(&self, app: Arc<A>, request: Request, deadline: Instant) -> Result<Response, E> {
         // Whatever a panic leaves behind is the app's, whose locks would be poisoned.
         let work = AssertUnwindSafe((self.handler)(app, request)).catch_unwind();
         // Adapters give up at the deadline and say what they waited for; this is for whoever does not.
         let limit = deadline.saturating_duration_since(Instant::now()) + Duration::from_millis(100);
         match tokio::time::timeout(limit, work).await {
             Ok(Ok(outcome)) => outcome,
-            Ok(Err(panic)) => Err(Error::internal(format!("the handler panicked: {}", words_of(&*panic)))),
-            Err(_) => Err(Error::timed_out("The request took too long. Try again.")),
+            Ok(Err(panic)) => {
+                Err(RequestError::Internal(format!("the handler panicked: {}", words_of(&*panic))).into())
+            }
+            Err(_) => Err(RequestError::TimedOut.into()),
         }
     }
 
-    fn render(&self, error: &Error, request_id: &str) -> Response {
+    fn render(&self, error: &E, request_id: &str) -> Response {
         let app = self.current.peek();
         let mut response = (self.render)(app.as_deref(), error, request_id);
         if let Some(seconds) = error.retry_after_seconds() {
@@ -213,18 +220,10 @@ fn words_of(panic: &(dyn Any + Send)) -> &str {
     text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("it did not say why")
 }
 
-/// Whether a failure may come from a setting that has been replaced since it was read: a key that is not known
-/// yet, a store or a provider that refuses our credentials.
-fn may_be_outdated(error: &Error) -> bool {
-    let may_be =
-        matches!(error.status(), StatusCode::INTERNAL_SERVER_ERROR | StatusCode::SERVICE_UNAVAILABLE);
-    (may_be && !error.is_prefetch()) || error.is_refused_key()
-}
-
 /// Whether a failed request may be run once more: nothing was done with an unknown key, and what a backend
 /// reads changes nothing.
-fn may_be_repeated(request: &Request, error: &Error) -> bool {
-    error.is_refused_key() || (request.method() == Method::GET && bearer_token(request).is_some())
+fn may_be_repeated(request: &Request, error: &impl ErrorAnswer) -> bool {
+    error.nothing_was_done() || (request.method() == Method::GET && bearer_token(request).is_some())
 }
 
 /// Reads from an event what its log lines are found by.
@@ -246,27 +245,80 @@ fn identity(request: &Request) -> Identity {
 
 #[cfg(test)]
 mod tests {
+    use http::StatusCode;
+
     use super::*;
 
-    async fn outcome_of(handler: fn(Arc<()>, Request) -> Handled, time: Duration) -> Error {
+    /// An application's error that tells what it was made of.
+    #[derive(Debug)]
+    struct Told(RequestError);
+
+    impl From<RequestError> for Told {
+        fn from(error: RequestError) -> Self {
+            Self(error)
+        }
+    }
+
+    impl ErrorAnswer for Told {
+        fn status(&self) -> StatusCode {
+            StatusCode::INTERNAL_SERVER_ERROR
+        }
+
+        fn code(&self) -> &'static str {
+            "told"
+        }
+
+        fn message(&self) -> &'static str {
+            "No."
+        }
+
+        fn cause(&self) -> Option<String> {
+            Some(self.0.to_string())
+        }
+
+        fn body(&self, _: &str) -> serde_json::Value {
+            serde_json::json!({})
+        }
+
+        fn retry_after_seconds(&self) -> Option<u64> {
+            None
+        }
+
+        fn may_be_outdated(&self) -> bool {
+            false
+        }
+
+        fn nothing_was_done(&self) -> bool {
+            false
+        }
+
+        fn is_no_fault(&self) -> bool {
+            false
+        }
+    }
+
+    async fn outcome_of(handler: fn(Arc<()>, Request) -> Handled<Told>, time: Duration) -> RequestError {
         let current = Current::<()>::start(Settings::default()).await.unwrap();
         let is_cold = AtomicBool::new(true);
         let runner = Runner { current, handler, render: render_json, kind: Kind::Request, is_cold };
-        runner.run(Arc::new(()), Request::default(), Instant::now() + time).await.unwrap_err()
+        let Told(error) =
+            runner.run(Arc::new(()), Request::default(), Instant::now() + time).await.unwrap_err();
+        error
     }
 
     #[tokio::test]
     async fn a_panic_is_an_error_whose_words_are_for_the_log() {
         let minute = Duration::from_secs(60);
         let error = outcome_of(|_, _| Box::pin(async { panic!("no {}", "way") }), minute).await;
-        assert_eq!(error.status(), StatusCode::INTERNAL_SERVER_ERROR);
-        assert!(!error.message().contains("no way"));
-        assert_eq!(error.cause_chain().as_deref(), Some("the handler panicked: no way"));
+        assert!(
+            matches!(&error, RequestError::Internal(cause) if cause == "the handler panicked: no way"),
+            "{error:?}"
+        );
     }
 
     #[tokio::test]
     async fn a_handler_that_never_ends_is_ended() {
         let error = outcome_of(|_, _| Box::pin(std::future::pending()), Duration::ZERO).await;
-        assert_eq!(error.status(), StatusCode::GATEWAY_TIMEOUT);
+        assert!(matches!(error, RequestError::TimedOut), "{error:?}");
     }
 }

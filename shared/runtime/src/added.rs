@@ -32,7 +32,7 @@ impl Added {
 }
 
 /// Adds a header to the answer of the current request, in place of one of this name that was added before.
-pub(crate) fn add_header(name: HeaderName, value: HeaderValue) {
+pub fn add_header(name: HeaderName, value: HeaderValue) {
     // Outside of a request there is no answer.
     let _ = ADDED
         .try_with(|added| added.headers.lock().unwrap_or_else(PoisonError::into_inner).insert(name, value));

@@ -24,7 +24,7 @@ pub use aws_sdk_secretsmanager::Client;
 const START_LIMIT: Duration = Duration::from_secs(7);
 
 /// Reads the environment and, when `JUNCTURE_SECRETS_ID` is set, the secret of that name, which supplies every key that
-/// the environment does not. Once: a function of the API follows changes of the secret, see [`crate::http::serve`].
+/// the environment does not. Once: a function of the API follows changes of the secret, see [`crate::serve`].
 ///
 /// # Errors
 /// When the secret cannot be read, `CLOUD_MODE` asks for what is not built yet, or it is no flag.

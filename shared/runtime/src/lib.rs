@@ -1,4 +1,4 @@
-//! HTTP on our side: the runner of a function, readers for what a request carries, and the answers.
+#![doc = include_str!("../README.md")]
 
 mod added;
 mod bounds;
@@ -6,30 +6,29 @@ mod compress;
 mod cookies;
 mod current;
 mod distinct;
-mod event;
+mod error;
+mod events;
 mod fields;
+mod mend;
 mod prefetch;
-mod public_address;
 mod request;
 mod respond;
 mod run;
+pub mod secrets;
+pub mod telemetry;
 
-pub(crate) use added::add_header;
-#[cfg(any(test, fuzzing))]
-pub(crate) use bounds::check as check_bounds;
-#[cfg(any(test, fuzzing))]
-pub(crate) use compress::accepts_gzip;
+pub use added::add_header;
+pub use bounds::check as check_bounds;
+pub use compress::accepts_gzip;
 pub use cookies::{cookie, with_cookie};
-pub(crate) use current::Current;
 pub use current::MAX_AGE as SECRETS_MAX_AGE;
-#[cfg(any(test, fuzzing))]
-pub(crate) use event::into_request;
+pub use error::{ErrorAnswer, RequestError};
+pub use events::{HandledEvent, serve_events};
 pub use fields::{Fields, JsonBodies};
+pub use mend::into_request;
 pub use prefetch::is_prefetch;
-pub use public_address::PublicAddress;
 pub use request::{Field, Form, JsonBody, Query, bearer_token, idempotency_key, path_parameter};
-pub use respond::{document, json, page, redirect};
-pub(crate) use run::run_app;
+pub use respond::{json, page, redirect};
 pub use run::{Handled, serve, serve_liveness, serve_pages, serve_probe};
 
 /// A request as API Gateway hands it to a function.

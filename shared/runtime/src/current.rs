@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 use base::config::{FromSettings, Settings, SettingsError, Values};
 use base::deadline;
 
-use crate::error::{Error, Result};
+use crate::error::RequestError;
 use crate::secrets::{self, LoadError};
 
 /// How long a copy of the secret is used before it is read again. Setting: `SECRETS_MAX_AGE_SECONDS`.
@@ -74,7 +74,7 @@ impl<A: FromSettings> Current<A> {
     ///
     /// # Errors
     /// 503 when there is none yet and cannot be.
-    pub(crate) async fn app(&self) -> Result<Arc<A>> {
+    pub(crate) async fn app(&self) -> Result<Arc<A>, RequestError> {
         let Some(id) = &self.secret_id else { return self.peek().ok_or_else(never_built) };
         match self.peek() {
             Some(app) if !self.held().is_due() => Ok(app),
@@ -84,7 +84,9 @@ impl<A: FromSettings> Current<A> {
                 if let Some(app) = self.peek() {
                     return Ok(app);
                 }
-                self.read(id, deadline::at_most(FIRST_LIMIT)).await.map_err(Error::not_configured)?;
+                self.read(id, deadline::at_most(FIRST_LIMIT))
+                    .await
+                    .map_err(|error| RequestError::NotConfigured(error.to_string()))?;
                 self.peek().ok_or_else(never_built)
             }
         }
@@ -169,6 +171,6 @@ fn age(of: SystemTime) -> Duration {
     of.elapsed().unwrap_or(Duration::MAX)
 }
 
-fn never_built() -> Error {
-    Error::not_configured("the settings have not been read")
+fn never_built() -> RequestError {
+    RequestError::NotConfigured("the settings have not been read".to_owned())
 }

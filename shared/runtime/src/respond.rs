@@ -1,8 +1,7 @@
 //! Answers.
 
 use http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, LOCATION, STRICT_TRANSPORT_SECURITY,
-    X_CONTENT_TYPE_OPTIONS,
+    CACHE_CONTROL, CONTENT_TYPE, LOCATION, STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS,
 };
 use http::{HeaderName, HeaderValue, StatusCode};
 use lambda_http::Body;
@@ -10,15 +9,14 @@ use serde::Serialize;
 
 use super::Response;
 use super::added::warnings;
-use crate::error::{Error, Result};
-use crate::page::{HEADERS, Product};
+use crate::error::RequestError;
 
 /// A JSON answer, with the `warnings` of the request if there are any. Nothing that Juncture answers may be cached on
 /// the way.
 ///
 /// # Errors
 /// When the value cannot be serialized, which is a defect.
-pub fn json(status: StatusCode, value: &impl Serialize) -> Result<Response> {
+pub fn json<E: From<RequestError>>(status: StatusCode, value: &impl Serialize) -> Result<Response, E> {
     #[derive(Serialize)]
     struct Answer<'a, T> {
         #[serde(flatten)]
@@ -29,7 +27,7 @@ pub fn json(status: StatusCode, value: &impl Serialize) -> Result<Response> {
         warnings if warnings.is_empty() => serde_json::to_string(value),
         warnings => serde_json::to_string(&Answer { value, warnings }),
     };
-    let body = body.map_err(Error::internal)?;
+    let body = body.map_err(RequestError::internal)?;
     let headers = [(CONTENT_TYPE, "application/json"), (CACHE_CONTROL, "no-store")];
     Ok(response(status, &headers, Body::from(body)))
 }
@@ -41,22 +39,13 @@ pub fn page(status: StatusCode, headers: &[(&'static str, &'static str)], body: 
     response(status, &headers, body.into())
 }
 
-/// A page for a person, on which the logo of the product may be shown.
-pub fn document(status: StatusCode, product: Option<&Product>, html: String) -> Response {
-    let mut response = page(status, HEADERS, html);
-    if let Some(logo) = product.and_then(Product::logo) {
-        response.headers_mut().insert(CONTENT_SECURITY_POLICY, logo.policy().clone());
-    }
-    response
-}
-
 /// Sends the browser on, with a GET whatever came before (303), and without telling where it came from.
 ///
 /// # Errors
 /// When the address cannot stand in a header, which is a defect: addresses are parsed before.
-pub fn redirect(to: &str) -> Result<Response> {
+pub fn redirect<E: From<RequestError>>(to: &str) -> Result<Response, E> {
     let mut response = response(StatusCode::SEE_OTHER, &[(CACHE_CONTROL, "no-store")], Body::Empty);
-    response.headers_mut().insert(LOCATION, HeaderValue::from_str(to).map_err(Error::internal)?);
+    response.headers_mut().insert(LOCATION, HeaderValue::from_str(to).map_err(RequestError::internal)?);
     response
         .headers_mut()
         .insert(HeaderName::from_static("referrer-policy"), HeaderValue::from_static("no-referrer"));
@@ -80,9 +69,13 @@ fn response(status: StatusCode, headers: &[(HeaderName, &'static str)], body: Bo
 mod tests {
     use super::*;
 
+    fn said(answer: Result<Response, RequestError>) -> Response {
+        answer.unwrap()
+    }
+
     #[test]
     fn no_answer_may_be_cached() {
-        let answers = [json(StatusCode::OK, &"token").unwrap(), redirect("https://app.example.com").unwrap()];
+        let answers = [said(json(StatusCode::OK, &"token")), said(redirect("https://app.example.com"))];
         for answer in answers {
             assert_eq!(answer.headers()[CACHE_CONTROL], "no-store", "{answer:?}");
         }
@@ -91,11 +84,10 @@ mod tests {
     #[test]
     fn every_answer_is_what_it_says_and_travels_over_tls() {
         let answers = [
-            json(StatusCode::OK, &"token").unwrap(),
-            json(StatusCode::INTERNAL_SERVER_ERROR, &"error").unwrap(),
-            redirect("https://app.example.com").unwrap(),
-            document(StatusCode::OK, None, "a page".to_owned()),
-            page(StatusCode::OK, crate::page::ASSET_HEADERS, "a style"),
+            said(json(StatusCode::OK, &"token")),
+            said(json(StatusCode::INTERNAL_SERVER_ERROR, &"error")),
+            said(redirect("https://app.example.com")),
+            page(StatusCode::OK, &[("x-content-type-options", "nosniff")], "a style"),
         ];
         for answer in answers {
             let headers = answer.headers();
@@ -108,7 +100,7 @@ mod tests {
 
     #[test]
     fn a_redirect_carries_no_form_on_and_no_address() {
-        let answer = redirect("https://app.example.com").unwrap();
+        let answer = said(redirect("https://app.example.com"));
         assert_eq!(answer.status(), StatusCode::SEE_OTHER);
         assert_eq!(answer.headers()["referrer-policy"], "no-referrer");
     }

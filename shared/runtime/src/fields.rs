@@ -6,7 +6,7 @@ use base::config::{FromSettings, Settings, SettingsError};
 use super::Request;
 use super::added::set_warnings;
 use super::request::{JsonBody, shown};
-use crate::error::{Error, Result};
+use crate::error::RequestError;
 
 /// More unknown fields than this are counted, not named.
 const MAX_NAMED: usize = 20;
@@ -73,14 +73,14 @@ impl JsonBodies {
     ///
     /// # Errors
     /// As [`JsonBody::of`]; 400 that names the unknown fields and those that the route takes.
-    pub fn read(&self, request: &Request, fields: &Fields) -> Result<JsonBody> {
+    pub fn read(&self, request: &Request, fields: &Fields) -> Result<JsonBody, RequestError> {
         let body = JsonBody::of(request)?;
         let complaints = fields.complaints(&body);
         if complaints.is_empty() {
             return Ok(body);
         }
         if self.refuses.unwrap_or(!fields.is_in_contract) {
-            return Err(Error::bad_request(format!(
+            return Err(RequestError::malformed(format!(
                 "{}. Its fields are: {}",
                 complaints.join("; "),
                 fields.names.join(", ")
@@ -99,14 +99,14 @@ mod tests {
 
     const FIELDS: Fields = Fields::of_contract("create-ticket", &["external_id", "summary"]);
 
-    fn read(setting: Option<&str>, fields: &Fields, body: &Value) -> Result<JsonBody> {
+    fn read(setting: Option<&str>, fields: &Fields, body: &Value) -> Result<JsonBody, RequestError> {
         let setting = setting.map(|value| ("UNKNOWN_FIELDS".to_owned(), value.to_owned()));
         let bodies = JsonBodies::from_settings(&Settings::from_pairs(setting)).unwrap();
         bodies.read(&http::Request::new(body.to_string().into()), fields)
     }
 
     fn refusal(setting: Option<&str>, fields: &Fields, body: &Value) -> Option<String> {
-        read(setting, fields, body).err().map(|error| error.message().to_owned())
+        read(setting, fields, body).err().map(|error| error.to_string())
     }
 
     #[test]

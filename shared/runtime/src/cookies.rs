@@ -4,7 +4,7 @@ use http::HeaderValue;
 use http::header::{COOKIE, SET_COOKIE};
 
 use super::{Request, Response};
-use crate::error::{Error, Result};
+use crate::error::RequestError;
 
 /// A cookie of a request, if it is there and text. What stands beside it is of others and may be any bytes: API
 /// Gateway's cookies arrive in one header.
@@ -15,12 +15,16 @@ pub fn cookie<'a>(request: &'a Request, name: &str) -> Option<&'a str> {
     values.next().and_then(|value| std::str::from_utf8(value).ok())
 }
 
-/// Adds a `Set-Cookie` to an answer.
+/// Adds a `Set-Cookie` to an answer, if there is one.
 ///
 /// # Errors
 /// When the text cannot stand in a header, which is a defect: what it holds is ours.
-pub fn with_cookie(mut response: Response, set_cookie: &str) -> Result<Response> {
-    let value = HeaderValue::from_str(set_cookie).map_err(Error::internal)?;
+pub fn with_cookie<E: From<RequestError>>(
+    response: Result<Response, E>,
+    set_cookie: &str,
+) -> Result<Response, E> {
+    let mut response = response?;
+    let value = HeaderValue::from_str(set_cookie).map_err(RequestError::internal)?;
     response.headers_mut().append(SET_COOKIE, value);
     Ok(response)
 }
