@@ -23,9 +23,5 @@ scripts/sam-cli.sh
 
 # All at once, so that cargo keeps every core busy. What sam does then, one function after the other, is little more
 # than copying.
-packages=()
-for manifest in functions/*/Cargo.toml; do
-  packages+=(--package "$(basename "$(dirname "$manifest")")")
-done
-cargo lambda build --release --locked ${flags[@]+"${flags[@]}"} "${packages[@]}"
+cargo lambda build --release --locked ${flags[@]+"${flags[@]}"} --package juncture-functions
 sam build --template template.yaml --parameter-overrides "Architecture=$architecture"

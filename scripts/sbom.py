@@ -1,5 +1,5 @@
-"""Joins the bills of materials of all functions, which cargo-cyclonedx wrote below a folder, into one of the release,
-checks it against CycloneDX's schema and writes it to dist/: `sbom.py <folder> <processor>`."""
+"""Writes the release's bill of materials to dist/: `sbom.py <folder> <processor>`. It is made from the one that
+cargo-cyclonedx wrote, below the folder, for the package of all functions, and checked against CycloneDX's schema."""
 
 import hashlib
 import json
@@ -25,20 +25,35 @@ def own(component: dict) -> dict:
     return kept | {"description": component["description"]} if "description" in component else kept
 
 
-def joined(bills: list[dict]) -> dict:
-    """One bill of them all: the release, whose parts are the functions, and whatever these are made of."""
+def functions_of(package: dict) -> list[dict]:
+    """The package's binaries. Cargo knows only what all of them together need: each is built of that, or of less."""
+    folder = package["bom-ref"].partition("#")[0]
+    return [
+        {
+            "type": "application",
+            "bom-ref": f"{folder}/{binary['name']}#{binary['version']}",
+            "name": binary["name"],
+            "version": binary["version"],
+            "licenses": package["licenses"],
+        }
+        for binary in package["components"]
+    ]
+
+
+def of_release(bill: dict) -> dict:
+    """The bill of the release, whose parts are the functions, and whatever these are made of."""
     version = tomllib.loads((ROOT / "Cargo.toml").read_text())["workspace"]["package"]["version"]
     release = f"juncture@{version}"
-    functions = [own(bill["metadata"]["component"]) for bill in bills]
-    components, dependencies = {}, {release: sorted(function["bom-ref"] for function in functions)}
-    for component in functions + [component for bill in bills for component in bill["components"]]:
+    package = bill["metadata"]["component"]
+    functions = functions_of(package)
+    dependencies = {dependency["ref"]: sorted(dependency.get("dependsOn", [])) for dependency in bill["dependencies"]}
+    dependencies[release] = sorted(function["bom-ref"] for function in functions)
+    dependencies |= {function["bom-ref"]: [package["bom-ref"]] for function in functions}
+    components = {function["bom-ref"]: function for function in functions}
+    for component in [package | {"type": "library"}, *bill["components"]]:
         is_own = component["bom-ref"].startswith("juncture/")
         components[component["bom-ref"]] = own(component) if is_own else component
-    for bill in bills:
-        for dependency in bill["dependencies"]:
-            known = set(dependencies.get(dependency["ref"], []))
-            dependencies[dependency["ref"]] = sorted(known | set(dependency.get("dependsOn", [])))
-    metadata = bills[0]["metadata"] | {
+    metadata = bill["metadata"] | {
         "component": {
             "type": "application",
             "bom-ref": release,
@@ -59,8 +74,9 @@ def joined(bills: list[dict]) -> dict:
 
 def main() -> None:
     folder, processor = Path(sys.argv[1]).resolve(), sys.argv[2]
-    files = sorted(folder.glob("functions/*/*.cdx.json"))
-    bill = joined([named(file.read_text(), folder) for file in files])
+    (file,) = folder.glob("functions/*.cdx.json")
+    package = named(file.read_text(), folder)
+    bill = of_release(package)
     for component in bill["components"]:
         name = component["bom-ref"]
         if not component.get("licenses") or not (component.get("hashes") or name.startswith("juncture/")):
@@ -75,7 +91,8 @@ def main() -> None:
     target = ROOT / "dist" / f"juncture-{bill['metadata']['component']['version']}-{processor}.cdx.json"
     target.parent.mkdir(exist_ok=True)
     target.write_text(text)
-    print(f"{target.relative_to(ROOT)}: {len(files)} functions of {len(bill['components']) - len(files)} crates")
+    count = len(functions_of(package["metadata"]["component"]))
+    print(f"{target.relative_to(ROOT)}: {count} functions of {len(bill['components']) - count} crates")
 
 
 main()

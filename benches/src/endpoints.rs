@@ -52,7 +52,7 @@ pub(crate) const ENDPOINTS: [Endpoint; 24] = [
     endpoint("fetch-available-sites", "one site"),
     endpoint("finalize-connection", "the page"),
     endpoint("create-connection", "a reconnection"),
-    endpoint("connection", "its removal"),
+    endpoint("delete-connection", "its removal"),
 ];
 
 /// Whom and what the calls are about.
@@ -170,7 +170,7 @@ impl<'a> Stage<'a> {
                 let code = world.connection_code(NEWCOMER, "harbour").await?;
                 world.request(Method::GET, &format!("/finalize-connection/jira/{code}"))
             }
-            "connection" => {
+            "delete-connection" => {
                 world.connect(NEWCOMER, "harbour").await?;
                 let path = "/api/backend/connection-info/connection";
                 world

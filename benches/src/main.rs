@@ -98,8 +98,7 @@ async fn measure(paths: Paths, effort: Effort) -> Result<Report> {
     say("starting the stack");
     let folder = tempfile::tempdir()?;
     let world = World::start(paths.clone(), folder.path()).await?;
-    let functions = function_names()?;
-    let functions = starts::measure(&paths.binaries, &functions, world.environment(), effort).await?;
+    let functions = starts::measure(&paths.binaries, &world.functions(), world.environment(), effort).await?;
     let stage = endpoints::Stage::set(&world).await?;
     let report = Report {
         mode: if effort == Effort::Full { "full" } else { "quick" }.to_owned(),
@@ -115,17 +114,6 @@ async fn measure(paths: Paths, effort: Effort) -> Result<Report> {
     };
     world.stop().await?;
     Ok(report)
-}
-
-/// Every function that answers requests.
-fn function_names() -> Result<Vec<String>> {
-    let mut names = Vec::new();
-    for entry in std::fs::read_dir("functions").context("run this at the top of the repository")? {
-        names.push(entry?.file_name().to_string_lossy().into_owned());
-    }
-    names.retain(|name| name != "migrate");
-    names.sort();
-    Ok(names)
 }
 
 fn machine() -> Result<Machine> {

@@ -30,7 +30,7 @@ pub(crate) const EMPTY: &str = "empty-function";
 /// Weighs and starts functions.
 pub(crate) async fn measure(
     folder: &Path,
-    functions: &[String],
+    functions: &[&str],
     environment: &BTreeMap<String, String>,
     effort: Effort,
 ) -> Result<Vec<FunctionFigures>> {
@@ -43,7 +43,7 @@ pub(crate) async fn measure(
     for round in 1..=rounds {
         say(&format!("starts, round {round} of {rounds}"));
         let empty = start(&folder.join(EMPTY), environment).await?;
-        for function in std::iter::once(EMPTY).chain(functions.iter().map(String::as_str)) {
+        for function in std::iter::once(EMPTY).chain(functions.iter().copied()) {
             let found =
                 start(&folder.join(function), environment).await.with_context(|| function.to_owned())?;
             millis.entry(function).or_default().push(found.as_secs_f64() * 1e3);

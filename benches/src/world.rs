@@ -107,6 +107,12 @@ impl World {
         &self.environment
     }
 
+    /// The executables of all functions that a deployment does not call itself.
+    pub(crate) fn functions(&self) -> Vec<&str> {
+        let names = self.stack.functions().iter().map(|function| function.binary.as_str());
+        names.filter(|name| *name != "migrate").collect()
+    }
+
     /// The logical id of the function with this executable.
     pub(crate) fn function(&self, binary: &str) -> Result<&str> {
         let function = self.stack.functions().iter().find(|function| function.binary == binary);

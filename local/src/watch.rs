@@ -171,18 +171,29 @@ impl Plan {
                 })
                 .collect();
             match parts[..] {
-                ["functions", "migrate", ..] | ["migrations", _, ..] => plan.migrations = true,
-                ["functions", name, _, ..] if functions.contains(name) => {
-                    plan.functions.insert(name.to_owned());
-                }
-                ["shared", _, ..] | ["Cargo.toml"] => {
+                ["migrations", _, ..] => plan.migrations = true,
+                ["shared", _, ..] | ["functions", "Cargo.toml"] | ["Cargo.toml"] => {
                     plan.functions.extend(functions.iter().map(|&name| name.to_owned()));
                 }
+                ["functions", ref place @ ..] => match function_at(place) {
+                    Some("migrate") => plan.migrations = true,
+                    Some(name) if functions.contains(name) => drop(plan.functions.insert(name.to_owned())),
+                    _ => {}
+                },
                 ["template.yaml"] => plan.restart = true,
                 _ => {}
             }
         }
         plan
+    }
+}
+
+/// The executable that a file below `functions/` belongs to: `<folder>/<name>.rs`, or any file in `<folder>/<name>/`.
+fn function_at<'a>(place: &[&'a str]) -> Option<&'a str> {
+    match place {
+        [_, file] => file.strip_suffix(".rs"),
+        [_, name, _, ..] => Some(name),
+        _ => None,
     }
 }
 
@@ -212,21 +223,30 @@ mod tests {
 
     #[test]
     fn a_change_rebuilds_what_it_concerns() {
-        assert_eq!(plan(&["functions/one/src/main.rs"]).functions, functions(&["one"]));
+        assert_eq!(plan(&["functions/folder/one.rs"]).functions, functions(&["one"]));
         assert_eq!(
-            plan(&["functions/one/Cargo.toml", "functions/two/x"]).functions,
+            plan(&["functions/folder/one.rs", "functions/other/two/part.rs"]).functions,
             functions(&["one", "two"])
         );
+        assert_eq!(plan(&["functions/Cargo.toml"]).functions, functions(&["one", "two"]));
         assert_eq!(plan(&["shared/src/lib.rs"]).functions, functions(&["one", "two"]));
         assert_eq!(plan(&["Cargo.toml"]).functions, functions(&["one", "two"]));
         assert!(plan(&["migrations/0001_first.sql"]).migrations);
+        assert!(plan(&["functions/operations/migrate/main.rs"]).migrations);
         assert!(plan(&["template.yaml"]).restart);
     }
 
     #[test]
     fn other_files_change_nothing() {
-        let others = ["README.md", "Cargo.lock", "functions/three/src/main.rs", "functions/one", "shared"];
-        let scratch = ["shared/src/.lib.rs.swp", "shared/src/lib.rs~", "shared/src/4913"];
+        let others = [
+            "README.md",
+            "Cargo.lock",
+            "functions/folder/three.rs",
+            "functions/folder",
+            "functions/one",
+            "shared",
+        ];
+        let scratch = ["functions/folder/.one.rs.swp", "shared/src/lib.rs~", "shared/src/4913"];
         assert_eq!(plan(&others), Plan::default());
         assert_eq!(plan(&scratch), Plan::default());
     }
@@ -234,12 +254,12 @@ mod tests {
     #[tokio::test]
     async fn a_saved_file_is_noticed() {
         let project = tempfile::tempdir().unwrap();
-        let source = project.path().join("functions/one/src");
+        let source = project.path().join("functions/folder");
         fs::create_dir_all(&source).unwrap();
         let mut watcher = Watcher::start(project.path()).unwrap();
         fs::write(source.join("new"), "fn main() {}").unwrap();
         // As editors do: a new file takes the old one's place.
-        fs::rename(source.join("new"), source.join("main.rs")).unwrap();
+        fs::rename(source.join("new"), source.join("one.rs")).unwrap();
         let plan = watcher.next(&BTreeSet::from(["one"])).await;
         assert_eq!(plan, Plan { functions: functions(&["one"]), ..Plan::default() });
     }

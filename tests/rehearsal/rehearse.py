@@ -73,16 +73,16 @@ class NextMigrator:
 def next_sources(folder: Path) -> Path:
     """What the next migrator is built from."""
     sources = folder / "next"
-    for name in ("Cargo.toml", "Cargo.lock", "clippy.toml", "shared", "migrations", "functions/migrate"):
+    for name in ("Cargo.toml", "Cargo.lock", "clippy.toml", "shared", "migrations", "functions"):
         source = ROOT / name
         (sources / name).parent.mkdir(parents=True, exist_ok=True)
         (shutil.copytree if source.is_dir() else shutil.copy)(source, sources / name)
     (sources / f"migrations/{NEXT}.sql").write_text('create table "juncture-core".rehearsal (id int primary key);\n')
     for name, pattern, replacement in [
         ("shared/src/migrations.rs", r"(migrations!\[[^\]]*\")\s*\]", rf'\1, "{NEXT}"]'),
-        ("Cargo.toml", r"members = \[[^\]]*\]", 'members = ["functions/*", "shared"]'),
+        ("Cargo.toml", r"members = \[[^\]]*\]", 'members = ["functions", "shared"]'),
         # A name of its own: it is built beside the present one, for the sake of what both have in common.
-        ("functions/migrate/Cargo.toml", r'name = "migrate"', 'name = "migrate-next"'),
+        ("functions/Cargo.toml", r'name = "migrate"', 'name = "migrate-next"'),
     ]:
         file = sources / name
         text, count = re.subn(pattern, replacement, file.read_text(), flags=re.DOTALL)

@@ -51,38 +51,72 @@ fn a_slash_at_the_end_changes_nothing() {
 #[test]
 fn every_function_is_wired_and_every_wired_function_exists() {
     let wired: BTreeSet<String> = template_functions().into_values().collect();
-    let existing = function_folders();
+    let existing: BTreeSet<String> = binaries().into_keys().collect();
     let missing: Vec<_> = wired.difference(&existing).collect();
     let orphaned: Vec<_> = existing.difference(&wired).collect();
-    assert!(missing.is_empty(), "no such folder in functions/: {missing:?}");
+    assert!(missing.is_empty(), "not in functions/Cargo.toml: {missing:?}");
     assert!(orphaned.is_empty(), "not in template.yaml: {orphaned:?}");
+}
+
+#[test]
+fn a_function_is_built_from_the_one_package_and_has_a_binary_of_its_own() {
+    let text = read("template.yaml");
+    let document = yaml(&text, "template.yaml");
+    for (id, function) in functions_of(&document) {
+        let code_uri = properties(function).and_then(|properties| string(properties, "CodeUri"));
+        assert_eq!(code_uri, Some("functions/"), "CodeUri of {id}");
+        let method = get(function, "Metadata").and_then(|metadata| string(metadata, "BuildMethod"));
+        assert_eq!(method, Some("rust-cargolambda"), "BuildMethod of {id}");
+    }
+    let functions = template_functions();
+    let binaries: BTreeSet<&String> = functions.values().collect();
+    assert_eq!(binaries.len(), functions.len(), "two functions have the same binary: {functions:?}");
 }
 
 #[test]
 fn a_function_is_named_after_a_route_of_its_own() {
     let routes = template_routes();
-    for function in function_folders() {
+    for function in binaries().into_keys() {
         if WITHOUT_A_ROUTE.contains(&function.as_str()) {
             continue;
         }
-        let is_named_after = |path: &str| {
+        // Where the segment names a thing, the method says what is done to it.
+        let is_named_after = |method: &str, path: &str| {
             let mut segments = path.split('/').filter(|segment| !segment.is_empty());
-            segments.rfind(|segment| !segment.starts_with('{')) == Some(&function)
+            segments.rfind(|segment| !segment.starts_with('{')).is_some_and(|segment| {
+                function == segment || function == format!("{}-{segment}", method.to_lowercase())
+            })
         };
-        let found =
-            routes.iter().any(|((_, path), answering)| *answering == function && is_named_after(path));
+        let found = routes
+            .iter()
+            .any(|((method, path), answering)| *answering == function && is_named_after(method, path));
         assert!(found, "no route of {function} ends in its name");
     }
 }
 
 #[test]
-fn a_package_is_named_as_its_folder() {
-    for function in function_folders() {
-        let manifest = read(&format!("functions/{function}/Cargo.toml"));
-        let name = manifest.lines().find_map(|line| line.strip_prefix("name = "));
-        assert_eq!(name, Some(format!("\"{function}\"").as_str()), "functions/{function}/Cargo.toml");
-        assert!(!manifest.contains("[[bin]]"), "{function}: the binary takes the name of the package");
+fn a_function_lies_in_the_folder_of_its_routes() {
+    let binaries = binaries();
+    for ((method, path), function) in template_routes() {
+        let folder = binaries.get(&function).and_then(|file| file.split('/').next());
+        assert_eq!(folder, Some(folder_of(&path)), "where {function} is, which answers {method} {path}");
     }
+    for function in WITHOUT_A_ROUTE {
+        let folder = binaries.get(function).and_then(|file| file.split('/').next());
+        assert_eq!(folder, Some("operations"), "where {function} is, which has no route");
+    }
+}
+
+#[test]
+fn a_function_is_named_as_its_file_and_no_file_is_left_out() {
+    let binaries = binaries();
+    for (name, file) in &binaries {
+        let place = file.split_once('/').map(|(_, place)| place);
+        let is_named_so = place == Some(&format!("{name}.rs")) || place == Some(&format!("{name}/main.rs"));
+        assert!(is_named_so, "functions/{file} is the binary {name}");
+    }
+    let listed: BTreeSet<String> = binaries.into_values().collect();
+    assert_eq!(listed, function_files(), "functions/Cargo.toml, and what is in functions/");
 }
 
 #[test]
@@ -99,7 +133,6 @@ fn the_backend_api_and_readiness_and_nothing_else_ask_for_the_secret_key() {
     }
 }
 
-/// The routes of the template and the folder of the function that answers each.
 #[test]
 fn people_are_told_to_add_the_scopes_that_are_asked_for() {
     let page = read("docs/deploy.md");
@@ -108,13 +141,14 @@ fn people_are_told_to_add_the_scopes_that_are_asked_for() {
     assert_eq!(told, juncture::provider::jira::DEFAULT_SCOPES.split(' ').collect());
 }
 
+/// The routes of the template and the binary that answers each.
 fn template_routes() -> BTreeMap<Route, String> {
     let text = read("template.yaml");
     let document = yaml(&text, "template.yaml");
     let mut routes = BTreeMap::new();
     for (id, function) in functions_of(&document) {
         let events = properties(function).and_then(|properties| get(properties, "Events"));
-        let is_routed = !WITHOUT_A_ROUTE.contains(&folder_of(id, function).as_str());
+        let is_routed = !WITHOUT_A_ROUTE.contains(&binary_of(id, function));
         assert!(events.is_some() || !is_routed, "{id} has no Events");
         for (name, event) in events.into_iter().flat_map(entries) {
             let is_route = string(event, "Type") == Some("HttpApi");
@@ -126,7 +160,7 @@ fn template_routes() -> BTreeMap<Route, String> {
                 .and_then(|event| Some((string(event, "Method")?.to_uppercase(), string(event, "Path")?)))
                 .map(|(method, path)| (method, path.to_owned()))
                 .unwrap_or_else(|| panic!("{id}.{name} has no Method and Path"));
-            let other = routes.insert(route.clone(), folder_of(id, function));
+            let other = routes.insert(route.clone(), binary_of(id, function).to_owned());
             assert!(other.is_none(), "{route:?} is wired twice");
         }
     }
@@ -134,11 +168,13 @@ fn template_routes() -> BTreeMap<Route, String> {
     routes
 }
 
-/// The logical ids of the template's functions and the folder of each.
+/// The logical ids of the template's functions and the binary of each.
 fn template_functions() -> BTreeMap<String, String> {
     let text = read("template.yaml");
     let document = yaml(&text, "template.yaml");
-    functions_of(&document).map(|(id, function)| (id.to_owned(), folder_of(id, function))).collect()
+    functions_of(&document)
+        .map(|(id, function)| (id.to_owned(), binary_of(id, function).to_owned()))
+        .collect()
 }
 
 fn functions_of<'a>(template: &'a Yaml<'a>) -> impl Iterator<Item = (&'a str, &'a Yaml<'a>)> {
@@ -146,11 +182,23 @@ fn functions_of<'a>(template: &'a Yaml<'a>) -> impl Iterator<Item = (&'a str, &'
     entries(resources).filter(|(_, resource)| string(resource, "Type") == Some("AWS::Serverless::Function"))
 }
 
-/// The folder that `CodeUri` names, below `functions/`.
-fn folder_of(id: &str, function: &Yaml<'_>) -> String {
-    let code_uri = properties(function).and_then(|properties| string(properties, "CodeUri"));
-    let folder = code_uri.and_then(|uri| uri.strip_prefix("functions/")).filter(|name| !name.contains('/'));
-    folder.unwrap_or_else(|| panic!("{id}: CodeUri is {code_uri:?}, not functions/<name>")).to_owned()
+fn binary_of<'a>(id: &str, function: &'a Yaml<'a>) -> &'a str {
+    let metadata = get(function, "Metadata").and_then(|metadata| get(metadata, "BuildProperties"));
+    let binary = metadata.and_then(|properties| string(properties, "Binary"));
+    binary.unwrap_or_else(|| panic!("{id} names no Binary to build"))
+}
+
+/// The folder of `functions/` in which a route's function is.
+fn folder_of(path: &str) -> &'static str {
+    let segments: Vec<&str> = path.split('/').skip(1).collect();
+    match segments[..] {
+        // What a browser asks for: the API, and the pages.
+        ["api", "frontend", ..] | ["finalize-connection", ..] => "frontend",
+        ["api", "backend", "connection-info" | "connect-token", ..] => "connections",
+        ["api", "backend", "jira", ..] => "jira",
+        ["health", ..] => "operations",
+        _ => panic!("no folder is meant for {path}: say here which one"),
+    }
 }
 
 fn documented_routes() -> BTreeSet<Route> {
@@ -167,14 +215,34 @@ fn operations<'a>(openapi: &'a Yaml<'a>) -> impl Iterator<Item = (&'a str, &'a s
     })
 }
 
-/// The folders in `functions/` that are packages.
-fn function_folders() -> BTreeSet<String> {
-    std::fs::read_dir(root().join("functions"))
-        .expect("functions/ can be read")
-        .map(|entry| entry.expect("functions/ can be read").path())
-        .filter(|path| path.join("Cargo.toml").is_file())
-        .filter_map(|path| path.file_name()?.to_str().map(str::to_owned))
+/// The binaries of `functions/Cargo.toml`, and the file of each below that folder.
+fn binaries() -> BTreeMap<String, String> {
+    let manifest: toml::Table = read("functions/Cargo.toml").parse().expect("functions/Cargo.toml is TOML");
+    let text = |binary: &toml::Value, key: &str| binary.get(key)?.as_str().map(str::to_owned);
+    let binaries =
+        manifest.get("bin").and_then(toml::Value::as_array).expect("functions/Cargo.toml has binaries");
+    binaries
+        .iter()
+        .map(|binary| text(binary, "name").zip(text(binary, "path")))
+        .map(|binary| binary.expect("a binary has a name and a path"))
         .collect()
+}
+
+/// The files in the folders of `functions/` that a binary is made of: `<folder>/<name>.rs`, `<folder>/<name>/main.rs`.
+fn function_files() -> BTreeSet<String> {
+    let functions = root().join("functions");
+    children(&functions)
+        .flat_map(|folder| children(&folder))
+        .map(|path| if path.is_dir() { path.join("main.rs") } else { path })
+        .filter(|path| path.extension().is_some_and(|end| end == "rs"))
+        .filter_map(|path| path.strip_prefix(&functions).ok()?.to_str().map(str::to_owned))
+        .collect()
+}
+
+/// What is in a folder; nothing, if it is a file.
+fn children(path: &Path) -> impl Iterator<Item = PathBuf> + use<> {
+    let entries = path.is_dir().then(|| std::fs::read_dir(path).expect("functions/ can be read"));
+    entries.into_iter().flatten().map(|entry| entry.expect("functions/ can be read").path())
 }
 
 fn root() -> PathBuf {

@@ -133,18 +133,8 @@ impl Template {
             }
         }
 
-        let binary = match resource["Metadata"]["BuildProperties"]["Binary"].as_str() {
-            Some(binary) => binary.to_owned(),
-            None => {
-                let location = text(&setting("CodeUri")?).context("there is no CodeUri")?;
-                let binary = location.trim_end_matches('/').rsplit('/').next().unwrap_or_default().to_owned();
-                ensure!(
-                    !binary.is_empty() && binary != ".",
-                    "neither Binary nor CodeUri names the executable"
-                );
-                binary
-            }
-        };
+        let binary = resource["Metadata"]["BuildProperties"]["Binary"].as_str();
+        let binary = binary.context("there is no Metadata.BuildProperties.Binary")?.to_owned();
 
         // https://docs.aws.amazon.com/serverless-application-model/latest/developerguide/sam-property-function-httpapi.html
         for (event_name, definition) in properties["Events"].as_object().into_iter().flatten() {
@@ -206,9 +196,9 @@ Resources:
         AllowMethods: [GET]
   First:
     Type: AWS::Serverless::Function
-    Metadata: { BuildMethod: rust-cargolambda }
+    Metadata: { BuildMethod: rust-cargolambda, BuildProperties: { Binary: first } }
     Properties:
-      CodeUri: functions/first/
+      CodeUri: functions/
       Role: !ImportValue something-not-needed
       Timeout: 25
       Environment: { Variables: { REPLACED: own, COUNT: 3 } }
@@ -219,11 +209,12 @@ Resources:
   Second:
     Type: AWS::Serverless::Function
     Metadata: { BuildProperties: { Binary: second-binary } }
-    Properties: { CodeUri: . }
+    Properties: { CodeUri: functions/ }
   Sometimes:
     Type: AWS::Serverless::Function
     Condition: RunsNightly
-    Properties: { CodeUri: functions/sometimes }
+    Metadata: { BuildProperties: { Binary: sometimes } }
+    Properties: { CodeUri: functions/ }
   Custom: { Type: "Custom::Thing", Properties: { ServiceToken: !ImportValue x } }
 "#;
 
@@ -251,8 +242,11 @@ Resources:
 
     #[test]
     fn an_error_names_the_resource() {
-        let broken = TEMPLATE.replace("CodeUri: functions/first/", "CodeUri: !ImportValue x");
+        let broken = TEMPLATE.replace("Timeout: 25", "Timeout: !ImportValue x");
         let error = Template::parse(&broken, &BTreeMap::new()).unwrap_err();
+        assert!(format!("{error:#}").contains("resource First"), "{error:#}");
+        let unnamed = TEMPLATE.replace("Binary: first", "Other: first");
+        let error = Template::parse(&unnamed, &BTreeMap::new()).unwrap_err();
         assert!(format!("{error:#}").contains("resource First"), "{error:#}");
         let twice = TEMPLATE.replace("Path: \"/first\"", "Path: \"/first/{id}\"");
         let error = Template::parse(&twice, &BTreeMap::new()).unwrap_err();

@@ -27,7 +27,7 @@ fn needs() -> BTreeMap<&'static str, Vec<&'static str>> {
         ("check-connection-validity", vec![KEY, DATABASE]),
         ("get-connection-credentials", vec![KEY, DATABASE, SEALING]),
         ("list-connections", vec![KEY, DATABASE, SEALING]),
-        ("connection", all(&[&REDIS, &[KEY, DATABASE]])),
+        ("delete-connection", all(&[&REDIS, &[KEY, DATABASE]])),
         ("refresh-idle-connections", all(&[&REDIS, &TOKENS, &[DATABASE, SEALING]])),
         ("get-access-token", sessions.clone()),
         ("get-projects", sessions.clone()),
