@@ -124,8 +124,10 @@ impl Field<'_> {
 pub struct JsonBody(Map<String, Value>);
 
 impl JsonBody {
-    /// Reads the body, and half a surrogate pair in it as U+FFFD. It must say that it is JSON: what comes without a content
-    /// type has got another one on the way, see `event::mend`.
+    /// Reads the body whatever its fields are; a route reads it with [`super::JsonBodies::read`], which knows them.
+    ///
+    /// Half a surrogate pair in it is read as U+FFFD. It must say that it is JSON: what comes without a content type has
+    /// got another one on the way, see `gateway_event::mend`.
     ///
     /// # Errors
     /// When the body is absent, not UTF-8, not JSON, not an object, declared as something else, or has an object, at any

@@ -21,7 +21,7 @@ use lambda_http::{Adapter, LambdaEvent, RequestExt, Service, lambda_runtime, ser
 
 use super::added::Added;
 use super::current::Current;
-use super::{Request, Response, bearer_token, bounds, compress, mend, respond};
+use super::{Request, Response, bearer_token, bounds, compress, gateway_event, respond};
 use crate::error::{ErrorAnswer, RequestError};
 use crate::telemetry::{self, Completion, Failure, Kind};
 
@@ -89,7 +89,7 @@ where
         });
         let mut adapter = Adapter::from(service);
         let answer = move |mut event: LambdaEvent<LambdaRequest>| {
-            mend::mend(&mut event.payload);
+            gateway_event::mend(&mut event.payload);
             adapter.call(event)
         };
         // Not `lambda_runtime::run`, which puts every invocation into a span that nobody reads.

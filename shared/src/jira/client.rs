@@ -62,7 +62,7 @@ impl Jira {
     /// # Errors
     /// As [`Tokens::session`]; 403 with `needs_reauthorization` if the connection has no site.
     pub async fn site<'a>(&'a self, address: &'a Address) -> Result<JiraSite<'a>> {
-        self.open(address, self.tokens.session(address).await?)
+        self.open(address, self.tokens.session(address).await?, Vec::new())
     }
 
     /// As [`Self::site`], for a search, which finds the issues that were made through the connection lately.
@@ -70,10 +70,16 @@ impl Jira {
     /// # Errors
     /// As [`Self::site`].
     pub async fn site_for_search<'a>(&'a self, address: &'a Address) -> Result<JiraSite<'a>> {
-        self.open(address, self.tokens.session_for_search(address).await?)
+        let (session, recent_issues) = self.tokens.session_for_search(address).await?;
+        self.open(address, session, recent_issues)
     }
 
-    fn open<'a>(&'a self, address: &'a Address, session: Session) -> Result<JiraSite<'a>> {
+    fn open<'a>(
+        &'a self,
+        address: &'a Address,
+        session: Session,
+        recent_issues: Vec<String>,
+    ) -> Result<JiraSite<'a>> {
         let Some(site_id) = &session.jira_site_id else {
             return Err(Error::needs_reauthorization().because("the connection has no Jira site"));
         };
@@ -83,7 +89,8 @@ impl Jira {
             .pop_if_empty()
             .extend(["ex", "jira", site_id]);
         let in_flight = Semaphore::new(IN_FLIGHT);
-        Ok(JiraSite { jira: self, address, base, session: Mutex::new(Arc::new(session)), in_flight })
+        let session = Mutex::new(Arc::new(session));
+        Ok(JiraSite { jira: self, address, base, session, recent_issues, in_flight })
     }
 }
 
@@ -93,6 +100,8 @@ pub struct JiraSite<'a> {
     pub(super) address: &'a Address,
     base: Url,
     session: Mutex<Arc<Session>>,
+    /// Ids of the issues that were made through the connection lately; none unless it was opened for a search.
+    pub(super) recent_issues: Vec<String>,
     /// Whoever calls has one of [`IN_FLIGHT`] places; who comes later waits, in order.
     in_flight: Semaphore,
 }
@@ -158,11 +167,6 @@ impl JiraSite<'_> {
     pub(super) fn once_key(&self, idempotency_key: &str) -> OnceKey {
         let session = self.session();
         OnceKey::new(&session.connection_id, session.jira_site_id.as_deref(), idempotency_key)
-    }
-
-    /// Ids of the issues that were made through this connection lately.
-    pub(super) fn recent_issues(&self) -> Vec<String> {
-        self.session().recent_issues.clone()
     }
 
     /// Remembers an issue that was just made, by its id, so that the next searches find it.
@@ -267,7 +271,6 @@ impl JiraSite<'_> {
             return Ok(());
         }
         let renewed = self.jira.tokens.session_after_rejection(self.address, &rejected.access_token).await?;
-        let renewed = Session { recent_issues: rejected.recent_issues.clone(), ..renewed };
         if let Ok(mut session) = self.session.lock() {
             *session = Arc::new(renewed);
         }

@@ -263,7 +263,7 @@ impl JiraSite<'_> {
 
     /// Ids that Jira is told of, because its index may not know them yet.
     fn reconciled(&self) -> Vec<u64> {
-        self.recent_issues().iter().filter_map(|id| id.parse().ok()).collect()
+        self.recent_issues.iter().filter_map(|id| id.parse().ok()).collect()
     }
 
     async fn search_page<T: DeserializeOwned>(

@@ -47,6 +47,11 @@ fn a_warm_call_is_one_command_and_a_search_two() {
         let query = query(&person, &[]);
         let search = || bed.backend("jira/get-tickets-for-project", &query);
         assert_eq!(warm(&bed, search).await?, (2, 1), "get-tickets-for-project");
+        let boards = bed.backend("jira/get-all-sprints-for-project", &query).await?.json(200);
+        let sprint = boards["boards"][0]["sprints"][0]["id"].to_string();
+        let query = self::query(&person, &[("sprint_id", sprint.as_str())]);
+        let search = || bed.backend("jira/get-tickets-for-sprint", &query);
+        assert_eq!(warm(&bed, search).await?, (2, 1), "get-tickets-for-sprint");
         Ok(())
     });
 }

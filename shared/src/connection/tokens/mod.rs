@@ -63,9 +63,6 @@ pub struct Session {
     pub jira_site: Option<NamedSite>,
     /// The selected Jira project.
     pub jira_project_id: Option<String>,
-    /// Ids of the issues that were made through it lately, which a search has to be told of; none unless it is for a
-    /// search.
-    pub recent_issues: Vec<String>,
 }
 
 /// Gives out sessions. Settings: those of [`Upstash`], [`Store`] and [`JiraTokenEndpoint`], and
@@ -106,18 +103,18 @@ impl Tokens {
         self.obtain(address, None).await
     }
 
-    /// As [`Self::session`], and knows [`Session::recent_issues`], which costs one command more in the same request.
+    /// As [`Self::session`], with the ids of the issues that were made through the connection lately, which a search has
+    /// to be told of: one command more in the same request.
     ///
     /// # Errors
     /// As [`Self::session`].
-    pub async fn session_for_search(&self, address: &Address) -> Result<Session> {
+    pub async fn session_for_search(&self, address: &Address) -> Result<(Session, Vec<String>)> {
         let look = [cache::read(address), recent::read(address)];
         let (entry, recent_issues) = match self.redis.pipeline(look).await {
             Ok([entry, recent_issues]) => (Ok(entry), recent::decode(&recent_issues)),
             Err(error) => (Err(error), Vec::new()),
         };
-        let session = self.decide(address, None, entry).await?;
-        Ok(Session { recent_issues, ..session })
+        Ok((self.decide(address, None, entry).await?, recent_issues))
     }
 
     /// A session with another access token than the one that the provider has just rejected (a 401 that is not
@@ -133,7 +130,7 @@ impl Tokens {
         self.obtain(address, Some(&rejected.value)).await
     }
 
-    /// Remembers an issue that was just made through a connection, for [`Session::recent_issues`]. If that
+    /// Remembers an issue that was just made through a connection, for [`Self::session_for_search`]. If that
     /// fails, a search may find the issue a little later.
     pub async fn remember_issue(&self, address: &Address, issue_id: &str) {
         if let Err(error) = self.redis.run(recent::remember(address, issue_id)).await {
@@ -199,7 +196,6 @@ impl Tokens {
             jira_site_id: snapshot.jira_site_id.clone(),
             jira_site: snapshot.jira_site.clone(),
             jira_project_id: snapshot.jira_project_id.clone(),
-            recent_issues: Vec::new(),
         }))
     }
 
