@@ -15,6 +15,7 @@ use serde_json::Value;
 use strum::VariantArray as _;
 use tokio::net::TcpListener;
 
+use super::answers::Answers;
 use super::dependency::{Dependency, Fault};
 use super::endpoint::{Endpoint, Prepared, Tenant};
 
@@ -26,13 +27,18 @@ pub(crate) struct Surroundings {
     /// A certificate that ended in 2020, and the file of the authority that signed it.
     expired: Arc<rustls::ServerConfig>,
     authority: String,
+    answers: Answers,
 }
 
 impl Surroundings {
     pub(crate) async fn start() -> Result<Self> {
         let bed = Bed::start(|_| ()).await?;
         let (expired, authority) = expired_certificate(bed.stack.folder())?;
-        Ok(Self { canary: TcpListener::bind(("127.0.0.1", 0)).await?, bed, expired, authority })
+        Ok(Self { canary: TcpListener::bind(("127.0.0.1", 0)).await?, bed, expired, authority, answers: Answers::default() })
+    }
+
+    pub(crate) fn answers(&self) -> &Answers {
+        &self.answers
     }
 
     pub(crate) fn bed(&self) -> &Bed {
@@ -98,6 +104,10 @@ pub(crate) async fn run(
             }
             illness => cell(&tenant, endpoint, &proxy, illness, &gateway, &gateway).await,
         };
+        let cell = cell.map(|(told, answer)| {
+            around.answers.add(format!("{} · {} · {}", endpoint.name(), dependency.name(), fault.name()), &answer);
+            told
+        });
         // All that is wrong is told at once, at the end.
         row.insert(fault, cell.unwrap_or_else(|error| format!("{WRONG}: {error:#}")));
     }
@@ -114,7 +124,7 @@ async fn cell(
     illness: Illness,
     during: &Gateway,
     after: &Gateway,
-) -> Result<String> {
+) -> Result<(String, Answer)> {
     let bed = tenant.bed;
     let tickets = if endpoint == Endpoint::CreateTicket { tenant.tickets().await? } else { 0 };
     let prepared = tenant.prepare(endpoint).await?;
@@ -140,7 +150,7 @@ async fn cell(
         let made = tenant.tickets().await? - tickets;
         ensure!(made == 1, "after {told} there are {made} tickets");
     }
-    Ok(told)
+    Ok((told, answer))
 }
 
 /// Sends a request again for as long as the answer is to do so later.

@@ -2,6 +2,7 @@
 //! between the real functions and the real servers. The answers stand in `docs/faults.md`, which `make faults`
 //! writes; a few rows of it are checked by `make test`.
 
+mod answers;
 mod dependency;
 mod endpoint;
 mod killed;
@@ -9,6 +10,7 @@ mod lane;
 mod table;
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use anyhow::{Context as _, Result};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
@@ -24,6 +26,10 @@ const LANES: usize = 24;
 
 /// Set to try every endpoint, and to write the page.
 const ALL: &str = "JUNCTURE_TEST_FAULTS";
+
+/// Set to a file, which gets every answer in full. Two such files, of before and after a change, are compared with
+/// `diff`.
+const RECORD: &str = "JUNCTURE_TEST_FAULTS_RECORD";
 
 /// By endpoint and server.
 type Table = BTreeMap<(Endpoint, Dependency), Row>;
@@ -58,6 +64,9 @@ fn every_fault_is_answered_as_the_table_says() {
         let endpoints = if is_all { Endpoint::VARIANTS } else { &Endpoint::FEW };
         let around = Surroundings::start().await?;
         let table = measure(&around, endpoints).await?;
+        if let Some(file) = std::env::var_os(RECORD) {
+            around.answers().write(Path::new(&file))?;
+        }
         if is_all {
             table::write(&table)?
         } else {
