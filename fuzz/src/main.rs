@@ -1,6 +1,6 @@
 //! One parser under libFuzzer: the one that the environment names, `PARSER=query`.
 //!
-//! What it must hold is in `shared/src/fuzz/`; what an input may cost, here.
+//! What it must hold is in `shared/juncture/src/fuzz/`; what an input may cost, here.
 
 #![no_main]
 

@@ -229,7 +229,7 @@ mod tests {
             functions(&["one", "two"])
         );
         assert_eq!(plan(&["functions/Cargo.toml"]).functions, functions(&["one", "two"]));
-        assert_eq!(plan(&["shared/src/lib.rs"]).functions, functions(&["one", "two"]));
+        assert_eq!(plan(&["shared/juncture/src/lib.rs"]).functions, functions(&["one", "two"]));
         assert_eq!(plan(&["Cargo.toml"]).functions, functions(&["one", "two"]));
         assert!(plan(&["migrations/0001_first.sql"]).migrations);
         assert!(plan(&["functions/operations/migrate/main.rs"]).migrations);
@@ -246,7 +246,8 @@ mod tests {
             "functions/one",
             "shared",
         ];
-        let scratch = ["functions/folder/.one.rs.swp", "shared/src/lib.rs~", "shared/src/4913"];
+        let scratch =
+            ["functions/folder/.one.rs.swp", "shared/juncture/src/lib.rs~", "shared/juncture/src/4913"];
         assert_eq!(plan(&others), Plan::default());
         assert_eq!(plan(&scratch), Plan::default());
     }

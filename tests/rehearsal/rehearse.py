@@ -79,8 +79,8 @@ def next_sources(folder: Path) -> Path:
         (shutil.copytree if source.is_dir() else shutil.copy)(source, sources / name)
     (sources / f"migrations/{NEXT}.sql").write_text('create table "juncture-core".rehearsal (id int primary key);\n')
     for name, pattern, replacement in [
-        ("shared/src/migrations.rs", r"(migrations!\[[^\]]*\")\s*\]", rf'\1, "{NEXT}"]'),
-        ("Cargo.toml", r"members = \[[^\]]*\]", 'members = ["functions", "shared"]'),
+        ("shared/juncture/src/migrations.rs", r"(migrations!\[[^\]]*\")\s*\]", rf'\1, "{NEXT}"]'),
+        ("Cargo.toml", r"members = \[[^\]]*\]", 'members = ["functions", "shared/juncture"]'),
         # A name of its own: it is built beside the present one, for the sake of what both have in common.
         ("functions/Cargo.toml", r'name = "migrate"', 'name = "migrate-next"'),
     ]:

@@ -12,7 +12,7 @@ const PAGES: [&str; 2] = ["docs/security.md", "docs/security-checklist.md"];
 /// Where a file may be, in whose name the pages leave the first folders out.
 const FOLDERS: [&str; 8] = [
     "",
-    "shared/src",
+    "shared/juncture/src",
     "shared/base/src",
     "shared/stores/src",
     "shared/runtime/src",
@@ -25,7 +25,7 @@ const FOLDERS: [&str; 8] = [
 const SOURCES: [&str; 10] = [
     "shared/stores/src",
     "shared/runtime/src",
-    "shared/src",
+    "shared/juncture/src",
     "shared/base/src",
     "shared/adf",
     "functions",

@@ -34,7 +34,13 @@ impl Surroundings {
     pub(crate) async fn start() -> Result<Self> {
         let bed = Bed::start(|_| ()).await?;
         let (expired, authority) = expired_certificate(bed.stack.folder())?;
-        Ok(Self { canary: TcpListener::bind(("127.0.0.1", 0)).await?, bed, expired, authority, answers: Answers::default() })
+        Ok(Self {
+            canary: TcpListener::bind(("127.0.0.1", 0)).await?,
+            bed,
+            expired,
+            authority,
+            answers: Answers::default(),
+        })
     }
 
     pub(crate) fn answers(&self) -> &Answers {
@@ -105,7 +111,9 @@ pub(crate) async fn run(
             illness => cell(&tenant, endpoint, &proxy, illness, &gateway, &gateway).await,
         };
         let cell = cell.map(|(told, answer)| {
-            around.answers.add(format!("{} · {} · {}", endpoint.name(), dependency.name(), fault.name()), &answer);
+            around
+                .answers
+                .add(format!("{} · {} · {}", endpoint.name(), dependency.name(), fault.name()), &answer);
             told
         });
         // All that is wrong is told at once, at the end.

@@ -8,9 +8,9 @@
 mod answers;
 mod documents;
 mod request;
-#[path = "../../adf/tests/adf/schema.rs"]
+#[path = "../../../adf/tests/adf/schema.rs"]
 mod schema;
-#[path = "../../adf/tests/adf/documents.rs"]
+#[path = "../../../adf/tests/adf/documents.rs"]
 mod schema_documents;
 mod sealed;
 mod settings;
@@ -82,7 +82,7 @@ mod tests {
     use super::TARGETS;
 
     fn corpus() -> PathBuf {
-        Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/corpus")
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/corpus")
     }
 
     fn names(folder: PathBuf) -> BTreeSet<String> {

@@ -22,7 +22,7 @@ pub struct Migration {
 
 macro_rules! migrations {
     ($($name:literal),+ $(,)?) => {
-        &[$(Migration { name: $name, sql: include_str!(concat!("../../migrations/", $name, ".sql")) }),+]
+        &[$(Migration { name: $name, sql: include_str!(concat!("../../../migrations/", $name, ".sql")) }),+]
     };
 }
 
@@ -151,7 +151,7 @@ mod tests {
 
     #[test]
     fn every_file_is_compiled_in_and_in_order() {
-        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../migrations");
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../migrations");
         let mut files: Vec<String> = std::fs::read_dir(folder)
             .unwrap()
             .map(|entry| entry.unwrap().file_name().into_string().unwrap())
