@@ -8,7 +8,7 @@ use juncture::connection::{Browser, Choice, ConnectionCode, Finalizer, Stretch};
 use juncture::display::DisplayName;
 use juncture::error::Result;
 use juncture::limit::OpenLimits;
-use juncture::provider::jira::{Account, Site};
+use juncture::provider::jira::{self, SiteId};
 use runtime::{Query, Request, Response, json, serve};
 use serde::Serialize;
 
@@ -29,6 +29,33 @@ struct Available {
     display_name: Option<DisplayName>,
 }
 
+#[derive(Serialize)]
+struct Site {
+    site_id: SiteId,
+    site_name: Option<String>,
+    url: Option<String>,
+    avatar_url: Option<String>,
+}
+
+impl From<jira::Site> for Site {
+    fn from(site: jira::Site) -> Self {
+        Self { site_id: site.id, site_name: site.name, url: site.url, avatar_url: site.avatar_url }
+    }
+}
+
+/// Whose consent it is, without Atlassian's id of the account.
+#[derive(Serialize)]
+struct Account {
+    name: Option<String>,
+    email: Option<String>,
+}
+
+impl From<jira::Account> for Account {
+    fn from(account: jira::Account) -> Self {
+        Self { name: account.name, email: account.email }
+    }
+}
+
 async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
     let (finalizer, limits) = &*app;
     let query = Query::of(&request)?;
@@ -38,5 +65,7 @@ async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
     let visitor = Browser::known(&request, Stretch::ToConnection);
     let Choice { sites, account, replaces_account, display_name, .. } =
         finalizer.choice(&code, visitor.as_ref()).await?;
+    let sites = sites.into_iter().map(Site::from).collect();
+    let account = account.map(Account::from);
     json(StatusCode::OK, &Available { sites, account, replaces_account, display_name })
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use http::StatusCode;
 use juncture::auth::SecretKeys;
 use juncture::error::{Error, Result};
-use juncture::jira::{IssueRef, Jira};
+use juncture::jira::{IssueRef, Jira, issue_ref};
 use juncture::provider::ProviderId;
 use runtime::{Fields, JsonBodies, Query, Request, Response, json, serve};
 use serde::Serialize;
@@ -68,7 +68,7 @@ impl Wanted {
             let [issue] = body.required(["issue_id_or_key"])?;
             (external_id.to_owned(), issue.to_owned(), body.flag("delete_subtasks")?)
         };
-        let issue = IssueRef::parse(&issue, "issue_id_or_key")?;
+        let issue = issue_ref(&issue, "issue_id_or_key")?;
         Ok(Self { external_id, issue, with_subtasks })
     }
 }

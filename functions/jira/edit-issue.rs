@@ -7,7 +7,7 @@ use adf::Lost;
 use http::StatusCode;
 use juncture::auth::SecretKeys;
 use juncture::error::Result;
-use juncture::jira::{Edit, EditedIssue, IssueRef, Jira};
+use juncture::jira::{Edit, EditedIssue, Jira, issue_ref};
 use juncture::provider::ProviderId;
 use runtime::{Fields, JsonBodies, Request, Response, json, serve};
 use serde::Serialize;
@@ -55,7 +55,7 @@ async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
     let body = bodies.read(&request, &FIELDS)?;
     let [external_id] = body.required(["external_id"])?;
     let [issue] = body.required(["issue_id_or_key"])?;
-    let issue = IssueRef::parse(issue, "issue_id_or_key")?;
+    let issue = issue_ref(issue, "issue_id_or_key")?;
     let edit = Edit::of(&body)?;
     let address = caller.address(ProviderId::Jira.as_str(), external_id)?;
     let site = jira.site(&address).await?;

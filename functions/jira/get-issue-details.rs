@@ -7,7 +7,7 @@ use std::sync::Arc;
 use http::StatusCode;
 use juncture::auth::SecretKeys;
 use juncture::error::{Error, Result};
-use juncture::jira::{DescriptionFormat, IssueDetails, IssueRef, Jira};
+use juncture::jira::{DescriptionFormat, IssueDetails, Jira, issue_ref};
 use juncture::provider::ProviderId;
 use runtime::{Query, Request, Response, json, serve};
 use serde::Serialize;
@@ -33,7 +33,7 @@ async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
     let named =
         ["issue_id_or_key", "issue_key"].into_iter().find_map(|name| Some((name, query.optional(name)?)));
     let (name, issue) = named.ok_or_else(|| Error::bad_request("Missing issue_id_or_key"))?;
-    let issue = IssueRef::parse(issue, name)?;
+    let issue = issue_ref(issue, name)?;
     let format = DescriptionFormat::of(&query)?;
     let address = caller.address(ProviderId::Jira.as_str(), external_id)?;
     let site = jira.site(&address).await?;

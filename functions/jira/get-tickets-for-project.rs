@@ -7,7 +7,7 @@ use base::crypto::Sealer;
 use http::StatusCode;
 use juncture::auth::SecretKeys;
 use juncture::error::Result;
-use juncture::jira::{Jira, ProjectList, Search, Sprint, Ticket};
+use juncture::jira::{Jira, ProjectList, Sprint, Ticket, TicketSearch};
 use juncture::paging::explain;
 use runtime::{Request, Response, json, serve};
 use serde::Serialize;
@@ -36,7 +36,7 @@ async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
     let (site, project) = list.open_for_search(jira).await?;
     let (paging, part) = list.part(sealer, "get-tickets-for-project", &project)?;
     let (tickets, next) = site
-        .tickets(&Search::of_project(&project).described(format), part.as_ref())
+        .tickets(&TicketSearch::of_project(&project, format), part.as_ref())
         .await
         .map_err(|error| explain(error, "Failed to fetch Jira tickets"))?;
     let next_cursor = paging.after(part.as_ref(), next)?;

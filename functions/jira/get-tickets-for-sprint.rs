@@ -8,7 +8,7 @@ use futures_util::future::try_join;
 use http::StatusCode;
 use juncture::auth::SecretKeys;
 use juncture::error::Result;
-use juncture::jira::{DescriptionFormat, Jira, Search, Sprint, SprintId, SprintTicket};
+use juncture::jira::{DescriptionFormat, Jira, Sprint, SprintId, SprintTicket, TicketSearch};
 use juncture::paging::{Paging, explain};
 use juncture::provider::ProviderId;
 use runtime::{Query, Request, Response, json, serve};
@@ -42,7 +42,7 @@ async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
     let paging = Paging::new(sealer, "get-tickets-for-sprint", &address, sprint_id.as_str());
     let part = paging.part(&query)?;
     let site = jira.site_for_search(&address).await?;
-    let search = Search::of_sprint(&sprint_id).described(format);
+    let search = TicketSearch::of_sprint(&sprint_id, format);
     let ((tickets, next), sprint) = try_join(site.tickets(&search, part.as_ref()), site.sprint(&sprint_id))
         .await
         .map_err(|error| explain(error, "Failed to fetch Jira tickets for sprint"))?;

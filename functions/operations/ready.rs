@@ -8,13 +8,13 @@ use http::StatusCode;
 use juncture::auth::SecretKeys;
 use juncture::error::{Error, Result};
 use juncture::migrations;
-use juncture::provider::jira::Reach;
+use juncture::provider::jira::AtlassianProbe;
 use runtime::{Request, Response, json, serve_probe};
 use serde::Serialize;
 use stores::postgres::Postgres;
 use stores::upstash::{Command, Upstash};
 
-type App = (SecretKeys, Postgres, Upstash, Reach);
+type App = (SecretKeys, Postgres, Upstash, AtlassianProbe);
 
 /// A part that has not answered by then has failed. A Neon database that sleeps wakes up within it.
 const LIMIT: Duration = Duration::from_secs(5);
@@ -70,8 +70,8 @@ async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
             (database, migrations)
         },
         part("redis", async { Ok(redis.run(Command::ping()).await.map(drop)?) }),
-        part("atlassian_auth", atlassian.auth()),
-        part("atlassian_api", atlassian.api()),
+        part("atlassian_auth", async { Ok(atlassian.auth().await?) }),
+        part("atlassian_api", async { Ok(atlassian.api().await?) }),
     );
     let parts = Parts { postgres, migrations, redis, atlassian_auth, atlassian_api };
     let ready = parts.all().iter().all(|part| part.status != Status::Failed);

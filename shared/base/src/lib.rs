@@ -5,6 +5,8 @@ pub mod config;
 pub mod counters;
 pub mod crypto;
 pub mod deadline;
+pub mod display;
+pub mod oauth;
 pub mod surrogates;
 pub mod tls;
 pub mod wait;

@@ -315,6 +315,8 @@ impl Error {
     }
 }
 
+impl StdError for Error {}
+
 impl fmt::Display for Error {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{} {}: {}", self.status.as_u16(), self.code, self.message)

@@ -16,7 +16,6 @@ pub mod error;
 #[cfg(any(test, fuzzing))]
 pub mod fuzz;
 pub mod jira;
-mod lenient;
 pub mod limit;
 pub mod migrations;
 pub mod page;

@@ -88,6 +88,7 @@ impl Finalizer {
     async fn reach(&self, pending: &PendingConnection) -> Result<(Vec<Site>, Result<Option<Account>>)> {
         let access_token = pending.access_token();
         let (sites, account) = tokio::join!(self.sites.list(&access_token), self.accounts.of(&access_token));
+        let account = account.map_err(Error::from);
         let mut sites = sites?;
         // A consent that was withdrawn between the two is refused like one that does not tell its account.
         if account.as_ref().is_err_and(|error| error.status() == StatusCode::FORBIDDEN) {

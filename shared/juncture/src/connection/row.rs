@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::address::Address;
 use crate::error::{Error, Result};
-use crate::provider::jira::{Account, NamedSite};
+use crate::provider::jira::{Account, NamedSite, account_digest};
 
 const SELECT: &str = r#"
     select c.connection_id, c.version, c.refresh_token, c.invalid_refresh_token, c.expires_at,
@@ -67,7 +67,7 @@ impl Connection {
         self.account_digest
             .as_ref()
             .zip(account)
-            .is_some_and(|(known, account)| *known != account.digest(&self.id))
+            .is_some_and(|(known, account)| *known != account_digest(account, &self.id))
     }
 
     fn from_row(row: &Row) -> Result<Self, tokio_postgres::Error> {

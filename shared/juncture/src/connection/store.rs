@@ -16,7 +16,7 @@ use super::cache;
 use super::ended;
 use super::row::{Connection, find, find_for_update, lock};
 use crate::error::{Error, Result};
-use crate::provider::jira::Account;
+use crate::provider::jira::{Account, account_digest};
 use crate::provider::{ExtendTransaction, GrantedScopes};
 
 /// How long a provider must go on refusing a refresh token, if it does not say clearly that it is dead, before the
@@ -159,7 +159,7 @@ impl Store {
         if let Some(existing) = existing {
             redis.run(cache::barrier(address, existing.version)).await?;
         }
-        let account_digest = account.map(|account| account.digest(&id));
+        let account_digest = account.map(|account| account_digest(account, &id));
         let scopes = tokens.scopes();
         let row: [(&(dyn ToSql + Sync), Type); 7] = [
             (&id, Type::UUID),

@@ -19,7 +19,7 @@ use url::Url;
 
 use super::accepted;
 use crate::connection::ExternalId;
-use crate::jira::{IssueInput, IssueRef, ProjectId, SprintId};
+use crate::jira::{IssueInput, ProjectId, SprintId, issue_ref};
 use crate::provider::ProviderId;
 use crate::provider::jira::SiteId;
 
@@ -169,7 +169,7 @@ pub fn ids(data: &[u8]) {
     for text in text.split('\n') {
         let numbers = accepted(SprintId::parse(text)).map(|id| id.as_str().to_owned());
         let projects = accepted(ProjectId::parse(text)).map(|id| id.as_str().to_owned());
-        let issues = accepted(IssueRef::parse(text, "issue_id")).map(|id| id.as_str().to_owned());
+        let issues = accepted(issue_ref(text, "issue_id")).map(|id| id.as_str().to_owned());
         let sites = accepted(SiteId::parse(text)).map(|id| id.as_str().to_owned());
         for id in [&numbers, &projects, &issues, &sites].into_iter().flatten() {
             assert!(

@@ -1,23 +1,20 @@
 //! Creating a ticket, once.
-//!
-//! <https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-issues/#api-rest-api-3-issue-post>
 
 use std::time::Duration;
 
+use atlassian::lenient::{id_of, text_of};
+use atlassian::{Issue, JiraError, ProjectId, Refusal};
 use base::deadline;
-use http::{Method, StatusCode};
-use serde::{Deserialize, Serialize};
+use http::StatusCode;
+use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::client::{Call, JiraSite};
-use super::ids::ProjectId;
-use super::input::{self, IssueInput};
-use super::issue::{self, OneIssue, RawIssue, text};
+use super::create_recovery;
+use super::issue_input::{self, IssueInput};
 use super::links::Links;
-use super::marked;
+use super::site::ConnectedSite;
 use crate::connection::{Claim, Entry, Once};
 use crate::error::{Error, Result};
-use crate::lenient;
 
 /// What the answer shows of the ticket.
 const FIELDS: &str = "summary,status,assignee,priority,created,updated";
@@ -80,23 +77,6 @@ pub struct CreatedTicket {
     pub updated: Option<String>,
 }
 
-/// The issue types of a project.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct IssueTypes {
-    #[serde(deserialize_with = "lenient::objects")]
-    issue_types: Vec<Option<IssueType>>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct IssueType {
-    #[serde(deserialize_with = "lenient::id")]
-    id: Option<String>,
-    #[serde(deserialize_with = "lenient::flag")]
-    subtask: Option<bool>,
-}
-
 /// How Jira names an issue: by its id, its key, or both.
 #[derive(Debug, Clone)]
 pub(super) struct Named {
@@ -104,13 +84,13 @@ pub(super) struct Named {
     pub(super) key: Option<String>,
 }
 
-impl From<RawIssue> for Named {
-    fn from(raw: RawIssue) -> Self {
+impl From<Issue> for Named {
+    fn from(raw: Issue) -> Self {
         Self { id: raw.id, key: raw.key }
     }
 }
 
-impl JiraSite<'_> {
+impl ConnectedSite<'_> {
     /// Creates a ticket. Jira is asked once, and again only after a 429, which says that nothing was done.
     ///
     /// # Errors
@@ -171,37 +151,18 @@ impl JiraSite<'_> {
 
     async fn send_create(&self, ticket: NewTicket, mark: Option<&str>) -> Result<Named> {
         let mut fields = ticket.input.into_fields();
+        let issue_type = fields.get("issuetype").and_then(|it| text_of(&it["id"]));
         // Nothing is there yet that could be emptied.
         fields.retain(|_, value| !value.is_null());
         let project = ticket.project.as_str();
         let project =
             if ticket.project.is_number() { json!({ "id": project }) } else { json!({ "key": project }) };
         fields.insert("project".to_owned(), project);
-        let mut body = json!({ "fields": fields });
-        if let Some(mark) = mark {
-            body["properties"] = json!([marked::property(mark)]);
+        let properties = mark.map(|mark| json!([create_recovery::property(mark)]));
+        match self.jira.create_issue(fields, properties).await {
+            Ok(issue) => Ok(issue.into()),
+            Err(error) => Err(self.refusal(error, &ticket.project, issue_type.as_deref()).await),
         }
-        let issue_type = body["fields"]["issuetype"]["id"].as_str();
-        let call = Call {
-            method: Method::POST,
-            path: &["rest", "api", "3", "issue"],
-            query: &[],
-            body: Some(&body),
-            scopes: "write:jira-work",
-            repeatable: false,
-        };
-        let answer = match self.answer(call).await {
-            Ok(answer) => answer,
-            Err(error) => {
-                let error = input::refused_length(error);
-                return Err(self.refusal(error, ticket.project.as_str(), issue_type).await);
-            }
-        };
-        let OneIssue(raw) = lenient::from_slice(&answer).map_err(|error| {
-            Error::provider_failed("Jira gave an answer that cannot be read", error)
-                .with_code("outcome_unknown")
-        })?;
-        Ok(raw.into())
     }
 
     /// Jira refuses an unknown project or issue type as it refuses a field: with 400. The field that it names tells,
@@ -209,22 +170,21 @@ impl JiraSite<'_> {
     ///
     /// One thing else is said of an issue type: that it is one of sub-tasks, which need a parent. So Jira is asked
     /// whether it is.
-    async fn refusal(&self, error: Error, project: &str, issue_type: Option<&str>) -> Error {
+    async fn refusal(&self, error: JiraError, project: &ProjectId, issue_type: Option<&str>) -> Error {
+        if let Some(too_long) = issue_input::refused_length(&error) {
+            return too_long;
+        }
         let is_unknown = is_about(&error, "project")
             || is_about(&error, "issuetype") && !self.is_subtask(project, issue_type).await;
+        let error = Error::from(error);
         if is_unknown { error.with_code("jira_not_found").with_status(StatusCode::NOT_FOUND) } else { error }
     }
 
     /// Whether a project has an issue type, and it is one of sub-tasks.
-    ///
-    /// <https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-issues/#api-rest-api-3-issue-createmeta-projectidorkey-issuetypes-get>
-    async fn is_subtask(&self, project: &str, issue_type: Option<&str>) -> bool {
-        let path = ["rest", "api", "3", "issue", "createmeta", project, "issuetypes"];
-        let query = [("maxResults", "200")];
-        let types: Result<IssueTypes> = self.call(Call::get(&path, &query, "read:jira-work")).await;
-        let types = types.map_or_else(|_| Vec::new(), |types| types.issue_types);
+    async fn is_subtask(&self, project: &ProjectId, issue_type: Option<&str>) -> bool {
+        let types = self.jira.issue_types(project).await.unwrap_or_default();
         let is_named = |id: &Option<String>| id.as_deref().is_some_and(|id| Some(id) == issue_type);
-        types.iter().flatten().any(|it| it.subtask == Some(true) && is_named(&it.id))
+        types.iter().any(|it| it.subtask == Some(true) && is_named(&it.id))
     }
 
     /// What the answer shows, while searches are told of the ticket; never fails, for the ticket exists.
@@ -232,7 +192,7 @@ impl JiraSite<'_> {
         let limit = READ_BACK.min(deadline::remaining().saturating_sub(RESERVE));
         let Named { id, key } = named;
         let name = id.as_deref().or(key.as_deref()).unwrap_or_default();
-        let read = tokio::time::timeout(limit, self.read_issue(name, FIELDS));
+        let read = tokio::time::timeout(limit, self.jira.issue(name, FIELDS));
         // Searches are told of tickets by their ids alone.
         let remember = async {
             if let Some(id) = &id {
@@ -244,13 +204,13 @@ impl JiraSite<'_> {
             Ok(Ok(raw)) => {
                 let ticket = CreatedTicket {
                     summary: raw.text("summary").or(summary),
-                    status: text(&raw.field("status")["name"]),
-                    status_id: issue::id(&raw.field("status")["id"]),
-                    status_category: text(&raw.field("status")["statusCategory"]["key"]),
-                    assignee: text(&raw.field("assignee")["displayName"]),
-                    assignee_account_id: text(&raw.field("assignee")["accountId"]),
-                    priority: text(&raw.field("priority")["name"]),
-                    priority_id: issue::id(&raw.field("priority")["id"]),
+                    status: text_of(&raw.field("status")["name"]),
+                    status_id: id_of(&raw.field("status")["id"]),
+                    status_category: text_of(&raw.field("status")["statusCategory"]["key"]),
+                    assignee: text_of(&raw.field("assignee")["displayName"]),
+                    assignee_account_id: text_of(&raw.field("assignee")["accountId"]),
+                    priority: text_of(&raw.field("priority")["name"]),
+                    priority_id: id_of(&raw.field("priority")["id"]),
                     created: raw.time("created"),
                     updated: raw.time("updated"),
                     id: id.or(raw.id),
@@ -260,7 +220,10 @@ impl JiraSite<'_> {
                 Created { ticket, warning: None }
             }
             unread => {
-                let cause = unread.map_or_else(|late| late.to_string(), |read| format!("{:?}", read.err()));
+                let cause = match unread {
+                    Ok(read) => read.err().map(|error| error.to_string()),
+                    Err(late) => Some(late.to_string()),
+                };
                 tracing::warn!(cause, "a created ticket could not be read");
                 let ticket = CreatedTicket { id, key, summary, ..CreatedTicket::default() };
                 Created { ticket, warning: Some(UNREAD) }
@@ -286,22 +249,23 @@ fn still_in_doubt(error: Error) -> Error {
 }
 
 /// Whether Jira refused a field of this name.
-fn is_about(error: &Error, field: &str) -> bool {
-    error.code() == "jira_refused"
-        && error.details().is_some_and(|details| !details["fields"][field].is_null())
+fn is_about(error: &JiraError, field: &str) -> bool {
+    error.refusal() == Some(Refusal::Invalid)
+        && error.response().is_some_and(|response| response.field(field).is_some())
 }
 
 #[cfg(test)]
 mod tests {
+    use atlassian::JiraErrorResponse;
+    use atlassian::oauth::NamedSite;
     use http::HeaderMap;
 
     use super::*;
-    use crate::jira::failure::Failure;
-    use crate::provider::jira::NamedSite;
 
-    fn refused(body: &Value) -> Error {
+    fn refused(body: &Value) -> JiraError {
         let body = body.to_string();
-        Failure::read(StatusCode::BAD_REQUEST, &HeaderMap::new(), body.as_bytes()).into_error("")
+        let response = JiraErrorResponse::read(StatusCode::BAD_REQUEST, &HeaderMap::new(), body.as_bytes());
+        JiraError::Refused { response: Box::new(response), scopes: "" }
     }
 
     #[test]

@@ -1,23 +1,20 @@
 //! Changing and deleting an issue.
-//!
-//! <https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-issues/#api-rest-api-3-issue-issueidorkey-put>
 
 use adf::Lost;
-use http::{Method, StatusCode};
+use atlassian::timestamp::moment;
+use atlassian::{Issue, IssueRef, JiraError};
+use http::StatusCode;
 use runtime::JsonBody;
 use serde::Serialize;
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 
-use super::client::{Call, JiraSite};
 use super::description::DescriptionFormat;
-use super::ids::IssueRef;
-use super::input::{self, IssueInput};
-use super::issue::{NameAndIcon, OneIssue, RawIssue, User};
+use super::issue_details::{NameAndIcon, User};
+use super::issue_input::{self, IssueInput};
 use super::links::{Linked, Links};
-use super::timestamp::moment;
+use super::site::ConnectedSite;
 use crate::error::{Error, Result};
-use crate::lenient;
 
 /// What an edit must know before.
 const STORED: &str = "description,updated";
@@ -97,14 +94,14 @@ pub struct EditedIssue {
     pub updated: Option<String>,
 }
 
-impl From<(RawIssue, DescriptionFormat)> for EditedIssue {
-    fn from((raw, format): (RawIssue, DescriptionFormat)) -> Self {
+impl From<(Issue, DescriptionFormat)> for EditedIssue {
+    fn from((raw, format): (Issue, DescriptionFormat)) -> Self {
         Self {
             summary: raw.text("summary"),
-            description: raw.description(format),
-            priority: raw.icon("priority"),
-            issue_type: raw.icon("issuetype"),
-            assignee: raw.user("assignee"),
+            description: format.read(raw.field("description")),
+            priority: NameAndIcon::of(&raw, "priority"),
+            issue_type: NameAndIcon::of(&raw, "issuetype"),
+            assignee: User::of(&raw, "assignee"),
             updated: raw.time("updated"),
             id: raw.id,
             key: raw.key,
@@ -121,7 +118,7 @@ impl Linked for Outcome {
     }
 }
 
-impl JiraSite<'_> {
+impl ConnectedSite<'_> {
     /// Changes an issue and gives it as it is then, in one call. Jira may change an issue and not return it; then
     /// it is read once.
     ///
@@ -143,7 +140,7 @@ impl JiraSite<'_> {
         let Edit { mut input, expected_updated, refuses_loss, format } = edit;
         let mut lost = Vec::new();
         if input.markdown().is_some() || expected_updated.is_some() {
-            let stored = self.read_issue(issue.as_str(), STORED).await?;
+            let stored = self.jira.issue(issue.as_str(), STORED).await?;
             check_unchanged(expected_updated, &stored)?;
             lost = keep_what_markdown_cannot_say(&mut input, stored.field("description"))?;
             if refuses_loss && !lost.is_empty() {
@@ -152,34 +149,16 @@ impl JiraSite<'_> {
         }
         let fields = input.into_fields();
         if fields.is_empty() {
-            let read = self.read_issue(issue.as_str(), FIELDS).await?;
+            let read = self.jira.issue(issue.as_str(), FIELDS).await?;
             return Ok(Outcome { issue: Some((read, format).into()), lost });
         }
-        let body = json!({ "fields": fields });
-        let call = Call {
-            method: Method::PUT,
-            path: &["rest", "api", "3", "issue", issue.as_str()],
-            query: &[("returnIssue", "true")],
-            body: Some(&body),
-            scopes: "write:jira-work",
-            repeatable: true,
-        };
-        let answer = self.answer(call).await.map_err(input::refused_length)?;
-        // A success is empty or the issue; whatever answers otherwise is not Jira.
-        let returned: Option<RawIssue> = match lenient::from_slice(&answer) {
-            Ok(OneIssue(returned)) => Some(returned),
-            Err(_) if answer.is_empty() => None,
-            Err(error) => {
-                return Err(Error::provider_failed(
-                    "Jira gave an answer that cannot be read. The issue may be changed all the same.",
-                    error,
-                )
-                .with_code("outcome_unknown"));
-            }
-        };
-        let edited = match returned.filter(|returned| !returned.fields.is_empty()) {
+        let returned = self.jira.edit_issue(issue, fields).await.map_err(|error| match error {
+            JiraError::Unconfirmed(unread) => unconfirmed("The issue may be changed all the same.", *unread),
+            error => issue_input::refused_length(&error).unwrap_or_else(|| error.into()),
+        })?;
+        let edited = match returned {
             Some(returned) => Some(returned),
-            None => match self.read_issue(issue.as_str(), FIELDS).await {
+            None => match self.jira.issue(issue.as_str(), FIELDS).await {
                 Ok(read) => Some(read),
                 Err(error) => {
                     tracing::warn!(cause = %error, "an edited issue could not be read");
@@ -196,28 +175,23 @@ impl JiraSite<'_> {
     /// `jira_not_found`, `jira_refused` for an issue that has sub-tasks which are not to be deleted,
     /// `jira_forbidden`; `outcome_unknown` when Jira did not say whether it is done.
     pub async fn delete(&self, issue: &IssueRef, with_subtasks: bool) -> Result<()> {
-        let call = Call {
-            method: Method::DELETE,
-            path: &["rest", "api", "3", "issue", issue.as_str()],
-            query: &[("deleteSubtasks", if with_subtasks { "true" } else { "false" })],
-            body: None,
-            scopes: "write:jira-work",
-            repeatable: false,
-        };
-        // A success has no body; whatever answers otherwise is not Jira.
-        match self.answer(call).await? {
-            answer if answer.is_empty() => Ok(()),
-            _ => Err(Error::provider_failed(
-                "Jira gave an answer that cannot be read. The issue may be deleted all the same.",
-                "a deletion was answered with a body",
-            )
-            .with_code("outcome_unknown")),
-        }
+        self.jira.delete_issue(issue, with_subtasks).await.map_err(|error| match error {
+            JiraError::Unconfirmed(unread) if matches!(*unread, JiraError::Unreadable(_)) => {
+                unconfirmed("The issue may be deleted all the same.", *unread)
+            }
+            error => error.into(),
+        })
     }
 }
 
+/// An answer that cannot be read and leaves open whether the call had its effect.
+fn unconfirmed(what: &str, unread: JiraError) -> Error {
+    Error::provider_failed(format!("Jira gave an answer that cannot be read. {what}"), unread.to_string())
+        .with_code("outcome_unknown")
+}
+
 /// Refuses an edit of an issue that has changed since its `updated` was this.
-fn check_unchanged(expected: Option<OffsetDateTime>, stored: &RawIssue) -> Result<()> {
+fn check_unchanged(expected: Option<OffsetDateTime>, stored: &Issue) -> Result<()> {
     let Some(expected) = expected else { return Ok(()) };
     match stored.time("updated").as_deref().and_then(moment) {
         Some(updated) if updated == expected => Ok(()),

@@ -2,29 +2,29 @@
 
 use std::time::Duration;
 
+use atlassian::lenient;
+use atlassian::{
+    AgilePage, Board, Bulk, Id, Issue, JiraError, JiraErrorResponse, OneIssue, Page, ProjectPage, Sprint,
+};
 use http::{HeaderMap, StatusCode};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
-use super::agile::{Board, RawPage, Sprint};
+use super::create_recovery;
 use super::description::DescriptionFormat;
 use super::edit::EditedIssue;
-use super::failure::Failure;
-use super::input::IssueInput;
-use super::issue::{IssueDetails, OneIssue, RawIssue};
-use super::marked;
-use super::projects::{self, Project};
-use super::search::{Bulk, Id, Page};
-use super::ticket::{RawTicket, SprintTicket, Ticket};
+use super::issue_details::IssueDetails;
+use super::issue_input::IssueInput;
+use super::projects::Project;
+use super::tickets::{SprintTicket, Ticket};
 use crate::error::Error;
-use crate::lenient;
 
 /// What the calls answer with an answer of Jira's; `None` where Jira's cannot be read.
 pub(crate) fn answer(which: usize, body: &[u8]) -> Option<Value> {
     match which % 11 {
         0 => {
-            let mut page: Page<RawTicket> = read(body)?;
+            let mut page: Page<atlassian::Ticket> = read(body)?;
             let next = page.next();
             Some(json!([described::<Ticket>(page.issues), next]))
         }
@@ -34,9 +34,9 @@ pub(crate) fn answer(which: usize, body: &[u8]) -> Option<Value> {
             Some(json!([page.issues.into_iter().flatten().filter_map(Id::name).collect::<Vec<_>>(), next]))
         }
         2 => Some(json!(described::<SprintTicket>(read::<Bulk>(body)?.issues))),
-        3 => Some(json!(shown::<_, Project>(read::<projects::Page>(body)?.values))),
-        4 => Some(json!(shown::<_, Board>(read::<RawPage<Board>>(body)?.values))),
-        5 => Some(json!(shown::<_, Sprint>(read::<RawPage<Sprint>>(body)?.values))),
+        3 => Some(json!(shown::<_, Project>(read::<ProjectPage>(body)?.values))),
+        4 => Some(json!(shown::<_, Board>(read::<AgilePage<Board>>(body)?.values))),
+        5 => Some(json!(shown::<_, Sprint>(read::<AgilePage<Sprint>>(body)?.values))),
         6 => Some(json!(read::<Sprint>(body)?)),
         7 => Some(json!(IssueDetails::from((read::<OneIssue>(body)?.0, DescriptionFormat::Adf)))),
         8 => Some(json!(EditedIssue::from((read::<OneIssue>(body)?.0, DescriptionFormat::Markdown)))),
@@ -45,19 +45,20 @@ pub(crate) fn answer(which: usize, body: &[u8]) -> Option<Value> {
             Some(json!([named.id, named.key]))
         }
         _ => {
-            let page: Page<RawIssue> = read(body)?;
-            let issues: Vec<RawIssue> = page.issues.into_iter().flatten().collect();
-            let (key, number) = marked::newest_of(&issues)?;
-            Some(json!(marked::following(key, number)))
+            let page: Page<Issue> = read(body)?;
+            let issues: Vec<Issue> = page.issues.into_iter().flatten().collect();
+            let (key, number) = create_recovery::newest_of(&issues)?;
+            Some(json!(create_recovery::following(key, number)))
         }
     }
 }
 
 /// The error of a refusal, and how long until the call is worth another try.
 pub(crate) fn refusal(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> (Error, Option<Duration>) {
-    let failure = Failure::read(status, headers, body);
-    let wait = failure.retry_in(1);
-    (failure.into_error("read:jira-work"), wait)
+    let response = JiraErrorResponse::read(status, headers, body);
+    let wait = response.retry_in(1);
+    let error = JiraError::Refused { response: Box::new(response), scopes: "read:jira-work" };
+    (error.into(), wait)
 }
 
 /// What is sent to Jira.
@@ -69,7 +70,9 @@ fn read<T: DeserializeOwned>(body: &[u8]) -> Option<T> {
     lenient::from_slice(body).ok()
 }
 
-fn described<T: From<(RawTicket, DescriptionFormat)> + Serialize>(raw: Vec<Option<RawTicket>>) -> Vec<T> {
+fn described<T: From<(atlassian::Ticket, DescriptionFormat)> + Serialize>(
+    raw: Vec<Option<atlassian::Ticket>>,
+) -> Vec<T> {
     raw.into_iter().flatten().map(|raw| T::from((raw, DescriptionFormat::Markdown))).collect()
 }
 

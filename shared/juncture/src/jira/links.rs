@@ -2,13 +2,13 @@
 
 use std::time::{Duration, Instant};
 
+use atlassian::oauth::{NamedSite, site_url};
 use base::deadline;
 use tokio::sync::oneshot;
 use url::Url;
 
-use super::client::{Jira, JiraSite};
+use super::site::ConnectedSite;
 use crate::error::{Error, Result};
-use crate::provider::jira::{NamedSite, named_site, site_url};
 
 /// How long it may take to learn where a site is.
 const LEARN_LIMIT: Duration = Duration::from_secs(2);
@@ -55,7 +55,7 @@ impl<T: Linked, N> Linked for (Vec<T>, Option<N>) {
     }
 }
 
-impl JiraSite<'_> {
+impl ConnectedSite<'_> {
     /// Does some work and links what it gives.
     pub(super) async fn linked<T: Linked>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
         let (mut done, links) = self.with_links(work).await?;
@@ -86,21 +86,18 @@ impl JiraSite<'_> {
     /// at work: that would leave a connection with an answer under way to the next request.
     async fn learn(&self, finished: oneshot::Receiver<Duration>) -> Option<NamedSite> {
         let session = self.session();
-        let Jira { http, api, tokens } = self.jira;
-        let site_id = session.jira_site_id.as_deref().unwrap_or_default();
-        let ask = named_site(http, api.clone(), &session.access_token.value, site_id);
         let out_of_patience = async {
             tokio::time::sleep(finished.await.unwrap_or_default()).await;
             Error::timed_out("Atlassian took too long to list the Jira sites")
         };
         let ask = async {
             tokio::select! {
-                told = ask => told,
+                told = self.jira.named() => Ok(told?),
                 late = out_of_patience => Err(late),
             }
         };
         let limit = Instant::now() + deadline::at_most(LEARN_LIMIT);
-        match deadline::scope(limit, tokens.learn_site(self.address, &session, ask)).await {
+        match deadline::scope(limit, self.connection.learn_site(&session, ask)).await {
             Ok(site) => Some(site),
             Err(error) => {
                 tracing::warn!(cause = %error, "it is not known where the site is, so nothing is linked");

@@ -1,37 +1,34 @@
-//! Jira's API as typed calls, through a connection.
-//!
-//! <https://developer.atlassian.com/cloud/jira/platform/rest/v3/intro/>
+//! Jira through a connection: what the API reads and writes there, in the API's own shapes.
 
-mod agile;
-mod client;
+mod boards;
 mod create;
+mod create_recovery;
 mod custom_field;
 mod description;
 mod edit;
-mod failure;
+mod errors;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing;
 mod ids;
-mod input;
-mod issue;
+mod issue_details;
+mod issue_input;
 mod links;
-mod marked;
 mod project_list;
 mod projects;
-mod search;
-mod ticket;
-mod timestamp;
+mod site;
+mod tickets;
 
-pub use agile::{Board, BoardSprints, Sprint, SprintState};
-pub use client::{Jira, JiraSite};
+pub use atlassian::{Board, BoardSprints, IssueRef, ProjectId, Sprint, SprintId, SprintState};
 pub use create::{Created, CreatedTicket, NewTicket};
 pub use description::DescriptionFormat;
 pub use edit::{Edit, EditedIssue, Outcome};
-pub use ids::{IssueRef, ProjectId, SprintId};
-pub use input::IssueInput;
-pub use issue::{IssueDetails, IssueProject, IssueStatus, NameAndIcon, Resolution, TimeTracking, User};
+pub use ids::{issue_ref, project_id};
+pub use issue_details::{
+    IssueDetails, IssueProject, IssueStatus, NameAndIcon, Resolution, TimeTracking, User,
+};
+pub use issue_input::IssueInput;
 pub use links::{Linked, Links};
 pub use project_list::ProjectList;
-pub use projects::{Lead, Project, ProjectCategory};
-pub use search::{Position, Search};
-pub use ticket::{SprintTicket, Ticket};
+pub use projects::{Lead, Project};
+pub use site::{ConnectedSite, Jira};
+pub use tickets::{SprintTicket, Ticket, TicketSearch};

@@ -1,12 +1,12 @@
 //! What the calls that list something of a project are asked with.
 
+use atlassian::ProjectId;
 use base::crypto::Sealer;
 use runtime::{Query, Request};
 use serde::de::DeserializeOwned;
 
-use super::client::{Jira, JiraSite};
 use super::description::DescriptionFormat;
-use super::ids::ProjectId;
+use super::site::{ConnectedSite, Jira};
 use crate::auth::SecretKeys;
 use crate::connection::Address;
 use crate::error::Result;
@@ -47,8 +47,8 @@ impl ProjectList {
     /// The connection's site, and the project: the named one, or else the selected one.
     ///
     /// # Errors
-    /// As [`Jira::site`] and [`JiraSite::project_or_selected`].
-    pub async fn open<'a>(&'a self, jira: &'a Jira) -> Result<(JiraSite<'a>, ProjectId)> {
+    /// As [`Jira::site`] and [`ConnectedSite::project_or_selected`].
+    pub async fn open<'a>(&'a self, jira: &'a Jira) -> Result<(ConnectedSite<'a>, ProjectId)> {
         self.with_project(jira.site(&self.address).await?)
     }
 
@@ -56,11 +56,11 @@ impl ProjectList {
     ///
     /// # Errors
     /// As [`Self::open`].
-    pub async fn open_for_search<'a>(&'a self, jira: &'a Jira) -> Result<(JiraSite<'a>, ProjectId)> {
+    pub async fn open_for_search<'a>(&'a self, jira: &'a Jira) -> Result<(ConnectedSite<'a>, ProjectId)> {
         self.with_project(jira.site_for_search(&self.address).await?)
     }
 
-    fn with_project<'a>(&self, site: JiraSite<'a>) -> Result<(JiraSite<'a>, ProjectId)> {
+    fn with_project<'a>(&self, site: ConnectedSite<'a>) -> Result<(ConnectedSite<'a>, ProjectId)> {
         let project = site.project_or_selected(self.named.clone())?;
         Ok((site, project))
     }

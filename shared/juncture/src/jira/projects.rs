@@ -1,23 +1,14 @@
-//! Projects.
-//!
-//! <https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-projects/#api-rest-api-3-project-search-get>
+//! Projects, as the API lists them.
 
-use std::collections::HashSet;
+use atlassian::Category;
+use serde::Serialize;
 
-use futures_util::{StreamExt, TryStreamExt, stream};
-use serde::{Deserialize, Serialize};
-
-use super::client::{Call, IN_FLIGHT, JiraSite};
 use super::links::{Linked, Links};
+use super::site::ConnectedSite;
 use crate::error::Result;
-use crate::lenient;
 use crate::paging::Part;
 
-/// Jira clamps higher page sizes to this.
-const PAGE_SIZE: usize = 100;
-
-/// A project, as `get-projects` lists it. What Jira leaves out, or sends as
-/// something odd, is null.
+/// A project, as `get-projects` lists it. What Jira leaves out, or sends as something odd, is null.
 #[derive(Debug, Clone, Serialize)]
 pub struct Project {
     /// Digits.
@@ -37,24 +28,9 @@ pub struct Project {
     /// A picture of 48 by 48 pixels.
     pub avatar_url: Option<String>,
     /// The category, if the project has one.
-    pub category: Option<ProjectCategory>,
+    pub category: Option<Category>,
     /// Who leads it.
     pub lead: Option<Lead>,
-}
-
-/// The category of a project.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
-#[serde(default)]
-pub struct ProjectCategory {
-    /// Digits.
-    #[serde(deserialize_with = "lenient::id")]
-    pub id: Option<String>,
-    /// The name.
-    #[serde(deserialize_with = "lenient::text")]
-    pub name: Option<String>,
-    /// What it is for.
-    #[serde(deserialize_with = "lenient::text")]
-    pub description: Option<String>,
 }
 
 /// Who leads a project. One whose account shows no name is there all the same; nobody is null.
@@ -73,69 +49,8 @@ pub struct Lead {
     pub active: Option<bool>,
 }
 
-/// A page as Jira sends it. What is no object has its place in it and is nothing else.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct Page {
-    #[serde(deserialize_with = "lenient::objects")]
-    pub(super) values: Vec<Option<RawProject>>,
-    #[serde(default, deserialize_with = "lenient::integer")]
-    total: Option<i64>,
-    #[serde(default, deserialize_with = "lenient::flag")]
-    is_last: Option<bool>,
-}
-
-impl Page {
-    fn is_last(&self) -> bool {
-        self.is_last.unwrap_or(false) || self.values.is_empty()
-    }
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-pub(super) struct RawProject {
-    #[serde(deserialize_with = "lenient::id")]
-    id: Option<String>,
-    #[serde(deserialize_with = "lenient::text")]
-    key: Option<String>,
-    #[serde(deserialize_with = "lenient::text")]
-    name: Option<String>,
-    #[serde(deserialize_with = "lenient::text")]
-    project_type_key: Option<String>,
-    #[serde(deserialize_with = "lenient::text")]
-    style: Option<String>,
-    #[serde(deserialize_with = "lenient::flag")]
-    is_private: Option<bool>,
-    #[serde(deserialize_with = "lenient::object")]
-    avatar_urls: Option<AvatarUrls>,
-    #[serde(deserialize_with = "lenient::object")]
-    project_category: Option<ProjectCategory>,
-    #[serde(deserialize_with = "lenient::object")]
-    lead: Option<RawUser>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-struct RawUser {
-    #[serde(deserialize_with = "lenient::text")]
-    account_id: Option<String>,
-    #[serde(deserialize_with = "lenient::text")]
-    display_name: Option<String>,
-    #[serde(deserialize_with = "lenient::object")]
-    avatar_urls: Option<AvatarUrls>,
-    #[serde(deserialize_with = "lenient::flag")]
-    active: Option<bool>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct AvatarUrls {
-    #[serde(rename = "48x48", deserialize_with = "lenient::text")]
-    large: Option<String>,
-}
-
-impl From<RawProject> for Project {
-    fn from(raw: RawProject) -> Self {
+impl From<atlassian::Project> for Project {
+    fn from(raw: atlassian::Project) -> Self {
         Self {
             id: raw.id,
             key: raw.key,
@@ -162,68 +77,25 @@ impl Linked for Project {
     }
 }
 
-impl JiraSite<'_> {
-    /// The projects that the connected account sees, by key, each once: all of them, or one part and where the
-    /// next one begins.
-    ///
-    /// The first page tells how many there are; the others are read side by side, as far apart as the first page
-    /// turned out to be long. Whatever is still missing then (Jira may shorten any page) is read page by page.
+impl ConnectedSite<'_> {
+    /// The projects that the connected account sees, by key, each once: all of them, or one part and where the next one
+    /// begins.
     ///
     /// # Errors
-    /// What Jira refuses or fails at; see [`JiraSite`].
+    /// What Jira refuses or fails at.
     pub async fn projects(&self, part: Option<&Part<usize>>) -> Result<(Vec<Project>, Option<usize>)> {
-        self.linked(self.find_projects(part)).await
-    }
-
-    async fn find_projects(&self, part: Option<&Part<usize>>) -> Result<(Vec<Project>, Option<usize>)> {
         let (from, limit) = part.map_or((0, usize::MAX), |part| (part.from.unwrap_or(0), part.limit));
-        let end = from.saturating_add(limit);
-        let first = self.project_page(from, end).await?;
-        let step = first.values.len();
-        let mut is_complete = first.is_last();
-        let known_end = end.min(first.total.and_then(|total| total.try_into().ok()).unwrap_or(0));
-        let mut found = first.values;
-        if !is_complete {
-            let starts = (from + step..known_end).step_by(step);
-            let pages: Vec<Page> = stream::iter(starts)
-                .map(|start| self.project_page(start, known_end.min(start + step)))
-                .buffered(IN_FLIGHT)
-                .try_collect()
-                .await?;
-            for page in pages {
-                is_complete = page.is_last();
-                let is_short = page.values.len() < step && !is_complete;
-                found.extend(page.values);
-                if is_short {
-                    break;
-                }
-            }
-        }
-        while !is_complete && found.len() < limit {
-            let page = self.project_page(from + found.len(), end).await?;
-            is_complete = page.is_last();
-            found.extend(page.values);
-        }
-        let next = (!is_complete).then_some(from + found.len());
-        // A project that is made or deleted meanwhile shifts the pages: one may come twice.
-        let mut seen = HashSet::new();
-        let found = found.into_iter().flatten();
-        let found = found.filter(|project| project.id.as_ref().is_none_or(|id| seen.insert(id.clone())));
-        Ok((found.map(Project::from).collect(), next))
-    }
-
-    /// A page of the projects from one place to another, or to as far as a page goes.
-    async fn project_page(&self, start: usize, end: usize) -> Result<Page> {
-        let (start_at, size) = (start.to_string(), (end - start).min(PAGE_SIZE).to_string());
-        let path = ["rest", "api", "3", "project", "search"];
-        let query =
-            [("startAt", start_at.as_str()), ("maxResults", &size), ("expand", "lead"), ("orderBy", "key")];
-        self.call(Call::get(&path, &query, "read:jira-work")).await
+        self.linked(async {
+            let (projects, next) = self.jira.projects(from, limit).await?;
+            Ok((projects.into_iter().map(Project::from).collect(), next))
+        })
+        .await
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use atlassian::ProjectPage;
     use serde_json::{Value, json, to_value};
 
     use super::*;
@@ -238,7 +110,7 @@ mod tests {
     }
 
     fn read(page: Value) -> Vec<Value> {
-        let page: Page = serde_json::from_value(page).unwrap();
+        let page: ProjectPage = serde_json::from_value(page).unwrap();
         page.values.into_iter().flatten().map(|project| to_value(Project::from(project)).unwrap()).collect()
     }
 
@@ -270,7 +142,7 @@ mod tests {
             }
         }
         assert!(
-            serde_json::from_value::<Page>(json!({ "values": null })).is_err(),
+            serde_json::from_value::<ProjectPage>(json!({ "values": null })).is_err(),
             "an empty list is made of none"
         );
     }

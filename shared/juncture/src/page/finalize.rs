@@ -4,8 +4,9 @@ use url::Url;
 use super::message::Tone;
 use super::product::{Product, web_host};
 use super::{Message, SCRIPT_PATH, STYLE_PATH};
-use crate::display::{DisplayName, shown};
+use crate::display::DisplayName;
 use crate::provider::jira::Account;
+use base::display::shown;
 
 /// Where the script sends the choice.
 const CREATE_CONNECTION_PATH: &str = "/api/frontend/finalize-connection/jira/create-connection";

@@ -3,7 +3,7 @@ use http::HeaderValue;
 use url::{Position, Url};
 
 use super::headers::policy_with_image;
-use crate::display::{is_deceptive, shown};
+use base::display::{is_deceptive, shown};
 
 /// The longest name, in characters.
 const LONGEST_NAME: usize = 60;

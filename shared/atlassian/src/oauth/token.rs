@@ -6,8 +6,10 @@ use base::chain;
 use base::config::{FromSettings, Settings, SettingsError};
 use base::counters::{Count, count};
 use base::deadline;
-use base::tls::{SHORT_BODY, http_client, read_body};
+use base::oauth::{Grant, GrantedScopes, TokenEndpoint, TokenError};
+use base::tls::{SHORT_BODY, read_body};
 use base::wait;
+use futures_util::future::BoxFuture;
 use http::StatusCode;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Deserializer};
@@ -15,9 +17,7 @@ use serde_json::{Value, json};
 use time::OffsetDateTime;
 use url::Url;
 
-use super::DEFAULT_AUTH_URL;
-use crate::lenient;
-use crate::provider::{BoxFuture, Grant, GrantedScopes, TokenEndpoint, TokenError};
+use crate::{DEFAULT_AUTH_URL, http_client, lenient};
 
 /// How long one attempt may take.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -47,16 +47,7 @@ pub struct JiraTokenEndpoint {
 
 impl FromSettings for JiraTokenEndpoint {
     fn from_settings(settings: &Settings) -> Result<Self, SettingsError> {
-        let name = "ATLASSIAN_AUTH_URL";
-        let mut token = settings.service_url(name, Some(DEFAULT_AUTH_URL))?;
-        token.set_path("/oauth/token");
-        Ok(Self {
-            http: http_client()
-                .map_err(|error| SettingsError::Invalid { name, reason: error.to_string() })?,
-            token,
-            client_id: settings.required("DEFAULT_JIRA_CLIENT_ID")?,
-            client_secret: settings.secret("DEFAULT_JIRA_CLIENT_SECRET")?,
-        })
+        Self::new(http_client()?, settings)
     }
 }
 
@@ -98,6 +89,19 @@ impl TokenEndpoint for JiraTokenEndpoint {
 }
 
 impl JiraTokenEndpoint {
+    /// # Errors
+    /// When a setting is missing or malformed.
+    pub fn new(http: reqwest::Client, settings: &Settings) -> Result<Self, SettingsError> {
+        let mut token = settings.service_url("ATLASSIAN_AUTH_URL", Some(DEFAULT_AUTH_URL))?;
+        token.set_path("/oauth/token");
+        Ok(Self {
+            http,
+            token,
+            client_id: settings.required("DEFAULT_JIRA_CLIENT_ID")?,
+            client_secret: settings.secret("DEFAULT_JIRA_CLIENT_SECRET")?,
+        })
+    }
+
     async fn request(&self, body: &Value) -> Result<Grant, TokenError> {
         let budget = deadline::remaining().saturating_sub(STORING_RESERVE);
         if budget.is_zero() {
@@ -128,7 +132,7 @@ fn transport_error(error: reqwest::Error) -> TokenError {
 
 /// Reads new tokens. What is odd beside the access token must not cost them: the refresh token that was exchanged for
 /// them is no longer good.
-pub(super) fn grant(body: &[u8]) -> Result<Grant, TokenError> {
+pub fn grant(body: &[u8]) -> Result<Grant, TokenError> {
     #[derive(Default, Deserialize)]
     #[serde(default)]
     struct Answer {
@@ -161,7 +165,7 @@ fn secret<'de, D: Deserializer<'de>>(from: D) -> Result<Option<SecretString>, D:
 }
 
 /// Tells errors apart by their `error` code, not by the status, which has varied.
-pub(super) fn refusal(status: StatusCode, retry_after: Option<Duration>, body: &[u8]) -> TokenError {
+pub fn refusal(status: StatusCode, retry_after: Option<Duration>, body: &[u8]) -> TokenError {
     #[derive(Default, Deserialize)]
     #[serde(default)]
     struct Answer {

@@ -1,27 +1,17 @@
 //! Tickets, in the two shapes of the contract.
 
-use serde::{Deserialize, Serialize};
+use atlassian::{
+    JiraError, Named, PageError, ProjectId, Refusal, Search, SearchPosition, SprintId, Status, User,
+};
+use serde::Serialize;
 use serde_json::Value;
 
 use super::description::DescriptionFormat;
+use super::errors::missing;
 use super::links::{Linked, Links};
-use super::timestamp;
-use crate::lenient;
-
-/// What is asked of Jira for a ticket.
-pub(super) const FIELDS: [&str; 11] = [
-    "summary",
-    "description",
-    "status",
-    "assignee",
-    "reporter",
-    "priority",
-    "issuetype",
-    "labels",
-    "parent",
-    "created",
-    "updated",
-];
+use super::site::ConnectedSite;
+use crate::error::{Error, Result};
+use crate::paging::Part;
 
 /// A ticket as `get-tickets-for-project` lists it. What Jira leaves out, or sends as something odd, is null.
 #[derive(Debug, Clone, Serialize)]
@@ -111,116 +101,19 @@ pub struct Fields {
     pub parent: Option<Parent>,
 }
 
-/// A status.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Status {
-    /// Digits.
-    #[serde(deserialize_with = "lenient::id")]
-    pub id: Option<String>,
-    /// The name.
-    #[serde(deserialize_with = "lenient::text")]
-    pub name: Option<String>,
-    /// What the status amounts to.
-    #[serde(rename = "statusCategory", deserialize_with = "lenient::object")]
-    pub category: Option<StatusCategory>,
-}
-
-/// To do, in progress or done.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
-#[serde(default)]
-pub struct StatusCategory {
-    /// 2 is to do, 4 in progress, 3 done.
-    #[serde(deserialize_with = "lenient::integer")]
-    pub id: Option<i64>,
-    /// `new`, `indeterminate` or `done`.
-    #[serde(deserialize_with = "lenient::text")]
-    pub key: Option<String>,
-    /// The colour that Jira shows it in.
-    #[serde(rename = "colorName", deserialize_with = "lenient::text")]
-    pub color_name: Option<String>,
-}
-
-/// A person. One whose account shows no name is there all the same, with the account alone; nobody is null.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
-#[serde(default)]
-pub struct User {
-    /// The Atlassian account.
-    #[serde(rename = "accountId", deserialize_with = "lenient::text")]
-    pub account_id: Option<String>,
-    /// The name that the account shows, if it shows one.
-    #[serde(rename = "displayName", deserialize_with = "lenient::text")]
-    pub display_name: Option<String>,
-}
-
-/// A priority, or an issue type.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Named {
-    /// Digits.
-    #[serde(deserialize_with = "lenient::id")]
-    pub id: Option<String>,
-    /// The name.
-    #[serde(deserialize_with = "lenient::text")]
-    pub name: Option<String>,
-}
-
 /// The issue that another belongs to.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Debug, Clone, Default, Serialize)]
 pub struct Parent {
     /// Digits.
-    #[serde(deserialize_with = "lenient::id")]
     pub id: Option<String>,
     /// `PROJ-1`.
-    #[serde(deserialize_with = "lenient::text")]
     pub key: Option<String>,
     /// Where people see it.
-    #[serde(skip_deserializing)]
     pub url: Option<String>,
 }
 
-/// An issue as Jira sends it, as far as it is read here. A value of an unexpected kind is as good as none, and never
-/// costs the others.
-#[derive(Default, Deserialize)]
-#[serde(default)]
-pub struct RawTicket {
-    #[serde(deserialize_with = "lenient::id")]
-    pub(super) id: Option<String>,
-    #[serde(deserialize_with = "lenient::text")]
-    pub(super) key: Option<String>,
-    #[serde(deserialize_with = "lenient::object")]
-    fields: Option<RawFields>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct RawFields {
-    #[serde(deserialize_with = "lenient::text")]
-    summary: Option<String>,
-    description: Value,
-    #[serde(deserialize_with = "lenient::object")]
-    status: Option<Status>,
-    #[serde(deserialize_with = "lenient::object")]
-    assignee: Option<User>,
-    #[serde(deserialize_with = "lenient::object")]
-    reporter: Option<User>,
-    #[serde(deserialize_with = "lenient::object")]
-    priority: Option<Named>,
-    #[serde(deserialize_with = "lenient::object")]
-    issuetype: Option<Named>,
-    #[serde(deserialize_with = "lenient::texts")]
-    labels: Vec<String>,
-    #[serde(deserialize_with = "lenient::object")]
-    parent: Option<Parent>,
-    #[serde(deserialize_with = "timestamp::deserialize")]
-    created: Option<String>,
-    #[serde(deserialize_with = "timestamp::deserialize")]
-    updated: Option<String>,
-}
-
-impl From<(RawTicket, DescriptionFormat)> for SprintTicket {
-    fn from((raw, format): (RawTicket, DescriptionFormat)) -> Self {
+impl From<(atlassian::Ticket, DescriptionFormat)> for SprintTicket {
+    fn from((raw, format): (atlassian::Ticket, DescriptionFormat)) -> Self {
         let fields = raw.fields.unwrap_or_default();
         Self {
             id: raw.id,
@@ -237,14 +130,14 @@ impl From<(RawTicket, DescriptionFormat)> for SprintTicket {
                 priority: fields.priority,
                 issuetype: fields.issuetype,
                 labels: fields.labels,
-                parent: fields.parent,
+                parent: fields.parent.map(|atlassian::Parent { id, key }| Parent { id, key, url: None }),
             },
         }
     }
 }
 
-impl From<(RawTicket, DescriptionFormat)> for Ticket {
-    fn from(raw: (RawTicket, DescriptionFormat)) -> Self {
+impl From<(atlassian::Ticket, DescriptionFormat)> for Ticket {
+    fn from(raw: (atlassian::Ticket, DescriptionFormat)) -> Self {
         let SprintTicket { id, key, url, fields } = raw.into();
         let person =
             |user: Option<User>| user.map_or((None, None), |user| (user.display_name, user.account_id));
@@ -295,6 +188,70 @@ impl Linked for Ticket {
     }
 }
 
+/// What to search for.
+pub struct TicketSearch {
+    search: Search,
+    /// The code and the sentence of a 404 for a query about something that does not exist.
+    unknown: (&'static str, &'static str),
+    format: DescriptionFormat,
+}
+
+impl TicketSearch {
+    /// The tickets of a project, with the descriptions in this form.
+    pub fn of_project(project: &ProjectId, format: DescriptionFormat) -> Self {
+        let unknown = ("project_not_found", "Project not found");
+        Self { search: Search::of_project(project), unknown, format }
+    }
+
+    /// The tickets of a sprint, with the descriptions in this form.
+    pub fn of_sprint(sprint: &SprintId, format: DescriptionFormat) -> Self {
+        let unknown = ("sprint_not_found", "Sprint not found");
+        Self { search: Search::of_sprint(sprint), unknown, format }
+    }
+
+    fn explain(&self, error: JiraError) -> Error {
+        missing(error.into(), self.unknown.0, self.unknown.1)
+    }
+}
+
+impl ConnectedSite<'_> {
+    /// The tickets of a search: all of them, or one part, which may be shorter than its limit and still be followed by
+    /// another.
+    ///
+    /// # Errors
+    /// 404 when what the search is about does not exist or is hidden, 400 when the part begins at a place that Jira has
+    /// forgotten; what Jira refuses or fails at.
+    pub async fn tickets<T: From<(atlassian::Ticket, DescriptionFormat)> + Linked>(
+        &self,
+        search: &TicketSearch,
+        part: Option<&Part<SearchPosition>>,
+    ) -> Result<(Vec<T>, Option<SearchPosition>)> {
+        self.linked(self.find_tickets(search, part)).await
+    }
+
+    async fn find_tickets<T: From<(atlassian::Ticket, DescriptionFormat)>>(
+        &self,
+        of: &TicketSearch,
+        part: Option<&Part<SearchPosition>>,
+    ) -> Result<(Vec<T>, Option<SearchPosition>)> {
+        let convert = |ticket| T::from((ticket, of.format));
+        let recent = self.recent_issues();
+        let Some(Part { limit, from }) = part else {
+            let all = self.jira.all_tickets(&of.search, &recent, &convert).await;
+            return Ok((all.map_err(|error| of.explain(error))?, None));
+        };
+        let some = self.jira.some_tickets(&of.search, from.as_ref(), &recent, *limit, &convert).await;
+        some.map_err(|error| match error {
+            PageError::Page(error) if from.is_some() && error.refusal() == Some(Refusal::Invalid) => {
+                Error::bad_request("The cursor is not good any more: begin again without it")
+                    .because(Error::from(error).cause_chain().unwrap_or_default())
+            }
+            PageError::Page(error) => of.explain(error),
+            PageError::Tickets(error) => error.into(),
+        })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::{json, to_value};
@@ -303,7 +260,7 @@ mod tests {
 
     #[test]
     fn what_jira_leaves_out_is_null() {
-        let raw = || serde_json::from_value::<RawTicket>(json!({ "id": "1", "key": "A-1" })).unwrap();
+        let raw = || serde_json::from_value::<atlassian::Ticket>(json!({ "id": "1", "key": "A-1" })).unwrap();
         let flat = to_value(Ticket::from((raw(), DescriptionFormat::default()))).unwrap();
         let nested = to_value(SprintTicket::from((raw(), DescriptionFormat::default()))).unwrap();
         for (name, value) in flat.as_object().unwrap().iter().chain(nested["fields"].as_object().unwrap()) {
@@ -331,8 +288,10 @@ mod tests {
         };
         let read = |fields: Value| {
             let raw = || {
-                serde_json::from_value::<RawTicket>(json!({ "id": "1", "key": "A-1", "fields": fields }))
-                    .unwrap()
+                serde_json::from_value::<atlassian::Ticket>(
+                    json!({ "id": "1", "key": "A-1", "fields": fields }),
+                )
+                .unwrap()
             };
             (
                 to_value(Ticket::from((raw(), DescriptionFormat::default()))).unwrap(),
@@ -342,7 +301,7 @@ mod tests {
         };
         let (flat, nested) = read(fine());
         assert!(flat.as_object().unwrap().iter().all(|(name, it)| name == "url" || !it.is_null()), "{flat}");
-        for name in FIELDS {
+        for name in atlassian::TICKET_FIELDS {
             for odd in [json!(null), json!(7), json!(true), json!([null]), json!({ "name": 7 })] {
                 let mut fields = fine();
                 fields[name] = odd.clone();
@@ -371,7 +330,8 @@ mod tests {
     fn an_account_that_shows_no_name_is_not_nobody() {
         let fields = json!({ "assignee": { "accountId": "5:a", "displayName": null }, "reporter": null });
         let raw = || {
-            serde_json::from_value::<RawTicket>(json!({ "id": 1, "key": "A-1", "fields": fields })).unwrap()
+            serde_json::from_value::<atlassian::Ticket>(json!({ "id": 1, "key": "A-1", "fields": fields }))
+                .unwrap()
         };
         let flat = to_value(Ticket::from((raw(), DescriptionFormat::default()))).unwrap();
         assert_eq!((&flat["assignee"], &flat["assignee_account_id"]), (&json!(null), &json!("5:a")));

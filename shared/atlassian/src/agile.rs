@@ -8,17 +8,14 @@
 use std::collections::HashSet;
 
 use futures_util::{Stream, TryStreamExt, stream};
-use http::StatusCode;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::client::{Call, JiraSite};
-use super::failure::missing;
-use super::ids::{ProjectId, SprintId};
-use super::timestamp;
-use crate::error::{Error, Result};
-use crate::lenient;
-use crate::paging::Part;
+use crate::client::{Call, JiraSite, Result};
+use crate::error::JiraError;
+use crate::ids::{ProjectId, SprintId};
+use crate::response::Refusal;
+use crate::{lenient, timestamp};
 
 /// What Jira gives at most.
 const PAGE_SIZE: usize = 50;
@@ -109,9 +106,10 @@ pub enum SprintState {
 /// A page as Jira sends it. What is no object has its place in it and is nothing else.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", bound(deserialize = "T: Deserialize<'de>"))]
-pub(super) struct RawPage<T> {
+pub struct AgilePage<T> {
     #[serde(deserialize_with = "lenient::objects")]
-    pub(super) values: Vec<Option<T>>,
+    /// The entries.
+    pub values: Vec<Option<T>>,
     #[serde(default, deserialize_with = "lenient::flag")]
     is_last: Option<bool>,
 }
@@ -140,28 +138,27 @@ impl Identified for Sprint {
 }
 
 impl JiraSite<'_> {
-    /// The boards of a project in Jira's order, all of them or one part, and where the next part begins.
+    /// The boards of a project in Jira's order: `limit` of them from the place `from` on (`0` and `usize::MAX` for all),
+    /// and where the list goes on.
     ///
     /// # Errors
-    /// 404 when the project has none, does not exist or is hidden; see also [`JiraSite`].
+    /// What Jira refuses or fails at.
     pub async fn boards(
         &self,
         project: &ProjectId,
-        part: Option<&Part<usize>>,
+        from: usize,
+        limit: usize,
     ) -> Result<(Vec<Board>, Option<usize>)> {
-        let (from, limit) = part.map_or((0, usize::MAX), |part| (part.from.unwrap_or(0), part.limit));
         let pages = self.board_pages(project, from, from.saturating_add(limit));
         let gather = |(mut boards, _): (Vec<Board>, _), page: Page<Board>| async move {
             boards.extend(page.values);
             Ok((boards, page.next))
         };
-        let (boards, next) = pages.try_fold((Vec::new(), None), gather).await?;
-        // Boards may have been deleted since the part before.
-        let boards = if from == 0 { some_boards(boards)? } else { boards };
-        Ok((boards, next))
+        pages.try_fold((Vec::new(), None), gather).await
     }
 
-    /// The boards of a project with their sprints, all of them or one part, and where the next part begins.
+    /// All boards of a project with their sprints: those of the first boards are read while further boards are still
+    /// being listed.
     ///
     /// # Errors
     /// As [`Self::boards`].
@@ -169,17 +166,18 @@ impl JiraSite<'_> {
         &self,
         project: &ProjectId,
         state: SprintState,
-        part: Option<&Part<usize>>,
-    ) -> Result<(Vec<BoardSprints>, Option<usize>)> {
-        if part.is_some() {
-            let (boards, next) = self.boards(project, part).await?;
-            let boards = stream::iter(boards.into_iter().map(Ok));
-            return Ok((self.add_sprints(boards, state).await?, next));
-        }
-        // The sprints of the first boards are read while further boards are still being listed.
+    ) -> Result<Vec<BoardSprints>> {
         let pages = self.board_pages(project, 0, usize::MAX);
         let boards = pages.map_ok(|page| stream::iter(page.values.into_iter().map(Ok))).try_flatten();
-        Ok((some_boards(self.add_sprints(boards, state).await?)?, None))
+        self.add_sprints(boards, state).await
+    }
+
+    /// The sprints of boards that were listed before.
+    ///
+    /// # Errors
+    /// As [`Self::boards`].
+    pub async fn sprints_of(&self, boards: Vec<Board>, state: SprintState) -> Result<Vec<BoardSprints>> {
+        self.add_sprints(stream::iter(boards.into_iter().map(Ok)), state).await
     }
 
     async fn add_sprints(
@@ -193,13 +191,12 @@ impl JiraSite<'_> {
     /// A sprint.
     ///
     /// # Errors
-    /// 404 `Sprint not found`; see also [`JiraSite`].
+    /// As [`Self::boards`].
     pub async fn sprint(&self, sprint: &SprintId) -> Result<Sprint> {
         let path = ["rest", "agile", "1.0", "sprint", sprint.as_str()];
-        let found = self.call(Call::get(&path, &[], SPRINT_SCOPES)).await;
-        let found: Sprint = found.map_err(|error| missing(error, "sprint_not_found", "Sprint not found"))?;
+        let found: Sprint = self.call(Call::get(&path, &[], SPRINT_SCOPES)).await?;
         if found.id.is_none() && found.name.is_none() && found.state.is_none() {
-            return Err(Error::provider_failed("Jira gave an answer that cannot be read", "no sprint"));
+            return Err(JiraError::Unreadable("no sprint".to_owned()));
         }
         Ok(Sprint { id: found.id.or_else(|| sprint.as_str().parse().ok()), ..found })
     }
@@ -212,8 +209,7 @@ impl JiraSite<'_> {
         end: usize,
     ) -> impl Stream<Item = Result<Page<Board>>> + Send + 's {
         let filter = vec![("projectKeyOrId", project.as_str()), ("includePrivate", "true")];
-        let pages = self.agile_pages(vec!["board".to_owned()], filter, BOARD_SCOPES, from, end);
-        pages.map_err(|error| missing(error, "project_not_found", "Project not found"))
+        self.agile_pages(vec!["board".to_owned()], filter, BOARD_SCOPES, from, end)
     }
 
     async fn with_sprints(&self, board: Board, state: SprintState) -> Result<BoardSprints> {
@@ -232,10 +228,10 @@ impl JiraSite<'_> {
         let mut sprints = match sprints {
             Ok(sprints) => sprints,
             // 400: the board does not support sprints. 403, 404: it is private, or was deleted meanwhile.
-            Err(error) if matches!(error.code(), "jira_refused" | "jira_forbidden" | "jira_not_found") => {
-                Vec::new()
-            }
-            Err(error) => return Err(error),
+            Err(error) => match error.refusal() {
+                Some(Refusal::Invalid | Refusal::Forbidden | Refusal::NotFound) => Vec::new(),
+                _ => return Err(error),
+            },
         };
         if state == SprintState::Active {
             sprints.retain(Sprint::is_active);
@@ -267,7 +263,7 @@ impl JiraSite<'_> {
                 ["rest", "agile", "1.0"].into_iter().chain(state.path.iter().map(String::as_str)).collect();
             let place = [("startAt", start.as_str()), ("maxResults", size.as_str())];
             let query: Vec<(&str, &str)> = place.into_iter().chain(state.filter.iter().copied()).collect();
-            let mut page: RawPage<T> = self.call(Call::get(&path, &query, scopes)).await?;
+            let mut page: AgilePage<T> = self.call(Call::get(&path, &query, scopes)).await?;
             state.start += page.values.len();
             let mut is_new = false;
             page.values.retain(|value| {
@@ -284,13 +280,6 @@ impl JiraSite<'_> {
             Ok(Some((Page { values, next }, goes_on.then_some(state))))
         })
     }
-}
-
-fn some_boards<T>(boards: Vec<T>) -> Result<Vec<T>> {
-    if boards.is_empty() {
-        return Err(Error::new(StatusCode::NOT_FOUND, "no_boards", "No agile boards found for this project"));
-    }
-    Ok(boards)
 }
 
 #[cfg(test)]
@@ -318,7 +307,7 @@ mod tests {
         for odd in [json!(null), json!(7), json!([1]), json!({ "a": 1 })] {
             let board = json!({ "id": "3", "name": odd, "type": odd, "isPrivate": odd });
             let page = json!({ "values": [null, odd, board, { "id": 4 }], "isLast": odd });
-            let page: RawPage<Board> = serde_json::from_value(page).unwrap();
+            let page: AgilePage<Board> = serde_json::from_value(page).unwrap();
             assert_eq!(page.values.len(), 4, "{odd}");
             let named = page.values.iter().flatten().filter_map(|board| board.id).collect::<Vec<_>>();
             assert_eq!((named, page.is_last), (vec![3, 4], None), "{odd}");
@@ -331,7 +320,7 @@ mod tests {
         }
         for no_list in [json!({}), json!({ "values": null }), json!({ "values": {} })] {
             assert!(
-                serde_json::from_value::<RawPage<Board>>(no_list).is_err(),
+                serde_json::from_value::<AgilePage<Board>>(no_list).is_err(),
                 "an empty list is made of none"
             );
         }

@@ -8,20 +8,20 @@ use crate::lenient;
 
 /// Reads a point in time in either of Jira's spellings (`…+0000` in issues, `…+01:00` in sprints) and writes it
 /// as the contract does: `2024-01-01T00:00:00.000Z`. What is neither stays as it is.
-pub(super) fn utc(text: &str) -> String {
+pub fn utc(text: &str) -> String {
     let Some(at) = moment(text) else { return text.to_owned() };
     let (hour, minute, second, millisecond) = at.time().as_hms_milli();
     format!("{}T{hour:02}:{minute:02}:{second:02}.{millisecond:03}Z", at.date())
 }
 
 /// The point in time that a text is, in UTC.
-pub(super) fn moment(text: &str) -> Option<OffsetDateTime> {
+pub fn moment(text: &str) -> Option<OffsetDateTime> {
     let parsed = OffsetDateTime::parse(&with_colon(text), &Rfc3339);
     parsed.ok().map(|at| at.to_offset(UtcOffset::UTC))
 }
 
 /// [`utc`] for `#[serde(deserialize_with)]`; what is no text is none.
-pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
+pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
     Ok(lenient::text(from)?.map(|text| utc(&text)))
 }
 

@@ -1,4 +1,4 @@
-//! The Jira sites that a consent reaches, and the row that remembers which one was chosen.
+//! The Jira sites that an access token reaches, and what it may do there.
 
 use std::time::Duration;
 
@@ -6,75 +6,44 @@ use base::chain;
 use base::config::{FromSettings, Settings, SettingsError};
 use base::counters::{Count, count};
 use base::deadline;
-use base::tls::{SHORT_BODY, http_client, read_body};
+use base::tls::{SHORT_BODY, read_body};
 use http::StatusCode;
 use secrecy::{ExposeSecret, SecretString};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::Value;
-use tokio_postgres::Transaction;
-use tokio_postgres::types::{ToSql, Type};
 use url::Url;
-use uuid::Uuid;
 
-use super::{DEFAULT_API_URL, NamedSite};
-use crate::error::{Error, Result};
-use crate::lenient;
-use crate::provider::{BoxFuture, ExtendTransaction};
+use super::named_site::NamedSite;
+use crate::ids::SiteId;
+use crate::{DEFAULT_API_URL, http_client, lenient};
 
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// <https://developer.atlassian.com/cloud/jira/platform/oauth-2-3lo-apps/#3-1-get-the-cloudid-for-your-site>
-pub(super) const RESOURCES: &str = "/oauth/token/accessible-resources";
+const RESOURCES: &str = "/oauth/token/accessible-resources";
 
-/// A cloud id: what names a Jira site in the API's addresses.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct SiteId(String);
-
-impl SiteId {
-    /// Reads a cloud id.
-    ///
-    /// # Errors
-    /// 400 when the text cannot be one.
-    pub fn parse(text: &str) -> Result<Self> {
-        let is_plausible = (1..=64).contains(&text.len())
-            && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
-        if !is_plausible {
-            return Err(Error::bad_request(
-                "site_id is not a Jira site id: send one that fetch-available-sites lists",
-            ));
-        }
-        Ok(Self(text.to_owned()))
-    }
-
-    /// The id as Atlassian writes it.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
+/// Why the sites are not known.
+#[derive(Debug, thiserror::Error)]
+pub enum SitesError {
+    /// Atlassian does not accept the access token: the consent was withdrawn.
+    #[error("Atlassian does not accept the access token")]
+    ConsentWithdrawn,
+    /// Atlassian did not answer in time.
+    #[error("Atlassian took too long to list the Jira sites")]
+    TimedOut,
+    /// Atlassian failed, or answered something that is no list.
+    #[error("{0}")]
+    Failed(String),
 }
 
-impl TryFrom<String> for SiteId {
-    type Error = &'static str;
+type Result<T> = std::result::Result<T, SitesError>;
 
-    fn try_from(text: String) -> std::result::Result<Self, Self::Error> {
-        Self::parse(&text).map_err(|_| "not a site id")
-    }
-}
-
-impl From<SiteId> for String {
-    fn from(id: SiteId) -> Self {
-        id.0
-    }
-}
-
-/// A Jira site, as `fetch-available-sites` lists it.
-#[derive(Debug, Clone, Serialize)]
+/// A Jira site.
+#[derive(Debug, Clone)]
 pub struct Site {
     /// The cloud id.
-    #[serde(rename = "site_id")]
     pub id: SiteId,
     /// The site's name, if Atlassian tells one.
-    #[serde(rename = "site_name")]
     pub name: Option<String>,
     /// Its address, `https://<name>.atlassian.net`.
     pub url: Option<String>,
@@ -83,102 +52,94 @@ pub struct Site {
 }
 
 /// Lists sites. Setting: `ATLASSIAN_API_URL`.
+#[derive(Clone)]
 pub struct Sites {
     http: reqwest::Client,
     resources: Url,
 }
 
 impl FromSettings for Sites {
-    fn from_settings(settings: &Settings) -> Result<Self, SettingsError> {
-        let name = "ATLASSIAN_API_URL";
-        let mut resources = settings.service_url(name, Some(DEFAULT_API_URL))?;
-        resources.set_path(RESOURCES);
-        let http =
-            http_client().map_err(|error| SettingsError::Invalid { name, reason: error.to_string() })?;
-        Ok(Self { http, resources })
+    fn from_settings(settings: &Settings) -> std::result::Result<Self, SettingsError> {
+        Self::new(http_client()?, settings)
     }
 }
 
 impl Sites {
+    /// # Errors
+    /// When the setting is malformed.
+    pub fn new(http: reqwest::Client, settings: &Settings) -> std::result::Result<Self, SettingsError> {
+        let mut resources = settings.service_url("ATLASSIAN_API_URL", Some(DEFAULT_API_URL))?;
+        resources.set_path(RESOURCES);
+        Ok(Self { http, resources })
+    }
+
     /// The Jira sites that an access token reaches, each once, in Atlassian's order.
     ///
     /// A lost answer or a failing server is asked once more.
     ///
     /// # Errors
-    /// 410 when the token is not valid any more, 502 or 504 when Atlassian fails.
+    /// As [`SitesError`].
     pub async fn list(&self, access_token: &SecretString) -> Result<Vec<Site>> {
-        match self.request(access_token).await {
-            Err(error)
-                if error.status().is_server_error() && !deadline::at_most(ATTEMPT_TIMEOUT).is_zero() =>
+        let resources = match self.resources(access_token).await {
+            Err(SitesError::Failed(_) | SitesError::TimedOut)
+                if !deadline::at_most(ATTEMPT_TIMEOUT).is_zero() =>
             {
-                self.request(access_token).await
+                self.resources(access_token).await
             }
             outcome => outcome,
-        }
+        };
+        resources.map(jira_sites)
     }
 
-    async fn request(&self, access_token: &SecretString) -> Result<Vec<Site>> {
-        resources(&self.http, self.resources.clone(), access_token).await.map(jira_sites)
+    /// The name and the address of a site, asked for once; neither when Atlassian does not list the site.
+    ///
+    /// # Errors
+    /// As [`Self::list`].
+    pub async fn named(&self, access_token: &SecretString, site: &str) -> Result<NamedSite> {
+        Ok(self.resources(access_token).await?.named(site))
+    }
+
+    /// The scopes that a token has on a site, of all its products; `None` when the list does not tell.
+    ///
+    /// # Errors
+    /// As [`Self::list`].
+    pub async fn granted_scopes(
+        &self,
+        access_token: &SecretString,
+        site: &str,
+    ) -> Result<Option<Vec<String>>> {
+        Ok(self.resources(access_token).await?.scopes_of(site))
+    }
+
+    async fn resources(&self, access_token: &SecretString) -> Result<Resources> {
+        count(Count::JiraRequests);
+        let response = self
+            .http
+            .get(self.resources.clone())
+            .timeout(deadline::at_most(ATTEMPT_TIMEOUT))
+            .bearer_auth(access_token.expose_secret())
+            .send()
+            .await
+            .map_err(transport_error)?;
+        match response.status() {
+            StatusCode::OK => {}
+            StatusCode::UNAUTHORIZED => return Err(SitesError::ConsentWithdrawn),
+            status => return Err(SitesError::Failed(format!("accessible-resources: {}", status.as_u16()))),
+        }
+        let body = read_body(response, SHORT_BODY).await.map_err(transport_error)?;
+        lenient::from_slice(&body)
+            .map_err(|error| SitesError::Failed(format!("accessible-resources: {error}")))
     }
 }
 
-/// The scopes that a token has on a site, of all its products; `None` when the list does not tell.
-///
-/// # Errors
-/// As [`Sites::list`].
-pub(crate) async fn granted_scopes(
-    http: &reqwest::Client,
-    mut api: Url,
-    access_token: &SecretString,
-    site: &str,
-) -> Result<Option<Vec<String>>> {
-    api.set_path(RESOURCES);
-    Ok(resources(http, api, access_token).await?.scopes_of(site))
-}
-
-pub(super) async fn resources(
-    http: &reqwest::Client,
-    url: Url,
-    access_token: &SecretString,
-) -> Result<Resources> {
-    count(Count::JiraRequests);
-    let response = http
-        .get(url)
-        .timeout(deadline::at_most(ATTEMPT_TIMEOUT))
-        .bearer_auth(access_token.expose_secret())
-        .send()
-        .await
-        .map_err(transport_error)?;
-    match response.status() {
-        StatusCode::OK => {}
-        StatusCode::UNAUTHORIZED => {
-            return Err(Error::gone(
-                "consent_withdrawn",
-                "Atlassian does not accept this consent any more. Start connecting again.",
-            ));
-        }
-        status => {
-            return Err(Error::provider_failed(FAILED, format!("accessible-resources: {}", status.as_u16())));
-        }
-    }
-    let body = read_body(response, SHORT_BODY).await.map_err(transport_error)?;
-    lenient::from_slice(&body)
-        .map_err(|error| Error::provider_failed(FAILED, format!("accessible-resources: {error}")))
-}
-
-const FAILED: &str = "Atlassian cannot list the Jira sites at the moment. Try again shortly.";
-
-fn transport_error(error: reqwest::Error) -> Error {
-    if error.is_timeout() {
-        return Error::timed_out("Atlassian took too long to list the Jira sites. Try again.");
-    }
-    Error::provider_failed(FAILED, chain(&error.without_url()))
+fn transport_error(error: reqwest::Error) -> SitesError {
+    if error.is_timeout() { SitesError::TimedOut } else { SitesError::Failed(chain(&error.without_url())) }
 }
 
 /// The list, as far as it can be read.
 #[derive(Deserialize)]
 #[serde(transparent)]
-pub(super) struct Resources(#[serde(deserialize_with = "lenient::objects")] Vec<Option<Resource>>);
+pub struct Resources(#[serde(deserialize_with = "lenient::objects")] Vec<Option<Resource>>);
 
 /// An entry of the list. One site stands in it once for each of its products, under the same id.
 #[derive(Default, Deserialize)]
@@ -205,7 +166,7 @@ impl Resources {
     }
 
     /// What a site is called and where it is, as the first of its entries say that tell.
-    pub(super) fn named(&self, site: &str) -> NamedSite {
+    fn named(&self, site: &str) -> NamedSite {
         let entries = self.0.iter().flatten().filter(|entry| entry.id.as_deref() == Some(site));
         let told = entries.map(|entry| NamedSite::new(entry.name.as_deref(), entry.url.as_deref()));
         told.reduce(|known, other| NamedSite {
@@ -226,7 +187,8 @@ impl Resource {
     }
 }
 
-pub(super) fn jira_sites(Resources(resources): Resources) -> Vec<Site> {
+/// The Jira sites of a list, each once.
+pub fn jira_sites(Resources(resources): Resources) -> Vec<Site> {
     let mut sites: Vec<Site> = Vec::new();
     for resource in resources.into_iter().flatten() {
         let is_jira = resource.is_jira();
@@ -236,43 +198,6 @@ pub(super) fn jira_sites(Resources(resources): Resources) -> Vec<Site> {
         }
     }
     sites
-}
-
-/// The site that a person chose: the row in `jira_connection`.
-pub struct ChosenSite(pub Site);
-
-impl ExtendTransaction for ChosenSite {
-    /// A selected project stays selected only if the site stays the same: project ids mean nothing elsewhere.
-    fn extend<'a>(
-        &'a self,
-        transaction: &'a Transaction<'_>,
-        connection_id: &'a Uuid,
-    ) -> BoxFuture<'a, Result<(), tokio_postgres::Error>> {
-        const UPSERT: &str = r#"
-            insert into "juncture-core".jira_connection as known
-                (connection_id, jira_site_id, jira_site_name, jira_site_url, jira_site_named)
-            values ($1, $2, $3, $4, $2)
-            on conflict (connection_id) do update set
-                jira_site_id = excluded.jira_site_id,
-                jira_site_name = excluded.jira_site_name,
-                jira_site_url = excluded.jira_site_url,
-                jira_site_named = excluded.jira_site_named,
-                selected_jira_project_id =
-                    case when known.jira_site_id = excluded.jira_site_id then known.selected_jira_project_id end,
-                last_updated = now()"#;
-        Box::pin(async move {
-            let Site { id, name, url, .. } = &self.0;
-            let (site, named) = (id.as_str(), NamedSite::new(name.as_deref(), url.as_deref()));
-            let row: [(&(dyn ToSql + Sync), Type); 4] = [
-                (connection_id, Type::UUID),
-                (&site, Type::TEXT),
-                (&named.name, Type::TEXT),
-                (&named.url, Type::TEXT),
-            ];
-            transaction.execute_typed(UPSERT, &row).await?;
-            Ok(())
-        })
-    }
 }
 
 #[cfg(test)]
@@ -329,13 +254,5 @@ mod tests {
         let resources: Resources = serde_json::from_str(list).unwrap();
         let named = NamedSite::new(Some("A"), Some("https://a.atlassian.net"));
         assert_eq!((resources.named("a"), resources.named("c")), (named, NamedSite::default()));
-    }
-
-    #[test]
-    fn a_site_id_cannot_climb_out_of_a_path() {
-        assert!(SiteId::parse("11223344-a1b2-3b33-c444-def123456789").is_ok());
-        for bad in ["", "../admin", "a/b", "a b", "a%2fb", &"x".repeat(65)] {
-            assert!(SiteId::parse(bad).is_err(), "{bad}");
-        }
     }
 }

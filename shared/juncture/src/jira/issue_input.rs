@@ -1,10 +1,10 @@
 //! What a caller writes into an issue, checked before it is sent.
 
 use adf::{Document, MAX_CHARACTERS, TooLarge};
+use atlassian::{JiraError, Refusal, is_number};
 use runtime::{Field, JsonBody};
 use serde_json::{Map, Value, json};
 
-use super::ids::is_number;
 use crate::error::{Error, Result};
 
 /// How long a summary may be; Jira counts as Java does, in UTF-16 units.
@@ -174,17 +174,17 @@ fn description(field: Field<'_>) -> Result<Option<Change<Description>>> {
 
 /// Jira counts a description with markup of its own, so only it can say that one is too long. It says so in the
 /// language of the account, but always with its limit, `32,767`.
-pub(super) fn refused_length(error: Error) -> Error {
-    let Some(details) = error.details().filter(|_| error.code() == "jira_refused") else { return error };
-    let said = details["fields"]["description"].as_str().unwrap_or_default();
+pub(super) fn refused_length(error: &JiraError) -> Option<Error> {
+    let response = error.response().filter(|response| response.refusal() == Refusal::Invalid)?;
+    let said = response.field("description").and_then(Value::as_str)?;
     let digits: String = said.chars().filter(char::is_ascii_digit).collect();
     if !digits.contains(&MAX_CHARACTERS.to_string()) {
-        return error;
+        return None;
     }
     let refusal = Error::bad_request(format!(
         "description is too long for Jira, which takes {MAX_CHARACTERS} characters and counts markup too"
     ));
-    refusal.with_details(details.clone()).because(error.cause_chain().unwrap_or_default())
+    Some(refusal.with_details(response.details().unwrap_or_default()).because(response.to_string()))
 }
 
 fn number(body: &JsonBody, name: &str, example: &str) -> Result<Option<String>> {
@@ -213,6 +213,9 @@ fn assignee(field: Field<'_>) -> Result<Option<Change<String>>> {
 
 #[cfg(test)]
 mod tests {
+    use atlassian::JiraErrorResponse;
+    use http::{HeaderMap, StatusCode};
+
     use super::*;
 
     fn read(body: Value) -> Result<IssueInput> {
@@ -301,22 +304,22 @@ mod tests {
     #[test]
     fn a_length_that_jira_refuses_is_said_in_our_words() {
         let refused = |said: &str| {
-            let details = json!({ "messages": [], "fields": { "description": said } });
-            refused_length(
-                Error::new(http::StatusCode::BAD_REQUEST, "jira_refused", "no").with_details(details),
-            )
+            let body = json!({ "errors": { "description": said } }).to_string();
+            let response =
+                JiraErrorResponse::read(StatusCode::BAD_REQUEST, &HeaderMap::new(), body.as_bytes());
+            refused_length(&JiraError::Refused { response: Box::new(response), scopes: "" })
         };
         for said in [
             "It exceeds the allowed limit of 32,767 characters.",
             "Das Limit ist 32.767 Zeichen.",
             "32\u{202f}767",
         ] {
-            let error = refused(said);
+            let error = refused(said).unwrap();
             assert_eq!(error.code(), "invalid_request", "{said}");
             assert!(error.message().contains("description is too long"), "{said}");
             assert_eq!(error.details().unwrap()["fields"]["description"], said, "Jira's words are there too");
         }
-        assert_eq!(refused("Field 'description' cannot be set.").message(), "no");
+        assert!(refused("Field 'description' cannot be set.").is_none());
     }
 
     #[test]

@@ -21,7 +21,7 @@ const EXACT: f64 = 9_007_199_254_740_992.0;
 ///
 /// # Errors
 /// When it is no JSON otherwise, or not of this type.
-pub(crate) fn from_slice<T: DeserializeOwned>(body: &[u8]) -> serde_json::Result<T> {
+pub fn from_slice<T: DeserializeOwned>(body: &[u8]) -> serde_json::Result<T> {
     serde_json::from_slice(body).or_else(|error| {
         let text = String::from_utf8_lossy(body);
         let value: serde_json::Result<Value> = serde_json::from_str(&replace_lone(&text));
@@ -29,33 +29,43 @@ pub(crate) fn from_slice<T: DeserializeOwned>(body: &[u8]) -> serde_json::Result
     })
 }
 
+/// A value that is a text.
+pub fn text_of(value: &Value) -> Option<String> {
+    value.as_str().map(str::to_owned)
+}
+
+/// A value that is an id: a text, or a number as one.
+pub fn id_of(value: &Value) -> Option<String> {
+    text_of(value).or_else(|| value.as_i64().map(|number| number.to_string()))
+}
+
 /// A text.
-pub(crate) fn text<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
+pub fn text<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
     Ok(read::<D, Text>(from)?.map(|Text(text)| text))
 }
 
 /// A text, or a whole number as one: ids are texts of digits in one answer and numbers in another.
-pub(crate) fn id<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
+pub fn id<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
     Ok(read::<D, Id>(from)?.map(|Id(id)| id))
 }
 
 /// A whole number, or a text of its digits.
-pub(crate) fn integer<'de, D: Deserializer<'de>>(from: D) -> Result<Option<i64>, D::Error> {
+pub fn integer<'de, D: Deserializer<'de>>(from: D) -> Result<Option<i64>, D::Error> {
     Ok(read::<D, Integer>(from)?.map(|Integer(number)| number))
 }
 
 /// A number of any kind, or a text of one; never infinite.
-pub(crate) fn number<'de, D: Deserializer<'de>>(from: D) -> Result<Option<f64>, D::Error> {
+pub fn number<'de, D: Deserializer<'de>>(from: D) -> Result<Option<f64>, D::Error> {
     Ok(read::<D, Number>(from)?.map(|Number(number)| number))
 }
 
 /// A truth value.
-pub(crate) fn flag<'de, D: Deserializer<'de>>(from: D) -> Result<Option<bool>, D::Error> {
+pub fn flag<'de, D: Deserializer<'de>>(from: D) -> Result<Option<bool>, D::Error> {
     Ok(read::<D, Flag>(from)?.map(|Flag(flag)| flag))
 }
 
 /// An object.
-pub(crate) fn object<'de, D, T>(from: D) -> Result<Option<T>, D::Error>
+pub fn object<'de, D, T>(from: D) -> Result<Option<T>, D::Error>
 where
     D: Deserializer<'de>,
     T: Deserialize<'de>,
@@ -64,13 +74,13 @@ where
 }
 
 /// The texts of a list; what is no list has none.
-pub(crate) fn texts<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<String>, D::Error> {
+pub fn texts<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<String>, D::Error> {
     let texts: Option<List<Text>> = read(from)?;
     Ok(texts.into_iter().flat_map(|List(texts)| texts).flatten().map(|Text(text)| text).collect())
 }
 
 /// The objects of a list in their places; what is no list has none.
-pub(crate) fn any_objects<'de, D, T>(from: D) -> Result<Vec<Option<T>>, D::Error>
+pub fn any_objects<'de, D, T>(from: D) -> Result<Vec<Option<T>>, D::Error>
 where
     D: Deserializer<'de>,
     T: Deserialize<'de>,
@@ -81,7 +91,7 @@ where
 }
 
 /// The objects of a list in their places. What is no list is an error: it must not pass for an empty one.
-pub(crate) fn objects<'de, D, T>(from: D) -> Result<Vec<Option<T>>, D::Error>
+pub fn objects<'de, D, T>(from: D) -> Result<Vec<Option<T>>, D::Error>
 where
     D: Deserializer<'de>,
     T: Deserialize<'de>,

@@ -10,25 +10,19 @@
 
 use std::time::Duration;
 
-use serde::Deserialize;
+use atlassian::timestamp::utc;
+use atlassian::{ISSUES_AT_ONCE, Issue, ProjectId};
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use super::client::{Call, JiraSite};
 use super::create::Named;
-use super::ids::ProjectId;
-use super::issue::RawIssue;
-use super::search::Found;
-use super::timestamp::utc;
+use super::ids::project_id;
+use super::site::ConnectedSite;
 use crate::connection::{Claim, Doubt};
 use crate::error::{Error, Result};
-use crate::lenient;
 
 const PROPERTY: &str = "juncture";
-
-/// Both the page of a search with fields and the most that one `bulkfetch` takes.
-const PAGE: u64 = 100;
 
 /// How far Jira's clock may be from ours.
 const CLOCKS_APART: Duration = Duration::from_secs(120);
@@ -37,48 +31,40 @@ const CLOCKS_APART: Duration = Duration::from_secs(120);
 const FIRST_PAUSE: Duration = Duration::from_millis(300);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
-const SCOPES: &str = "read:jira-work";
-
 /// The property that marks a ticket.
 pub(super) fn property(mark: &str) -> Value {
     json!({ "key": PROPERTY, "value": { "idempotency": mark } })
 }
 
-/// What `bulkfetch` gives.
-#[derive(Deserialize)]
-struct Fetched {
-    #[serde(deserialize_with = "lenient::objects")]
-    issues: Vec<Option<RawIssue>>,
+fn bears(issue: &Issue, mark: &str) -> bool {
+    issue.properties.get(PROPERTY).is_some_and(|property| property["idempotency"] == mark)
 }
 
-impl RawIssue {
-    fn bears(&self, mark: &str) -> bool {
-        self.properties.get(PROPERTY).is_some_and(|property| property["idempotency"] == mark)
-    }
-
-    fn number(&self) -> Option<(&str, u64)> {
-        let (project, number) = self.key.as_deref()?.rsplit_once('-')?;
-        Some((project, number.parse().ok()?))
-    }
+fn number(issue: &Issue) -> Option<(&str, u64)> {
+    let (project, number) = issue.key.as_deref()?.rsplit_once('-')?;
+    Some((project, number.parse().ok()?))
 }
 
 /// The key and the number of the issue that was made last.
-pub(super) fn newest_of(issues: &[RawIssue]) -> Option<(&str, u64)> {
-    issues.iter().filter_map(RawIssue::number).max_by_key(|(_, number)| *number)
+pub(super) fn newest_of(issues: &[Issue]) -> Option<(&str, u64)> {
+    issues.iter().filter_map(number).max_by_key(|(_, number)| *number)
 }
 
 /// The keys that follow an issue's.
 pub(super) fn following(key: &str, number: u64) -> Vec<String> {
-    (1..=PAGE).filter_map(|step| number.checked_add(step)).map(|next| format!("{key}-{next}")).collect()
+    (1..=ISSUES_AT_ONCE)
+        .filter_map(|step| number.checked_add(step))
+        .map(|next| format!("{key}-{next}"))
+        .collect()
 }
 
-impl JiraSite<'_> {
+impl ConnectedSite<'_> {
     /// The ticket that bears the mark of this claim; `None` once it is certain that there is none.
     ///
     /// # Errors
     /// 409 with `Retry-After` while it is not certain; what the reads fail at.
     pub(super) async fn find_marked(&self, claim: &Claim<'_>, doubt: &Doubt) -> Result<Option<Named>> {
-        let project = &ProjectId::parse(&doubt.place)?;
+        let project = &project_id(&doubt.place)?;
         let mark = claim.key().digest();
         let since = (doubt.sent_at - CLOCKS_APART).format(&Rfc3339).map_err(Error::internal)?;
         let since = utc(&since);
@@ -102,7 +88,7 @@ impl JiraSite<'_> {
         let mut newest: Option<(String, u64)> = None;
         let mut token = None;
         loop {
-            let page = self.newest_issues(project, token.take()).await?;
+            let page = self.jira.newest_issues(project, PROPERTY, token.take()).await?;
             if let Some((key, number)) = newest_of(&page.issues)
                 && newest.as_ref().is_none_or(|(_, known)| number > *known)
             {
@@ -111,7 +97,7 @@ impl JiraSite<'_> {
             // The newest come first: whatever follows the oldest here is older.
             let oldest = page.issues.iter().rev().find_map(|issue| issue.time("created"));
             let is_past = oldest.is_some_and(|oldest| oldest.as_str() < since);
-            if let Some(found) = page.issues.into_iter().find(|issue| issue.bears(mark)) {
+            if let Some(found) = page.issues.into_iter().find(|issue| bears(issue, mark)) {
                 return Ok(Some(found.into()));
             }
             token = page.next;
@@ -121,32 +107,10 @@ impl JiraSite<'_> {
         }
         let (key, number) = match newest {
             Some(newest) => newest,
-            None => (self.project_key(project).await?, 0),
+            None => (self.jira.project_key(project).await?, 0),
         };
-        let body = json!({ "issueIdsOrKeys": following(&key, number), "fields": ["created"], "properties": [PROPERTY] });
-        let path = ["rest", "api", "3", "issue", "bulkfetch"];
-        let fetched: Fetched = self.call(Call::query(&path, &body, SCOPES)).await?;
-        Ok(fetched.issues.into_iter().flatten().find(|issue| issue.bears(mark)).map(Named::from))
-    }
-
-    async fn newest_issues(&self, project: &ProjectId, token: Option<String>) -> Result<Found<RawIssue>> {
-        let body = json!({
-            "jql": format!("project = \"{}\" ORDER BY created DESC", project.as_str()),
-            "maxResults": PAGE,
-            "fields": ["created"],
-            "properties": [PROPERTY],
-        });
-        self.next_issues(body, token).await
-    }
-
-    async fn project_key(&self, project: &ProjectId) -> Result<String> {
-        #[derive(Deserialize)]
-        struct Project {
-            key: String,
-        }
-        let path = ["rest", "api", "3", "project", project.as_str()];
-        let found: Project = self.call(Call::get(&path, &[], SCOPES)).await?;
-        Ok(found.key)
+        let next = self.jira.issues_with_property(&following(&key, number), PROPERTY).await?;
+        Ok(next.into_iter().find(|issue| bears(issue, mark)).map(Named::from))
     }
 }
 
@@ -157,7 +121,7 @@ mod tests {
     #[test]
     fn the_last_number_of_all_is_followed_by_none() {
         assert_eq!(following("A", 7).first().map(String::as_str), Some("A-8"));
-        assert_eq!(following("A", 7).len() as u64, PAGE);
+        assert_eq!(following("A", 7).len() as u64, ISSUES_AT_ONCE);
         assert_eq!(following("A", u64::MAX - 1), [format!("A-{}", u64::MAX)]);
         assert!(following("A", u64::MAX).is_empty());
     }

@@ -1,18 +1,15 @@
 //! One issue, read whole.
-//!
-//! <https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-issues/#api-rest-api-3-issue-issueidorkey-get>
 
-use serde::{Deserialize, Deserializer, Serialize};
+use atlassian::lenient::{id_of, text_of};
+use atlassian::{Issue, IssueRef};
+use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::client::{Call, JiraSite};
 use super::custom_field::readable;
 use super::description::DescriptionFormat;
-use super::ids::IssueRef;
 use super::links::{Linked, Links};
-use super::timestamp::utc;
+use super::site::ConnectedSite;
 use crate::error::Result;
-use crate::lenient;
 
 /// Everything that the details show. Comments, work logs and attachments may be long and are not among it.
 const FIELDS: &str = "*all,-comment,-worklog,-attachment,-issuelinks,-subtasks";
@@ -142,93 +139,36 @@ pub struct TimeTracking {
     pub time_spent: Option<String>,
 }
 
-/// An issue as Jira sends it. It is read tolerantly: a value of an unexpected kind is as good as none, and never costs
-/// the others.
-#[derive(Default, Deserialize)]
-#[serde(default)]
-pub(super) struct RawIssue {
-    #[serde(deserialize_with = "lenient::id")]
-    pub(super) id: Option<String>,
-    #[serde(deserialize_with = "lenient::text")]
-    pub(super) key: Option<String>,
-    #[serde(deserialize_with = "object")]
-    pub(super) fields: Map<String, Value>,
-    /// Entity properties, if they were asked for.
-    #[serde(deserialize_with = "object")]
-    pub(super) properties: Map<String, Value>,
-}
-
-fn object<'de, D: Deserializer<'de>>(from: D) -> std::result::Result<Map<String, Value>, D::Error> {
-    Ok(lenient::object(from)?.unwrap_or_default())
-}
-
-/// A whole answer that is one issue. What names none is no issue, whatever else it is.
-#[derive(Deserialize)]
-#[serde(try_from = "RawIssue")]
-pub(super) struct OneIssue(pub(super) RawIssue);
-
-impl TryFrom<RawIssue> for OneIssue {
-    type Error = &'static str;
-
-    fn try_from(raw: RawIssue) -> std::result::Result<Self, Self::Error> {
-        if raw.id.is_some() || raw.key.is_some() { Ok(Self(raw)) } else { Err("an issue without id and key") }
-    }
-}
-
-impl RawIssue {
-    pub(super) fn field(&self, name: &str) -> &Value {
-        self.fields.get(name).unwrap_or(&Value::Null)
-    }
-
-    pub(super) fn text(&self, name: &str) -> Option<String> {
-        text(self.field(name))
-    }
-
-    /// The description.
-    pub(super) fn description(&self, format: DescriptionFormat) -> Value {
-        format.read(self.field("description"))
-    }
-
-    pub(super) fn time(&self, name: &str) -> Option<String> {
-        self.field(name).as_str().map(utc)
-    }
-
-    pub(super) fn icon(&self, name: &str) -> Option<NameAndIcon> {
-        self.object(name, |it| NameAndIcon {
-            id: id(&it["id"]),
-            name: text(&it["name"]),
-            icon_url: text(&it["iconUrl"]),
+impl NameAndIcon {
+    /// What a field of an issue has, if it is an object.
+    pub(super) fn of(issue: &Issue, field: &str) -> Option<Self> {
+        issue.object(field, |it| Self {
+            id: id_of(&it["id"]),
+            name: text_of(&it["name"]),
+            icon_url: text_of(&it["iconUrl"]),
         })
     }
+}
 
-    pub(super) fn user(&self, name: &str) -> Option<User> {
-        self.object(name, |it| User {
-            account_id: text(&it["accountId"]),
-            display_name: text(&it["displayName"]),
-            email_address: text(&it["emailAddress"]),
-            avatar_url: text(&it["avatarUrls"]["48x48"]),
+impl User {
+    /// Who a field of an issue names, if it is an object.
+    pub(super) fn of(issue: &Issue, field: &str) -> Option<Self> {
+        issue.object(field, |it| Self {
+            account_id: text_of(&it["accountId"]),
+            display_name: text_of(&it["displayName"]),
+            email_address: text_of(&it["emailAddress"]),
+            avatar_url: text_of(&it["avatarUrls"]["48x48"]),
         })
     }
+}
 
-    fn object<T>(&self, name: &str, read: impl FnOnce(&Value) -> T) -> Option<T> {
-        Some(self.field(name)).filter(|value| value.is_object()).map(read)
-    }
-
-    /// The names of what is listed, and beside each one its id.
-    fn names(&self, name: &str) -> (Vec<String>, Vec<Option<String>>) {
-        self.list(name).filter_map(|it| Some((text(&it["name"])?, id(&it["id"])))).unzip()
-    }
-
-    fn list(&self, name: &str) -> impl Iterator<Item = &Value> {
-        self.field(name).as_array().into_iter().flatten()
-    }
-
-    fn time_tracking(&self) -> Option<TimeTracking> {
-        let it = self.field("timetracking");
-        let times = TimeTracking {
-            original_estimate: text(&it["originalEstimate"]),
-            remaining_estimate: text(&it["remainingEstimate"]),
-            time_spent: text(&it["timeSpent"]),
+impl TimeTracking {
+    fn of(issue: &Issue) -> Option<Self> {
+        let it = issue.field("timetracking");
+        let times = Self {
+            original_estimate: text_of(&it["originalEstimate"]),
+            remaining_estimate: text_of(&it["remainingEstimate"]),
+            time_spent: text_of(&it["timeSpent"]),
         };
         let is_there = [&times.original_estimate, &times.remaining_estimate, &times.time_spent]
             .iter()
@@ -237,55 +177,51 @@ impl RawIssue {
     }
 }
 
-pub(super) fn text(value: &Value) -> Option<String> {
-    value.as_str().map(str::to_owned)
+/// The names of what a field lists, and beside each one its id.
+fn names(issue: &Issue, field: &str) -> (Vec<String>, Vec<Option<String>>) {
+    issue.list(field).filter_map(|it| Some((text_of(&it["name"])?, id_of(&it["id"])))).unzip()
 }
 
-/// An id: a text, or a number as one.
-pub(super) fn id(value: &Value) -> Option<String> {
-    text(value).or_else(|| value.as_i64().map(|number| number.to_string()))
-}
-
-impl From<(RawIssue, DescriptionFormat)> for IssueDetails {
-    fn from((raw, format): (RawIssue, DescriptionFormat)) -> Self {
+impl From<(Issue, DescriptionFormat)> for IssueDetails {
+    fn from((raw, format): (Issue, DescriptionFormat)) -> Self {
         let is_custom =
             |(name, value): &(&String, &Value)| name.starts_with("customfield_") && !value.is_null();
-        let (components, component_ids) = raw.names("components");
-        let (fix_versions, fix_version_ids) = raw.names("fixVersions");
-        let (affected_versions, affected_version_ids) = raw.names("versions");
+        let (components, component_ids) = names(&raw, "components");
+        let (fix_versions, fix_version_ids) = names(&raw, "fixVersions");
+        let (affected_versions, affected_version_ids) = names(&raw, "versions");
         Self {
             summary: raw.text("summary"),
-            description: raw.description(format),
+            description: format.read(raw.field("description")),
             status: raw.object("status", |it| IssueStatus {
-                id: id(&it["id"]),
-                name: text(&it["name"]),
-                category: text(&it["statusCategory"]["key"]),
+                id: id_of(&it["id"]),
+                name: text_of(&it["name"]),
+                category: text_of(&it["statusCategory"]["key"]),
             }),
-            priority: raw.icon("priority"),
-            issue_type: raw.icon("issuetype"),
-            assignee: raw.user("assignee"),
-            reporter: raw.user("reporter"),
+            priority: NameAndIcon::of(&raw, "priority"),
+            issue_type: NameAndIcon::of(&raw, "issuetype"),
+            assignee: User::of(&raw, "assignee"),
+            reporter: User::of(&raw, "reporter"),
             project: raw.object("project", |it| IssueProject {
-                id: id(&it["id"]),
-                key: text(&it["key"]),
+                id: id_of(&it["id"]),
+                key: text_of(&it["key"]),
                 url: None,
-                name: text(&it["name"]),
+                name: text_of(&it["name"]),
             }),
             created: raw.time("created"),
             updated: raw.time("updated"),
             resolution: raw.object("resolution", |it| Resolution {
-                id: id(&it["id"]),
-                name: text(&it["name"]),
-                description: text(&it["description"]),
+                id: id_of(&it["id"]),
+                name: text_of(&it["name"]),
+                description: text_of(&it["description"]),
             }),
-            labels: raw.list("labels").filter_map(text).collect(),
+            labels: raw.list("labels").filter_map(text_of).collect(),
             components,
             component_ids,
             fix_versions,
             fix_version_ids,
             affected_versions,
             affected_version_ids,
-            time_tracking: raw.time_tracking(),
+            time_tracking: TimeTracking::of(&raw),
             custom_fields: raw
                 .fields
                 .iter()
@@ -308,19 +244,13 @@ impl Linked for IssueDetails {
     }
 }
 
-impl JiraSite<'_> {
+impl ConnectedSite<'_> {
     /// One issue with everything that is known of it, in one call.
     ///
     /// # Errors
     /// 404 `jira_not_found` when there is no such issue, or when it is hidden from the connected account.
     pub async fn issue(&self, issue: &IssueRef, format: DescriptionFormat) -> Result<IssueDetails> {
-        self.linked(async { Ok((self.read_issue(issue.as_str(), FIELDS).await?, format).into()) }).await
-    }
-
-    pub(super) async fn read_issue(&self, id_or_key: &str, fields: &str) -> Result<RawIssue> {
-        let path = ["rest", "api", "3", "issue", id_or_key];
-        let OneIssue(raw) = self.call(Call::get(&path, &[("fields", fields)], "read:jira-work")).await?;
-        Ok(raw)
+        self.linked(async { Ok((self.jira.issue(issue.as_str(), FIELDS).await?, format).into()) }).await
     }
 }
 
@@ -332,7 +262,7 @@ mod tests {
 
     #[test]
     fn a_bare_issue_is_all_null_and_empty() {
-        let raw: RawIssue = serde_json::from_value(json!({ "id": "1", "key": "A-1" })).unwrap();
+        let raw: Issue = serde_json::from_value(json!({ "id": "1", "key": "A-1" })).unwrap();
         let details = serde_json::to_value(IssueDetails::from((raw, DescriptionFormat::Markdown))).unwrap();
         for (name, value) in details.as_object().unwrap() {
             match name.as_str() {
@@ -352,7 +282,7 @@ mod tests {
             "components": [null, { "name": "Hull" }, { "id": "2" }, { "id": 3, "name": "Keel" }], "timetracking": {}, "customfield_1": null,
             "assignee": { "displayName": "Sam" },
         });
-        let raw: RawIssue =
+        let raw: Issue =
             serde_json::from_value(json!({ "id": "1", "key": "A-1", "fields": fields })).unwrap();
         let details = IssueDetails::from((raw, DescriptionFormat::Markdown));
         assert_eq!((details.summary, details.components), (None, vec!["Hull".to_owned(), "Keel".to_owned()]));
@@ -363,24 +293,9 @@ mod tests {
     }
 
     #[test]
-    fn whatever_is_odd_in_an_issue_the_rest_is_there() {
-        for odd in [json!(null), json!(7), json!("none"), json!([])] {
-            let raw = json!({ "id": 10_001, "key": odd, "fields": odd, "properties": odd });
-            let OneIssue(raw) = serde_json::from_value(raw).unwrap();
-            assert_eq!(raw.id.as_deref(), Some("10001"));
-            assert!(raw.fields.is_empty() && raw.properties.is_empty());
-        }
-        for none in
-            [json!({}), json!([]), json!({ "fields": { "summary": "x" } }), json!({ "id": null, "key": 7 })]
-        {
-            assert!(serde_json::from_value::<OneIssue>(none.clone()).is_err(), "{none}");
-        }
-    }
-
-    #[test]
     fn an_account_that_shows_no_name_is_not_nobody() {
         let fields = json!({ "assignee": { "accountId": "5:a" }, "reporter": null });
-        let raw: RawIssue =
+        let raw: Issue =
             serde_json::from_value(json!({ "id": "1", "key": "A-1", "fields": fields })).unwrap();
         let details = serde_json::to_value(IssueDetails::from((raw, DescriptionFormat::Markdown))).unwrap();
         let hidden =

@@ -1,12 +1,11 @@
 //! The address of Atlassian's consent page.
 
 use base::config::{FromSettings, Settings, SettingsError};
+use base::oauth::{Consent, ConsentLacks, Grant};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use url::Url;
 
-use super::DEFAULT_AUTH_URL;
-use crate::error::{Error, Result};
-use crate::provider::{Consent, Grant};
+use crate::DEFAULT_AUTH_URL;
 
 /// Without this scope Atlassian gives no refresh token. It is asked for here and ticked nowhere.
 const OFFLINE_ACCESS: &str = "offline_access";
@@ -89,20 +88,21 @@ impl Consent for JiraConsent {
     }
 
     /// Scopes that the answer does not tell are none that are missing: Atlassian's profile then has the last word.
-    fn check(&self, grant: &Grant) -> Result<()> {
+    fn check(&self, grant: &Grant) -> Result<(), ConsentLacks> {
         if grant.refresh_token.is_none() {
-            return Err(Error::no_offline_access());
+            return Err(ConsentLacks::RefreshToken);
         }
         let asks_for_it = self.scopes.split(' ').any(|scope| scope == READ_ME);
         let lacks_it = grant.scopes.as_ref().is_some_and(|granted| !granted.contains(READ_ME));
-        if asks_for_it && lacks_it { Err(Error::account_unknown()) } else { Ok(()) }
+        if asks_for_it && lacks_it { Err(ConsentLacks::Account) } else { Ok(()) }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use base::oauth::GrantedScopes;
+
     use super::*;
-    use crate::provider::GrantedScopes;
 
     #[test]
     fn scopes_are_split_at_commas_and_spaces_and_joined_by_spaces() {
@@ -112,7 +112,7 @@ mod tests {
         assert_eq!(scopes("offline_access read:jira-work"), "offline_access read:jira-work");
     }
 
-    fn check(asked: &str, granted: &str, has_refresh_token: bool) -> Option<&'static str> {
+    fn check(asked: &str, granted: &str, has_refresh_token: bool) -> Option<ConsentLacks> {
         let pairs = [("DEFAULT_JIRA_CLIENT_ID", "id"), ("DEFAULT_JIRA_SCOPES", asked)];
         let settings = Settings::from_pairs(pairs.map(|(name, value)| (name.to_owned(), value.to_owned())));
         let grant = Grant {
@@ -122,22 +122,26 @@ mod tests {
             scopes: GrantedScopes::parse(granted),
         };
         let consent = JiraConsent::from_settings(&settings).unwrap();
-        consent.check(&grant).err().map(|error| error.code())
+        consent.check(&grant).err()
     }
 
     #[test]
     fn a_consent_lacks_nothing_that_it_was_asked_for_and_juncture_needs() {
         for (asked, granted, expected) in [
             ("", "read:me offline_access", None),
-            ("", "read:jira-work offline_access", Some("account_unknown")),
-            ("", "read:me:jira offline_access", Some("account_unknown")),
-            ("read:jira-work,read:me", "read:jira-work", Some("account_unknown")),
+            ("", "read:jira-work offline_access", Some(ConsentLacks::Account)),
+            ("", "read:me:jira offline_access", Some(ConsentLacks::Account)),
+            ("read:jira-work,read:me", "read:jira-work", Some(ConsentLacks::Account)),
             ("read:jira-work", "read:jira-work", None),
             // It may have been granted all the same.
             ("", "", None),
         ] {
             assert_eq!(check(asked, granted, true), expected, "{asked:?}, {granted:?}");
-            assert_eq!(check(asked, granted, false), Some("no_offline_access"), "{asked:?}, {granted:?}");
+            assert_eq!(
+                check(asked, granted, false),
+                Some(ConsentLacks::RefreshToken),
+                "{asked:?}, {granted:?}"
+            );
         }
     }
 

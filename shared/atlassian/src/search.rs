@@ -13,15 +13,11 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::client::{Call, JiraSite};
-use super::description::DescriptionFormat;
-use super::failure::missing;
-use super::ids::{ProjectId, SprintId};
-use super::links::Linked;
-use super::ticket::{FIELDS, RawTicket};
-use crate::error::{Error, Result, SEARCH_UNFINISHED};
+use crate::client::{Call, JiraSite, Result};
+use crate::error::JiraError;
+use crate::ids::{ProjectId, SprintId};
 use crate::lenient;
-use crate::paging::Part;
+use crate::ticket::{FIELDS, Ticket};
 
 /// The most that a page of tickets, or one bulk read, gives.
 const TICKETS: usize = 100;
@@ -41,9 +37,6 @@ const SCOPES: &str = "read:jira-work";
 /// What to search for. The newest tickets come first; of those made at once, the one with the highest number.
 pub struct Search {
     jql: String,
-    /// The code and the sentence of a 404 for a query about something that does not exist.
-    unknown: (&'static str, &'static str),
-    format: DescriptionFormat,
 }
 
 impl Search {
@@ -52,33 +45,22 @@ impl Search {
         let id = project.as_str();
         // A key may be a reserved word, so it is quoted. A number is not: quoted it could also be a name.
         let operand = if project.is_number() { id.to_owned() } else { format!("\"{id}\"") };
-        Self::new(&format!("project = {operand}"), ("project_not_found", "Project not found"))
+        Self::new(&format!("project = {operand}"))
     }
 
     /// The tickets of a sprint.
     pub fn of_sprint(sprint: &SprintId) -> Self {
-        Self::new(&format!("sprint = {}", sprint.as_str()), ("sprint_not_found", "Sprint not found"))
+        Self::new(&format!("sprint = {}", sprint.as_str()))
     }
 
-    fn new(condition: &str, unknown: (&'static str, &'static str)) -> Self {
-        let jql = format!("{condition} ORDER BY created DESC, key DESC");
-        Self { jql, unknown, format: DescriptionFormat::default() }
-    }
-
-    /// The same, with the descriptions in this form.
-    #[must_use]
-    pub fn described(self, format: DescriptionFormat) -> Self {
-        Self { format, ..self }
-    }
-
-    fn explain(&self, error: Error) -> Error {
-        missing(error, self.unknown.0, self.unknown.1)
+    fn new(condition: &str) -> Self {
+        Self { jql: format!("{condition} ORDER BY created DESC, key DESC") }
     }
 }
 
 /// A place in the result of a search. Jira keeps it for seven days.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Position {
+pub struct SearchPosition {
     #[serde(rename = "t")]
     token: String,
     /// Must be the same on every page.
@@ -89,7 +71,7 @@ pub struct Position {
 /// How a ticket can be asked for.
 #[derive(Default, Deserialize)]
 #[serde(default)]
-pub(super) struct Id {
+pub struct Id {
     #[serde(deserialize_with = "lenient::id")]
     id: Option<String>,
     #[serde(deserialize_with = "lenient::text")]
@@ -98,7 +80,7 @@ pub(super) struct Id {
 
 impl Id {
     /// The id, or else the key; `None` when there is neither, and so no way to learn more.
-    pub(super) fn name(self) -> Option<String> {
+    pub fn name(self) -> Option<String> {
         self.id.or(self.key)
     }
 }
@@ -106,9 +88,10 @@ impl Id {
 /// A page of tickets or of ids.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", bound(deserialize = "T: Deserialize<'de>"))]
-pub(super) struct Page<T> {
+pub struct Page<T> {
     #[serde(deserialize_with = "lenient::objects")]
-    pub(super) issues: Vec<Option<T>>,
+    /// The issues; what is no object has its place and is nothing else.
+    pub issues: Vec<Option<T>>,
     #[serde(default, deserialize_with = "lenient::flag")]
     is_last: Option<bool>,
     #[serde(default, deserialize_with = "lenient::id")]
@@ -117,25 +100,38 @@ pub(super) struct Page<T> {
 
 impl<T> Page<T> {
     /// The token of the page that follows, if one does: an empty page is not the end.
-    pub(super) fn next(&mut self) -> Option<String> {
+    pub fn next(&mut self) -> Option<String> {
         let token = self.next_page_token.take();
         token.filter(|token| self.is_last != Some(true) && !token.is_empty())
     }
 }
 
 /// Some pages of a search: what is on them, and the token of the page that follows, if one does.
-pub(super) struct Found<T> {
-    pub(super) issues: Vec<T>,
-    pub(super) next: Option<String>,
+pub struct Found<T> {
+    /// The issues.
+    pub issues: Vec<T>,
+    /// The token.
+    pub next: Option<String>,
 }
 
+/// What `bulkfetch` gives.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Bulk {
+pub struct Bulk {
+    /// The tickets.
     #[serde(deserialize_with = "lenient::objects")]
-    pub(super) issues: Vec<Option<RawTicket>>,
+    pub issues: Vec<Option<Ticket>>,
     #[serde(default, deserialize_with = "lenient::any_objects")]
     issue_errors: Vec<Option<IssueError>>,
+}
+
+/// Why a part of a search gave nothing.
+#[derive(Debug)]
+pub enum PageError {
+    /// The page of the search.
+    Page(JiraError),
+    /// The tickets on it.
+    Tickets(JiraError),
 }
 
 #[derive(Default, Deserialize)]
@@ -146,53 +142,36 @@ struct IssueError {
 }
 
 impl JiraSite<'_> {
-    /// The tickets of a search: all of them, or one part, which may be shorter than its limit and still be
-    /// followed by another.
+    /// All tickets of a search. `reconciled` are ids of issues that Jira's index may not know yet. Each ticket is turned
+    /// into what the caller wants as soon as it comes: that takes the time in which other calls are under way, and
+    /// Jira's form of them is several times as large.
     ///
     /// # Errors
-    /// 404 when what the search is about does not exist or is hidden, 400 when the part begins at a place that
-    /// Jira has forgotten; see also [`JiraSite`].
-    pub async fn tickets<T: From<(RawTicket, DescriptionFormat)> + Linked>(
+    /// What Jira refuses or fails at; [`JiraError::EndlessSearch`] when page after page is empty.
+    pub async fn all_tickets<T>(
         &self,
         search: &Search,
-        part: Option<&Part<Position>>,
-    ) -> Result<(Vec<T>, Option<Position>)> {
-        self.linked(self.find_tickets(search, part)).await
-    }
-
-    async fn find_tickets<T: From<(RawTicket, DescriptionFormat)>>(
-        &self,
-        search: &Search,
-        part: Option<&Part<Position>>,
-    ) -> Result<(Vec<T>, Option<Position>)> {
-        match part {
-            None => Ok((self.all_tickets(search).await.map_err(|error| search.explain(error))?, None)),
-            Some(part) => self.some_tickets(search, part).await,
-        }
-    }
-
-    async fn all_tickets<T: From<(RawTicket, DescriptionFormat)>>(&self, search: &Search) -> Result<Vec<T>> {
-        let reconciled = self.reconciled();
-        let mut first: Found<RawTicket> =
-            self.search_page(search, &reconciled, None, TICKETS, &FIELDS).await?;
+        reconciled: &[u64],
+        convert: &(impl Fn(Ticket) -> T + Sync),
+    ) -> Result<Vec<T>> {
+        let mut first: Found<Ticket> = self.search_page(search, reconciled, None, TICKETS, &FIELDS).await?;
         let is_whole = first.next.is_none();
         let mut known = HashSet::new();
         first.issues.retain(|ticket| ticket.id.as_ref().is_none_or(|id| known.insert(id.clone())));
-        let mut tickets: Vec<T> =
-            first.issues.into_iter().map(|ticket| T::from((ticket, search.format))).collect();
+        let mut tickets: Vec<T> = first.issues.into_iter().map(convert).collect();
         if is_whole {
             return Ok(tickets);
         }
         // The search begins anew: whether its token is good for pages of another kind is not documented. A ticket
         // that moves within the order meanwhile may come twice.
         let rest = self
-            .id_pages(search, &reconciled, known)
+            .id_pages(search, reconciled, known)
             .map_ok(|ids| {
                 let batches: Vec<_> = ids.chunks(TICKETS).map(|batch| Ok(batch.to_vec())).collect();
                 stream::iter(batches)
             })
             .try_flatten()
-            .map_ok(|batch| self.bulk(batch, search.format))
+            .map_ok(|batch| self.bulk(batch, convert))
             .try_buffered(READ_AHEAD)
             .try_concat()
             .await?;
@@ -200,39 +179,37 @@ impl JiraSite<'_> {
         Ok(tickets)
     }
 
-    async fn some_tickets<T: From<(RawTicket, DescriptionFormat)>>(
+    /// As [`Self::all_tickets`], up to `limit` tickets from a place in the result on, and where it goes on. There may be
+    /// fewer and still be more to come. `reconciled` counts for the first of them only: a position has its own.
+    ///
+    /// # Errors
+    /// As [`Self::all_tickets`]; a [`PageError::Page`] is about the search itself or the position, which Jira may have
+    /// forgotten.
+    pub async fn some_tickets<T>(
         &self,
         search: &Search,
-        part: &Part<Position>,
-    ) -> Result<(Vec<T>, Option<Position>)> {
-        let is_first = part.from.is_none();
-        let begin = || Position { token: String::new(), reconciled: self.reconciled() };
-        let from = part.from.clone().unwrap_or_else(begin);
-        let token = (!is_first).then_some(from.token.as_str());
-        let explain = |error: Error| match error.code() {
-            "jira_refused" if !is_first => {
-                Error::bad_request("The cursor is not good any more: begin again without it")
-                    .because(error.cause_chain().unwrap_or_default())
-            }
-            _ => search.explain(error),
-        };
-        let (tickets, next) = if part.limit <= TICKETS {
-            let page = self.search_page(search, &from.reconciled, token, part.limit, &FIELDS).await;
-            let page: Found<RawTicket> = page.map_err(explain)?;
-            {
-                let tickets = page.issues.into_iter().map(|ticket| T::from((ticket, search.format)));
-                (tickets.collect(), page.next)
-            }
+        from: Option<&SearchPosition>,
+        reconciled: &[u64],
+        limit: usize,
+        convert: &(impl Fn(Ticket) -> T + Sync),
+    ) -> std::result::Result<(Vec<T>, Option<SearchPosition>), PageError> {
+        let token = from.map(|from| from.token.as_str());
+        let reconciled = from.map_or(reconciled, |from| &from.reconciled);
+        let (tickets, next) = if limit <= TICKETS {
+            let page: Found<Ticket> =
+                self.search_page(search, reconciled, token, limit, &FIELDS).await.map_err(PageError::Page)?;
+            (page.issues.into_iter().map(convert).collect(), page.next)
         } else {
-            let page = self.search_page(search, &from.reconciled, token, part.limit, &["id"]).await;
-            let page: Found<Id> = page.map_err(explain)?;
-            let next = page.next;
+            let page: Found<Id> =
+                self.search_page(search, reconciled, token, limit, &["id"]).await.map_err(PageError::Page)?;
             let ids: Vec<String> = page.issues.into_iter().filter_map(Id::name).collect();
             let batches: Vec<_> =
-                ids.chunks(TICKETS).map(|batch| Ok(self.bulk(batch.to_vec(), search.format))).collect();
-            (stream::iter(batches).try_buffered(READ_AHEAD).try_concat().await?, next)
+                ids.chunks(TICKETS).map(|batch| Ok(self.bulk(batch.to_vec(), convert))).collect();
+            let tickets = stream::iter(batches).try_buffered(READ_AHEAD).try_concat().await;
+            (tickets.map_err(PageError::Tickets)?, page.next)
         };
-        Ok((tickets, next.map(|token| Position { token, reconciled: from.reconciled })))
+        let next = next.map(|token| SearchPosition { token, reconciled: reconciled.to_vec() });
+        Ok((tickets, next))
     }
 
     /// The ids of a search that are not known yet, page by page.
@@ -261,11 +238,6 @@ impl JiraSite<'_> {
         })
     }
 
-    /// Ids that Jira is told of, because its index may not know them yet.
-    fn reconciled(&self) -> Vec<u64> {
-        self.recent_issues.iter().filter_map(|id| id.parse().ok()).collect()
-    }
-
     async fn search_page<T: DeserializeOwned>(
         &self,
         search: &Search,
@@ -286,8 +258,8 @@ impl JiraSite<'_> {
     /// A page that repeats the token it was asked with is the last: there is nowhere to go on to.
     ///
     /// # Errors
-    /// `search_unfinished` when page after page is empty and yet none is the last.
-    pub(super) async fn next_issues<T: DeserializeOwned>(
+    /// [`JiraError::EndlessSearch`] when page after page is empty and yet none is the last.
+    pub(crate) async fn next_issues<T: DeserializeOwned>(
         &self,
         mut body: Value,
         mut token: Option<String>,
@@ -308,40 +280,28 @@ impl JiraSite<'_> {
             }
             token = next;
         }
-        Err(Error::provider_failed(
-            "Jira goes on with empty pages and does not end its search. Try again shortly.",
-            format!("{EMPTY_PAGES} pages of a search were empty, and none was the last"),
-        )
-        .with_code(SEARCH_UNFINISHED))
+        Err(JiraError::EndlessSearch(EMPTY_PAGES))
     }
 
     /// Tickets by their ids, in this order. One that is missing has been deleted or hidden meanwhile; one that
     /// Jira failed to read is asked for once more.
-    ///
-    /// They are turned into what the caller wants at once: that takes the time in which other calls are under way,
-    /// and Jira's form of them is several times as large.
-    async fn bulk<T: From<(RawTicket, DescriptionFormat)>>(
-        &self,
-        ids: Vec<String>,
-        format: DescriptionFormat,
-    ) -> Result<Vec<T>> {
+    async fn bulk<T>(&self, ids: Vec<String>, convert: &(impl Fn(Ticket) -> T + Sync)) -> Result<Vec<T>> {
         let mut found = HashMap::new();
-        let mut failed = self.bulk_page(&ids, format, &mut found).await?;
+        let mut failed = self.bulk_page(&ids, convert, &mut found).await?;
         if !failed.is_empty() {
-            failed = self.bulk_page(&failed, format, &mut found).await?;
+            failed = self.bulk_page(&failed, convert, &mut found).await?;
         }
         if let Some(id) = failed.first() {
-            let cause = format!("issueErrors names {id}");
-            return Err(Error::provider_failed("Jira cannot read some of the tickets at the moment", cause));
+            return Err(JiraError::UnreadableIssue(id.clone()));
         }
         Ok(ids.iter().filter_map(|id| found.remove(id)).collect())
     }
 
     /// Reads tickets, by the name that each was asked for by; gives the names of those that Jira failed to read.
-    async fn bulk_page<T: From<(RawTicket, DescriptionFormat)>>(
+    async fn bulk_page<T>(
         &self,
         ids: &[String],
-        format: DescriptionFormat,
+        convert: &(impl Fn(Ticket) -> T + Sync),
         found: &mut HashMap<String, T>,
     ) -> Result<Vec<String>> {
         let body = json!({ "issueIdsOrKeys": ids, "fields": FIELDS });
@@ -351,8 +311,8 @@ impl JiraSite<'_> {
         for ticket in bulk.issues.into_iter().flatten() {
             let name = [&ticket.id, &ticket.key].into_iter().flatten().find(|name| ids.contains(name));
             match name.cloned() {
-                Some(name) => _ = found.insert(name, T::from((ticket, format))),
-                None => nameless.push(T::from((ticket, format))),
+                Some(name) => _ = found.insert(name, convert(ticket)),
+                None => nameless.push(convert(ticket)),
             }
         }
         let failed = bulk.issue_errors.into_iter().flatten().filter_map(|error| error.id);

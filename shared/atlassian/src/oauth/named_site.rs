@@ -1,12 +1,8 @@
 //! What people know a site by.
 
-use secrecy::SecretString;
+use base::display::shown;
 use serde::{Deserialize, Serialize};
 use url::Url;
-
-use super::sites::{RESOURCES, resources};
-use crate::display::shown;
-use crate::error::Result;
 
 /// The longest name that is kept, in characters.
 const LONGEST_NAME: usize = 200;
@@ -43,20 +39,6 @@ pub fn site_url(text: &str) -> Option<Url> {
     url.set_query(None);
     url.set_fragment(None);
     Some(url)
-}
-
-/// Asks Atlassian for the name and the address of a site, once; neither when it does not list the site.
-///
-/// # Errors
-/// As [`super::Sites::list`].
-pub(crate) async fn named_site(
-    http: &reqwest::Client,
-    mut api: Url,
-    access_token: &SecretString,
-    site: &str,
-) -> Result<NamedSite> {
-    api.set_path(RESOURCES);
-    Ok(resources(http, api, access_token).await?.named(site))
 }
 
 #[cfg(test)]

@@ -1,0 +1,270 @@
+//! Calls to Jira: authorised, within the invocation's time, repeated only where that is safe.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use base::chain;
+use base::config::{FromSettings, Settings, SettingsError};
+use base::counters::{Count, count};
+use base::deadline;
+use base::tls::read_body;
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use http::{Method, StatusCode};
+use secrecy::{ExposeSecret, SecretString};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use tokio::sync::Semaphore;
+use url::Url;
+
+use crate::error::{BoxError, JiraError};
+use crate::oauth::{NamedSite, Sites, SitesError};
+use crate::response::JiraErrorResponse;
+use crate::scopes::is_lacking;
+use crate::{DEFAULT_API_URL, http_client, lenient};
+
+/// How long one call may take; a slow page of a search takes seconds.
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How many calls of one invocation are in flight at once.
+pub(crate) const IN_FLIGHT: usize = 10;
+
+/// How often a call is sent at the most.
+const ATTEMPTS: u32 = 3;
+
+/// More than an answer ever holds, in bytes: a hundred tickets with long descriptions are a few megabytes.
+const LONGEST_BODY: usize = 16 * 1024 * 1024;
+
+pub(crate) type Result<T> = std::result::Result<T, JiraError>;
+
+/// Where the access tokens of a connection come from.
+pub trait TokenSource: Send + Sync {
+    /// The token to call with now.
+    fn token(&self) -> SecretString;
+
+    /// Gets another token in place of one that Jira has rejected; [`Self::token`] gives it from then on. Several calls
+    /// in flight may ask for it with the same rejected token.
+    fn renew<'a>(&'a self, rejected: &'a SecretString) -> BoxFuture<'a, std::result::Result<(), BoxError>>;
+}
+
+/// Jira Cloud. Setting: `ATLASSIAN_API_URL`.
+pub struct Jira {
+    http: reqwest::Client,
+    api: Url,
+    sites: Sites,
+}
+
+impl FromSettings for Jira {
+    fn from_settings(settings: &Settings) -> std::result::Result<Self, SettingsError> {
+        Self::new(http_client()?, settings)
+    }
+}
+
+impl Jira {
+    /// # Errors
+    /// When the setting is malformed.
+    pub fn new(http: reqwest::Client, settings: &Settings) -> std::result::Result<Self, SettingsError> {
+        let api = settings.service_url("ATLASSIAN_API_URL", Some(DEFAULT_API_URL))?;
+        Ok(Self { sites: Sites::new(http.clone(), settings)?, http, api })
+    }
+
+    /// A site, by its cloud id, ready for calls.
+    ///
+    /// # Errors
+    /// [`JiraError::BadAddress`].
+    pub fn site<'a>(&'a self, id: &str, tokens: Arc<dyn TokenSource + 'a>) -> Result<JiraSite<'a>> {
+        let mut base = self.api.clone();
+        base.path_segments_mut()
+            .map_err(|()| JiraError::BadAddress("ATLASSIAN_API_URL has no path"))?
+            .pop_if_empty()
+            .extend(["ex", "jira", id]);
+        Ok(JiraSite { jira: self, id: id.to_owned(), base, tokens, in_flight: Semaphore::new(IN_FLIGHT) })
+    }
+}
+
+/// One Jira site, reached with one connection's tokens.
+pub struct JiraSite<'a> {
+    jira: &'a Jira,
+    id: String,
+    base: Url,
+    tokens: Arc<dyn TokenSource + 'a>,
+    /// Whoever calls has one of [`IN_FLIGHT`] places; who comes later waits, in order.
+    in_flight: Semaphore,
+}
+
+/// A call of Jira's API.
+pub(crate) struct Call<'a> {
+    /// The method.
+    pub(crate) method: Method,
+    /// The path below the site, one segment each; segments are encoded.
+    pub(crate) path: &'a [&'a str],
+    /// The query.
+    pub(crate) query: &'a [(&'a str, &'a str)],
+    /// The body, sent as JSON.
+    pub(crate) body: Option<&'a Value>,
+    /// The scopes that Jira asks for, named to the caller when they are missing.
+    pub(crate) scopes: &'static str,
+    /// Whether sending it twice is harmless: reads are, a create is not.
+    pub(crate) repeatable: bool,
+}
+
+impl<'a> Call<'a> {
+    /// A read by GET.
+    pub(crate) fn get(path: &'a [&'a str], query: &'a [(&'a str, &'a str)], scopes: &'static str) -> Self {
+        Self { method: Method::GET, path, query, body: None, scopes, repeatable: true }
+    }
+
+    /// A read by POST: a search, say, whose parameters are too long for an address.
+    pub(crate) fn query(path: &'a [&'a str], body: &'a Value, scopes: &'static str) -> Self {
+        Self { method: Method::POST, path, query: &[], body: Some(body), scopes, repeatable: true }
+    }
+
+    /// Marks the error of a call that may have had its effect all the same.
+    fn in_doubt(&self, error: JiraError) -> JiraError {
+        if self.repeatable { error } else { error.unconfirmed() }
+    }
+}
+
+impl JiraSite<'_> {
+    /// Makes a call and reads its JSON answer.
+    pub(crate) async fn call<T: DeserializeOwned>(&self, call: Call<'_>) -> Result<T> {
+        let body = self.answer(call).await?;
+        lenient::from_slice(&body).map_err(|error| JiraError::Unreadable(error.to_string()))
+    }
+
+    /// Makes a call and gives its answer as it came, which may be empty.
+    ///
+    /// A 401 for an expired or revoked access token is followed by one renewal and one retry. A 429 says that
+    /// nothing was done, so it is tried again while there is time, whatever the call; 5xx and broken connections
+    /// only if repeating is harmless.
+    pub(crate) async fn answer(&self, call: Call<'_>) -> Result<Bytes> {
+        let url = self.url(&call)?;
+        let refused = |response: JiraErrorResponse| JiraError::Refused {
+            response: Box::new(response),
+            scopes: call.scopes,
+        };
+        let mut attempt = 0;
+        let mut has_renewed = false;
+        loop {
+            attempt += 1;
+            let token = self.tokens.token();
+            let wait = match self.send(&call, url.clone(), &token).await {
+                Ok(body) => return Ok(body),
+                Err(CallError::Refused(response)) if response.is_stale_token() && !has_renewed => {
+                    has_renewed = true;
+                    attempt -= 1;
+                    self.tokens.renew(&token).await.map_err(JiraError::Token)?;
+                    continue;
+                }
+                // A new token is refused as well.
+                Err(CallError::Refused(mut response)) if response.is_stale_token() => {
+                    response.lacks_scope = self.lacks_scope(call.scopes, &token).await;
+                    return Err(refused(response));
+                }
+                Err(CallError::Refused(response)) => {
+                    let may_repeat = call.repeatable || response.status == StatusCode::TOO_MANY_REQUESTS;
+                    match response.retry_in(attempt) {
+                        Some(wait) if may_repeat && attempt < ATTEMPTS && wait < deadline::remaining() => {
+                            wait
+                        }
+                        _ if response.status.is_server_error() => {
+                            return Err(call.in_doubt(refused(response)));
+                        }
+                        _ => return Err(refused(response)),
+                    }
+                }
+                Err(CallError::Unsent(_) | CallError::Broken(_))
+                    if call.repeatable && attempt < ATTEMPTS && !deadline::remaining().is_zero() =>
+                {
+                    Duration::ZERO
+                }
+                Err(CallError::Unsent(error)) => return Err(error),
+                Err(CallError::Broken(error)) => return Err(call.in_doubt(error)),
+            };
+            tokio::time::sleep(wait).await;
+        }
+    }
+
+    /// What the site is called and where people find it, as Atlassian lists it.
+    ///
+    /// # Errors
+    /// As [`SitesError`].
+    pub async fn named(&self) -> std::result::Result<NamedSite, SitesError> {
+        self.jira.sites.named(&self.tokens.token(), &self.id).await
+    }
+
+    fn url(&self, call: &Call<'_>) -> Result<Url> {
+        let mut url = self.base.clone();
+        url.path_segments_mut()
+            .map_err(|()| JiraError::BadAddress("the address has no path"))?
+            .extend(call.path);
+        if !call.query.is_empty() {
+            url.query_pairs_mut().extend_pairs(call.query);
+        }
+        Ok(url)
+    }
+
+    async fn send(
+        &self,
+        call: &Call<'_>,
+        url: Url,
+        token: &SecretString,
+    ) -> std::result::Result<Bytes, CallError> {
+        let _place = self
+            .in_flight
+            .acquire()
+            .await
+            .map_err(|closed| CallError::Broken(JiraError::Unreachable(closed.to_string())))?;
+        let mut request = self
+            .jira
+            .http
+            .request(call.method.clone(), url)
+            .timeout(deadline::at_most(ATTEMPT_TIMEOUT))
+            .bearer_auth(token.expose_secret());
+        if let Some(body) = call.body {
+            request = request.json(body);
+        }
+        count(Count::JiraRequests);
+        let response = request.send().await.map_err(CallError::broken)?;
+        let (status, headers) = (response.status(), response.headers().clone());
+        let body = read_body(response, LONGEST_BODY).await.map_err(CallError::broken)?;
+        if status.is_success() {
+            return Ok(body);
+        }
+        let response = JiraErrorResponse::read(status, &headers, &body);
+        if status == StatusCode::TOO_MANY_REQUESTS {
+            count(if response.is_quota() { Count::JiraQuotaExhausted } else { Count::JiraRateLimited });
+        }
+        Err(CallError::Refused(response))
+    }
+
+    /// Whether the consent lacks one of these scopes, by Atlassian's own list of them; not when that cannot be told.
+    async fn lacks_scope(&self, scopes: &str, token: &SecretString) -> bool {
+        match self.jira.sites.granted_scopes(token, &self.id).await {
+            Ok(granted) => granted.is_some_and(|granted| is_lacking(scopes, &granted)),
+            Err(error) => {
+                tracing::warn!(cause = %error, "it is not known whether a scope is missing");
+                false
+            }
+        }
+    }
+}
+
+/// Why a call gave nothing, and whether it can have had an effect.
+enum CallError {
+    /// Jira answered with a refusal.
+    Refused(JiraErrorResponse),
+    /// Jira was not reached, so nothing was done.
+    Unsent(JiraError),
+    /// There is no whole answer.
+    Broken(JiraError),
+}
+
+impl CallError {
+    fn broken(error: reqwest::Error) -> Self {
+        let (is_timeout, is_unsent) = (error.is_timeout(), error.is_connect());
+        let cause = chain(&error.without_url());
+        let error = if is_timeout { JiraError::TimedOut(cause) } else { JiraError::Unreachable(cause) };
+        if is_unsent { Self::Unsent(error) } else { Self::Broken(error) }
+    }
+}

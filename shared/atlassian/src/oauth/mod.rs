@@ -1,0 +1,17 @@
+//! Atlassian's OAuth 2.0 (3LO): consent, tokens, and what a token reaches.
+//!
+//! <https://developer.atlassian.com/cloud/jira/platform/oauth-2-3lo-apps/>
+
+mod account;
+mod consent;
+mod named_site;
+mod probe;
+mod sites;
+mod token;
+
+pub use account::{Account, AccountError, Accounts};
+pub use consent::{DEFAULT_SCOPES, JiraConsent};
+pub use named_site::{NamedSite, site_url};
+pub use probe::{AtlassianProbe, ProbeError};
+pub use sites::{Resources, Site, Sites, SitesError, jira_sites};
+pub use token::{CONSENT_LIFETIME, JiraTokenEndpoint, grant, refusal};

@@ -1,0 +1,42 @@
+//! Which scopes a call needs, and whether they are granted.
+
+/// Whether one of the scopes that a call needs (`a and b`) is not among those that are granted. In place of a classic
+/// scope such as `read:jira-work`, an app may have granular ones, of which which are enough is not known here
+/// (<https://developer.atlassian.com/cloud/jira/platform/scopes-for-oauth-2-3LO-and-forge-apps/>).
+pub(crate) fn is_lacking(needed: &str, granted: &[String]) -> bool {
+    let is_granular = |verb: &str| {
+        let issues = format!("{verb}:issue");
+        granted.iter().any(|scope| scope.starts_with(&issues) && scope.ends_with(":jira"))
+    };
+    let is_there = |scope: &str| {
+        granted.iter().any(|known| known == scope)
+            || match scope.strip_suffix(":jira-work") {
+                Some("write") => is_granular("write") || is_granular("delete"),
+                Some(verb) => is_granular(verb),
+                None => false,
+            }
+    };
+    !needed.split(" and ").all(is_there)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_lacking;
+
+    #[test]
+    fn a_scope_is_lacking_when_neither_it_nor_finer_ones_are_granted() {
+        let lacking = |needed: &str, granted: &str| {
+            let granted: Vec<String> = granted.split_whitespace().map(str::to_owned).collect();
+            is_lacking(needed, &granted)
+        };
+        let boards = "read:board-scope:jira-software and read:project:jira";
+        assert!(lacking("read:jira-work", "write:jira-work read:project:jira"));
+        assert!(lacking("write:jira-work", "read:jira-work read:issue:jira"));
+        assert!(lacking(boards, "read:board-scope:jira-software read:jira-work"));
+        assert!(lacking("read:jira-work", ""));
+        assert!(!lacking("read:jira-work", "read:jira-work"));
+        assert!(!lacking("read:jira-work", "read:issue-details:jira"));
+        assert!(!lacking("write:jira-work", "delete:issue:jira"));
+        assert!(!lacking(boards, "read:project:jira read:board-scope:jira-software"));
+    }
+}

@@ -1,0 +1,296 @@
+//! What the errors of Atlassian's client mean for the caller.
+
+use std::time::Duration;
+
+use atlassian::oauth::{AccountError, ProbeError, SitesError};
+use atlassian::{JiraError, JiraErrorResponse, Refusal};
+use http::StatusCode;
+
+use crate::error::{Error, SEARCH_UNFINISHED};
+
+impl From<JiraError> for Error {
+    fn from(error: JiraError) -> Self {
+        const UNREADABLE: &str = "Jira gave an answer that cannot be read";
+        match error {
+            JiraError::Refused { response, scopes } => refused(&response, scopes),
+            JiraError::TimedOut(cause) => {
+                Self::timed_out("Jira did not answer in time. Try again.").because(cause)
+            }
+            JiraError::Unreachable(cause) => {
+                Self::provider_failed("Jira cannot be reached at the moment", cause)
+            }
+            JiraError::Unreadable(cause) => Self::provider_failed(UNREADABLE, cause),
+            error @ JiraError::EndlessSearch(_) => Self::provider_failed(
+                "Jira goes on with empty pages and does not end its search. Try again shortly.",
+                error.to_string(),
+            )
+            .with_code(SEARCH_UNFINISHED),
+            error @ JiraError::UnreadableIssue(_) => {
+                Self::provider_failed("Jira cannot read some of the tickets at the moment", error.to_string())
+            }
+            JiraError::Unconfirmed(error) => Self::from(*error).with_code("outcome_unknown"),
+            JiraError::Token(error) => match error.downcast() {
+                Ok(ours) => *ours,
+                Err(other) => Self::internal(other),
+            },
+            JiraError::BadAddress(cause) => Self::internal(cause),
+        }
+    }
+}
+
+/// A 401 comes here when a new token did not help: Jira's trouble, for whoever lost the consent gets no new token.
+fn refused(response: &JiraErrorResponse, scopes: &str) -> Error {
+    let provider_failed =
+        |sentence: &'static str| Error::new(StatusCode::BAD_GATEWAY, "provider_failed", sentence);
+    let error = match response.refusal() {
+        Refusal::MissingScope => Error::new(
+            StatusCode::FORBIDDEN,
+            "missing_scope",
+            format!(
+                "The connection lacks a scope that this call needs: {scopes}. Add it to \
+                 DEFAULT_JIRA_SCOPES and to the Jira app, then let the end user connect again."
+            ),
+        ),
+        Refusal::Token => provider_failed(
+            "Jira does not accept an access token that Atlassian has just given. Try again shortly.",
+        ),
+        Refusal::Blocked => provider_failed(
+            "Something in front of Jira, such as a firewall, has refused the request. Try again shortly.",
+        ),
+        Refusal::Forbidden => Error::new(
+            StatusCode::FORBIDDEN,
+            "jira_forbidden",
+            "The connected Jira account is not allowed to do this",
+        ),
+        Refusal::NotFound => {
+            Error::new(StatusCode::NOT_FOUND, "jira_not_found", "Jira has no such thing, or hides it")
+        }
+        Refusal::Conflict => Error::new(
+            StatusCode::CONFLICT,
+            "jira_conflict",
+            "Jira was changing the same thing. Read it again, then try again.",
+        ),
+        Refusal::RateLimited => Error::new(
+            StatusCode::TOO_MANY_REQUESTS,
+            "jira_rate_limited",
+            "Jira limits the rate of requests. Try again after the time in Retry-After.",
+        )
+        .retry_after(response.retry_after().unwrap_or(Duration::from_secs(5))),
+        Refusal::Removed => provider_failed("Jira does not offer this any more"),
+        Refusal::Invalid => Error::new(StatusCode::BAD_REQUEST, "jira_refused", "Jira refused the request"),
+        Refusal::Failing => provider_failed("Jira is failing at the moment"),
+    };
+    let error = error.because(response.to_string());
+    match response.details() {
+        Some(details) => error.with_details(details),
+        None => error,
+    }
+}
+
+/// What a caller asked for does not exist, or is hidden: Jira says so with 404, and with 400 when it stands in a
+/// query. Every other error stays what it is.
+pub(super) fn missing(error: Error, code: &'static str, sentence: &'static str) -> Error {
+    match error.code() {
+        "jira_not_found" | "jira_refused" => {
+            Error::new(StatusCode::NOT_FOUND, code, sentence).because(error.cause_chain().unwrap_or_default())
+        }
+        _ => error,
+    }
+}
+
+impl From<SitesError> for Error {
+    fn from(error: SitesError) -> Self {
+        match error {
+            SitesError::ConsentWithdrawn => Self::gone(
+                "consent_withdrawn",
+                "Atlassian does not accept this consent any more. Start connecting again.",
+            ),
+            SitesError::TimedOut => {
+                Self::timed_out("Atlassian took too long to list the Jira sites. Try again.")
+            }
+            SitesError::Failed(cause) => Self::provider_failed(
+                "Atlassian cannot list the Jira sites at the moment. Try again shortly.",
+                cause,
+            ),
+        }
+    }
+}
+
+impl From<AccountError> for Error {
+    fn from(error: AccountError) -> Self {
+        match error {
+            AccountError::NotAllowed => Self::account_unknown(),
+            AccountError::Failed(cause) => Self::account_unavailable(cause),
+        }
+    }
+}
+
+impl From<ProbeError> for Error {
+    fn from(error: ProbeError) -> Self {
+        let cause = error.to_string();
+        match error {
+            ProbeError::Failing(_) => Self::provider_failed("Atlassian is failing at the moment", cause),
+            ProbeError::TimedOut(_) => Self::timed_out("Atlassian did not answer in time").because(cause),
+            ProbeError::Unreachable(_) => {
+                Self::provider_failed("Atlassian cannot be reached at the moment", cause)
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::SystemTime;
+
+    use http::HeaderMap;
+    use serde_json::json;
+
+    use super::*;
+
+    fn told(response: JiraErrorResponse, scopes: &'static str) -> Error {
+        JiraError::Refused { response: Box::new(response), scopes }.into()
+    }
+
+    fn failure(status: u16, body: &str) -> JiraErrorResponse {
+        JiraErrorResponse::read(StatusCode::from_u16(status).unwrap(), &HeaderMap::new(), body.as_bytes())
+    }
+
+    #[test]
+    fn a_missing_scope_is_not_a_stale_token() {
+        let scope = failure(401, r#"{"code":401,"message":"Unauthorized; scope does not match"}"#);
+        assert!(!scope.is_stale_token());
+        let error = told(scope, "read:jira-work");
+        assert_eq!(error.status(), StatusCode::FORBIDDEN);
+        assert!(error.message().contains("read:jira-work"));
+        assert!(error.body("r").get("needs_reauthorization").is_none());
+        assert!(failure(401, r#"{"code":401,"message":"Unauthorized"}"#).is_stale_token());
+        assert!(failure(401, "<html>").is_stale_token());
+    }
+
+    #[test]
+    fn an_exhausted_quota_is_not_waited_for() {
+        let limited = |reason: &'static str| {
+            let mut headers = HeaderMap::new();
+            headers.insert("ratelimit-reason", reason.parse().unwrap());
+            headers.insert("retry-after", "3".parse().unwrap());
+            JiraErrorResponse::read(StatusCode::TOO_MANY_REQUESTS, &headers, b"").retry_in(0)
+        };
+        assert_eq!(limited("jira-burst-based"), Some(Duration::from_secs(3)));
+        assert_eq!(limited("jira-quota-global-based"), None);
+        assert_eq!(limited("jira-quota-tenant-based"), None);
+    }
+
+    #[test]
+    fn nobody_is_told_to_wait_for_centuries() {
+        let mut headers = HeaderMap::new();
+        headers.insert("retry-after", u64::MAX.into());
+        let limited = JiraErrorResponse::read(StatusCode::TOO_MANY_REQUESTS, &headers, b"");
+        assert_eq!(told(limited, "").retry_after_seconds(), Some(24 * 60 * 60));
+    }
+
+    #[test]
+    fn jiras_field_errors_are_passed_on() {
+        let body = r#"{"errorMessages":["no"],"errors":{"summary":"is required"}}"#;
+        let error = told(failure(400, body), "");
+        assert_eq!(error.body("r")["details"]["fields"]["summary"], "is required");
+        assert_eq!(
+            error.cause_chain().as_deref(),
+            Some("Jira answered 400 with 1 messages, about the fields [summary]"),
+            "the log is not told Jira's words"
+        );
+        assert_eq!(told(failure(502, "<html>"), "").status(), StatusCode::BAD_GATEWAY);
+    }
+
+    #[test]
+    fn a_token_that_was_renewed_in_vain_is_jiras_trouble() {
+        for body in
+            [r#"{"code":401,"message":"Unauthorized"}"#, r#"{"errorMessages":["Melde dich an."]}"#, "<html>"]
+        {
+            let error = told(failure(401, body), "read:jira-work");
+            assert_eq!(
+                (error.status(), error.code()),
+                (StatusCode::BAD_GATEWAY, "provider_failed"),
+                "{body}"
+            );
+            assert!(error.body("r").get("needs_reauthorization").is_none(), "{body}");
+        }
+    }
+
+    #[test]
+    fn a_page_with_403_is_not_jiras_word() {
+        for page in ["<!DOCTYPE html><html>", "error code: 1020", "\u{feff}<html>"] {
+            assert_eq!(told(failure(403, page), "").code(), "provider_failed", "{page}");
+        }
+        let mut headers = HeaderMap::new();
+        headers.insert("content-type", "text/HTML; charset=utf-8".parse().unwrap());
+        for body in ["", "{}", "<html>"] {
+            let error = told(JiraErrorResponse::read(StatusCode::FORBIDDEN, &headers, body.as_bytes()), "");
+            assert_eq!(
+                (error.status(), error.code()),
+                (StatusCode::BAD_GATEWAY, "provider_failed"),
+                "{body}"
+            );
+        }
+        for body in ["", "\n", "{}", r#"{"errorMessages":["no"]}"#, r#""no""#] {
+            assert_eq!(told(failure(403, body), "").code(), "jira_forbidden", "{body}");
+        }
+    }
+
+    #[test]
+    fn details_are_kept_whatever_form_they_come_in() {
+        let (none, no) = (json!({}), json!(["no"]));
+        for (body, messages, fields) in [
+            (
+                json!({ "errorMessages": null, "errors": { "summary": "no" } }),
+                json!([]),
+                json!({ "summary": "no" }),
+            ),
+            (json!({ "errorMessages": ["no", null, 7], "errors": null }), json!(["no", "7"]), none.clone()),
+            (json!({ "errorMessages": "no", "errors": { "a": ["b"] } }), no.clone(), json!({ "a": ["b"] })),
+            (json!({ "errorMessages": [], "errors": ["no"] }), no.clone(), none.clone()),
+            (json!({ "errors": [{ "message": "no", "code": 7 }] }), no.clone(), none.clone()),
+            (json!({ "errors": [{ "status": 7 }, ["no"]] }), json!([r#"{"status":7}"#, "no"]), none.clone()),
+            (json!({ "errors": "no" }), no.clone(), none.clone()),
+            (json!({ "errorMessages": {}, "message": "no" }), json!(["{}", "no"]), none.clone()),
+            (json!({ "message": ["no"] }), no.clone(), none.clone()),
+            (json!(["no"]), no, none),
+        ] {
+            let details = told(failure(400, &body.to_string()), "").body("r")["details"].clone();
+            assert_eq!(details, json!({ "messages": messages, "fields": fields }), "{body}");
+        }
+        for silent in ["", "{}", "null", r#"{"errorMessages":[],"errors":{}}"#, r#"{"errorMessages":[""]}"#] {
+            assert!(told(failure(400, silent), "").details().is_none(), "{silent}");
+        }
+    }
+
+    #[test]
+    fn a_limit_is_waited_for_as_long_as_it_lasts() {
+        // 2026-11-27T06:53:20Z.
+        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_795_762_400);
+        let limited = |pairs: &[(&'static str, &'static str)]| {
+            let pairs = pairs.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()));
+            let headers = HeaderMap::from_iter(pairs);
+            let failure = JiraErrorResponse::read_at(now, StatusCode::TOO_MANY_REQUESTS, &headers, b"");
+            told(failure, "").retry_after_seconds()
+        };
+        let (quota, burst) =
+            (("ratelimit-reason", "jira-quota-tenant-based"), ("ratelimit-reason", "jira-burst-based"));
+        let reset = ("x-ratelimit-reset", "2026-11-27T06:58:20Z");
+        for (headers, seconds) in [
+            (vec![quota, ("retry-after", "90"), reset], 90),
+            (vec![quota, ("retry-after", "1.5")], 2),
+            (vec![quota, ("retry-after", "Fri, 27 Nov 2026 06:55:20 GMT")], 120),
+            (vec![quota, reset], 300),
+            (vec![quota, ("retry-after", "soon"), reset], 300),
+            (vec![quota, ("retry-after", "Fri, 27 Nov 2026 06:00:00 GMT"), reset], 300),
+            (vec![quota, ("x-ratelimit-reset", "2026-11-27T06:00:00Z")], 400),
+            (vec![quota], 400),
+            (vec![burst, ("retry-after", "0.2")], 1),
+            (vec![burst, reset], 300),
+            (vec![burst], 5),
+            (vec![], 5),
+        ] {
+            assert_eq!(limited(&headers), Some(seconds), "{headers:?}");
+        }
+    }
+}
