@@ -35,18 +35,40 @@ fn every_file_that_a_page_names_exists() {
         let below = format!("/{name}");
         files.iter().chain(&folders).any(|path| path == name || path.ends_with(&below))
     };
-    let (mut tried, mut missing) = (0, Vec::new());
+    let (mut tried, mut missing) = (0, BTreeSet::new());
     for page in pages() {
         let text = prose(&read(&page));
         for name in quoted(&text).filter(|word| is_a_path(word, &folders)) {
             tried += 1;
             if !is_there(name.trim_end_matches('/')) {
-                missing.push(format!("{page} names {name}"));
+                missing.insert(format!("{page} names {name}"));
             }
         }
     }
     assert!(missing.is_empty(), "none of these exists: {missing:#?}");
     assert!(tried > 200, "{tried} files");
+}
+
+#[test]
+fn what_guards_is_not_a_test_or_a_stand_in() {
+    let folders = folders();
+    let is_deployed = |path: &&String| {
+        !["tests/", "local/", "benches/", "fuzz/"].iter().any(|folder| path.starts_with(folder))
+    };
+    let (files, mut missing) = (files(), BTreeSet::new());
+    for page in [SECURITY, AUDIT] {
+        let text = read(page);
+        for row in rows(&text).filter(|row| row.len() > 2) {
+            for name in quoted(row[row.len() - 2]).filter(|word| is_a_path(word, &folders)) {
+                let below = format!("/{}", name.trim_end_matches('/'));
+                let mut deployed = files.iter().chain(&folders).filter(is_deployed);
+                if !deployed.any(|path| path == name || path.ends_with(&below)) {
+                    missing.insert(format!("{page} names {name}"));
+                }
+            }
+        }
+    }
+    assert!(missing.is_empty(), "none of these exists outside of tests: {missing:#?}");
 }
 
 #[test]
