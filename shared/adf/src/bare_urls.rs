@@ -8,6 +8,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::definitions::Definitions;
+use super::destination;
 use super::escape::is_reference;
 use super::links::{self, ends_url, may_precede_url};
 use super::model::Link;
@@ -237,7 +238,7 @@ fn url_in_source(source: &str) -> Found {
         rest = &rest[length..];
         shown.push(c);
         ends.resize(shown.len(), source.len() - rest.len());
-        if shown.len() > links::MAX_DESTINATION {
+        if shown.len() > destination::MAX_DESTINATION {
             return Found::TooLong(source.len() - rest.len());
         }
     }

@@ -1,6 +1,6 @@
 //! What people paste, as text that can be stored.
 
-use super::model::is_noncharacter;
+use super::characters::is_noncharacter;
 
 /// Markdown as the parser gets it: lines end in `\n`, a separator of lines (U+2028, a form feed) is a hard break, and
 /// what cannot be stored is left out.

@@ -2,9 +2,9 @@
 
 use pulldown_cmark::{Event, Parser, Tag};
 
-use super::model::GUARD;
-use super::source::OPTIONS;
+use super::characters::GUARD;
 use super::splice::{self, Edit};
+use super::syntax::OPTIONS;
 
 const OPEN: &str = "<!--";
 const CLOSE: &str = "-->";

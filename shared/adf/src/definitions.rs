@@ -9,9 +9,9 @@ use std::ops::Range;
 
 use pulldown_cmark::{BrokenLink, CowStr, Event, OffsetIter, Parser, Tag};
 
-use super::model::GUARD;
-use super::source::OPTIONS;
+use super::characters::GUARD;
 use super::splice::{self, Edit};
+use super::syntax::OPTIONS;
 
 /// How many characters a label may have.
 const MAX_LABEL: usize = 999;

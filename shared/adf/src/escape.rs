@@ -1,6 +1,6 @@
 //! Text as Markdown that reads as that text.
 
-use super::model::is_space;
+use super::characters::is_space;
 
 /// What stands around a text, as far as it changes what its characters mean.
 #[derive(Clone, Copy, Default)]

@@ -1,8 +1,10 @@
 //! Brings blocks into the shape that ADF allows in each place. Whatever it forbids there is flattened:
 //! the text stays, in its order.
 
+use super::characters::is_space;
+use super::destination;
 use super::links::{self, linked};
-use super::model::{Block, Image, Inline, Item, List, Marks, is_space};
+use super::model::{Block, Image, Inline, Item, List, Marks};
 use super::node::{Card, Node};
 
 /// How the line of a decision begins, in bold.
@@ -81,7 +83,7 @@ fn paragraph(inlines: Vec<Inline>, place: Place, out: &mut Vec<Block>) {
         return;
     }
     let is_shown = |inline: &Inline| match inline {
-        Inline::Image(image) => links::is_web(&image.url),
+        Inline::Image(image) => destination::is_web(&image.url),
         other => other.is_blank(),
     };
     if inlines.iter().all(is_shown) {

@@ -4,7 +4,7 @@
 //! first of `x.**y**` does. Chinese, Japanese and Korean have no space there, so such a delimiter gets a [`GUARD`]
 //! on the side of the punctuation, which counts as a letter and is left out of what is read.
 
-use super::model::GUARD;
+use super::characters::GUARD;
 use super::splice::{self, Edit};
 
 /// Puts the guards into a text.

@@ -3,8 +3,7 @@
 use serde_json::Value;
 
 use super::model::Block;
-use super::read::{children, number};
-use super::read_inline::content;
+use super::read_inline::{content, number};
 
 /// Further columns, and the number is a mistake.
 const MAX_COLUMNS: usize = 100;
@@ -25,8 +24,12 @@ pub(super) struct Grid {
 }
 
 impl Grid {
-    /// The cells of the next row; none for a row that has nothing in it.
-    pub(super) fn row(&mut self, row: &Value, depth: usize) -> Option<Vec<Vec<Block>>> {
+    /// The cells of the next row, each as `read` gives it; none for a row that has nothing in it.
+    pub(super) fn row(
+        &mut self,
+        row: &Value,
+        read: impl Fn(&Value) -> Vec<Block>,
+    ) -> Option<Vec<Vec<Block>>> {
         let mut cells: Vec<Vec<Block>> = Vec::new();
         self.starts.clear();
         for cell in content(row) {
@@ -35,7 +38,7 @@ impl Grid {
             }
             let from = cells.len();
             self.starts.push(from);
-            cells.push(children(content(cell), depth + 2));
+            cells.push(read(cell));
             self.columns = self.columns.max(cells.len());
             let rows = self.span(cell, "rowspan", usize::MAX);
             for column in from..from + self.span(cell, "colspan", MAX_COLUMNS) {

@@ -1,7 +1,8 @@
 //! The normal form of a line's pieces. Both directions bring their texts into it, and Markdown can say
 //! everything that is in it: that is why a document comes back as it was.
 
-use super::model::{Inline, Marks, Text, is_line_end, is_space, without_controls};
+use super::characters::{is_line_end, is_space, without_controls};
+use super::model::{Inline, Marks, Text};
 
 /// Brings inline content into its normal form:
 ///

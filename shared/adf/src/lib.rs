@@ -1,9 +1,11 @@
 #![doc = include_str!("../README.md")]
 
 mod bare_urls;
+mod characters;
 mod clean;
 mod comments;
 mod definitions;
+mod destination;
 mod document;
 mod escape;
 mod fit;
@@ -25,6 +27,7 @@ mod render_inline;
 mod size;
 mod source;
 mod splice;
+mod syntax;
 mod tokens;
 mod write;
 

@@ -1,37 +1,15 @@
-//! Destinations of links and images, and bare URLs in text.
+//! Links, and bare URLs in text.
 
 use std::sync::Arc;
 
+use super::characters::without_controls;
+use super::destination::{MAX_DESTINATION, destination};
 use super::inline::normal;
-use super::model::{Inline, Link, Marks, Text, is_noncharacter, without_controls};
+use super::model::{Inline, Link, Marks, Text};
 use super::node::is_node;
-
-/// A longer destination is kept as text: every text node of a link repeats it, so that it multiplies.
-pub(super) const MAX_DESTINATION: usize = 4_096;
 
 /// What no browser should run or load from a description.
 const UNSAFE_SCHEMES: [&str; 4] = ["javascript:", "vbscript:", "data:", "file:"];
-
-/// Makes a destination that needs no escape in Markdown, but for a `|` in a table: white space, quotes, angle brackets
-/// and backslashes are percent-encoded. Other characters that RFC 3986 forbids stay (`{id}`), as they do in browsers.
-pub(super) fn destination(raw: &str) -> String {
-    let mut out = String::with_capacity(raw.len());
-    for c in raw.trim().chars().filter(|&c| !c.is_control() && !is_noncharacter(c)) {
-        match c {
-            '<' | '>' | '"' | '\\' | '`' => encode(c, &mut out),
-            c if c.is_whitespace() || c == '\u{feff}' => encode(c, &mut out),
-            c => out.push(c),
-        }
-    }
-    out
-}
-
-fn encode(c: char, out: &mut String) {
-    let mut bytes = [0; 4];
-    for byte in c.encode_utf8(&mut bytes).bytes() {
-        out.push_str(&format!("%{byte:02X}"));
-    }
-}
 
 /// The link to a destination, or `None` where it is empty, unsafe, too long, or stands for a node.
 pub(super) fn link(raw: &str, title: &str) -> Option<Arc<Link>> {
@@ -42,12 +20,6 @@ pub(super) fn link(raw: &str, title: &str) -> Option<Arc<Link>> {
     let title = Some(title).filter(|title| !title.is_empty() && title.len() <= MAX_DESTINATION);
     let usable = !href.is_empty() && href.len() <= MAX_DESTINATION && !unsafe_scheme && !is_node(&href);
     usable.then(|| Arc::new(Link { href, title }))
-}
-
-/// Whether Jira can show an image from there.
-pub(super) fn is_web(url: &str) -> bool {
-    let lower = url.get(..8).unwrap_or(url).to_ascii_lowercase();
-    url.len() <= MAX_DESTINATION && (lower.starts_with("http://") || lower == "https://")
 }
 
 /// The destination of a text that is a bare URL and nothing else.

@@ -5,8 +5,8 @@
 use time::format_description::well_known::Iso8601;
 use time::{Date, OffsetDateTime};
 
-use super::links;
-use super::model::{is_line_end, without_controls};
+use super::characters::{is_line_end, without_controls};
+use super::destination::{destination, is_web};
 
 const MENTION: &str = "accountid:";
 const DATE: &str = "date:";
@@ -73,8 +73,8 @@ impl Node {
     }
 
     pub(super) fn card(url: &str, card: Card) -> Option<Self> {
-        let url = links::destination(url);
-        links::is_web(&url).then_some(Self::Card { url, card })
+        let url = destination(url);
+        is_web(&url).then_some(Self::Card { url, card })
     }
 
     /// The node that a link stands for.

@@ -7,9 +7,11 @@ use std::sync::Arc;
 use pulldown_cmark::{CodeBlockKind, Event, LinkType, Tag, TagEnd};
 
 use super::bare_urls::Piece;
+use super::characters::{code_text, without_controls};
 use super::comments::{is_comment, without_comments};
+use super::destination;
 use super::links;
-use super::model::{Block, Image, Inline, Item, Link, List, Marks, code_text, without_controls};
+use super::model::{Block, Image, Inline, Item, Link, List, Marks};
 use super::node::Node;
 use super::panel::Panel;
 use super::source::Source;
@@ -176,7 +178,7 @@ impl Builder {
             Tag::Image { dest_url, .. } => match &mut self.image {
                 Some(image) => image.nested += 1,
                 None => {
-                    let url = links::destination(&self.source.urls.written(&dest_url));
+                    let url = destination::destination(&self.source.urls.written(&dest_url));
                     self.image = Some(OpenImage { url, alt: String::new(), nested: 0 });
                 }
             },
@@ -252,7 +254,7 @@ impl Builder {
         let shown = self.inlines.get(from..).unwrap_or_default();
         let blank = shown.iter().all(Inline::is_blank);
         // A destination that makes no link is not lost, unless it is the text already.
-        let too_long = link.is_none() && links::is_web(raw.get(..8).unwrap_or_default());
+        let too_long = link.is_none() && destination::is_web(raw.get(..8).unwrap_or_default());
         let text = shown.iter().filter_map(|inline| match inline {
             Inline::Text(text) => Some(text.text.as_str()),
             _ => None,

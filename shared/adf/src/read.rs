@@ -2,13 +2,14 @@
 
 use serde_json::Value;
 
+use super::characters::code_text;
 use super::fit::DECISION;
 use super::grid::Grid;
 use super::links::linked;
-use super::model::{Block, Inline, Item, List, code_text};
+use super::model::{Block, Inline, Item, List};
 use super::node::{Card, Node};
 use super::panel::Panel;
-use super::read_inline::{self, attachment, attr, content, extension, image, kind};
+use super::read_inline::{self, attachment, attr, content, extension, image, kind, number};
 
 /// Nodes that are nested deeper are read as their text, without recursion.
 const MAX_DEPTH: usize = 64;
@@ -111,11 +112,6 @@ fn heading(node: &Value, depth: usize, out: &mut Vec<Block>) {
     }
 }
 
-/// JSON has one kind of number: 2 and 2.0 are the same.
-pub(super) fn number(value: &Value) -> Option<u64> {
-    value.as_f64().filter(|number| *number >= 0.0).map(|number| number as u64)
-}
-
 fn start(node: &Value) -> u64 {
     node.get("attrs").and_then(|attrs| attrs.get("order")).and_then(number).unwrap_or(1)
 }
@@ -195,7 +191,7 @@ fn table(node: &Value, depth: usize, out: &mut Vec<Block>) {
     let mut grid = Grid::default();
     let mut rows = Vec::new();
     for row in content(node) {
-        rows.extend(grid.row(row, depth));
+        rows.extend(grid.row(row, |cell| children(content(cell), depth + 2)));
     }
     // Columns that only cells of several columns reach into.
     rows.iter_mut().for_each(|row| row.truncate(grid.columns));

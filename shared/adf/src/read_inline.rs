@@ -2,8 +2,10 @@
 
 use serde_json::Value;
 
+use super::characters::is_line_end;
+use super::destination;
 use super::links;
-use super::model::{Image, Inline, Marks, is_line_end};
+use super::model::{Image, Inline, Marks};
 use super::node::{Card, Node};
 
 /// The type of a node; empty where it has none.
@@ -141,11 +143,11 @@ pub(super) fn attachment(node: &Value) -> String {
 
 /// An image that everyone can load.
 pub(super) fn image(node: &Value) -> Option<Image> {
-    let url = links::destination(attr(node, "url")?);
+    let url = destination::destination(attr(node, "url")?);
     let alt = attr(node, "alt").unwrap_or_default().split_whitespace().collect::<Vec<_>>().join(" ");
     let mut marks = node.get("marks").and_then(Value::as_array).into_iter().flatten();
     let link = marks.find(|mark| kind(mark) == "link").and_then(link);
-    links::is_web(&url).then_some(Image { url, alt, link })
+    destination::is_web(&url).then_some(Image { url, alt, link })
 }
 
 /// A date, whose timestamp is a text of milliseconds since 1970 in UTC; the text of one that is none.
@@ -155,4 +157,9 @@ fn date(node: &Value) -> Result<Node, String> {
     };
     let text = timestamp.as_str().map_or_else(|| timestamp.to_string(), str::to_owned);
     text.trim().parse().ok().and_then(Node::date).ok_or(text)
+}
+
+/// JSON has one kind of number: 2 and 2.0 are the same.
+pub(super) fn number(value: &Value) -> Option<u64> {
+    value.as_f64().filter(|number| *number >= 0.0).map(|number| number as u64)
 }

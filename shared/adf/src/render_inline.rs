@@ -220,7 +220,7 @@ fn title_text(title: &str) -> String {
     escape::text(title, Around::default()).replace('"', "\\\"")
 }
 
-/// A destination has no white space and no angle bracket: `links::destination` has encoded them.
+/// A destination has no white space and no angle bracket: `destination::destination` has encoded them.
 fn destination(href: &str) -> String {
     let href = escape_references(href);
     if href.contains(['(', ')']) { format!("<{href}>") } else { href }

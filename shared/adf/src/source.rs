@@ -1,18 +1,11 @@
 //! The text as the parser gets it.
 
-use pulldown_cmark::{Event, Options};
+use pulldown_cmark::Event;
 use std::ops::Range;
 
 use super::bare_urls::BareUrls;
 use super::definitions::Definitions;
 use super::{clean, comments, flanking, padding};
-
-/// What is Markdown beyond CommonMark. A `~` alone strikes nothing out: as a subscript it is told from `~~`.
-pub(super) const OPTIONS: Options = Options::ENABLE_TABLES
-    .union(Options::ENABLE_STRIKETHROUGH)
-    .union(Options::ENABLE_SUBSCRIPT)
-    .union(Options::ENABLE_TASKLISTS)
-    .union(Options::ENABLE_GFM);
 
 /// A text with placeholders for its bare URLs, and without its definitions of links.
 #[derive(Debug, Default)]

@@ -104,7 +104,7 @@ fn columns(rows: &[Value]) -> Option<(Vec<Vec<usize>>, bool)> {
         }
         let is_tall = |cell: &Value| cell["attrs"]["rowspan"].as_f64().is_some_and(|rows| rows > 1.0);
         has_tall |= cells.iter().any(is_tall);
-        grid.row(row, 0);
+        grid.row(row, |_| Vec::new());
         columns.push(grid.starts().to_vec());
     }
     Some((columns, has_tall))

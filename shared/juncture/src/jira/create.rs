@@ -77,19 +77,6 @@ pub struct CreatedTicket {
     pub updated: Option<String>,
 }
 
-/// How Jira names an issue: by its id, its key, or both.
-#[derive(Debug, Clone)]
-pub(super) struct Named {
-    pub(super) id: Option<String>,
-    pub(super) key: Option<String>,
-}
-
-impl From<Issue> for Named {
-    fn from(raw: Issue) -> Self {
-        Self { id: raw.id, key: raw.key }
-    }
-}
-
 impl ConnectedSite<'_> {
     /// Creates a ticket. Jira is asked once, and again only after a 429, which says that nothing was done.
     ///
@@ -149,7 +136,7 @@ impl ConnectedSite<'_> {
         serde_json::to_value(self.describe(named, summary).await).map_err(Error::internal)
     }
 
-    async fn send_create(&self, ticket: NewTicket, mark: Option<&str>) -> Result<Named> {
+    async fn send_create(&self, ticket: NewTicket, mark: Option<&str>) -> Result<Issue> {
         let mut fields = ticket.input.into_fields();
         let issue_type = fields.get("issuetype").and_then(|it| text_of(&it["id"]));
         // Nothing is there yet that could be emptied.
@@ -160,7 +147,7 @@ impl ConnectedSite<'_> {
         fields.insert("project".to_owned(), project);
         let properties = mark.map(|mark| json!([create_recovery::property(mark)]));
         match self.jira.create_issue(fields, properties).await {
-            Ok(issue) => Ok(issue.into()),
+            Ok(issue) => Ok(issue),
             Err(error) => Err(self.refusal(error, &ticket.project, issue_type.as_deref()).await),
         }
     }
@@ -188,9 +175,9 @@ impl ConnectedSite<'_> {
     }
 
     /// What the answer shows, while searches are told of the ticket; never fails, for the ticket exists.
-    async fn describe(&self, named: Named, summary: Option<String>) -> Created {
+    async fn describe(&self, made: Issue, summary: Option<String>) -> Created {
         let limit = READ_BACK.min(deadline::remaining().saturating_sub(RESERVE));
-        let Named { id, key } = named;
+        let Issue { id, key, .. } = made;
         let name = id.as_deref().or(key.as_deref()).unwrap_or_default();
         let read = tokio::time::timeout(limit, self.jira.issue(name, FIELDS));
         // Searches are told of tickets by their ids alone.

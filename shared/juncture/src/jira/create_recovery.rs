@@ -16,7 +16,6 @@ use serde_json::{Value, json};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use super::create::Named;
 use super::ids::project_id;
 use super::site::ConnectedSite;
 use crate::connection::{Claim, Doubt};
@@ -63,7 +62,7 @@ impl ConnectedSite<'_> {
     ///
     /// # Errors
     /// 409 with `Retry-After` while it is not certain; what the reads fail at.
-    pub(super) async fn find_marked(&self, claim: &Claim<'_>, doubt: &Doubt) -> Result<Option<Named>> {
+    pub(super) async fn find_marked(&self, claim: &Claim<'_>, doubt: &Doubt) -> Result<Option<Issue>> {
         let project = &project_id(&doubt.place)?;
         let mark = claim.key().digest();
         let since = (doubt.sent_at - CLOCKS_APART).format(&Rfc3339).map_err(Error::internal)?;
@@ -84,7 +83,7 @@ impl ConnectedSite<'_> {
         }
     }
 
-    async fn look_for(&self, project: &ProjectId, mark: &str, since: &str) -> Result<Option<Named>> {
+    async fn look_for(&self, project: &ProjectId, mark: &str, since: &str) -> Result<Option<Issue>> {
         let mut newest: Option<(String, u64)> = None;
         let mut token = None;
         loop {
@@ -98,7 +97,7 @@ impl ConnectedSite<'_> {
             let oldest = page.issues.iter().rev().find_map(|issue| issue.time("created"));
             let is_past = oldest.is_some_and(|oldest| oldest.as_str() < since);
             if let Some(found) = page.issues.into_iter().find(|issue| bears(issue, mark)) {
-                return Ok(Some(found.into()));
+                return Ok(Some(found));
             }
             token = page.next;
             if is_past || token.is_none() {
@@ -110,7 +109,7 @@ impl ConnectedSite<'_> {
             None => (self.jira.project_key(project).await?, 0),
         };
         let next = self.jira.issues_with_property(&following(&key, number), PROPERTY).await?;
-        Ok(next.into_iter().find(|issue| bears(issue, mark)).map(Named::from))
+        Ok(next.into_iter().find(|issue| bears(issue, mark)))
     }
 }
 
