@@ -10,8 +10,8 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::Product;
-use super::juncture::Problem;
 use super::markdown;
+use super::problem::Problem;
 use super::workspace::Workspace;
 
 /// How many tickets the page shows before it asks for more.

@@ -7,6 +7,7 @@ mod jira;
 mod juncture;
 mod markdown;
 mod page;
+mod problem;
 mod workspace;
 
 use std::sync::Arc;

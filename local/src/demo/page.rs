@@ -12,7 +12,8 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::Product;
-use super::juncture::{Connection, Problem};
+use super::juncture::Connection;
+use super::problem::Problem;
 use super::workspace::Workspace;
 
 #[derive(Template)]

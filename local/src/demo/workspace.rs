@@ -7,7 +7,7 @@ use axum::http::header::COOKIE;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode};
 
-use super::juncture::Problem;
+use super::problem::Problem;
 
 const COOKIE_NAME: &str = "lantern_workspace";
 

@@ -13,8 +13,8 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use serde_json::{Map, Value, json};
 use time::OffsetDateTime;
 
+use super::options::{ACCOUNT_ID, API_ID};
 use super::route::decode;
-use super::{ACCOUNT_ID, API_ID};
 
 /// What an HTTP connection cannot forward, by RFC 9110, section 7.6.1, and what the server computes itself.
 pub(super) const HOP_BY_HOP: [&str; 8] = [

@@ -13,9 +13,9 @@ use tokio::sync::{Notify, oneshot, watch};
 use tokio::time::timeout;
 use uuid::Uuid;
 
+use super::options::{ACCOUNT_ID, LogSink, Options};
 use super::runtime_api::{Endpoint, Invocation};
 use super::template::{Function, REGION};
-use super::{ACCOUNT_ID, LogSink, Options};
 
 /// How long a function may take to initialise, as in Lambda
 /// (<https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html>).

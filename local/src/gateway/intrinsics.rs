@@ -203,7 +203,7 @@ impl<'a> Scope<'a> {
         let pseudo = match name {
             "AWS::NoValue" => return Ok(Value::Null),
             "AWS::Region" => Some(self.region),
-            "AWS::AccountId" => Some(super::ACCOUNT_ID),
+            "AWS::AccountId" => Some(super::options::ACCOUNT_ID),
             "AWS::Partition" => Some("aws"),
             "AWS::StackName" => Some("local"),
             "AWS::StackId" => Some("arn:aws:cloudformation:local:stack/local"),

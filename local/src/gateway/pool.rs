@@ -10,8 +10,8 @@ use tokio::sync::{Semaphore, watch};
 use tokio::time::timeout;
 
 use super::instance::{Failure, Instance};
+use super::options::{InstanceInfo, Options};
 use super::template::Function;
-use super::{InstanceInfo, Options};
 
 /// What the pools of a gateway share.
 pub(super) struct Shared {

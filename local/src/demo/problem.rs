@@ -1,0 +1,41 @@
+//! Why the page gets no answer.
+
+use axum::Json;
+use axum::response::IntoResponse;
+use reqwest::StatusCode;
+use serde_json::{Value, json};
+
+/// Why there is no answer, for the page: `{"error": "…"}`.
+pub(super) struct Problem {
+    status: StatusCode,
+    pub(super) sentence: String,
+}
+
+impl Problem {
+    pub(super) fn new(status: StatusCode, sentence: impl Into<String>) -> Self {
+        Self { status, sentence: sentence.into() }
+    }
+
+    /// Juncture's own sentence, and Jira's words where it passes them on.
+    pub(super) fn told(status: StatusCode, answer: &Value) -> Self {
+        let mut sentence = match answer["error"].as_str() {
+            Some(error) => error.to_owned(),
+            None => format!("Juncture answered with status {}.", status.as_u16()),
+        };
+        let messages = answer["details"]["messages"].as_array().into_iter().flatten();
+        let fields = answer["details"]["fields"].as_object().into_iter().flat_map(|fields| fields.values());
+        let words: Vec<_> = messages.chain(fields).filter_map(Value::as_str).collect();
+        if !words.is_empty() {
+            sentence = format!("{}. Jira says: {}", sentence.trim_end_matches('.'), words.join(" "));
+        }
+        // A wrong secret key is the product's fault, not the visitor's.
+        let is_visitors = status.is_client_error() && status != StatusCode::UNAUTHORIZED;
+        Self { status: if is_visitors { status } else { StatusCode::BAD_GATEWAY }, sentence }
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> axum::response::Response {
+        (self.status, Json(json!({ "error": self.sentence }))).into_response()
+    }
+}
