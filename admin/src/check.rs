@@ -2,8 +2,10 @@
 
 use anyhow::{Result, bail};
 use base::config::{FromSettings, Settings, SettingsError, Values};
-use juncture::auth::SecretKeys;
-use juncture::connection::{Finalizer, Once, Selection, States, Tokens};
+use juncture::callers::SecretKeys;
+use juncture::connections::{Selection, Tokens};
+use juncture::idempotency::Once;
+use juncture::oauth::{Finalizer, States};
 use juncture::page::Product;
 use juncture::provider::jira::{JiraConsent, Sites};
 use juncture::public_address::PublicAddress;

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, anyhow};
 use base::config::Values;
 use base::config::{FromSettings, Settings};
-use juncture::connection::{Reseal, Resealed};
 use juncture::error::Error;
+use juncture::operations::{Reseal, Resealed};
 
 /// How often progress is told.
 const TELL: Duration = Duration::from_secs(2);

@@ -4,8 +4,8 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use http::StatusCode;
-use juncture::auth::SecretKeys;
-use juncture::connection::Store;
+use juncture::callers::SecretKeys;
+use juncture::connections::Store;
 use juncture::error::Result;
 use runtime::{Query, Request, Response, json, serve};
 use serde::Serialize;

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::StatusCode;
-use juncture::auth::SecretKeys;
-use juncture::connection::{ConnectTokens, Intent, LONGEST_CONNECT_TOKEN, ReturnUrls};
+use juncture::callers::SecretKeys;
 use juncture::display::DisplayName;
 use juncture::error::{Error, Result};
+use juncture::oauth::{ConnectTokens, Intent, LONGEST_CONNECT_TOKEN, ReturnUrls};
 use runtime::{Field, Fields, JsonBodies, JsonBody, Request, Response, json, serve};
 use serde::Serialize;
 use serde_json::Value;

@@ -5,8 +5,8 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use http::StatusCode;
-use juncture::auth::{Caller, SecretKeys};
-use juncture::connection::{Address, Disconnection};
+use juncture::callers::{Caller, SecretKeys};
+use juncture::connections::{Address, Disconnection};
 use juncture::error::Result;
 use runtime::{Fields, JsonBodies, Query, Request, Response, json, serve};
 use serde::Serialize;

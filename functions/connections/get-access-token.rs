@@ -4,8 +4,8 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use http::StatusCode;
-use juncture::auth::SecretKeys;
-use juncture::connection::Tokens;
+use juncture::callers::SecretKeys;
+use juncture::connections::Tokens;
 use juncture::error::{Error, Result};
 use runtime::{Query, Request, Response, json, serve};
 use secrecy::ExposeSecret;

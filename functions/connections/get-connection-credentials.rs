@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use base::crypto::Sealer;
 use http::StatusCode;
-use juncture::auth::SecretKeys;
-use juncture::connection::Store;
+use juncture::callers::SecretKeys;
+use juncture::connections::Store;
 use juncture::error::{Error, Result};
 use runtime::{Query, Request, Response, json, serve};
 use secrecy::ExposeSecret;

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use base::crypto::Sealer;
 use http::StatusCode;
-use juncture::auth::SecretKeys;
-use juncture::connection::{Directory, Filter, Listed, State};
+use juncture::callers::SecretKeys;
 use juncture::error::Result;
+use juncture::operations::{Directory, Filter, Listed, State};
 use juncture::paging::{Paging, Part};
 use juncture::provider::ProviderId;
 use runtime::{Query, Request, Response, json, serve};

@@ -6,16 +6,16 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use base::config::{FromSettings, Settings, SettingsError};
-use juncture::connection::{
+use juncture::error::{Error, Result};
+use juncture::oauth::{
     Arrival, Binding, Browser, ConnectionCode, FirstArrival, Flow, Returned, States, Stretch,
 };
-use juncture::error::{Error, Result};
-use juncture::limit::{Key, OpenLimits};
 use juncture::page::document;
 use juncture::page::{Message, Product};
 use juncture::provider::jira::{JiraConsent, JiraTokenEndpoint};
 use juncture::provider::{Consent, ProviderId, TokenEndpoint};
 use juncture::public_address::PublicAddress;
+use juncture::rate_limit::{Key, OpenLimits};
 use runtime::{Query, Request, Response, is_prefetch, path_parameter, redirect, serve_pages, with_cookie};
 
 const JIRA: &str = "Jira";

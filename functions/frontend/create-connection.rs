@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use base::config::{FromSettings, Settings, SettingsError};
 use http::StatusCode;
-use juncture::connection::{Browser, ConnectionCode, Finalizer, Stretch};
 use juncture::error::Result;
-use juncture::limit::OpenLimits;
+use juncture::oauth::{Browser, ConnectionCode, Finalizer, Stretch};
 use juncture::provider::jira::SiteId;
+use juncture::rate_limit::OpenLimits;
 use runtime::{Field, Fields, JsonBodies, Request, Response, json, serve};
 use serde::Serialize;
 

@@ -4,11 +4,11 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use http::StatusCode;
-use juncture::connection::{Browser, Choice, ConnectionCode, Finalizer, Stretch};
 use juncture::display::DisplayName;
 use juncture::error::Result;
-use juncture::limit::OpenLimits;
+use juncture::oauth::{Browser, Choice, ConnectionCode, Finalizer, Stretch};
 use juncture::provider::jira::{Account, Site};
+use juncture::rate_limit::OpenLimits;
 use runtime::{Query, Request, Response, json, serve};
 use serde::Serialize;
 

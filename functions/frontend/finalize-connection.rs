@@ -5,15 +5,15 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use http::{Method, StatusCode};
-use juncture::connection::{Browser, Choice, ConnectionCode, Finalizer, ReturnUrl, Stretch};
 use juncture::error::{Error, Result};
-use juncture::limit::OpenLimits;
+use juncture::oauth::{Browser, Choice, ConnectionCode, Finalizer, ReturnUrl, Stretch};
 use juncture::page::document;
 use juncture::page::{
     ASSET_HEADERS, Finalize, Message, Product, SCRIPT, SCRIPT_PATH, STYLE, STYLE_PATH, Site,
 };
 use juncture::provider::ProviderId;
 use juncture::provider::jira::SiteId;
+use juncture::rate_limit::OpenLimits;
 use runtime::{Form, Request, Response, page, path_parameter, serve_pages};
 
 const JIRA: &str = "Jira";

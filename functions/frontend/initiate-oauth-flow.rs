@@ -5,15 +5,15 @@ use std::sync::Arc;
 
 use base::config::{FromSettings, Settings, SettingsError};
 use http::StatusCode;
-use juncture::auth::Caller;
-use juncture::connection::{
+use juncture::callers::Caller;
+use juncture::error::{Error, Result};
+use juncture::oauth::{
     Binding, Browser, ConnectTokens, Intent, States, Stretch, Ticket, is_cross_site, is_same_origin,
 };
-use juncture::error::{Error, Result};
-use juncture::limit::{Key, OpenLimits};
 use juncture::provider::Consent;
 use juncture::provider::jira::JiraConsent;
 use juncture::public_address::PublicAddress;
+use juncture::rate_limit::{Key, OpenLimits};
 use runtime::{Fields, JsonBodies, JsonBody, Request, Response, json, path_parameter, serve, with_cookie};
 use serde::Serialize;
 

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::StatusCode;
-use juncture::auth::SecretKeys;
-use juncture::connection::Once;
+use juncture::callers::SecretKeys;
 use juncture::error::{Error, Result};
+use juncture::idempotency::Once;
 use juncture::jira::{IssueInput, Jira, NewTicket, ProjectId};
 use juncture::provider::ProviderId;
 use runtime::{Fields, JsonBodies, Request, Response, idempotency_key, json, serve};

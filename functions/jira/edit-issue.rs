@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use adf::Lost;
 use http::StatusCode;
-use juncture::auth::SecretKeys;
+use juncture::callers::SecretKeys;
 use juncture::error::Result;
 use juncture::jira::{Edit, EditedIssue, IssueRef, Jira};
 use juncture::provider::ProviderId;

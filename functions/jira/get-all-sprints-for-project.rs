@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use base::crypto::Sealer;
 use http::StatusCode;
-use juncture::auth::SecretKeys;
+use juncture::callers::SecretKeys;
 use juncture::error::Result;
 use juncture::jira::{BoardSprints, Jira, ProjectList, Sprint, SprintState};
 use juncture::paging::explain;

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use http::StatusCode;
-use juncture::auth::SecretKeys;
+use juncture::callers::SecretKeys;
 use juncture::error::{Error, Result};
 use juncture::jira::{DescriptionFormat, IssueDetails, IssueRef, Jira};
 use juncture::provider::ProviderId;

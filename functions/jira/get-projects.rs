@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use base::crypto::Sealer;
 use http::StatusCode;
-use juncture::auth::SecretKeys;
+use juncture::callers::SecretKeys;
 use juncture::error::Result;
 use juncture::jira::{Jira, Project};
 use juncture::paging::{Paging, explain};

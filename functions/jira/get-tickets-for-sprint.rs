@@ -6,7 +6,7 @@ use std::sync::Arc;
 use base::crypto::Sealer;
 use futures_util::future::try_join;
 use http::StatusCode;
-use juncture::auth::SecretKeys;
+use juncture::callers::SecretKeys;
 use juncture::error::Result;
 use juncture::jira::{DescriptionFormat, Jira, Search, Sprint, SprintId, SprintTicket};
 use juncture::paging::{Paging, explain};

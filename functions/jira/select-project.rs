@@ -4,8 +4,8 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use http::StatusCode;
-use juncture::auth::SecretKeys;
-use juncture::connection::Selection;
+use juncture::callers::SecretKeys;
+use juncture::connections::Selection;
 use juncture::error::Result;
 use juncture::jira::ProjectId;
 use juncture::provider::ProviderId;

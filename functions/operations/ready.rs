@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use http::StatusCode;
-use juncture::auth::SecretKeys;
+use juncture::callers::SecretKeys;
 use juncture::error::{Error, Result};
 use juncture::migrations;
 use juncture::provider::jira::Reach;

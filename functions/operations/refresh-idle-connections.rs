@@ -3,8 +3,8 @@
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use juncture::connection::IdleConnections;
 use juncture::error::{Error, Result};
+use juncture::operations::IdleConnections;
 use runtime::serve_events;
 use serde_json::Value;
 

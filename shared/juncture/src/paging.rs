@@ -12,7 +12,7 @@ use secrecy::ExposeSecret;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::connection::Address;
+use crate::connections::Address;
 use crate::error::{Error, Result};
 
 /// The most that one part may hold.
@@ -126,7 +126,7 @@ fn parse_limit(text: &str) -> Result<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::connection::ExternalId;
+    use crate::connections::ExternalId;
     use crate::provider::ProviderId;
 
     fn sealer() -> Sealer {

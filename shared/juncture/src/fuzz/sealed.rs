@@ -10,7 +10,8 @@ use runtime::Query;
 use secrecy::ExposeSecret;
 
 use super::{accepted, from_settings};
-use crate::connection::{Address, ConnectTokens, ConnectionCode, ExternalId, ReturnUrls};
+use crate::connections::{Address, ExternalId};
+use crate::oauth::{ConnectTokens, ConnectionCode, ReturnUrls};
 use crate::paging::{Paging, Part};
 use crate::provider::ProviderId;
 
@@ -137,8 +138,5 @@ pub fn return_url(data: &[u8]) {
     assert!(!path.split(['/', '\\']).any(|segment| segment == ".."), "{url}");
     // It stands in a header, and is stored and read again.
     http::HeaderValue::from_str(url.as_str()).expect("a header");
-    assert_eq!(
-        accepted(urls.parse(url.as_str())).as_ref().map(crate::connection::ReturnUrl::as_url),
-        Some(url)
-    );
+    assert_eq!(accepted(urls.parse(url.as_str())).as_ref().map(crate::oauth::ReturnUrl::as_url), Some(url));
 }

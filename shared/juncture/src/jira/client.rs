@@ -18,8 +18,9 @@ use url::Url;
 
 use super::failure::Failure;
 use super::ids::ProjectId;
-use crate::connection::{Address, OnceKey, Session, Tokens};
+use crate::connections::{Address, Session, Tokens};
 use crate::error::{Error, Result};
+use crate::idempotency::OnceKey;
 use crate::lenient;
 use crate::provider::jira::granted_scopes;
 

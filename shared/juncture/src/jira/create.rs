@@ -15,8 +15,8 @@ use super::input::{self, IssueInput};
 use super::issue::{self, OneIssue, RawIssue, text};
 use super::links::Links;
 use super::marked;
-use crate::connection::{Claim, Entry, Once};
 use crate::error::{Error, Result};
+use crate::idempotency::{Claim, Entry, Once};
 use crate::lenient;
 
 /// What the answer shows of the ticket.

@@ -21,8 +21,8 @@ use super::ids::ProjectId;
 use super::issue::RawIssue;
 use super::search::Found;
 use super::timestamp::utc;
-use crate::connection::{Claim, Doubt};
 use crate::error::{Error, Result};
+use crate::idempotency::{Claim, Doubt};
 use crate::lenient;
 
 const PROPERTY: &str = "juncture";

@@ -8,8 +8,8 @@ use tokio_postgres::Row;
 use tokio_postgres::types::{ToSql, Type};
 use uuid::Uuid;
 
-use super::store::Store;
-use crate::auth::Caller;
+use crate::callers::Caller;
+use crate::connections::Store;
 use crate::error::{Error, Result};
 use crate::provider::jira::NamedSite;
 use crate::provider::{GrantedScopes, ProviderId};

@@ -9,7 +9,7 @@ use stores::upstash::{Command, Upstash, UpstashError};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::address::Address;
+use super::key::Address;
 
 /// How many values are removed in one request.
 const AT_ONCE: usize = 500;

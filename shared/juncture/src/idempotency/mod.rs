@@ -20,12 +20,12 @@ use stores::upstash::{Command, Upstash};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::belongings;
-use super::lock::Lock;
+use crate::connections::expiring_keys;
+use crate::connections::lock::Lock;
 use crate::error::{Error, Result};
 
 /// How long a key is remembered.
-pub(super) const LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
+pub(crate) const LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// How long a request waits for another one with the same key.
 const PATIENCE: Duration = Duration::from_secs(12);
@@ -303,8 +303,8 @@ impl Claim<'_> {
         let record = Record { request: self.request.clone(), state };
         // A record is plain data; serializing it cannot fail.
         let text = serde_json::to_string(&record).unwrap_or_default();
-        let owner = belongings::of_connection(&self.key.connection_id);
-        belongings::set(&owner, &self.key.record(), &text, LIFETIME)
+        let owner = expiring_keys::of_connection(&self.key.connection_id);
+        expiring_keys::set(&owner, &self.key.record(), &text, LIFETIME)
     }
 }
 

@@ -10,7 +10,7 @@ use std::time::Duration;
 use base::crypto::{CryptoError, random_code};
 use stores::upstash::{Command, Upstash};
 
-use super::address::Address;
+use super::key::Address;
 
 /// How long a holder that died keeps the others waiting.
 const LIFETIME: Duration = Duration::from_secs(4);

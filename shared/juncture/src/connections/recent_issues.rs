@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde_json::Value;
 use stores::upstash::Command;
 
-use super::address::Address;
+use super::key::Address;
 
 /// How many ids a search may name; older ones are forgotten.
 const MOST: usize = 50;

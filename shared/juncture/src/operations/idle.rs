@@ -14,9 +14,9 @@ use time::OffsetDateTime;
 use tokio_postgres::types::{ToSql, Type};
 use uuid::Uuid;
 
-use super::address::{Address, ExternalId};
-use super::store::Store;
-use super::tokens::Tokens;
+use crate::connections::Store;
+use crate::connections::Tokens;
+use crate::connections::{Address, ExternalId};
 use crate::error::Result;
 use crate::provider::ProviderId;
 

@@ -11,9 +11,9 @@ use tokio_postgres::GenericClient;
 use tokio_postgres::types::{ToSql, Type};
 use uuid::Uuid;
 
-use super::address::Address;
 use super::cache;
-use super::ended;
+use super::key::Address;
+use super::removal_time;
 use super::row::{Connection, find, find_for_update, lock};
 use crate::error::{Error, Result};
 use crate::provider::jira::Account;
@@ -147,7 +147,7 @@ impl Store {
         if let Some(existing) = existing.as_ref().filter(|existing| existing.expires_at == expires_at) {
             return Ok(existing.clone());
         }
-        ended::check(redis, address, consenter.begun_at).await?;
+        removal_time::check(redis, address, consenter.begun_at).await?;
         let account = consenter.account.as_ref();
         if !consenter.may_replace && existing.as_ref().is_some_and(|existing| existing.is_of_another(account))
         {

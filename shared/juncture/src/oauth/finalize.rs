@@ -7,9 +7,9 @@ use base::deadline;
 use http::StatusCode;
 
 use super::browser::Browser;
-use super::flow::{ConnectionCode, Flow, PendingConnection};
 use super::return_url::ReturnUrl;
-use super::store::{Consenter, Store};
+use super::states::{ConnectionCode, Flow, PendingConnection};
+use crate::connections::store::{Consenter, Store};
 use crate::display::DisplayName;
 use crate::error::{Error, Result};
 use crate::provider::ProviderId;

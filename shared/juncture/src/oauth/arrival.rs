@@ -16,7 +16,7 @@ use serde_json::Value;
 use stores::upstash::Command;
 
 use super::browser::Browser;
-use super::flow::{ConnectionCode, Intent, States, StoredState, expired, state_key};
+use super::states::{ConnectionCode, Intent, States, StoredState, expired, state_key};
 use crate::error::{Error, Result};
 use crate::provider::ProviderId;
 

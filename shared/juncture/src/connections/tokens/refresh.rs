@@ -11,8 +11,8 @@ use stores::upstash::UpstashError;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::super::address::Address;
 use super::super::cache::{self, Snapshot};
+use super::super::key::Address;
 use super::super::row::{Connection, find_for_update};
 use super::super::store::{self, SealedTokens};
 use super::{Known, Session, Tokens, seal};
@@ -290,7 +290,7 @@ struct Stash {
 }
 
 /// A stash with its tokens sealed anew; `None` when there is nothing to do, or nothing that can be done.
-pub(in crate::connection) fn reseal_stash(text: &str, id: &Uuid, sealer: &Sealer) -> Option<String> {
+pub(crate) fn reseal_stash(text: &str, id: &Uuid, sealer: &Sealer) -> Option<String> {
     let mut stash: Stash = serde_json::from_str(text).ok()?;
     let bound_to = id.to_string();
     let refresh_token = sealer.reseal(&stash.refresh_token, &bound_to).ok()?;
@@ -303,6 +303,6 @@ pub(in crate::connection) fn reseal_stash(text: &str, id: &Uuid, sealer: &Sealer
     serde_json::to_string(&stash).ok()
 }
 
-pub(in crate::connection) fn stash_key(address: &Address) -> String {
+pub(crate) fn stash_key(address: &Address) -> String {
     format!("juncture:uncommitted:{}", address.key())
 }

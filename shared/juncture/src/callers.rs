@@ -5,10 +5,10 @@ use base::crypto::secrets_are_equal;
 use runtime::{Request, bearer_token};
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::connection::{Address, ExternalId};
+use crate::connections::{Address, ExternalId};
 use crate::error::Result;
-use crate::limit::WrongKeys;
 use crate::provider::ProviderId;
+use crate::rate_limit::WrongKeys;
 
 /// The keys that open the backend API. Settings: `JUNCTURE_SECRET_KEY`, several separated by commas while one
 /// replaces another, and those of the limit of wrong keys.

@@ -8,7 +8,7 @@ use stores::upstash::Command;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::address::Address;
+use super::key::Address;
 use super::row::Connection;
 use crate::provider::jira::NamedSite;
 

@@ -12,19 +12,19 @@ use stores::upstash::{Command, Upstash};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::address::{Address, ExternalId};
-use super::belongings;
 use super::browser::{Binding, Browser};
-use super::cache;
-use super::ended;
 use super::return_url::ReturnUrl;
-use super::row::Connection;
-use super::store::SealedTokens;
-use super::tokens::seal;
+use crate::connections::Connection;
+use crate::connections::cache;
+use crate::connections::expiring_keys;
+use crate::connections::removal_time;
+use crate::connections::store::SealedTokens;
+use crate::connections::tokens::seal;
+use crate::connections::{Address, ExternalId};
 use crate::display::DisplayName;
 use crate::error::{Error, Result};
-use crate::limit::Key;
 use crate::provider::{Grant, GrantedScopes, ProviderId};
+use crate::rate_limit::Key;
 
 /// How long a person may take to consent.
 const STATE_LIFETIME: Duration = Duration::from_secs(10 * 60);
@@ -193,18 +193,18 @@ fn begin(intent: &Intent, ticket: Option<&Ticket>, state: &str, value: &str) -> 
         local begun = redis.call('GET', KEYS[3]) \
         if begun and begun ~= KEYS[1] then return 0 end \
         redis.call('SET', KEYS[3], KEYS[1], 'PX', ARGV[4]) ";
-    let owner = belongings::of(&intent.address);
+    let owner = expiring_keys::of(&intent.address);
     let Some((ticket, begun_at)) = ticket.zip(intent.begun_at) else {
-        return belongings::set(&owner, state, value, STATE_LIFETIME);
+        return expiring_keys::set(&owner, state, value, STATE_LIFETIME);
     };
     let used = format!("juncture:connect-token:{}", sha256_hex(ticket.id.as_bytes()));
     // A clock of ours that is a little ahead must not let it be used again.
     let remembered = (ticket.left + Duration::from_secs(60)).as_millis().to_string();
-    let [value, lifetime, now] = belongings::arguments(value, STATE_LIFETIME);
+    let [value, lifetime, now] = expiring_keys::arguments(value, STATE_LIFETIME);
     Command::eval_with(
-        &format!("{ONCE}{}", belongings::SET),
-        &[state, &owner, &used, &ended::key(&intent.address)],
-        &[&value, &lifetime, &now, &remembered, &ended::moment(begun_at)],
+        &format!("{ONCE}{}", expiring_keys::SET),
+        &[state, &owner, &used, &removal_time::key(&intent.address)],
+        &[&value, &lifetime, &now, &remembered, &removal_time::moment(begun_at)],
     )
 }
 
@@ -348,7 +348,8 @@ impl Flow {
             consented_at: OffsetDateTime::now_utc(),
         };
         let sealed = self.seal(&code, &pending)?;
-        let held = belongings::set(&belongings::of(&intent.address), &code.key(), &sealed, CODE_LIFETIME);
+        let held =
+            expiring_keys::set(&expiring_keys::of(&intent.address), &code.key(), &sealed, CODE_LIFETIME);
         self.redis.pipeline([held, note(&code)?]).await?;
         Ok(code)
     }
@@ -389,8 +390,8 @@ impl Flow {
         let left = CODE_LIFETIME.saturating_sub(Duration::try_from(age).unwrap_or_default());
         let restored: Result<()> = async {
             let sealed = self.seal(code, pending)?;
-            let owner = belongings::of(&pending.address(ProviderId::parse(&pending.provider)?));
-            self.redis.run(belongings::set(&owner, &code.key(), &sealed, left)).await?;
+            let owner = expiring_keys::of(&pending.address(ProviderId::parse(&pending.provider)?));
+            self.redis.run(expiring_keys::set(&owner, &code.key(), &sealed, left)).await?;
             Ok(())
         }
         .await;

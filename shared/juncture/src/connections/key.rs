@@ -41,7 +41,7 @@ impl ExternalId {
 
 /// The address of one connection. Queries, caches and locks take this type, never loose texts.
 ///
-/// It is made by [`crate::auth::Caller`] alone, because in cloud mode it will also hold the caller's project.
+/// It is made by [`crate::callers::Caller`] alone, because in cloud mode it will also hold the caller's project.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Address {
     /// The provider that the connection leads to.

@@ -10,7 +10,7 @@ use base::crypto::sha256_hex;
 use stores::upstash::{Command, Upstash};
 use time::OffsetDateTime;
 
-use super::address::Address;
+use super::key::Address;
 use crate::error::{Error, Result};
 
 /// Longer than a connect token, a state and a connection code live one after the other: half an hour, ten minutes and a
@@ -18,17 +18,17 @@ use crate::error::{Error, Result};
 const REMEMBERED: Duration = Duration::from_secs(60 * 60);
 
 /// By the digest of the address: nothing that names a connection is left of one that was removed.
-pub(super) fn key(address: &Address) -> String {
+pub(crate) fn key(address: &Address) -> String {
     format!("juncture:ended:{}", sha256_hex(address.key().as_bytes()))
 }
 
 /// Remembers that everything ends which was handed out until now.
-pub(super) fn end(address: &Address) -> Command {
+pub(crate) fn end(address: &Address) -> Command {
     Command::set(&key(address), &moment(OffsetDateTime::now_utc()), REMEMBERED)
 }
 
 /// A time as it is compared, here and in scripts: in microseconds, which a `double` holds exactly.
-pub(super) fn moment(at: OffsetDateTime) -> String {
+pub(crate) fn moment(at: OffsetDateTime) -> String {
     (at.unix_timestamp_nanos() / 1000).to_string()
 }
 
@@ -36,7 +36,7 @@ pub(super) fn moment(at: OffsetDateTime) -> String {
 ///
 /// # Errors
 /// 410 when it began before, 503 when Redis is away.
-pub(super) async fn check(redis: &Upstash, address: &Address, begun_at: OffsetDateTime) -> Result<()> {
+pub(crate) async fn check(redis: &Upstash, address: &Address, begun_at: OffsetDateTime) -> Result<()> {
     let ended = redis.run(Command::get(&key(address))).await?;
     let ended = ended.as_str().and_then(|ended| ended.parse::<i128>().ok());
     if ended.is_some_and(|ended| ended >= begun_at.unix_timestamp_nanos() / 1000) {

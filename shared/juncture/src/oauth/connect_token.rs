@@ -16,9 +16,9 @@ use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
-use super::address::{Address, ExternalId};
-use super::flow::{Intent, Ticket};
 use super::return_url::ReturnUrl;
+use super::states::{Intent, Ticket};
+use crate::connections::{Address, ExternalId};
 use crate::display::DisplayName;
 use crate::error::{Error, Result};
 use crate::provider::ProviderId;

@@ -8,8 +8,8 @@
 use stores::postgres::{discard, within_budget};
 use tokio_postgres::types::{ToSql, Type};
 
-use super::super::address::Address;
 use super::super::cache::Snapshot;
+use super::super::key::Address;
 use super::super::row::Connection;
 use super::{Session, Tokens};
 use crate::error::Result;

@@ -3,8 +3,8 @@
 use base::config::{FromSettings, Settings, SettingsError};
 use stores::upstash::Upstash;
 
-use super::address::Address;
 use super::cache;
+use super::key::Address;
 use super::store::Store;
 use crate::error::{Error, Result};
 

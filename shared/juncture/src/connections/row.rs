@@ -8,7 +8,7 @@ use tokio_postgres::types::Type;
 use tokio_postgres::{GenericClient, Row};
 use uuid::Uuid;
 
-use super::address::Address;
+use super::key::Address;
 use crate::error::{Error, Result};
 use crate::provider::jira::{Account, NamedSite};
 
@@ -63,7 +63,7 @@ impl Connection {
 
     /// Whether the consent of this account would replace the one of another. Not when either is unknown: nothing
     /// can be claimed then.
-    pub(super) fn is_of_another(&self, account: Option<&Account>) -> bool {
+    pub(crate) fn is_of_another(&self, account: Option<&Account>) -> bool {
         self.account_digest
             .as_ref()
             .zip(account)

@@ -7,11 +7,11 @@ use tokio_postgres::GenericClient;
 use tokio_postgres::types::Type;
 use uuid::Uuid;
 
-use super::address::Address;
+use super::key::Address;
 use super::row::lock;
 use super::store::Store;
 use super::tokens::refresh::stash_key;
-use super::{belongings, cache, ended, recent};
+use super::{cache, expiring_keys, recent_issues, removal_time};
 use crate::error::{Error, Result};
 
 /// Removes connections. Settings: those of [`Store`] and [`Upstash`].
@@ -31,7 +31,7 @@ impl Disconnection {
     /// committed, so that nothing is left behind when either store fails and the call is repeated.
     ///
     /// A refresh that is under way finds no row for its tokens, and a writer that was held up finds in the cache
-    /// that the connection is gone. What was handed out before makes no connection after this, see [`ended`], also
+    /// that the connection is gone. What was handed out before makes no connection after this, see [`removal_time`], also
     /// where there was none to remove.
     ///
     /// # Errors
@@ -41,8 +41,8 @@ impl Disconnection {
         let transaction = within_budget(client.transaction()).await?;
         bounded(&transaction, lock(&*transaction, address)).await?;
         let removed = delete(&*transaction, address).await?;
-        self.redis.run(ended::end(address)).await?;
-        belongings::remove(&self.redis, &belongings::of(address)).await?;
+        self.redis.run(removal_time::end(address)).await?;
+        expiring_keys::remove(&self.redis, &expiring_keys::of(address)).await?;
         let (id, version) = removed.ok_or_else(Error::connection_not_found)?;
         self.forget(address, &id, version).await?;
         within_budget(transaction.commit()).await?;
@@ -54,10 +54,10 @@ impl Disconnection {
         let gone = [
             cache::bury(address, version),
             Command::delete(&stash_key(address)),
-            Command::delete(&recent::key(address)),
+            Command::delete(&recent_issues::key(address)),
         ];
         self.redis.pipeline(gone).await?;
-        belongings::remove(&self.redis, &belongings::of_connection(id)).await?;
+        expiring_keys::remove(&self.redis, &expiring_keys::of_connection(id)).await?;
         Ok(())
     }
 }

@@ -12,9 +12,9 @@
 //! 6. If Redis is away, the row itself is the lock.
 
 mod learn;
-pub(super) mod refresh;
+pub(crate) mod refresh;
 
-pub(super) use refresh::{reseal_stash, stash_key};
+pub(crate) use refresh::{reseal_stash, stash_key};
 
 use std::time::Duration;
 
@@ -28,10 +28,10 @@ use stores::upstash::{Command, Upstash, UpstashError};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::address::Address;
 use super::cache::{self, Snapshot, TOKEN_MARGIN};
+use super::key::Address;
 use super::lock::Lock;
-use super::recent;
+use super::recent_issues;
 use super::row::Connection;
 use super::store::{SealedTokens, Store};
 use crate::error::{Error, Result};
@@ -109,9 +109,9 @@ impl Tokens {
     /// # Errors
     /// As [`Self::session`].
     pub async fn session_for_search(&self, address: &Address) -> Result<(Session, Vec<String>)> {
-        let look = [cache::read(address), recent::read(address)];
+        let look = [cache::read(address), recent_issues::read(address)];
         let (entry, recent_issues) = match self.redis.pipeline(look).await {
-            Ok([entry, recent_issues]) => (Ok(entry), recent::decode(&recent_issues)),
+            Ok([entry, recent_issues]) => (Ok(entry), recent_issues::decode(&recent_issues)),
             Err(error) => (Err(error), Vec::new()),
         };
         Ok((self.decide(address, None, entry).await?, recent_issues))
@@ -133,7 +133,7 @@ impl Tokens {
     /// Remembers an issue that was just made through a connection, for [`Self::session_for_search`]. If that
     /// fails, a search may find the issue a little later.
     pub async fn remember_issue(&self, address: &Address, issue_id: &str) {
-        if let Err(error) = self.redis.run(recent::remember(address, issue_id)).await {
+        if let Err(error) = self.redis.run(recent_issues::remember(address, issue_id)).await {
             tracing::warn!(cause = %error, "a new issue could not be remembered");
         }
     }

@@ -17,11 +17,11 @@ use stores::upstash::{Command, Upstash};
 use tokio_postgres::types::{ToSql, Type};
 use uuid::Uuid;
 
-use super::address::{Address, ExternalId};
-use super::once;
-use super::store::Store;
-use super::tokens::{reseal_stash, stash_key};
+use crate::connections::Store;
+use crate::connections::tokens::{reseal_stash, stash_key};
+use crate::connections::{Address, ExternalId};
 use crate::error::Result;
+use crate::idempotency;
 use crate::provider::ProviderId;
 
 /// How many rows are sealed anew in one statement.
@@ -80,7 +80,7 @@ struct StoredRow {
 impl Reseal {
     /// How long Redis may hold what was sealed with a key and is not sealed anew: a day, as long as an
     /// `Idempotency-Key` is remembered.
-    pub const REDIS_SETTLES: Duration = once::LIFETIME;
+    pub const REDIS_SETTLES: Duration = idempotency::LIFETIME;
 
     /// How many connections there are.
     ///
