@@ -4,8 +4,8 @@ use anyhow::{Result, bail};
 use base::config::{FromSettings, Settings, SettingsError, Values};
 use juncture::callers::SecretKeys;
 use juncture::connections::{Selection, Tokens};
-use juncture::idempotency::Once;
-use juncture::oauth::{Finalizer, States};
+use juncture::idempotency::IdempotencyStore;
+use juncture::oauth::{Finalizer, OAuthStates};
 use juncture::page::Product;
 use juncture::provider::jira::{JiraConsent, Sites};
 use juncture::public_address::PublicAddress;
@@ -92,10 +92,10 @@ fn unreadable(values: &Values) -> Vec<String> {
         Postgres::direct(&settings).map(drop),
         read::<SecretKeys>(&settings),
         read::<Tokens>(&settings),
-        read::<States>(&settings),
+        read::<OAuthStates>(&settings),
         read::<Finalizer>(&settings),
         read::<Selection>(&settings),
-        read::<Once>(&settings),
+        read::<IdempotencyStore>(&settings),
         read::<JiraConsent>(&settings),
         read::<Sites>(&settings),
         read::<Option<Product>>(&settings),

@@ -33,7 +33,7 @@ async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
     let caller = keys.authorize(&request).await?;
     let query = Query::of(&request)?;
     let [external_id, provider] = query.required(["external_id", "provider"])?;
-    let connection = store.find(&caller.address(provider, external_id)?).await?;
+    let connection = store.find(&caller.connection_key(provider, external_id)?).await?;
     let validity = connection.map_or_else(Validity::default, |connection| Validity {
         exists: true,
         is_expired: connection.is_expired(),

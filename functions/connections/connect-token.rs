@@ -41,8 +41,8 @@ async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
     let caller = keys.authorize(&request).await?;
     let body = bodies.read(&request, &FIELDS)?;
     let [external_id, provider] = body.required(["external_id", "provider"])?;
-    let address = caller.address(provider, external_id)?;
-    let mut intent = Intent::from(address);
+    let key = caller.connection_key(provider, external_id)?;
+    let mut intent = Intent::from(key);
     intent.return_url = body.optional("return_url")?.map(|url| return_urls.parse(url)).transpose()?;
     intent.display_name = body.optional("display_name")?.map(DisplayName::parse).transpose()?.flatten();
     intent.same_browser = body.flag("same_browser")?;

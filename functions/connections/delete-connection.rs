@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use http::StatusCode;
 use juncture::callers::{Caller, SecretKeys};
-use juncture::connections::{Address, Disconnection};
+use juncture::connections::{ConnectionKey, Disconnection};
 use juncture::error::Result;
 use runtime::{Fields, JsonBodies, Query, Request, Response, json, serve};
 use serde::Serialize;
@@ -33,14 +33,14 @@ async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
 }
 
 /// Which connection is meant. A request with a body is read by it alone.
-fn named(caller: &Caller, bodies: &JsonBodies, request: &Request) -> Result<Address> {
+fn named(caller: &Caller, bodies: &JsonBodies, request: &Request) -> Result<ConnectionKey> {
     const NAMES: [&str; 2] = ["external_id", "provider"];
     if request.body().is_empty() {
         let query = Query::of(request)?;
         let [external_id, provider] = query.required(NAMES)?;
-        return caller.address(provider, external_id);
+        return caller.connection_key(provider, external_id);
     }
     let body = bodies.read(request, &FIELDS)?;
     let [external_id, provider] = body.required(NAMES)?;
-    caller.address(provider, external_id)
+    caller.connection_key(provider, external_id)
 }

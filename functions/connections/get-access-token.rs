@@ -31,7 +31,8 @@ async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
     let caller = keys.authorize(&request).await?;
     let query = Query::of(&request)?;
     let [external_id, provider] = query.required(["external_id", "provider"])?;
-    let session = tokens.session(&caller.address(provider, external_id)?).await.map_err(unknown_is_401)?;
+    let session =
+        tokens.session(&caller.connection_key(provider, external_id)?).await.map_err(unknown_is_401)?;
     let token = &session.access_token;
     json(StatusCode::OK, &Token { access_token: token.value.expose_secret(), expires_at: token.expires_at })
 }

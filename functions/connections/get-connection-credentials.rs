@@ -33,8 +33,10 @@ async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
     let caller = keys.authorize(&request).await?;
     let query = Query::of(&request)?;
     let [external_id, provider] = query.required(["external_id", "provider"])?;
-    let connection =
-        store.find(&caller.address(provider, external_id)?).await?.ok_or_else(Error::connection_not_found)?;
+    let connection = store
+        .find(&caller.connection_key(provider, external_id)?)
+        .await?
+        .ok_or_else(Error::connection_not_found)?;
     let refresh_token = connection.refresh_token(sealer)?;
     let credentials = Credentials {
         refresh_token: refresh_token.expose_secret(),

@@ -7,7 +7,7 @@ use base::crypto::Sealer;
 use http::StatusCode;
 use juncture::callers::SecretKeys;
 use juncture::error::Result;
-use juncture::operations::{Directory, Filter, Listed, State};
+use juncture::operations::{ConnectionFilter, ConnectionState, ConnectionSummary, Directory};
 use juncture::paging::{Paging, Part};
 use juncture::provider::ProviderId;
 use runtime::{Query, Request, Response, json, serve};
@@ -25,7 +25,7 @@ fn main() -> ExitCode {
 /// A part of the list.
 #[derive(Serialize)]
 struct Connections {
-    connections: Vec<Listed>,
+    connections: Vec<ConnectionSummary>,
     next_cursor: Option<String>,
 }
 
@@ -33,11 +33,11 @@ async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
     let (keys, directory, sealer) = &*app;
     let caller = keys.authorize(&request).await?;
     let query = Query::of(&request)?;
-    let filter = Filter {
+    let filter = ConnectionFilter {
         provider: query.optional("provider").map(ProviderId::parse).transpose()?,
-        state: query.optional("state").map(State::parse).transpose()?,
+        state: query.optional("state").map(ConnectionState::parse).transpose()?,
     };
-    let filtered = format!("{:?}", filter);
+    let filtered = filter.in_cursors();
     let paging = Paging::of_connections(sealer, "list-connections", &filtered);
     let Part { limit, from } = paging.part(&query)?.unwrap_or(Part { limit: LIMIT, from: None });
     // One more than asked for tells whether there are more.

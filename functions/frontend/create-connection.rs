@@ -6,13 +6,13 @@ use std::sync::Arc;
 use base::config::{FromSettings, Settings, SettingsError};
 use http::StatusCode;
 use juncture::error::Result;
-use juncture::oauth::{Browser, ConnectionCode, Finalizer, Stretch};
+use juncture::oauth::{Browser, ConnectionCode, Finalizer, FlowLeg};
 use juncture::provider::jira::SiteId;
-use juncture::rate_limit::OpenLimits;
+use juncture::rate_limit::PublicRateLimits;
 use runtime::{Field, Fields, JsonBodies, Request, Response, json, serve};
 use serde::Serialize;
 
-type App = (Finalizer, JsonBodies, OpenLimits, Silence);
+type App = (Finalizer, JsonBodies, PublicRateLimits, Silence);
 
 const FIELDS: Fields =
     Fields::of_contract("create-connection", &["connection_code", "site_id", "replace_account"]);
@@ -45,7 +45,7 @@ async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
     let [code, site_id] = body.required(["connection_code", "site_id"])?;
     let (code, site_id) = (ConnectionCode::parse(code)?, SiteId::parse(site_id)?);
     limits.admit(&request, Some(code.limited())).await?;
-    let visitor = Browser::known(&request, Stretch::ToConnection);
+    let visitor = Browser::known(&request, FlowLeg::ToConnection);
     let may_replace = match body.field("replace_account") {
         Field::Absent => silence.may_replace,
         _ => body.flag("replace_account")?,

@@ -6,13 +6,13 @@ use std::sync::Arc;
 use http::StatusCode;
 use juncture::display::DisplayName;
 use juncture::error::Result;
-use juncture::oauth::{Browser, Choice, ConnectionCode, Finalizer, Stretch};
+use juncture::oauth::{Browser, Choice, ConnectionCode, Finalizer, FlowLeg};
 use juncture::provider::jira::{Account, Site};
-use juncture::rate_limit::OpenLimits;
+use juncture::rate_limit::PublicRateLimits;
 use runtime::{Query, Request, Response, json, serve};
 use serde::Serialize;
 
-type App = (Finalizer, OpenLimits);
+type App = (Finalizer, PublicRateLimits);
 
 fn main() -> ExitCode {
     serve::<App, _>(|app, request| Box::pin(handle(app, request)))
@@ -35,7 +35,7 @@ async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
     let [code] = query.required(["connection_code"])?;
     let code = ConnectionCode::parse(code)?;
     limits.admit(&request, Some(code.limited())).await?;
-    let visitor = Browser::known(&request, Stretch::ToConnection);
+    let visitor = Browser::known(&request, FlowLeg::ToConnection);
     let Choice { sites, account, replaces_account, display_name, .. } =
         finalizer.choice(&code, visitor.as_ref()).await?;
     json(StatusCode::OK, &Available { sites, account, replaces_account, display_name })

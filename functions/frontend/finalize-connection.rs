@@ -6,19 +6,19 @@ use std::sync::Arc;
 
 use http::{Method, StatusCode};
 use juncture::error::{Error, Result};
-use juncture::oauth::{Browser, Choice, ConnectionCode, Finalizer, ReturnUrl, Stretch};
+use juncture::oauth::{Browser, Choice, ConnectionCode, Finalizer, FlowLeg, ReturnUrl};
 use juncture::page::document;
 use juncture::page::{
     ASSET_HEADERS, Finalize, Message, Product, SCRIPT, SCRIPT_PATH, STYLE, STYLE_PATH, Site,
 };
 use juncture::provider::ProviderId;
 use juncture::provider::jira::SiteId;
-use juncture::rate_limit::OpenLimits;
+use juncture::rate_limit::PublicRateLimits;
 use runtime::{Form, Request, Response, page, path_parameter, serve_pages};
 
 const JIRA: &str = "Jira";
 
-type App = (Finalizer, Option<Product>, OpenLimits);
+type App = (Finalizer, Option<Product>, PublicRateLimits);
 
 fn main() -> ExitCode {
     serve_pages::<App, _>(|app, request| Box::pin(handle(app, request)), explain)
@@ -34,7 +34,7 @@ async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
     ProviderId::parse(&path_parameter(&request, "provider"))?;
     let code = ConnectionCode::parse(&path_parameter(&request, "connection_code"))?;
     limits.admit(&request, Some(code.limited())).await?;
-    let visitor = Browser::known(&request, Stretch::ToConnection);
+    let visitor = Browser::known(&request, FlowLeg::ToConnection);
     let visitor = visitor.as_ref();
     if request.method() != Method::POST {
         return choice(&app, &code, visitor, StatusCode::OK, None, None).await;

@@ -8,16 +8,17 @@ use http::StatusCode;
 use juncture::callers::Caller;
 use juncture::error::{Error, Result};
 use juncture::oauth::{
-    Binding, Browser, ConnectTokens, Intent, States, Stretch, Ticket, is_cross_site, is_same_origin,
+    Binding, Browser, ConnectTokenUse, ConnectTokens, FlowLeg, Intent, OAuthStates, is_cross_site,
+    is_same_origin,
 };
 use juncture::provider::Consent;
 use juncture::provider::jira::JiraConsent;
 use juncture::public_address::PublicAddress;
-use juncture::rate_limit::{Key, OpenLimits};
+use juncture::rate_limit::{PublicRateLimits, RateLimitSubject};
 use runtime::{Fields, JsonBodies, JsonBody, Request, Response, json, path_parameter, serve, with_cookie};
 use serde::Serialize;
 
-type App = (States, JsonBodies, JiraConsent, PublicAddress, Entrance, OpenLimits);
+type App = (OAuthStates, JsonBodies, JiraConsent, PublicAddress, Entrance, PublicRateLimits);
 
 const FIELDS: Fields =
     Fields::of_contract("initiate-oauth-flow", &["external_id", "provider", "connect_token"]);
@@ -63,11 +64,11 @@ async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
     let body = bodies.read(&request, &FIELDS)?;
     let admitted = entrance.admit(&request, &body);
     // A token that is none counts as well, for whoever sent it.
-    let external_id = admitted.as_ref().ok().map(|(intent, _)| intent.address.external_id.as_str());
-    limits.admit(&request, external_id.map(|value| Key { name: "external_id", value })).await?;
+    let external_id = admitted.as_ref().ok().map(|(intent, _)| intent.connection_key.external_id.as_str());
+    limits.admit(&request, external_id.map(|value| RateLimitSubject { name: "external_id", value })).await?;
     let (intent, ticket) = admitted?;
     let redirect_uri = address.redirect_uri(&request)?;
-    let browser = Browser::named(&request, Stretch::ToReturn)?;
+    let browser = Browser::named(&request, FlowLeg::ToReturn)?;
     let binding = entrance.bind(&request, address, &browser, &intent)?;
     let state = states.begin(&intent, ticket.as_ref(), binding).await?;
     let begun = Begun { authorization_uri: jira.authorize_url(&redirect_uri, &state) };
@@ -103,7 +104,7 @@ impl Entrance {
     }
 
     /// What the flow is to lead to: as the connect token says, or, where none is required, as the body says.
-    fn admit(&self, request: &Request, body: &JsonBody) -> Result<(Intent, Option<Ticket>)> {
+    fn admit(&self, request: &Request, body: &JsonBody) -> Result<(Intent, Option<ConnectTokenUse>)> {
         let Some(token) = body.optional("connect_token")? else {
             if self.token_is_required {
                 return Err(Error::new(
@@ -113,12 +114,12 @@ impl Entrance {
                 ));
             }
             let [external_id, provider] = body.required(["external_id", "provider"])?;
-            return Ok((Caller::browser(request).address(provider, external_id)?.into(), None));
+            return Ok((Caller::browser(request).connection_key(provider, external_id)?.into(), None));
         };
         let (intent, ticket) = self.tokens.open(token)?;
         for (name, said) in [
-            ("external_id", intent.address.external_id.as_str()),
-            ("provider", intent.address.provider.as_str()),
+            ("external_id", intent.connection_key.external_id.as_str()),
+            ("provider", intent.connection_key.provider.as_str()),
         ] {
             if body.optional(name)?.is_some_and(|other| other != said) {
                 return Err(Error::bad_request(format!(

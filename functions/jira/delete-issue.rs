@@ -39,8 +39,8 @@ async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
     let (keys, bodies, jira) = &*app;
     let caller = keys.authorize(&request).await?;
     let Wanted { external_id, issue, with_subtasks } = Wanted::of(bodies, &request)?;
-    let address = caller.address(ProviderId::Jira.as_str(), &external_id)?;
-    let site = jira.site(&address).await?;
+    let key = caller.connection_key(ProviderId::Jira.as_str(), &external_id)?;
+    let site = jira.site(&key).await?;
     site.delete(&issue, with_subtasks).await.map_err(|error| {
         let error = error.worded("jira_not_found", "Issue not found");
         let error = if with_subtasks { error } else { error.worded("jira_refused", HAS_SUBTASKS) };

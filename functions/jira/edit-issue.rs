@@ -57,8 +57,8 @@ async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
     let [issue] = body.required(["issue_id_or_key"])?;
     let issue = IssueRef::parse(issue, "issue_id_or_key")?;
     let edit = Edit::of(&body)?;
-    let address = caller.address(ProviderId::Jira.as_str(), external_id)?;
-    let site = jira.site(&address).await?;
+    let key = caller.connection_key(ProviderId::Jira.as_str(), external_id)?;
+    let site = jira.site(&key).await?;
     let outcome = site.edit(&issue, edit).await.map_err(|error| {
         error
             .worded("jira_refused", "Invalid field values provided")

@@ -35,8 +35,8 @@ async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
     let (name, issue) = named.ok_or_else(|| Error::bad_request("Missing issue_id_or_key"))?;
     let issue = IssueRef::parse(issue, name)?;
     let format = DescriptionFormat::of(&query)?;
-    let address = caller.address(ProviderId::Jira.as_str(), external_id)?;
-    let site = jira.site(&address).await?;
+    let key = caller.connection_key(ProviderId::Jira.as_str(), external_id)?;
+    let site = jira.site(&key).await?;
     let issue = site.issue(&issue, format).await.map_err(|error| {
         error.worded("jira_not_found", "Issue not found").summarized_as("Failed to fetch Jira issue")
     })?;

@@ -34,10 +34,10 @@ async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
     let caller = keys.authorize(&request).await?;
     let query = Query::of(&request)?;
     let [external_id] = query.required(["external_id"])?;
-    let address = caller.address(ProviderId::Jira.as_str(), external_id)?;
-    let paging = Paging::new(sealer, "get-projects", &address, "");
+    let key = caller.connection_key(ProviderId::Jira.as_str(), external_id)?;
+    let paging = Paging::new(sealer, "get-projects", &key, "");
     let part = paging.part(&query)?;
-    let site = jira.site(&address).await?;
+    let site = jira.site(&key).await?;
     let (projects, next) = site
         .projects(part.as_ref())
         .await

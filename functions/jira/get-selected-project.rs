@@ -28,7 +28,7 @@ async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
     let caller = keys.authorize(&request).await?;
     let query = Query::of(&request)?;
     let [external_id] = query.required(["external_id"])?;
-    let address = caller.address(ProviderId::Jira.as_str(), external_id)?;
-    let connection = store.find(&address).await?.ok_or_else(Error::connection_not_found)?;
+    let key = caller.connection_key(ProviderId::Jira.as_str(), external_id)?;
+    let connection = store.find(&key).await?.ok_or_else(Error::connection_not_found)?;
     json(StatusCode::OK, &Selected { jira_project_id: connection.jira_project_id })
 }

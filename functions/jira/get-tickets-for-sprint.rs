@@ -38,10 +38,10 @@ async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
     let [sprint_id] = query.required(["sprint_id"])?;
     let sprint_id = SprintId::parse(sprint_id)?;
     let format = DescriptionFormat::of(&query)?;
-    let address = caller.address(ProviderId::Jira.as_str(), external_id)?;
-    let paging = Paging::new(sealer, "get-tickets-for-sprint", &address, sprint_id.as_str());
+    let key = caller.connection_key(ProviderId::Jira.as_str(), external_id)?;
+    let paging = Paging::new(sealer, "get-tickets-for-sprint", &key, sprint_id.as_str());
     let part = paging.part(&query)?;
-    let site = jira.site_for_search(&address).await?;
+    let site = jira.site_for_search(&key).await?;
     let search = Search::of_sprint(&sprint_id).described(format);
     let ((tickets, next), sprint) = try_join(site.tickets(&search, part.as_ref()), site.sprint(&sprint_id))
         .await

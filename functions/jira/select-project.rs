@@ -32,7 +32,7 @@ async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
     let body = bodies.read(&request, &FIELDS)?;
     let [external_id, project] = body.required(["external_id", "jira_project_id"])?;
     let project = ProjectId::parse_number(project)?;
-    let address = caller.address(ProviderId::Jira.as_str(), external_id)?;
-    selection.select(&address, project.as_str()).await?;
+    let key = caller.connection_key(ProviderId::Jira.as_str(), external_id)?;
+    selection.select(&key, project.as_str()).await?;
     json(StatusCode::OK, &Selected { success: true })
 }

@@ -59,21 +59,21 @@ impl Sealer {
         Self { keys: self.keys.iter().filter_map(|key| key.derived(purpose)).collect() }
     }
 
-    /// Seals a text, bound to `bound_to`.
+    /// Seals a text, bound to `aad`, its associated data.
     ///
     /// # Errors
     /// When the system has no random numbers to give.
-    pub fn seal(&self, clear: &str, bound_to: &str) -> Result<String, CryptoError> {
+    pub fn seal(&self, plaintext: &str, aad: &str) -> Result<String, CryptoError> {
         let Some(key) = self.keys.first() else { return Err(CryptoError::NoKey) };
         let nonce: [u8; NONCE_LEN] = random_bytes()?;
-        let mut buffer = clear.as_bytes().to_vec();
+        let mut buffer = plaintext.as_bytes().to_vec();
         key.key
             .seal_in_place_append_tag(
                 Nonce::assume_unique_for_key(nonce),
-                Aad::from(bound_to.as_bytes()),
+                Aad::from(aad.as_bytes()),
                 &mut buffer,
             )
-            .map_err(|_| CryptoError::Unsealable)?;
+            .map_err(|_| CryptoError::EncryptionFailed)?;
         let mut framed = nonce.to_vec();
         framed.append(&mut buffer);
         Ok(format!("{VERSION}:{}:{}", key.id, STANDARD.encode(framed)))
@@ -84,43 +84,43 @@ impl Sealer {
     ///
     /// # Errors
     /// When the key is not in the list, or the value was changed or bound to something else.
-    pub fn open(&self, stored: &str, bound_to: &str) -> Result<SecretString, CryptoError> {
+    pub fn open(&self, stored: &str, aad: &str) -> Result<SecretString, CryptoError> {
         if Self::parts(stored).is_none() {
             return Ok(SecretString::from(stored));
         }
-        self.open_sealed(stored, bound_to)
+        self.open_sealed(stored, aad)
     }
 
     /// Opens a text that must be a sealed one: what comes back from outside is never taken at its word.
     ///
     /// # Errors
     /// As [`Self::open`], and when the text was never sealed.
-    pub fn open_sealed(&self, sealed: &str, bound_to: &str) -> Result<SecretString, CryptoError> {
-        let (key_id, encoded) = Self::parts(sealed).ok_or(CryptoError::Unsealable)?;
+    pub fn open_sealed(&self, sealed: &str, aad: &str) -> Result<SecretString, CryptoError> {
+        let (key_id, encoded) = Self::parts(sealed).ok_or(CryptoError::DecryptionFailed)?;
         let key = self.keys.iter().find(|key| key.id == key_id).ok_or(CryptoError::UnknownKey)?;
-        let framed = STANDARD.decode(encoded).map_err(|_| CryptoError::Unsealable)?;
-        let (nonce, ciphertext) = framed.split_at_checked(NONCE_LEN).ok_or(CryptoError::Unsealable)?;
-        let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(|_| CryptoError::Unsealable)?;
+        let framed = STANDARD.decode(encoded).map_err(|_| CryptoError::DecryptionFailed)?;
+        let (nonce, ciphertext) = framed.split_at_checked(NONCE_LEN).ok_or(CryptoError::DecryptionFailed)?;
+        let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(|_| CryptoError::DecryptionFailed)?;
         let mut buffer = ciphertext.to_vec();
-        let clear = key
+        let plaintext = key
             .key
-            .open_in_place(nonce, Aad::from(bound_to.as_bytes()), &mut buffer)
-            .map_err(|_| CryptoError::Unsealable)?;
-        let clear = std::str::from_utf8(clear).map_err(|_| CryptoError::Unsealable)?;
-        Ok(SecretString::from(clear))
+            .open_in_place(nonce, Aad::from(aad.as_bytes()), &mut buffer)
+            .map_err(|_| CryptoError::DecryptionFailed)?;
+        let plaintext = std::str::from_utf8(plaintext).map_err(|_| CryptoError::DecryptionFailed)?;
+        Ok(SecretString::from(plaintext))
     }
 
     /// Seals a stored value anew with the first key, or for the first time; `None` when that key sealed it already.
     ///
     /// # Errors
     /// As [`Self::open`] and [`Self::seal`].
-    pub fn reseal(&self, stored: &str, bound_to: &str) -> Result<Option<String>, CryptoError> {
+    pub fn reseal(&self, stored: &str, aad: &str) -> Result<Option<String>, CryptoError> {
         let first = self.keys.first().ok_or(CryptoError::NoKey)?;
         if Self::parts(stored).is_some_and(|(key_id, _)| key_id == first.id) {
             return Ok(None);
         }
-        let clear = self.open(stored, bound_to)?;
-        self.seal(clear.expose_secret(), bound_to).map(Some)
+        let plaintext = self.open(stored, aad)?;
+        self.seal(plaintext.expose_secret(), aad).map(Some)
     }
 
     fn parts(stored: &str) -> Option<(&str, &str)> {
@@ -220,7 +220,9 @@ pub enum CryptoError {
     /// The value was sealed with a key that is not in the list any more.
     UnknownKey,
     /// The value was changed, or it belongs to something else.
-    Unsealable,
+    DecryptionFailed,
+    /// The text is too long to be sealed.
+    EncryptionFailed,
     /// The system gave no random numbers.
     NoRandomness,
 }
@@ -233,9 +235,10 @@ impl std::fmt::Display for CryptoError {
                 write!(formatter, "encryption key {position} is not the base64 of 32 bytes")
             }
             Self::UnknownKey => formatter.write_str("the value was sealed with a key that is not configured"),
-            Self::Unsealable => {
+            Self::DecryptionFailed => {
                 formatter.write_str("the sealed value was changed or belongs to something else")
             }
+            Self::EncryptionFailed => formatter.write_str("the text is too long to be sealed"),
             Self::NoRandomness => formatter.write_str("the system gave no random numbers"),
         }
     }
@@ -256,7 +259,7 @@ mod tests {
         let sealed = sealer.seal("refresh me", "connection-1").unwrap();
         assert!(sealed.starts_with("v1:") && !sealed.contains("refresh"));
         assert_eq!(sealer.open(&sealed, "connection-1").unwrap().expose_secret(), "refresh me");
-        assert_eq!(sealer.open(&sealed, "connection-2").err(), Some(CryptoError::Unsealable));
+        assert_eq!(sealer.open(&sealed, "connection-2").err(), Some(CryptoError::DecryptionFailed));
         assert_ne!(sealed, sealer.seal("refresh me", "connection-1").unwrap(), "nonces repeat");
     }
 

@@ -5,7 +5,7 @@ use base::crypto::secrets_are_equal;
 use runtime::{Request, bearer_token};
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::connections::{Address, ExternalId};
+use crate::connections::{ConnectionKey, ExternalId};
 use crate::error::Result;
 use crate::provider::ProviderId;
 use crate::rate_limit::WrongKeys;
@@ -52,7 +52,7 @@ impl SecretKeys {
     }
 }
 
-/// A caller whose right to address connections has been checked; there is no other way to make an [`Address`].
+/// A caller whose right to address connections has been checked; there is no other way to make an [`ConnectionKey`].
 ///
 /// In core mode there is one product, and an external id is unique within it. In cloud mode the caller's key
 /// will name the project that the external ids belong to.
@@ -69,8 +69,8 @@ impl Caller {
     ///
     /// # Errors
     /// 400 when the provider or the external id is none.
-    pub fn address(&self, provider: &str, external_id: &str) -> Result<Address> {
-        Ok(Address::new(ProviderId::parse(provider)?, ExternalId::parse(external_id)?))
+    pub fn connection_key(&self, provider: &str, external_id: &str) -> Result<ConnectionKey> {
+        Ok(ConnectionKey::new(ProviderId::parse(provider)?, ExternalId::parse(external_id)?))
     }
 }
 

@@ -59,7 +59,7 @@ impl Quota {
 
 /// What a call is for, beside where it comes from: one of these may be used so often, wherever it is used.
 #[derive(Clone, Copy)]
-pub struct Key<'a> {
+pub struct RateLimitSubject<'a> {
     /// Its name in the API, such as `connection_code`.
     pub name: &'static str,
     /// The thing itself.
@@ -68,13 +68,13 @@ pub struct Key<'a> {
 
 /// The limits of the endpoints that anybody may call. Settings: those of [`Upstash`], and `RATE_LIMIT_PER_IP` and
 /// `RATE_LIMIT_PER_KEY`, each as calls and seconds (`60/60`) or `off`.
-pub struct OpenLimits {
+pub struct PublicRateLimits {
     redis: Upstash,
     per_address: Option<Quota>,
     per_key: Option<Quota>,
 }
 
-impl FromSettings for OpenLimits {
+impl FromSettings for PublicRateLimits {
     fn from_settings(settings: &Settings) -> Result<Self, SettingsError> {
         let a_minute = |most| Quota { most, window: Duration::from_secs(60) };
         Ok(Self {
@@ -85,12 +85,12 @@ impl FromSettings for OpenLimits {
     }
 }
 
-impl OpenLimits {
+impl PublicRateLimits {
     /// Counts a call for where it comes from and, unless that is refused, for its key.
     ///
     /// # Errors
     /// 429 `rate_limited` beyond one of the limits.
-    pub async fn admit(&self, request: &Request, key: Option<Key<'_>>) -> Result<()> {
+    pub async fn admit(&self, request: &Request, key: Option<RateLimitSubject<'_>>) -> Result<()> {
         let mut counters = Vec::with_capacity(2);
         if let (Some(quota), Some(network)) = (self.per_address, network(request)) {
             counters.push(Counter::new("ip", quota, &network));

@@ -8,7 +8,7 @@ use stores::upstash::Command;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::key::Address;
+use super::key::ConnectionKey;
 use super::row::Connection;
 use crate::provider::jira::NamedSite;
 
@@ -78,13 +78,13 @@ impl From<&Connection> for Snapshot {
     }
 }
 
-fn key(address: &Address) -> String {
-    format!("juncture:connection:{SHAPE}:{}", address.key())
+fn redis_key(key: &ConnectionKey) -> String {
+    format!("juncture:connection:{SHAPE}:{}", key.storage_name())
 }
 
 /// Reads the snapshot of a connection.
-pub(crate) fn read(address: &Address) -> Command {
-    Command::get(&key(address))
+pub(crate) fn read(key: &ConnectionKey) -> Command {
+    Command::get(&redis_key(key))
 }
 
 /// Decodes what [`read`] gave; anything unreadable counts as absent, a [`barrier`] too.
@@ -98,29 +98,29 @@ const BARRIER_LIFETIME: Duration = Duration::from_secs(60);
 /// Takes the snapshot of a row away that is about to be written, and lets no snapshot of this or an older version
 /// come back. So whoever dies or loses Redis between the write and its [`write()`] leaves nothing wrong behind:
 /// until then, everybody reads the row.
-pub(crate) fn barrier(address: &Address, version: i64) -> Command {
+pub(crate) fn barrier(key: &ConnectionKey, version: i64) -> Command {
     // The row's next version is at least the next number.
     let next = version + 1;
-    put(address, next, &json!({ "v": next }).to_string(), BARRIER_LIFETIME)
+    put(key, next, &json!({ "v": next }).to_string(), BARRIER_LIFETIME)
 }
 
 /// Stores a snapshot unless a newer one is there: a writer that was held up replaces nothing.
-pub(crate) fn write(address: &Address, snapshot: &Snapshot) -> Command {
+pub(crate) fn write(key: &ConnectionKey, snapshot: &Snapshot) -> Command {
     // A snapshot is plain data; serializing it cannot fail.
     let value = serde_json::to_string(snapshot).unwrap_or_default();
-    put(address, snapshot.version, &value, snapshot.lifetime())
+    put(key, snapshot.version, &value, snapshot.lifetime())
 }
 
 /// Stores in place of a snapshot that the connection is gone, as of a version. It is no snapshot to whoever reads
 /// it, and a writer that was held up does not replace it.
-pub(crate) fn bury(address: &Address, version: i64) -> Command {
+pub(crate) fn write_tombstone(key: &ConnectionKey, version: i64) -> Command {
     let value = serde_json::json!({ "v": version, "gone": true }).to_string();
-    put(address, version, &value, LONGEST)
+    put(key, version, &value, LONGEST)
 }
 
 /// Stores a value that belongs to a connection, unless the connection has been removed since this version of it.
 pub(crate) fn set_unless_gone(
-    address: &Address,
+    key: &ConnectionKey,
     version: i64,
     name: &str,
     value: &str,
@@ -136,10 +136,10 @@ pub(crate) fn set_unless_gone(
         redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3]) \
         return 1";
     let lifetime = lifetime.as_millis().to_string();
-    Command::eval_with(UNLESS_GONE, &[name, &key(address)], &[&version.to_string(), value, &lifetime])
+    Command::eval_with(UNLESS_GONE, &[name, &redis_key(key)], &[&version.to_string(), value, &lifetime])
 }
 
-fn put(address: &Address, version: i64, value: &str, lifetime: Duration) -> Command {
+fn put(key: &ConnectionKey, version: i64, value: &str, lifetime: Duration) -> Command {
     const NEWEST_WINS: &str = "\
         local known = redis.call('GET', KEYS[1]) \
         if known then \
@@ -150,5 +150,5 @@ fn put(address: &Address, version: i64, value: &str, lifetime: Duration) -> Comm
         redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3]) \
         return 1";
     let lifetime = lifetime.as_millis().max(1).to_string();
-    Command::eval(NEWEST_WINS, &key(address), &[&version.to_string(), value, &lifetime])
+    Command::eval(NEWEST_WINS, &redis_key(key), &[&version.to_string(), value, &lifetime])
 }

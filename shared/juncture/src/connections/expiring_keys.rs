@@ -9,14 +9,14 @@ use stores::upstash::{Command, Upstash, UpstashError};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::key::Address;
+use super::key::ConnectionKey;
 
 /// How many values are removed in one request.
 const AT_ONCE: usize = 500;
 
-/// The owner of what belongs to an address: states that wait for a consent, consents that wait for their site.
-pub(crate) fn of(address: &Address) -> String {
-    format!("juncture:belongings:{}", address.key())
+/// The owner of what belongs to a connection key: states that wait for a consent, consents that wait for their site.
+pub(crate) fn of(key: &ConnectionKey) -> String {
+    format!("juncture:belongings:{}", key.storage_name())
 }
 
 /// The owner of what belongs to a connection: records of requests with an `Idempotency-Key`.

@@ -39,24 +39,24 @@ impl ExternalId {
     }
 }
 
-/// The address of one connection. Queries, caches and locks take this type, never loose texts.
+/// What names one connection. Queries, caches and locks take this type, never loose strings.
 ///
 /// It is made by [`crate::callers::Caller`] alone, because in cloud mode it will also hold the caller's project.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Address {
+pub struct ConnectionKey {
     /// The provider that the connection leads to.
     pub provider: ProviderId,
     /// The product's id of it.
     pub external_id: ExternalId,
 }
 
-impl Address {
+impl ConnectionKey {
     pub(crate) fn new(provider: ProviderId, external_id: ExternalId) -> Self {
         Self { provider, external_id }
     }
 
-    /// The address as a part of a Redis key.
-    pub(crate) fn key(&self) -> String {
+    /// The key as it stands in the names of Redis keys and locks.
+    pub(crate) fn storage_name(&self) -> String {
         format!("{}:{}", self.provider.as_str(), self.external_id.as_str())
     }
 }

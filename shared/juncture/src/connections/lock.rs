@@ -10,7 +10,7 @@ use std::time::Duration;
 use base::crypto::{CryptoError, random_code};
 use stores::upstash::{Command, Upstash};
 
-use super::key::Address;
+use super::key::ConnectionKey;
 
 /// How long a holder that died keeps the others waiting.
 const LIFETIME: Duration = Duration::from_secs(4);
@@ -26,8 +26,8 @@ pub(crate) struct Lock {
 
 impl Lock {
     /// The lock for the refresh of a connection's token.
-    pub(crate) fn of(address: &Address) -> Result<Self, CryptoError> {
-        Self::on(format!("juncture:refresh-lock:{}", address.key()))
+    pub(crate) fn of(key: &ConnectionKey) -> Result<Self, CryptoError> {
+        Self::on(format!("juncture:refresh-lock:{}", key.storage_name()))
     }
 
     /// The lock with this key.

@@ -12,7 +12,7 @@ mod selection;
 pub(crate) mod store;
 pub(crate) mod tokens;
 
-pub use key::{Address, ExternalId};
+pub use key::{ConnectionKey, ExternalId};
 pub use removal::Disconnection;
 pub use row::Connection;
 pub use selection::Selection;

@@ -7,7 +7,7 @@ use tokio_postgres::GenericClient;
 use tokio_postgres::types::Type;
 use uuid::Uuid;
 
-use super::key::Address;
+use super::key::ConnectionKey;
 use super::row::lock;
 use super::store::Store;
 use super::tokens::refresh::stash_key;
@@ -36,25 +36,25 @@ impl Disconnection {
     ///
     /// # Errors
     /// 404 for an unknown connection, 503 when a store is away.
-    pub async fn disconnect(&self, address: &Address) -> Result<()> {
+    pub async fn disconnect(&self, key: &ConnectionKey) -> Result<()> {
         let mut client = self.store.live_connection().await?;
         let transaction = within_budget(client.transaction()).await?;
-        bounded(&transaction, lock(&*transaction, address)).await?;
-        let removed = delete(&*transaction, address).await?;
-        self.redis.run(removal_time::end(address)).await?;
-        expiring_keys::remove(&self.redis, &expiring_keys::of(address)).await?;
+        bounded(&transaction, lock(&*transaction, key)).await?;
+        let removed = delete(&*transaction, key).await?;
+        self.redis.run(removal_time::end(key)).await?;
+        expiring_keys::remove(&self.redis, &expiring_keys::of(key)).await?;
         let (id, version) = removed.ok_or_else(Error::connection_not_found)?;
-        self.forget(address, &id, version).await?;
+        self.forget(key, &id, version).await?;
         within_budget(transaction.commit()).await?;
         tracing::info!(connection_id = %id, "a connection was removed");
         Ok(())
     }
 
-    async fn forget(&self, address: &Address, id: &Uuid, version: i64) -> Result<()> {
+    async fn forget(&self, key: &ConnectionKey, id: &Uuid, version: i64) -> Result<()> {
         let gone = [
-            cache::bury(address, version),
-            Command::delete(&stash_key(address)),
-            Command::delete(&recent_issues::key(address)),
+            cache::write_tombstone(key, version),
+            Command::delete(&stash_key(key)),
+            Command::delete(&recent_issues::redis_key(key)),
         ];
         self.redis.pipeline(gone).await?;
         expiring_keys::remove(&self.redis, &expiring_keys::of_connection(id)).await?;
@@ -64,14 +64,14 @@ impl Disconnection {
 
 /// Deletes the rows of a connection; those of the map and of the provider go with the generic one. Gives its id
 /// and a version above all that it ever had.
-async fn delete(client: &(impl GenericClient + Sync), address: &Address) -> Result<Option<(Uuid, i64)>> {
+async fn delete(client: &(impl GenericClient + Sync), key: &ConnectionKey) -> Result<Option<(Uuid, i64)>> {
     const DELETE: &str = r#"
         delete from "juncture-core".connection c
         using "juncture-core".connection_external_map m
         where m.external_id = $1 and m.provider = $2::"juncture-core".provider
             and c.connection_id = m.connection_id
         returning c.connection_id, nextval('"juncture-core".connection_version')"#;
-    let (external_id, provider) = (address.external_id.as_str(), address.provider.as_str());
+    let (external_id, provider) = (key.external_id.as_str(), key.provider.as_str());
     let parameters: [(&(dyn tokio_postgres::types::ToSql + Sync), Type); 2] =
         [(&external_id, Type::TEXT), (&provider, Type::TEXT)];
     let row = within_budget(client.query_typed_opt(DELETE, &parameters)).await?;

@@ -8,7 +8,7 @@ use tokio_postgres::types::Type;
 use tokio_postgres::{GenericClient, Row};
 use uuid::Uuid;
 
-use super::key::Address;
+use super::key::ConnectionKey;
 use crate::error::{Error, Result};
 use crate::provider::jira::{Account, NamedSite};
 
@@ -88,10 +88,10 @@ impl Connection {
     }
 }
 
-/// Keeps others from making or removing the connection of an address until the transaction ends.
-pub(super) async fn lock(client: &(impl GenericClient + Sync), address: &Address) -> Result<()> {
+/// Keeps others from making or removing the connection of a key until the transaction ends.
+pub(super) async fn lock(client: &(impl GenericClient + Sync), key: &ConnectionKey) -> Result<()> {
     const LOCK: &str = "select pg_advisory_xact_lock(hashtextextended($1, 0))";
-    within_budget(client.query_typed(LOCK, &[(&address.key(), Type::TEXT)])).await?;
+    within_budget(client.query_typed(LOCK, &[(&key.storage_name(), Type::TEXT)])).await?;
     Ok(())
 }
 
@@ -101,24 +101,24 @@ pub(super) async fn lock(client: &(impl GenericClient + Sync), address: &Address
 /// (<https://www.postgresql.org/docs/current/transaction-iso.html#XACT-READ-COMMITTED>).
 pub(super) async fn find_for_update(
     client: &(impl GenericClient + Sync),
-    address: &Address,
+    key: &ConnectionKey,
 ) -> Result<Option<Connection>> {
     const LOCK: &str = r#"
         select from "juncture-core".connection_external_map m
         join "juncture-core".connection c using (connection_id)
         where m.external_id = $1 and m.provider = $2::"juncture-core".provider
         for update of c"#;
-    let (external_id, provider) = (address.external_id.as_str(), address.provider.as_str());
+    let (external_id, provider) = (key.external_id.as_str(), key.provider.as_str());
     within_budget(client.query_typed(LOCK, &[(&external_id, Type::TEXT), (&provider, Type::TEXT)])).await?;
-    find(client, address).await
+    find(client, key).await
 }
 
-/// Reads the connection of an address.
+/// Reads the connection of a key.
 pub(super) async fn find(
     client: &(impl GenericClient + Sync),
-    address: &Address,
+    key: &ConnectionKey,
 ) -> Result<Option<Connection>> {
-    let (external_id, provider) = (address.external_id.as_str(), address.provider.as_str());
+    let (external_id, provider) = (key.external_id.as_str(), key.provider.as_str());
     let row =
         within_budget(client.query_typed_opt(SELECT, &[(&external_id, Type::TEXT), (&provider, Type::TEXT)]))
             .await?;

@@ -4,7 +4,7 @@ use base::config::{FromSettings, Settings, SettingsError};
 use stores::upstash::Upstash;
 
 use super::cache;
-use super::key::Address;
+use super::key::ConnectionKey;
 use super::store::Store;
 use crate::error::{Error, Result};
 
@@ -25,10 +25,10 @@ impl Selection {
     ///
     /// # Errors
     /// 404 for an unknown connection, 503 when the database or Redis is away.
-    pub async fn select(&self, address: &Address, project: &str) -> Result<()> {
-        let selected = self.store.select_project(&self.redis, address, project).await?;
+    pub async fn select(&self, key: &ConnectionKey, project: &str) -> Result<()> {
+        let selected = self.store.select_project(&self.redis, key, project).await?;
         let connection = selected.ok_or_else(Error::connection_not_found)?;
-        let written = self.redis.run(cache::write(address, &(&connection).into())).await;
+        let written = self.redis.run(cache::write(key, &(&connection).into())).await;
         if let Err(error) = written {
             tracing::warn!(cause = %error, "a selected project could not be cached");
         }

@@ -12,7 +12,7 @@ use tokio_postgres::types::{ToSql, Type};
 use uuid::Uuid;
 
 use super::cache;
-use super::key::Address;
+use super::key::ConnectionKey;
 use super::removal_time;
 use super::row::{Connection, find, find_for_update, lock};
 use crate::error::{Error, Result};
@@ -24,7 +24,7 @@ use crate::provider::{ExtendTransaction, GrantedScopes};
 const PATIENCE: Duration = Duration::from_secs(5 * 60);
 
 /// Whose consent is saved.
-pub(crate) struct Consenter {
+pub(crate) struct ConsentedBy {
     /// The account, if it is known.
     pub(crate) account: Option<Account>,
     /// Whether it may take the place of another.
@@ -67,12 +67,12 @@ impl Store {
     ///
     /// # Errors
     /// 503 when the database cannot be reached.
-    pub async fn find(&self, address: &Address) -> Result<Option<Connection>> {
+    pub async fn find(&self, key: &ConnectionKey) -> Result<Option<Connection>> {
         let client = self.connection().await?;
-        match find(&**client, address).await {
+        match find(&**client, key).await {
             Err(error) if is_transient(&error) => {
                 postgres::discard(client);
-                find(&**self.connection().await?, address).await
+                find(&**self.connection().await?, key).await
             }
             outcome => outcome,
         }
@@ -94,7 +94,7 @@ impl Store {
     }
 
     /// Writes a finalized connection: the generic rows and the provider's own, in one transaction. A connection
-    /// that exists at this address keeps its id; its token is replaced and it is valid again.
+    /// that exists under this key keeps its id; its token is replaced and it is valid again.
     ///
     /// `seal` seals the tokens for the id that the connection turns out to have. What `redis` has cached of the
     /// connection is taken away before anything is written.
@@ -106,9 +106,9 @@ impl Store {
     pub(crate) async fn save(
         &self,
         redis: &Upstash,
-        address: &Address,
+        key: &ConnectionKey,
         lifetime: (OffsetDateTime, Duration),
-        consenter: &Consenter,
+        consenter: &ConsentedBy,
         seal: impl FnOnce(&Uuid) -> Result<SealedTokens>,
         extension: &dyn ExtendTransaction,
     ) -> Result<Connection> {
@@ -136,9 +136,9 @@ impl Store {
 
         let mut client = self.live_connection().await?;
         let transaction = within_budget(client.transaction()).await?;
-        // One finalization of an address at a time: the others wait here and then find its connection.
-        postgres::bounded(&transaction, lock(&*transaction, address)).await?;
-        let existing = find_for_update(&*transaction, address).await?;
+        // One finalization of a connection key at a time: the others wait here and then find its connection.
+        postgres::bounded(&transaction, lock(&*transaction, key)).await?;
+        let existing = find_for_update(&*transaction, key).await?;
         let (consented_at, lasts) = lifetime;
         // As Postgres keeps it, to the microsecond.
         let expires_at = (consented_at + lasts).truncate_to_microsecond();
@@ -147,7 +147,7 @@ impl Store {
         if let Some(existing) = existing.as_ref().filter(|existing| existing.expires_at == expires_at) {
             return Ok(existing.clone());
         }
-        removal_time::check(redis, address, consenter.begun_at).await?;
+        removal_time::check(redis, key, consenter.begun_at).await?;
         let account = consenter.account.as_ref();
         if !consenter.may_replace && existing.as_ref().is_some_and(|existing| existing.is_of_another(account))
         {
@@ -157,7 +157,7 @@ impl Store {
         let is_replaced = existing.is_some();
         let tokens = seal(&id)?;
         if let Some(existing) = existing {
-            redis.run(cache::barrier(address, existing.version)).await?;
+            redis.run(cache::barrier(key, existing.version)).await?;
         }
         let account_digest = account.map(|account| account.digest(&id));
         let scopes = tokens.scopes();
@@ -171,19 +171,19 @@ impl Store {
             (&scopes, Type::TEXT),
         ];
         within_budget(transaction.execute_typed(UPSERT, &row)).await?;
-        let (external_id, provider) = (address.external_id.as_str(), address.provider.as_str());
+        let (external_id, provider) = (key.external_id.as_str(), key.provider.as_str());
         let map: [(&(dyn ToSql + Sync), Type); 3] =
             [(&external_id, Type::TEXT), (&provider, Type::TEXT), (&id, Type::UUID)];
         within_budget(transaction.execute_typed(MAP, &map)).await?;
         within_budget(extension.extend(&transaction, &id)).await?;
-        let saved = find(&*transaction, address).await?;
+        let saved = find(&*transaction, key).await?;
         within_budget(transaction.commit()).await?;
         let what = if is_replaced { "a connection was replaced" } else { "a connection was made" };
         tracing::info!(connection_id = %id, "{what}");
         saved.ok_or_else(|| Error::internal("the connection that was just written is not there"))
     }
 
-    /// Selects a Jira project and gives the connection as it is then; `None` if there is none at this address.
+    /// Selects a Jira project and gives the connection as it is then; `None` if the key has none.
     /// What `redis` has cached of the connection is taken away before anything is written.
     ///
     /// # Errors
@@ -191,12 +191,12 @@ impl Store {
     pub(crate) async fn select_project(
         &self,
         redis: &Upstash,
-        address: &Address,
+        key: &ConnectionKey,
         project: &str,
     ) -> Result<Option<Connection>> {
-        match self.try_to_select(redis, address, project).await {
+        match self.try_to_select(redis, key, project).await {
             // Selecting the same project twice is selecting it.
-            Err(error) if is_transient(&error) => self.try_to_select(redis, address, project).await,
+            Err(error) if is_transient(&error) => self.try_to_select(redis, key, project).await,
             outcome => outcome,
         }
     }
@@ -204,7 +204,7 @@ impl Store {
     async fn try_to_select(
         &self,
         redis: &Upstash,
-        address: &Address,
+        key: &ConnectionKey,
         project: &str,
     ) -> Result<Option<Connection>> {
         const UPDATE: &str = r#"
@@ -222,9 +222,9 @@ impl Store {
         let mut client = self.connection().await?;
         let outcome = async {
             let transaction = within_budget(client.transaction()).await?;
-            let found = postgres::bounded(&transaction, find_for_update(&*transaction, address)).await?;
+            let found = postgres::bounded(&transaction, find_for_update(&*transaction, key)).await?;
             let Some(before) = found else { return Ok(None) };
-            redis.run(cache::barrier(address, before.version)).await?;
+            redis.run(cache::barrier(key, before.version)).await?;
             let parameters: [(&(dyn ToSql + Sync), Type); 2] =
                 [(&before.id, Type::UUID), (&project, Type::TEXT)];
             let row = within_budget(transaction.query_typed_opt(UPDATE, &parameters)).await?;

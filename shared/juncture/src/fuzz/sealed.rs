@@ -10,7 +10,7 @@ use runtime::Query;
 use secrecy::ExposeSecret;
 
 use super::{accepted, from_settings};
-use crate::connections::{Address, ExternalId};
+use crate::connections::{ConnectionKey, ExternalId};
 use crate::oauth::{ConnectTokens, ConnectionCode, ReturnUrls};
 use crate::paging::{Paging, Part};
 use crate::provider::ProviderId;
@@ -59,8 +59,8 @@ pub fn sealed(data: &[u8]) {
 
 /// A cursor: one that was given, or none.
 pub fn cursor(data: &[u8]) {
-    let address = Address::new(ProviderId::Jira, ExternalId::parse("x").expect("an id"));
-    let paging = Paging::new(&SEALER, "call", &address, "1");
+    let key = ConnectionKey::new(ProviderId::Jira, ExternalId::parse("x").expect("an id"));
+    let paging = Paging::new(&SEALER, "call", &key, "1");
     let real = paging.cursor(7, 14_usize).expect("a cursor");
     for text in texts(data, &real) {
         let mut query = form_urlencoded::Serializer::new(String::new());
@@ -87,13 +87,12 @@ pub fn cursor(data: &[u8]) {
 /// A connect token: one that was issued, or none.
 pub fn connect_token(data: &[u8]) {
     let tokens: ConnectTokens = from_settings(&[("TOKEN_ENCRYPTION_KEY", &KEYS)]);
-    let address = Address::new(ProviderId::Jira, ExternalId::parse("x").expect("an id"));
-    let real =
-        tokens.issue(&address.clone().into(), std::time::Duration::from_secs(60)).expect("a token").value;
+    let key = ConnectionKey::new(ProviderId::Jira, ExternalId::parse("x").expect("an id"));
+    let real = tokens.issue(&key.clone().into(), std::time::Duration::from_secs(60)).expect("a token").value;
     for text in texts(data, &real) {
-        let opened = accepted(tokens.open(&text)).map(|(intent, _)| intent.address);
+        let opened = accepted(tokens.open(&text)).map(|(intent, _)| intent.connection_key);
         assert!(opened.is_some() || text != real, "{text:?}");
-        assert!(opened.is_none_or(|opened| opened == address), "{text:?}");
+        assert!(opened.is_none_or(|opened| opened == key), "{text:?}");
     }
     // What another part of Juncture sealed is no connect token, whatever it says.
     let text = String::from_utf8_lossy(data);

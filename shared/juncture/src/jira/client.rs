@@ -18,9 +18,9 @@ use url::Url;
 
 use super::failure::Failure;
 use super::ids::ProjectId;
-use crate::connections::{Address, Session, Tokens};
+use crate::connections::{ConnectionKey, Session, Tokens};
 use crate::error::{Error, Result};
-use crate::idempotency::OnceKey;
+use crate::idempotency::IdempotencyKey;
 use crate::lenient;
 use crate::provider::jira::granted_scopes;
 
@@ -62,7 +62,7 @@ impl Jira {
     ///
     /// # Errors
     /// As [`Tokens::session`]; 403 with `needs_reauthorization` if the connection has no site.
-    pub async fn site<'a>(&'a self, address: &'a Address) -> Result<JiraSite<'a>> {
+    pub async fn site<'a>(&'a self, address: &'a ConnectionKey) -> Result<JiraSite<'a>> {
         self.open(address, self.tokens.session(address).await?, Vec::new())
     }
 
@@ -70,14 +70,14 @@ impl Jira {
     ///
     /// # Errors
     /// As [`Self::site`].
-    pub async fn site_for_search<'a>(&'a self, address: &'a Address) -> Result<JiraSite<'a>> {
+    pub async fn site_for_search<'a>(&'a self, address: &'a ConnectionKey) -> Result<JiraSite<'a>> {
         let (session, recent_issues) = self.tokens.session_for_search(address).await?;
         self.open(address, session, recent_issues)
     }
 
     fn open<'a>(
         &'a self,
-        address: &'a Address,
+        address: &'a ConnectionKey,
         session: Session,
         recent_issues: Vec<String>,
     ) -> Result<JiraSite<'a>> {
@@ -98,7 +98,7 @@ impl Jira {
 /// One Jira site, reached through one connection.
 pub struct JiraSite<'a> {
     pub(super) jira: &'a Jira,
-    pub(super) address: &'a Address,
+    pub(super) address: &'a ConnectionKey,
     base: Url,
     session: Mutex<Arc<Session>>,
     /// Ids of the issues that were made through the connection lately; none unless it was opened for a search.
@@ -165,9 +165,9 @@ impl JiraSite<'_> {
     }
 
     /// Names a request of this connection to this site by its `Idempotency-Key`.
-    pub(super) fn once_key(&self, idempotency_key: &str) -> OnceKey {
+    pub(super) fn once_key(&self, idempotency_key: &str) -> IdempotencyKey {
         let session = self.session();
-        OnceKey::new(&session.connection_id, session.jira_site_id.as_deref(), idempotency_key)
+        IdempotencyKey::new(&session.connection_id, session.jira_site_id.as_deref(), idempotency_key)
     }
 
     /// Remembers an issue that was just made, by its id, so that the next searches find it.

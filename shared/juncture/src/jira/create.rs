@@ -16,7 +16,7 @@ use super::issue::{self, OneIssue, RawIssue, text};
 use super::links::Links;
 use super::marked;
 use crate::error::{Error, Result};
-use crate::idempotency::{Claim, Entry, Once};
+use crate::idempotency::{Attempt, Begun, IdempotencyStore};
 use crate::lenient;
 
 /// What the answer shows of the ticket.
@@ -131,31 +131,31 @@ impl JiraSite<'_> {
     /// Jira can tell whether the ticket exists.
     ///
     /// # Errors
-    /// As [`Self::create`] and [`Once::enter`].
+    /// As [`Self::create`] and [`IdempotencyStore::begin`].
     pub async fn create_once(
         &self,
-        once: &Once,
+        once: &IdempotencyStore,
         idempotency_key: &str,
         request: &str,
         ticket: NewTicket,
     ) -> Result<Value> {
         let key = self.once_key(idempotency_key);
         let create = async {
-            let claim = match once.enter(&key, request).await? {
-                Entry::Answered(answer) => return Ok(answer),
-                Entry::Yours(claim) => claim,
+            let claim = match once.begin(&key, request).await? {
+                Begun::Replay(answer) => return Ok(answer),
+                Begun::Attempt(claim) => claim,
             };
             let outcome = claim.hold(self.create_claimed(&claim, ticket)).await;
-            claim.leave(outcome).await
+            claim.finish(outcome).await
         };
         let (mut answer, links) = self.with_links(create).await?;
         complete(&mut answer, &links);
         Ok(answer)
     }
 
-    async fn create_claimed(&self, claim: &Claim<'_>, ticket: NewTicket) -> Result<Value> {
+    async fn create_claimed(&self, claim: &Attempt<'_>, ticket: NewTicket) -> Result<Value> {
         let summary = ticket.input.summary().map(str::to_owned);
-        let known = match claim.doubt() {
+        let known = match claim.unconfirmed_send() {
             Some(doubt) => self.find_marked(claim, doubt).await.map_err(still_in_doubt)?,
             None => None,
         };

@@ -22,7 +22,7 @@ use super::issue::RawIssue;
 use super::search::Found;
 use super::timestamp::utc;
 use crate::error::{Error, Result};
-use crate::idempotency::{Claim, Doubt};
+use crate::idempotency::{Attempt, UnconfirmedSend};
 use crate::lenient;
 
 const PROPERTY: &str = "juncture";
@@ -77,7 +77,11 @@ impl JiraSite<'_> {
     ///
     /// # Errors
     /// 409 with `Retry-After` while it is not certain; what the reads fail at.
-    pub(super) async fn find_marked(&self, claim: &Claim<'_>, doubt: &Doubt) -> Result<Option<Named>> {
+    pub(super) async fn find_marked(
+        &self,
+        claim: &Attempt<'_>,
+        doubt: &UnconfirmedSend,
+    ) -> Result<Option<Named>> {
         let project = &ProjectId::parse(&doubt.place)?;
         let mark = claim.key().digest();
         let since = (doubt.sent_at - CLOCKS_APART).format(&Rfc3339).map_err(Error::internal)?;

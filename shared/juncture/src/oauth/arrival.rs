@@ -16,7 +16,8 @@ use serde_json::Value;
 use stores::upstash::Command;
 
 use super::browser::Browser;
-use super::states::{ConnectionCode, Intent, States, StoredState, expired, state_key};
+use super::pending_consents::ConnectionCode;
+use super::states::{Intent, OAuthStates, StoredState, expired, state_key};
 use crate::error::{Error, Result};
 use crate::provider::ProviderId;
 
@@ -78,7 +79,7 @@ struct Answer {
     browser: String,
 }
 
-impl States {
+impl OAuthStates {
     /// Ends a state as [`Self::consume`] does, and remembers who came: `code` is the provider's, `began` the browser as it
     /// is known from the beginning, `returned` as it is named from now on. A second arrival waits for what the first one is
     /// answered.
@@ -153,8 +154,8 @@ impl States {
     ) -> Result<Command> {
         let answer =
             Answer { connection_code: code.as_str().to_owned(), browser: browser.secret().to_owned() };
-        let clear = serde_json::to_string(&answer).map_err(Error::internal)?;
-        let sealed = self.sealer.seal(&clear, &arrival.key).map_err(Error::internal)?;
+        let plaintext = serde_json::to_string(&answer).map_err(Error::internal)?;
+        let sealed = self.sealer.seal(&plaintext, &arrival.key).map_err(Error::internal)?;
         let Note { first, state, .. } = &arrival.note;
         let note = Note { first: first.clone(), state: state.clone(), answer: Some(sealed) };
         let note = serde_json::to_string(&note).map_err(Error::internal)?;
@@ -173,15 +174,15 @@ impl States {
     }
 
     fn open(&self, key: &str, sealed: &str) -> Option<Returned> {
-        let clear = self.sealer.open_sealed(sealed, key).ok()?;
-        let answer: Answer = serde_json::from_str(clear.expose_secret()).ok()?;
+        let plaintext = self.sealer.open_sealed(sealed, key).ok()?;
+        let answer: Answer = serde_json::from_str(plaintext.expose_secret()).ok()?;
         let code = ConnectionCode::parse(&answer.connection_code).ok()?;
         Some(Returned { code, browser: Browser::returned(answer.browser) })
     }
 }
 
 impl Note {
-    /// Whether an arrival is another one of the same flow, by its address and by a cookie of the flow's own.
+    /// Whether an arrival is another one of the same flow, by what it brings and by a cookie of the flow's own.
     fn is_of(&self, provider: ProviderId, mark: &Mark, began: Option<&Browser>) -> bool {
         let first = serde_json::from_str::<Mark>(&self.first).ok();
         let Some((first, state)) = first.zip(StoredState::read(&self.state).ok()) else { return false };

@@ -20,14 +20,14 @@ const LIFETIME_SECONDS: u32 = 30 * 60;
 
 /// A part of a flow that has to be gone in one browser.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Stretch {
+pub enum FlowLeg {
     /// From the beginning to the return from the provider.
     ToReturn,
     /// From there to the connection.
     ToConnection,
 }
 
-impl Stretch {
+impl FlowLeg {
     /// `__Host-`: browsers take such a cookie from this very host only, over a secure connection, so that no
     /// neighbouring domain can plant one
     /// (<https://developer.mozilla.org/en-US/docs/Web/HTTP/Reference/Headers/Set-Cookie#cookie_prefixes>).
@@ -42,13 +42,13 @@ impl Stretch {
 /// A browser on a stretch of a flow.
 pub struct Browser {
     code: String,
-    stretch: Stretch,
+    stretch: FlowLeg,
     has_kept_it: bool,
 }
 
 impl Browser {
     /// The browser of a request, if it has kept our cookie.
-    pub fn known(request: &Request, stretch: Stretch) -> Option<Self> {
+    pub fn known(request: &Request, stretch: FlowLeg) -> Option<Self> {
         let code = cookie(request, stretch.cookie_name()).filter(|code| is_code(code, PREFIX))?;
         Some(Self { code: code.to_owned(), stretch, has_kept_it: true })
     }
@@ -58,7 +58,7 @@ impl Browser {
     ///
     /// # Errors
     /// 500 when there is no randomness.
-    pub fn named(request: &Request, stretch: Stretch) -> Result<Self> {
+    pub fn named(request: &Request, stretch: FlowLeg) -> Result<Self> {
         if let Some(known) = Self::known(request, stretch) {
             return Ok(known);
         }
@@ -79,7 +79,7 @@ impl Browser {
 
     /// The browser that was given this name when it returned.
     pub(super) fn returned(code: String) -> Self {
-        Self { code, stretch: Stretch::ToConnection, has_kept_it: true }
+        Self { code, stretch: FlowLeg::ToConnection, has_kept_it: true }
     }
 
     /// Its name, which whoever has it can pose as.
@@ -154,26 +154,26 @@ mod tests {
 
     #[test]
     fn a_cookie_comes_back_and_names_the_same_browser() {
-        let first = Browser::named(&Request::default(), Stretch::ToReturn).unwrap();
+        let first = Browser::named(&Request::default(), FlowLeg::ToReturn).unwrap();
         assert!(!first.has_kept_it());
-        let again = Browser::named(&request(&kept(&first)), Stretch::ToReturn).unwrap();
+        let again = Browser::named(&request(&kept(&first)), FlowLeg::ToReturn).unwrap();
         assert!(again.has_kept_it());
         assert_eq!(again.set_cookie(), first.set_cookie());
-        assert!(Browser::known(&request(&kept(&first)), Stretch::ToConnection).is_none());
+        assert!(Browser::known(&request(&kept(&first)), FlowLeg::ToConnection).is_none());
     }
 
     #[test]
     fn a_cookie_that_is_none_of_ours_is_replaced() {
         for odd in ["", "br_short", "st_0123456789012345678901234567890123456789012", "x; y"] {
             let request = request(&format!("__Host-juncture-begun={odd}"));
-            assert!(Browser::known(&request, Stretch::ToReturn).is_none(), "{odd}");
-            assert!(!Browser::named(&request, Stretch::ToReturn).unwrap().has_kept_it());
+            assert!(Browser::known(&request, FlowLeg::ToReturn).is_none(), "{odd}");
+            assert!(!Browser::named(&request, FlowLeg::ToReturn).unwrap().has_kept_it());
         }
     }
 
     #[test]
     fn only_a_host_cookie_over_a_secure_connection_is_set() {
-        let cookie = Browser::named(&Request::default(), Stretch::ToReturn).unwrap().set_cookie();
+        let cookie = Browser::named(&Request::default(), FlowLeg::ToReturn).unwrap().set_cookie();
         assert!(cookie.starts_with("__Host-"), "{cookie}");
         for attribute in ["Path=/", "Secure", "HttpOnly", "SameSite=Lax", "Max-Age=1800"] {
             assert!(cookie.split("; ").any(|part| part == attribute), "{cookie}");
@@ -183,7 +183,7 @@ mod tests {
 
     #[test]
     fn another_browser_is_refused_and_one_without_a_cookie_if_it_must_have_one() {
-        let browser = |request: &Request| Browser::named(request, Stretch::ToReturn).unwrap();
+        let browser = |request: &Request| Browser::named(request, FlowLeg::ToReturn).unwrap();
         let (one, other) = (browser(&Request::default()), browser(&Request::default()));
         for is_strict in [false, true] {
             let binding = Binding::to(&one, is_strict);

@@ -17,8 +17,8 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 
 use super::return_url::ReturnUrl;
-use super::states::{Intent, Ticket};
-use crate::connections::{Address, ExternalId};
+use super::states::{ConnectTokenUse, Intent};
+use crate::connections::{ConnectionKey, ExternalId};
 use crate::display::DisplayName;
 use crate::error::{Error, Result};
 use crate::provider::ProviderId;
@@ -79,16 +79,16 @@ impl ConnectTokens {
         let expires_at = issued_at.truncate_to_second() + lifetime.min(LONGEST);
         let content = Content {
             id: random_code(PREFIX).map_err(Error::internal)?,
-            provider: intent.address.provider.as_str().to_owned(),
-            external_id: intent.address.external_id.clone(),
+            provider: intent.connection_key.provider.as_str().to_owned(),
+            external_id: intent.connection_key.external_id.clone(),
             return_url: intent.return_url.clone(),
             display_name: intent.display_name.clone(),
             same_browser: intent.same_browser,
             expires_at,
             issued_at: Some(issued_at),
         };
-        let clear = serde_json::to_string(&content).map_err(Error::internal)?;
-        let sealed = self.sealer.seal(&clear, PURPOSE).map_err(Error::internal)?;
+        let plaintext = serde_json::to_string(&content).map_err(Error::internal)?;
+        let sealed = self.sealer.seal(&plaintext, PURPOSE).map_err(Error::internal)?;
         Ok(ConnectToken { value: format!("{PREFIX}_{}", URL_SAFE_NO_PAD.encode(sealed)), expires_at })
     }
 
@@ -96,11 +96,11 @@ impl ConnectTokens {
     ///
     /// # Errors
     /// 401 for what is no connect token of this deployment, 410 for one that has expired.
-    pub fn open(&self, token: &str) -> Result<(Intent, Ticket)> {
+    pub fn open(&self, token: &str) -> Result<(Intent, ConnectTokenUse)> {
         let opened = || -> Option<Content> {
             let sealed = URL_SAFE_NO_PAD.decode(token.strip_prefix(PREFIX)?.strip_prefix('_')?).ok()?;
-            let clear = self.sealer.open_sealed(std::str::from_utf8(&sealed).ok()?, PURPOSE).ok()?;
-            serde_json::from_str(clear.expose_secret()).ok()
+            let plaintext = self.sealer.open_sealed(std::str::from_utf8(&sealed).ok()?, PURPOSE).ok()?;
+            serde_json::from_str(plaintext.expose_secret()).ok()
         };
         let content = opened().ok_or_else(|| {
             Error::new(
@@ -116,12 +116,12 @@ impl ConnectTokens {
                 "connect_token has expired: ask your backend for a new one",
             ));
         }
-        let address = Address::new(ProviderId::parse(&content.provider)?, content.external_id);
-        let ticket = Ticket { id: content.id, left: Duration::try_from(left).unwrap_or_default() };
+        let connection_key = ConnectionKey::new(ProviderId::parse(&content.provider)?, content.external_id);
+        let ticket = ConnectTokenUse { id: content.id, left: Duration::try_from(left).unwrap_or_default() };
         // One that does not tell may be as old as a token can be.
         let begun_at = content.issued_at.unwrap_or(content.expires_at - LONGEST);
         let intent = Intent {
-            address,
+            connection_key,
             return_url: content.return_url,
             display_name: content.display_name,
             same_browser: content.same_browser,
@@ -142,32 +142,32 @@ mod tests {
         ConnectTokens::from_settings(&Settings::from_pairs(pairs)).unwrap()
     }
 
-    fn address() -> Address {
-        Address::new(ProviderId::Jira, ExternalId::parse("user@example.com").unwrap())
+    fn connection_key() -> ConnectionKey {
+        ConnectionKey::new(ProviderId::Jira, ExternalId::parse("user@example.com").unwrap())
     }
 
-    fn refusal(outcome: Result<(Intent, Ticket)>) -> u16 {
+    fn refusal(outcome: Result<(Intent, ConnectTokenUse)>) -> u16 {
         outcome.err().map_or(200, |error| error.status().as_u16())
     }
 
     #[test]
     fn a_token_says_what_it_was_told_and_shows_nothing_of_it() {
-        let mut intent = Intent::from(address());
+        let mut intent = Intent::from(connection_key());
         intent.display_name = DisplayName::parse("Acme").unwrap();
         intent.same_browser = true;
         let token = tokens(1).issue(&intent, Duration::from_secs(60)).unwrap().value;
         let opened = tokens(1).open(&token).unwrap().0;
         assert_eq!(
-            (opened.address, opened.display_name, opened.same_browser),
-            (address(), intent.display_name, true)
+            (opened.connection_key, opened.display_name, opened.same_browser),
+            (connection_key(), intent.display_name, true)
         );
-        let clear = URL_SAFE_NO_PAD.decode(&token[3..]).unwrap();
-        assert!(!String::from_utf8_lossy(&clear).contains("example"));
+        let plaintext = URL_SAFE_NO_PAD.decode(&token[3..]).unwrap();
+        assert!(!String::from_utf8_lossy(&plaintext).contains("example"));
     }
 
     #[test]
     fn nothing_else_is_a_token() {
-        let token = tokens(1).issue(&address().into(), Duration::from_secs(60)).unwrap().value;
+        let token = tokens(1).issue(&connection_key().into(), Duration::from_secs(60)).unwrap().value;
         assert_eq!(refusal(tokens(2).open(&token)), 401, "another deployment's");
         let mut other = token.clone();
         other.replace_range(60..61, if other.as_bytes()[60] == b'A' { "B" } else { "A" });
@@ -194,16 +194,19 @@ mod tests {
             format!("ct_{}", URL_SAFE_NO_PAD.encode(sealed))
         };
         let (older, _) = tokens(1).open(&of_version("")).unwrap();
-        assert_eq!((&older.address, &older.display_name, older.same_browser), (&address(), &None, false));
+        assert_eq!(
+            (&older.connection_key, &older.display_name, older.same_browser),
+            (&connection_key(), &None, false)
+        );
         assert!(older.begun_at.unwrap() < OffsetDateTime::now_utc());
         assert!(tokens(1).open(&of_version(r#","a_field_of_later":{"a":1}"#)).is_ok());
     }
 
     #[test]
     fn a_token_ends() {
-        let token = tokens(1).issue(&address().into(), Duration::ZERO).unwrap().value;
+        let token = tokens(1).issue(&connection_key().into(), Duration::ZERO).unwrap().value;
         assert_eq!(refusal(tokens(1).open(&token)), 410);
-        let longest = tokens(1).issue(&address().into(), Duration::from_secs(86_400)).unwrap();
+        let longest = tokens(1).issue(&connection_key().into(), Duration::from_secs(86_400)).unwrap();
         assert!(longest.expires_at <= OffsetDateTime::now_utc() + LONGEST);
     }
 }

@@ -7,9 +7,9 @@ use base::deadline;
 use http::StatusCode;
 
 use super::browser::Browser;
+use super::pending_consents::{ConnectionCode, PendingConsent, PendingConsents};
 use super::return_url::ReturnUrl;
-use super::states::{ConnectionCode, Flow, PendingConnection};
-use crate::connections::store::{Consenter, Store};
+use crate::connections::store::{ConsentedBy, Store};
 use crate::display::DisplayName;
 use crate::error::{Error, Result};
 use crate::provider::ProviderId;
@@ -18,9 +18,9 @@ use crate::provider::jira::{Account, Accounts, CONSENT_LIFETIME, ChosenSite, Sit
 /// How long the choice waits to learn whether another account is connected; saving asks again.
 const LOOK_LIMIT: Duration = Duration::from_secs(2);
 
-/// Finalizes connections to Jira. Settings: those of [`Flow`], [`Sites`], [`Accounts`] and [`Store`].
+/// Finalizes connections to Jira. Settings: those of [`PendingConsents`], [`Sites`], [`Accounts`] and [`Store`].
 pub struct Finalizer {
-    flow: Flow,
+    flow: PendingConsents,
     sites: Sites,
     accounts: Accounts,
     store: Store,
@@ -45,7 +45,7 @@ pub struct Choice {
 impl FromSettings for Finalizer {
     fn from_settings(settings: &Settings) -> Result<Self, SettingsError> {
         Ok(Self {
-            flow: Flow::from_settings(settings)?,
+            flow: PendingConsents::from_settings(settings)?,
             sites: Sites::from_settings(settings)?,
             accounts: Accounts::from_settings(settings)?,
             store: Store::from_settings(settings)?,
@@ -61,8 +61,8 @@ impl Finalizer {
     /// when Redis or Atlassian fails.
     pub async fn choice(&self, code: &ConnectionCode, visitor: Option<&Browser>) -> Result<Choice> {
         let pending = self.flow.peek(ProviderId::Jira, code, visitor).await?;
-        let address = pending.address(ProviderId::Jira);
-        let look = deadline::scope(Instant::now() + deadline::at_most(LOOK_LIMIT), self.store.find(&address));
+        let key = pending.connection_key(ProviderId::Jira);
+        let look = deadline::scope(Instant::now() + deadline::at_most(LOOK_LIMIT), self.store.find(&key));
         let (reached, known) = tokio::join!(self.reach(&pending), look);
         let (sites, account) = reached?;
         let (account, refusal) = match account {
@@ -85,7 +85,7 @@ impl Finalizer {
     }
 
     /// What a consent reaches, and whose it is.
-    async fn reach(&self, pending: &PendingConnection) -> Result<(Vec<Site>, Result<Option<Account>>)> {
+    async fn reach(&self, pending: &PendingConsent) -> Result<(Vec<Site>, Result<Option<Account>>)> {
         let access_token = pending.access_token();
         let (sites, account) = tokio::join!(self.sites.list(&access_token), self.accounts.of(&access_token));
         let mut sites = sites?;
@@ -122,14 +122,14 @@ impl Finalizer {
         })?;
         let account = account?;
         let pending = self.flow.take(ProviderId::Jira, code).await?;
-        let address = pending.address(ProviderId::Jira);
+        let key = pending.connection_key(ProviderId::Jira);
         let lifetime = (pending.consented_at(), CONSENT_LIFETIME);
-        let consenter = Consenter { account, may_replace, begun_at: pending.begun_at() };
+        let consenter = ConsentedBy { account, may_replace, begun_at: pending.begun_at() };
         let seal = |id: &uuid::Uuid| self.flow.seal_for(id, &pending);
         let redis = self.flow.redis();
-        match self.store.save(redis, &address, lifetime, &consenter, seal, &ChosenSite(site)).await {
+        match self.store.save(redis, &key, lifetime, &consenter, seal, &ChosenSite(site)).await {
             Ok(connection) => {
-                self.flow.publish(&address, &connection).await;
+                self.flow.publish(&key, &connection).await;
                 Ok(pending.return_url().cloned())
             }
             Err(error) => {

@@ -16,7 +16,7 @@ use uuid::Uuid;
 
 use crate::connections::Store;
 use crate::connections::Tokens;
-use crate::connections::{Address, ExternalId};
+use crate::connections::{ConnectionKey, ExternalId};
 use crate::error::Result;
 use crate::provider::ProviderId;
 
@@ -93,7 +93,7 @@ pub struct IdleReport {
 struct Idle {
     id: Uuid,
     /// An error when the row was adopted from elsewhere, and Juncture would not take such names.
-    address: Result<Address>,
+    key: Result<ConnectionKey>,
     since: OffsetDateTime,
 }
 
@@ -149,7 +149,7 @@ impl IdleConnections {
 
     /// Refreshes one connection as any caller would.
     async fn refresh_one(&self, idle: Idle, report: &mut IdleReport) -> Turn {
-        let refresh = async { self.tokens.session(&idle.address?).await };
+        let refresh = async { self.tokens.session(&idle.key?).await };
         let Err(error) = deadline::scope(Instant::now() + ONE_REFRESH, refresh).await else {
             report.refreshed += 1;
             return Turn::Over;
@@ -200,9 +200,9 @@ impl IdleConnections {
         let read = |row: &tokio_postgres::Row| -> Result<Idle, tokio_postgres::Error> {
             let (external_id, provider): (String, String) =
                 (row.try_get("external_id")?, row.try_get("provider")?);
-            let address = ProviderId::parse(&provider)
-                .and_then(|provider| Ok(Address::new(provider, ExternalId::parse(&external_id)?)));
-            Ok(Idle { id: row.try_get("connection_id")?, address, since: row.try_get("refreshed_at")? })
+            let key = ProviderId::parse(&provider)
+                .and_then(|provider| Ok(ConnectionKey::new(provider, ExternalId::parse(&external_id)?)));
+            Ok(Idle { id: row.try_get("connection_id")?, key, since: row.try_get("refreshed_at")? })
         };
         rows.iter().map(read).collect::<Result<_, _>>().map_err(|error| failed(&error).into())
     }

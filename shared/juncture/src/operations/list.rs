@@ -17,7 +17,7 @@ use crate::provider::{GrantedScopes, ProviderId};
 /// What a connection is good for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum State {
+pub enum ConnectionState {
     /// It can be used.
     Valid,
     /// The provider has rejected its refresh token; the person has to consent again.
@@ -26,7 +26,7 @@ pub enum State {
     Expired,
 }
 
-impl State {
+impl ConnectionState {
     /// Reads a state as [`Self::as_str`] writes it.
     ///
     /// # Errors
@@ -50,27 +50,34 @@ impl State {
 
 /// Which connections are asked for.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Filter {
+pub struct ConnectionFilter {
     /// Of this provider alone.
     pub provider: Option<ProviderId>,
     /// In this state alone.
-    pub state: Option<State>,
+    pub state: Option<ConnectionState>,
+}
+
+impl ConnectionFilter {
+    /// The text that cursors of the list are bound to. Cursors live across deployments, so it stays as it is.
+    pub fn in_cursors(self) -> String {
+        format!("Filter {{ provider: {:?}, state: {:?} }}", self.provider, self.state)
+    }
 }
 
 /// The entry after which a part of the list begins.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Position {
+pub struct ListPosition {
     external_id: String,
     provider: String,
 }
 
 /// One connection of the list. Times are to the second.
 #[derive(Debug, Serialize)]
-pub struct Listed {
+pub struct ConnectionSummary {
     external_id: String,
     provider: String,
     connection_id: Uuid,
-    state: State,
+    state: ConnectionState,
     site_id: Option<String>,
     site_name: Option<String>,
     site_url: Option<String>,
@@ -88,10 +95,10 @@ pub struct Listed {
     expires_at: OffsetDateTime,
 }
 
-impl Listed {
+impl ConnectionSummary {
     /// Where the list goes on after this entry.
-    pub fn position(&self) -> Position {
-        Position { external_id: self.external_id.clone(), provider: self.provider.clone() }
+    pub fn position(&self) -> ListPosition {
+        ListPosition { external_id: self.external_id.clone(), provider: self.provider.clone() }
     }
 
     fn from_row(row: &Row) -> Result<Self> {
@@ -104,7 +111,7 @@ impl Listed {
             external_id: get(row, "external_id")?,
             provider: get(row, "provider")?,
             connection_id: get(row, "connection_id")?,
-            state: State::parse(&state)?,
+            state: ConnectionState::parse(&state)?,
             site_id: get(row, "jira_site_id")?,
             site_name: site.name,
             site_url: site.url,
@@ -142,10 +149,10 @@ impl Directory {
     pub async fn list(
         &self,
         _caller: &Caller,
-        filter: Filter,
-        after: Option<&Position>,
+        filter: ConnectionFilter,
+        after: Option<&ListPosition>,
         limit: usize,
-    ) -> Result<Vec<Listed>> {
+    ) -> Result<Vec<ConnectionSummary>> {
         // The order of the map's primary key, so that a part begins where the index says.
         const LIST: &str = r#"
             select * from (
@@ -168,7 +175,7 @@ impl Directory {
             limit $5"#;
         let after = after.map(|after| (after.external_id.as_str(), after.provider.as_str())).unzip();
         let provider = filter.provider.map(ProviderId::as_str);
-        let state = filter.state.map(State::as_str);
+        let state = filter.state.map(ConnectionState::as_str);
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         let parameters: [(&(dyn ToSql + Sync), Type); 5] = [
             (&after.0, Type::TEXT),
@@ -185,6 +192,19 @@ impl Directory {
             }
             outcome => outcome?,
         };
-        rows.iter().map(Listed::from_row).collect()
+        rows.iter().map(ConnectionSummary::from_row).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cursor_of_an_earlier_version_is_still_good() {
+        let all = ConnectionFilter::default();
+        assert_eq!(all.in_cursors(), "Filter { provider: None, state: None }");
+        let some = ConnectionFilter { provider: Some(ProviderId::Jira), state: Some(ConnectionState::Valid) };
+        assert_eq!(some.in_cursors(), "Filter { provider: Some(Jira), state: Some(Valid) }");
     }
 }

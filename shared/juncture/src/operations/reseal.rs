@@ -19,7 +19,7 @@ use uuid::Uuid;
 
 use crate::connections::Store;
 use crate::connections::tokens::{reseal_stash, stash_key};
-use crate::connections::{Address, ExternalId};
+use crate::connections::{ConnectionKey, ExternalId};
 use crate::error::Result;
 use crate::idempotency;
 use crate::provider::ProviderId;
@@ -74,7 +74,7 @@ struct StoredRow {
     id: Uuid,
     refresh_token: String,
     access_token: Option<String>,
-    addresses: Vec<String>,
+    connection_keys: Vec<String>,
 }
 
 impl Reseal {
@@ -102,13 +102,12 @@ impl Reseal {
         let mut done = Resealed { seen: rows.len(), ..Resealed::default() };
         let mut replaced = Replaced::default();
         for row in &rows {
-            let bound_to = row.id.to_string();
-            let Ok(refresh_token) = self.sealer.reseal(&row.refresh_token, &bound_to) else {
+            let aad = row.id.to_string();
+            let Ok(refresh_token) = self.sealer.reseal(&row.refresh_token, &aad) else {
                 done.unreadable.push(row.id);
                 continue;
             };
-            let access_token =
-                row.access_token.as_deref().map(|stored| self.sealer.reseal(stored, &bound_to));
+            let access_token = row.access_token.as_deref().map(|stored| self.sealer.reseal(stored, &aad));
             if refresh_token.is_none() && matches!(access_token, None | Some(Ok(None))) {
                 continue;
             }
@@ -149,7 +148,7 @@ impl Reseal {
                 id: row.try_get(0)?,
                 refresh_token: row.try_get(1)?,
                 access_token: row.try_get(2)?,
-                addresses: row.try_get(3)?,
+                connection_keys: row.try_get(3)?,
             })
         };
         rows.iter().map(|row| read(row).map_err(|error| failed(&error).into())).collect()
@@ -199,7 +198,7 @@ impl Reseal {
             return 0";
         let keys: Vec<(String, &Uuid)> = rows
             .iter()
-            .flat_map(|row| row.addresses.iter().filter_map(|name| Some((stash_of(name)?, &row.id))))
+            .flat_map(|row| row.connection_keys.iter().filter_map(|name| Some((stash_of(name)?, &row.id))))
             .collect();
         if keys.is_empty() {
             return Ok(0);
@@ -227,9 +226,9 @@ struct Replaced<'a> {
     old_access_tokens: Vec<Option<&'a str>>,
 }
 
-/// The stash of an address that the database wrote as `provider:external_id`.
-fn stash_of(address: &str) -> Option<String> {
-    let (provider, external_id) = address.split_once(':')?;
+/// The stash of a connection key that the database wrote as `provider:external_id`.
+fn stash_of(key: &str) -> Option<String> {
+    let (provider, external_id) = key.split_once(':')?;
     let provider = ProviderId::parse(provider).ok()?;
-    Some(stash_key(&Address::new(provider, ExternalId::parse(external_id).ok()?)))
+    Some(stash_key(&ConnectionKey::new(provider, ExternalId::parse(external_id).ok()?)))
 }

@@ -9,7 +9,7 @@ use stores::postgres::{discard, within_budget};
 use tokio_postgres::types::{ToSql, Type};
 
 use super::super::cache::Snapshot;
-use super::super::key::Address;
+use super::super::key::ConnectionKey;
 use super::super::row::Connection;
 use super::{Session, Tokens};
 use crate::error::Result;
@@ -24,23 +24,23 @@ impl Tokens {
     /// 503 when the database is away, or what `ask` fails at; the next call learns it then.
     pub(crate) async fn learn_site(
         &self,
-        address: &Address,
+        key: &ConnectionKey,
         session: &Session,
         ask: impl Future<Output = Result<NamedSite>>,
     ) -> Result<NamedSite> {
-        let row = self.find(address).await?;
+        let row = self.find(key).await?;
         if row.id != session.connection_id || row.jira_site_id != session.jira_site_id {
             // Another one was chosen meanwhile; this call is still made to the former.
             return Ok(NamedSite::default());
         }
         if row.jira_site.url.is_some() {
-            self.publish(address, &Snapshot::from(&row)).await;
+            self.publish(key, &Snapshot::from(&row)).await;
             return Ok(row.jira_site);
         }
         let site = ask.await?;
         if site.url.is_none() || self.name_site(&row, &site).await {
             let snapshot = Snapshot { jira_site: Some(site.clone()), ..Snapshot::from(&row) };
-            self.publish(address, &snapshot).await;
+            self.publish(key, &snapshot).await;
         }
         Ok(site)
     }
@@ -69,7 +69,7 @@ impl Tokens {
         };
         written.await.map_or_else(
             |error| {
-                tracing::warn!(cause = %error, "the name and the address of a site could not be stored");
+                tracing::warn!(cause = %error, "the name and the key of a site could not be stored");
                 false
             },
             |rows| rows > 0,

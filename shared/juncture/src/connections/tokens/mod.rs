@@ -29,7 +29,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::cache::{self, Snapshot, TOKEN_MARGIN};
-use super::key::Address;
+use super::key::ConnectionKey;
 use super::lock::Lock;
 use super::recent_issues;
 use super::row::Connection;
@@ -99,8 +99,8 @@ impl Tokens {
     /// # Errors
     /// 404 for an unknown connection, 403 with `needs_reauthorization` when only a new consent helps, 5xx when
     /// the provider or a store fails; the connection is not affected by those.
-    pub async fn session(&self, address: &Address) -> Result<Session> {
-        self.obtain(address, None).await
+    pub async fn session(&self, key: &ConnectionKey) -> Result<Session> {
+        self.obtain(key, None).await
     }
 
     /// As [`Self::session`], with the ids of the issues that were made through the connection lately, which a search has
@@ -108,13 +108,13 @@ impl Tokens {
     ///
     /// # Errors
     /// As [`Self::session`].
-    pub async fn session_for_search(&self, address: &Address) -> Result<(Session, Vec<String>)> {
-        let look = [cache::read(address), recent_issues::read(address)];
+    pub async fn session_for_search(&self, key: &ConnectionKey) -> Result<(Session, Vec<String>)> {
+        let look = [cache::read(key), recent_issues::read(key)];
         let (entry, recent_issues) = match self.redis.pipeline(look).await {
             Ok([entry, recent_issues]) => (Ok(entry), recent_issues::decode(&recent_issues)),
             Err(error) => (Err(error), Vec::new()),
         };
-        Ok((self.decide(address, None, entry).await?, recent_issues))
+        Ok((self.decide(key, None, entry).await?, recent_issues))
     }
 
     /// A session with another access token than the one that the provider has just rejected (a 401 that is not
@@ -124,45 +124,45 @@ impl Tokens {
     /// As [`Self::session`].
     pub async fn session_after_rejection(
         &self,
-        address: &Address,
+        key: &ConnectionKey,
         rejected: &AccessToken,
     ) -> Result<Session> {
-        self.obtain(address, Some(&rejected.value)).await
+        self.obtain(key, Some(&rejected.value)).await
     }
 
     /// Remembers an issue that was just made through a connection, for [`Self::session_for_search`]. If that
     /// fails, a search may find the issue a little later.
-    pub async fn remember_issue(&self, address: &Address, issue_id: &str) {
-        if let Err(error) = self.redis.run(recent_issues::remember(address, issue_id)).await {
+    pub async fn remember_issue(&self, key: &ConnectionKey, issue_id: &str) {
+        if let Err(error) = self.redis.run(recent_issues::remember(key, issue_id)).await {
             tracing::warn!(cause = %error, "a new issue could not be remembered");
         }
     }
 
-    async fn obtain(&self, address: &Address, rejected: Option<&SecretString>) -> Result<Session> {
-        let entry = self.redis.run(cache::read(address)).await;
-        self.decide(address, rejected, entry).await
+    async fn obtain(&self, key: &ConnectionKey, rejected: Option<&SecretString>) -> Result<Session> {
+        let entry = self.redis.run(cache::read(key)).await;
+        self.decide(key, rejected, entry).await
     }
 
     /// Gives the session of a cache entry, or goes on without one.
     async fn decide(
         &self,
-        address: &Address,
+        key: &ConnectionKey,
         rejected: Option<&SecretString>,
         entry: Result<Value, UpstashError>,
     ) -> Result<Session> {
         // The rare ways are in boxes: the usual one is then a small future.
         let entry = match entry {
             Ok(entry) => entry,
-            Err(error) => return Box::pin(self.obtain_without_redis(address, rejected, error)).await,
+            Err(error) => return Box::pin(self.obtain_without_redis(key, rejected, error)).await,
         };
         match self.usable(cache::decode(&entry), rejected)? {
             Some(session) => Ok(session),
-            None => Box::pin(self.obtain_under_lock(address, rejected)).await,
+            None => Box::pin(self.obtain_under_lock(key, rejected)).await,
         }
     }
 
-    async fn find(&self, address: &Address) -> Result<Connection> {
-        self.store.find(address).await?.ok_or_else(Error::connection_not_found)
+    async fn find(&self, key: &ConnectionKey) -> Result<Connection> {
+        self.store.find(key).await?.ok_or_else(Error::connection_not_found)
     }
 
     /// A cached snapshot's session, if it decides the matter. A value that does not open (sealed with a key that
@@ -201,14 +201,18 @@ impl Tokens {
 
     /// Waits for the lock, or for the result of whoever holds it. Only the holder goes to Postgres: fifty callers
     /// at once cost it one connection.
-    async fn obtain_under_lock(&self, address: &Address, rejected: Option<&SecretString>) -> Result<Session> {
-        let lock = Lock::of(address).map_err(Error::internal)?;
+    async fn obtain_under_lock(
+        &self,
+        key: &ConnectionKey,
+        rejected: Option<&SecretString>,
+    ) -> Result<Session> {
+        let lock = Lock::of(key).map_err(Error::internal)?;
         let mut rest = FIRST_LOOK;
         loop {
-            let look = [lock.take(), cache::read(address), Command::get(&refresh::stash_key(address))];
+            let look = [lock.take(), cache::read(key), Command::get(&refresh::stash_key(key))];
             let [taken, entry, stash] = match self.redis.pipeline(look).await {
                 Ok(results) => results,
-                Err(error) => return self.obtain_without_redis(address, rejected, error).await,
+                Err(error) => return self.obtain_without_redis(key, rejected, error).await,
             };
             let is_mine = !taken.is_null();
             let entry = cache::decode(&entry);
@@ -223,13 +227,13 @@ impl Tokens {
             if is_mine {
                 // A token that the provider has rejected is not handed out again, whatever becomes of this refresh.
                 if let (Some(version), Some(_)) = (version, rejected)
-                    && let Err(error) = self.redis.run(cache::barrier(address, version)).await
+                    && let Err(error) = self.redis.run(cache::barrier(key, version)).await
                 {
                     tracing::warn!(cause = %error, "a rejected token is still cached");
                 }
-                let work = self.refresh(address, rejected, stash.as_str());
+                let work = self.refresh(key, rejected, stash.as_str());
                 let outcome = lock.hold(&self.redis, work).await;
-                return self.finish(address, rejected, &lock, outcome).await;
+                return self.finish(key, rejected, &lock, outcome).await;
             }
             if rest == FIRST_LOOK {
                 count(Count::RefreshesWaitedFor);
@@ -248,7 +252,7 @@ impl Tokens {
     /// next holder sees the result.
     async fn finish(
         &self,
-        address: &Address,
+        key: &ConnectionKey,
         rejected: Option<&SecretString>,
         lock: &Lock,
         outcome: Result<Connection>,
@@ -261,7 +265,7 @@ impl Tokens {
             }
         };
         let snapshot = Snapshot::from(&row);
-        let published = self.redis.pipeline([cache::write(address, &snapshot), lock.release()]).await;
+        let published = self.redis.pipeline([cache::write(key, &snapshot), lock.release()]).await;
         if let Err(error) = published {
             tracing::warn!(cause = %error, "a refreshed token could not be cached");
         }
@@ -275,8 +279,8 @@ impl Tokens {
     }
 
     /// Caches a snapshot; a cache that is away is only slow.
-    pub(crate) async fn publish(&self, address: &Address, snapshot: &Snapshot) {
-        if let Err(error) = self.redis.run(cache::write(address, snapshot)).await {
+    pub(crate) async fn publish(&self, key: &ConnectionKey, snapshot: &Snapshot) {
+        if let Err(error) = self.redis.run(cache::write(key, snapshot)).await {
             tracing::warn!(cause = %error, "a connection could not be cached");
         }
     }
@@ -299,9 +303,9 @@ pub(crate) fn seal(
     grant: &Grant,
     previous: &SecretString,
 ) -> Result<SealedTokens> {
-    let bound_to = id.to_string();
+    let aad = id.to_string();
     let refresh_token = grant.refresh_token.as_ref().unwrap_or(previous);
-    let seal = |token: &SecretString| sealer.seal(token.expose_secret(), &bound_to).map_err(Error::internal);
+    let seal = |token: &SecretString| sealer.seal(token.expose_secret(), &aad).map_err(Error::internal);
     Ok(SealedTokens {
         refresh_token: seal(refresh_token)?,
         access_token: seal(&grant.access_token)?,

@@ -12,7 +12,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::super::cache::{self, Snapshot};
-use super::super::key::Address;
+use super::super::key::ConnectionKey;
 use super::super::row::{Connection, find_for_update};
 use super::super::store::{self, SealedTokens};
 use super::{Known, Session, Tokens, seal};
@@ -37,11 +37,11 @@ impl Tokens {
     /// The row as it is usable, refreshed if need be. An invalid row is an outcome too.
     pub(super) async fn refresh(
         &self,
-        address: &Address,
+        key: &ConnectionKey,
         rejected: Option<&SecretString>,
         stash: Option<&str>,
     ) -> Result<Connection> {
-        let mut row = self.find(address).await?;
+        let mut row = self.find(key).await?;
         for _ in 0..ROUNDS {
             // Another caller may have refreshed, or failed, without this one seeing it in the cache.
             match self.consider(&Snapshot::from(&row), rejected) {
@@ -56,12 +56,12 @@ impl Tokens {
                 None => self.exchange(&row.id, &refresh_token).await?,
             };
             let refreshed = match tokens {
-                Ok(tokens) => self.commit(address, &row, &refresh_token, tokens).await?,
-                Err(rejection) => self.reject(address, &row, rejection).await?,
+                Ok(tokens) => self.commit(key, &row, &refresh_token, tokens).await?,
+                Err(rejection) => self.reject(key, &row, rejection).await?,
             };
             match refreshed {
                 Refreshed::Written(row) => return Ok(*row),
-                Refreshed::Overtaken => row = self.find(address).await?,
+                Refreshed::Overtaken => row = self.find(key).await?,
             }
         }
         Err(Error::internal("the connection kept changing while its token was refreshed"))
@@ -95,19 +95,19 @@ impl Tokens {
     /// leaves them in Redis for the next caller.
     async fn commit(
         &self,
-        address: &Address,
+        key: &ConnectionKey,
         row: &Connection,
         exchanged: &SecretString,
         tokens: SealedTokens,
     ) -> Result<Refreshed> {
-        let mut outcome = self.replace(address, row, exchanged, &tokens).await;
+        let mut outcome = self.replace(key, row, exchanged, &tokens).await;
         if outcome.is_err() {
-            outcome = self.replace(address, row, exchanged, &tokens).await;
+            outcome = self.replace(key, row, exchanged, &tokens).await;
         }
         match outcome {
             Ok(Some(_)) => {
                 count(Count::Refreshes);
-                self.written(address).await
+                self.written(key).await
             }
             Ok(None) => Ok(Refreshed::Overtaken),
             Err(error) => {
@@ -120,8 +120,8 @@ impl Tokens {
                     granted_scopes: tokens.granted_scopes,
                 };
                 let value = serde_json::to_string(&stash).map_err(Error::internal)?;
-                let stash = stash_key(address);
-                let keep = cache::set_unless_gone(address, row.version, &stash, &value, STASH_LIFETIME);
+                let stash = stash_key(key);
+                let keep = cache::set_unless_gone(key, row.version, &stash, &value, STASH_LIFETIME);
                 let kept = self.redis.run(keep).await;
                 tracing::error!(kept = kept.is_ok(), "refreshed tokens could not be committed");
                 Err(error)
@@ -133,7 +133,7 @@ impl Tokens {
     /// token, sealed anew: then it is replaced all the same, since the new tokens are the only good ones.
     async fn replace(
         &self,
-        address: &Address,
+        key: &ConnectionKey,
         row: &Connection,
         exchanged: &SecretString,
         tokens: &SealedTokens,
@@ -143,7 +143,7 @@ impl Tokens {
             if let Some(version) = self.store.rotate(&row.id, &stored, tokens).await? {
                 return Ok(Some(version));
             }
-            let Some(now) = self.store.find(address).await?.filter(|now| now.id == row.id) else { break };
+            let Some(now) = self.store.find(key).await?.filter(|now| now.id == row.id) else { break };
             let holds_it = now
                 .refresh_token(&self.sealer)
                 .is_ok_and(|held| held.expose_secret() == exchanged.expose_secret());
@@ -156,7 +156,12 @@ impl Tokens {
     }
 
     /// Marks the connection invalid, or notes a doubt and gives it as the error.
-    async fn reject(&self, address: &Address, row: &Connection, rejection: TokenError) -> Result<Refreshed> {
+    async fn reject(
+        &self,
+        key: &ConnectionKey,
+        row: &Connection,
+        rejection: TokenError,
+    ) -> Result<Refreshed> {
         if matches!(rejection, TokenError::Doubted(_)) {
             match self.store.doubt(&row.id, &row.refresh_token).await? {
                 None => return Ok(Refreshed::Overtaken),
@@ -169,12 +174,12 @@ impl Tokens {
         }
         count(Count::ConnectionsInvalidated);
         tracing::warn!(connection_id = %row.id, cause = %rejection, "a connection needs to be reauthorized");
-        self.written(address).await
+        self.written(key).await
     }
 
     /// The row as it is after a write: another project may have been selected while the provider was asked.
-    async fn written(&self, address: &Address) -> Result<Refreshed> {
-        Ok(Refreshed::Written(Box::new(self.find(address).await?)))
+    async fn written(&self, key: &ConnectionKey) -> Result<Refreshed> {
+        Ok(Refreshed::Written(Box::new(self.find(key).await?)))
     }
 
     /// New tokens that were left in Redis because the database was away, if they follow on this very row.
@@ -194,18 +199,18 @@ impl Tokens {
     /// finds the new access token in it.
     pub(super) async fn obtain_without_redis(
         &self,
-        address: &Address,
+        key: &ConnectionKey,
         rejected: Option<&SecretString>,
         reason: UpstashError,
     ) -> Result<Session> {
         tracing::warn!(cause = %reason, "going on without Redis");
-        let row = self.find(address).await?;
+        let row = self.find(key).await?;
         if let Known::Session(session) = self.consider(&Snapshot::from(&row), rejected)? {
             return Ok(session);
         }
         let mut client = self.store.connection().await?;
         let transaction = within_budget(client.transaction()).await?;
-        let row = bounded(&transaction, find_for_update(&*transaction, address))
+        let row = bounded(&transaction, find_for_update(&*transaction, key))
             .await?
             .ok_or_else(Error::connection_not_found)?;
         if let Known::Session(session) = self.consider(&Snapshot::from(&row), rejected)? {
@@ -225,7 +230,7 @@ impl Tokens {
                         count(Count::Refreshes);
                         rotated(&row, tokens, version)
                     }
-                    Ok(None) => self.find(address).await?,
+                    Ok(None) => self.find(key).await?,
                     // The new tokens exist: they must get into a store, over another connection if need be.
                     Err(error) => {
                         tracing::warn!(
@@ -233,9 +238,9 @@ impl Tokens {
                             "a refresh could not be committed at first"
                         );
                         drop(client);
-                        match self.commit(address, &row, &refresh_token, tokens).await? {
+                        match self.commit(key, &row, &refresh_token, tokens).await? {
                             Refreshed::Written(row) => *row,
-                            Refreshed::Overtaken => self.find(address).await?,
+                            Refreshed::Overtaken => self.find(key).await?,
                         }
                     }
                 }
@@ -254,7 +259,7 @@ impl Tokens {
             }
         };
         // Redis may be back, and then it must not go on serving what was true before.
-        self.publish(address, &Snapshot::from(&row)).await;
+        self.publish(key, &Snapshot::from(&row)).await;
         match self.consider(&Snapshot::from(&row), rejected)? {
             Known::Session(session) => Ok(session),
             Known::Stale => Err(Error::internal("the refreshed token is stale already")),
@@ -292,9 +297,9 @@ struct Stash {
 /// A stash with its tokens sealed anew; `None` when there is nothing to do, or nothing that can be done.
 pub(crate) fn reseal_stash(text: &str, id: &Uuid, sealer: &Sealer) -> Option<String> {
     let mut stash: Stash = serde_json::from_str(text).ok()?;
-    let bound_to = id.to_string();
-    let refresh_token = sealer.reseal(&stash.refresh_token, &bound_to).ok()?;
-    let access_token = sealer.reseal(&stash.access_token, &bound_to).ok()?;
+    let aad = id.to_string();
+    let refresh_token = sealer.reseal(&stash.refresh_token, &aad).ok()?;
+    let access_token = sealer.reseal(&stash.access_token, &aad).ok()?;
     if refresh_token.is_none() && access_token.is_none() {
         return None;
     }
@@ -303,6 +308,6 @@ pub(crate) fn reseal_stash(text: &str, id: &Uuid, sealer: &Sealer) -> Option<Str
     serde_json::to_string(&stash).ok()
 }
 
-pub(crate) fn stash_key(address: &Address) -> String {
-    format!("juncture:uncommitted:{}", address.key())
+pub(crate) fn stash_key(key: &ConnectionKey) -> String {
+    format!("juncture:uncommitted:{}", key.storage_name())
 }
