@@ -1,12 +1,9 @@
 //! Whether functions can start with some values: asked of the very readers that they start with.
 
 use anyhow::{Result, bail};
-use base::config::{FromSettings, Settings, SettingsError, Values};
-use juncture::callers::SecretKeys;
-use juncture::connections::{Selection, Tokens};
-use juncture::idempotency::IdempotencyStore;
-use juncture::oauth::{Finalizer, OAuthStates};
+use base::config::{Settings, Values};
 use juncture::page::Product;
+use juncture::parts::Parts;
 use juncture::provider::jira::{JiraConsent, Sites};
 use juncture::public_address::PublicAddress;
 use runtime::secrets::SecretsError;
@@ -88,18 +85,19 @@ fn unreadable(values: &Values) -> Vec<String> {
         Ok(settings) => settings,
         Err(error) => return vec![error.to_string()],
     };
+    let parts = Parts::of(&settings);
     let outcomes = [
         Postgres::direct(&settings).map(drop),
-        read::<SecretKeys>(&settings),
-        read::<Tokens>(&settings),
-        read::<OAuthStates>(&settings),
-        read::<Finalizer>(&settings),
-        read::<Selection>(&settings),
-        read::<IdempotencyStore>(&settings),
-        read::<JiraConsent>(&settings),
-        read::<Sites>(&settings),
-        read::<Option<Product>>(&settings),
-        read::<PublicAddress>(&settings),
+        parts.secret_keys().map(drop),
+        parts.tokens().map(drop),
+        parts.oauth_states().map(drop),
+        parts.finalizer().map(drop),
+        parts.selection().map(drop),
+        parts.idempotency().map(drop),
+        parts.read::<JiraConsent>().map(drop),
+        parts.read::<Sites>().map(drop),
+        parts.read::<Option<Product>>().map(drop),
+        parts.read::<PublicAddress>().map(drop),
         settings.seconds("SECRETS_MAX_AGE_SECONDS", std::time::Duration::ZERO).map(drop),
     ];
     let mut wrong: Vec<String> = Vec::new();
@@ -109,8 +107,4 @@ fn unreadable(values: &Values) -> Vec<String> {
         }
     }
     wrong
-}
-
-fn read<T: FromSettings>(settings: &Settings) -> Result<(), SettingsError> {
-    T::from_settings(settings).map(drop)
 }

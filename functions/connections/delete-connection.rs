@@ -4,14 +4,27 @@
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use base::config::{FromSettings, Settings, SettingsError};
 use http::StatusCode;
 use juncture::callers::{Caller, SecretKeys};
 use juncture::connections::{ConnectionKey, Disconnection};
 use juncture::error::Result;
+use juncture::parts::Parts;
 use runtime::{Fields, JsonBodies, Query, Request, Response, json, serve};
 use serde::Serialize;
 
-type App = (SecretKeys, JsonBodies, Disconnection);
+struct App {
+    keys: SecretKeys,
+    bodies: JsonBodies,
+    disconnection: Disconnection,
+}
+
+impl FromSettings for App {
+    fn from_settings(settings: &Settings) -> Result<Self, SettingsError> {
+        let parts = Parts::of(settings);
+        Ok(Self { keys: parts.secret_keys()?, bodies: parts.read()?, disconnection: parts.disconnection()? })
+    }
+}
 
 const FIELDS: Fields = Fields::of("connection", &["external_id", "provider"]);
 
@@ -26,7 +39,7 @@ struct Disconnected {
 }
 
 async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
-    let (keys, bodies, disconnection) = &*app;
+    let App { keys, bodies, disconnection } = &*app;
     let caller = keys.authorize(&request).await?;
     disconnection.disconnect(&named(&caller, bodies, &request)?).await?;
     json(StatusCode::OK, &Disconnected { success: true })

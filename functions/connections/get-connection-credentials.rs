@@ -3,17 +3,30 @@
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use base::config::{FromSettings, Settings, SettingsError};
 use base::crypto::Sealer;
 use http::StatusCode;
 use juncture::callers::SecretKeys;
 use juncture::connections::Store;
 use juncture::error::{Error, Result};
+use juncture::parts::Parts;
 use runtime::{Query, Request, Response, json, serve};
 use secrecy::ExposeSecret;
 use serde::Serialize;
 use time::OffsetDateTime;
 
-type App = (SecretKeys, Store, Sealer);
+struct App {
+    keys: SecretKeys,
+    store: Store,
+    sealer: Sealer,
+}
+
+impl FromSettings for App {
+    fn from_settings(settings: &Settings) -> Result<Self, SettingsError> {
+        let parts = Parts::of(settings);
+        Ok(Self { keys: parts.secret_keys()?, store: parts.store()?, sealer: parts.sealer()? })
+    }
+}
 
 fn main() -> ExitCode {
     serve::<App, _>(|app, request| Box::pin(handle(app, request)))
@@ -29,7 +42,7 @@ struct Credentials<'a> {
 }
 
 async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
-    let (keys, store, sealer) = &*app;
+    let App { keys, store, sealer } = &*app;
     let caller = keys.authorize(&request).await?;
     let query = Query::of(&request)?;
     let [external_id, provider] = query.required(["external_id", "provider"])?;

@@ -3,17 +3,30 @@
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use base::config::{FromSettings, Settings, SettingsError};
 use base::crypto::Sealer;
 use http::StatusCode;
 use juncture::callers::SecretKeys;
 use juncture::error::Result;
 use juncture::operations::{ConnectionFilter, ConnectionState, ConnectionSummary, Directory};
 use juncture::paging::{Paging, Part};
+use juncture::parts::Parts;
 use juncture::provider::ProviderId;
 use runtime::{Query, Request, Response, json, serve};
 use serde::Serialize;
 
-type App = (SecretKeys, Directory, Sealer);
+struct App {
+    keys: SecretKeys,
+    directory: Directory,
+    sealer: Sealer,
+}
+
+impl FromSettings for App {
+    fn from_settings(settings: &Settings) -> Result<Self, SettingsError> {
+        let parts = Parts::of(settings);
+        Ok(Self { keys: parts.secret_keys()?, directory: parts.directory()?, sealer: parts.sealer()? })
+    }
+}
 
 /// How many connections an answer holds unless the caller says otherwise.
 const LIMIT: usize = 100;
@@ -30,7 +43,7 @@ struct Connections {
 }
 
 async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
-    let (keys, directory, sealer) = &*app;
+    let App { keys, directory, sealer } = &*app;
     let caller = keys.authorize(&request).await?;
     let query = Query::of(&request)?;
     let filter = ConnectionFilter {

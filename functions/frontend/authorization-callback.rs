@@ -12,6 +12,7 @@ use juncture::oauth::{
 };
 use juncture::page::document;
 use juncture::page::{Message, Product};
+use juncture::parts::Parts;
 use juncture::provider::jira::{JiraConsent, JiraTokenEndpoint};
 use juncture::provider::{Consent, ProviderId, TokenEndpoint};
 use juncture::public_address::PublicAddress;
@@ -23,7 +24,7 @@ const JIRA: &str = "Jira";
 struct App {
     limits: PublicRateLimits,
     states: OAuthStates,
-    flow: PendingConsents,
+    consents: PendingConsents,
     tokens: JiraTokenEndpoint,
     consent: JiraConsent,
     address: PublicAddress,
@@ -31,15 +32,16 @@ struct App {
 }
 
 impl FromSettings for App {
-    fn from_settings(settings: &Settings) -> std::result::Result<Self, SettingsError> {
+    fn from_settings(settings: &Settings) -> Result<Self, SettingsError> {
+        let parts = Parts::of(settings);
         Ok(Self {
-            limits: PublicRateLimits::from_settings(settings)?,
-            states: OAuthStates::from_settings(settings)?,
-            flow: PendingConsents::from_settings(settings)?,
-            tokens: JiraTokenEndpoint::from_settings(settings)?,
-            consent: JiraConsent::from_settings(settings)?,
-            address: PublicAddress::from_settings(settings)?,
-            product: Option::from_settings(settings)?,
+            limits: parts.rate_limits()?,
+            states: parts.oauth_states()?,
+            consents: parts.pending_consents()?,
+            tokens: parts.read()?,
+            consent: parts.read()?,
+            address: parts.read()?,
+            product: parts.read()?,
         })
     }
 }
@@ -102,7 +104,7 @@ async fn exchange(
     let keeps_cookies = app.address.is_secure() || has_begun_here || browser.has_kept_it();
     let binding = app.address.page_is_ours(request)?.then(|| Binding::to(browser, keeps_cookies));
     let note = |code: &ConnectionCode| app.states.answer(arrival, code, browser);
-    app.flow.hold(&arrival.intent, grant, binding, note).await
+    app.consents.hold(&arrival.intent, grant, binding, note).await
 }
 
 /// What the provider answers instead of a code: the person said no, or something is wrong with our request.

@@ -11,6 +11,7 @@ use juncture::oauth::{
     Binding, Browser, ConnectTokenUse, ConnectTokens, FlowLeg, Intent, OAuthStates, is_cross_site,
     is_same_origin,
 };
+use juncture::parts::Parts;
 use juncture::provider::Consent;
 use juncture::provider::jira::JiraConsent;
 use juncture::public_address::PublicAddress;
@@ -18,7 +19,28 @@ use juncture::rate_limit::{PublicRateLimits, RateLimitSubject};
 use runtime::{Fields, JsonBodies, JsonBody, Request, Response, json, path_parameter, serve, with_cookie};
 use serde::Serialize;
 
-type App = (OAuthStates, JsonBodies, JiraConsent, PublicAddress, Entrance, PublicRateLimits);
+struct App {
+    states: OAuthStates,
+    bodies: JsonBodies,
+    jira: JiraConsent,
+    address: PublicAddress,
+    entrance: Entrance,
+    limits: PublicRateLimits,
+}
+
+impl FromSettings for App {
+    fn from_settings(settings: &Settings) -> Result<Self, SettingsError> {
+        let parts = Parts::of(settings);
+        Ok(Self {
+            states: parts.oauth_states()?,
+            bodies: parts.read()?,
+            jira: parts.read()?,
+            address: parts.read()?,
+            entrance: Entrance::of(settings, &parts)?,
+            limits: parts.rate_limits()?,
+        })
+    }
+}
 
 const FIELDS: Fields =
     Fields::of_contract("initiate-oauth-flow", &["external_id", "provider", "connect_token"]);
@@ -32,11 +54,11 @@ struct Entrance {
     same_browser_is_required: bool,
 }
 
-impl FromSettings for Entrance {
-    fn from_settings(settings: &Settings) -> std::result::Result<Self, SettingsError> {
+impl Entrance {
+    fn of(settings: &Settings, parts: &Parts<'_>) -> Result<Self, SettingsError> {
         let token_is_required = settings.flag("REQUIRE_CONNECT_TOKEN", true)?;
         let same_browser_is_required = settings.flag("REQUIRE_SAME_BROWSER", false)?;
-        let tokens = ConnectTokens::from_settings(settings)?;
+        let tokens = parts.connect_tokens()?;
         Ok(Self { tokens, token_is_required, same_browser_is_required })
     }
 }
@@ -52,7 +74,7 @@ struct Begun {
 }
 
 async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
-    let (states, bodies, jira, address, entrance, limits) = &*app;
+    let App { states, bodies, jira, address, entrance, limits } = &*app;
     // The route `…/{slash+}` is there for an address that ends in a slash, and for nothing below it.
     if !path_parameter(&request, "slash").trim_matches('/').is_empty() {
         return Err(Error::new(

@@ -4,15 +4,34 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
+use base::config::{FromSettings, Settings, SettingsError};
 use http::StatusCode;
 use juncture::callers::SecretKeys;
 use juncture::error::{Error, Result};
 use juncture::idempotency::IdempotencyStore;
 use juncture::jira::{IssueInput, Jira, NewTicket, ProjectId};
+use juncture::parts::Parts;
 use juncture::provider::ProviderId;
 use runtime::{Fields, JsonBodies, Request, Response, idempotency_key, json, serve};
 
-type App = (SecretKeys, JsonBodies, Jira, IdempotencyStore);
+struct App {
+    keys: SecretKeys,
+    bodies: JsonBodies,
+    jira: Jira,
+    idempotency: IdempotencyStore,
+}
+
+impl FromSettings for App {
+    fn from_settings(settings: &Settings) -> Result<Self, SettingsError> {
+        let parts = Parts::of(settings);
+        Ok(Self {
+            keys: parts.secret_keys()?,
+            bodies: parts.read()?,
+            jira: parts.jira()?,
+            idempotency: parts.idempotency()?,
+        })
+    }
+}
 
 const FIELDS: Fields = Fields::of_contract(
     "create-ticket",
@@ -38,7 +57,7 @@ fn main() -> ExitCode {
 }
 
 async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
-    let (keys, bodies, jira, once) = &*app;
+    let App { keys, bodies, jira, idempotency } = &*app;
     let caller = keys.authorize(&request).await?;
     let idempotency_key = idempotency_key(&request)?;
     let body = bodies.read(&request, &FIELDS)?;
@@ -53,7 +72,7 @@ async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
     let ticket = NewTicket { project: site.project_or_selected(named)?, input };
     match idempotency_key {
         Some(idempotency_key) => {
-            let created = site.create_once(once, idempotency_key, &body.digest(), ticket).await;
+            let created = site.create_once(idempotency, idempotency_key, &body.digest(), ticket).await;
             json(StatusCode::CREATED, &created.map_err(|error| retryable(worded(error, IN_DOUBT_WITH_KEY)))?)
         }
         None => {

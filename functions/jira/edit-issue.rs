@@ -4,15 +4,28 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use adf::Lost;
+use base::config::{FromSettings, Settings, SettingsError};
 use http::StatusCode;
 use juncture::callers::SecretKeys;
 use juncture::error::Result;
 use juncture::jira::{Edit, EditedIssue, IssueRef, Jira};
+use juncture::parts::Parts;
 use juncture::provider::ProviderId;
 use runtime::{Fields, JsonBodies, Request, Response, json, serve};
 use serde::Serialize;
 
-type App = (SecretKeys, JsonBodies, Jira);
+struct App {
+    keys: SecretKeys,
+    bodies: JsonBodies,
+    jira: Jira,
+}
+
+impl FromSettings for App {
+    fn from_settings(settings: &Settings) -> Result<Self, SettingsError> {
+        let parts = Parts::of(settings);
+        Ok(Self { keys: parts.secret_keys()?, bodies: parts.read()?, jira: parts.jira()? })
+    }
+}
 
 const FIELDS: Fields = Fields::of_contract(
     "edit-issue",
@@ -50,7 +63,7 @@ struct Edited {
 }
 
 async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
-    let (keys, bodies, jira) = &*app;
+    let App { keys, bodies, jira } = &*app;
     let caller = keys.authorize(&request).await?;
     let body = bodies.read(&request, &FIELDS)?;
     let [external_id] = body.required(["external_id"])?;

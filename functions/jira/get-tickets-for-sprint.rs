@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use base::config::{FromSettings, Settings, SettingsError};
 use base::crypto::Sealer;
 use futures_util::future::try_join;
 use http::StatusCode;
@@ -10,11 +11,23 @@ use juncture::callers::SecretKeys;
 use juncture::error::Result;
 use juncture::jira::{DescriptionFormat, Jira, Search, Sprint, SprintId, SprintTicket};
 use juncture::paging::{Paging, explain};
+use juncture::parts::Parts;
 use juncture::provider::ProviderId;
 use runtime::{Query, Request, Response, json, serve};
 use serde::Serialize;
 
-type App = (SecretKeys, Jira, Sealer);
+struct App {
+    keys: SecretKeys,
+    jira: Jira,
+    sealer: Sealer,
+}
+
+impl FromSettings for App {
+    fn from_settings(settings: &Settings) -> Result<Self, SettingsError> {
+        let parts = Parts::of(settings);
+        Ok(Self { keys: parts.secret_keys()?, jira: parts.jira()?, sealer: parts.sealer()? })
+    }
+}
 
 fn main() -> ExitCode {
     serve::<App, _>(|app, request| Box::pin(handle(app, request)))
@@ -31,7 +44,7 @@ struct Tickets {
 }
 
 async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
-    let (keys, jira, sealer) = &*app;
+    let App { keys, jira, sealer } = &*app;
     let caller = keys.authorize(&request).await?;
     let query = Query::of(&request)?;
     let [external_id] = query.required(["external_id"])?;

@@ -3,16 +3,29 @@
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use base::config::{FromSettings, Settings, SettingsError};
 use http::StatusCode;
 use juncture::callers::SecretKeys;
 use juncture::connections::Selection;
 use juncture::error::Result;
 use juncture::jira::ProjectId;
+use juncture::parts::Parts;
 use juncture::provider::ProviderId;
 use runtime::{Fields, JsonBodies, Request, Response, json, serve};
 use serde::Serialize;
 
-type App = (SecretKeys, JsonBodies, Selection);
+struct App {
+    keys: SecretKeys,
+    bodies: JsonBodies,
+    selection: Selection,
+}
+
+impl FromSettings for App {
+    fn from_settings(settings: &Settings) -> Result<Self, SettingsError> {
+        let parts = Parts::of(settings);
+        Ok(Self { keys: parts.secret_keys()?, bodies: parts.read()?, selection: parts.selection()? })
+    }
+}
 
 const FIELDS: Fields = Fields::of_contract("select-project", &["external_id", "jira_project_id"]);
 
@@ -27,7 +40,7 @@ struct Selected {
 }
 
 async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
-    let (keys, bodies, selection) = &*app;
+    let App { keys, bodies, selection } = &*app;
     let caller = keys.authorize(&request).await?;
     let body = bodies.read(&request, &FIELDS)?;
     let [external_id, project] = body.required(["external_id", "jira_project_id"])?;

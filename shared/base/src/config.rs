@@ -182,23 +182,6 @@ impl FromSettings for () {
     }
 }
 
-/// A function that needs several concerns names them in a tuple.
-macro_rules! tuple_from_settings {
-    ($($concern:ident),+) => {
-        impl<$($concern: FromSettings),+> FromSettings for ($($concern,)+) {
-            fn from_settings(settings: &Settings) -> Result<Self, SettingsError> {
-                Ok(($($concern::from_settings(settings)?,)+))
-            }
-        }
-    };
-}
-
-tuple_from_settings!(A, B);
-tuple_from_settings!(A, B, C);
-tuple_from_settings!(A, B, C, D);
-tuple_from_settings!(A, B, C, D, E);
-tuple_from_settings!(A, B, C, D, E, F);
-
 /// Why a function cannot start. Never carries a value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SettingsError {

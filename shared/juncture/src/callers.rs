@@ -1,9 +1,12 @@
 //! Who calls, and with that, whose connections an external id names.
 
-use base::config::{FromSettings, Settings, SettingsError};
+use std::sync::Arc;
+
+use base::config::{Settings, SettingsError};
 use base::crypto::secrets_are_equal;
 use runtime::{Request, bearer_token};
 use secrecy::{ExposeSecret, SecretString};
+use stores::upstash::Upstash;
 
 use crate::connections::{ConnectionKey, ExternalId};
 use crate::error::Result;
@@ -17,8 +20,8 @@ pub struct SecretKeys {
     wrong: WrongKeys,
 }
 
-impl FromSettings for SecretKeys {
-    fn from_settings(settings: &Settings) -> Result<Self, SettingsError> {
+impl SecretKeys {
+    pub(crate) fn new(settings: &Settings, redis: Option<Arc<Upstash>>) -> Result<Self, SettingsError> {
         let name = "JUNCTURE_SECRET_KEY";
         let keys: Vec<SecretString> = settings
             .required(name)?
@@ -30,11 +33,9 @@ impl FromSettings for SecretKeys {
         if keys.is_empty() {
             return Err(SettingsError::Missing { name });
         }
-        Ok(Self { keys, wrong: WrongKeys::from_settings(settings)? })
+        Ok(Self { keys, wrong: WrongKeys::new(settings, redis)? })
     }
-}
 
-impl SecretKeys {
     /// Lets a request in whose bearer token is one of the keys, however many wrong ones came before: nobody can
     /// lock out a server that calls from the same address.
     ///
@@ -80,7 +81,7 @@ mod tests {
 
     fn keys(list: &str) -> SecretKeys {
         let pairs = [("JUNCTURE_SECRET_KEY".to_owned(), list.to_owned())];
-        SecretKeys::from_settings(&Settings::from_pairs(pairs)).unwrap()
+        SecretKeys::new(&Settings::from_pairs(pairs), None).unwrap()
     }
 
     fn request(authorization: &str) -> Request {
@@ -100,6 +101,6 @@ mod tests {
     #[test]
     fn a_list_of_nothing_is_a_missing_key() {
         let pairs = [("JUNCTURE_SECRET_KEY".to_owned(), " , ".to_owned())];
-        assert!(SecretKeys::from_settings(&Settings::from_pairs(pairs)).is_err());
+        assert!(SecretKeys::new(&Settings::from_pairs(pairs), None).is_err());
     }
 }

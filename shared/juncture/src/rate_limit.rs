@@ -9,11 +9,12 @@
 //! The headers are those of <https://datatracker.ietf.org/doc/draft-ietf-httpapi-ratelimit-headers/10/>.
 
 use std::net::{IpAddr, Ipv6Addr};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ::http::{HeaderName, HeaderValue, StatusCode};
 
-use base::config::{FromSettings, Settings, SettingsError};
+use base::config::{Settings, SettingsError};
 use base::crypto::sha256_hex;
 use base::deadline;
 use lambda_http::RequestExt as _;
@@ -69,23 +70,21 @@ pub struct RateLimitSubject<'a> {
 /// The limits of the endpoints that anybody may call. Settings: those of [`Upstash`], and `RATE_LIMIT_PER_IP` and
 /// `RATE_LIMIT_PER_KEY`, each as calls and seconds (`60/60`) or `off`.
 pub struct PublicRateLimits {
-    redis: Upstash,
+    redis: Arc<Upstash>,
     per_address: Option<Quota>,
     per_key: Option<Quota>,
 }
 
-impl FromSettings for PublicRateLimits {
-    fn from_settings(settings: &Settings) -> Result<Self, SettingsError> {
+impl PublicRateLimits {
+    pub(crate) fn new(settings: &Settings, redis: Arc<Upstash>) -> Result<Self, SettingsError> {
         let a_minute = |most| Quota { most, window: Duration::from_secs(60) };
         Ok(Self {
-            redis: Upstash::from_settings(settings)?,
+            redis,
             per_address: Quota::from_setting(settings, "RATE_LIMIT_PER_IP", a_minute(60))?,
             per_key: Quota::from_setting(settings, "RATE_LIMIT_PER_KEY", a_minute(20))?,
         })
     }
-}
 
-impl PublicRateLimits {
     /// Counts a call for where it comes from and, unless that is refused, for its key.
     ///
     /// # Errors
@@ -110,22 +109,16 @@ impl PublicRateLimits {
 /// The limit of wrong keys from one address. Settings: those of [`Upstash`], without which nothing is counted, and
 /// `RATE_LIMIT_WRONG_KEYS`.
 pub(crate) struct WrongKeys {
-    redis: Option<Upstash>,
+    redis: Option<Arc<Upstash>>,
     quota: Option<Quota>,
 }
 
-impl FromSettings for WrongKeys {
-    fn from_settings(settings: &Settings) -> Result<Self, SettingsError> {
-        let default = Quota { most: 20, window: Duration::from_secs(60) };
-        let redis = settings.optional("UPSTASH_REDIS_REST_URL");
-        Ok(Self {
-            redis: redis.map(|_| Upstash::from_settings(settings)).transpose()?,
-            quota: Quota::from_setting(settings, "RATE_LIMIT_WRONG_KEYS", default)?,
-        })
-    }
-}
-
 impl WrongKeys {
+    pub(crate) fn new(settings: &Settings, redis: Option<Arc<Upstash>>) -> Result<Self, SettingsError> {
+        let default = Quota { most: 20, window: Duration::from_secs(60) };
+        Ok(Self { redis, quota: Quota::from_setting(settings, "RATE_LIMIT_WRONG_KEYS", default)? })
+    }
+
     /// Counts a wrong key, and gives the error that it ends in: 401, or 429 beyond the limit.
     pub(crate) async fn refuse(&self, request: &Request) -> Error {
         let (Some(redis), Some(quota), Some(network)) = (&self.redis, self.quota, network(request)) else {

@@ -1,6 +1,7 @@
 //! The end of a connection: everything that is stored of it goes.
 
-use base::config::{FromSettings, Settings, SettingsError};
+use std::sync::Arc;
+
 use stores::postgres::{bounded, failed, within_budget};
 use stores::upstash::{Command, Upstash};
 use tokio_postgres::GenericClient;
@@ -17,16 +18,14 @@ use crate::error::{Error, Result};
 /// Removes connections. Settings: those of [`Store`] and [`Upstash`].
 pub struct Disconnection {
     store: Store,
-    redis: Upstash,
-}
-
-impl FromSettings for Disconnection {
-    fn from_settings(settings: &Settings) -> Result<Self, SettingsError> {
-        Ok(Self { store: Store::from_settings(settings)?, redis: Upstash::from_settings(settings)? })
-    }
+    redis: Arc<Upstash>,
 }
 
 impl Disconnection {
+    pub(crate) fn new(store: Store, redis: Arc<Upstash>) -> Self {
+        Self { store, redis }
+    }
+
     /// Removes a connection: its rows in one transaction, and what Redis holds of it before that transaction is
     /// committed, so that nothing is left behind when either store fails and the call is repeated.
     ///

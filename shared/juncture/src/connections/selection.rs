@@ -1,6 +1,7 @@
 //! The selected Jira project of a connection.
 
-use base::config::{FromSettings, Settings, SettingsError};
+use std::sync::Arc;
+
 use stores::upstash::Upstash;
 
 use super::cache;
@@ -11,16 +12,14 @@ use crate::error::{Error, Result};
 /// Selects projects. Settings: those of [`Store`] and [`Upstash`].
 pub struct Selection {
     store: Store,
-    redis: Upstash,
-}
-
-impl FromSettings for Selection {
-    fn from_settings(settings: &Settings) -> Result<Self, SettingsError> {
-        Ok(Self { store: Store::from_settings(settings)?, redis: Upstash::from_settings(settings)? })
-    }
+    redis: Arc<Upstash>,
 }
 
 impl Selection {
+    pub(crate) fn new(store: Store, redis: Arc<Upstash>) -> Self {
+        Self { store, redis }
+    }
+
     /// Selects a project; every instance sees it from then on.
     ///
     /// # Errors

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use base::config::{FromSettings, Settings, SettingsError};
 use http::StatusCode;
 use stores::postgres::{self, Postgres, PostgresError, within_budget};
 use stores::upstash::Upstash;
@@ -55,13 +54,11 @@ pub struct Store {
     postgres: Postgres,
 }
 
-impl FromSettings for Store {
-    fn from_settings(settings: &Settings) -> Result<Self, SettingsError> {
-        Ok(Self { postgres: Postgres::from_settings(settings)? })
-    }
-}
-
 impl Store {
+    pub(crate) fn new(postgres: Postgres) -> Self {
+        Self { postgres }
+    }
+
     /// Finds a connection. A read that breaks off is asked once more, over a new connection: the old one may have
     /// died since its last use without anybody noticing.
     ///

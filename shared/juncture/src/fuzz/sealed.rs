@@ -86,7 +86,7 @@ pub fn cursor(data: &[u8]) {
 
 /// A connect token: one that was issued, or none.
 pub fn connect_token(data: &[u8]) {
-    let tokens: ConnectTokens = from_settings(&[("TOKEN_ENCRYPTION_KEY", &KEYS)]);
+    let tokens = ConnectTokens::new(&SEALER);
     let key = ConnectionKey::new(ProviderId::Jira, ExternalId::parse("x").expect("an id"));
     let real = tokens.issue(&key.clone().into(), std::time::Duration::from_secs(60)).expect("a token").value;
     for text in texts(data, &real) {

@@ -1,10 +1,9 @@
 //! Who begins with an `Idempotency-Key`: one request does the work, the others wait for its answer.
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use ::http::StatusCode;
-use base::config::{FromSettings, Settings, SettingsError};
 use base::crypto::Sealer;
 use base::deadline;
 use secrecy::ExposeSecret;
@@ -31,14 +30,8 @@ const MAX_ANSWER: usize = 16 * 1024;
 
 /// Remembers such requests. Settings: those of [`Upstash`], and `TOKEN_ENCRYPTION_KEY`.
 pub struct IdempotencyStore {
-    pub(super) redis: Upstash,
+    pub(super) redis: Arc<Upstash>,
     sealer: Sealer,
-}
-
-impl FromSettings for IdempotencyStore {
-    fn from_settings(settings: &Settings) -> Result<Self, SettingsError> {
-        Ok(Self { redis: Upstash::from_settings(settings)?, sealer: Sealer::from_settings(settings)? })
-    }
 }
 
 /// What a request with a key is to do.
@@ -50,6 +43,10 @@ pub enum Begun<'a> {
 }
 
 impl IdempotencyStore {
+    pub(crate) fn new(redis: Arc<Upstash>, sealer: Sealer) -> Self {
+        Self { redis, sealer }
+    }
+
     /// Begins a request with a key; waits while another request with the same key is under way.
     ///
     /// # Errors
@@ -143,6 +140,7 @@ pub(super) fn in_progress(what: &str) -> Error {
 
 #[cfg(test)]
 mod tests {
+    use base::config::{FromSettings as _, Settings};
     use base64::Engine;
     use base64::engine::general_purpose::STANDARD;
     use serde_json::json;
@@ -153,13 +151,10 @@ mod tests {
     use super::*;
 
     fn store() -> IdempotencyStore {
-        let pairs = [
-            ("UPSTASH_REDIS_REST_URL", "http://localhost:1".to_owned()),
-            ("UPSTASH_REDIS_REST_TOKEN", "token".to_owned()),
-            ("TOKEN_ENCRYPTION_KEY", STANDARD.encode([7; 32])),
-        ];
-        let pairs = pairs.map(|(name, value)| (name.to_owned(), value));
-        IdempotencyStore::from_settings(&Settings::from_pairs(pairs)).unwrap()
+        let pairs = [("UPSTASH_REDIS_REST_URL", "http://localhost:1"), ("UPSTASH_REDIS_REST_TOKEN", "token")];
+        let pairs = pairs.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let redis = Upstash::from_settings(&Settings::from_pairs(pairs)).unwrap();
+        IdempotencyStore::new(Arc::new(redis), Sealer::from_keys(&STANDARD.encode([7; 32])).unwrap())
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use base::chain;
-use base::config::{FromSettings, Settings, SettingsError};
+use base::config::{Settings, SettingsError};
 use base::counters::{Count, count};
 use base::deadline;
 use base::tls::{http_client, read_body};
@@ -45,19 +45,17 @@ pub struct Jira {
     pub(super) tokens: Tokens,
 }
 
-impl FromSettings for Jira {
-    fn from_settings(settings: &Settings) -> Result<Self, SettingsError> {
+impl Jira {
+    pub(crate) fn new(settings: &Settings, tokens: Tokens) -> Result<Self, SettingsError> {
         let name = "ATLASSIAN_API_URL";
         Ok(Self {
             http: http_client()
                 .map_err(|error| SettingsError::Invalid { name, reason: error.to_string() })?,
             api: settings.service_url(name, Some(DEFAULT_API_URL))?,
-            tokens: Tokens::from_settings(settings)?,
+            tokens,
         })
     }
-}
 
-impl Jira {
     /// The site of a connection, ready for calls.
     ///
     /// # Errors

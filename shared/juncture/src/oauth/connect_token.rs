@@ -7,7 +7,6 @@
 
 use std::time::Duration;
 
-use base::config::{FromSettings, Settings, SettingsError};
 use base::crypto::{Sealer, random_code};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -34,12 +33,6 @@ const PURPOSE: &str = "juncture connect token";
 /// Gives out connect tokens and opens them. Setting: `TOKEN_ENCRYPTION_KEY`, of which a key of their own is derived.
 pub struct ConnectTokens {
     sealer: Sealer,
-}
-
-impl FromSettings for ConnectTokens {
-    fn from_settings(settings: &Settings) -> Result<Self, SettingsError> {
-        Ok(Self { sealer: Sealer::from_settings(settings)?.derived(PURPOSE) })
-    }
 }
 
 /// What a connect token says, sealed so that it tells the browser nothing.
@@ -70,6 +63,10 @@ pub struct ConnectToken {
 }
 
 impl ConnectTokens {
+    pub(crate) fn new(sealer: &Sealer) -> Self {
+        Self { sealer: sealer.derived(PURPOSE) }
+    }
+
     /// A token for one flow that leads to this.
     ///
     /// # Errors
@@ -138,8 +135,7 @@ mod tests {
     use super::*;
 
     fn tokens(key: u8) -> ConnectTokens {
-        let pairs = [("TOKEN_ENCRYPTION_KEY".to_owned(), STANDARD.encode([key; 32]))];
-        ConnectTokens::from_settings(&Settings::from_pairs(pairs)).unwrap()
+        ConnectTokens::new(&Sealer::from_keys(&STANDARD.encode([key; 32])).unwrap())
     }
 
     fn connection_key() -> ConnectionKey {

@@ -2,7 +2,6 @@
 
 use std::time::{Duration, Instant};
 
-use base::config::{FromSettings, Settings, SettingsError};
 use base::deadline;
 use http::StatusCode;
 
@@ -20,7 +19,7 @@ const LOOK_LIMIT: Duration = Duration::from_secs(2);
 
 /// Finalizes connections to Jira. Settings: those of [`PendingConsents`], [`Sites`], [`Accounts`] and [`Store`].
 pub struct Finalizer {
-    flow: PendingConsents,
+    consents: PendingConsents,
     sites: Sites,
     accounts: Accounts,
     store: Store,
@@ -42,25 +41,18 @@ pub struct Choice {
     pub display_name: Option<DisplayName>,
 }
 
-impl FromSettings for Finalizer {
-    fn from_settings(settings: &Settings) -> Result<Self, SettingsError> {
-        Ok(Self {
-            flow: PendingConsents::from_settings(settings)?,
-            sites: Sites::from_settings(settings)?,
-            accounts: Accounts::from_settings(settings)?,
-            store: Store::from_settings(settings)?,
-        })
-    }
-}
-
 impl Finalizer {
+    pub(crate) fn new(consents: PendingConsents, sites: Sites, accounts: Accounts, store: Store) -> Self {
+        Self { consents, sites, accounts, store }
+    }
+
     /// What the consent behind a code lets a person choose from.
     ///
     /// # Errors
     /// 403 in another browser than the one that may finish the flow, 410 when the code is used or has expired, 5xx
     /// when Redis or Atlassian fails.
     pub async fn choice(&self, code: &ConnectionCode, visitor: Option<&Browser>) -> Result<Choice> {
-        let pending = self.flow.peek(ProviderId::Jira, code, visitor).await?;
+        let pending = self.consents.peek(ProviderId::Jira, code, visitor).await?;
         let key = pending.connection_key(ProviderId::Jira);
         let look = deadline::scope(Instant::now() + deadline::at_most(LOOK_LIMIT), self.store.find(&key));
         let (reached, known) = tokio::join!(self.reach(&pending), look);
@@ -113,7 +105,7 @@ impl Finalizer {
         site: SiteId,
         may_replace: bool,
     ) -> Result<Option<ReturnUrl>> {
-        let pending = self.flow.peek(ProviderId::Jira, code, visitor).await?;
+        let pending = self.consents.peek(ProviderId::Jira, code, visitor).await?;
         let (sites, account) = self.reach(&pending).await?;
         let site = sites.into_iter().find(|available| available.id == site).ok_or_else(|| {
             Error::bad_request(
@@ -121,20 +113,20 @@ impl Finalizer {
             )
         })?;
         let account = account?;
-        let pending = self.flow.take(ProviderId::Jira, code).await?;
+        let pending = self.consents.take(ProviderId::Jira, code).await?;
         let key = pending.connection_key(ProviderId::Jira);
         let lifetime = (pending.consented_at(), CONSENT_LIFETIME);
         let consenter = ConsentedBy { account, may_replace, begun_at: pending.begun_at() };
-        let seal = |id: &uuid::Uuid| self.flow.seal_for(id, &pending);
-        let redis = self.flow.redis();
+        let seal = |id: &uuid::Uuid| self.consents.seal_for(id, &pending);
+        let redis = self.consents.redis();
         match self.store.save(redis, &key, lifetime, &consenter, seal, &ChosenSite(site)).await {
             Ok(connection) => {
-                self.flow.publish(&key, &connection).await;
+                self.consents.publish(&key, &connection).await;
                 Ok(pending.return_url().cloned())
             }
             Err(error) => {
                 if error.status() != StatusCode::GONE {
-                    self.flow.restore(code, &pending).await;
+                    self.consents.restore(code, &pending).await;
                 }
                 Err(error)
             }

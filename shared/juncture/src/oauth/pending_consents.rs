@@ -1,9 +1,9 @@
 //! Consents that wait for the choice of a site, each under a connection code. Redis holds them sealed, under the code's
 //! digest.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use base::config::{FromSettings, Settings, SettingsError};
 use base::crypto::{Sealer, is_code, random_code, sha256_hex};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
@@ -124,17 +124,15 @@ impl PendingConsent {
 
 /// Consents on their way to becoming connections. Settings: those of [`Upstash`], and `TOKEN_ENCRYPTION_KEY`.
 pub struct PendingConsents {
-    redis: Upstash,
+    redis: Arc<Upstash>,
     sealer: Sealer,
 }
 
-impl FromSettings for PendingConsents {
-    fn from_settings(settings: &Settings) -> Result<Self, SettingsError> {
-        Ok(Self { redis: Upstash::from_settings(settings)?, sealer: Sealer::from_settings(settings)? })
-    }
-}
-
 impl PendingConsents {
+    pub(crate) fn new(redis: Arc<Upstash>, sealer: Sealer) -> Self {
+        Self { redis, sealer }
+    }
+
     /// Keeps the tokens of a consent, sealed, until a site is chosen: in the browser of `binding`, if there is one.
     /// `note` is written with them.
     ///

@@ -1,8 +1,8 @@
 //! The state of a flow, for the way to the provider and back. Redis holds it under its digest.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use base::config::{FromSettings, Settings, SettingsError};
 use base::crypto::{Sealer, is_code, random_code, sha256_hex};
 use serde::{Deserialize, Serialize};
 use stores::upstash::{Command, Upstash};
@@ -22,14 +22,8 @@ const STATE_PREFIX: &str = "st";
 
 /// The states of flows that have begun. Settings: those of [`Upstash`], and `TOKEN_ENCRYPTION_KEY`.
 pub struct OAuthStates {
-    pub(super) redis: Upstash,
+    pub(super) redis: Arc<Upstash>,
     pub(super) sealer: Sealer,
-}
-
-impl FromSettings for OAuthStates {
-    fn from_settings(settings: &Settings) -> Result<Self, SettingsError> {
-        Ok(Self { redis: Upstash::from_settings(settings)?, sealer: Sealer::from_settings(settings)? })
-    }
 }
 
 /// What a flow is to lead to.
@@ -114,6 +108,10 @@ pub(super) fn expired() -> Error {
 }
 
 impl OAuthStates {
+    pub(crate) fn new(redis: Arc<Upstash>, sealer: Sealer) -> Self {
+        Self { redis, sealer }
+    }
+
     /// Begins a flow in a browser and gives its state. A ticket is used up by that.
     ///
     /// # Errors

@@ -5,7 +5,7 @@
 
 use std::time::{Duration, Instant};
 
-use base::config::{FromSettings, Settings, SettingsError};
+use base::config::{Settings, SettingsError};
 use base::counters::{Count, record};
 use base::deadline;
 use serde::Serialize;
@@ -53,16 +53,6 @@ pub struct IdleConnections {
     after: Duration,
 }
 
-impl FromSettings for IdleConnections {
-    fn from_settings(settings: &Settings) -> Result<Self, SettingsError> {
-        Ok(Self {
-            store: Store::from_settings(settings)?,
-            tokens: Tokens::from_settings(settings)?,
-            after: Duration::from_secs(u64::from(after_days(settings)?) * 24 * 60 * 60),
-        })
-    }
-}
-
 fn after_days(settings: &Settings) -> Result<u32, SettingsError> {
     let name = "IDLE_REFRESH_AFTER_DAYS";
     let Some(text) = settings.optional(name) else { return Ok(AFTER_DAYS) };
@@ -107,6 +97,11 @@ enum Turn {
 }
 
 impl IdleConnections {
+    pub(crate) fn new(settings: &Settings, store: Store, tokens: Tokens) -> Result<Self, SettingsError> {
+        let after = Duration::from_secs(u64::from(after_days(settings)?) * 24 * 60 * 60);
+        Ok(Self { store, tokens, after })
+    }
+
     /// Refreshes idle connections, one after the other, the longest idle first, until none is due or the time is up.
     /// An outage of the provider (three failures in a row), a rate limit, or an outage of a store ends the run: it would
     /// hit the others too. The next run goes on where this one stopped, since whatever was refreshed is not due any more.

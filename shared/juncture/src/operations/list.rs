@@ -1,6 +1,5 @@
 //! All connections, for whoever keeps an eye on them. No token is read.
 
-use base::config::{FromSettings, Settings, SettingsError};
 use serde::{Deserialize, Serialize};
 use stores::postgres::{discard, failed, within_budget};
 use time::OffsetDateTime;
@@ -134,13 +133,11 @@ pub struct Directory {
     store: Store,
 }
 
-impl FromSettings for Directory {
-    fn from_settings(settings: &Settings) -> Result<Self, SettingsError> {
-        Ok(Self { store: Store::from_settings(settings)? })
-    }
-}
-
 impl Directory {
+    pub(crate) fn new(store: Store) -> Self {
+        Self { store }
+    }
+
     /// Up to `limit` connections, in the order of their external ids, after a position or from the beginning.
     /// `_caller` proves that somebody may see them; in cloud mode they will be those of its project.
     ///

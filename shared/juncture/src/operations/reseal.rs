@@ -8,9 +8,9 @@
 //! answered to a request with an `Idempotency-Key`, or waits for the choice of a site, ends by itself,
 //! [`Reseal::REDIS_SETTLES`] after the last one was sealed.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use base::config::{FromSettings, Settings, SettingsError};
 use base::crypto::Sealer;
 use stores::postgres::{failed, within_budget};
 use stores::upstash::{Command, Upstash};
@@ -30,18 +30,8 @@ const BATCH: i64 = 100;
 /// Seals anew. Settings: those of [`Store`] and [`Upstash`], and `TOKEN_ENCRYPTION_KEY`.
 pub struct Reseal {
     store: Store,
-    redis: Upstash,
+    redis: Arc<Upstash>,
     sealer: Sealer,
-}
-
-impl FromSettings for Reseal {
-    fn from_settings(settings: &Settings) -> Result<Self, SettingsError> {
-        Ok(Self {
-            store: Store::from_settings(settings)?,
-            redis: Upstash::from_settings(settings)?,
-            sealer: Sealer::from_settings(settings)?,
-        })
-    }
 }
 
 /// What a batch did, or several together.
@@ -78,6 +68,10 @@ struct StoredRow {
 }
 
 impl Reseal {
+    pub(crate) fn new(store: Store, redis: Arc<Upstash>, sealer: Sealer) -> Self {
+        Self { store, redis, sealer }
+    }
+
     /// How long Redis may hold what was sealed with a key and is not sealed anew: a day, as long as an
     /// `Idempotency-Key` is remembered.
     pub const REDIS_SETTLES: Duration = idempotency::LIFETIME;

@@ -16,9 +16,9 @@ pub(crate) mod refresh;
 
 pub(crate) use refresh::{reseal_stash, stash_key};
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use base::config::{FromSettings, Settings, SettingsError};
 use base::counters::{Count, count};
 use base::crypto::Sealer;
 use base::deadline;
@@ -35,7 +35,7 @@ use super::recent_issues;
 use super::row::Connection;
 use super::store::{SealedTokens, Store};
 use crate::error::{Error, Result};
-use crate::provider::jira::{JiraTokenEndpoint, NamedSite};
+use crate::provider::jira::NamedSite;
 use crate::provider::{Grant, TokenEndpoint};
 
 /// How long a caller that waits for another's refresh rests between two looks; it grows to the second figure.
@@ -68,21 +68,10 @@ pub struct Session {
 /// Gives out sessions. Settings: those of [`Upstash`], [`Store`] and [`JiraTokenEndpoint`], and
 /// `TOKEN_ENCRYPTION_KEY`.
 pub struct Tokens {
-    redis: Upstash,
+    redis: Arc<Upstash>,
     store: Store,
     sealer: Sealer,
     endpoint: Box<dyn TokenEndpoint>,
-}
-
-impl FromSettings for Tokens {
-    fn from_settings(settings: &Settings) -> Result<Self, SettingsError> {
-        Ok(Self {
-            redis: Upstash::from_settings(settings)?,
-            store: Store::from_settings(settings)?,
-            sealer: Sealer::from_settings(settings)?,
-            endpoint: Box::new(JiraTokenEndpoint::from_settings(settings)?),
-        })
-    }
 }
 
 /// What is known of a connection for one caller.
@@ -94,6 +83,15 @@ enum Known {
 }
 
 impl Tokens {
+    pub(crate) fn new(
+        redis: Arc<Upstash>,
+        store: Store,
+        sealer: Sealer,
+        endpoint: Box<dyn TokenEndpoint>,
+    ) -> Self {
+        Self { redis, store, sealer, endpoint }
+    }
+
     /// A session for a connection, refreshed when needed.
     ///
     /// # Errors
