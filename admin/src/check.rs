@@ -92,7 +92,7 @@ fn unreadable(values: &Values) -> Vec<String> {
         parts.tokens().map(drop),
         parts.oauth_states().map(drop),
         parts.finalizer().map(drop),
-        parts.selection().map(drop),
+        parts.connections().map(drop),
         parts.idempotency().map(drop),
         parts.read::<JiraConsent>().map(drop),
         parts.read::<Sites>().map(drop),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use base::config::{FromSettings, Settings, SettingsError};
 use http::StatusCode;
 use juncture::callers::SecretKeys;
-use juncture::connections::Store;
+use juncture::connections::ConnectionRows;
 use juncture::error::Result;
 use juncture::parts::Parts;
 use runtime::{Query, Request, Response, json, serve};
@@ -14,13 +14,13 @@ use serde::Serialize;
 
 struct App {
     keys: SecretKeys,
-    store: Store,
+    rows: ConnectionRows,
 }
 
 impl FromSettings for App {
     fn from_settings(settings: &Settings) -> Result<Self, SettingsError> {
         let parts = Parts::of(settings);
-        Ok(Self { keys: parts.secret_keys()?, store: parts.store()? })
+        Ok(Self { keys: parts.secret_keys()?, rows: parts.connection_rows()? })
     }
 }
 
@@ -41,11 +41,11 @@ struct Validity {
 }
 
 async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
-    let App { keys, store } = &*app;
+    let App { keys, rows } = &*app;
     let caller = keys.authorize(&request).await?;
     let query = Query::of(&request)?;
     let [external_id, provider] = query.required(["external_id", "provider"])?;
-    let connection = store.find(&caller.connection_key(provider, external_id)?).await?;
+    let connection = rows.find(&caller.connection_key(provider, external_id)?).await?;
     let validity = connection.map_or_else(Validity::default, |connection| Validity {
         exists: true,
         is_expired: connection.is_expired(),

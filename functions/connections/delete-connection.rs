@@ -7,7 +7,7 @@ use std::sync::Arc;
 use base::config::{FromSettings, Settings, SettingsError};
 use http::StatusCode;
 use juncture::callers::{Caller, SecretKeys};
-use juncture::connections::{ConnectionKey, Disconnection};
+use juncture::connections::{ConnectionKey, Connections};
 use juncture::error::Result;
 use juncture::parts::Parts;
 use runtime::{Fields, JsonBodies, Query, Request, Response, json, serve};
@@ -16,13 +16,13 @@ use serde::Serialize;
 struct App {
     keys: SecretKeys,
     bodies: JsonBodies,
-    disconnection: Disconnection,
+    connections: Connections,
 }
 
 impl FromSettings for App {
     fn from_settings(settings: &Settings) -> Result<Self, SettingsError> {
         let parts = Parts::of(settings);
-        Ok(Self { keys: parts.secret_keys()?, bodies: parts.read()?, disconnection: parts.disconnection()? })
+        Ok(Self { keys: parts.secret_keys()?, bodies: parts.read()?, connections: parts.connections()? })
     }
 }
 
@@ -39,9 +39,9 @@ struct Disconnected {
 }
 
 async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
-    let App { keys, bodies, disconnection } = &*app;
+    let App { keys, bodies, connections } = &*app;
     let caller = keys.authorize(&request).await?;
-    disconnection.disconnect(&named(&caller, bodies, &request)?).await?;
+    connections.remove(&named(&caller, bodies, &request)?).await?;
     json(StatusCode::OK, &Disconnected { success: true })
 }
 

@@ -7,7 +7,7 @@ use base::config::{FromSettings, Settings, SettingsError};
 use base::crypto::Sealer;
 use http::StatusCode;
 use juncture::callers::SecretKeys;
-use juncture::connections::Store;
+use juncture::connections::ConnectionRows;
 use juncture::error::{Error, Result};
 use juncture::parts::Parts;
 use runtime::{Query, Request, Response, json, serve};
@@ -17,14 +17,14 @@ use time::OffsetDateTime;
 
 struct App {
     keys: SecretKeys,
-    store: Store,
+    rows: ConnectionRows,
     sealer: Sealer,
 }
 
 impl FromSettings for App {
     fn from_settings(settings: &Settings) -> Result<Self, SettingsError> {
         let parts = Parts::of(settings);
-        Ok(Self { keys: parts.secret_keys()?, store: parts.store()?, sealer: parts.sealer()? })
+        Ok(Self { keys: parts.secret_keys()?, rows: parts.connection_rows()?, sealer: parts.sealer()? })
     }
 }
 
@@ -42,11 +42,11 @@ struct Credentials<'a> {
 }
 
 async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
-    let App { keys, store, sealer } = &*app;
+    let App { keys, rows, sealer } = &*app;
     let caller = keys.authorize(&request).await?;
     let query = Query::of(&request)?;
     let [external_id, provider] = query.required(["external_id", "provider"])?;
-    let connection = store
+    let connection = rows
         .find(&caller.connection_key(provider, external_id)?)
         .await?
         .ok_or_else(Error::connection_not_found)?;

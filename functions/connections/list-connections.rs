@@ -7,8 +7,9 @@ use base::config::{FromSettings, Settings, SettingsError};
 use base::crypto::Sealer;
 use http::StatusCode;
 use juncture::callers::SecretKeys;
+use juncture::connections::ConnectionRows;
 use juncture::error::Result;
-use juncture::operations::{ConnectionFilter, ConnectionState, ConnectionSummary, Directory};
+use juncture::operations::{ConnectionFilter, ConnectionState, ConnectionSummary};
 use juncture::paging::{Paging, Part};
 use juncture::parts::Parts;
 use juncture::provider::ProviderId;
@@ -17,14 +18,14 @@ use serde::Serialize;
 
 struct App {
     keys: SecretKeys,
-    directory: Directory,
+    rows: ConnectionRows,
     sealer: Sealer,
 }
 
 impl FromSettings for App {
     fn from_settings(settings: &Settings) -> Result<Self, SettingsError> {
         let parts = Parts::of(settings);
-        Ok(Self { keys: parts.secret_keys()?, directory: parts.directory()?, sealer: parts.sealer()? })
+        Ok(Self { keys: parts.secret_keys()?, rows: parts.connection_rows()?, sealer: parts.sealer()? })
     }
 }
 
@@ -43,7 +44,7 @@ struct Connections {
 }
 
 async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
-    let App { keys, directory, sealer } = &*app;
+    let App { keys, rows, sealer } = &*app;
     let caller = keys.authorize(&request).await?;
     let query = Query::of(&request)?;
     let filter = ConnectionFilter {
@@ -54,7 +55,7 @@ async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
     let paging = Paging::of_connections(sealer, "list-connections", &filtered);
     let Part { limit, from } = paging.part(&query)?.unwrap_or(Part { limit: LIMIT, from: None });
     // One more than asked for tells whether there are more.
-    let mut connections = directory.list(&caller, filter, from.as_ref(), limit + 1).await?;
+    let mut connections = rows.list(&caller, filter, from.as_ref(), limit + 1).await?;
     let has_more = connections.len() > limit;
     connections.truncate(limit);
     let last = connections.last().filter(|_| has_more);

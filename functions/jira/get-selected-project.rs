@@ -6,7 +6,7 @@ use std::sync::Arc;
 use base::config::{FromSettings, Settings, SettingsError};
 use http::StatusCode;
 use juncture::callers::SecretKeys;
-use juncture::connections::Store;
+use juncture::connections::ConnectionRows;
 use juncture::error::{Error, Result};
 use juncture::parts::Parts;
 use juncture::provider::ProviderId;
@@ -15,13 +15,13 @@ use serde::Serialize;
 
 struct App {
     keys: SecretKeys,
-    store: Store,
+    rows: ConnectionRows,
 }
 
 impl FromSettings for App {
     fn from_settings(settings: &Settings) -> Result<Self, SettingsError> {
         let parts = Parts::of(settings);
-        Ok(Self { keys: parts.secret_keys()?, store: parts.store()? })
+        Ok(Self { keys: parts.secret_keys()?, rows: parts.connection_rows()? })
     }
 }
 
@@ -36,11 +36,11 @@ struct Selected {
 }
 
 async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
-    let App { keys, store } = &*app;
+    let App { keys, rows } = &*app;
     let caller = keys.authorize(&request).await?;
     let query = Query::of(&request)?;
     let [external_id] = query.required(["external_id"])?;
     let key = caller.connection_key(ProviderId::Jira.as_str(), external_id)?;
-    let connection = store.find(&key).await?.ok_or_else(Error::connection_not_found)?;
+    let connection = rows.find(&key).await?.ok_or_else(Error::connection_not_found)?;
     json(StatusCode::OK, &Selected { jira_project_id: connection.jira_project_id })
 }

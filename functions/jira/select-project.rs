@@ -6,7 +6,7 @@ use std::sync::Arc;
 use base::config::{FromSettings, Settings, SettingsError};
 use http::StatusCode;
 use juncture::callers::SecretKeys;
-use juncture::connections::Selection;
+use juncture::connections::Connections;
 use juncture::error::Result;
 use juncture::jira::ProjectId;
 use juncture::parts::Parts;
@@ -17,13 +17,13 @@ use serde::Serialize;
 struct App {
     keys: SecretKeys,
     bodies: JsonBodies,
-    selection: Selection,
+    connections: Connections,
 }
 
 impl FromSettings for App {
     fn from_settings(settings: &Settings) -> Result<Self, SettingsError> {
         let parts = Parts::of(settings);
-        Ok(Self { keys: parts.secret_keys()?, bodies: parts.read()?, selection: parts.selection()? })
+        Ok(Self { keys: parts.secret_keys()?, bodies: parts.read()?, connections: parts.connections()? })
     }
 }
 
@@ -40,12 +40,12 @@ struct Selected {
 }
 
 async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
-    let App { keys, bodies, selection } = &*app;
+    let App { keys, bodies, connections } = &*app;
     let caller = keys.authorize(&request).await?;
     let body = bodies.read(&request, &FIELDS)?;
     let [external_id, project] = body.required(["external_id", "jira_project_id"])?;
     let project = ProjectId::parse_number(project)?;
     let key = caller.connection_key(ProviderId::Jira.as_str(), external_id)?;
-    selection.select(&key, project.as_str()).await?;
+    connections.select_project(&key, project.as_str()).await?;
     json(StatusCode::OK, &Selected { success: true })
 }

@@ -13,11 +13,11 @@ use stores::postgres::Postgres;
 use stores::upstash::Upstash;
 
 use crate::callers::SecretKeys;
-use crate::connections::{Disconnection, Selection, Store, Tokens};
+use crate::connections::{ConnectionRows, Connections, Tokens};
 use crate::idempotency::IdempotencyStore;
 use crate::jira::Jira;
 use crate::oauth::{ConnectTokens, Finalizer, OAuthStates, PendingConsents};
-use crate::operations::{Directory, IdleConnections, Reseal};
+use crate::operations::{IdleConnections, Reseal};
 use crate::provider::jira::JiraTokenEndpoint;
 use crate::rate_limit::PublicRateLimits;
 
@@ -72,30 +72,20 @@ impl<'s> Parts<'s> {
         PublicRateLimits::new(self.settings, self.redis()?)
     }
 
-    /// The rows of connections.
-    pub fn store(&self) -> Made<Store> {
-        Ok(Store::new(self.postgres()?))
+    /// The rows of connections, to be read.
+    pub fn connection_rows(&self) -> Made<ConnectionRows> {
+        Ok(ConnectionRows::new(self.postgres()?))
     }
 
-    /// What selects projects.
-    pub fn selection(&self) -> Made<Selection> {
-        Ok(Selection::new(self.store()?, self.redis()?))
-    }
-
-    /// What removes connections.
-    pub fn disconnection(&self) -> Made<Disconnection> {
-        Ok(Disconnection::new(self.store()?, self.redis()?))
-    }
-
-    /// The list of connections.
-    pub fn directory(&self) -> Made<Directory> {
-        Ok(Directory::new(self.store()?))
+    /// The connections.
+    pub fn connections(&self) -> Made<Connections> {
+        Ok(Connections::new(self.connection_rows()?, self.redis()?))
     }
 
     /// The tokens of connections.
     pub fn tokens(&self) -> Made<Tokens> {
         let endpoint: JiraTokenEndpoint = self.read()?;
-        Ok(Tokens::new(self.redis()?, self.store()?, self.sealer()?, Box::new(endpoint)))
+        Ok(Tokens::new(self.connections()?, self.sealer()?, Box::new(endpoint)))
     }
 
     /// Jira, through the connections.
@@ -125,17 +115,17 @@ impl<'s> Parts<'s> {
 
     /// What makes connections of consents.
     pub fn finalizer(&self) -> Made<Finalizer> {
-        Ok(Finalizer::new(self.pending_consents()?, self.read()?, self.read()?, self.store()?))
+        Ok(Finalizer::new(self.pending_consents()?, self.read()?, self.read()?, self.connections()?))
     }
 
     /// What keeps connections alive that nobody uses.
     pub fn idle_connections(&self) -> Made<IdleConnections> {
-        IdleConnections::new(self.settings, self.store()?, self.tokens()?)
+        IdleConnections::new(self.settings, self.connection_rows()?, self.tokens()?)
     }
 
     /// What seals every stored token anew.
     pub fn reseal(&self) -> Made<Reseal> {
-        Ok(Reseal::new(self.store()?, self.redis()?, self.sealer()?))
+        Ok(Reseal::new(self.connections()?, self.sealer()?))
     }
 }
 
@@ -190,8 +180,8 @@ mod tests {
     fn nothing_is_made_that_nobody_asks_for() {
         let settings = settings(|name| name == "DATABASE_URL");
         let parts = Parts::of(&settings);
-        assert!(parts.store().is_ok());
-        for missing in [parts.selection().map(drop), parts.tokens().map(drop), parts.sealer().map(drop)] {
+        assert!(parts.connection_rows().is_ok());
+        for missing in [parts.connections().map(drop), parts.tokens().map(drop), parts.sealer().map(drop)] {
             assert!(matches!(missing, Err(SettingsError::Missing { .. })), "{missing:?}");
         }
     }

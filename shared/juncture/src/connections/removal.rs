@@ -1,31 +1,19 @@
 //! The end of a connection: everything that is stored of it goes.
 
-use std::sync::Arc;
-
 use stores::postgres::{bounded, failed, within_budget};
-use stores::upstash::{Command, Upstash};
+use stores::upstash::Command;
 use tokio_postgres::GenericClient;
 use tokio_postgres::types::Type;
 use uuid::Uuid;
 
 use super::key::ConnectionKey;
 use super::row::lock;
-use super::store::Store;
+use super::store::Connections;
 use super::tokens::refresh::stash_key;
 use super::{cache, expiring_keys, recent_issues, removal_time};
 use crate::error::{Error, Result};
 
-/// Removes connections. Settings: those of [`Store`] and [`Upstash`].
-pub struct Disconnection {
-    store: Store,
-    redis: Arc<Upstash>,
-}
-
-impl Disconnection {
-    pub(crate) fn new(store: Store, redis: Arc<Upstash>) -> Self {
-        Self { store, redis }
-    }
-
+impl Connections {
     /// Removes a connection: its rows in one transaction, and what Redis holds of it before that transaction is
     /// committed, so that nothing is left behind when either store fails and the call is repeated.
     ///
@@ -35,16 +23,21 @@ impl Disconnection {
     ///
     /// # Errors
     /// 404 for an unknown connection, 503 when a store is away.
-    pub async fn disconnect(&self, key: &ConnectionKey) -> Result<()> {
-        let mut client = self.store.live_connection().await?;
+    pub async fn remove(&self, key: &ConnectionKey) -> Result<()> {
+        let mut client = self.rows.postgres().live_connection().await?;
         let transaction = within_budget(client.transaction()).await?;
-        bounded(&transaction, lock(&*transaction, key)).await?;
-        let removed = delete(&*transaction, key).await?;
+        bounded(&transaction, lock(&transaction, key)).await?;
+        let removed = delete(&transaction, key).await?;
         self.redis.run(removal_time::end(key)).await?;
         expiring_keys::remove(&self.redis, &expiring_keys::of(key)).await?;
-        let (id, version) = removed.ok_or_else(Error::connection_not_found)?;
+        let Some((id, version)) = removed else {
+            drop(transaction);
+            client.release();
+            return Err(Error::connection_not_found());
+        };
         self.forget(key, &id, version).await?;
         within_budget(transaction.commit()).await?;
+        client.release();
         tracing::info!(connection_id = %id, "a connection was removed");
         Ok(())
     }

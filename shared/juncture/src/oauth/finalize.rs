@@ -8,7 +8,8 @@ use http::StatusCode;
 use super::browser::Browser;
 use super::pending_consents::{ConnectionCode, PendingConsent, PendingConsents};
 use super::return_url::ReturnUrl;
-use crate::connections::store::{ConsentedBy, Store};
+use crate::connections::Connections;
+use crate::connections::save::ConsentedBy;
 use crate::display::DisplayName;
 use crate::error::{Error, Result};
 use crate::provider::ProviderId;
@@ -22,7 +23,7 @@ pub struct Finalizer {
     consents: PendingConsents,
     sites: Sites,
     accounts: Accounts,
-    store: Store,
+    connections: Connections,
 }
 
 /// What a person chooses from.
@@ -42,8 +43,13 @@ pub struct Choice {
 }
 
 impl Finalizer {
-    pub(crate) fn new(consents: PendingConsents, sites: Sites, accounts: Accounts, store: Store) -> Self {
-        Self { consents, sites, accounts, store }
+    pub(crate) fn new(
+        consents: PendingConsents,
+        sites: Sites,
+        accounts: Accounts,
+        connections: Connections,
+    ) -> Self {
+        Self { consents, sites, accounts, connections }
     }
 
     /// What the consent behind a code lets a person choose from.
@@ -54,7 +60,8 @@ impl Finalizer {
     pub async fn choice(&self, code: &ConnectionCode, visitor: Option<&Browser>) -> Result<Choice> {
         let pending = self.consents.peek(ProviderId::Jira, code, visitor).await?;
         let key = pending.connection_key(ProviderId::Jira);
-        let look = deadline::scope(Instant::now() + deadline::at_most(LOOK_LIMIT), self.store.find(&key));
+        let look =
+            deadline::scope(Instant::now() + deadline::at_most(LOOK_LIMIT), self.connections.find(&key));
         let (reached, known) = tokio::join!(self.reach(&pending), look);
         let (sites, account) = reached?;
         let (account, refusal) = match account {
@@ -115,15 +122,15 @@ impl Finalizer {
         let account = account?;
         let pending = self.consents.take(ProviderId::Jira, code).await?;
         let key = pending.connection_key(ProviderId::Jira);
-        let lifetime = (pending.consented_at(), CONSENT_LIFETIME);
-        let consenter = ConsentedBy { account, may_replace, begun_at: pending.begun_at() };
+        let consent = ConsentedBy {
+            account,
+            may_replace,
+            begun_at: pending.begun_at(),
+            expires_at: pending.consented_at() + CONSENT_LIFETIME,
+        };
         let seal = |id: &uuid::Uuid| self.consents.seal_for(id, &pending);
-        let redis = self.consents.redis();
-        match self.store.save(redis, &key, lifetime, &consenter, seal, &ChosenSite(site)).await {
-            Ok(connection) => {
-                self.consents.publish(&key, &connection).await;
-                Ok(pending.return_url().cloned())
-            }
+        match self.connections.save(&key, &consent, seal, &ChosenSite(site)).await {
+            Ok(()) => Ok(pending.return_url().cloned()),
             Err(error) => {
                 if error.status() != StatusCode::GONE {
                     self.consents.restore(code, &pending).await;

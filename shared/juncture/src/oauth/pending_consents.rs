@@ -14,9 +14,9 @@ use uuid::Uuid;
 use super::browser::{Binding, Browser};
 use super::return_url::ReturnUrl;
 use super::states::Intent;
-use crate::connections::store::SealedTokens;
+use crate::connections::rotation::SealedTokens;
 use crate::connections::tokens::seal;
-use crate::connections::{Connection, ConnectionKey, ExternalId, cache, expiring_keys};
+use crate::connections::{ConnectionKey, ExternalId, expiring_keys};
 use crate::display::DisplayName;
 use crate::error::{Error, Result};
 use crate::provider::{Grant, GrantedScopes, ProviderId};
@@ -210,18 +210,6 @@ impl PendingConsents {
         .await;
         if let Err(error) = restored {
             tracing::warn!(cause = %error, "a connection code could not be restored; its owner has to start again");
-        }
-    }
-
-    /// Where pending consents are kept.
-    pub(crate) fn redis(&self) -> &Upstash {
-        &self.redis
-    }
-
-    /// Caches a new connection. If that fails, the next caller reads the row and does it.
-    pub(crate) async fn publish(&self, key: &ConnectionKey, connection: &Connection) {
-        if let Err(error) = self.redis.run(cache::write(key, &connection.into())).await {
-            tracing::warn!(cause = %error, "a new connection could not be cached");
         }
     }
 

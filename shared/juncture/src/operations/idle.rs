@@ -14,9 +14,8 @@ use time::OffsetDateTime;
 use tokio_postgres::types::{ToSql, Type};
 use uuid::Uuid;
 
-use crate::connections::Store;
 use crate::connections::Tokens;
-use crate::connections::{ConnectionKey, ExternalId};
+use crate::connections::{ConnectionKey, ConnectionRows, ExternalId};
 use crate::error::Result;
 use crate::provider::ProviderId;
 
@@ -48,7 +47,7 @@ const DUE: &str = r#"
 
 /// Refreshes idle connections. Settings: those of [`Tokens`] and [`Store`], and `IDLE_REFRESH_AFTER_DAYS` (1 to 80).
 pub struct IdleConnections {
-    store: Store,
+    rows: ConnectionRows,
     tokens: Tokens,
     after: Duration,
 }
@@ -97,9 +96,13 @@ enum Turn {
 }
 
 impl IdleConnections {
-    pub(crate) fn new(settings: &Settings, store: Store, tokens: Tokens) -> Result<Self, SettingsError> {
+    pub(crate) fn new(
+        settings: &Settings,
+        rows: ConnectionRows,
+        tokens: Tokens,
+    ) -> Result<Self, SettingsError> {
         let after = Duration::from_secs(u64::from(after_days(settings)?) * 24 * 60 * 60);
-        Ok(Self { store, tokens, after })
+        Ok(Self { rows, tokens, after })
     }
 
     /// Refreshes idle connections, one after the other, the longest idle first, until none is due or the time is up.
@@ -189,9 +192,10 @@ impl IdleConnections {
             (&id, Type::UUID),
             (&PAGE, Type::INT8),
         ];
-        // The connection goes back to the pool here: a refresh needs it.
-        let client = self.store.live_connection().await?;
+        let client = self.rows.postgres().live_connection().await?;
         let rows = within_budget(client.query_typed(&statement, &parameters)).await?;
+        // There is one connection, and the refreshes need it.
+        client.release();
         let read = |row: &tokio_postgres::Row| -> Result<Idle, tokio_postgres::Error> {
             let (external_id, provider): (String, String) =
                 (row.try_get("external_id")?, row.try_get("provider")?);
@@ -205,8 +209,9 @@ impl IdleConnections {
     /// How many are due, and for how many days the longest idle was not used.
     async fn backlog(&self, before: OffsetDateTime) -> Result<(u32, u32)> {
         let statement = format!("select count(*), min(c.refreshed_at) {DUE}");
-        let client = self.store.live_connection().await?;
+        let client = self.rows.postgres().live_connection().await?;
         let row = within_budget(client.query_typed_one(&statement, &[(&before, Type::TIMESTAMPTZ)])).await?;
+        client.release();
         let read = || -> Result<(i64, Option<OffsetDateTime>), tokio_postgres::Error> {
             Ok((row.try_get(0)?, row.try_get(1)?))
         };

@@ -1,14 +1,14 @@
 //! All connections, for whoever keeps an eye on them. No token is read.
 
 use serde::{Deserialize, Serialize};
-use stores::postgres::{discard, failed, within_budget};
+use stores::postgres::{failed, within_budget};
 use time::OffsetDateTime;
 use tokio_postgres::Row;
 use tokio_postgres::types::{ToSql, Type};
 use uuid::Uuid;
 
 use crate::callers::Caller;
-use crate::connections::Store;
+use crate::connections::ConnectionRows;
 use crate::error::{Error, Result};
 use crate::provider::jira::NamedSite;
 use crate::provider::{GrantedScopes, ProviderId};
@@ -128,16 +128,7 @@ fn get<'a, T: postgres_types::FromSql<'a>>(row: &'a Row, name: &str) -> Result<T
     row.try_get(name).map_err(|error| failed(&error).into())
 }
 
-/// The list of connections. Setting: `DATABASE_URL`.
-pub struct Directory {
-    store: Store,
-}
-
-impl Directory {
-    pub(crate) fn new(store: Store) -> Self {
-        Self { store }
-    }
-
+impl ConnectionRows {
     /// Up to `limit` connections, in the order of their external ids, after a position or from the beginning.
     /// `_caller` proves that somebody may see them; in cloud mode they will be those of its project.
     ///
@@ -181,14 +172,13 @@ impl Directory {
             (&state, Type::TEXT),
             (&limit, Type::INT8),
         ];
-        let client = self.store.connection().await?;
-        let rows = match within_budget(client.query_typed(LIST, &parameters)).await {
-            Err(error) if error.is_transient() => {
-                discard(client);
-                within_budget(self.store.connection().await?.query_typed(LIST, &parameters)).await?
-            }
-            outcome => outcome?,
-        };
+        let rows = self
+            .read(async |client| {
+                let rows = within_budget(client.query_typed(LIST, &parameters)).await?;
+                client.release();
+                Ok(rows)
+            })
+            .await?;
         rows.iter().map(ConnectionSummary::from_row).collect()
     }
 }

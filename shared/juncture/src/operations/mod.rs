@@ -5,5 +5,5 @@ mod list;
 mod reseal;
 
 pub use idle::{IdleConnections, IdleReport};
-pub use list::{ConnectionFilter, ConnectionState, ConnectionSummary, Directory, ListPosition};
+pub use list::{ConnectionFilter, ConnectionState, ConnectionSummary, ListPosition};
 pub use reseal::{Reseal, Resealed};

@@ -8,18 +8,16 @@
 //! answered to a request with an `Idempotency-Key`, or waits for the choice of a site, ends by itself,
 //! [`Reseal::REDIS_SETTLES`] after the last one was sealed.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use base::crypto::Sealer;
 use stores::postgres::{failed, within_budget};
-use stores::upstash::{Command, Upstash};
+use stores::upstash::Command;
 use tokio_postgres::types::{ToSql, Type};
 use uuid::Uuid;
 
-use crate::connections::Store;
 use crate::connections::tokens::{reseal_stash, stash_key};
-use crate::connections::{ConnectionKey, ExternalId};
+use crate::connections::{ConnectionKey, Connections, ExternalId};
 use crate::error::Result;
 use crate::idempotency;
 use crate::provider::ProviderId;
@@ -29,8 +27,7 @@ const BATCH: i64 = 100;
 
 /// Seals anew. Settings: those of [`Store`] and [`Upstash`], and `TOKEN_ENCRYPTION_KEY`.
 pub struct Reseal {
-    store: Store,
-    redis: Arc<Upstash>,
+    connections: Connections,
     sealer: Sealer,
 }
 
@@ -68,8 +65,8 @@ struct StoredRow {
 }
 
 impl Reseal {
-    pub(crate) fn new(store: Store, redis: Arc<Upstash>, sealer: Sealer) -> Self {
-        Self { store, redis, sealer }
+    pub(crate) fn new(connections: Connections, sealer: Sealer) -> Self {
+        Self { connections, sealer }
     }
 
     /// How long Redis may hold what was sealed with a key and is not sealed anew: a day, as long as an
@@ -82,8 +79,9 @@ impl Reseal {
     /// 503 when the database cannot be reached.
     pub async fn count(&self) -> Result<i64> {
         const COUNT: &str = r#"select count(*) from "juncture-core".connection"#;
-        let client = self.store.connection().await?;
+        let client = self.connections.rows().postgres().connection().await?;
         let rows = within_budget(client.query_typed(COUNT, &[])).await?;
+        client.release();
         Ok(rows.first().map_or(0, |row| row.get(0)))
     }
 
@@ -134,9 +132,10 @@ impl Reseal {
             where c.connection_id > $1
             order by c.connection_id
             limit $2"#;
-        let client = self.store.connection().await?;
-        let rows =
-            within_budget(client.query_typed(SELECT, &[(&after, Type::UUID), (&BATCH, Type::INT8)])).await?;
+        let client = self.connections.rows().postgres().connection().await?;
+        let parameters: [(&(dyn ToSql + Sync), Type); 2] = [(&after, Type::UUID), (&BATCH, Type::INT8)];
+        let rows = within_budget(client.query_typed(SELECT, &parameters)).await?;
+        client.release();
         let read = |row: &tokio_postgres::Row| {
             Ok(StoredRow {
                 id: row.try_get(0)?,
@@ -179,8 +178,9 @@ impl Reseal {
             (&replaced.old_refresh_tokens, Type::TEXT_ARRAY),
             (&replaced.old_access_tokens, Type::TEXT_ARRAY),
         ];
-        let client = self.store.connection().await?;
+        let client = self.connections.rows().postgres().connection().await?;
         let written = within_budget(client.execute_typed(UPDATE, &parameters)).await?;
+        client.release();
         Ok(usize::try_from(written).unwrap_or(usize::MAX))
     }
 
@@ -198,12 +198,12 @@ impl Reseal {
             return Ok(0);
         }
         let names: Vec<String> = keys.iter().map(|(name, _)| name.clone()).collect();
-        let found = self.redis.run(Command::get_all(&names)).await?;
+        let found = self.connections.redis().run(Command::get_all(&names)).await?;
         let mut sealed = 0;
         for ((name, id), value) in keys.iter().zip(found.as_array().into_iter().flatten()) {
             let Some(known) = value.as_str() else { continue };
             let Some(anew) = reseal_stash(known, id, &self.sealer) else { continue };
-            let written = self.redis.run(Command::eval(REPLACE, name, &[known, &anew])).await?;
+            let written = self.connections.redis().run(Command::eval(REPLACE, name, &[known, &anew])).await?;
             sealed += usize::from(written.as_i64() == Some(1));
         }
         Ok(sealed)

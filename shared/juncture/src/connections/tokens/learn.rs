@@ -5,7 +5,7 @@
 //! caches one that was read before only makes the next call look again. A site that was chosen meanwhile has another
 //! version, and its row is not touched.
 
-use stores::postgres::{discard, within_budget};
+use stores::postgres::{PostgresError, within_budget};
 use tokio_postgres::types::{ToSql, Type};
 
 use super::super::cache::Snapshot;
@@ -34,13 +34,13 @@ impl Tokens {
             return Ok(NamedSite::default());
         }
         if row.jira_site.url.is_some() {
-            self.publish(key, &Snapshot::from(&row)).await;
+            self.connections.publish(key, &Snapshot::from(&row)).await;
             return Ok(row.jira_site);
         }
         let site = ask.await?;
         if site.url.is_none() || self.name_site(&row, &site).await {
             let snapshot = Snapshot { jira_site: Some(site.clone()), ..Snapshot::from(&row) };
-            self.publish(key, &snapshot).await;
+            self.connections.publish(key, &snapshot).await;
         }
         Ok(site)
     }
@@ -60,12 +60,10 @@ impl Tokens {
             (&site.url, Type::TEXT),
         ];
         let written = async {
-            let client = self.store.connection().await?;
-            let outcome = within_budget(client.execute_typed(UPDATE, &parameters)).await;
-            if outcome.is_err() {
-                discard(client);
-            }
-            outcome
+            let client = self.connections.rows().postgres().connection().await?;
+            let written = within_budget(client.execute_typed(UPDATE, &parameters)).await?;
+            client.release();
+            Ok::<_, PostgresError>(written)
         };
         written.await.map_or_else(
             |error| {

@@ -16,7 +16,6 @@ pub(crate) mod refresh;
 
 pub(crate) use refresh::{reseal_stash, stash_key};
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use base::counters::{Count, count};
@@ -32,8 +31,9 @@ use super::cache::{self, Snapshot, TOKEN_MARGIN};
 use super::key::ConnectionKey;
 use super::lock::Lock;
 use super::recent_issues;
+use super::rotation::SealedTokens;
 use super::row::Connection;
-use super::store::{SealedTokens, Store};
+use super::store::Connections;
 use crate::error::{Error, Result};
 use crate::provider::jira::NamedSite;
 use crate::provider::{Grant, TokenEndpoint};
@@ -65,11 +65,9 @@ pub struct Session {
     pub jira_project_id: Option<String>,
 }
 
-/// Gives out sessions. Settings: those of [`Upstash`], [`Store`] and [`JiraTokenEndpoint`], and
-/// `TOKEN_ENCRYPTION_KEY`.
+/// Gives out sessions.
 pub struct Tokens {
-    redis: Arc<Upstash>,
-    store: Store,
+    connections: Connections,
     sealer: Sealer,
     endpoint: Box<dyn TokenEndpoint>,
 }
@@ -83,13 +81,8 @@ enum Known {
 }
 
 impl Tokens {
-    pub(crate) fn new(
-        redis: Arc<Upstash>,
-        store: Store,
-        sealer: Sealer,
-        endpoint: Box<dyn TokenEndpoint>,
-    ) -> Self {
-        Self { redis, store, sealer, endpoint }
+    pub(crate) fn new(connections: Connections, sealer: Sealer, endpoint: Box<dyn TokenEndpoint>) -> Self {
+        Self { connections, sealer, endpoint }
     }
 
     /// A session for a connection, refreshed when needed.
@@ -108,7 +101,7 @@ impl Tokens {
     /// As [`Self::session`].
     pub async fn session_for_search(&self, key: &ConnectionKey) -> Result<(Session, Vec<String>)> {
         let look = [cache::read(key), recent_issues::read(key)];
-        let (entry, recent_issues) = match self.redis.pipeline(look).await {
+        let (entry, recent_issues) = match self.redis().pipeline(look).await {
             Ok([entry, recent_issues]) => (Ok(entry), recent_issues::decode(&recent_issues)),
             Err(error) => (Err(error), Vec::new()),
         };
@@ -131,13 +124,13 @@ impl Tokens {
     /// Remembers an issue that was just made through a connection, for [`Self::session_for_search`]. If that
     /// fails, a search may find the issue a little later.
     pub async fn remember_issue(&self, key: &ConnectionKey, issue_id: &str) {
-        if let Err(error) = self.redis.run(recent_issues::remember(key, issue_id)).await {
+        if let Err(error) = self.redis().run(recent_issues::remember(key, issue_id)).await {
             tracing::warn!(cause = %error, "a new issue could not be remembered");
         }
     }
 
     async fn obtain(&self, key: &ConnectionKey, rejected: Option<&SecretString>) -> Result<Session> {
-        let entry = self.redis.run(cache::read(key)).await;
+        let entry = self.redis().run(cache::read(key)).await;
         self.decide(key, rejected, entry).await
     }
 
@@ -159,8 +152,12 @@ impl Tokens {
         }
     }
 
+    fn redis(&self) -> &Upstash {
+        &self.connections.redis
+    }
+
     async fn find(&self, key: &ConnectionKey) -> Result<Connection> {
-        self.store.find(key).await?.ok_or_else(Error::connection_not_found)
+        self.connections.find(key).await?.ok_or_else(Error::connection_not_found)
     }
 
     /// A cached snapshot's session, if it decides the matter. A value that does not open (sealed with a key that
@@ -208,7 +205,7 @@ impl Tokens {
         let mut rest = FIRST_LOOK;
         loop {
             let look = [lock.take(), cache::read(key), Command::get(&refresh::stash_key(key))];
-            let [taken, entry, stash] = match self.redis.pipeline(look).await {
+            let [taken, entry, stash] = match self.redis().pipeline(look).await {
                 Ok(results) => results,
                 Err(error) => return self.obtain_without_redis(key, rejected, error).await,
             };
@@ -225,12 +222,12 @@ impl Tokens {
             if is_mine {
                 // A token that the provider has rejected is not handed out again, whatever becomes of this refresh.
                 if let (Some(version), Some(_)) = (version, rejected)
-                    && let Err(error) = self.redis.run(cache::barrier(key, version)).await
+                    && let Err(error) = self.redis().run(cache::barrier(key, version)).await
                 {
                     tracing::warn!(cause = %error, "a rejected token is still cached");
                 }
                 let work = self.refresh(key, rejected, stash.as_str());
-                let outcome = lock.hold(&self.redis, work).await;
+                let outcome = lock.hold(self.redis(), work).await;
                 return self.finish(key, rejected, &lock, outcome).await;
             }
             if rest == FIRST_LOOK {
@@ -263,7 +260,7 @@ impl Tokens {
             }
         };
         let snapshot = Snapshot::from(&row);
-        let published = self.redis.pipeline([cache::write(key, &snapshot), lock.release()]).await;
+        let published = self.redis().pipeline([cache::write(key, &snapshot), lock.release()]).await;
         if let Err(error) = published {
             tracing::warn!(cause = %error, "a refreshed token could not be cached");
         }
@@ -276,15 +273,8 @@ impl Tokens {
         }
     }
 
-    /// Caches a snapshot; a cache that is away is only slow.
-    pub(crate) async fn publish(&self, key: &ConnectionKey, snapshot: &Snapshot) {
-        if let Err(error) = self.redis.run(cache::write(key, snapshot)).await {
-            tracing::warn!(cause = %error, "a connection could not be cached");
-        }
-    }
-
     async fn let_go(&self, lock: &Lock) {
-        if let Err(error) = self.redis.run(lock.release()).await {
+        if let Err(error) = self.redis().run(lock.release()).await {
             tracing::warn!(cause = %error, "the refresh lock could not be released; it ends by itself");
         }
     }

@@ -13,8 +13,8 @@ use uuid::Uuid;
 
 use super::super::cache::{self, Snapshot};
 use super::super::key::ConnectionKey;
+use super::super::rotation::{self, SealedTokens};
 use super::super::row::{Connection, find_for_update};
-use super::super::store::{self, SealedTokens};
 use super::{Known, Session, Tokens, seal};
 use crate::error::{Error, Result};
 use crate::provider::{GrantedScopes, TokenError};
@@ -122,7 +122,7 @@ impl Tokens {
                 let value = serde_json::to_string(&stash).map_err(Error::internal)?;
                 let stash = stash_key(key);
                 let keep = cache::set_unless_gone(key, row.version, &stash, &value, STASH_LIFETIME);
-                let kept = self.redis.run(keep).await;
+                let kept = self.redis().run(keep).await;
                 tracing::error!(kept = kept.is_ok(), "refreshed tokens could not be committed");
                 Err(error)
             }
@@ -140,10 +140,10 @@ impl Tokens {
     ) -> Result<Option<i64>> {
         let mut stored = row.refresh_token.clone();
         for _ in 0..ROUNDS {
-            if let Some(version) = self.store.rotate(&row.id, &stored, tokens).await? {
+            if let Some(version) = self.connections.rotate(&row.id, &stored, tokens).await? {
                 return Ok(Some(version));
             }
-            let Some(now) = self.store.find(key).await?.filter(|now| now.id == row.id) else { break };
+            let Some(now) = self.connections.find(key).await?.filter(|now| now.id == row.id) else { break };
             let holds_it = now
                 .refresh_token(&self.sealer)
                 .is_ok_and(|held| held.expose_secret() == exchanged.expose_secret());
@@ -163,13 +163,13 @@ impl Tokens {
         rejection: TokenError,
     ) -> Result<Refreshed> {
         if matches!(rejection, TokenError::Doubted(_)) {
-            match self.store.doubt(&row.id, &row.refresh_token).await? {
+            match self.connections.doubt(&row.id, &row.refresh_token).await? {
                 None => return Ok(Refreshed::Overtaken),
                 Some(false) => return Err(rejection.into()),
                 Some(true) => {}
             }
         }
-        if self.store.invalidate(&row.id, &row.refresh_token).await?.is_none() {
+        if self.connections.invalidate(&row.id, &row.refresh_token).await?.is_none() {
             return Ok(Refreshed::Overtaken);
         }
         count(Count::ConnectionsInvalidated);
@@ -208,29 +208,37 @@ impl Tokens {
         if let Known::Session(session) = self.consider(&Snapshot::from(&row), rejected)? {
             return Ok(session);
         }
-        let mut client = self.store.connection().await?;
+        let mut client = self.connections.rows().postgres().connection().await?;
         let transaction = within_budget(client.transaction()).await?;
-        let row = bounded(&transaction, find_for_update(&*transaction, key))
+        let row = bounded(&transaction, find_for_update(&transaction, key))
             .await?
             .ok_or_else(Error::connection_not_found)?;
         if let Known::Session(session) = self.consider(&Snapshot::from(&row), rejected)? {
             count(Count::RefreshesWaitedFor);
+            drop(transaction);
+            client.release();
             return Ok(session);
         }
         let refresh_token = row.refresh_token(&self.sealer)?;
         let row = match self.exchange(&row.id, &refresh_token).await? {
             Ok(tokens) => {
                 let written = async {
-                    let version = store::rotate(&*transaction, &row.id, &row.refresh_token, &tokens).await?;
+                    let version =
+                        rotation::rotate(&transaction, &row.id, &row.refresh_token, &tokens).await?;
                     within_budget(transaction.commit()).await?;
                     Ok::<_, Error>(version)
                 };
                 match written.await {
-                    Ok(Some(version)) => {
-                        count(Count::Refreshes);
-                        rotated(&row, tokens, version)
+                    Ok(version) => {
+                        client.release();
+                        match version {
+                            Some(version) => {
+                                count(Count::Refreshes);
+                                rotated(&row, tokens, version)
+                            }
+                            None => self.find(key).await?,
+                        }
                     }
-                    Ok(None) => self.find(key).await?,
                     // The new tokens exist: they must get into a store, over another connection if need be.
                     Err(error) => {
                         tracing::warn!(
@@ -247,19 +255,22 @@ impl Tokens {
             }
             Err(rejection) => {
                 let is_doubt = matches!(rejection, TokenError::Doubted(_));
-                if is_doubt && store::doubt(&*transaction, &row.id, &row.refresh_token).await? != Some(true) {
+                if is_doubt && rotation::doubt(&transaction, &row.id, &row.refresh_token).await? != Some(true)
+                {
                     within_budget(transaction.commit()).await?;
+                    client.release();
                     return Err(rejection.into());
                 }
                 count(Count::ConnectionsInvalidated);
                 tracing::warn!(connection_id = %row.id, cause = %rejection, "a connection needs to be reauthorized");
-                let version = store::invalidate(&*transaction, &row.id, &row.refresh_token).await?;
+                let version = rotation::invalidate(&transaction, &row.id, &row.refresh_token).await?;
                 within_budget(transaction.commit()).await?;
+                client.release();
                 version.map_or_else(|| row.clone(), |version| invalidated(&row, version))
             }
         };
         // Redis may be back, and then it must not go on serving what was true before.
-        self.publish(key, &Snapshot::from(&row)).await;
+        self.connections.publish(key, &Snapshot::from(&row)).await;
         match self.consider(&Snapshot::from(&row), rejected)? {
             Known::Session(session) => Ok(session),
             Known::Stale => Err(Error::internal("the refreshed token is stale already")),
