@@ -79,7 +79,7 @@ impl<'a> Paging<'a> {
     pub fn cursor<P: Serialize>(&self, limit: usize, position: P) -> Result<String> {
         let plaintext = serde_json::to_string(&Cursor { limit, position }).map_err(Error::internal)?;
         let sealed = self.sealer.seal(&plaintext, &self.aad).map_err(Error::internal)?;
-        Ok(URL_SAFE_NO_PAD.encode(sealed))
+        Ok(URL_SAFE_NO_PAD.encode(sealed.as_str()))
     }
 
     /// The cursor of the part that follows this one, if one does.

@@ -9,7 +9,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::key::ConnectionKey;
-use super::row::Connection;
+use super::row::{Connection, StoredAccessToken};
 use crate::provider::jira::NamedSite;
 
 /// The shape of what is stored; it grows when [`Snapshot`] changes, so that a deployment never reads what
@@ -33,20 +33,13 @@ pub(crate) struct Snapshot {
     pub(crate) is_invalid: bool,
     #[serde(with = "time::serde::timestamp")]
     pub(crate) expires_at: OffsetDateTime,
-    pub(crate) access_token: Option<CachedToken>,
+    pub(crate) access_token: Option<StoredAccessToken>,
     pub(crate) jira_site_id: Option<String>,
     pub(crate) jira_project_id: Option<String>,
     /// What that site is called and where it is. None where Atlassian has to be asked, as in what a version wrote that
     /// did not keep it; without an address where it was asked in vain.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) jira_site: Option<NamedSite>,
-}
-
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub(crate) struct CachedToken {
-    pub(crate) sealed: String,
-    #[serde(with = "time::serde::timestamp")]
-    pub(crate) expires_at: OffsetDateTime,
 }
 
 impl Snapshot {
@@ -67,10 +60,7 @@ impl From<&Connection> for Snapshot {
             id: connection.id,
             is_invalid: connection.is_invalid,
             expires_at: connection.expires_at,
-            access_token: connection
-                .access_token
-                .clone()
-                .map(|(sealed, expires_at)| CachedToken { sealed, expires_at }),
+            access_token: connection.access_token.clone(),
             jira_site_id: connection.jira_site_id.clone(),
             jira_project_id: connection.jira_project_id.clone(),
             jira_site: Some(connection.jira_site.clone()).filter(|site| site.url.is_some()),

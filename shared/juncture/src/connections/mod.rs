@@ -16,7 +16,7 @@ mod store;
 pub(crate) mod tokens;
 
 pub use key::{ConnectionKey, ExternalId};
-pub use row::Connection;
+pub use row::{Connection, StoredAccessToken};
 pub use rows::ConnectionRows;
 pub use store::Connections;
 pub use tokens::{AccessToken, Session, Tokens};

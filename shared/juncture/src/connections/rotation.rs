@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use base::crypto::Sealed;
 use stores::postgres::within_budget;
 use time::OffsetDateTime;
 use tokio_postgres::GenericClient;
@@ -21,8 +22,8 @@ const PATIENCE: Duration = Duration::from_secs(5 * 60);
 
 /// Sealed tokens, ready to be stored.
 pub(crate) struct SealedTokens {
-    pub(crate) refresh_token: String,
-    pub(crate) access_token: String,
+    pub(crate) refresh_token: Sealed,
+    pub(crate) access_token: Sealed,
     pub(crate) access_token_expires_at: OffsetDateTime,
     /// What the consent allows, if the provider told.
     pub(crate) granted_scopes: Option<GrantedScopes>,
@@ -44,7 +45,7 @@ impl Connections {
     pub(super) async fn rotate(
         &self,
         id: &Uuid,
-        exchanged: &str,
+        exchanged: &Sealed,
         tokens: &SealedTokens,
     ) -> Result<Option<i64>> {
         let client = self.rows.postgres().connection().await?;
@@ -59,7 +60,7 @@ impl Connections {
     ///
     /// # Errors
     /// 503 when the database cannot be reached.
-    pub(super) async fn doubt(&self, id: &Uuid, refused: &str) -> Result<Option<bool>> {
+    pub(super) async fn doubt(&self, id: &Uuid, refused: &Sealed) -> Result<Option<bool>> {
         let client = self.rows.postgres().connection().await?;
         let is_old = doubt(&*client, id, refused).await?;
         client.release();
@@ -71,7 +72,7 @@ impl Connections {
     ///
     /// # Errors
     /// 503 when the database cannot be reached.
-    pub(super) async fn invalidate(&self, id: &Uuid, rejected: &str) -> Result<Option<i64>> {
+    pub(super) async fn invalidate(&self, id: &Uuid, rejected: &Sealed) -> Result<Option<i64>> {
         let client = self.rows.postgres().connection().await?;
         let version = invalidate(&*client, id, rejected).await?;
         client.release();
@@ -83,7 +84,7 @@ impl Connections {
 pub(crate) async fn rotate(
     client: &(impl GenericClient + Sync),
     id: &Uuid,
-    exchanged: &str,
+    exchanged: &Sealed,
     tokens: &SealedTokens,
 ) -> Result<Option<i64>> {
     const UPDATE: &str = r#"
@@ -99,12 +100,13 @@ pub(crate) async fn rotate(
             version = nextval('"juncture-core".connection_version')
         where connection_id = $1 and refresh_token = $2
         returning version"#;
-    let scopes = tokens.scopes();
+    let (exchanged, scopes) = (exchanged.as_str(), tokens.scopes());
+    let (refresh_token, access_token) = (tokens.refresh_token.as_str(), tokens.access_token.as_str());
     let parameters: [(&(dyn ToSql + Sync), Type); 6] = [
         (id, Type::UUID),
         (&exchanged, Type::TEXT),
-        (&tokens.refresh_token, Type::TEXT),
-        (&tokens.access_token, Type::TEXT),
+        (&refresh_token, Type::TEXT),
+        (&access_token, Type::TEXT),
         (&tokens.access_token_expires_at, Type::TIMESTAMPTZ),
         (&scopes, Type::TEXT),
     ];
@@ -119,7 +121,7 @@ pub(crate) async fn rotate(
 pub(crate) async fn doubt(
     client: &(impl GenericClient + Sync),
     id: &Uuid,
-    refused: &str,
+    refused: &Sealed,
 ) -> Result<Option<bool>> {
     // A version that does not know the column has moved refreshed_at when it refreshed.
     const UPDATE: &str = r#"
@@ -127,7 +129,7 @@ pub(crate) async fn doubt(
             doubted_at = case when doubted_at >= refreshed_at then doubted_at else now() end
         where connection_id = $1 and refresh_token = $2
         returning doubted_at <= now() - make_interval(secs => $3)"#;
-    let patience = PATIENCE.as_secs_f64();
+    let (refused, patience) = (refused.as_str(), PATIENCE.as_secs_f64());
     let parameters: [(&(dyn ToSql + Sync), Type); 3] =
         [(id, Type::UUID), (&refused, Type::TEXT), (&patience, Type::FLOAT8)];
     let row = within_budget(client.query_typed_opt(UPDATE, &parameters)).await?;
@@ -138,7 +140,7 @@ pub(crate) async fn doubt(
 pub(crate) async fn invalidate(
     client: &(impl GenericClient + Sync),
     id: &Uuid,
-    rejected: &str,
+    rejected: &Sealed,
 ) -> Result<Option<i64>> {
     const UPDATE: &str = r#"
         update "juncture-core".connection set
@@ -149,6 +151,7 @@ pub(crate) async fn invalidate(
             version = nextval('"juncture-core".connection_version')
         where connection_id = $1 and refresh_token = $2
         returning version"#;
+    let rejected = rejected.as_str();
     let row =
         within_budget(client.query_typed_opt(UPDATE, &[(id, Type::UUID), (&rejected, Type::TEXT)])).await?;
     Ok(row.map(|row| row.get(0)))

@@ -1,7 +1,8 @@
 //! The row of a connection in the schema `juncture-core`: what it holds, and how it is read.
 
-use base::crypto::Sealer;
+use base::crypto::{Sealed, Sealer};
 use secrecy::SecretString;
+use serde::{Deserialize, Serialize};
 use stores::postgres::{failed, within_budget};
 use time::OffsetDateTime;
 use tokio_postgres::types::Type;
@@ -30,13 +31,13 @@ pub struct Connection {
     /// Grows with every write.
     pub version: i64,
     /// The refresh token as it is stored.
-    pub refresh_token: String,
+    pub refresh_token: Sealed,
     /// Whether the provider has rejected the refresh token.
     pub is_invalid: bool,
     /// When the consent ends, however often it is refreshed.
     pub expires_at: OffsetDateTime,
-    /// The access token of the newest refresh as it is stored, and when it ends.
-    pub access_token: Option<(String, OffsetDateTime)>,
+    /// The access token of the newest refresh.
+    pub access_token: Option<StoredAccessToken>,
     /// Tells whether a consent is of the same account; `None` when that is not known.
     pub account_digest: Option<String>,
     /// The chosen Jira site.
@@ -45,6 +46,16 @@ pub struct Connection {
     pub jira_site: NamedSite,
     /// The selected Jira project.
     pub jira_project_id: Option<String>,
+}
+
+/// An access token as Postgres and Redis hold it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct StoredAccessToken {
+    /// The token.
+    pub sealed: Sealed,
+    /// When it ends.
+    #[serde(with = "time::serde::timestamp")]
+    pub expires_at: OffsetDateTime,
 }
 
 impl Connection {
@@ -76,10 +87,12 @@ impl Connection {
         Ok(Self {
             id: row.try_get("connection_id")?,
             version: row.try_get("version")?,
-            refresh_token: row.try_get("refresh_token")?,
+            refresh_token: Sealed::stored(row.try_get("refresh_token")?),
             is_invalid: row.try_get("invalid_refresh_token")?,
             expires_at: row.try_get("expires_at")?,
-            access_token: access_token.zip(ends),
+            access_token: access_token
+                .zip(ends)
+                .map(|(token, expires_at)| StoredAccessToken { sealed: Sealed::stored(token), expires_at }),
             account_digest: row.try_get("account_digest")?,
             jira_site_id: row.try_get("jira_site_id")?,
             jira_site: NamedSite::new(row.try_get("jira_site_name")?, row.try_get("jira_site_url")?),

@@ -106,11 +106,12 @@ impl Connections {
         }
         let account_digest = account.map(|account| account.digest(&id));
         let scopes = tokens.scopes();
+        let (refresh_token, access_token) = (tokens.refresh_token.as_str(), tokens.access_token.as_str());
         let row: [(&(dyn ToSql + Sync), Type); 7] = [
             (&id, Type::UUID),
-            (&tokens.refresh_token, Type::TEXT),
+            (&refresh_token, Type::TEXT),
             (&expires_at, Type::TIMESTAMPTZ),
-            (&tokens.access_token, Type::TEXT),
+            (&access_token, Type::TEXT),
             (&tokens.access_token_expires_at, Type::TIMESTAMPTZ),
             (&account_digest, Type::TEXT),
             (&scopes, Type::TEXT),

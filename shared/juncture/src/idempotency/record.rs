@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use base::crypto::sha256_hex;
+use base::crypto::{Sealed, sha256_hex};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use stores::upstash::Command;
@@ -87,7 +87,7 @@ pub(super) struct Record {
 pub(super) enum State {
     Sent(UnconfirmedSend),
     /// The answer, sealed.
-    Answered(String),
+    Answered(Sealed),
 }
 
 impl Record {

@@ -8,7 +8,7 @@
 
 use std::time::Duration;
 
-use base::crypto::{secrets_are_equal, sha256_hex};
+use base::crypto::{Sealed, secrets_are_equal, sha256_hex};
 use base::deadline;
 use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
@@ -61,7 +61,7 @@ struct Note {
     state: String,
     /// A [`Answer`], sealed; absent until there is one.
     #[serde(default)]
-    answer: Option<String>,
+    answer: Option<Sealed>,
 }
 
 /// What the first arrival is known by, in digests.
@@ -173,8 +173,8 @@ impl OAuthStates {
         }
     }
 
-    fn open(&self, key: &str, sealed: &str) -> Option<Returned> {
-        let plaintext = self.sealer.open_sealed(sealed, key).ok()?;
+    fn open(&self, key: &str, sealed: &Sealed) -> Option<Returned> {
+        let plaintext = self.sealer.open_sealed(sealed.as_str(), key).ok()?;
         let answer: Answer = serde_json::from_str(plaintext.expose_secret()).ok()?;
         let code = ConnectionCode::parse(&answer.connection_code).ok()?;
         Some(Returned { code, browser: Browser::returned(answer.browser) })

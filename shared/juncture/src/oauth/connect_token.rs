@@ -86,7 +86,10 @@ impl ConnectTokens {
         };
         let plaintext = serde_json::to_string(&content).map_err(Error::internal)?;
         let sealed = self.sealer.seal(&plaintext, PURPOSE).map_err(Error::internal)?;
-        Ok(ConnectToken { value: format!("{PREFIX}_{}", URL_SAFE_NO_PAD.encode(sealed)), expires_at })
+        Ok(ConnectToken {
+            value: format!("{PREFIX}_{}", URL_SAFE_NO_PAD.encode(sealed.as_str())),
+            expires_at,
+        })
     }
 
     /// The flow that a token begins. Whether it was used already shows when the flow begins.
@@ -175,7 +178,7 @@ mod tests {
         let content =
             r#"{"id":"x","provider":"jira","external_id":"y","return_url":null,"expires_at":9999999999}"#;
         let sealed = sealer.seal(content, PURPOSE).unwrap();
-        let foreign = format!("ct_{}", URL_SAFE_NO_PAD.encode(sealed));
+        let foreign = format!("ct_{}", URL_SAFE_NO_PAD.encode(sealed.as_str()));
         assert_eq!(refusal(tokens(1).open(&foreign)), 401);
     }
 
@@ -187,7 +190,7 @@ mod tests {
                 r#"{{"id":"x","provider":"jira","external_id":"user@example.com","return_url":null,"expires_at":{expires_at}{more}}}"#
             );
             let sealed = tokens(1).sealer.seal(&content, PURPOSE).unwrap();
-            format!("ct_{}", URL_SAFE_NO_PAD.encode(sealed))
+            format!("ct_{}", URL_SAFE_NO_PAD.encode(sealed.as_str()))
         };
         let (older, _) = tokens(1).open(&of_version("")).unwrap();
         assert_eq!(

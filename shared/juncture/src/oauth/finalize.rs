@@ -86,11 +86,11 @@ impl Finalizer {
     /// What a consent reaches, and whose it is.
     async fn reach(&self, pending: &PendingConsent) -> Result<(Vec<Site>, Result<Option<Account>>)> {
         let access_token = pending.access_token();
-        let (sites, account) = tokio::join!(self.sites.list(&access_token), self.accounts.of(&access_token));
+        let (sites, account) = tokio::join!(self.sites.list(access_token), self.accounts.of(access_token));
         let mut sites = sites?;
         // A consent that was withdrawn between the two is refused like one that does not tell its account.
         if account.as_ref().is_err_and(|error| error.status() == StatusCode::FORBIDDEN) {
-            sites = self.sites.list(&access_token).await?;
+            sites = self.sites.list(access_token).await?;
         }
         Ok((sites, account))
     }

@@ -4,9 +4,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use base::crypto::{Sealer, is_code, random_code, sha256_hex};
+use base::crypto::{Sealed, Sealer, is_code, random_code, sha256_hex};
 use secrecy::{ExposeSecret, SecretString};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 use stores::upstash::{Command, Upstash};
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -68,10 +68,12 @@ impl ConnectionCode {
 pub struct PendingConsent {
     provider: String,
     external_id: ExternalId,
-    access_token: String,
+    #[serde(serialize_with = "for_the_sealer")]
+    access_token: SecretString,
     #[serde(with = "time::serde::timestamp")]
     access_token_expires_at: OffsetDateTime,
-    refresh_token: String,
+    #[serde(serialize_with = "for_the_sealer")]
+    refresh_token: SecretString,
     /// What the consent allows, if that is known.
     #[serde(default)]
     scopes: Option<GrantedScopes>,
@@ -117,9 +119,14 @@ impl PendingConsent {
     }
 
     /// The access token of the consent.
-    pub fn access_token(&self) -> SecretString {
-        SecretString::from(self.access_token.as_str())
+    pub fn access_token(&self) -> &SecretString {
+        &self.access_token
     }
+}
+
+/// Writes a token into a text that is sealed at once.
+fn for_the_sealer<S: Serializer>(token: &SecretString, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_str(token.expose_secret())
 }
 
 /// Consents on their way to becoming connections. Settings: those of [`Upstash`], and `TOKEN_ENCRYPTION_KEY`.
@@ -153,9 +160,9 @@ impl PendingConsents {
             return_url: intent.return_url.clone(),
             display_name: intent.display_name.clone(),
             binding,
-            access_token: grant.access_token.expose_secret().to_owned(),
+            access_token: grant.access_token,
             access_token_expires_at: grant.expires_at,
-            refresh_token: refresh_token.expose_secret().to_owned(),
+            refresh_token,
             scopes: grant.scopes,
             begun_at: intent.begun_at,
             consented_at: OffsetDateTime::now_utc(),
@@ -164,7 +171,7 @@ impl PendingConsents {
         let held = expiring_keys::set(
             &expiring_keys::of(&intent.connection_key),
             &code.key(),
-            &sealed,
+            sealed.as_str(),
             CODE_LIFETIME,
         );
         self.redis.pipeline([held, note(&code)?]).await?;
@@ -204,7 +211,7 @@ impl PendingConsents {
         let restored: Result<()> = async {
             let sealed = self.seal(code, pending)?;
             let owner = expiring_keys::of(&pending.connection_key(ProviderId::parse(&pending.provider)?));
-            self.redis.run(expiring_keys::set(&owner, &code.key(), &sealed, left)).await?;
+            self.redis.run(expiring_keys::set(&owner, &code.key(), sealed.as_str(), left)).await?;
             Ok(())
         }
         .await;
@@ -215,17 +222,16 @@ impl PendingConsents {
 
     /// The tokens of a consent, sealed for a connection.
     pub(crate) fn seal_for(&self, id: &Uuid, pending: &PendingConsent) -> Result<SealedTokens> {
-        let refresh_token = SecretString::from(pending.refresh_token.as_str());
         let grant = Grant {
-            access_token: pending.access_token(),
+            access_token: pending.access_token.clone(),
             expires_at: pending.access_token_expires_at,
             refresh_token: None,
             scopes: pending.scopes.clone(),
         };
-        seal(&self.sealer, id, &grant, &refresh_token)
+        seal(&self.sealer, id, &grant, &pending.refresh_token)
     }
 
-    fn seal(&self, code: &ConnectionCode, pending: &PendingConsent) -> Result<String> {
+    fn seal(&self, code: &ConnectionCode, pending: &PendingConsent) -> Result<Sealed> {
         let plaintext = serde_json::to_string(pending).map_err(Error::internal)?;
         self.sealer.seal(&plaintext, &code.digest()).map_err(Error::internal)
     }
@@ -239,9 +245,10 @@ impl PendingConsents {
         const EXPIRED: &str = "connection_code_expired";
         const GONE: &str = "This connection code was used already or has expired. Start connecting again.";
         let sealed = value.as_str().ok_or_else(|| Error::gone(EXPIRED, GONE))?;
+        let sealed = Sealed::stored(sealed.to_owned());
         let plaintext = self
             .sealer
-            .open(sealed, &code.digest())
+            .open(&sealed, &code.digest())
             .map_err(|error| Error::gone(EXPIRED, GONE).because(error))?;
         let pending: PendingConsent = serde_json::from_str(plaintext.expose_secret())
             .map_err(|_| Error::gone(EXPIRED, GONE).because("the pending connection has another shape"))?;

@@ -10,7 +10,7 @@
 
 use std::time::Duration;
 
-use base::crypto::Sealer;
+use base::crypto::{Sealed, Sealer};
 use stores::postgres::{failed, within_budget};
 use stores::upstash::Command;
 use tokio_postgres::types::{ToSql, Type};
@@ -59,8 +59,8 @@ impl Resealed {
 
 struct StoredRow {
     id: Uuid,
-    refresh_token: String,
-    access_token: Option<String>,
+    refresh_token: Sealed,
+    access_token: Option<Sealed>,
     connection_keys: Vec<String>,
 }
 
@@ -99,20 +99,20 @@ impl Reseal {
                 done.unreadable.push(row.id);
                 continue;
             };
-            let access_token = row.access_token.as_deref().map(|stored| self.sealer.reseal(stored, &aad));
+            let access_token = row.access_token.as_ref().map(|stored| self.sealer.reseal(stored, &aad));
             if refresh_token.is_none() && matches!(access_token, None | Some(Ok(None))) {
                 continue;
             }
             replaced.ids.push(row.id);
-            replaced.refresh_tokens.push(refresh_token.unwrap_or_else(|| row.refresh_token.clone()));
+            replaced.refresh_tokens.push(refresh_token.unwrap_or_else(|| row.refresh_token.clone()).into());
             replaced.access_tokens.push(match access_token {
-                Some(Ok(Some(sealed))) => Some(sealed),
-                Some(Ok(None)) => row.access_token.clone(),
+                Some(Ok(Some(sealed))) => Some(sealed.into()),
+                Some(Ok(None)) => row.access_token.clone().map(String::from),
                 // An access token that cannot be read is refreshed when it is needed.
                 Some(Err(_)) | None => None,
             });
-            replaced.old_refresh_tokens.push(&row.refresh_token);
-            replaced.old_access_tokens.push(row.access_token.as_deref());
+            replaced.old_refresh_tokens.push(row.refresh_token.as_str());
+            replaced.old_access_tokens.push(row.access_token.as_ref().map(Sealed::as_str));
         }
         done.rows = self.replace(&replaced).await?;
         done.contested = replaced.ids.len() - done.rows;
@@ -139,8 +139,8 @@ impl Reseal {
         let read = |row: &tokio_postgres::Row| {
             Ok(StoredRow {
                 id: row.try_get(0)?,
-                refresh_token: row.try_get(1)?,
-                access_token: row.try_get(2)?,
+                refresh_token: Sealed::stored(row.try_get(1)?),
+                access_token: row.try_get::<_, Option<String>>(2)?.map(Sealed::stored),
                 connection_keys: row.try_get(3)?,
             })
         };

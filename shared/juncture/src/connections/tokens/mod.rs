@@ -19,7 +19,7 @@ pub(crate) use refresh::{reseal_stash, stash_key};
 use std::time::Duration;
 
 use base::counters::{Count, count};
-use base::crypto::Sealer;
+use base::crypto::{Sealed, Sealer};
 use base::deadline;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
@@ -279,7 +279,7 @@ impl Tokens {
         }
     }
 
-    fn open(&self, stored: &str, id: &Uuid) -> Result<SecretString> {
+    fn open(&self, stored: &Sealed, id: &Uuid) -> Result<SecretString> {
         self.sealer.open(stored, &id.to_string()).map_err(Error::internal)
     }
 }

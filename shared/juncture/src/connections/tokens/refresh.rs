@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use base::counters::{Count, count};
-use base::crypto::{Sealer, sha256_hex};
+use base::crypto::{Sealed, Sealer, sha256_hex};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use stores::postgres::{bounded, within_budget};
@@ -14,7 +14,7 @@ use uuid::Uuid;
 use super::super::cache::{self, Snapshot};
 use super::super::key::ConnectionKey;
 use super::super::rotation::{self, SealedTokens};
-use super::super::row::{Connection, find_for_update};
+use super::super::row::{Connection, StoredAccessToken, find_for_update};
 use super::{Known, Session, Tokens, seal};
 use crate::error::{Error, Result};
 use crate::provider::{GrantedScopes, TokenError};
@@ -282,7 +282,10 @@ fn rotated(row: &Connection, tokens: SealedTokens, version: i64) -> Connection {
     Connection {
         version,
         refresh_token: tokens.refresh_token,
-        access_token: Some((tokens.access_token, tokens.access_token_expires_at)),
+        access_token: Some(StoredAccessToken {
+            sealed: tokens.access_token,
+            expires_at: tokens.access_token_expires_at,
+        }),
         is_invalid: false,
         ..row.clone()
     }
@@ -297,8 +300,8 @@ fn invalidated(row: &Connection, version: i64) -> Connection {
 struct Stash {
     /// The digest of the refresh token that they replace.
     replaces: String,
-    refresh_token: String,
-    access_token: String,
+    refresh_token: Sealed,
+    access_token: Sealed,
     #[serde(with = "time::serde::timestamp")]
     access_token_expires_at: OffsetDateTime,
     #[serde(default)]
