@@ -2,7 +2,6 @@
 
 use anyhow::{Result, bail};
 use base::config::{Settings, Values};
-use juncture::page::Product;
 use juncture::parts::Parts;
 use juncture::provider::jira::{JiraConsent, Sites};
 use juncture::public_address::PublicAddress;
@@ -96,7 +95,7 @@ fn unreadable(values: &Values) -> Vec<String> {
         parts.idempotency().map(drop),
         parts.read::<JiraConsent>().map(drop),
         parts.read::<Sites>().map(drop),
-        parts.read::<Option<Product>>().map(drop),
+        parts.product().map(drop),
         parts.read::<PublicAddress>().map(drop),
         settings.seconds("SECRETS_MAX_AGE_SECONDS", std::time::Duration::ZERO).map(drop),
     ];

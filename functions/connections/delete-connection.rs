@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use base::config::{FromSettings, Settings, SettingsError};
 use http::StatusCode;
-use juncture::callers::{Caller, SecretKeys};
+use juncture::callers::{BackendCaller, SecretKeys};
 use juncture::connections::{ConnectionKey, Connections};
 use juncture::error::Result;
 use juncture::parts::Parts;
@@ -46,7 +46,7 @@ async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
 }
 
 /// Which connection is meant. A request with a body is read by it alone.
-fn named(caller: &Caller, bodies: &JsonBodies, request: &Request) -> Result<ConnectionKey> {
+fn named(caller: &BackendCaller, bodies: &JsonBodies, request: &Request) -> Result<ConnectionKey> {
     const NAMES: [&str; 2] = ["external_id", "provider"];
     if request.body().is_empty() {
         let query = Query::of(request)?;

@@ -41,7 +41,7 @@ impl FromSettings for App {
             tokens: parts.read()?,
             consent: parts.read()?,
             address: parts.read()?,
-            product: parts.read()?,
+            product: parts.product()?,
         })
     }
 }

@@ -29,7 +29,7 @@ struct App {
 impl FromSettings for App {
     fn from_settings(settings: &Settings) -> Result<Self, SettingsError> {
         let parts = Parts::of(settings);
-        Ok(Self { finalizer: parts.finalizer()?, product: parts.read()?, limits: parts.rate_limits()? })
+        Ok(Self { finalizer: parts.finalizer()?, product: parts.product()?, limits: parts.rate_limits()? })
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use base::config::{FromSettings, Settings, SettingsError};
 use http::StatusCode;
-use juncture::callers::Caller;
+use juncture::callers::BrowserCaller;
 use juncture::error::{Error, Result};
 use juncture::oauth::{
     Binding, Browser, ConnectTokenUse, ConnectTokens, FlowLeg, Intent, OAuthStates, is_cross_site,
@@ -86,7 +86,7 @@ async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
     let body = bodies.read(&request, &FIELDS)?;
     let admitted = entrance.admit(&request, &body);
     // A token that is none counts as well, for whoever sent it.
-    let external_id = admitted.as_ref().ok().map(|(intent, _)| intent.connection_key.external_id.as_str());
+    let external_id = admitted.as_ref().ok().map(|(intent, _)| intent.connection_key.external_id().as_str());
     limits.admit(&request, external_id.map(|value| RateLimitSubject { name: "external_id", value })).await?;
     let (intent, ticket) = admitted?;
     let redirect_uri = address.redirect_uri(&request)?;
@@ -136,12 +136,12 @@ impl Entrance {
                 ));
             }
             let [external_id, provider] = body.required(["external_id", "provider"])?;
-            return Ok((Caller::browser(request).connection_key(provider, external_id)?.into(), None));
+            return Ok((BrowserCaller::of(request).connection_key(provider, external_id)?.into(), None));
         };
         let (intent, ticket) = self.tokens.open(token)?;
         for (name, said) in [
-            ("external_id", intent.connection_key.external_id.as_str()),
-            ("provider", intent.connection_key.provider.as_str()),
+            ("external_id", intent.connection_key.external_id().as_str()),
+            ("provider", intent.connection_key.provider().as_str()),
         ] {
             if body.optional(name)?.is_some_and(|other| other != said) {
                 return Err(Error::bad_request(format!(

@@ -161,21 +161,6 @@ pub trait FromSettings: Sized {
     fn from_settings(settings: &Settings) -> Result<Self, SettingsError>;
 }
 
-/// A concern that a deployment may leave out altogether.
-pub trait FromOptionalSettings: Sized {
-    /// As [`FromSettings::from_settings`]; `None` where its settings are absent.
-    ///
-    /// # Errors
-    /// When a setting is malformed.
-    fn from_optional_settings(settings: &Settings) -> Result<Option<Self>, SettingsError>;
-}
-
-impl<A: FromOptionalSettings> FromSettings for Option<A> {
-    fn from_settings(settings: &Settings) -> Result<Self, SettingsError> {
-        A::from_optional_settings(settings)
-    }
-}
-
 impl FromSettings for () {
     fn from_settings(_: &Settings) -> Result<Self, SettingsError> {
         Ok(())

@@ -1,4 +1,4 @@
-//! Who calls, and with that, whose connections an external id names.
+//! Who calls, and with that, whose connections an external id names: a backend with a secret key, or a browser.
 
 use std::sync::Arc;
 
@@ -41,8 +41,8 @@ impl SecretKeys {
     ///
     /// # Errors
     /// 401 `Invalid secret key`, for a missing key as for a wrong one; 429 for many of them.
-    pub async fn authorize(&self, request: &Request) -> Result<Caller> {
-        if self.are_known_to(request) { Ok(Caller(())) } else { Err(self.wrong.refuse(request).await) }
+    pub async fn authorize(&self, request: &Request) -> Result<BackendCaller> {
+        if self.are_known_to(request) { Ok(BackendCaller(())) } else { Err(self.wrong.refuse(request).await) }
     }
 
     fn are_known_to(&self, request: &Request) -> bool {
@@ -53,26 +53,44 @@ impl SecretKeys {
     }
 }
 
-/// A caller whose right to address connections has been checked; there is no other way to make an [`ConnectionKey`].
+/// A backend that has shown a secret key. [`SecretKeys::authorize`] alone makes one, so that whoever has one may do what the
+/// backend API does.
 ///
-/// In core mode there is one product, and an external id is unique within it. In cloud mode the caller's key
-/// will name the project that the external ids belong to.
-pub struct Caller(());
+/// In core mode there is one product, and an external id is unique within it. In cloud mode the key will name the project
+/// that the external ids belong to.
+pub struct BackendCaller(());
 
-impl Caller {
-    /// A browser that begins a flow. It proves nothing in core mode: `x-juncture-public-key`, which names a
-    /// project in cloud mode, is accepted and ignored.
-    pub fn browser(_request: &Request) -> Self {
-        Self(())
-    }
-
+impl BackendCaller {
     /// The connection that this caller means.
     ///
     /// # Errors
     /// 400 when the provider or the external id is none.
     pub fn connection_key(&self, provider: &str, external_id: &str) -> Result<ConnectionKey> {
-        Ok(ConnectionKey::new(ProviderId::parse(provider)?, ExternalId::parse(external_id)?))
+        named(provider, external_id)
     }
+}
+
+/// A browser, which has shown nothing.
+pub struct BrowserCaller(());
+
+impl BrowserCaller {
+    /// The browser that begins a flow. It proves nothing in core mode: `x-juncture-public-key`, which names a
+    /// project in cloud mode, is accepted and ignored.
+    pub fn of(_request: &Request) -> Self {
+        Self(())
+    }
+
+    /// The connection that this caller wants to make.
+    ///
+    /// # Errors
+    /// As [`BackendCaller::connection_key`].
+    pub fn connection_key(&self, provider: &str, external_id: &str) -> Result<ConnectionKey> {
+        named(provider, external_id)
+    }
+}
+
+fn named(provider: &str, external_id: &str) -> Result<ConnectionKey> {
+    Ok(ConnectionKey::new(ProviderId::parse(provider)?, ExternalId::parse(external_id)?))
 }
 
 #[cfg(test)]

@@ -18,6 +18,7 @@ use crate::idempotency::IdempotencyStore;
 use crate::jira::Jira;
 use crate::oauth::{ConnectTokens, Finalizer, OAuthStates, PendingConsents};
 use crate::operations::{IdleConnections, Reseal};
+use crate::page::Product;
 use crate::provider::jira::JiraTokenEndpoint;
 use crate::rate_limit::PublicRateLimits;
 
@@ -116,6 +117,11 @@ impl<'s> Parts<'s> {
     /// What makes connections of consents.
     pub fn finalizer(&self) -> Made<Finalizer> {
         Ok(Finalizer::new(self.pending_consents()?, self.read()?, self.read()?, self.connections()?))
+    }
+
+    /// The customer's product, if the settings name one.
+    pub fn product(&self) -> Made<Option<Product>> {
+        Product::of(self.settings)
     }
 
     /// What keeps connections alive that nobody uses.

@@ -41,18 +41,27 @@ impl ExternalId {
 
 /// What names one connection. Queries, caches and locks take this type, never loose strings.
 ///
-/// It is made by [`crate::callers::Caller`] alone, because in cloud mode it will also hold the caller's project.
+/// It is made of what a caller said ([`crate::callers`]), or of what was sealed or stored for one before. In cloud mode it will
+/// also hold the caller's project.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConnectionKey {
-    /// The provider that the connection leads to.
-    pub provider: ProviderId,
-    /// The product's id of it.
-    pub external_id: ExternalId,
+    provider: ProviderId,
+    external_id: ExternalId,
 }
 
 impl ConnectionKey {
     pub(crate) fn new(provider: ProviderId, external_id: ExternalId) -> Self {
         Self { provider, external_id }
+    }
+
+    /// The provider that the connection leads to.
+    pub fn provider(&self) -> ProviderId {
+        self.provider
+    }
+
+    /// The product's id of it.
+    pub fn external_id(&self) -> &ExternalId {
+        &self.external_id
     }
 
     /// The key as it stands in the names of Redis keys and locks.

@@ -63,7 +63,7 @@ async fn delete(client: &(impl GenericClient + Sync), key: &ConnectionKey) -> Re
         where m.external_id = $1 and m.provider = $2::"juncture-core".provider
             and c.connection_id = m.connection_id
         returning c.connection_id, nextval('"juncture-core".connection_version')"#;
-    let (external_id, provider) = (key.external_id.as_str(), key.provider.as_str());
+    let (external_id, provider) = (key.external_id().as_str(), key.provider().as_str());
     let parameters: [(&(dyn tokio_postgres::types::ToSql + Sync), Type); 2] =
         [(&external_id, Type::TEXT), (&provider, Type::TEXT)];
     let row = within_budget(client.query_typed_opt(DELETE, &parameters)).await?;

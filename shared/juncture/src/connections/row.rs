@@ -121,7 +121,7 @@ pub(super) async fn find_for_update(
         join "juncture-core".connection c using (connection_id)
         where m.external_id = $1 and m.provider = $2::"juncture-core".provider
         for update of c"#;
-    let (external_id, provider) = (key.external_id.as_str(), key.provider.as_str());
+    let (external_id, provider) = (key.external_id().as_str(), key.provider().as_str());
     within_budget(client.query_typed(LOCK, &[(&external_id, Type::TEXT), (&provider, Type::TEXT)])).await?;
     find(client, key).await
 }
@@ -131,7 +131,7 @@ pub(super) async fn find(
     client: &(impl GenericClient + Sync),
     key: &ConnectionKey,
 ) -> Result<Option<Connection>> {
-    let (external_id, provider) = (key.external_id.as_str(), key.provider.as_str());
+    let (external_id, provider) = (key.external_id().as_str(), key.provider().as_str());
     let row =
         within_budget(client.query_typed_opt(SELECT, &[(&external_id, Type::TEXT), (&provider, Type::TEXT)]))
             .await?;

@@ -117,7 +117,7 @@ impl Connections {
             (&scopes, Type::TEXT),
         ];
         within_budget(transaction.execute_typed(UPSERT, &row)).await?;
-        let (external_id, provider) = (key.external_id.as_str(), key.provider.as_str());
+        let (external_id, provider) = (key.external_id().as_str(), key.provider().as_str());
         let map: [(&(dyn ToSql + Sync), Type); 3] =
             [(&external_id, Type::TEXT), (&provider, Type::TEXT), (&id, Type::UUID)];
         within_budget(transaction.execute_typed(MAP, &map)).await?;

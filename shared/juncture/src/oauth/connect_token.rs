@@ -76,8 +76,8 @@ impl ConnectTokens {
         let expires_at = issued_at.truncate_to_second() + lifetime.min(LONGEST);
         let content = Content {
             id: random_code(PREFIX).map_err(Error::internal)?,
-            provider: intent.connection_key.provider.as_str().to_owned(),
-            external_id: intent.connection_key.external_id.clone(),
+            provider: intent.connection_key.provider().as_str().to_owned(),
+            external_id: intent.connection_key.external_id().clone(),
             return_url: intent.return_url.clone(),
             display_name: intent.display_name.clone(),
             same_browser: intent.same_browser,

@@ -155,8 +155,8 @@ impl PendingConsents {
         let refresh_token = grant.refresh_token.ok_or_else(Error::no_offline_access)?;
         let code = ConnectionCode(random_code(CODE_PREFIX).map_err(Error::internal)?);
         let pending = PendingConsent {
-            provider: intent.connection_key.provider.as_str().to_owned(),
-            external_id: intent.connection_key.external_id.clone(),
+            provider: intent.connection_key.provider().as_str().to_owned(),
+            external_id: intent.connection_key.external_id().clone(),
             return_url: intent.return_url.clone(),
             display_name: intent.display_name.clone(),
             binding,

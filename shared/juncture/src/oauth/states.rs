@@ -125,8 +125,8 @@ impl OAuthStates {
     ) -> Result<String> {
         let state = random_code(STATE_PREFIX).map_err(Error::internal)?;
         let stored = StoredState {
-            provider: intent.connection_key.provider.as_str().to_owned(),
-            external_id: intent.connection_key.external_id.clone(),
+            provider: intent.connection_key.provider().as_str().to_owned(),
+            external_id: intent.connection_key.external_id().clone(),
             return_url: intent.return_url.clone(),
             display_name: intent.display_name.clone(),
             binding: Some(binding),

@@ -7,7 +7,7 @@ use tokio_postgres::Row;
 use tokio_postgres::types::{ToSql, Type};
 use uuid::Uuid;
 
-use crate::callers::Caller;
+use crate::callers::BackendCaller;
 use crate::connections::ConnectionRows;
 use crate::error::{Error, Result};
 use crate::provider::jira::NamedSite;
@@ -136,7 +136,7 @@ impl ConnectionRows {
     /// 503 when the database is away.
     pub async fn list(
         &self,
-        _caller: &Caller,
+        _caller: &BackendCaller,
         filter: ConnectionFilter,
         after: Option<&ListPosition>,
         limit: usize,
