@@ -38,7 +38,7 @@ impl<'s> Parts<'s> {
         Self { settings, redis: OnceCell::new(), postgres: OnceCell::new(), sealer: OnceCell::new() }
     }
 
-    /// A part that shares nothing with others.
+    /// A part that shares nothing with others, and says itself which settings it reads.
     pub fn read<T: FromSettings>(&self) -> Made<T> {
         T::from_settings(self.settings)
     }
@@ -63,7 +63,8 @@ impl<'s> Parts<'s> {
         once(&self.sealer, || self.read())
     }
 
-    /// The keys of the backend API.
+    /// The keys of the backend API. Settings: `JUNCTURE_SECRET_KEY`, `RATE_LIMIT_WRONG_KEYS`, and those of Redis if there
+    /// is one.
     pub fn secret_keys(&self) -> Made<SecretKeys> {
         SecretKeys::new(self.settings, self.optional_redis()?)
     }
@@ -73,17 +74,17 @@ impl<'s> Parts<'s> {
         PublicRateLimits::new(self.settings, self.redis()?)
     }
 
-    /// The rows of connections, to be read.
+    /// The rows of connections, to be read. Setting: `DATABASE_URL`.
     pub fn connection_rows(&self) -> Made<ConnectionRows> {
         Ok(ConnectionRows::new(self.postgres()?))
     }
 
-    /// The connections.
+    /// The connections. Settings: `DATABASE_URL` and those of Redis.
     pub fn connections(&self) -> Made<Connections> {
         Ok(Connections::new(self.connection_rows()?, self.redis()?))
     }
 
-    /// The tokens of connections.
+    /// The tokens of connections. Settings: those of the connections, the sealer and [`JiraTokenEndpoint`].
     pub fn tokens(&self) -> Made<Tokens> {
         let endpoint: JiraTokenEndpoint = self.read()?;
         Ok(Tokens::new(self.connections()?, self.sealer()?, Box::new(endpoint)))

@@ -11,7 +11,7 @@ use time::OffsetDateTime;
 
 use super::record::{IdempotencyKey, Record, State, UnconfirmedSend};
 use super::store::{ENOUGH, IdempotencyStore, in_progress};
-use crate::connections::lock::Lock;
+use crate::connections::Lock;
 use crate::error::Result;
 
 /// The right to do the work of one key; nobody else does it meanwhile.

@@ -12,7 +12,7 @@ use stores::upstash::{Command, Upstash};
 
 use super::attempt::Attempt;
 use super::record::{IdempotencyKey, Known, Record, State};
-use crate::connections::lock::Lock;
+use crate::connections::Lock;
 use crate::error::{Error, Result};
 
 /// How long a request waits for another one with the same key.

@@ -8,8 +8,7 @@ use http::StatusCode;
 use super::browser::Browser;
 use super::pending_consents::{ConnectionCode, PendingConsent, PendingConsents};
 use super::return_url::ReturnUrl;
-use crate::connections::Connections;
-use crate::connections::save::ConsentedBy;
+use crate::connections::{Connections, ConsentedBy};
 use crate::display::DisplayName;
 use crate::error::{Error, Result};
 use crate::provider::ProviderId;
@@ -18,7 +17,7 @@ use crate::provider::jira::{Account, Accounts, CONSENT_LIFETIME, ChosenSite, Sit
 /// How long the choice waits to learn whether another account is connected; saving asks again.
 const LOOK_LIMIT: Duration = Duration::from_secs(2);
 
-/// Finalizes connections to Jira. Settings: those of [`PendingConsents`], [`Sites`], [`Accounts`] and [`Store`].
+/// Finalizes connections to Jira.
 pub struct Finalizer {
     consents: PendingConsents,
     sites: Sites,

@@ -45,7 +45,7 @@ const DUE: &str = r#"
     join "juncture-core".connection_external_map m using (connection_id)
     where not c.invalid_refresh_token and c.expires_at > now() and c.refreshed_at < $1"#;
 
-/// Refreshes idle connections. Settings: those of [`Tokens`] and [`Store`], and `IDLE_REFRESH_AFTER_DAYS` (1 to 80).
+/// Refreshes idle connections. Setting: `IDLE_REFRESH_AFTER_DAYS` (1 to 80).
 pub struct IdleConnections {
     rows: ConnectionRows,
     tokens: Tokens,

@@ -16,8 +16,7 @@ use stores::upstash::Command;
 use tokio_postgres::types::{ToSql, Type};
 use uuid::Uuid;
 
-use crate::connections::tokens::{reseal_stash, stash_key};
-use crate::connections::{ConnectionKey, Connections, ExternalId};
+use crate::connections::{ConnectionKey, Connections, ExternalId, reseal_stash, stash_key};
 use crate::error::Result;
 use crate::idempotency;
 use crate::provider::ProviderId;
@@ -25,7 +24,7 @@ use crate::provider::ProviderId;
 /// How many rows are sealed anew in one statement.
 const BATCH: i64 = 100;
 
-/// Seals anew. Settings: those of [`Store`] and [`Upstash`], and `TOKEN_ENCRYPTION_KEY`.
+/// Seals anew.
 pub struct Reseal {
     connections: Connections,
     sealer: Sealer,
