@@ -1,10 +1,8 @@
 //! Whether functions can start with some values: asked of the very readers that they start with.
 
 use anyhow::{Result, bail};
-use base::config::{FromSettings, Settings, SettingsError, Values};
-use juncture::auth::SecretKeys;
-use juncture::connection::{Finalizer, Once, Selection, States, Tokens};
-use juncture::page::Product;
+use base::config::{Settings, Values};
+use juncture::parts::Parts;
 use juncture::provider::jira::{JiraConsent, Sites};
 use juncture::public_address::PublicAddress;
 use runtime::secrets::SecretsError;
@@ -86,18 +84,19 @@ fn unreadable(values: &Values) -> Vec<String> {
         Ok(settings) => settings,
         Err(error) => return vec![error.to_string()],
     };
+    let parts = Parts::of(&settings);
     let outcomes = [
         Postgres::direct(&settings).map(drop),
-        read::<SecretKeys>(&settings),
-        read::<Tokens>(&settings),
-        read::<States>(&settings),
-        read::<Finalizer>(&settings),
-        read::<Selection>(&settings),
-        read::<Once>(&settings),
-        read::<JiraConsent>(&settings),
-        read::<Sites>(&settings),
-        read::<Option<Product>>(&settings),
-        read::<PublicAddress>(&settings),
+        parts.secret_keys().map(drop),
+        parts.tokens().map(drop),
+        parts.oauth_states().map(drop),
+        parts.finalizer().map(drop),
+        parts.connections().map(drop),
+        parts.idempotency().map(drop),
+        parts.read::<JiraConsent>().map(drop),
+        parts.read::<Sites>().map(drop),
+        parts.product().map(drop),
+        parts.read::<PublicAddress>().map(drop),
         settings.seconds("SECRETS_MAX_AGE_SECONDS", std::time::Duration::ZERO).map(drop),
     ];
     let mut wrong: Vec<String> = Vec::new();
@@ -107,8 +106,4 @@ fn unreadable(values: &Values) -> Vec<String> {
         }
     }
     wrong
-}
-
-fn read<T: FromSettings>(settings: &Settings) -> Result<(), SettingsError> {
-    T::from_settings(settings).map(drop)
 }

@@ -3,10 +3,10 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, anyhow};
-use base::config::Values;
-use base::config::{FromSettings, Settings};
-use juncture::connection::{Reseal, Resealed};
+use base::config::{Settings, Values};
 use juncture::error::Error;
+use juncture::operations::{Reseal, Resealed};
+use juncture::parts::Parts;
 
 /// How often progress is told.
 const TELL: Duration = Duration::from_secs(2);
@@ -17,7 +17,7 @@ const REST: Duration = Duration::from_millis(500);
 /// Passes over all connections until none is left that the first key has not sealed. Broken off, it goes on where
 /// it was when it is run again: what is done is seen and not done twice.
 pub(crate) async fn until_clean(values: &Values) -> Result<()> {
-    let reseal = Reseal::from_settings(&Settings::default().with_secret(values)?)?;
+    let reseal = Parts::of(&Settings::default().with_secret(values)?).reseal()?;
     loop {
         let done = pass(&reseal).await.map_err(explain)?;
         println!(

@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail, ensure};
 use base::config::Settings;
 use base::config::Values;
 use base::crypto::{random_code, random_key};
-use juncture::connection::Reseal;
+use juncture::operations::Reseal;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 

@@ -3,14 +3,26 @@
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use base::config::{FromSettings, Settings, SettingsError};
 use http::StatusCode;
-use juncture::auth::SecretKeys;
-use juncture::connection::Store;
+use juncture::callers::SecretKeys;
+use juncture::connections::ConnectionRows;
 use juncture::error::Result;
+use juncture::parts::Parts;
 use runtime::{Query, Request, Response, json, serve};
 use serde::Serialize;
 
-type App = (SecretKeys, Store);
+struct App {
+    keys: SecretKeys,
+    rows: ConnectionRows,
+}
+
+impl FromSettings for App {
+    fn from_settings(settings: &Settings) -> Result<Self, SettingsError> {
+        let parts = Parts::of(settings);
+        Ok(Self { keys: parts.secret_keys()?, rows: parts.connection_rows()? })
+    }
+}
 
 fn main() -> ExitCode {
     serve::<App, _>(|app, request| Box::pin(handle(app, request)))
@@ -29,11 +41,11 @@ struct Validity {
 }
 
 async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
-    let (keys, store) = &*app;
+    let App { keys, rows } = &*app;
     let caller = keys.authorize(&request).await?;
     let query = Query::of(&request)?;
     let [external_id, provider] = query.required(["external_id", "provider"])?;
-    let connection = store.find(&caller.address(provider, external_id)?).await?;
+    let connection = rows.find(&caller.connection_key(provider, external_id)?).await?;
     let validity = connection.map_or_else(Validity::default, |connection| Validity {
         exists: true,
         is_expired: connection.is_expired(),

@@ -4,17 +4,36 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
+use base::config::{FromSettings, Settings, SettingsError};
 use http::StatusCode;
-use juncture::auth::SecretKeys;
-use juncture::connection::{ConnectTokens, Intent, LONGEST_CONNECT_TOKEN, ReturnUrls};
+use juncture::callers::SecretKeys;
 use juncture::display::DisplayName;
 use juncture::error::{Error, Result};
+use juncture::oauth::{ConnectTokens, Intent, LONGEST_CONNECT_TOKEN, ReturnUrls};
+use juncture::parts::Parts;
 use runtime::{Field, Fields, JsonBodies, JsonBody, Request, Response, json, serve};
 use serde::Serialize;
 use serde_json::Value;
 use time::OffsetDateTime;
 
-type App = (SecretKeys, JsonBodies, ConnectTokens, ReturnUrls);
+struct App {
+    keys: SecretKeys,
+    bodies: JsonBodies,
+    tokens: ConnectTokens,
+    return_urls: ReturnUrls,
+}
+
+impl FromSettings for App {
+    fn from_settings(settings: &Settings) -> Result<Self, SettingsError> {
+        let parts = Parts::of(settings);
+        Ok(Self {
+            keys: parts.secret_keys()?,
+            bodies: parts.read()?,
+            tokens: parts.connect_tokens()?,
+            return_urls: parts.read()?,
+        })
+    }
+}
 
 const FIELDS: Fields = Fields::of(
     "connect-token",
@@ -37,12 +56,12 @@ struct Issued {
 }
 
 async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
-    let (keys, bodies, tokens, return_urls) = &*app;
+    let App { keys, bodies, tokens, return_urls } = &*app;
     let caller = keys.authorize(&request).await?;
     let body = bodies.read(&request, &FIELDS)?;
     let [external_id, provider] = body.required(["external_id", "provider"])?;
-    let address = caller.address(provider, external_id)?;
-    let mut intent = Intent::from(address);
+    let key = caller.connection_key(provider, external_id)?;
+    let mut intent = Intent::from(key);
     intent.return_url = body.optional("return_url")?.map(|url| return_urls.parse(url)).transpose()?;
     intent.display_name = body.optional("display_name")?.map(DisplayName::parse).transpose()?.flatten();
     intent.same_browser = body.flag("same_browser")?;

@@ -4,14 +4,27 @@
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use base::config::{FromSettings, Settings, SettingsError};
 use http::StatusCode;
-use juncture::auth::{Caller, SecretKeys};
-use juncture::connection::{Address, Disconnection};
+use juncture::callers::{BackendCaller, SecretKeys};
+use juncture::connections::{ConnectionKey, Connections};
 use juncture::error::Result;
+use juncture::parts::Parts;
 use runtime::{Fields, JsonBodies, Query, Request, Response, json, serve};
 use serde::Serialize;
 
-type App = (SecretKeys, JsonBodies, Disconnection);
+struct App {
+    keys: SecretKeys,
+    bodies: JsonBodies,
+    connections: Connections,
+}
+
+impl FromSettings for App {
+    fn from_settings(settings: &Settings) -> Result<Self, SettingsError> {
+        let parts = Parts::of(settings);
+        Ok(Self { keys: parts.secret_keys()?, bodies: parts.read()?, connections: parts.connections()? })
+    }
+}
 
 const FIELDS: Fields = Fields::of("connection", &["external_id", "provider"]);
 
@@ -26,21 +39,21 @@ struct Disconnected {
 }
 
 async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
-    let (keys, bodies, disconnection) = &*app;
+    let App { keys, bodies, connections } = &*app;
     let caller = keys.authorize(&request).await?;
-    disconnection.disconnect(&named(&caller, bodies, &request)?).await?;
+    connections.remove(&named(&caller, bodies, &request)?).await?;
     json(StatusCode::OK, &Disconnected { success: true })
 }
 
 /// Which connection is meant. A request with a body is read by it alone.
-fn named(caller: &Caller, bodies: &JsonBodies, request: &Request) -> Result<Address> {
+fn named(caller: &BackendCaller, bodies: &JsonBodies, request: &Request) -> Result<ConnectionKey> {
     const NAMES: [&str; 2] = ["external_id", "provider"];
     if request.body().is_empty() {
         let query = Query::of(request)?;
         let [external_id, provider] = query.required(NAMES)?;
-        return caller.address(provider, external_id);
+        return caller.connection_key(provider, external_id);
     }
     let body = bodies.read(request, &FIELDS)?;
     let [external_id, provider] = body.required(NAMES)?;
-    caller.address(provider, external_id)
+    caller.connection_key(provider, external_id)
 }

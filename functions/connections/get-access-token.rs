@@ -3,16 +3,28 @@
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use base::config::{FromSettings, Settings, SettingsError};
 use http::StatusCode;
-use juncture::auth::SecretKeys;
-use juncture::connection::Tokens;
+use juncture::callers::SecretKeys;
+use juncture::connections::Tokens;
 use juncture::error::{Error, Result};
+use juncture::parts::Parts;
 use runtime::{Query, Request, Response, json, serve};
 use secrecy::ExposeSecret;
 use serde::Serialize;
 use time::OffsetDateTime;
 
-type App = (SecretKeys, Tokens);
+struct App {
+    keys: SecretKeys,
+    tokens: Tokens,
+}
+
+impl FromSettings for App {
+    fn from_settings(settings: &Settings) -> Result<Self, SettingsError> {
+        let parts = Parts::of(settings);
+        Ok(Self { keys: parts.secret_keys()?, tokens: parts.tokens()? })
+    }
+}
 
 fn main() -> ExitCode {
     serve::<App, _>(|app, request| Box::pin(handle(app, request)))
@@ -27,11 +39,12 @@ struct Token<'a> {
 }
 
 async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
-    let (keys, tokens) = &*app;
+    let App { keys, tokens } = &*app;
     let caller = keys.authorize(&request).await?;
     let query = Query::of(&request)?;
     let [external_id, provider] = query.required(["external_id", "provider"])?;
-    let session = tokens.session(&caller.address(provider, external_id)?).await.map_err(unknown_is_401)?;
+    let session =
+        tokens.session(&caller.connection_key(provider, external_id)?).await.map_err(unknown_is_401)?;
     let token = &session.access_token;
     json(StatusCode::OK, &Token { access_token: token.value.expose_secret(), expires_at: token.expires_at })
 }

@@ -3,17 +3,30 @@
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use base::config::{FromSettings, Settings, SettingsError};
 use base::crypto::Sealer;
 use http::StatusCode;
-use juncture::auth::SecretKeys;
-use juncture::connection::Store;
+use juncture::callers::SecretKeys;
+use juncture::connections::ConnectionRows;
 use juncture::error::{Error, Result};
+use juncture::parts::Parts;
 use runtime::{Query, Request, Response, json, serve};
 use secrecy::ExposeSecret;
 use serde::Serialize;
 use time::OffsetDateTime;
 
-type App = (SecretKeys, Store, Sealer);
+struct App {
+    keys: SecretKeys,
+    rows: ConnectionRows,
+    sealer: Sealer,
+}
+
+impl FromSettings for App {
+    fn from_settings(settings: &Settings) -> Result<Self, SettingsError> {
+        let parts = Parts::of(settings);
+        Ok(Self { keys: parts.secret_keys()?, rows: parts.connection_rows()?, sealer: parts.sealer()? })
+    }
+}
 
 fn main() -> ExitCode {
     serve::<App, _>(|app, request| Box::pin(handle(app, request)))
@@ -29,12 +42,14 @@ struct Credentials<'a> {
 }
 
 async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
-    let (keys, store, sealer) = &*app;
+    let App { keys, rows, sealer } = &*app;
     let caller = keys.authorize(&request).await?;
     let query = Query::of(&request)?;
     let [external_id, provider] = query.required(["external_id", "provider"])?;
-    let connection =
-        store.find(&caller.address(provider, external_id)?).await?.ok_or_else(Error::connection_not_found)?;
+    let connection = rows
+        .find(&caller.connection_key(provider, external_id)?)
+        .await?
+        .ok_or_else(Error::connection_not_found)?;
     let refresh_token = connection.refresh_token(sealer)?;
     let credentials = Credentials {
         refresh_token: refresh_token.expose_secret(),

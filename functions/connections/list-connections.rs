@@ -3,17 +3,31 @@
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use base::config::{FromSettings, Settings, SettingsError};
 use base::crypto::Sealer;
 use http::StatusCode;
-use juncture::auth::SecretKeys;
-use juncture::connection::{Directory, Filter, Listed, State};
+use juncture::callers::SecretKeys;
+use juncture::connections::ConnectionRows;
 use juncture::error::Result;
+use juncture::operations::{ConnectionFilter, ConnectionState, ConnectionSummary};
 use juncture::paging::{Paging, Part};
+use juncture::parts::Parts;
 use juncture::provider::ProviderId;
 use runtime::{Query, Request, Response, json, serve};
 use serde::Serialize;
 
-type App = (SecretKeys, Directory, Sealer);
+struct App {
+    keys: SecretKeys,
+    rows: ConnectionRows,
+    sealer: Sealer,
+}
+
+impl FromSettings for App {
+    fn from_settings(settings: &Settings) -> Result<Self, SettingsError> {
+        let parts = Parts::of(settings);
+        Ok(Self { keys: parts.secret_keys()?, rows: parts.connection_rows()?, sealer: parts.sealer()? })
+    }
+}
 
 /// How many connections an answer holds unless the caller says otherwise.
 const LIMIT: usize = 100;
@@ -25,23 +39,23 @@ fn main() -> ExitCode {
 /// A part of the list.
 #[derive(Serialize)]
 struct Connections {
-    connections: Vec<Listed>,
+    connections: Vec<ConnectionSummary>,
     next_cursor: Option<String>,
 }
 
 async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
-    let (keys, directory, sealer) = &*app;
+    let App { keys, rows, sealer } = &*app;
     let caller = keys.authorize(&request).await?;
     let query = Query::of(&request)?;
-    let filter = Filter {
+    let filter = ConnectionFilter {
         provider: query.optional("provider").map(ProviderId::parse).transpose()?,
-        state: query.optional("state").map(State::parse).transpose()?,
+        state: query.optional("state").map(ConnectionState::parse).transpose()?,
     };
-    let filtered = format!("{:?}", filter);
+    let filtered = filter.in_cursors();
     let paging = Paging::of_connections(sealer, "list-connections", &filtered);
     let Part { limit, from } = paging.part(&query)?.unwrap_or(Part { limit: LIMIT, from: None });
     // One more than asked for tells whether there are more.
-    let mut connections = directory.list(&caller, filter, from.as_ref(), limit + 1).await?;
+    let mut connections = rows.list(&caller, filter, from.as_ref(), limit + 1).await?;
     let has_more = connections.len() > limit;
     connections.truncate(limit);
     let last = connections.last().filter(|_| has_more);

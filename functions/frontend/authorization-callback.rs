@@ -6,24 +6,25 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use base::config::{FromSettings, Settings, SettingsError};
-use juncture::connection::{
-    Arrival, Binding, Browser, ConnectionCode, FirstArrival, Flow, Returned, States, Stretch,
-};
 use juncture::error::{Error, Result};
-use juncture::limit::{Key, OpenLimits};
+use juncture::oauth::{
+    Arrival, Binding, Browser, ConnectionCode, FirstArrival, FlowLeg, OAuthStates, PendingConsents, Returned,
+};
 use juncture::page::document;
 use juncture::page::{Message, Product};
+use juncture::parts::Parts;
 use juncture::provider::jira::{JiraConsent, JiraTokenEndpoint};
 use juncture::provider::{Consent, ProviderId, TokenEndpoint};
 use juncture::public_address::PublicAddress;
+use juncture::rate_limit::{PublicRateLimits, RateLimitSubject};
 use runtime::{Query, Request, Response, is_prefetch, path_parameter, redirect, serve_pages, with_cookie};
 
 const JIRA: &str = "Jira";
 
 struct App {
-    limits: OpenLimits,
-    states: States,
-    flow: Flow,
+    limits: PublicRateLimits,
+    states: OAuthStates,
+    consents: PendingConsents,
     tokens: JiraTokenEndpoint,
     consent: JiraConsent,
     address: PublicAddress,
@@ -31,15 +32,16 @@ struct App {
 }
 
 impl FromSettings for App {
-    fn from_settings(settings: &Settings) -> std::result::Result<Self, SettingsError> {
+    fn from_settings(settings: &Settings) -> Result<Self, SettingsError> {
+        let parts = Parts::of(settings);
         Ok(Self {
-            limits: OpenLimits::from_settings(settings)?,
-            states: States::from_settings(settings)?,
-            flow: Flow::from_settings(settings)?,
-            tokens: JiraTokenEndpoint::from_settings(settings)?,
-            consent: JiraConsent::from_settings(settings)?,
-            address: PublicAddress::from_settings(settings)?,
-            product: Option::from_settings(settings)?,
+            limits: parts.rate_limits()?,
+            states: parts.oauth_states()?,
+            consents: parts.pending_consents()?,
+            tokens: parts.read()?,
+            consent: parts.read()?,
+            address: parts.read()?,
+            product: parts.product()?,
         })
     }
 }
@@ -62,17 +64,17 @@ async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
         Some(_) => "",
         None => query.required(["code"])?[0],
     };
-    app.limits.admit(&request, Some(Key { name: "state", value: state })).await?;
+    app.limits.admit(&request, Some(RateLimitSubject { name: "state", value: state })).await?;
     // The state is used up before anything is sent anywhere, also when the person declined or this is another
     // browser than the one that began.
-    let began = Browser::known(&request, Stretch::ToReturn);
+    let began = Browser::known(&request, FlowLeg::ToReturn);
     if let Some(error) = refusal {
         let intent = app.states.consume(provider, state, began.as_ref()).await?;
         let known = app.product.as_ref();
         let own = intent.return_url.as_ref().and_then(|url| Product::returning_to(url.as_url(), known));
         return Ok(refused(own.as_ref().or(known), error));
     }
-    let browser = Browser::named(&request, Stretch::ToConnection)?;
+    let browser = Browser::named(&request, FlowLeg::ToConnection)?;
     let returned = match app.states.arrive(provider, state, code, began.as_ref(), &browser).await? {
         Arrival::Again(returned) => returned,
         Arrival::First(arrival) => match exchange(&app, &request, &arrival, code, &browser).await {
@@ -98,11 +100,11 @@ async fn exchange(
     let redirect_uri = app.address.redirect_uri(request)?;
     let grant = app.tokens.exchange_code(&redirect_uri, code).await.map_err(Error::from)?;
     app.consent.check(&grant)?;
-    let has_begun_here = Browser::known(request, Stretch::ToReturn).is_some();
+    let has_begun_here = Browser::known(request, FlowLeg::ToReturn).is_some();
     let keeps_cookies = app.address.is_secure() || has_begun_here || browser.has_kept_it();
     let binding = app.address.page_is_ours(request)?.then(|| Binding::to(browser, keeps_cookies));
     let note = |code: &ConnectionCode| app.states.answer(arrival, code, browser);
-    app.flow.hold(&arrival.intent, grant, binding, note).await
+    app.consents.hold(&arrival.intent, grant, binding, note).await
 }
 
 /// What the provider answers instead of a code: the person said no, or something is wrong with our request.

@@ -5,14 +5,32 @@ use std::sync::Arc;
 
 use base::config::{FromSettings, Settings, SettingsError};
 use http::StatusCode;
-use juncture::connection::{Browser, ConnectionCode, Finalizer, Stretch};
 use juncture::error::Result;
-use juncture::limit::OpenLimits;
+use juncture::oauth::{Browser, ConnectionCode, Finalizer, FlowLeg};
+use juncture::parts::Parts;
 use juncture::provider::jira::SiteId;
+use juncture::rate_limit::PublicRateLimits;
 use runtime::{Field, Fields, JsonBodies, Request, Response, json, serve};
 use serde::Serialize;
 
-type App = (Finalizer, JsonBodies, OpenLimits, Silence);
+struct App {
+    finalizer: Finalizer,
+    bodies: JsonBodies,
+    limits: PublicRateLimits,
+    silence: Silence,
+}
+
+impl FromSettings for App {
+    fn from_settings(settings: &Settings) -> Result<Self, SettingsError> {
+        let parts = Parts::of(settings);
+        Ok(Self {
+            finalizer: parts.finalizer()?,
+            bodies: parts.read()?,
+            limits: parts.rate_limits()?,
+            silence: parts.read()?,
+        })
+    }
+}
 
 const FIELDS: Fields =
     Fields::of_contract("create-connection", &["connection_code", "site_id", "replace_account"]);
@@ -24,7 +42,7 @@ struct Silence {
 }
 
 impl FromSettings for Silence {
-    fn from_settings(settings: &Settings) -> std::result::Result<Self, SettingsError> {
+    fn from_settings(settings: &Settings) -> Result<Self, SettingsError> {
         Ok(Self { may_replace: !settings.flag("REQUIRE_ACCOUNT_CONFIRMATION", false)? })
     }
 }
@@ -40,12 +58,12 @@ struct Created {
 }
 
 async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
-    let (finalizer, bodies, limits, silence) = &*app;
+    let App { finalizer, bodies, limits, silence } = &*app;
     let body = bodies.read(&request, &FIELDS)?;
     let [code, site_id] = body.required(["connection_code", "site_id"])?;
     let (code, site_id) = (ConnectionCode::parse(code)?, SiteId::parse(site_id)?);
     limits.admit(&request, Some(code.limited())).await?;
-    let visitor = Browser::known(&request, Stretch::ToConnection);
+    let visitor = Browser::known(&request, FlowLeg::ToConnection);
     let may_replace = match body.field("replace_account") {
         Field::Absent => silence.may_replace,
         _ => body.flag("replace_account")?,

@@ -3,16 +3,28 @@
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use base::config::{FromSettings, Settings, SettingsError};
 use http::StatusCode;
-use juncture::connection::{Browser, Choice, ConnectionCode, Finalizer, Stretch};
 use juncture::display::DisplayName;
 use juncture::error::Result;
-use juncture::limit::OpenLimits;
+use juncture::oauth::{Browser, Choice, ConnectionCode, Finalizer, FlowLeg};
+use juncture::parts::Parts;
 use juncture::provider::jira::{self, SiteId};
+use juncture::rate_limit::PublicRateLimits;
 use runtime::{Query, Request, Response, json, serve};
 use serde::Serialize;
 
-type App = (Finalizer, OpenLimits);
+struct App {
+    finalizer: Finalizer,
+    limits: PublicRateLimits,
+}
+
+impl FromSettings for App {
+    fn from_settings(settings: &Settings) -> Result<Self, SettingsError> {
+        let parts = Parts::of(settings);
+        Ok(Self { finalizer: parts.finalizer()?, limits: parts.rate_limits()? })
+    }
+}
 
 fn main() -> ExitCode {
     serve::<App, _>(|app, request| Box::pin(handle(app, request)))
@@ -57,12 +69,12 @@ impl From<jira::Account> for Account {
 }
 
 async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
-    let (finalizer, limits) = &*app;
+    let App { finalizer, limits } = &*app;
     let query = Query::of(&request)?;
     let [code] = query.required(["connection_code"])?;
     let code = ConnectionCode::parse(code)?;
     limits.admit(&request, Some(code.limited())).await?;
-    let visitor = Browser::known(&request, Stretch::ToConnection);
+    let visitor = Browser::known(&request, FlowLeg::ToConnection);
     let Choice { sites, account, replaces_account, display_name, .. } =
         finalizer.choice(&code, visitor.as_ref()).await?;
     let sites = sites.into_iter().map(Site::from).collect();

@@ -4,28 +4,41 @@
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use base::config::{FromSettings, Settings, SettingsError};
 use http::{Method, StatusCode};
-use juncture::connection::{Browser, Choice, ConnectionCode, Finalizer, ReturnUrl, Stretch};
 use juncture::error::{Error, Result};
-use juncture::limit::OpenLimits;
+use juncture::oauth::{Browser, Choice, ConnectionCode, Finalizer, FlowLeg, ReturnUrl};
 use juncture::page::document;
 use juncture::page::{
     ASSET_HEADERS, Finalize, Message, Product, SCRIPT, SCRIPT_PATH, STYLE, STYLE_PATH, Site,
 };
+use juncture::parts::Parts;
 use juncture::provider::ProviderId;
 use juncture::provider::jira::SiteId;
+use juncture::rate_limit::PublicRateLimits;
 use runtime::{Form, Request, Response, page, path_parameter, serve_pages};
 
 const JIRA: &str = "Jira";
 
-type App = (Finalizer, Option<Product>, OpenLimits);
+struct App {
+    finalizer: Finalizer,
+    product: Option<Product>,
+    limits: PublicRateLimits,
+}
+
+impl FromSettings for App {
+    fn from_settings(settings: &Settings) -> Result<Self, SettingsError> {
+        let parts = Parts::of(settings);
+        Ok(Self { finalizer: parts.finalizer()?, product: parts.product()?, limits: parts.rate_limits()? })
+    }
+}
 
 fn main() -> ExitCode {
     serve_pages::<App, _>(|app, request| Box::pin(handle(app, request)), explain)
 }
 
 async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
-    let (finalizer, product, limits) = &*app;
+    let App { finalizer, product, limits } = &*app;
     match request.uri().path() {
         STYLE_PATH => return Ok(asset("text/css; charset=utf-8", STYLE)),
         SCRIPT_PATH => return Ok(asset("text/javascript; charset=utf-8", SCRIPT)),
@@ -34,7 +47,7 @@ async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
     ProviderId::parse(&path_parameter(&request, "provider"))?;
     let code = ConnectionCode::parse(&path_parameter(&request, "connection_code"))?;
     limits.admit(&request, Some(code.limited())).await?;
-    let visitor = Browser::known(&request, Stretch::ToConnection);
+    let visitor = Browser::known(&request, FlowLeg::ToConnection);
     let visitor = visitor.as_ref();
     if request.method() != Method::POST {
         return choice(&app, &code, visitor, StatusCode::OK, None, None).await;
@@ -91,7 +104,7 @@ async fn choice(
     chosen: Option<&str>,
     error: Option<&str>,
 ) -> Result<Response> {
-    let (finalizer, product, _) = app;
+    let App { finalizer, product, .. } = app;
     let Choice { sites: available, account, refusal, replaces_account, return_url, display_name } =
         finalizer.choice(code, visitor).await?;
     if let Some(refusal) = refusal {
@@ -130,7 +143,7 @@ fn asset(content_type: &'static str, body: &'static str) -> Response {
 }
 
 fn explain(app: Option<&App>, error: &Error, request_id: &str) -> Response {
-    let product = app.and_then(|(_, product, _)| product.as_ref());
+    let product = app.and_then(|app| app.product.as_ref());
     let message = Message::about(error, JIRA, product).with_reference(request_id);
     document(message.status(), product, message.html())
 }

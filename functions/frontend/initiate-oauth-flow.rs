@@ -5,19 +5,42 @@ use std::sync::Arc;
 
 use base::config::{FromSettings, Settings, SettingsError};
 use http::StatusCode;
-use juncture::auth::Caller;
-use juncture::connection::{
-    Binding, Browser, ConnectTokens, Intent, States, Stretch, Ticket, is_cross_site, is_same_origin,
-};
+use juncture::callers::BrowserCaller;
 use juncture::error::{Error, Result};
-use juncture::limit::{Key, OpenLimits};
+use juncture::oauth::{
+    Binding, Browser, ConnectTokenUse, ConnectTokens, FlowLeg, Intent, OAuthStates, is_cross_site,
+    is_same_origin,
+};
+use juncture::parts::Parts;
 use juncture::provider::Consent;
 use juncture::provider::jira::JiraConsent;
 use juncture::public_address::PublicAddress;
+use juncture::rate_limit::{PublicRateLimits, RateLimitSubject};
 use runtime::{Fields, JsonBodies, JsonBody, Request, Response, json, path_parameter, serve, with_cookie};
 use serde::Serialize;
 
-type App = (States, JsonBodies, JiraConsent, PublicAddress, Entrance, OpenLimits);
+struct App {
+    states: OAuthStates,
+    bodies: JsonBodies,
+    jira: JiraConsent,
+    address: PublicAddress,
+    entrance: Entrance,
+    limits: PublicRateLimits,
+}
+
+impl FromSettings for App {
+    fn from_settings(settings: &Settings) -> Result<Self, SettingsError> {
+        let parts = Parts::of(settings);
+        Ok(Self {
+            states: parts.oauth_states()?,
+            bodies: parts.read()?,
+            jira: parts.read()?,
+            address: parts.read()?,
+            entrance: Entrance::of(settings, &parts)?,
+            limits: parts.rate_limits()?,
+        })
+    }
+}
 
 const FIELDS: Fields =
     Fields::of_contract("initiate-oauth-flow", &["external_id", "provider", "connect_token"]);
@@ -31,11 +54,11 @@ struct Entrance {
     same_browser_is_required: bool,
 }
 
-impl FromSettings for Entrance {
-    fn from_settings(settings: &Settings) -> std::result::Result<Self, SettingsError> {
+impl Entrance {
+    fn of(settings: &Settings, parts: &Parts<'_>) -> Result<Self, SettingsError> {
         let token_is_required = settings.flag("REQUIRE_CONNECT_TOKEN", true)?;
         let same_browser_is_required = settings.flag("REQUIRE_SAME_BROWSER", false)?;
-        let tokens = ConnectTokens::from_settings(settings)?;
+        let tokens = parts.connect_tokens()?;
         Ok(Self { tokens, token_is_required, same_browser_is_required })
     }
 }
@@ -51,7 +74,7 @@ struct Begun {
 }
 
 async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
-    let (states, bodies, jira, address, entrance, limits) = &*app;
+    let App { states, bodies, jira, address, entrance, limits } = &*app;
     // The route `…/{slash+}` is there for an address that ends in a slash, and for nothing below it.
     if !path_parameter(&request, "slash").trim_matches('/').is_empty() {
         return Err(Error::new(
@@ -63,11 +86,11 @@ async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
     let body = bodies.read(&request, &FIELDS)?;
     let admitted = entrance.admit(&request, &body);
     // A token that is none counts as well, for whoever sent it.
-    let external_id = admitted.as_ref().ok().map(|(intent, _)| intent.address.external_id.as_str());
-    limits.admit(&request, external_id.map(|value| Key { name: "external_id", value })).await?;
+    let external_id = admitted.as_ref().ok().map(|(intent, _)| intent.connection_key.external_id().as_str());
+    limits.admit(&request, external_id.map(|value| RateLimitSubject { name: "external_id", value })).await?;
     let (intent, ticket) = admitted?;
     let redirect_uri = address.redirect_uri(&request)?;
-    let browser = Browser::named(&request, Stretch::ToReturn)?;
+    let browser = Browser::named(&request, FlowLeg::ToReturn)?;
     let binding = entrance.bind(&request, address, &browser, &intent)?;
     let state = states.begin(&intent, ticket.as_ref(), binding).await?;
     let begun = Begun { authorization_uri: jira.authorize_url(&redirect_uri, &state) };
@@ -103,7 +126,7 @@ impl Entrance {
     }
 
     /// What the flow is to lead to: as the connect token says, or, where none is required, as the body says.
-    fn admit(&self, request: &Request, body: &JsonBody) -> Result<(Intent, Option<Ticket>)> {
+    fn admit(&self, request: &Request, body: &JsonBody) -> Result<(Intent, Option<ConnectTokenUse>)> {
         let Some(token) = body.optional("connect_token")? else {
             if self.token_is_required {
                 return Err(Error::new(
@@ -113,12 +136,12 @@ impl Entrance {
                 ));
             }
             let [external_id, provider] = body.required(["external_id", "provider"])?;
-            return Ok((Caller::browser(request).address(provider, external_id)?.into(), None));
+            return Ok((BrowserCaller::of(request).connection_key(provider, external_id)?.into(), None));
         };
         let (intent, ticket) = self.tokens.open(token)?;
         for (name, said) in [
-            ("external_id", intent.address.external_id.as_str()),
-            ("provider", intent.address.provider.as_str()),
+            ("external_id", intent.connection_key.external_id().as_str()),
+            ("provider", intent.connection_key.provider().as_str()),
         ] {
             if body.optional(name)?.is_some_and(|other| other != said) {
                 return Err(Error::bad_request(format!(

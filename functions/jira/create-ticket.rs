@@ -4,15 +4,34 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
+use base::config::{FromSettings, Settings, SettingsError};
 use http::StatusCode;
-use juncture::auth::SecretKeys;
-use juncture::connection::Once;
+use juncture::callers::SecretKeys;
 use juncture::error::{Error, Result};
+use juncture::idempotency::IdempotencyStore;
 use juncture::jira::{IssueInput, Jira, NewTicket, ProjectId};
+use juncture::parts::Parts;
 use juncture::provider::ProviderId;
 use runtime::{Fields, JsonBodies, Request, Response, idempotency_key, json, serve};
 
-type App = (SecretKeys, JsonBodies, Jira, Once);
+struct App {
+    keys: SecretKeys,
+    bodies: JsonBodies,
+    jira: Jira,
+    idempotency: IdempotencyStore,
+}
+
+impl FromSettings for App {
+    fn from_settings(settings: &Settings) -> Result<Self, SettingsError> {
+        let parts = Parts::of(settings);
+        Ok(Self {
+            keys: parts.secret_keys()?,
+            bodies: parts.read()?,
+            jira: parts.jira()?,
+            idempotency: parts.idempotency()?,
+        })
+    }
+}
 
 const FIELDS: Fields = Fields::of_contract(
     "create-ticket",
@@ -38,9 +57,9 @@ fn main() -> ExitCode {
 }
 
 async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
-    let (keys, bodies, jira, once) = &*app;
+    let App { keys, bodies, jira, idempotency } = &*app;
     let caller = keys.authorize(&request).await?;
-    let key = idempotency_key(&request)?;
+    let idempotency_key = idempotency_key(&request)?;
     let body = bodies.read(&request, &FIELDS)?;
     if ["external_id", "summary", "issue_type_id"].iter().any(|name| body.field(name).is_blank()) {
         return Err(Error::bad_request("Missing required fields: external_id, summary, or issue_type_id"));
@@ -48,12 +67,12 @@ async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
     let [external_id] = body.required(["external_id"])?;
     let named = body.optional("jira_project_id")?.map(ProjectId::parse).transpose()?;
     let input = IssueInput::of(&body)?;
-    let address = caller.address(ProviderId::Jira.as_str(), external_id)?;
-    let site = jira.site(&address).await?;
+    let key = caller.connection_key(ProviderId::Jira.as_str(), external_id)?;
+    let site = jira.site(&key).await?;
     let ticket = NewTicket { project: site.project_or_selected(named)?, input };
-    match key {
-        Some(key) => {
-            let created = site.create_once(once, key, &body.digest(), ticket).await;
+    match idempotency_key {
+        Some(idempotency_key) => {
+            let created = site.create_once(idempotency, idempotency_key, &body.digest(), ticket).await;
             json(StatusCode::CREATED, &created.map_err(|error| retryable(worded(error, IN_DOUBT_WITH_KEY)))?)
         }
         None => {

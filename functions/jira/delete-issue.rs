@@ -3,15 +3,28 @@
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use base::config::{FromSettings, Settings, SettingsError};
 use http::StatusCode;
-use juncture::auth::SecretKeys;
+use juncture::callers::SecretKeys;
 use juncture::error::{Error, Result};
 use juncture::jira::{IssueRef, Jira, issue_ref};
+use juncture::parts::Parts;
 use juncture::provider::ProviderId;
 use runtime::{Fields, JsonBodies, Query, Request, Response, json, serve};
 use serde::Serialize;
 
-type App = (SecretKeys, JsonBodies, Jira);
+struct App {
+    keys: SecretKeys,
+    bodies: JsonBodies,
+    jira: Jira,
+}
+
+impl FromSettings for App {
+    fn from_settings(settings: &Settings) -> Result<Self, SettingsError> {
+        let parts = Parts::of(settings);
+        Ok(Self { keys: parts.secret_keys()?, bodies: parts.read()?, jira: parts.jira()? })
+    }
+}
 
 const FIELDS: Fields = Fields::of("delete-issue", &["external_id", "issue_id_or_key", "delete_subtasks"]);
 
@@ -36,11 +49,11 @@ struct Wanted {
 }
 
 async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
-    let (keys, bodies, jira) = &*app;
+    let App { keys, bodies, jira } = &*app;
     let caller = keys.authorize(&request).await?;
     let Wanted { external_id, issue, with_subtasks } = Wanted::of(bodies, &request)?;
-    let address = caller.address(ProviderId::Jira.as_str(), &external_id)?;
-    let site = jira.site(&address).await?;
+    let key = caller.connection_key(ProviderId::Jira.as_str(), &external_id)?;
+    let site = jira.site(&key).await?;
     site.delete(&issue, with_subtasks).await.map_err(|error| {
         let error = error.worded("jira_not_found", "Issue not found");
         let error = if with_subtasks { error } else { error.worded("jira_refused", HAS_SUBTASKS) };

@@ -4,15 +4,28 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use adf::Lost;
+use base::config::{FromSettings, Settings, SettingsError};
 use http::StatusCode;
-use juncture::auth::SecretKeys;
+use juncture::callers::SecretKeys;
 use juncture::error::Result;
 use juncture::jira::{Edit, EditedIssue, Jira, issue_ref};
+use juncture::parts::Parts;
 use juncture::provider::ProviderId;
 use runtime::{Fields, JsonBodies, Request, Response, json, serve};
 use serde::Serialize;
 
-type App = (SecretKeys, JsonBodies, Jira);
+struct App {
+    keys: SecretKeys,
+    bodies: JsonBodies,
+    jira: Jira,
+}
+
+impl FromSettings for App {
+    fn from_settings(settings: &Settings) -> Result<Self, SettingsError> {
+        let parts = Parts::of(settings);
+        Ok(Self { keys: parts.secret_keys()?, bodies: parts.read()?, jira: parts.jira()? })
+    }
+}
 
 const FIELDS: Fields = Fields::of_contract(
     "edit-issue",
@@ -50,15 +63,15 @@ struct Edited {
 }
 
 async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
-    let (keys, bodies, jira) = &*app;
+    let App { keys, bodies, jira } = &*app;
     let caller = keys.authorize(&request).await?;
     let body = bodies.read(&request, &FIELDS)?;
     let [external_id] = body.required(["external_id"])?;
     let [issue] = body.required(["issue_id_or_key"])?;
     let issue = issue_ref(issue, "issue_id_or_key")?;
     let edit = Edit::of(&body)?;
-    let address = caller.address(ProviderId::Jira.as_str(), external_id)?;
-    let site = jira.site(&address).await?;
+    let key = caller.connection_key(ProviderId::Jira.as_str(), external_id)?;
+    let site = jira.site(&key).await?;
     let outcome = site.edit(&issue, edit).await.map_err(|error| {
         error
             .worded("jira_refused", "Invalid field values provided")

@@ -3,16 +3,29 @@
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use base::config::{FromSettings, Settings, SettingsError};
 use base::crypto::Sealer;
 use http::StatusCode;
-use juncture::auth::SecretKeys;
+use juncture::callers::SecretKeys;
 use juncture::error::Result;
 use juncture::jira::{Board, Jira, ProjectList};
 use juncture::paging::explain;
+use juncture::parts::Parts;
 use runtime::{Request, Response, json, serve};
 use serde::Serialize;
 
-type App = (SecretKeys, Jira, Sealer);
+struct App {
+    keys: SecretKeys,
+    jira: Jira,
+    sealer: Sealer,
+}
+
+impl FromSettings for App {
+    fn from_settings(settings: &Settings) -> Result<Self, SettingsError> {
+        let parts = Parts::of(settings);
+        Ok(Self { keys: parts.secret_keys()?, jira: parts.jira()?, sealer: parts.sealer()? })
+    }
+}
 
 fn main() -> ExitCode {
     serve::<App, _>(|app, request| Box::pin(handle(app, request)))
@@ -28,7 +41,7 @@ struct Boards {
 }
 
 async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
-    let (keys, jira, sealer) = &*app;
+    let App { keys, jira, sealer } = &*app;
     let list = ProjectList::of(keys, &request).await?;
     let (site, project) = list.open(jira).await?;
     let (paging, part) = list.part(sealer, "get-boards-for-project", &project)?;

@@ -4,15 +4,27 @@
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use base::config::{FromSettings, Settings, SettingsError};
 use http::StatusCode;
-use juncture::auth::SecretKeys;
+use juncture::callers::SecretKeys;
 use juncture::error::{Error, Result};
 use juncture::jira::{DescriptionFormat, IssueDetails, Jira, issue_ref};
+use juncture::parts::Parts;
 use juncture::provider::ProviderId;
 use runtime::{Query, Request, Response, json, serve};
 use serde::Serialize;
 
-type App = (SecretKeys, Jira);
+struct App {
+    keys: SecretKeys,
+    jira: Jira,
+}
+
+impl FromSettings for App {
+    fn from_settings(settings: &Settings) -> Result<Self, SettingsError> {
+        let parts = Parts::of(settings);
+        Ok(Self { keys: parts.secret_keys()?, jira: parts.jira()? })
+    }
+}
 
 fn main() -> ExitCode {
     serve::<App, _>(|app, request| Box::pin(handle(app, request)))
@@ -25,7 +37,7 @@ struct Details {
 }
 
 async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
-    let (keys, jira) = &*app;
+    let App { keys, jira } = &*app;
     let caller = keys.authorize(&request).await?;
     let query = Query::of(&request)?;
     let [external_id] = query.required(["external_id"])?;
@@ -35,8 +47,8 @@ async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
     let (name, issue) = named.ok_or_else(|| Error::bad_request("Missing issue_id_or_key"))?;
     let issue = issue_ref(issue, name)?;
     let format = DescriptionFormat::of(&query)?;
-    let address = caller.address(ProviderId::Jira.as_str(), external_id)?;
-    let site = jira.site(&address).await?;
+    let key = caller.connection_key(ProviderId::Jira.as_str(), external_id)?;
+    let site = jira.site(&key).await?;
     let issue = site.issue(&issue, format).await.map_err(|error| {
         error.worded("jira_not_found", "Issue not found").summarized_as("Failed to fetch Jira issue")
     })?;

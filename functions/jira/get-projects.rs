@@ -3,17 +3,30 @@
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use base::config::{FromSettings, Settings, SettingsError};
 use base::crypto::Sealer;
 use http::StatusCode;
-use juncture::auth::SecretKeys;
+use juncture::callers::SecretKeys;
 use juncture::error::Result;
 use juncture::jira::{Jira, Project};
 use juncture::paging::{Paging, explain};
+use juncture::parts::Parts;
 use juncture::provider::ProviderId;
 use runtime::{Query, Request, Response, json, serve};
 use serde::Serialize;
 
-type App = (SecretKeys, Jira, Sealer);
+struct App {
+    keys: SecretKeys,
+    jira: Jira,
+    sealer: Sealer,
+}
+
+impl FromSettings for App {
+    fn from_settings(settings: &Settings) -> Result<Self, SettingsError> {
+        let parts = Parts::of(settings);
+        Ok(Self { keys: parts.secret_keys()?, jira: parts.jira()?, sealer: parts.sealer()? })
+    }
+}
 
 fn main() -> ExitCode {
     serve::<App, _>(|app, request| Box::pin(handle(app, request)))
@@ -30,14 +43,14 @@ struct Projects {
 }
 
 async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
-    let (keys, jira, sealer) = &*app;
+    let App { keys, jira, sealer } = &*app;
     let caller = keys.authorize(&request).await?;
     let query = Query::of(&request)?;
     let [external_id] = query.required(["external_id"])?;
-    let address = caller.address(ProviderId::Jira.as_str(), external_id)?;
-    let paging = Paging::new(sealer, "get-projects", &address, "");
+    let key = caller.connection_key(ProviderId::Jira.as_str(), external_id)?;
+    let paging = Paging::new(sealer, "get-projects", &key, "");
     let part = paging.part(&query)?;
-    let site = jira.site(&address).await?;
+    let site = jira.site(&key).await?;
     let (projects, next) = site
         .projects(part.as_ref())
         .await

@@ -3,15 +3,27 @@
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use base::config::{FromSettings, Settings, SettingsError};
 use http::StatusCode;
-use juncture::auth::SecretKeys;
-use juncture::connection::Store;
+use juncture::callers::SecretKeys;
+use juncture::connections::ConnectionRows;
 use juncture::error::{Error, Result};
+use juncture::parts::Parts;
 use juncture::provider::ProviderId;
 use runtime::{Query, Request, Response, json, serve};
 use serde::Serialize;
 
-type App = (SecretKeys, Store);
+struct App {
+    keys: SecretKeys,
+    rows: ConnectionRows,
+}
+
+impl FromSettings for App {
+    fn from_settings(settings: &Settings) -> Result<Self, SettingsError> {
+        let parts = Parts::of(settings);
+        Ok(Self { keys: parts.secret_keys()?, rows: parts.connection_rows()? })
+    }
+}
 
 fn main() -> ExitCode {
     serve::<App, _>(|app, request| Box::pin(handle(app, request)))
@@ -24,11 +36,11 @@ struct Selected {
 }
 
 async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
-    let (keys, store) = &*app;
+    let App { keys, rows } = &*app;
     let caller = keys.authorize(&request).await?;
     let query = Query::of(&request)?;
     let [external_id] = query.required(["external_id"])?;
-    let address = caller.address(ProviderId::Jira.as_str(), external_id)?;
-    let connection = store.find(&address).await?.ok_or_else(Error::connection_not_found)?;
+    let key = caller.connection_key(ProviderId::Jira.as_str(), external_id)?;
+    let connection = rows.find(&key).await?.ok_or_else(Error::connection_not_found)?;
     json(StatusCode::OK, &Selected { jira_project_id: connection.jira_project_id })
 }

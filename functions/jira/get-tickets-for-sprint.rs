@@ -3,18 +3,31 @@
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use base::config::{FromSettings, Settings, SettingsError};
 use base::crypto::Sealer;
 use futures_util::future::try_join;
 use http::StatusCode;
-use juncture::auth::SecretKeys;
+use juncture::callers::SecretKeys;
 use juncture::error::Result;
 use juncture::jira::{DescriptionFormat, Jira, Sprint, SprintId, SprintTicket, TicketSearch};
 use juncture::paging::{Paging, explain};
+use juncture::parts::Parts;
 use juncture::provider::ProviderId;
 use runtime::{Query, Request, Response, json, serve};
 use serde::Serialize;
 
-type App = (SecretKeys, Jira, Sealer);
+struct App {
+    keys: SecretKeys,
+    jira: Jira,
+    sealer: Sealer,
+}
+
+impl FromSettings for App {
+    fn from_settings(settings: &Settings) -> Result<Self, SettingsError> {
+        let parts = Parts::of(settings);
+        Ok(Self { keys: parts.secret_keys()?, jira: parts.jira()?, sealer: parts.sealer()? })
+    }
+}
 
 fn main() -> ExitCode {
     serve::<App, _>(|app, request| Box::pin(handle(app, request)))
@@ -31,17 +44,17 @@ struct Tickets {
 }
 
 async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
-    let (keys, jira, sealer) = &*app;
+    let App { keys, jira, sealer } = &*app;
     let caller = keys.authorize(&request).await?;
     let query = Query::of(&request)?;
     let [external_id] = query.required(["external_id"])?;
     let [sprint_id] = query.required(["sprint_id"])?;
     let sprint_id = SprintId::parse(sprint_id)?;
     let format = DescriptionFormat::of(&query)?;
-    let address = caller.address(ProviderId::Jira.as_str(), external_id)?;
-    let paging = Paging::new(sealer, "get-tickets-for-sprint", &address, sprint_id.as_str());
+    let key = caller.connection_key(ProviderId::Jira.as_str(), external_id)?;
+    let paging = Paging::new(sealer, "get-tickets-for-sprint", &key, sprint_id.as_str());
     let part = paging.part(&query)?;
-    let site = jira.site_for_search(&address).await?;
+    let site = jira.site_for_search(&key).await?;
     let search = TicketSearch::of_sprint(&sprint_id, format);
     let ((tickets, next), sprint) = try_join(site.tickets(&search, part.as_ref()), site.sprint(&sprint_id))
         .await

@@ -4,17 +4,36 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use base::config::{FromSettings, Settings, SettingsError};
 use http::StatusCode;
-use juncture::auth::SecretKeys;
+use juncture::callers::SecretKeys;
 use juncture::error::{Error, Result};
 use juncture::migrations;
+use juncture::parts::Parts;
 use juncture::provider::jira::AtlassianProbe;
 use runtime::{Request, Response, json, serve_probe};
 use serde::Serialize;
 use stores::postgres::Postgres;
 use stores::upstash::{Command, Upstash};
 
-type App = (SecretKeys, Postgres, Upstash, AtlassianProbe);
+struct App {
+    keys: SecretKeys,
+    postgres: Postgres,
+    redis: Arc<Upstash>,
+    atlassian: AtlassianProbe,
+}
+
+impl FromSettings for App {
+    fn from_settings(settings: &Settings) -> Result<Self, SettingsError> {
+        let parts = Parts::of(settings);
+        Ok(Self {
+            keys: parts.secret_keys()?,
+            postgres: parts.postgres()?,
+            redis: parts.redis()?,
+            atlassian: parts.read()?,
+        })
+    }
+}
 
 /// A part that has not answered by then has failed. A Neon database that sleeps wakes up within it.
 const LIMIT: Duration = Duration::from_secs(5);
@@ -30,11 +49,11 @@ fn main() -> ExitCode {
 #[derive(Serialize)]
 struct Readiness {
     ready: bool,
-    parts: Parts,
+    parts: Statuses,
 }
 
 #[derive(Serialize)]
-struct Parts {
+struct Statuses {
     postgres: Part,
     migrations: Part,
     redis: Part,
@@ -60,7 +79,7 @@ enum Status {
 }
 
 async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
-    let (keys, postgres, redis, atlassian) = &*app;
+    let App { keys, postgres, redis, atlassian } = &*app;
     keys.authorize(&request).await?;
     let ((postgres, migrations), redis, atlassian_auth, atlassian_api) = tokio::join!(
         // One after the other: there is one connection.
@@ -73,13 +92,13 @@ async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
         part("atlassian_auth", async { Ok(atlassian.auth().await?) }),
         part("atlassian_api", async { Ok(atlassian.api().await?) }),
     );
-    let parts = Parts { postgres, migrations, redis, atlassian_auth, atlassian_api };
+    let parts = Statuses { postgres, migrations, redis, atlassian_auth, atlassian_api };
     let ready = parts.all().iter().all(|part| part.status != Status::Failed);
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     json(status, &Readiness { ready, parts })
 }
 
-impl Parts {
+impl Statuses {
     fn all(&self) -> [&Part; 5] {
         [&self.postgres, &self.migrations, &self.redis, &self.atlassian_auth, &self.atlassian_api]
     }

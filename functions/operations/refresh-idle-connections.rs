@@ -3,15 +3,27 @@
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use juncture::connection::IdleConnections;
+use base::config::{FromSettings, Settings, SettingsError};
 use juncture::error::{Error, Result};
+use juncture::operations::IdleConnections;
+use juncture::parts::Parts;
 use runtime::serve_events;
 use serde_json::Value;
 
-fn main() -> ExitCode {
-    serve_events::<IdleConnections, _>(|idle, _| Box::pin(handle(idle)))
+struct App {
+    idle: IdleConnections,
 }
 
-async fn handle(idle: Arc<IdleConnections>) -> Result<Value> {
-    serde_json::to_value(idle.refresh().await?).map_err(Error::internal)
+impl FromSettings for App {
+    fn from_settings(settings: &Settings) -> Result<Self, SettingsError> {
+        Ok(Self { idle: Parts::of(settings).idle_connections()? })
+    }
+}
+
+fn main() -> ExitCode {
+    serve_events::<App, _>(|app, _| Box::pin(handle(app)))
+}
+
+async fn handle(app: Arc<App>) -> Result<Value> {
+    serde_json::to_value(app.idle.refresh().await?).map_err(Error::internal)
 }

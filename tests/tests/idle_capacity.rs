@@ -142,8 +142,8 @@ async fn fill(bed: &Bed) -> Result<()> {
     let apart = time::Duration::days(15) / DUE as f64;
     for part in 0..DUE / 10_000 {
         let ids: Vec<Uuid> = (0..10_000).map(|_| Uuid::new_v4()).collect();
-        let tokens: Vec<String> =
-            ids.iter().map(|id| sealer.seal(&token, &id.to_string())).collect::<Result<_, _>>()?;
+        let seal = |id: &Uuid| Ok(sealer.seal(&token, &id.to_string())?.as_str().to_owned());
+        let tokens: Vec<String> = ids.iter().map(seal).collect::<Result<_>>()?;
         let last_used: Vec<OffsetDateTime> =
             (0..10_000).map(|number| latest - apart * f64::from(part as u32 * 10_000 + number + 1)).collect();
         database.execute(COPIES, &[&ids, &tokens, &last_used, &site]).await?;

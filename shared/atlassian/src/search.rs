@@ -100,7 +100,7 @@ pub struct Page<T> {
 
 impl<T> Page<T> {
     /// The token of the page that follows, if one does: an empty page is not the end.
-    pub fn next(&mut self) -> Option<String> {
+    pub fn take_next(&mut self) -> Option<String> {
         let token = self.next_page_token.take();
         token.filter(|token| self.is_last != Some(true) && !token.is_empty())
     }
@@ -270,7 +270,7 @@ impl JiraSite<'_> {
             }
             let path = ["rest", "api", "3", "search", "jql"];
             let mut page: Page<T> = self.call(Call::query(&path, &body, SCOPES)).await?;
-            let next = page.next();
+            let next = page.take_next();
             let issues: Vec<T> = page.issues.into_iter().flatten().collect();
             if !issues.is_empty() {
                 return Ok(Found { issues, next: next.filter(|next| Some(next) != token.as_ref()) });
@@ -340,7 +340,7 @@ mod tests {
 
     #[test]
     fn paging_ends_at_the_last_page_or_one_without_a_token() {
-        let next = |page: serde_json::Value| serde_json::from_value::<Page<Id>>(page).unwrap().next();
+        let next = |page: serde_json::Value| serde_json::from_value::<Page<Id>>(page).unwrap().take_next();
         let issues = json!([{ "id": "1" }]);
         assert_eq!(
             next(json!({ "issues": issues, "nextPageToken": "t", "isLast": false })).as_deref(),

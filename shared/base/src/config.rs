@@ -161,43 +161,11 @@ pub trait FromSettings: Sized {
     fn from_settings(settings: &Settings) -> Result<Self, SettingsError>;
 }
 
-/// A concern that a deployment may leave out altogether.
-pub trait FromOptionalSettings: Sized {
-    /// As [`FromSettings::from_settings`]; `None` where its settings are absent.
-    ///
-    /// # Errors
-    /// When a setting is malformed.
-    fn from_optional_settings(settings: &Settings) -> Result<Option<Self>, SettingsError>;
-}
-
-impl<A: FromOptionalSettings> FromSettings for Option<A> {
-    fn from_settings(settings: &Settings) -> Result<Self, SettingsError> {
-        A::from_optional_settings(settings)
-    }
-}
-
 impl FromSettings for () {
     fn from_settings(_: &Settings) -> Result<Self, SettingsError> {
         Ok(())
     }
 }
-
-/// A function that needs several concerns names them in a tuple.
-macro_rules! tuple_from_settings {
-    ($($concern:ident),+) => {
-        impl<$($concern: FromSettings),+> FromSettings for ($($concern,)+) {
-            fn from_settings(settings: &Settings) -> Result<Self, SettingsError> {
-                Ok(($($concern::from_settings(settings)?,)+))
-            }
-        }
-    };
-}
-
-tuple_from_settings!(A, B);
-tuple_from_settings!(A, B, C);
-tuple_from_settings!(A, B, C, D);
-tuple_from_settings!(A, B, C, D, E);
-tuple_from_settings!(A, B, C, D, E, F);
 
 /// Why a function cannot start. Never carries a value.
 #[derive(Debug, Clone, PartialEq, Eq)]

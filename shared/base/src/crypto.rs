@@ -9,11 +9,44 @@ use ring::digest::{SHA256, digest};
 use ring::hkdf::{HKDF_SHA256, Prk, Salt};
 use ring::rand::{SecureRandom, SystemRandom};
 use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq;
 
 use crate::config::{FromSettings, Settings, SettingsError};
 
 const VERSION: &str = "v1";
+
+/// A text as a store holds it: sealed, or clear text that the TypeScript Juncture left and nobody has written since.
+///
+/// A token is either this or a [`SecretString`], never a bare string, so that nothing reaches a store unsealed. Like the
+/// other it is shown nowhere.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Sealed(String);
+
+impl Sealed {
+    /// What a store holds, at its word; whether it opens shows [`Sealer::open`].
+    pub fn stored(text: String) -> Self {
+        Self(text)
+    }
+
+    /// The text, as stores keep it.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<Sealed> for String {
+    fn from(Sealed(text): Sealed) -> Self {
+        text
+    }
+}
+
+impl std::fmt::Debug for Sealed {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("Sealed")
+    }
+}
 
 /// Seals tokens with AES-256-GCM before they reach a store.
 ///
@@ -59,24 +92,24 @@ impl Sealer {
         Self { keys: self.keys.iter().filter_map(|key| key.derived(purpose)).collect() }
     }
 
-    /// Seals a text, bound to `bound_to`.
+    /// Seals a text, bound to `aad`, its associated data.
     ///
     /// # Errors
     /// When the system has no random numbers to give.
-    pub fn seal(&self, clear: &str, bound_to: &str) -> Result<String, CryptoError> {
+    pub fn seal(&self, plaintext: &str, aad: &str) -> Result<Sealed, CryptoError> {
         let Some(key) = self.keys.first() else { return Err(CryptoError::NoKey) };
         let nonce: [u8; NONCE_LEN] = random_bytes()?;
-        let mut buffer = clear.as_bytes().to_vec();
+        let mut buffer = plaintext.as_bytes().to_vec();
         key.key
             .seal_in_place_append_tag(
                 Nonce::assume_unique_for_key(nonce),
-                Aad::from(bound_to.as_bytes()),
+                Aad::from(aad.as_bytes()),
                 &mut buffer,
             )
-            .map_err(|_| CryptoError::Unsealable)?;
+            .map_err(|_| CryptoError::EncryptionFailed)?;
         let mut framed = nonce.to_vec();
         framed.append(&mut buffer);
-        Ok(format!("{VERSION}:{}:{}", key.id, STANDARD.encode(framed)))
+        Ok(Sealed(format!("{VERSION}:{}:{}", key.id, STANDARD.encode(framed))))
     }
 
     /// Opens a sealed text. A value that was never sealed (written by the TypeScript Juncture) is returned as
@@ -84,43 +117,43 @@ impl Sealer {
     ///
     /// # Errors
     /// When the key is not in the list, or the value was changed or bound to something else.
-    pub fn open(&self, stored: &str, bound_to: &str) -> Result<SecretString, CryptoError> {
-        if Self::parts(stored).is_none() {
-            return Ok(SecretString::from(stored));
+    pub fn open(&self, stored: &Sealed, aad: &str) -> Result<SecretString, CryptoError> {
+        if Self::parts(stored.as_str()).is_none() {
+            return Ok(SecretString::from(stored.as_str()));
         }
-        self.open_sealed(stored, bound_to)
+        self.open_sealed(stored.as_str(), aad)
     }
 
     /// Opens a text that must be a sealed one: what comes back from outside is never taken at its word.
     ///
     /// # Errors
     /// As [`Self::open`], and when the text was never sealed.
-    pub fn open_sealed(&self, sealed: &str, bound_to: &str) -> Result<SecretString, CryptoError> {
-        let (key_id, encoded) = Self::parts(sealed).ok_or(CryptoError::Unsealable)?;
+    pub fn open_sealed(&self, sealed: &str, aad: &str) -> Result<SecretString, CryptoError> {
+        let (key_id, encoded) = Self::parts(sealed).ok_or(CryptoError::DecryptionFailed)?;
         let key = self.keys.iter().find(|key| key.id == key_id).ok_or(CryptoError::UnknownKey)?;
-        let framed = STANDARD.decode(encoded).map_err(|_| CryptoError::Unsealable)?;
-        let (nonce, ciphertext) = framed.split_at_checked(NONCE_LEN).ok_or(CryptoError::Unsealable)?;
-        let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(|_| CryptoError::Unsealable)?;
+        let framed = STANDARD.decode(encoded).map_err(|_| CryptoError::DecryptionFailed)?;
+        let (nonce, ciphertext) = framed.split_at_checked(NONCE_LEN).ok_or(CryptoError::DecryptionFailed)?;
+        let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(|_| CryptoError::DecryptionFailed)?;
         let mut buffer = ciphertext.to_vec();
-        let clear = key
+        let plaintext = key
             .key
-            .open_in_place(nonce, Aad::from(bound_to.as_bytes()), &mut buffer)
-            .map_err(|_| CryptoError::Unsealable)?;
-        let clear = std::str::from_utf8(clear).map_err(|_| CryptoError::Unsealable)?;
-        Ok(SecretString::from(clear))
+            .open_in_place(nonce, Aad::from(aad.as_bytes()), &mut buffer)
+            .map_err(|_| CryptoError::DecryptionFailed)?;
+        let plaintext = std::str::from_utf8(plaintext).map_err(|_| CryptoError::DecryptionFailed)?;
+        Ok(SecretString::from(plaintext))
     }
 
     /// Seals a stored value anew with the first key, or for the first time; `None` when that key sealed it already.
     ///
     /// # Errors
     /// As [`Self::open`] and [`Self::seal`].
-    pub fn reseal(&self, stored: &str, bound_to: &str) -> Result<Option<String>, CryptoError> {
+    pub fn reseal(&self, stored: &Sealed, aad: &str) -> Result<Option<Sealed>, CryptoError> {
         let first = self.keys.first().ok_or(CryptoError::NoKey)?;
-        if Self::parts(stored).is_some_and(|(key_id, _)| key_id == first.id) {
+        if Self::parts(stored.as_str()).is_some_and(|(key_id, _)| key_id == first.id) {
             return Ok(None);
         }
-        let clear = self.open(stored, bound_to)?;
-        self.seal(clear.expose_secret(), bound_to).map(Some)
+        let plaintext = self.open(stored, aad)?;
+        self.seal(plaintext.expose_secret(), aad).map(Some)
     }
 
     fn parts(stored: &str) -> Option<(&str, &str)> {
@@ -220,7 +253,9 @@ pub enum CryptoError {
     /// The value was sealed with a key that is not in the list any more.
     UnknownKey,
     /// The value was changed, or it belongs to something else.
-    Unsealable,
+    DecryptionFailed,
+    /// The text is too long to be sealed.
+    EncryptionFailed,
     /// The system gave no random numbers.
     NoRandomness,
 }
@@ -233,9 +268,10 @@ impl std::fmt::Display for CryptoError {
                 write!(formatter, "encryption key {position} is not the base64 of 32 bytes")
             }
             Self::UnknownKey => formatter.write_str("the value was sealed with a key that is not configured"),
-            Self::Unsealable => {
+            Self::DecryptionFailed => {
                 formatter.write_str("the sealed value was changed or belongs to something else")
             }
+            Self::EncryptionFailed => formatter.write_str("the text is too long to be sealed"),
             Self::NoRandomness => formatter.write_str("the system gave no random numbers"),
         }
     }
@@ -254,23 +290,24 @@ mod tests {
     fn a_sealed_token_opens_only_where_it_belongs() {
         let sealer = Sealer::from_keys(FIRST).unwrap();
         let sealed = sealer.seal("refresh me", "connection-1").unwrap();
-        assert!(sealed.starts_with("v1:") && !sealed.contains("refresh"));
+        assert!(sealed.as_str().starts_with("v1:") && !sealed.as_str().contains("refresh"));
+        assert_eq!(format!("{sealed:?}"), "Sealed");
         assert_eq!(sealer.open(&sealed, "connection-1").unwrap().expose_secret(), "refresh me");
-        assert_eq!(sealer.open(&sealed, "connection-2").err(), Some(CryptoError::Unsealable));
+        assert_eq!(sealer.open(&sealed, "connection-2").err(), Some(CryptoError::DecryptionFailed));
         assert_ne!(sealed, sealer.seal("refresh me", "connection-1").unwrap(), "nonces repeat");
     }
 
     #[test]
     fn any_changed_byte_is_noticed() {
         let sealer = Sealer::from_keys(FIRST).unwrap();
-        let sealed = sealer.seal("token", "c").unwrap();
+        let sealed = sealer.seal("token", "c").unwrap().as_str().to_owned();
         let start = "v1:".len() + KEY_ID_LENGTH + 1;
         for position in start..sealed.len() {
             let mut bytes = sealed.clone().into_bytes();
             bytes[position] = if bytes[position] == b'A' { b'B' } else { b'A' };
             let changed = String::from_utf8(bytes).unwrap();
             if changed != sealed {
-                assert!(sealer.open(&changed, "c").is_err(), "byte {position} may be changed");
+                assert!(sealer.open(&Sealed(changed), "c").is_err(), "byte {position} may be changed");
             }
         }
     }
@@ -289,9 +326,9 @@ mod tests {
         let old = Sealer::from_keys(FIRST).unwrap();
         let rotated = Sealer::from_keys(&format!("{SECOND},{FIRST}")).unwrap();
         let new = Sealer::from_keys(SECOND).unwrap();
-        for stored in [old.seal("token", "c").unwrap(), "token".to_owned()] {
+        for stored in [old.seal("token", "c").unwrap(), Sealed("token".to_owned())] {
             let resealed = rotated.reseal(&stored, "c").unwrap().unwrap();
-            assert_eq!(new.open_sealed(&resealed, "c").unwrap().expose_secret(), "token");
+            assert_eq!(new.open_sealed(resealed.as_str(), "c").unwrap().expose_secret(), "token");
             assert_eq!(rotated.reseal(&resealed, "c"), Ok(None));
             assert!(new.reseal(&old.seal("token", "c").unwrap(), "c").is_err());
         }
@@ -301,7 +338,8 @@ mod tests {
     fn clear_text_of_the_typescript_version_is_read() {
         let sealer = Sealer::from_keys(FIRST).unwrap();
         for legacy in ["eyJhbGciOiJIUzI1NiJ9.e30.x", "v1:not-a-key-id:text", "v2:whatever", ""] {
-            assert_eq!(sealer.open(legacy, "c").unwrap().expose_secret(), legacy);
+            let stored = Sealed(legacy.to_owned());
+            assert_eq!(sealer.open(&stored, "c").unwrap().expose_secret(), legacy);
         }
     }
 

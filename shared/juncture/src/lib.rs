@@ -4,21 +4,26 @@
 //!
 //! | floor | modules | what lives there |
 //! | --- | --- | --- |
+//! | 5 | [`parts`] | what a function is made of |
 //! | 4 | [`jira`] | Jira's API as typed calls |
-//! | 3 | [`auth`], [`connection`], [`limit`], [`paging`] | who calls, and how often; a connection's address, rows, cache, tokens and flow; lists in parts |
+//! | 3 | [`callers`], [`connections`], [`idempotency`], [`oauth`], [`operations`], [`paging`], [`rate_limit`] | who calls, and how often; connections and their tokens; requests that may be repeated; the flow that makes a connection; what is done with all of them; lists in parts |
 //! | 2 | [`migrations`], [`page`], [`provider`], [`public_address`], and the crates `runtime` and `stores` | adapters to the outside, one thing each |
 //! | 1 | [`display`], [`error`], `lenient`, and the crates `adf` and `base` | no knowledge of Juncture's domain |
 
-pub mod auth;
-pub mod connection;
+pub mod callers;
+pub mod connections;
 pub mod display;
 pub mod error;
 #[cfg(any(test, fuzzing))]
 pub mod fuzz;
+pub mod idempotency;
 pub mod jira;
-pub mod limit;
 pub mod migrations;
+pub mod oauth;
+pub mod operations;
 pub mod page;
 pub mod paging;
+pub mod parts;
 pub mod provider;
 pub mod public_address;
+pub mod rate_limit;

@@ -122,6 +122,7 @@ pub async fn status(postgres: &Postgres) -> error::Result<Status> {
     });
     let applied: BTreeMap<String, String> =
         applied.await?.iter().map(|row| (row.get(0), row.get(1))).collect();
+    client.release();
     let mut status = Status::default();
     for Migration { name, sql } in ALL {
         match applied.get(*name) {

@@ -12,7 +12,7 @@ use secrecy::ExposeSecret;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::connection::Address;
+use crate::connections::ConnectionKey;
 use crate::error::{Error, Result};
 
 /// The most that one part may hold.
@@ -21,7 +21,7 @@ const MAX_LIMIT: usize = 1000;
 /// The parts of one list.
 pub struct Paging<'a> {
     sealer: &'a Sealer,
-    bound_to: String,
+    aad: String,
 }
 
 /// A part of a list that begins at a position, whatever that is for this list, or at its beginning.
@@ -44,14 +44,14 @@ struct Cursor<P> {
 
 impl<'a> Paging<'a> {
     /// The parts of the list that `call` gives for a connection and a query, such as the project's id.
-    pub fn new(sealer: &'a Sealer, call: &str, address: &Address, query: &str) -> Self {
-        let bound_to = serde_json::json!(["cursor", call, address.key(), query]).to_string();
-        Self { sealer, bound_to }
+    pub fn new(sealer: &'a Sealer, call: &str, key: &ConnectionKey, query: &str) -> Self {
+        let aad = serde_json::json!(["cursor", call, key.storage_name(), query]).to_string();
+        Self { sealer, aad }
     }
 
     /// The parts of a list of connections that `call` gives for a query.
     pub fn of_connections(sealer: &'a Sealer, call: &str, query: &str) -> Self {
-        Self { sealer, bound_to: serde_json::json!(["cursor", call, query]).to_string() }
+        Self { sealer, aad: serde_json::json!(["cursor", call, query]).to_string() }
     }
 
     /// Which part is asked for; none for the whole list. A cursor without a limit goes on with the limit that
@@ -77,9 +77,9 @@ impl<'a> Paging<'a> {
     /// # Errors
     /// When the system has no random numbers to give.
     pub fn cursor<P: Serialize>(&self, limit: usize, position: P) -> Result<String> {
-        let clear = serde_json::to_string(&Cursor { limit, position }).map_err(Error::internal)?;
-        let sealed = self.sealer.seal(&clear, &self.bound_to).map_err(Error::internal)?;
-        Ok(URL_SAFE_NO_PAD.encode(sealed))
+        let plaintext = serde_json::to_string(&Cursor { limit, position }).map_err(Error::internal)?;
+        let sealed = self.sealer.seal(&plaintext, &self.aad).map_err(Error::internal)?;
+        Ok(URL_SAFE_NO_PAD.encode(sealed.as_str()))
     }
 
     /// The cursor of the part that follows this one, if one does.
@@ -94,8 +94,8 @@ impl<'a> Paging<'a> {
     fn open<P: DeserializeOwned>(&self, text: &str) -> Result<Cursor<P>> {
         let opened = || {
             let sealed = String::from_utf8(URL_SAFE_NO_PAD.decode(text).ok()?).ok()?;
-            let clear = self.sealer.open_sealed(&sealed, &self.bound_to).ok()?;
-            serde_json::from_str(clear.expose_secret()).ok()
+            let plaintext = self.sealer.open_sealed(&sealed, &self.aad).ok()?;
+            serde_json::from_str(plaintext.expose_secret()).ok()
         };
         opened().ok_or_else(|| {
             Error::bad_request(
@@ -126,15 +126,15 @@ fn parse_limit(text: &str) -> Result<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::connection::ExternalId;
+    use crate::connections::ExternalId;
     use crate::provider::ProviderId;
 
     fn sealer() -> Sealer {
         Sealer::from_keys(&base64::engine::general_purpose::STANDARD.encode([7; 32])).unwrap()
     }
 
-    fn address(external_id: &str) -> Address {
-        Address::new(ProviderId::parse("jira").unwrap(), ExternalId::parse(external_id).unwrap())
+    fn key(external_id: &str) -> ConnectionKey {
+        ConnectionKey::new(ProviderId::parse("jira").unwrap(), ExternalId::parse(external_id).unwrap())
     }
 
     fn query(text: &str) -> Query {
@@ -145,7 +145,7 @@ mod tests {
     #[test]
     fn a_cursor_goes_on_where_it_was_given_and_nowhere_else() {
         let sealer = sealer();
-        let paging = Paging::new(&sealer, "call", &address("x"), "1");
+        let paging = Paging::new(&sealer, "call", &key("x"), "1");
         let part = |paging: &Paging<'_>, text: &str| paging.part::<usize>(&query(text));
         assert_eq!(part(&paging, "").unwrap(), None);
         assert_eq!(part(&paging, "limit=7").unwrap(), Some(Part { limit: 7, from: None }));
@@ -159,7 +159,7 @@ mod tests {
         for (call, id, of) in
             [("other", "x", "1"), ("call", "y", "1"), ("call", "x", "2"), ("call", "x\",\"1", "")]
         {
-            let other = Paging::new(&sealer, call, &address(id), of);
+            let other = Paging::new(&sealer, call, &key(id), of);
             assert!(part(&other, &format!("cursor={cursor}")).is_err(), "{call} {id} {of}");
         }
         let forged = URL_SAFE_NO_PAD.encode(r#"{"l":7,"p":14}"#);
@@ -175,7 +175,7 @@ mod tests {
     #[test]
     fn a_whole_list_has_no_cursor_and_neither_has_the_last_part() {
         let sealer = sealer();
-        let paging = Paging::new(&sealer, "call", &address("x"), "1");
+        let paging = Paging::new(&sealer, "call", &key("x"), "1");
         let part = Part { limit: 10, from: None };
         assert_eq!(paging.after(None, Some(5)).unwrap(), None);
         assert_eq!(paging.after(Some(&part), None).unwrap(), None);

@@ -3,6 +3,7 @@
 //! Every statement goes through `query_typed` and its kin: one round trip and no named statement, which is what
 //! a pooler in transaction mode (Neon's `PgBouncer`) asks for.
 
+use std::ops::{Deref, DerefMut};
 use std::time::Duration;
 
 use base::chain;
@@ -14,7 +15,7 @@ use deadpool_postgres::{
     Hook, HookError, Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Timeouts,
 };
 use tokio_postgres::config::SslMode;
-use tokio_postgres::{NoTls, Transaction};
+use tokio_postgres::{Client, NoTls, Transaction};
 use tokio_postgres_rustls::MakeRustlsConnect;
 use url::Url;
 
@@ -34,8 +35,50 @@ const TRUSTED_IDLE: Duration = Duration::from_secs(10);
 /// How long that question may take before a new connection is made instead.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// One connection of the pool.
-pub type Connection = Object;
+/// The connection, for one piece of work.
+///
+/// It goes back to the pool by [`Self::release`] alone, when the work has ended well. Whatever ends otherwise (in an error,
+/// at a deadline, because whoever waited for it has gone) may have left a broken connection, a statement that is still
+/// under way or an open transaction: then the connection is closed. Nothing else decides that.
+pub struct Connection {
+    /// There until it is released or closed.
+    object: Option<Object>,
+}
+
+impl Connection {
+    /// Gives it back: the work on it has ended well.
+    pub fn release(mut self) {
+        drop(self.object.take());
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        if let Some(object) = self.object.take() {
+            drop(Object::take(object));
+        }
+    }
+}
+
+impl Deref for Connection {
+    type Target = Client;
+
+    fn deref(&self) -> &Client {
+        match &self.object {
+            Some(object) => object,
+            None => unreachable!("a connection that was given back is gone"),
+        }
+    }
+}
+
+impl DerefMut for Connection {
+    fn deref_mut(&mut self) -> &mut Client {
+        match &mut self.object {
+            Some(object) => object,
+            None => unreachable!("a connection that was given back is gone"),
+        }
+    }
+}
 
 /// The database. Setting: `DATABASE_URL`.
 #[derive(Clone)]
@@ -99,10 +142,24 @@ impl Postgres {
     pub async fn connection(&self) -> Result<Connection, PostgresError> {
         let limit = Some(deadline::at_most(CONNECT_TIMEOUT + PROBE_TIMEOUT));
         let timeouts = Timeouts { wait: limit, create: limit, recycle: limit };
-        self.pool.timeout_get(&timeouts).await.map_err(|error| match error {
+        let object = self.pool.timeout_get(&timeouts).await.map_err(|error| match error {
             PoolError::Backend(error) => failed(&error),
             error => PostgresError::Unavailable(chain(&error)),
-        })
+        })?;
+        Ok(Connection { object: Some(object) })
+    }
+
+    /// As [`Self::connection`], and asks whether it lives: a dead one shows here, where nothing is lost yet.
+    ///
+    /// # Errors
+    /// As [`Self::connection`].
+    pub async fn live_connection(&self) -> Result<Connection, PostgresError> {
+        let connection = self.connection().await?;
+        if within_budget(connection.batch_execute("")).await.is_ok() {
+            return Ok(connection);
+        }
+        drop(connection);
+        self.connection().await
     }
 
     /// Asks whether the database answers.
@@ -110,7 +167,10 @@ impl Postgres {
     /// # Errors
     /// When it does not.
     pub async fn ping(&self) -> Result<(), PostgresError> {
-        within_budget(self.connection().await?.batch_execute("")).await
+        let connection = self.connection().await?;
+        within_budget(connection.batch_execute("")).await?;
+        connection.release();
+        Ok(())
     }
 }
 
@@ -138,11 +198,6 @@ impl std::fmt::Display for PostgresError {
 }
 
 impl std::error::Error for PostgresError {}
-
-/// Keeps a connection that failed out of the pool.
-pub fn discard(connection: Connection) {
-    drop(Object::take(connection));
-}
 
 /// What a failed statement or connection means: that the database is away or overloaded, or that it found something
 /// wrong with us, for instance that it was never migrated.

@@ -406,8 +406,11 @@ fn sealing_anew_goes_on_after_it_was_killed() {
         for number in 1..=250u128 {
             let id = Uuid::from_u128(number);
             // Some are clear text of the TypeScript Juncture.
-            let stored =
-                if number % 50 == 0 { "legacy".to_owned() } else { before.seal("token", &id.to_string())? };
+            let stored = if number % 50 == 0 {
+                "legacy".to_owned()
+            } else {
+                before.seal("token", &id.to_string())?.as_str().to_owned()
+            };
             database.execute(insert, &[&id, &stored]).await?;
         }
         deployed.set(SEALING, &format!("{new},{old}")).await?;

@@ -1,7 +1,9 @@
 //! Connections that nobody uses are kept alive.
 
+use std::collections::BTreeSet;
+
 use anyhow::{Context, Result};
-use juncture_local::atlassian::{Class, Fault, Rule};
+use juncture_local::atlassian::{Class, Fault, GateSpec, Rule, When};
 use juncture_local::stack::StackOptions;
 use juncture_tests::{Bed, Person, binaries, run, template_with_shorter_runs};
 use serde_json::{Value, json};
@@ -232,6 +234,40 @@ fn connections_from_before_count_from_their_newest_token_or_their_beginning() {
         assert_eq!(tick(&bed).await?, report(1, 0));
         let after = [&old, &used].map(|person| bed.token_requests(&person.account));
         assert_eq!(after, [before[0] + 1, before[1]]);
+        bed.stack.stop().await
+    });
+}
+
+#[test]
+fn a_run_holds_one_connection_to_postgres() {
+    run(async {
+        const HELD: &str = "select pid from pg_stat_activity where application_name = 'juncture'";
+        // Behind a pooler the server sees the pooler's connections.
+        let bed = Bed::start(|options| options.pooled = false).await?;
+        let person = idle(&bed, 70).await?;
+        let database = bed.database().await?;
+        let held = async || -> Result<BTreeSet<i32>> {
+            Ok(database.query(HELD, &[]).await?.iter().map(|row| row.get(0)).collect())
+        };
+        // Those of the functions that made the connection. Nobody calls them meanwhile.
+        let before = held().await?;
+        // The run has read what is due and the row that it refreshes, and asks Atlassian.
+        let spec = GateSpec { class: Class::Token, account: Some(person.account.clone()), when: When::After };
+        let gate = bed.atlassian().hold(spec);
+        let look = async {
+            gate.arrived().await;
+            let during = held().await?;
+            gate.release();
+            anyhow::Ok(during.difference(&before).count())
+        };
+        let (report_of_run, during) = tokio::join!(tick(&bed), look);
+        assert_eq!(report_of_run?, report(1, 0));
+        assert_eq!(during?, 1);
+        // It has written the new token, counted what is left, and kept the connection for the next run.
+        let after: Vec<i32> = held().await?.difference(&before).copied().collect();
+        assert_eq!(after.len(), 1);
+        assert_eq!(tick(&bed).await?, report(0, 0));
+        assert_eq!(held().await?.difference(&before).copied().collect::<Vec<i32>>(), after);
         bed.stack.stop().await
     });
 }

@@ -8,6 +8,7 @@ use anyhow::{Context, Result};
 use axum::http::StatusCode;
 use axum::routing::post;
 use axum::{Json, Router};
+use base::crypto::{Sealed, Sealer};
 use juncture_local::services::secrets_manager::SecretsManager;
 use juncture_tests::{Answer, Bed, Person, run, secrets_manager};
 use reqwest::Method;
@@ -155,7 +156,7 @@ fn a_new_encryption_key_and_a_new_client_secret_are_taken_over() {
         let sandboxes = deployed.sandboxes();
         let old = deployed.values().await?[SEALING].as_str().context("a key")?.to_owned();
         let new = base::crypto::random_key()?;
-        let sealer = base::crypto::Sealer::from_keys(&format!("{new},{old}"))?;
+        let sealer = Sealer::from_keys(&format!("{new},{old}"))?;
         let database = deployed.bed.database().await?;
         let id = person.connection_id().await?;
         let stored: String = database
@@ -165,12 +166,13 @@ fn a_new_encryption_key_and_a_new_client_secret_are_taken_over() {
             )
             .await?
             .get(0);
-        let sealed = sealer.reseal(&stored, &id.to_string())?.context("sealed with the old key")?;
+        let sealed = sealer.reseal(&Sealed::stored(stored), &id.to_string())?;
+        let sealed = sealed.context("sealed with the old key")?;
         deployed.set(SEALING, &format!("{new},{old}")).await?;
         database
             .execute(
                 r#"update "juncture-core".connection set refresh_token = $2 where connection_id = $1"#,
-                &[&id, &sealed],
+                &[&id, &sealed.as_str()],
             )
             .await?;
         person.forget_access_token().await?;

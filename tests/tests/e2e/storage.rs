@@ -12,7 +12,7 @@ use juncture_tests::{Bed, run};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::json;
-use stores::postgres::{Postgres, bounded, failed};
+use stores::postgres::{Connection, Postgres, bounded, failed, within_budget};
 use tokio_postgres::types::Type;
 
 #[test]
@@ -239,6 +239,47 @@ fn whoever_vanishes_within_a_transaction_lets_go_of_its_locks() {
         let read = |rows: &[tokio_postgres::Row]| -> (String, String) { (rows[0].get(0), rows[0].get(1)) };
         assert_eq!(read(&after), read(&usual));
         Ok(())
+    });
+}
+
+#[test]
+fn a_connection_is_kept_only_when_its_work_has_ended_well() {
+    run(async {
+        // Behind a pooler nobody knows which connection it is.
+        let bed = Bed::start(|options| options.pooled = false).await?;
+        let postgres = Postgres::from_settings(&Settings::from_pairs(bed.stack.environment().clone()))?;
+        let take = async || postgres.connection().await.map_err(|error| anyhow::anyhow!("{error}"));
+        let process = async |client: &Connection| -> Result<i32> {
+            Ok(client.query_typed_one("select pg_backend_pid()", &[]).await?.get(0))
+        };
+        let first = take().await?;
+        let kept = process(&first).await?;
+        first.release();
+        let client = take().await?;
+        assert_eq!(process(&client).await?, kept);
+
+        // A statement that is still under way when nobody waits for it any more.
+        let started = Instant::now();
+        let statement = within_budget(client.batch_execute("select pg_sleep(20)"));
+        assert!(deadline::scope(started + Duration::from_millis(200), statement).await.is_err());
+        drop(client);
+        let client = take().await?;
+        let other = process(&client).await?;
+        assert!(other != kept && started.elapsed() < Duration::from_secs(10), "it waited for the former");
+
+        // A transaction that nobody ended.
+        let transaction = async {
+            let mut client = client;
+            let transaction = client.transaction().await?;
+            transaction.batch_execute("select 1").await?;
+            anyhow::ensure!(false, "something else went wrong");
+            transaction.commit().await?;
+            client.release();
+            Ok(())
+        };
+        assert!(transaction.await.is_err());
+        assert!(![kept, other].contains(&process(&take().await?).await?));
+        bed.stack.stop().await
     });
 }
 

@@ -18,7 +18,7 @@ use serde_json::{Map, Value, json};
 use url::Url;
 
 use super::accepted;
-use crate::connection::ExternalId;
+use crate::connections::ExternalId;
 use crate::jira::{IssueInput, ProjectId, SprintId, issue_ref};
 use crate::provider::ProviderId;
 use crate::provider::jira::SiteId;

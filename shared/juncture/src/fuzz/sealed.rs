@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use base::crypto::{Sealer, is_code};
+use base::crypto::{Sealed, Sealer, is_code};
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use percent_encoding::percent_decode_str;
@@ -10,7 +10,8 @@ use runtime::Query;
 use secrecy::ExposeSecret;
 
 use super::{accepted, from_settings};
-use crate::connection::{Address, ConnectTokens, ConnectionCode, ExternalId, ReturnUrls};
+use crate::connections::{ConnectionKey, ExternalId};
+use crate::oauth::{ConnectTokens, ConnectionCode, ReturnUrls};
 use crate::paging::{Paging, Part};
 use crate::provider::ProviderId;
 
@@ -29,7 +30,7 @@ fn texts(data: &[u8], real: &str) -> Vec<String> {
 
 /// A sealed value: it opens only as it was sealed, and only where it belongs.
 pub fn sealed(data: &[u8]) {
-    let real = SEALER.seal("clear", BOUND_TO).expect("sealed");
+    let real = SEALER.seal("clear", BOUND_TO).expect("sealed").as_str().to_owned();
     for text in texts(data, &real) {
         // The fuzzer may remember what was sealed in another run.
         let opened = SEALER.open_sealed(&text, BOUND_TO);
@@ -39,12 +40,12 @@ pub fn sealed(data: &[u8]) {
         assert!(SEALER.open_sealed(&text, "another").is_err());
         assert!(SEALER.derived("other").open_sealed(&text, BOUND_TO).is_err());
         // What was never sealed is clear text of another version.
-        match SEALER.open(&text, BOUND_TO) {
+        match SEALER.open(&Sealed::stored(text.clone()), BOUND_TO) {
             Ok(clear) => assert_eq!(clear.expose_secret(), if is_real { "clear" } else { &text }),
             Err(_) => assert!(text.starts_with("v1:") && !is_real),
         }
-        if let Ok(Some(again)) = SEALER.reseal(&text, BOUND_TO) {
-            let again = SEALER.open_sealed(&again, BOUND_TO).expect("opens");
+        if let Ok(Some(again)) = SEALER.reseal(&Sealed::stored(text.clone()), BOUND_TO) {
+            let again = SEALER.open_sealed(again.as_str(), BOUND_TO).expect("opens");
             assert_eq!(again.expose_secret(), if is_real { "clear" } else { &text });
         }
     }
@@ -52,14 +53,14 @@ pub fn sealed(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
     if let Ok(sealer) = Sealer::from_keys(&text) {
         let value = sealer.seal("x", BOUND_TO).expect("sealed");
-        assert_eq!(sealer.open_sealed(&value, BOUND_TO).expect("opens").expose_secret(), "x");
+        assert_eq!(sealer.open_sealed(value.as_str(), BOUND_TO).expect("opens").expose_secret(), "x");
     }
 }
 
 /// A cursor: one that was given, or none.
 pub fn cursor(data: &[u8]) {
-    let address = Address::new(ProviderId::Jira, ExternalId::parse("x").expect("an id"));
-    let paging = Paging::new(&SEALER, "call", &address, "1");
+    let key = ConnectionKey::new(ProviderId::Jira, ExternalId::parse("x").expect("an id"));
+    let paging = Paging::new(&SEALER, "call", &key, "1");
     let real = paging.cursor(7, 14_usize).expect("a cursor");
     for text in texts(data, &real) {
         let mut query = form_urlencoded::Serializer::new(String::new());
@@ -85,19 +86,18 @@ pub fn cursor(data: &[u8]) {
 
 /// A connect token: one that was issued, or none.
 pub fn connect_token(data: &[u8]) {
-    let tokens: ConnectTokens = from_settings(&[("TOKEN_ENCRYPTION_KEY", &KEYS)]);
-    let address = Address::new(ProviderId::Jira, ExternalId::parse("x").expect("an id"));
-    let real =
-        tokens.issue(&address.clone().into(), std::time::Duration::from_secs(60)).expect("a token").value;
+    let tokens = ConnectTokens::new(&SEALER);
+    let key = ConnectionKey::new(ProviderId::Jira, ExternalId::parse("x").expect("an id"));
+    let real = tokens.issue(&key.clone().into(), std::time::Duration::from_secs(60)).expect("a token").value;
     for text in texts(data, &real) {
-        let opened = accepted(tokens.open(&text)).map(|(intent, _)| intent.address);
+        let opened = accepted(tokens.open(&text)).map(|(intent, _)| intent.connection_key);
         assert!(opened.is_some() || text != real, "{text:?}");
-        assert!(opened.is_none_or(|opened| opened == address), "{text:?}");
+        assert!(opened.is_none_or(|opened| opened == key), "{text:?}");
     }
     // What another part of Juncture sealed is no connect token, whatever it says.
     let text = String::from_utf8_lossy(data);
     let foreign = SEALER.seal(&text, "juncture connect token").expect("sealed");
-    assert!(tokens.open(&format!("ct_{}", URL_SAFE_NO_PAD.encode(foreign))).is_err());
+    assert!(tokens.open(&format!("ct_{}", URL_SAFE_NO_PAD.encode(foreign.as_str()))).is_err());
 }
 
 /// A connection code or a state: what is accepted is safe in an address and in a key.
@@ -137,8 +137,5 @@ pub fn return_url(data: &[u8]) {
     assert!(!path.split(['/', '\\']).any(|segment| segment == ".."), "{url}");
     // It stands in a header, and is stored and read again.
     http::HeaderValue::from_str(url.as_str()).expect("a header");
-    assert_eq!(
-        accepted(urls.parse(url.as_str())).as_ref().map(crate::connection::ReturnUrl::as_url),
-        Some(url)
-    );
+    assert_eq!(accepted(urls.parse(url.as_str())).as_ref().map(crate::oauth::ReturnUrl::as_url), Some(url));
 }

@@ -13,8 +13,8 @@ use super::create_recovery;
 use super::issue_input::{self, IssueInput};
 use super::links::Links;
 use super::site::ConnectedSite;
-use crate::connection::{Claim, Entry, Once};
 use crate::error::{Error, Result};
+use crate::idempotency::{Attempt, Begun, IdempotencyStore};
 
 /// What the answer shows of the ticket.
 const FIELDS: &str = "summary,status,assignee,priority,created,updated";
@@ -98,31 +98,31 @@ impl ConnectedSite<'_> {
     /// Jira can tell whether the ticket exists.
     ///
     /// # Errors
-    /// As [`Self::create`] and [`Once::enter`].
+    /// As [`Self::create`] and [`IdempotencyStore::begin`].
     pub async fn create_once(
         &self,
-        once: &Once,
+        once: &IdempotencyStore,
         idempotency_key: &str,
         request: &str,
         ticket: NewTicket,
     ) -> Result<Value> {
-        let key = self.once_key(idempotency_key);
+        let key = self.idempotency_key(idempotency_key);
         let create = async {
-            let claim = match once.enter(&key, request).await? {
-                Entry::Answered(answer) => return Ok(answer),
-                Entry::Yours(claim) => claim,
+            let claim = match once.begin(&key, request).await? {
+                Begun::Replay(answer) => return Ok(answer),
+                Begun::Attempt(claim) => claim,
             };
             let outcome = claim.hold(self.create_claimed(&claim, ticket)).await;
-            claim.leave(outcome).await
+            claim.finish(outcome).await
         };
         let (mut answer, links) = self.with_links(create).await?;
         complete(&mut answer, &links);
         Ok(answer)
     }
 
-    async fn create_claimed(&self, claim: &Claim<'_>, ticket: NewTicket) -> Result<Value> {
+    async fn create_claimed(&self, claim: &Attempt<'_>, ticket: NewTicket) -> Result<Value> {
         let summary = ticket.input.summary().map(str::to_owned);
-        let known = match claim.doubt() {
+        let known = match claim.unconfirmed_send() {
             Some(doubt) => self.find_marked(claim, doubt).await.map_err(still_in_doubt)?,
             None => None,
         };

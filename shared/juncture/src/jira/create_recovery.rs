@@ -18,8 +18,8 @@ use time::format_description::well_known::Rfc3339;
 
 use super::ids::project_id;
 use super::site::ConnectedSite;
-use crate::connection::{Claim, Doubt};
 use crate::error::{Error, Result};
+use crate::idempotency::{Attempt, UnconfirmedSend};
 
 const PROPERTY: &str = "juncture";
 
@@ -62,7 +62,11 @@ impl ConnectedSite<'_> {
     ///
     /// # Errors
     /// 409 with `Retry-After` while it is not certain; what the reads fail at.
-    pub(super) async fn find_marked(&self, claim: &Claim<'_>, doubt: &Doubt) -> Result<Option<Issue>> {
+    pub(super) async fn find_marked(
+        &self,
+        claim: &Attempt<'_>,
+        doubt: &UnconfirmedSend,
+    ) -> Result<Option<Issue>> {
         let project = &project_id(&doubt.place)?;
         let mark = claim.key().digest();
         let since = (doubt.sent_at - CLOCKS_APART).format(&Rfc3339).map_err(Error::internal)?;

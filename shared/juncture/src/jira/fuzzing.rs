@@ -25,12 +25,12 @@ pub(crate) fn answer(which: usize, body: &[u8]) -> Option<Value> {
     match which % 11 {
         0 => {
             let mut page: Page<atlassian::Ticket> = read(body)?;
-            let next = page.next();
+            let next = page.take_next();
             Some(json!([described::<Ticket>(page.issues), next]))
         }
         1 => {
             let mut page: Page<Id> = read(body)?;
-            let next = page.next();
+            let next = page.take_next();
             Some(json!([page.issues.into_iter().flatten().filter_map(Id::name).collect::<Vec<_>>(), next]))
         }
         2 => Some(json!(described::<SprintTicket>(read::<Bulk>(body)?.issues))),

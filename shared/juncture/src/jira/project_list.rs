@@ -7,8 +7,8 @@ use serde::de::DeserializeOwned;
 
 use super::description::DescriptionFormat;
 use super::site::{ConnectedSite, Jira};
-use crate::auth::SecretKeys;
-use crate::connection::Address;
+use crate::callers::SecretKeys;
+use crate::connections::ConnectionKey;
 use crate::error::Result;
 use crate::paging::{Paging, Part};
 use crate::provider::ProviderId;
@@ -16,7 +16,7 @@ use crate::provider::ProviderId;
 /// A request for a list of a project's boards, sprints or tickets: `external_id`, and if they are given,
 /// `jira_project_id`, `limit` and `cursor`.
 pub struct ProjectList {
-    address: Address,
+    address: ConnectionKey,
     query: Query,
     /// The project, if the caller names one.
     named: Option<ProjectId>,
@@ -32,7 +32,7 @@ impl ProjectList {
         let query = Query::of(request)?;
         let [external_id] = query.required(["external_id"])?;
         let named = query.optional("jira_project_id").map(ProjectId::parse).transpose()?;
-        let address = caller.address(ProviderId::Jira.as_str(), external_id)?;
+        let address = caller.connection_key(ProviderId::Jira.as_str(), external_id)?;
         Ok(Self { address, query, named })
     }
 

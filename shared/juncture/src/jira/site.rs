@@ -4,47 +4,45 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use atlassian::oauth::NamedSite;
 use atlassian::{BoxError, JiraSite, ProjectId, TokenSource};
-use base::config::{FromSettings, Settings, SettingsError};
 use futures_util::future::BoxFuture;
 use http::StatusCode;
 use secrecy::{ExposeSecret, SecretString};
 
-use crate::connection::{Address, OnceKey, Session, Tokens};
+use crate::connections::{ConnectionKey, Session, Tokens};
 use crate::error::{Error, Result};
+use crate::idempotency::IdempotencyKey;
 
-/// Jira for connections. Settings: those of [`Tokens`] and of [`atlassian::Jira`].
+/// Jira for connections.
 pub struct Jira {
     api: atlassian::Jira,
     tokens: Tokens,
 }
 
-impl FromSettings for Jira {
-    fn from_settings(settings: &Settings) -> Result<Self, SettingsError> {
-        Ok(Self { api: atlassian::Jira::from_settings(settings)?, tokens: Tokens::from_settings(settings)? })
-    }
-}
-
 impl Jira {
+    pub(crate) fn new(api: atlassian::Jira, tokens: Tokens) -> Self {
+        Self { api, tokens }
+    }
+
     /// The site of a connection, ready for calls.
     ///
     /// # Errors
     /// As [`Tokens::session`]; 403 with `needs_reauthorization` if the connection has no site.
-    pub async fn site<'a>(&'a self, address: &'a Address) -> Result<ConnectedSite<'a>> {
-        self.open(address, self.tokens.session(address).await?, Vec::new())
+    pub async fn site<'a>(&'a self, key: &'a ConnectionKey) -> Result<ConnectedSite<'a>> {
+        self.open(key, self.tokens.session(key).await?, Vec::new())
     }
 
     /// As [`Self::site`], for a search, which finds the issues that were made through the connection lately.
     ///
     /// # Errors
     /// As [`Self::site`].
-    pub async fn site_for_search<'a>(&'a self, address: &'a Address) -> Result<ConnectedSite<'a>> {
-        let (session, recent_issues) = self.tokens.session_for_search(address).await?;
-        self.open(address, session, recent_issues)
+    pub async fn site_for_search<'a>(&'a self, key: &'a ConnectionKey) -> Result<ConnectedSite<'a>> {
+        let (session, recent_issues) = self.tokens.session_for_search(key).await?;
+        self.open(key, session, recent_issues)
     }
 
     fn open<'a>(
         &'a self,
-        address: &'a Address,
+        key: &'a ConnectionKey,
         session: Session,
         recent_issues: Vec<String>,
     ) -> Result<ConnectedSite<'a>> {
@@ -52,7 +50,7 @@ impl Jira {
             return Err(Error::needs_reauthorization().because("the connection has no Jira site"));
         };
         let session = Mutex::new(Arc::new(session));
-        let connection = Arc::new(OpenConnection { tokens: &self.tokens, address, session });
+        let connection = Arc::new(OpenConnection { tokens: &self.tokens, key, session });
         let jira = self.api.site(&site_id, Arc::<OpenConnection<'a>>::clone(&connection))?;
         Ok(ConnectedSite { jira, connection, recent_issues })
     }
@@ -91,14 +89,14 @@ impl ConnectedSite<'_> {
     }
 
     /// Names a request of this connection to this site by its `Idempotency-Key`.
-    pub(super) fn once_key(&self, idempotency_key: &str) -> OnceKey {
+    pub(super) fn idempotency_key(&self, sent: &str) -> IdempotencyKey {
         let session = self.session();
-        OnceKey::new(&session.connection_id, session.jira_site_id.as_deref(), idempotency_key)
+        IdempotencyKey::new(&session.connection_id, session.jira_site_id.as_deref(), sent)
     }
 
     /// Remembers an issue that was just made, by its id, so that the next searches find it.
     pub(super) async fn remember_issue(&self, issue_id: &str) {
-        self.connection.tokens.remember_issue(self.connection.address, issue_id).await;
+        self.connection.tokens.remember_issue(self.connection.key, issue_id).await;
     }
 
     /// Ids that a search has to be told of, because Jira's index may not know them yet.
@@ -114,7 +112,7 @@ impl ConnectedSite<'_> {
 /// A connection while a request works with it.
 pub(super) struct OpenConnection<'a> {
     tokens: &'a Tokens,
-    address: &'a Address,
+    key: &'a ConnectionKey,
     session: Mutex<Arc<Session>>,
 }
 
@@ -130,7 +128,7 @@ impl OpenConnection<'_> {
         session: &Session,
         ask: impl Future<Output = Result<NamedSite>>,
     ) -> Result<NamedSite> {
-        self.tokens.learn_site(self.address, session, ask).await
+        self.tokens.learn_site(self.key, session, ask).await
     }
 }
 
@@ -146,7 +144,7 @@ impl TokenSource for OpenConnection<'_> {
             if session.access_token.value.expose_secret() != rejected.expose_secret() {
                 return Ok(());
             }
-            let renewed = self.tokens.session_after_rejection(self.address, &session.access_token).await?;
+            let renewed = self.tokens.session_after_rejection(self.key, &session.access_token).await?;
             *self.session.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(renewed);
             Ok(())
         })

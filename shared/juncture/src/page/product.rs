@@ -1,4 +1,4 @@
-use base::config::{FromOptionalSettings, Settings, SettingsError};
+use base::config::{Settings, SettingsError};
 use http::HeaderValue;
 use url::{Position, Url};
 
@@ -98,8 +98,12 @@ impl Product {
     }
 }
 
-impl FromOptionalSettings for Product {
-    fn from_optional_settings(settings: &Settings) -> Result<Option<Self>, SettingsError> {
+impl Product {
+    /// The product of the settings, if they name one.
+    ///
+    /// # Errors
+    /// When a setting is malformed.
+    pub fn of(settings: &Settings) -> Result<Option<Self>, SettingsError> {
         let url = settings.optional_url("DEFAULT_JIRA_SITE_REDIRECT_URI")?;
         let (name, logo) = (name(settings)?, logo(settings)?);
         let at = url.as_ref().and_then(Product::at);
@@ -147,7 +151,7 @@ mod tests {
 
     fn of(pairs: &[(&str, &str)]) -> Result<Option<Product>, SettingsError> {
         let pairs = pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
-        Product::from_optional_settings(&Settings::from_pairs(pairs))
+        Product::of(&Settings::from_pairs(pairs))
     }
 
     #[test]

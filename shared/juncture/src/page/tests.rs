@@ -2,7 +2,7 @@
 use crate::display::DisplayName;
 use crate::provider::jira::Account;
 
-use base::config::{FromSettings, Settings};
+use base::config::Settings;
 use url::Url;
 
 use super::*;
@@ -22,7 +22,7 @@ fn branded(url: &str) -> Product {
         ("DEFAULT_JIRA_SITE_REDIRECT_URI", url),
     ];
     let settings = Settings::from_pairs(pairs.map(|(name, value)| (name.to_owned(), value.to_owned())));
-    Option::<Product>::from_settings(&settings).unwrap().unwrap()
+    Product::of(&settings).unwrap().unwrap()
 }
 
 fn site<'a>(id: &'a str, name: &'a str) -> Site<'a> {

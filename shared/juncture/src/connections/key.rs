@@ -1,0 +1,86 @@
+//! What names a connection.
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result};
+use crate::provider::ProviderId;
+
+/// The longest external id; the products' own ids (a UUID, an e-mail, a path of ids) are far shorter.
+const MAX_CHARACTERS: usize = 512;
+
+/// The product's own id of whatever is connected: a user, a project, an organisation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ExternalId(String);
+
+impl ExternalId {
+    /// Reads an external id: any text without control characters.
+    ///
+    /// # Errors
+    /// 400 when it is empty, too long or holds control characters.
+    pub fn parse(text: &str) -> Result<Self> {
+        if text.is_empty() {
+            return Err(Error::bad_request("Missing external_id"));
+        }
+        if text.chars().count() > MAX_CHARACTERS {
+            return Err(Error::bad_request(format!(
+                "external_id is longer than {MAX_CHARACTERS} characters"
+            )));
+        }
+        if text.chars().any(char::is_control) {
+            return Err(Error::bad_request("external_id holds control characters"));
+        }
+        Ok(Self(text.to_owned()))
+    }
+
+    /// The id as the product wrote it.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// What names one connection. Queries, caches and locks take this type, never loose strings.
+///
+/// It is made of what a caller said ([`crate::callers`]), or of what was sealed or stored for one before. In cloud mode it will
+/// also hold the caller's project.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConnectionKey {
+    provider: ProviderId,
+    external_id: ExternalId,
+}
+
+impl ConnectionKey {
+    pub(crate) fn new(provider: ProviderId, external_id: ExternalId) -> Self {
+        Self { provider, external_id }
+    }
+
+    /// The provider that the connection leads to.
+    pub fn provider(&self) -> ProviderId {
+        self.provider
+    }
+
+    /// The product's id of it.
+    pub fn external_id(&self) -> &ExternalId {
+        &self.external_id
+    }
+
+    /// The key as it stands in the names of Redis keys and locks.
+    pub(crate) fn storage_name(&self) -> String {
+        format!("{}:{}", self.provider.as_str(), self.external_id.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn any_sane_text_is_an_external_id() {
+        for fine in ["project123", "7", "org/1:user@example.com", "プロジェクト", " "] {
+            assert_eq!(ExternalId::parse(fine).unwrap().as_str(), fine);
+        }
+        for bad in ["", "a\0b", "a\nb", &"x".repeat(513)] {
+            assert!(ExternalId::parse(bad).is_err(), "{bad:?}");
+        }
+    }
+}

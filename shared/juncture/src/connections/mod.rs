@@ -1,0 +1,27 @@
+//! Connections: what names one, its rows in Postgres, its cache in Redis, and its tokens.
+
+mod cache;
+pub(crate) mod expiring_keys;
+mod key;
+mod lock;
+mod recent_issues;
+mod removal;
+pub(crate) mod removal_time;
+mod rotation;
+mod row;
+mod rows;
+mod save;
+mod selection;
+mod store;
+mod tokens;
+
+pub use key::{ConnectionKey, ExternalId};
+pub use row::{Connection, StoredAccessToken};
+pub use rows::ConnectionRows;
+pub use store::Connections;
+pub use tokens::{AccessToken, Session, Tokens};
+
+pub(crate) use lock::Lock;
+pub(crate) use rotation::SealedTokens;
+pub(crate) use save::ConsentedBy;
+pub(crate) use tokens::{reseal_stash, seal, stash_key};

@@ -1,0 +1,44 @@
+//! The issues that were made through a connection lately.
+//!
+//! Jira's search finds a new issue only after seconds or minutes, unless the search names it
+//! (<https://developer.atlassian.com/cloud/jira/platform/search-and-reconcile/>). So their ids are kept in Redis
+//! for as long as that may take.
+
+use std::time::Duration;
+
+use serde_json::Value;
+use stores::upstash::Command;
+
+use super::key::ConnectionKey;
+
+/// How many ids a search may name; older ones are forgotten.
+const MOST: usize = 50;
+
+/// How long ids are kept after the last one was added.
+const LIFETIME: Duration = Duration::from_secs(10 * 60);
+
+pub(super) fn redis_key(key: &ConnectionKey) -> String {
+    format!("juncture:recent-issues:{}", key.storage_name())
+}
+
+/// Remembers an issue, by its id, as the latest. To do it twice is harmless.
+pub(crate) fn remember(key: &ConnectionKey, issue_id: &str) -> Command {
+    const REMEMBER: &str = "\
+        redis.call('LREM', KEYS[1], 0, ARGV[1]) \
+        redis.call('LPUSH', KEYS[1], ARGV[1]) \
+        redis.call('LTRIM', KEYS[1], 0, ARGV[2] - 1) \
+        return redis.call('PEXPIRE', KEYS[1], ARGV[3])";
+    let lifetime = LIFETIME.as_millis().to_string();
+    Command::eval(REMEMBER, &redis_key(key), &[issue_id, &MOST.to_string(), &lifetime])
+}
+
+/// Reads the ids, the latest first.
+pub(crate) fn read(key: &ConnectionKey) -> Command {
+    Command::list(&redis_key(key))
+}
+
+/// Decodes what [`read`] gave; anything unreadable counts as absent.
+pub(crate) fn decode(value: &Value) -> Vec<String> {
+    let ids = value.as_array().into_iter().flatten();
+    ids.filter_map(|id| id.as_str().map(str::to_owned)).take(MOST).collect()
+}

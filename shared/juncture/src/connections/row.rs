@@ -1,0 +1,139 @@
+//! The row of a connection in the schema `juncture-core`: what it holds, and how it is read.
+
+use base::crypto::{Sealed, Sealer};
+use secrecy::SecretString;
+use serde::{Deserialize, Serialize};
+use stores::postgres::{failed, within_budget};
+use time::OffsetDateTime;
+use tokio_postgres::types::Type;
+use tokio_postgres::{GenericClient, Row};
+use uuid::Uuid;
+
+use super::key::ConnectionKey;
+use crate::error::{Error, Result};
+use crate::provider::jira::{Account, NamedSite, account_digest};
+
+const SELECT: &str = r#"
+    select c.connection_id, c.version, c.refresh_token, c.invalid_refresh_token, c.expires_at,
+           c.access_token, c.access_token_expires_at, c.account_digest, j.jira_site_id, j.selected_jira_project_id,
+           case when j.jira_site_named = j.jira_site_id then j.jira_site_name end as jira_site_name,
+           case when j.jira_site_named = j.jira_site_id then j.jira_site_url end as jira_site_url
+    from "juncture-core".connection_external_map m
+    join "juncture-core".connection c using (connection_id)
+    left join "juncture-core".jira_connection j using (connection_id)
+    where m.external_id = $1 and m.provider = $2::"juncture-core".provider"#;
+
+/// A connection as it is stored. Tokens are sealed, or clear text of the TypeScript Juncture.
+#[derive(Clone)]
+pub struct Connection {
+    /// The connection's own id; sealed tokens are bound to it.
+    pub id: Uuid,
+    /// Grows with every write.
+    pub version: i64,
+    /// The refresh token as it is stored.
+    pub refresh_token: Sealed,
+    /// Whether the provider has rejected the refresh token.
+    pub is_invalid: bool,
+    /// When the consent ends, however often it is refreshed.
+    pub expires_at: OffsetDateTime,
+    /// The access token of the newest refresh.
+    pub access_token: Option<StoredAccessToken>,
+    /// Tells whether a consent is of the same account; `None` when that is not known.
+    pub account_digest: Option<String>,
+    /// The chosen Jira site.
+    pub jira_site_id: Option<String>,
+    /// What that site is called and where it is, as far as it is known.
+    pub jira_site: NamedSite,
+    /// The selected Jira project.
+    pub jira_project_id: Option<String>,
+}
+
+/// An access token as Postgres and Redis hold it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct StoredAccessToken {
+    /// The token.
+    pub sealed: Sealed,
+    /// When it ends.
+    #[serde(with = "time::serde::timestamp")]
+    pub expires_at: OffsetDateTime,
+}
+
+impl Connection {
+    /// Whether the consent's own lifetime is over.
+    pub fn is_expired(&self) -> bool {
+        self.expires_at <= OffsetDateTime::now_utc()
+    }
+
+    /// The refresh token itself.
+    ///
+    /// # Errors
+    /// 500 when it was sealed with a key that is not configured any more.
+    pub fn refresh_token(&self, sealer: &Sealer) -> Result<SecretString> {
+        sealer.open(&self.refresh_token, &self.id.to_string()).map_err(Error::internal)
+    }
+
+    /// Whether the consent of this account would replace the one of another. Not when either is unknown: nothing
+    /// can be claimed then.
+    pub(crate) fn is_of_another(&self, account: Option<&Account>) -> bool {
+        self.account_digest
+            .as_ref()
+            .zip(account)
+            .is_some_and(|(known, account)| *known != account_digest(account, &self.id))
+    }
+
+    fn from_row(row: &Row) -> Result<Self, tokio_postgres::Error> {
+        let access_token: Option<String> = row.try_get("access_token")?;
+        let ends: Option<OffsetDateTime> = row.try_get("access_token_expires_at")?;
+        Ok(Self {
+            id: row.try_get("connection_id")?,
+            version: row.try_get("version")?,
+            refresh_token: Sealed::stored(row.try_get("refresh_token")?),
+            is_invalid: row.try_get("invalid_refresh_token")?,
+            expires_at: row.try_get("expires_at")?,
+            access_token: access_token
+                .zip(ends)
+                .map(|(token, expires_at)| StoredAccessToken { sealed: Sealed::stored(token), expires_at }),
+            account_digest: row.try_get("account_digest")?,
+            jira_site_id: row.try_get("jira_site_id")?,
+            jira_site: NamedSite::new(row.try_get("jira_site_name")?, row.try_get("jira_site_url")?),
+            jira_project_id: row.try_get("selected_jira_project_id")?,
+        })
+    }
+}
+
+/// Keeps others from making or removing the connection of a key until the transaction ends.
+pub(super) async fn lock(client: &(impl GenericClient + Sync), key: &ConnectionKey) -> Result<()> {
+    const LOCK: &str = "select pg_advisory_xact_lock(hashtextextended($1, 0))";
+    within_budget(client.query_typed(LOCK, &[(&key.storage_name(), Type::TEXT)])).await?;
+    Ok(())
+}
+
+/// As [`find`], and holds the row until the transaction ends: every write of a connection waits for it.
+///
+/// Two statements: one that has waited for the row would see the rows it is joined with as they were before
+/// (<https://www.postgresql.org/docs/current/transaction-iso.html#XACT-READ-COMMITTED>).
+pub(super) async fn find_for_update(
+    client: &(impl GenericClient + Sync),
+    key: &ConnectionKey,
+) -> Result<Option<Connection>> {
+    const LOCK: &str = r#"
+        select from "juncture-core".connection_external_map m
+        join "juncture-core".connection c using (connection_id)
+        where m.external_id = $1 and m.provider = $2::"juncture-core".provider
+        for update of c"#;
+    let (external_id, provider) = (key.external_id().as_str(), key.provider().as_str());
+    within_budget(client.query_typed(LOCK, &[(&external_id, Type::TEXT), (&provider, Type::TEXT)])).await?;
+    find(client, key).await
+}
+
+/// Reads the connection of a key.
+pub(super) async fn find(
+    client: &(impl GenericClient + Sync),
+    key: &ConnectionKey,
+) -> Result<Option<Connection>> {
+    let (external_id, provider) = (key.external_id().as_str(), key.provider().as_str());
+    let row =
+        within_budget(client.query_typed_opt(SELECT, &[(&external_id, Type::TEXT), (&provider, Type::TEXT)]))
+            .await?;
+    row.map(|row| Connection::from_row(&row).map_err(|error| failed(&error).into())).transpose()
+}

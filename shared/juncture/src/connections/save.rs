@@ -1,0 +1,132 @@
+//! A consent becomes a connection.
+
+use stores::postgres::{bounded, within_budget};
+use time::OffsetDateTime;
+use tokio_postgres::types::{ToSql, Type};
+use uuid::Uuid;
+
+use super::cache::{self, Snapshot};
+use super::key::ConnectionKey;
+use super::removal_time;
+use super::rotation::SealedTokens;
+use super::row::{Connection, find, find_for_update, lock};
+use super::store::Connections;
+use crate::error::{Error, Result};
+use crate::provider::ExtendTransaction;
+use crate::provider::jira::{Account, account_digest};
+
+/// Whose consent is saved, and how long it lasts.
+pub(crate) struct ConsentedBy {
+    /// The account, if it is known.
+    pub(crate) account: Option<Account>,
+    /// Whether it may take the place of another.
+    pub(crate) may_replace: bool,
+    /// When the flow began that led to it.
+    pub(crate) begun_at: OffsetDateTime,
+    /// When it ends, however often it is refreshed.
+    pub(crate) expires_at: OffsetDateTime,
+}
+
+impl Connections {
+    /// Writes a finalized connection: the generic rows and the provider's own, in one transaction. A connection
+    /// that exists under this key keeps its id; its token is replaced and it is valid again.
+    ///
+    /// `seal` seals the tokens for the id that the connection turns out to have. What is cached of the connection is taken
+    /// away before anything is written, and the new one cached when it is.
+    ///
+    /// # Errors
+    /// 409 when the consent is of another account than the one before and may not replace it, 410 when the connection was
+    /// removed after the flow had begun, 503 when the database or Redis cannot be reached, or what `seal` says. Nothing is written then.
+    pub(crate) async fn save(
+        &self,
+        key: &ConnectionKey,
+        consent: &ConsentedBy,
+        seal: impl FnOnce(&Uuid) -> Result<SealedTokens>,
+        extension: &dyn ExtendTransaction,
+    ) -> Result<()> {
+        let connection = self.write(key, consent, seal, extension).await?;
+        self.publish(key, &Snapshot::from(&connection)).await;
+        Ok(())
+    }
+
+    async fn write(
+        &self,
+        key: &ConnectionKey,
+        consent: &ConsentedBy,
+        seal: impl FnOnce(&Uuid) -> Result<SealedTokens>,
+        extension: &dyn ExtendTransaction,
+    ) -> Result<Connection> {
+        const UPSERT: &str = r#"
+            insert into "juncture-core".connection
+                (connection_id, refresh_token, expires_at, access_token, access_token_expires_at, account_digest,
+                 granted_scopes)
+            values ($1, $2, $3, $4, $5, $6, $7)
+            on conflict (connection_id) do update set
+                refresh_token = excluded.refresh_token,
+                expires_at = excluded.expires_at,
+                access_token = excluded.access_token,
+                access_token_expires_at = excluded.access_token_expires_at,
+                account_digest = excluded.account_digest,
+                granted_scopes = excluded.granted_scopes,
+                invalid_refresh_token = false,
+                doubted_at = null,
+                last_updated = now(),
+                refreshed_at = now(),
+                version = nextval('"juncture-core".connection_version')"#;
+        const MAP: &str = r#"
+            insert into "juncture-core".connection_external_map (external_id, provider, connection_id)
+            values ($1, $2::"juncture-core".provider, $3)
+            on conflict (external_id, provider) do nothing"#;
+
+        let mut client = self.rows.postgres().live_connection().await?;
+        let transaction = within_budget(client.transaction()).await?;
+        // One finalization of a connection key at a time: the others wait here and then find its connection.
+        bounded(&transaction, lock(&transaction, key)).await?;
+        let existing = find_for_update(&transaction, key).await?;
+        // As Postgres keeps it, to the microsecond.
+        let expires_at = consent.expires_at.truncate_to_microsecond();
+        // This very consent is there already: its commit was not heard of, and its token may have been refreshed
+        // since.
+        if let Some(existing) = existing.as_ref().filter(|existing| existing.expires_at == expires_at) {
+            let existing = existing.clone();
+            drop(transaction);
+            client.release();
+            return Ok(existing);
+        }
+        removal_time::check(&self.redis, key, consent.begun_at).await?;
+        let account = consent.account.as_ref();
+        if !consent.may_replace && existing.as_ref().is_some_and(|existing| existing.is_of_another(account)) {
+            return Err(Error::other_account());
+        }
+        let id = existing.as_ref().map_or_else(Uuid::new_v4, |existing| existing.id);
+        let is_replaced = existing.is_some();
+        let tokens = seal(&id)?;
+        if let Some(existing) = existing {
+            self.redis.run(cache::barrier(key, existing.version)).await?;
+        }
+        let account_digest = account.map(|account| account_digest(account, &id));
+        let scopes = tokens.scopes();
+        let (refresh_token, access_token) = (tokens.refresh_token.as_str(), tokens.access_token.as_str());
+        let row: [(&(dyn ToSql + Sync), Type); 7] = [
+            (&id, Type::UUID),
+            (&refresh_token, Type::TEXT),
+            (&expires_at, Type::TIMESTAMPTZ),
+            (&access_token, Type::TEXT),
+            (&tokens.access_token_expires_at, Type::TIMESTAMPTZ),
+            (&account_digest, Type::TEXT),
+            (&scopes, Type::TEXT),
+        ];
+        within_budget(transaction.execute_typed(UPSERT, &row)).await?;
+        let (external_id, provider) = (key.external_id().as_str(), key.provider().as_str());
+        let map: [(&(dyn ToSql + Sync), Type); 3] =
+            [(&external_id, Type::TEXT), (&provider, Type::TEXT), (&id, Type::UUID)];
+        within_budget(transaction.execute_typed(MAP, &map)).await?;
+        within_budget(extension.extend(&transaction, &id)).await?;
+        let saved = find(&transaction, key).await?;
+        within_budget(transaction.commit()).await?;
+        client.release();
+        let what = if is_replaced { "a connection was replaced" } else { "a connection was made" };
+        tracing::info!(connection_id = %id, "{what}");
+        saved.ok_or_else(|| Error::internal("the connection that was just written is not there"))
+    }
+}

@@ -1,0 +1,327 @@
+//! One refresh: the exchange, and what becomes of its outcome.
+
+use std::time::Duration;
+
+use base::counters::{Count, count};
+use base::crypto::{Sealed, Sealer, sha256_hex};
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Serialize};
+use stores::postgres::{bounded, within_budget};
+use stores::upstash::UpstashError;
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use super::super::cache::{self, Snapshot};
+use super::super::key::ConnectionKey;
+use super::super::rotation::{self, SealedTokens};
+use super::super::row::{Connection, StoredAccessToken, find_for_update};
+use super::{Known, Session, Tokens, seal};
+use crate::error::{Error, Result};
+use crate::provider::{GrantedScopes, TokenError};
+
+/// New tokens that could not be committed are kept this long.
+const STASH_LIFETIME: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+
+/// How often the row may change under a refresh before the refresh gives up.
+const ROUNDS: usize = 3;
+
+/// What the provider made of a refresh token, when the row may have changed meanwhile.
+enum Refreshed {
+    /// The row holds the outcome.
+    Written(Box<Connection>),
+    /// Somebody else has written the row: what it holds now decides.
+    Overtaken,
+}
+
+impl Tokens {
+    /// The row as it is usable, refreshed if need be. An invalid row is an outcome too.
+    pub(super) async fn refresh(
+        &self,
+        key: &ConnectionKey,
+        rejected: Option<&SecretString>,
+        stash: Option<&str>,
+    ) -> Result<Connection> {
+        let mut row = self.find(key).await?;
+        for _ in 0..ROUNDS {
+            // Another caller may have refreshed, or failed, without this one seeing it in the cache.
+            match self.consider(&Snapshot::from(&row), rejected) {
+                Ok(Known::Stale) => {}
+                Ok(Known::Session(_)) => return Ok(row),
+                Err(error) if error.status().is_server_error() => return Err(error),
+                Err(_) => return Ok(row),
+            }
+            let refresh_token = row.refresh_token(&self.sealer)?;
+            let tokens = match self.stashed(stash, &row, &refresh_token) {
+                Some(tokens) => Ok(tokens),
+                None => self.exchange(&row.id, &refresh_token).await?,
+            };
+            let refreshed = match tokens {
+                Ok(tokens) => self.commit(key, &row, &refresh_token, tokens).await?,
+                Err(rejection) => self.reject(key, &row, rejection).await?,
+            };
+            match refreshed {
+                Refreshed::Written(row) => return Ok(*row),
+                Refreshed::Overtaken => row = self.find(key).await?,
+            }
+        }
+        Err(Error::internal("the connection kept changing while its token was refreshed"))
+    }
+
+    /// Exchanges a refresh token. The inner error is the provider's rejection of this token, or one that may be; every
+    /// other failure says nothing about the connection.
+    async fn exchange(
+        &self,
+        id: &Uuid,
+        refresh_token: &SecretString,
+    ) -> Result<Result<SealedTokens, TokenError>> {
+        match self.endpoint.refresh(refresh_token).await {
+            Ok(grant) => Ok(Ok(seal(&self.sealer, id, &grant, refresh_token)?)),
+            Err(rejection @ TokenError::Rejected(_)) => {
+                count(Count::RefreshesRejected);
+                Ok(Err(rejection))
+            }
+            Err(doubt @ TokenError::Doubted(_)) => {
+                count(Count::RefreshesFailed);
+                Ok(Err(doubt))
+            }
+            Err(error) => {
+                count(Count::RefreshesFailed);
+                Err(error.into())
+            }
+        }
+    }
+
+    /// Commits new tokens in place of the exchanged one; if the database is away, tries once more and then
+    /// leaves them in Redis for the next caller.
+    async fn commit(
+        &self,
+        key: &ConnectionKey,
+        row: &Connection,
+        exchanged: &SecretString,
+        tokens: SealedTokens,
+    ) -> Result<Refreshed> {
+        let mut outcome = self.replace(key, row, exchanged, &tokens).await;
+        if outcome.is_err() {
+            outcome = self.replace(key, row, exchanged, &tokens).await;
+        }
+        match outcome {
+            Ok(Some(_)) => {
+                count(Count::Refreshes);
+                self.written(key).await
+            }
+            Ok(None) => Ok(Refreshed::Overtaken),
+            Err(error) => {
+                count(Count::RefreshesFailed);
+                let stash = Stash {
+                    replaces: sha256_hex(exchanged.expose_secret().as_bytes()),
+                    refresh_token: tokens.refresh_token,
+                    access_token: tokens.access_token,
+                    access_token_expires_at: tokens.access_token_expires_at,
+                    granted_scopes: tokens.granted_scopes,
+                };
+                let value = serde_json::to_string(&stash).map_err(Error::internal)?;
+                let stash = stash_key(key);
+                let keep = cache::set_unless_gone(key, row.version, &stash, &value, STASH_LIFETIME);
+                let kept = self.redis().run(keep).await;
+                tracing::error!(kept = kept.is_ok(), "refreshed tokens could not be committed");
+                Err(error)
+            }
+        }
+    }
+
+    /// Stores new tokens in place of the exchanged one. A row that was written since may still hold that very
+    /// token, sealed anew: then it is replaced all the same, since the new tokens are the only good ones.
+    async fn replace(
+        &self,
+        key: &ConnectionKey,
+        row: &Connection,
+        exchanged: &SecretString,
+        tokens: &SealedTokens,
+    ) -> Result<Option<i64>> {
+        let mut stored = row.refresh_token.clone();
+        for _ in 0..ROUNDS {
+            if let Some(version) = self.connections.rotate(&row.id, &stored, tokens).await? {
+                return Ok(Some(version));
+            }
+            let Some(now) = self.connections.find(key).await?.filter(|now| now.id == row.id) else { break };
+            let holds_it = now
+                .refresh_token(&self.sealer)
+                .is_ok_and(|held| held.expose_secret() == exchanged.expose_secret());
+            if !holds_it || now.refresh_token == stored {
+                break;
+            }
+            stored = now.refresh_token;
+        }
+        Ok(None)
+    }
+
+    /// Marks the connection invalid, or notes a doubt and gives it as the error.
+    async fn reject(
+        &self,
+        key: &ConnectionKey,
+        row: &Connection,
+        rejection: TokenError,
+    ) -> Result<Refreshed> {
+        if matches!(rejection, TokenError::Doubted(_)) {
+            match self.connections.doubt(&row.id, &row.refresh_token).await? {
+                None => return Ok(Refreshed::Overtaken),
+                Some(false) => return Err(rejection.into()),
+                Some(true) => {}
+            }
+        }
+        if self.connections.invalidate(&row.id, &row.refresh_token).await?.is_none() {
+            return Ok(Refreshed::Overtaken);
+        }
+        count(Count::ConnectionsInvalidated);
+        tracing::warn!(connection_id = %row.id, cause = %rejection, "a connection needs to be reauthorized");
+        self.written(key).await
+    }
+
+    /// The row as it is after a write: another project may have been selected while the provider was asked.
+    async fn written(&self, key: &ConnectionKey) -> Result<Refreshed> {
+        Ok(Refreshed::Written(Box::new(self.find(key).await?)))
+    }
+
+    /// New tokens that were left in Redis because the database was away, if they follow on this very row.
+    fn stashed(&self, stash: Option<&str>, row: &Connection, current: &SecretString) -> Option<SealedTokens> {
+        let stash: Stash = serde_json::from_str(stash?).ok()?;
+        let follows = stash.replaces == sha256_hex(current.expose_secret().as_bytes());
+        let opens = self.sealer.open(&stash.refresh_token, &row.id.to_string()).is_ok();
+        (follows && opens).then_some(SealedTokens {
+            refresh_token: stash.refresh_token,
+            access_token: stash.access_token,
+            access_token_expires_at: stash.access_token_expires_at,
+            granted_scopes: stash.granted_scopes,
+        })
+    }
+
+    /// Without Redis the row is the lock: it is held while the token is refreshed, and whoever waited for it
+    /// finds the new access token in it.
+    pub(super) async fn obtain_without_redis(
+        &self,
+        key: &ConnectionKey,
+        rejected: Option<&SecretString>,
+        reason: UpstashError,
+    ) -> Result<Session> {
+        tracing::warn!(cause = %reason, "going on without Redis");
+        let row = self.find(key).await?;
+        if let Known::Session(session) = self.consider(&Snapshot::from(&row), rejected)? {
+            return Ok(session);
+        }
+        let mut client = self.connections.rows().postgres().connection().await?;
+        let transaction = within_budget(client.transaction()).await?;
+        let row = bounded(&transaction, find_for_update(&transaction, key))
+            .await?
+            .ok_or_else(Error::connection_not_found)?;
+        if let Known::Session(session) = self.consider(&Snapshot::from(&row), rejected)? {
+            count(Count::RefreshesWaitedFor);
+            drop(transaction);
+            client.release();
+            return Ok(session);
+        }
+        let refresh_token = row.refresh_token(&self.sealer)?;
+        let row = match self.exchange(&row.id, &refresh_token).await? {
+            Ok(tokens) => {
+                let written = async {
+                    let version =
+                        rotation::rotate(&transaction, &row.id, &row.refresh_token, &tokens).await?;
+                    within_budget(transaction.commit()).await?;
+                    Ok::<_, Error>(version)
+                };
+                match written.await {
+                    Ok(version) => {
+                        client.release();
+                        match version {
+                            Some(version) => {
+                                count(Count::Refreshes);
+                                rotated(&row, tokens, version)
+                            }
+                            None => self.find(key).await?,
+                        }
+                    }
+                    // The new tokens exist: they must get into a store, over another connection if need be.
+                    Err(error) => {
+                        tracing::warn!(
+                            cause = error.cause_chain(),
+                            "a refresh could not be committed at first"
+                        );
+                        drop(client);
+                        match self.commit(key, &row, &refresh_token, tokens).await? {
+                            Refreshed::Written(row) => *row,
+                            Refreshed::Overtaken => self.find(key).await?,
+                        }
+                    }
+                }
+            }
+            Err(rejection) => {
+                let is_doubt = matches!(rejection, TokenError::Doubted(_));
+                if is_doubt && rotation::doubt(&transaction, &row.id, &row.refresh_token).await? != Some(true)
+                {
+                    within_budget(transaction.commit()).await?;
+                    client.release();
+                    return Err(rejection.into());
+                }
+                count(Count::ConnectionsInvalidated);
+                tracing::warn!(connection_id = %row.id, cause = %rejection, "a connection needs to be reauthorized");
+                let version = rotation::invalidate(&transaction, &row.id, &row.refresh_token).await?;
+                within_budget(transaction.commit()).await?;
+                client.release();
+                version.map_or_else(|| row.clone(), |version| invalidated(&row, version))
+            }
+        };
+        // Redis may be back, and then it must not go on serving what was true before.
+        self.connections.publish(key, &Snapshot::from(&row)).await;
+        match self.consider(&Snapshot::from(&row), rejected)? {
+            Known::Session(session) => Ok(session),
+            Known::Stale => Err(Error::internal("the refreshed token is stale already")),
+        }
+    }
+}
+
+fn rotated(row: &Connection, tokens: SealedTokens, version: i64) -> Connection {
+    Connection {
+        version,
+        refresh_token: tokens.refresh_token,
+        access_token: Some(StoredAccessToken {
+            sealed: tokens.access_token,
+            expires_at: tokens.access_token_expires_at,
+        }),
+        is_invalid: false,
+        ..row.clone()
+    }
+}
+
+fn invalidated(row: &Connection, version: i64) -> Connection {
+    Connection { version, access_token: None, is_invalid: true, ..row.clone() }
+}
+
+/// Tokens that wait in Redis for Postgres to come back; sealed for their connection.
+#[derive(Serialize, Deserialize)]
+struct Stash {
+    /// The digest of the refresh token that they replace.
+    replaces: String,
+    refresh_token: Sealed,
+    access_token: Sealed,
+    #[serde(with = "time::serde::timestamp")]
+    access_token_expires_at: OffsetDateTime,
+    #[serde(default)]
+    granted_scopes: Option<GrantedScopes>,
+}
+
+/// A stash with its tokens sealed anew; `None` when there is nothing to do, or nothing that can be done.
+pub(crate) fn reseal_stash(text: &str, id: &Uuid, sealer: &Sealer) -> Option<String> {
+    let mut stash: Stash = serde_json::from_str(text).ok()?;
+    let aad = id.to_string();
+    let refresh_token = sealer.reseal(&stash.refresh_token, &aad).ok()?;
+    let access_token = sealer.reseal(&stash.access_token, &aad).ok()?;
+    if refresh_token.is_none() && access_token.is_none() {
+        return None;
+    }
+    stash.refresh_token = refresh_token.unwrap_or(stash.refresh_token);
+    stash.access_token = access_token.unwrap_or(stash.access_token);
+    serde_json::to_string(&stash).ok()
+}
+
+pub(crate) fn stash_key(key: &ConnectionKey) -> String {
+    format!("juncture:uncommitted:{}", key.storage_name())
+}

@@ -1,0 +1,208 @@
+//! Who begins with an `Idempotency-Key`: one request does the work, the others wait for its answer.
+
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use ::http::StatusCode;
+use base::crypto::Sealer;
+use base::deadline;
+use secrecy::ExposeSecret;
+use serde_json::Value;
+use stores::upstash::{Command, Upstash};
+
+use super::attempt::Attempt;
+use super::record::{IdempotencyKey, Known, Record, State};
+use crate::connections::Lock;
+use crate::error::{Error, Result};
+
+/// How long a request waits for another one with the same key.
+const PATIENCE: Duration = Duration::from_secs(12);
+
+/// What must be left of the budget for starting the work.
+pub(super) const ENOUGH: Duration = Duration::from_secs(8);
+
+/// How long a request waits between two looks; it grows to the second figure.
+const FIRST_LOOK: Duration = Duration::from_millis(80);
+const SLOWEST_LOOK: Duration = Duration::from_millis(500);
+
+/// The longest answer that is kept, in bytes. None comes near it; Jira's names are some hundred characters long.
+const MAX_ANSWER: usize = 16 * 1024;
+
+/// Remembers such requests. Settings: those of [`Upstash`], and `TOKEN_ENCRYPTION_KEY`.
+pub struct IdempotencyStore {
+    pub(super) redis: Arc<Upstash>,
+    sealer: Sealer,
+}
+
+/// What a request with a key is to do.
+pub enum Begun<'a> {
+    /// Nothing: this was the answer.
+    Replay(Value),
+    /// Its work, alone.
+    Attempt(Box<Attempt<'a>>),
+}
+
+impl IdempotencyStore {
+    pub(crate) fn new(redis: Arc<Upstash>, sealer: Sealer) -> Self {
+        Self { redis, sealer }
+    }
+
+    /// Begins a request with a key; waits while another request with the same key is under way.
+    ///
+    /// # Errors
+    /// 422 when the key was used for another request, 409 with `Retry-After` when the other one is still under
+    /// way at the end of the patience, 503 when Redis is away: nothing was done then.
+    pub async fn begin(&self, key: &IdempotencyKey, request: &str) -> Result<Begun<'_>> {
+        let lock = Lock::on(key.lock()).map_err(Error::internal)?;
+        let patience = deadline::remaining().saturating_sub(PATIENCE).max(ENOUGH);
+        let mut rest = FIRST_LOOK;
+        loop {
+            let [taken, record] = self.redis.pipeline([lock.take(), Command::get(&key.record())]).await?;
+            let is_mine = !taken.is_null();
+            let known = match self.read(key, request, record.as_str()) {
+                Ok(known) => known,
+                Err(error) => {
+                    self.let_go(&lock, is_mine).await;
+                    return Err(error);
+                }
+            };
+            let earlier = match known {
+                Some(Known::Answered(answer)) => {
+                    self.let_go(&lock, is_mine).await;
+                    return Ok(Begun::Replay(answer));
+                }
+                Some(Known::Sent(send)) => Some(send),
+                None => None,
+            };
+            if is_mine {
+                let (key, request) = (key.clone(), request.to_owned());
+                let sent = OnceLock::new();
+                return Ok(Begun::Attempt(Box::new(Attempt {
+                    store: self,
+                    key,
+                    request,
+                    lock,
+                    earlier,
+                    sent,
+                })));
+            }
+            if deadline::remaining() < patience {
+                return Err(in_progress("The first request with this Idempotency-Key is still under way"));
+            }
+            tokio::time::sleep(rest).await;
+            rest = (rest * 3 / 2).min(SLOWEST_LOOK);
+        }
+    }
+
+    /// What a record tells. One that cannot be read is an error: taken for none, it would have the request sent
+    /// twice.
+    fn read(&self, key: &IdempotencyKey, request: &str, record: Option<&str>) -> Result<Option<Known>> {
+        let Some(text) = record else { return Ok(None) };
+        let record: Record = serde_json::from_str(text).map_err(Error::internal)?;
+        if record.request != request {
+            return Err(Error::new(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "idempotency_key_reused",
+                "This Idempotency-Key was used for another request: send a new key with a new request",
+            ));
+        }
+        match record.state {
+            State::Sent(send) => Ok(Some(Known::Sent(send))),
+            State::Answered(sealed) => {
+                let plaintext =
+                    self.sealer.open_sealed(sealed.as_str(), &key.record()).map_err(Error::internal)?;
+                let answer = serde_json::from_str(plaintext.expose_secret()).map_err(Error::internal)?;
+                Ok(Some(Known::Answered(answer)))
+            }
+        }
+    }
+
+    /// An answer as it is kept; none when it is too long, or when nothing can be sealed.
+    pub(super) fn seal(&self, key: &IdempotencyKey, answer: &Value) -> Option<State> {
+        let plaintext = answer.to_string();
+        if plaintext.len() > MAX_ANSWER {
+            return None;
+        }
+        self.sealer.seal(&plaintext, &key.record()).ok().map(State::Answered)
+    }
+
+    async fn let_go(&self, lock: &Lock, is_mine: bool) {
+        if is_mine && let Err(error) = self.redis.run(lock.release()).await {
+            tracing::warn!(cause = %error, "a lock could not be released; it ends by itself");
+        }
+    }
+}
+
+/// 409: what became of the request cannot be told yet.
+pub(super) fn in_progress(what: &str) -> Error {
+    Error::new(StatusCode::CONFLICT, "in_progress", format!("{what}. Repeat it shortly, with the same key."))
+        .retry_after(Duration::from_secs(2))
+}
+
+#[cfg(test)]
+mod tests {
+    use base::config::{FromSettings as _, Settings};
+    use base64::Engine;
+    use base64::engine::general_purpose::STANDARD;
+    use serde_json::json;
+    use time::OffsetDateTime;
+    use uuid::Uuid;
+
+    use super::super::record::UnconfirmedSend;
+    use super::*;
+
+    fn store() -> IdempotencyStore {
+        let pairs = [("UPSTASH_REDIS_REST_URL", "http://localhost:1"), ("UPSTASH_REDIS_REST_TOKEN", "token")];
+        let pairs = pairs.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let redis = Upstash::from_settings(&Settings::from_pairs(pairs)).unwrap();
+        IdempotencyStore::new(Arc::new(redis), Sealer::from_keys(&STANDARD.encode([7; 32])).unwrap())
+    }
+
+    #[test]
+    fn a_key_belongs_to_one_connection_and_site() {
+        let (one, two) = (Uuid::from_u128(1), Uuid::from_u128(2));
+        let key = IdempotencyKey::new(&one, Some("a"), "k");
+        assert_eq!(key.digest(), IdempotencyKey::new(&one, Some("a"), "k").digest());
+        for other in [
+            IdempotencyKey::new(&two, Some("a"), "k"),
+            IdempotencyKey::new(&one, Some("b"), "k"),
+            IdempotencyKey::new(&one, None, "k"),
+        ] {
+            assert_ne!(key.digest(), other.digest());
+        }
+    }
+
+    #[test]
+    fn records_are_read_as_they_were_written() {
+        let now = OffsetDateTime::from_unix_timestamp(1_700_000_000).unwrap();
+        let (store, key) = (store(), IdempotencyKey::new(&Uuid::from_u128(1), None, "k"));
+        let read = |state: State, key: &IdempotencyKey| {
+            let text = serde_json::to_string(&Record { request: "r".to_owned(), state }).unwrap();
+            assert!(!text.contains("Sam"), "{text}");
+            store.read(key, "r", Some(&text))
+        };
+        let send = UnconfirmedSend::starting(now, "10000");
+        assert!(matches!(read(State::Sent(send.clone()), &key), Ok(Some(Known::Sent(it))) if it == send));
+        let answer = json!({ "ticket": { "assignee": "Sam", "priority": null } });
+        let sealed = || store.seal(&key, &answer).unwrap();
+        assert!(matches!(read(sealed(), &key), Ok(Some(Known::Answered(it))) if it == answer));
+        let other = IdempotencyKey::new(&Uuid::from_u128(1), None, "other");
+        assert!(read(sealed(), &other).is_err());
+        assert!(matches!(store.read(&key, "r", None), Ok(None)));
+    }
+
+    #[test]
+    fn a_record_that_cannot_be_read_is_not_taken_for_none() {
+        let (store, key) = (store(), IdempotencyKey::new(&Uuid::from_u128(1), None, "k"));
+        for text in ["", "{}", "null", r#"{"request":"r","answered":{"ticket":{}}}"#] {
+            assert!(store.read(&key, "r", Some(text)).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_answer_of_any_length_is_not_kept() {
+        let (store, key) = (store(), IdempotencyKey::new(&Uuid::from_u128(1), None, "k"));
+        assert!(store.seal(&key, &json!({ "summary": "x".repeat(MAX_ANSWER) })).is_none());
+        assert!(store.seal(&key, &json!({ "summary": "x".repeat(MAX_ANSWER - 100) })).is_some());
+    }
+}

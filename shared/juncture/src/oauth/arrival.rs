@@ -1,0 +1,209 @@
+//! The return from the provider, which may happen twice: a browser or whoever scans links fetches the callback ahead of
+//! time without saying so, or a person presses a button twice.
+//!
+//! Of all arrivals the first one uses the state up and exchanges the code. For a minute Redis remembers what it was
+//! answered, sealed, and gives that to whoever comes with the same code and a cookie of the flow's own: the one with which
+//! it began, or the one that the first arrival was given. The code is in nobody's hands but the browser's that the provider
+//! sent back, so that whoever began a flow and sent its consent page to somebody else learns nothing by coming second.
+
+use std::time::Duration;
+
+use base::crypto::{Sealed, secrets_are_equal, sha256_hex};
+use base::deadline;
+use secrecy::ExposeSecret;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use stores::upstash::Command;
+
+use super::browser::Browser;
+use super::pending_consents::ConnectionCode;
+use super::states::{Intent, OAuthStates, StoredState, expired, state_key};
+use crate::error::{Error, Result};
+use crate::provider::ProviderId;
+
+/// How long an arrival is remembered.
+const REMEMBERED: Duration = Duration::from_secs(60);
+
+/// How long the second arrival rests between two looks at what the first one is answered; it grows to the second figure.
+const FIRST_LOOK: Duration = Duration::from_millis(80);
+const SLOWEST_LOOK: Duration = Duration::from_millis(400);
+
+/// What an arrival is.
+pub enum Arrival {
+    /// The first one, which finishes this stretch.
+    First(FirstArrival),
+    /// A later one, which is sent where the first one was sent.
+    Again(Returned),
+}
+
+/// The first arrival of a state.
+pub struct FirstArrival {
+    /// What the flow is to lead to.
+    pub intent: Intent,
+    note: Note,
+    key: String,
+}
+
+/// Where an arrival goes on.
+pub struct Returned {
+    /// The consent.
+    pub code: ConnectionCode,
+    /// The browser that may finish it.
+    pub browser: Browser,
+}
+
+/// What Redis remembers of the first arrival. The script below makes it.
+#[derive(Serialize, Deserialize)]
+struct Note {
+    /// A [`Mark`].
+    first: String,
+    /// A [`StoredState`].
+    state: String,
+    /// A [`Answer`], sealed; absent until there is one.
+    #[serde(default)]
+    answer: Option<Sealed>,
+}
+
+/// What the first arrival is known by, in digests.
+#[derive(Serialize, Deserialize)]
+struct Mark {
+    /// The provider's code.
+    code: String,
+    /// The cookie that its browser was given.
+    browser: String,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Answer {
+    connection_code: String,
+    browser: String,
+}
+
+impl OAuthStates {
+    /// Ends a state as [`Self::consume`] does, and remembers who came: `code` is the provider's, `began` the browser as it
+    /// is known from the beginning, `returned` as it is named from now on. A second arrival waits for what the first one is
+    /// answered.
+    ///
+    /// # Errors
+    /// As [`Self::consume`], and 504 when the first arrival takes too long.
+    pub async fn arrive(
+        &self,
+        provider: ProviderId,
+        state: &str,
+        code: &str,
+        began: Option<&Browser>,
+        returned: &Browser,
+    ) -> Result<Arrival> {
+        Self::check(state)?;
+        let key = note_key(state);
+        let mark = Mark { code: sha256_hex(code.as_bytes()), browser: returned.digest() };
+        let first = serde_json::to_string(&mark).map_err(Error::internal)?;
+        let found = self.redis.run(take(&state_key(state), &key, &first)).await?;
+        if found[0] == 1 {
+            let state = found[1].as_str().unwrap_or_default().to_owned();
+            return match StoredState::read(&state).and_then(|stored| stored.intent(provider, began)) {
+                Ok(intent) => {
+                    let note = Note { first, state, answer: None };
+                    Ok(Arrival::First(FirstArrival { intent, note, key }))
+                }
+                Err(error) => {
+                    self.delete(&key).await;
+                    Err(error)
+                }
+            };
+        }
+        let again = self.wait_for_answer(provider, &key, &mark, began, found[1].clone()).await?;
+        Ok(Arrival::Again(again))
+    }
+
+    async fn wait_for_answer(
+        &self,
+        provider: ProviderId,
+        key: &str,
+        mark: &Mark,
+        began: Option<&Browser>,
+        mut found: Value,
+    ) -> Result<Returned> {
+        let mut rest = FIRST_LOOK;
+        loop {
+            let note = found.as_str().and_then(|text| serde_json::from_str::<Note>(text).ok());
+            let note = note.filter(|note| note.is_of(provider, mark, began)).ok_or_else(expired)?;
+            if let Some(sealed) = &note.answer {
+                return self.open(key, sealed).ok_or_else(expired);
+            }
+            if deadline::remaining() < rest * 2 {
+                return Err(Error::timed_out(
+                    "This link was opened twice, and the first time is still at work.",
+                ));
+            }
+            tokio::time::sleep(rest).await;
+            rest = (rest * 3 / 2).min(SLOWEST_LOOK);
+            found = self.redis.run(Command::get(key)).await?;
+        }
+    }
+
+    /// What remembers the answer of the first arrival for others.
+    ///
+    /// # Errors
+    /// 500 when it cannot be sealed.
+    pub fn answer(
+        &self,
+        arrival: &FirstArrival,
+        code: &ConnectionCode,
+        browser: &Browser,
+    ) -> Result<Command> {
+        let answer =
+            Answer { connection_code: code.as_str().to_owned(), browser: browser.secret().to_owned() };
+        let plaintext = serde_json::to_string(&answer).map_err(Error::internal)?;
+        let sealed = self.sealer.seal(&plaintext, &arrival.key).map_err(Error::internal)?;
+        let Note { first, state, .. } = &arrival.note;
+        let note = Note { first: first.clone(), state: state.clone(), answer: Some(sealed) };
+        let note = serde_json::to_string(&note).map_err(Error::internal)?;
+        Ok(Command::set(&arrival.key, &note, REMEMBERED))
+    }
+
+    /// Forgets a first arrival that came to nothing, so that nobody waits for its answer.
+    pub async fn forget(&self, arrival: &FirstArrival) {
+        self.delete(&arrival.key).await;
+    }
+
+    async fn delete(&self, key: &str) {
+        if let Err(error) = self.redis.run(Command::delete(key)).await {
+            tracing::warn!(cause = %error, "an arrival could not be forgotten; it ends by itself");
+        }
+    }
+
+    fn open(&self, key: &str, sealed: &Sealed) -> Option<Returned> {
+        let plaintext = self.sealer.open_sealed(sealed.as_str(), key).ok()?;
+        let answer: Answer = serde_json::from_str(plaintext.expose_secret()).ok()?;
+        let code = ConnectionCode::parse(&answer.connection_code).ok()?;
+        Some(Returned { code, browser: Browser::returned(answer.browser) })
+    }
+}
+
+impl Note {
+    /// Whether an arrival is another one of the same flow, by what it brings and by a cookie of the flow's own.
+    fn is_of(&self, provider: ProviderId, mark: &Mark, began: Option<&Browser>) -> bool {
+        let first = serde_json::from_str::<Mark>(&self.first).ok();
+        let Some((first, state)) = first.zip(StoredState::read(&self.state).ok()) else { return false };
+        state.is_of(provider)
+            && secrets_are_equal(&first.code, &mark.code)
+            && (state.began_in(began) || secrets_are_equal(&first.browser, &mark.browser))
+    }
+}
+
+fn note_key(state: &str) -> String {
+    format!("juncture:arrival:{}", sha256_hex(state.as_bytes()))
+}
+
+/// Takes a state and leaves a note that somebody has; gives the note to whoever finds no state. Of all callers, one gets
+/// the state.
+fn take(state: &str, note: &str, first: &str) -> Command {
+    const TAKE: &str = "\
+        local state = redis.call('GET', KEYS[1]) \
+        if not state then return { 0, redis.call('GET', KEYS[2]) } end \
+        redis.call('DEL', KEYS[1]) \
+        redis.call('SET', KEYS[2], cjson.encode({ first = ARGV[1], state = state }), 'PX', ARGV[2]) \
+        return { 1, state }";
+    Command::eval_once(TAKE, &[state, note], &[first, &REMEMBERED.as_millis().to_string()])
+}

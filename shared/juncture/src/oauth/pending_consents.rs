@@ -1,0 +1,258 @@
+//! Consents that wait for the choice of a site, each under a connection code. Redis holds them sealed, under the code's
+//! digest.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use base::crypto::{Sealed, Sealer, is_code, random_code, sha256_hex};
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Serialize, Serializer};
+use stores::upstash::{Command, Upstash};
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use super::browser::{Binding, Browser};
+use super::return_url::ReturnUrl;
+use super::states::Intent;
+use crate::connections::{ConnectionKey, ExternalId, SealedTokens, expiring_keys, seal};
+use crate::display::DisplayName;
+use crate::error::{Error, Result};
+use crate::provider::{Grant, GrantedScopes, ProviderId};
+use crate::rate_limit::RateLimitSubject;
+
+/// How long a person may take to choose a site after they consented.
+const CODE_LIFETIME: Duration = Duration::from_secs(15 * 60);
+
+const CODE_PREFIX: &str = "cc";
+
+/// What names a consent that is not finalized yet.
+pub struct ConnectionCode(String);
+
+impl ConnectionCode {
+    /// Reads a connection code.
+    ///
+    /// # Errors
+    /// 400 when the text cannot be one.
+    pub fn parse(text: &str) -> Result<Self> {
+        if !is_code(text, CODE_PREFIX) {
+            return Err(Error::bad_request(
+                "connection_code is malformed: use the one that the callback gave",
+            ));
+        }
+        Ok(Self(text.to_owned()))
+    }
+
+    /// The code, for the address of the page.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// What is counted when it is used: it may be tried so often.
+    pub fn limited(&self) -> RateLimitSubject<'_> {
+        RateLimitSubject { name: "connection_code", value: &self.0 }
+    }
+
+    fn digest(&self) -> String {
+        sha256_hex(self.0.as_bytes())
+    }
+
+    fn key(&self) -> String {
+        format!("juncture:pending:{}", self.digest())
+    }
+}
+
+/// A consent that waits for its site. It touches nothing that exists: an abandoned one changes nothing.
+#[derive(Serialize, Deserialize)]
+pub struct PendingConsent {
+    provider: String,
+    external_id: ExternalId,
+    #[serde(serialize_with = "for_the_sealer")]
+    access_token: SecretString,
+    #[serde(with = "time::serde::timestamp")]
+    access_token_expires_at: OffsetDateTime,
+    #[serde(serialize_with = "for_the_sealer")]
+    refresh_token: SecretString,
+    /// What the consent allows, if that is known.
+    #[serde(default)]
+    scopes: Option<GrantedScopes>,
+    #[serde(default)]
+    return_url: Option<ReturnUrl>,
+    #[serde(default)]
+    display_name: Option<DisplayName>,
+    /// The browser that must finish, if it can be told from others where the flow is finished.
+    #[serde(default)]
+    binding: Option<Binding>,
+    /// When the flow began. Absent in a consent of a version that did not tell.
+    #[serde(default, with = "time::serde::timestamp::microseconds::option")]
+    begun_at: Option<OffsetDateTime>,
+    /// To the nanosecond: it tells this consent from every other.
+    #[serde(with = "time::serde::rfc3339")]
+    consented_at: OffsetDateTime,
+}
+
+impl PendingConsent {
+    /// The connection that the consent is for.
+    pub(crate) fn connection_key(&self, provider: ProviderId) -> ConnectionKey {
+        ConnectionKey::new(provider, self.external_id.clone())
+    }
+
+    /// When the flow began that led to it, as far as that is known.
+    pub(crate) fn begun_at(&self) -> OffsetDateTime {
+        self.begun_at.unwrap_or(self.consented_at)
+    }
+
+    /// When the person consented.
+    pub(crate) fn consented_at(&self) -> OffsetDateTime {
+        self.consented_at
+    }
+
+    /// Where the person lands at last, if the flow has an address of its own.
+    pub fn return_url(&self) -> Option<&ReturnUrl> {
+        self.return_url.as_ref()
+    }
+
+    /// For whom the connection is made, as the product's backend says.
+    pub fn display_name(&self) -> Option<&DisplayName> {
+        self.display_name.as_ref()
+    }
+
+    /// The access token of the consent.
+    pub fn access_token(&self) -> &SecretString {
+        &self.access_token
+    }
+}
+
+/// Writes a token into a text that is sealed at once.
+fn for_the_sealer<S: Serializer>(token: &SecretString, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_str(token.expose_secret())
+}
+
+/// Consents on their way to becoming connections. Settings: those of [`Upstash`], and `TOKEN_ENCRYPTION_KEY`.
+pub struct PendingConsents {
+    redis: Arc<Upstash>,
+    sealer: Sealer,
+}
+
+impl PendingConsents {
+    pub(crate) fn new(redis: Arc<Upstash>, sealer: Sealer) -> Self {
+        Self { redis, sealer }
+    }
+
+    /// Keeps the tokens of a consent, sealed, until a site is chosen: in the browser of `binding`, if there is one.
+    /// `note` is written with them.
+    ///
+    /// # Errors
+    /// 403 when the provider gave no refresh token, 503 when Redis is away.
+    pub async fn hold(
+        &self,
+        intent: &Intent,
+        grant: Grant,
+        binding: Option<Binding>,
+        note: impl FnOnce(&ConnectionCode) -> Result<Command>,
+    ) -> Result<ConnectionCode> {
+        let refresh_token = grant.refresh_token.ok_or_else(Error::no_offline_access)?;
+        let code = ConnectionCode(random_code(CODE_PREFIX).map_err(Error::internal)?);
+        let pending = PendingConsent {
+            provider: intent.connection_key.provider().as_str().to_owned(),
+            external_id: intent.connection_key.external_id().clone(),
+            return_url: intent.return_url.clone(),
+            display_name: intent.display_name.clone(),
+            binding,
+            access_token: grant.access_token,
+            access_token_expires_at: grant.expires_at,
+            refresh_token,
+            scopes: grant.scopes,
+            begun_at: intent.begun_at,
+            consented_at: OffsetDateTime::now_utc(),
+        };
+        let sealed = self.seal(&code, &pending)?;
+        let held = expiring_keys::set(
+            &expiring_keys::of(&intent.connection_key),
+            &code.key(),
+            sealed.as_str(),
+            CODE_LIFETIME,
+        );
+        self.redis.pipeline([held, note(&code)?]).await?;
+        Ok(code)
+    }
+
+    /// Looks at a pending consent without using its code up.
+    ///
+    /// # Errors
+    /// 403 in another browser than the one that may finish it, 410 when the code is used or has expired, 503 when
+    /// Redis is away.
+    pub async fn peek(
+        &self,
+        provider: ProviderId,
+        code: &ConnectionCode,
+        visitor: Option<&Browser>,
+    ) -> Result<PendingConsent> {
+        let value = self.redis.run(Command::get(&code.key())).await?;
+        let pending = self.open(provider, code, &value)?;
+        pending.binding.as_ref().map_or(Ok(()), |binding| binding.check(visitor))?;
+        Ok(pending)
+    }
+
+    /// Uses a code up: of all who come with it, one gets the consent.
+    ///
+    /// # Errors
+    /// 410 when the code is used or has expired, 503 when Redis is away.
+    pub(crate) async fn take(&self, provider: ProviderId, code: &ConnectionCode) -> Result<PendingConsent> {
+        let value = self.redis.run(Command::take(&code.key())).await?;
+        self.open(provider, code, &value)
+    }
+
+    /// Makes a code good again for what is left of its time, after the connection could not be written.
+    pub(crate) async fn restore(&self, code: &ConnectionCode, pending: &PendingConsent) {
+        let age = OffsetDateTime::now_utc() - pending.consented_at;
+        let left = CODE_LIFETIME.saturating_sub(Duration::try_from(age).unwrap_or_default());
+        let restored: Result<()> = async {
+            let sealed = self.seal(code, pending)?;
+            let owner = expiring_keys::of(&pending.connection_key(ProviderId::parse(&pending.provider)?));
+            self.redis.run(expiring_keys::set(&owner, &code.key(), sealed.as_str(), left)).await?;
+            Ok(())
+        }
+        .await;
+        if let Err(error) = restored {
+            tracing::warn!(cause = %error, "a connection code could not be restored; its owner has to start again");
+        }
+    }
+
+    /// The tokens of a consent, sealed for a connection.
+    pub(crate) fn seal_for(&self, id: &Uuid, pending: &PendingConsent) -> Result<SealedTokens> {
+        let grant = Grant {
+            access_token: pending.access_token.clone(),
+            expires_at: pending.access_token_expires_at,
+            refresh_token: None,
+            scopes: pending.scopes.clone(),
+        };
+        seal(&self.sealer, id, &grant, &pending.refresh_token)
+    }
+
+    fn seal(&self, code: &ConnectionCode, pending: &PendingConsent) -> Result<Sealed> {
+        let plaintext = serde_json::to_string(pending).map_err(Error::internal)?;
+        self.sealer.seal(&plaintext, &code.digest()).map_err(Error::internal)
+    }
+
+    fn open(
+        &self,
+        provider: ProviderId,
+        code: &ConnectionCode,
+        value: &serde_json::Value,
+    ) -> Result<PendingConsent> {
+        const EXPIRED: &str = "connection_code_expired";
+        const GONE: &str = "This connection code was used already or has expired. Start connecting again.";
+        let sealed = value.as_str().ok_or_else(|| Error::gone(EXPIRED, GONE))?;
+        let sealed = Sealed::stored(sealed.to_owned());
+        let plaintext = self
+            .sealer
+            .open(&sealed, &code.digest())
+            .map_err(|error| Error::gone(EXPIRED, GONE).because(error))?;
+        let pending: PendingConsent = serde_json::from_str(plaintext.expose_secret())
+            .map_err(|_| Error::gone(EXPIRED, GONE).because("the pending connection has another shape"))?;
+        if pending.provider != provider.as_str() {
+            return Err(Error::bad_request("This connection code belongs to another provider"));
+        }
+        Ok(pending)
+    }
+}

@@ -1,0 +1,197 @@
+//! All connections, for whoever keeps an eye on them. No token is read.
+
+use serde::{Deserialize, Serialize};
+use stores::postgres::{failed, within_budget};
+use time::OffsetDateTime;
+use tokio_postgres::Row;
+use tokio_postgres::types::{ToSql, Type};
+use uuid::Uuid;
+
+use crate::callers::BackendCaller;
+use crate::connections::ConnectionRows;
+use crate::error::{Error, Result};
+use crate::provider::jira::NamedSite;
+use crate::provider::{GrantedScopes, ProviderId};
+
+/// What a connection is good for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ConnectionState {
+    /// It can be used.
+    Valid,
+    /// The provider has rejected its refresh token; the person has to consent again.
+    Invalid,
+    /// The consent's own lifetime is over; the person has to consent again.
+    Expired,
+}
+
+impl ConnectionState {
+    /// Reads a state as [`Self::as_str`] writes it.
+    ///
+    /// # Errors
+    /// 400 for any other word.
+    pub fn parse(name: &str) -> Result<Self> {
+        [Self::Valid, Self::Invalid, Self::Expired]
+            .into_iter()
+            .find(|state| state.as_str() == name)
+            .ok_or_else(|| Error::bad_request("state must be valid, invalid or expired"))
+    }
+
+    /// The word for it in queries and answers.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Valid => "valid",
+            Self::Invalid => "invalid",
+            Self::Expired => "expired",
+        }
+    }
+}
+
+/// Which connections are asked for.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct ConnectionFilter {
+    /// Of this provider alone.
+    pub provider: Option<ProviderId>,
+    /// In this state alone.
+    pub state: Option<ConnectionState>,
+}
+
+impl ConnectionFilter {
+    /// The text that cursors of the list are bound to. Cursors live across deployments, so it stays as it is.
+    pub fn in_cursors(self) -> String {
+        format!("Filter {{ provider: {:?}, state: {:?} }}", self.provider, self.state)
+    }
+}
+
+/// The entry after which a part of the list begins.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ListPosition {
+    external_id: String,
+    provider: String,
+}
+
+/// One connection of the list. Times are to the second.
+#[derive(Debug, Serialize)]
+pub struct ConnectionSummary {
+    external_id: String,
+    provider: String,
+    connection_id: Uuid,
+    state: ConnectionState,
+    site_id: Option<String>,
+    site_name: Option<String>,
+    site_url: Option<String>,
+    selected_project_id: Option<String>,
+    /// What the consent allows, as the provider told with the newest tokens.
+    granted_scopes: Option<Vec<String>>,
+    #[serde(with = "time::serde::rfc3339")]
+    created_at: OffsetDateTime,
+    #[serde(with = "time::serde::rfc3339")]
+    last_updated: OffsetDateTime,
+    /// When its refresh token was last given or used.
+    #[serde(with = "time::serde::rfc3339")]
+    refreshed_at: OffsetDateTime,
+    #[serde(with = "time::serde::rfc3339")]
+    expires_at: OffsetDateTime,
+}
+
+impl ConnectionSummary {
+    /// Where the list goes on after this entry.
+    pub fn position(&self) -> ListPosition {
+        ListPosition { external_id: self.external_id.clone(), provider: self.provider.clone() }
+    }
+
+    fn from_row(row: &Row) -> Result<Self> {
+        let state: String = get(row, "state")?;
+        let scopes: Option<String> = get(row, "granted_scopes")?;
+        let scopes = scopes.as_deref().and_then(GrantedScopes::parse);
+        let site = NamedSite::new(get(row, "jira_site_name")?, get(row, "jira_site_url")?);
+        let time = |name: &str| get(row, name).map(OffsetDateTime::truncate_to_second);
+        Ok(Self {
+            external_id: get(row, "external_id")?,
+            provider: get(row, "provider")?,
+            connection_id: get(row, "connection_id")?,
+            state: ConnectionState::parse(&state)?,
+            site_id: get(row, "jira_site_id")?,
+            site_name: site.name,
+            site_url: site.url,
+            selected_project_id: get(row, "selected_jira_project_id")?,
+            granted_scopes: scopes.map(|scopes| scopes.iter().map(str::to_owned).collect()),
+            created_at: time("created_at")?,
+            last_updated: time("last_updated")?,
+            refreshed_at: time("refreshed_at")?,
+            expires_at: time("expires_at")?,
+        })
+    }
+}
+
+fn get<'a, T: postgres_types::FromSql<'a>>(row: &'a Row, name: &str) -> Result<T> {
+    row.try_get(name).map_err(|error| failed(&error).into())
+}
+
+impl ConnectionRows {
+    /// Up to `limit` connections, in the order of their external ids, after a position or from the beginning.
+    /// `_caller` proves that somebody may see them; in cloud mode they will be those of its project.
+    ///
+    /// # Errors
+    /// 503 when the database is away.
+    pub async fn list(
+        &self,
+        _caller: &BackendCaller,
+        filter: ConnectionFilter,
+        after: Option<&ListPosition>,
+        limit: usize,
+    ) -> Result<Vec<ConnectionSummary>> {
+        // The order of the map's primary key, so that a part begins where the index says.
+        const LIST: &str = r#"
+            select * from (
+                select m.external_id, m.provider::text, c.connection_id,
+                       case when c.invalid_refresh_token then 'invalid'
+                            when c.expires_at <= now() then 'expired'
+                            else 'valid' end as state,
+                       j.jira_site_id, j.selected_jira_project_id, c.granted_scopes,
+                       case when j.jira_site_named = j.jira_site_id then j.jira_site_name end as jira_site_name,
+                       case when j.jira_site_named = j.jira_site_id then j.jira_site_url end as jira_site_url,
+                       c.created_at, c.last_updated, c.refreshed_at, c.expires_at
+                from "juncture-core".connection_external_map m
+                join "juncture-core".connection c using (connection_id)
+                left join "juncture-core".jira_connection j using (connection_id)
+                where ($1::text is null or (m.external_id, m.provider) > ($1, $2::text::"juncture-core".provider))
+                    and ($3::text is null or m.provider = $3::text::"juncture-core".provider)
+                order by m.external_id, m.provider
+            ) listed
+            where $4::text is null or state = $4
+            limit $5"#;
+        let after = after.map(|after| (after.external_id.as_str(), after.provider.as_str())).unzip();
+        let provider = filter.provider.map(ProviderId::as_str);
+        let state = filter.state.map(ConnectionState::as_str);
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let parameters: [(&(dyn ToSql + Sync), Type); 5] = [
+            (&after.0, Type::TEXT),
+            (&after.1, Type::TEXT),
+            (&provider, Type::TEXT),
+            (&state, Type::TEXT),
+            (&limit, Type::INT8),
+        ];
+        let rows = self
+            .read(async |client| {
+                let rows = within_budget(client.query_typed(LIST, &parameters)).await?;
+                client.release();
+                Ok(rows)
+            })
+            .await?;
+        rows.iter().map(ConnectionSummary::from_row).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cursor_of_an_earlier_version_is_still_good() {
+        let all = ConnectionFilter::default();
+        assert_eq!(all.in_cursors(), "Filter { provider: None, state: None }");
+        let some = ConnectionFilter { provider: Some(ProviderId::Jira), state: Some(ConnectionState::Valid) };
+        assert_eq!(some.in_cursors(), "Filter { provider: Some(Jira), state: Some(Valid) }");
+    }
+}

@@ -1,0 +1,227 @@
+//! Sealing every stored token anew with the first key, so that an older key can be dropped.
+//!
+//! It may run while callers refresh, break off and run again: a row is replaced only as it was read, a row that
+//! somebody else holds is left for the next pass, and what is sealed with the first key already is not touched.
+//! A refresh that finds its row resealed goes on, see `tokens::refresh`.
+//!
+//! Other things in Redis are left alone: a cached access token that does not open counts as absent, and what was
+//! answered to a request with an `Idempotency-Key`, or waits for the choice of a site, ends by itself,
+//! [`Reseal::REDIS_SETTLES`] after the last one was sealed.
+
+use std::time::Duration;
+
+use base::crypto::{Sealed, Sealer};
+use stores::postgres::{failed, within_budget};
+use stores::upstash::Command;
+use tokio_postgres::types::{ToSql, Type};
+use uuid::Uuid;
+
+use crate::connections::{ConnectionKey, Connections, ExternalId, reseal_stash, stash_key};
+use crate::error::Result;
+use crate::idempotency;
+use crate::provider::ProviderId;
+
+/// How many rows are sealed anew in one statement.
+const BATCH: i64 = 100;
+
+/// Seals anew.
+pub struct Reseal {
+    connections: Connections,
+    sealer: Sealer,
+}
+
+/// What a batch did, or several together.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct Resealed {
+    /// How many connections were looked at.
+    pub seen: usize,
+    /// How many rows were sealed anew.
+    pub rows: usize,
+    /// How many stashes in Redis were sealed anew.
+    pub stashes: usize,
+    /// How many were being written by somebody else: another pass is needed.
+    pub contested: usize,
+    /// The connections whose refresh token none of the keys opens.
+    pub unreadable: Vec<Uuid>,
+}
+
+impl Resealed {
+    /// Adds what another batch did.
+    pub fn add(&mut self, other: Self) {
+        self.seen += other.seen;
+        self.rows += other.rows;
+        self.stashes += other.stashes;
+        self.contested += other.contested;
+        self.unreadable.extend(other.unreadable);
+    }
+}
+
+struct StoredRow {
+    id: Uuid,
+    refresh_token: Sealed,
+    access_token: Option<Sealed>,
+    connection_keys: Vec<String>,
+}
+
+impl Reseal {
+    pub(crate) fn new(connections: Connections, sealer: Sealer) -> Self {
+        Self { connections, sealer }
+    }
+
+    /// How long Redis may hold what was sealed with a key and is not sealed anew: a day, as long as an
+    /// `Idempotency-Key` is remembered.
+    pub const REDIS_SETTLES: Duration = idempotency::LIFETIME;
+
+    /// How many connections there are.
+    ///
+    /// # Errors
+    /// 503 when the database cannot be reached.
+    pub async fn count(&self) -> Result<i64> {
+        const COUNT: &str = r#"select count(*) from "juncture-core".connection"#;
+        let client = self.connections.rows().postgres().connection().await?;
+        let rows = within_budget(client.query_typed(COUNT, &[])).await?;
+        client.release();
+        Ok(rows.first().map_or(0, |row| row.get(0)))
+    }
+
+    /// Seals the next connections anew, in the order of their ids, and tells the last id; `None` at the end.
+    ///
+    /// # Errors
+    /// 503 when a store cannot be reached: what was sealed so far stays.
+    pub async fn batch(&self, after: Option<Uuid>) -> Result<(Resealed, Option<Uuid>)> {
+        let rows = self.rows(after.unwrap_or(Uuid::nil())).await?;
+        let mut done = Resealed { seen: rows.len(), ..Resealed::default() };
+        let mut replaced = Replaced::default();
+        for row in &rows {
+            let aad = row.id.to_string();
+            let Ok(refresh_token) = self.sealer.reseal(&row.refresh_token, &aad) else {
+                done.unreadable.push(row.id);
+                continue;
+            };
+            let access_token = row.access_token.as_ref().map(|stored| self.sealer.reseal(stored, &aad));
+            if refresh_token.is_none() && matches!(access_token, None | Some(Ok(None))) {
+                continue;
+            }
+            replaced.ids.push(row.id);
+            replaced.refresh_tokens.push(refresh_token.unwrap_or_else(|| row.refresh_token.clone()).into());
+            replaced.access_tokens.push(match access_token {
+                Some(Ok(Some(sealed))) => Some(sealed.into()),
+                Some(Ok(None)) => row.access_token.clone().map(String::from),
+                // An access token that cannot be read is refreshed when it is needed.
+                Some(Err(_)) | None => None,
+            });
+            replaced.old_refresh_tokens.push(row.refresh_token.as_str());
+            replaced.old_access_tokens.push(row.access_token.as_ref().map(Sealed::as_str));
+        }
+        done.rows = self.replace(&replaced).await?;
+        done.contested = replaced.ids.len() - done.rows;
+        done.stashes = self.stashes(&rows).await?;
+        Ok((done, rows.last().map(|row| row.id)))
+    }
+
+    async fn rows(&self, after: Uuid) -> Result<Vec<StoredRow>> {
+        const SELECT: &str = r#"
+            select c.connection_id, c.refresh_token, c.access_token,
+                array(
+                    select m.provider::text || ':' || m.external_id
+                    from "juncture-core".connection_external_map m
+                    where m.connection_id = c.connection_id
+                )
+            from "juncture-core".connection c
+            where c.connection_id > $1
+            order by c.connection_id
+            limit $2"#;
+        let client = self.connections.rows().postgres().connection().await?;
+        let parameters: [(&(dyn ToSql + Sync), Type); 2] = [(&after, Type::UUID), (&BATCH, Type::INT8)];
+        let rows = within_budget(client.query_typed(SELECT, &parameters)).await?;
+        client.release();
+        let read = |row: &tokio_postgres::Row| {
+            Ok(StoredRow {
+                id: row.try_get(0)?,
+                refresh_token: Sealed::stored(row.try_get(1)?),
+                access_token: row.try_get::<_, Option<String>>(2)?.map(Sealed::stored),
+                connection_keys: row.try_get(3)?,
+            })
+        };
+        rows.iter().map(|row| read(row).map_err(|error| failed(&error).into())).collect()
+    }
+
+    /// Writes all rows that are still as they were read and that nobody holds, and tells how many.
+    async fn replace(&self, replaced: &Replaced<'_>) -> Result<usize> {
+        const UPDATE: &str = r#"
+            with replaced as (
+                select * from unnest($1, $2, $3, $4, $5)
+                    as r (connection_id, refresh_token, access_token, old_refresh_token, old_access_token)
+            ), free as (
+                select c.connection_id
+                from "juncture-core".connection c join replaced r using (connection_id)
+                where c.refresh_token = r.old_refresh_token
+                    and c.access_token is not distinct from r.old_access_token
+                for update of c skip locked
+            )
+            update "juncture-core".connection c set
+                refresh_token = r.refresh_token,
+                access_token = r.access_token,
+                access_token_expires_at =
+                    case when r.access_token is null then null else c.access_token_expires_at end,
+                version = nextval('"juncture-core".connection_version')
+            from replaced r join free using (connection_id)
+            where c.connection_id = r.connection_id"#;
+        if replaced.ids.is_empty() {
+            return Ok(0);
+        }
+        let parameters: [(&(dyn ToSql + Sync), Type); 5] = [
+            (&replaced.ids, Type::UUID_ARRAY),
+            (&replaced.refresh_tokens, Type::TEXT_ARRAY),
+            (&replaced.access_tokens, Type::TEXT_ARRAY),
+            (&replaced.old_refresh_tokens, Type::TEXT_ARRAY),
+            (&replaced.old_access_tokens, Type::TEXT_ARRAY),
+        ];
+        let client = self.connections.rows().postgres().connection().await?;
+        let written = within_budget(client.execute_typed(UPDATE, &parameters)).await?;
+        client.release();
+        Ok(usize::try_from(written).unwrap_or(usize::MAX))
+    }
+
+    /// Tokens that could not be committed wait in Redis for a week: they are sealed anew where they are.
+    async fn stashes(&self, rows: &[StoredRow]) -> Result<usize> {
+        const REPLACE: &str = "\
+            if redis.call('GET', KEYS[1]) == ARGV[1] then \
+                redis.call('SET', KEYS[1], ARGV[2], 'KEEPTTL') return 1 end \
+            return 0";
+        let keys: Vec<(String, &Uuid)> = rows
+            .iter()
+            .flat_map(|row| row.connection_keys.iter().filter_map(|name| Some((stash_of(name)?, &row.id))))
+            .collect();
+        if keys.is_empty() {
+            return Ok(0);
+        }
+        let names: Vec<String> = keys.iter().map(|(name, _)| name.clone()).collect();
+        let found = self.connections.redis().run(Command::get_all(&names)).await?;
+        let mut sealed = 0;
+        for ((name, id), value) in keys.iter().zip(found.as_array().into_iter().flatten()) {
+            let Some(known) = value.as_str() else { continue };
+            let Some(anew) = reseal_stash(known, id, &self.sealer) else { continue };
+            let written = self.connections.redis().run(Command::eval(REPLACE, name, &[known, &anew])).await?;
+            sealed += usize::from(written.as_i64() == Some(1));
+        }
+        Ok(sealed)
+    }
+}
+
+/// Columns of the rows to write, and what must stand there.
+#[derive(Default)]
+struct Replaced<'a> {
+    ids: Vec<Uuid>,
+    refresh_tokens: Vec<String>,
+    access_tokens: Vec<Option<String>>,
+    old_refresh_tokens: Vec<&'a str>,
+    old_access_tokens: Vec<Option<&'a str>>,
+}
+
+/// The stash of a connection key that the database wrote as `provider:external_id`.
+fn stash_of(key: &str) -> Option<String> {
+    let (provider, external_id) = key.split_once(':')?;
+    let provider = ProviderId::parse(provider).ok()?;
+    Some(stash_key(&ConnectionKey::new(provider, ExternalId::parse(external_id).ok()?)))
+}

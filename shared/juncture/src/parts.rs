@@ -1,0 +1,195 @@
+//! The composition root: what a function is made of, each part made once.
+//!
+//! Postgres, Redis and the sealer are made when something first needs them, and whoever needs them after that is given the
+//! same one. So a function requires only the settings of what it uses, and a sandbox holds one connection to Postgres. (The
+//! HTTP client is one for the process already: [`base::tls::http_client`].)
+
+use std::cell::OnceCell;
+use std::sync::Arc;
+
+use base::config::{FromSettings, Settings, SettingsError};
+use base::crypto::Sealer;
+use stores::postgres::Postgres;
+use stores::upstash::Upstash;
+
+use crate::callers::SecretKeys;
+use crate::connections::{ConnectionRows, Connections, Tokens};
+use crate::idempotency::IdempotencyStore;
+use crate::jira::Jira;
+use crate::oauth::{ConnectTokens, Finalizer, OAuthStates, PendingConsents};
+use crate::operations::{IdleConnections, Reseal};
+use crate::page::Product;
+use crate::provider::jira::JiraTokenEndpoint;
+use crate::rate_limit::PublicRateLimits;
+
+type Made<T> = Result<T, SettingsError>;
+
+/// The parts of one function. Every method fails when a setting is missing or malformed, and says which.
+pub struct Parts<'s> {
+    settings: &'s Settings,
+    redis: OnceCell<Arc<Upstash>>,
+    postgres: OnceCell<Postgres>,
+    sealer: OnceCell<Sealer>,
+}
+
+impl<'s> Parts<'s> {
+    /// The parts as these settings describe them; nothing is made yet.
+    pub fn of(settings: &'s Settings) -> Self {
+        Self { settings, redis: OnceCell::new(), postgres: OnceCell::new(), sealer: OnceCell::new() }
+    }
+
+    /// A part that shares nothing with others, and says itself which settings it reads.
+    pub fn read<T: FromSettings>(&self) -> Made<T> {
+        T::from_settings(self.settings)
+    }
+
+    /// Redis. Settings: those of [`Upstash`].
+    pub fn redis(&self) -> Made<Arc<Upstash>> {
+        once(&self.redis, || self.read().map(Arc::new))
+    }
+
+    /// Redis, if there is one.
+    fn optional_redis(&self) -> Made<Option<Arc<Upstash>>> {
+        self.settings.optional("UPSTASH_REDIS_REST_URL").map(|_| self.redis()).transpose()
+    }
+
+    /// The database. Settings: those of [`Postgres`].
+    pub fn postgres(&self) -> Made<Postgres> {
+        once(&self.postgres, || self.read())
+    }
+
+    /// What seals tokens. Setting: `TOKEN_ENCRYPTION_KEY`.
+    pub fn sealer(&self) -> Made<Sealer> {
+        once(&self.sealer, || self.read())
+    }
+
+    /// The keys of the backend API. Settings: `JUNCTURE_SECRET_KEY`, `RATE_LIMIT_WRONG_KEYS`, and those of Redis if there
+    /// is one.
+    pub fn secret_keys(&self) -> Made<SecretKeys> {
+        SecretKeys::new(self.settings, self.optional_redis()?)
+    }
+
+    /// The limits of the endpoints that anybody may call.
+    pub fn rate_limits(&self) -> Made<PublicRateLimits> {
+        PublicRateLimits::new(self.settings, self.redis()?)
+    }
+
+    /// The rows of connections, to be read. Setting: `DATABASE_URL`.
+    pub fn connection_rows(&self) -> Made<ConnectionRows> {
+        Ok(ConnectionRows::new(self.postgres()?))
+    }
+
+    /// The connections. Settings: `DATABASE_URL` and those of Redis.
+    pub fn connections(&self) -> Made<Connections> {
+        Ok(Connections::new(self.connection_rows()?, self.redis()?))
+    }
+
+    /// The tokens of connections. Settings: those of the connections, the sealer and [`JiraTokenEndpoint`].
+    pub fn tokens(&self) -> Made<Tokens> {
+        let endpoint: JiraTokenEndpoint = self.read()?;
+        Ok(Tokens::new(self.connections()?, self.sealer()?, Box::new(endpoint)))
+    }
+
+    /// Jira, through the connections.
+    pub fn jira(&self) -> Made<Jira> {
+        Ok(Jira::new(self.read()?, self.tokens()?))
+    }
+
+    /// What remembers requests with an `Idempotency-Key`.
+    pub fn idempotency(&self) -> Made<IdempotencyStore> {
+        Ok(IdempotencyStore::new(self.redis()?, self.sealer()?))
+    }
+
+    /// The tokens that flows begin with.
+    pub fn connect_tokens(&self) -> Made<ConnectTokens> {
+        Ok(ConnectTokens::new(&self.sealer()?))
+    }
+
+    /// The states of flows that have begun.
+    pub fn oauth_states(&self) -> Made<OAuthStates> {
+        Ok(OAuthStates::new(self.redis()?, self.sealer()?))
+    }
+
+    /// The consents that wait for the choice of a site.
+    pub fn pending_consents(&self) -> Made<PendingConsents> {
+        Ok(PendingConsents::new(self.redis()?, self.sealer()?))
+    }
+
+    /// What makes connections of consents.
+    pub fn finalizer(&self) -> Made<Finalizer> {
+        Ok(Finalizer::new(self.pending_consents()?, self.read()?, self.read()?, self.connections()?))
+    }
+
+    /// The customer's product, if the settings name one.
+    pub fn product(&self) -> Made<Option<Product>> {
+        Product::of(self.settings)
+    }
+
+    /// What keeps connections alive that nobody uses.
+    pub fn idle_connections(&self) -> Made<IdleConnections> {
+        IdleConnections::new(self.settings, self.connection_rows()?, self.tokens()?)
+    }
+
+    /// What seals every stored token anew.
+    pub fn reseal(&self) -> Made<Reseal> {
+        Ok(Reseal::new(self.connections()?, self.sealer()?))
+    }
+}
+
+/// What the cell holds, made now if it holds nothing.
+fn once<T: Clone>(cell: &OnceCell<T>, make: impl FnOnce() -> Made<T>) -> Made<T> {
+    if let Some(made) = cell.get() {
+        return Ok(made.clone());
+    }
+    let made = make()?;
+    Ok(cell.get_or_init(|| made).clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SETTINGS: [(&str, &str); 6] = [
+        ("DATABASE_URL", "postgresql://nobody:nothing@127.0.0.1:1/none"),
+        ("UPSTASH_REDIS_REST_URL", "http://localhost:1"),
+        ("UPSTASH_REDIS_REST_TOKEN", "token"),
+        ("TOKEN_ENCRYPTION_KEY", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="),
+        ("DEFAULT_JIRA_CLIENT_ID", "id"),
+        ("DEFAULT_JIRA_CLIENT_SECRET", "secret"),
+    ];
+
+    fn settings(names: impl Fn(&str) -> bool) -> Settings {
+        let chosen = SETTINGS.into_iter().filter(|(name, _)| names(name));
+        Settings::from_pairs(chosen.map(|(name, value)| (name.to_owned(), value.to_owned())))
+    }
+
+    #[test]
+    fn everything_that_a_function_is_made_of_shares_one_redis_client() {
+        let settings = settings(|_| true);
+        let parts = Parts::of(&settings);
+        let redis = parts.redis().unwrap();
+        let function = (
+            parts.rate_limits().unwrap(),
+            parts.oauth_states().unwrap(),
+            parts.finalizer().unwrap(),
+            parts.jira().unwrap(),
+            parts.idempotency().unwrap(),
+            parts.idle_connections().unwrap(),
+        );
+        // One here, one in the parts, and at least one in each of these; another client would not be counted.
+        assert!(Arc::strong_count(&redis) >= 2 + 6, "{}", Arc::strong_count(&redis));
+        assert!(Arc::ptr_eq(&redis, &parts.redis().unwrap()));
+        drop((function, parts));
+        assert_eq!(Arc::strong_count(&redis), 1);
+    }
+
+    #[test]
+    fn nothing_is_made_that_nobody_asks_for() {
+        let settings = settings(|name| name == "DATABASE_URL");
+        let parts = Parts::of(&settings);
+        assert!(parts.connection_rows().is_ok());
+        for missing in [parts.connections().map(drop), parts.tokens().map(drop), parts.sealer().map(drop)] {
+            assert!(matches!(missing, Err(SettingsError::Missing { .. })), "{missing:?}");
+        }
+    }
+}

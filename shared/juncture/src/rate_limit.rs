@@ -1,0 +1,277 @@
+//! Limits of how often one caller may call, counted in Redis: for the endpoints that anybody may call, and for
+//! wrong keys.
+//!
+//! A window begins with the first call that it counts and ends after its time; a call beyond the limit is refused
+//! and not counted. So at the border of two windows, twice the limit may pass within one window's time. What is
+//! counted is kept by its digest, for the time of the window. When Redis does not answer, calls pass: the endpoint
+//! needs Redis itself and says what is wrong.
+//!
+//! The headers are those of <https://datatracker.ietf.org/doc/draft-ietf-httpapi-ratelimit-headers/10/>.
+
+use std::net::{IpAddr, Ipv6Addr};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use ::http::{HeaderName, HeaderValue, StatusCode};
+
+use base::config::{Settings, SettingsError};
+use base::crypto::sha256_hex;
+use base::deadline;
+use lambda_http::RequestExt as _;
+use lambda_http::request::RequestContext;
+use runtime::{Request, add_header};
+use stores::upstash::{Command, Upstash, UpstashError};
+
+use crate::error::{Error, Result, TOO_MANY_WRONG_KEYS};
+
+/// What counting may cost a caller while Redis hangs. Too short for a second try, so that nobody is counted twice.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+const POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
+const STANDING: HeaderName = HeaderName::from_static("ratelimit");
+
+/// How often, in which time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Quota {
+    most: u32,
+    window: Duration,
+}
+
+impl Quota {
+    /// Reads a setting such as `60/60`, calls and seconds; `off` is no quota.
+    fn from_setting(
+        settings: &Settings,
+        name: &'static str,
+        default: Self,
+    ) -> Result<Option<Self>, SettingsError> {
+        let Some(value) = settings.optional(name) else { return Ok(Some(default)) };
+        if value == "off" {
+            return Ok(None);
+        }
+        let read = || {
+            let (most, seconds) = value.split_once('/')?;
+            let (most, seconds) = (most.parse().ok()?, seconds.parse().ok()?);
+            (most > 0 && seconds > 0).then_some(Self { most, window: Duration::from_secs(seconds) })
+        };
+        let reason = "must be off, or calls and seconds such as 60/60".to_owned();
+        read().map(Some).ok_or(SettingsError::Invalid { name, reason })
+    }
+}
+
+/// What a call is for, beside where it comes from: one of these may be used so often, wherever it is used.
+#[derive(Clone, Copy)]
+pub struct RateLimitSubject<'a> {
+    /// Its name in the API, such as `connection_code`.
+    pub name: &'static str,
+    /// The thing itself.
+    pub value: &'a str,
+}
+
+/// The limits of the endpoints that anybody may call. Settings: those of [`Upstash`], and `RATE_LIMIT_PER_IP` and
+/// `RATE_LIMIT_PER_KEY`, each as calls and seconds (`60/60`) or `off`.
+pub struct PublicRateLimits {
+    redis: Arc<Upstash>,
+    per_address: Option<Quota>,
+    per_key: Option<Quota>,
+}
+
+impl PublicRateLimits {
+    pub(crate) fn new(settings: &Settings, redis: Arc<Upstash>) -> Result<Self, SettingsError> {
+        let a_minute = |most| Quota { most, window: Duration::from_secs(60) };
+        Ok(Self {
+            redis,
+            per_address: Quota::from_setting(settings, "RATE_LIMIT_PER_IP", a_minute(60))?,
+            per_key: Quota::from_setting(settings, "RATE_LIMIT_PER_KEY", a_minute(20))?,
+        })
+    }
+
+    /// Counts a call for where it comes from and, unless that is refused, for its key.
+    ///
+    /// # Errors
+    /// 429 `rate_limited` beyond one of the limits.
+    pub async fn admit(&self, request: &Request, key: Option<RateLimitSubject<'_>>) -> Result<()> {
+        let mut counters = Vec::with_capacity(2);
+        if let (Some(quota), Some(network)) = (self.per_address, network(request)) {
+            counters.push(Counter::new("ip", quota, &network));
+        }
+        if let (Some(quota), Some(key)) = (self.per_key, key) {
+            counters.push(Counter::new("key", quota, &format!("{}:{}", key.name, key.value)));
+        }
+        let whose = |counter: &str| match key {
+            Some(key) if counter == "key" => format!("for this {}", key.name),
+            _ => "from your IP address".to_owned(),
+        };
+        let Some(exceeded) = count(&self.redis, &counters).await else { return Ok(()) };
+        Err(exceeded.error("rate_limited", &format!("Too many requests {}", whose(exceeded.counter))))
+    }
+}
+
+/// The limit of wrong keys from one address. Settings: those of [`Upstash`], without which nothing is counted, and
+/// `RATE_LIMIT_WRONG_KEYS`.
+pub(crate) struct WrongKeys {
+    redis: Option<Arc<Upstash>>,
+    quota: Option<Quota>,
+}
+
+impl WrongKeys {
+    pub(crate) fn new(settings: &Settings, redis: Option<Arc<Upstash>>) -> Result<Self, SettingsError> {
+        let default = Quota { most: 20, window: Duration::from_secs(60) };
+        Ok(Self { redis, quota: Quota::from_setting(settings, "RATE_LIMIT_WRONG_KEYS", default)? })
+    }
+
+    /// Counts a wrong key, and gives the error that it ends in: 401, or 429 beyond the limit.
+    pub(crate) async fn refuse(&self, request: &Request) -> Error {
+        let (Some(redis), Some(quota), Some(network)) = (&self.redis, self.quota, network(request)) else {
+            return Error::invalid_secret_key();
+        };
+        match count(redis, &[Counter::new("wrong-keys", quota, &network)]).await {
+            None => Error::invalid_secret_key(),
+            Some(exceeded) => {
+                exceeded.error(TOO_MANY_WRONG_KEYS, "Too many wrong secret keys from your IP address")
+            }
+        }
+    }
+}
+
+/// One thing that is counted.
+struct Counter {
+    name: &'static str,
+    quota: Quota,
+    redis_key: String,
+}
+
+impl Counter {
+    fn new(name: &'static str, quota: Quota, of: &str) -> Self {
+        Self { name, quota, redis_key: format!("juncture:limit:{name}:{}", sha256_hex(of.as_bytes())) }
+    }
+}
+
+/// A limit that is reached.
+struct Exceeded {
+    counter: &'static str,
+    ends_in: u64,
+}
+
+impl Exceeded {
+    fn error(&self, code: &'static str, what: &str) -> Error {
+        let (seconds, s) = (self.ends_in, if self.ends_in == 1 { "" } else { "s" });
+        Error::new(StatusCode::TOO_MANY_REQUESTS, code, format!("{what}. Try again in {seconds} second{s}."))
+            .retry_after(Duration::from_secs(seconds))
+    }
+}
+
+/// Counts a call with each counter in turn, up to the first that is at its limit, and tells the caller in the
+/// headers of the answer.
+async fn count(redis: &Upstash, counters: &[Counter]) -> Option<Exceeded> {
+    /// Gives for each counter the calls with this one, and the milliseconds until its window ends.
+    const COUNT: &str = "\
+        local standing = {} \
+        for i, key in ipairs(KEYS) do \
+          local used = (redis.call('GET', key) or 0) + 1 \
+          local refused = used > tonumber(ARGV[2 * i - 1]) \
+          if not refused then redis.call('INCR', key) end \
+          if redis.call('PTTL', key) < 0 then redis.call('PEXPIRE', key, ARGV[2 * i]) end \
+          standing[2 * i - 1] = used \
+          standing[2 * i] = redis.call('PTTL', key) \
+          if refused then break end \
+        end \
+        return standing";
+    if counters.is_empty() {
+        return None;
+    }
+    let keys: Vec<&str> = counters.iter().map(|counter| counter.redis_key.as_str()).collect();
+    let quotas: Vec<String> = counters
+        .iter()
+        .flat_map(|counter| [counter.quota.most.to_string(), counter.quota.window.as_millis().to_string()])
+        .collect();
+    let arguments: Vec<&str> = quotas.iter().map(String::as_str).collect();
+    let work = redis.run(Command::eval_with(COUNT, &keys, &arguments));
+    let limit = Instant::now() + deadline::at_most(PATIENCE);
+    let answer = deadline::scope(limit, work).await.and_then(|standing| {
+        serde_json::from_value::<Vec<u64>>(standing).map_err(|_| UpstashError::Malformed("no standing"))
+    });
+    match answer {
+        Ok(standing) => tell(counters, &standing),
+        Err(error) => {
+            tracing::warn!(cause = %error, "a call could not be counted and passes");
+            None
+        }
+    }
+}
+
+/// Puts the standing of each counter into the headers, and gives the one that is beyond its limit.
+fn tell(counters: &[Counter], standing: &[u64]) -> Option<Exceeded> {
+    let (mut policy, mut left, mut exceeded) = (Vec::new(), Vec::new(), None);
+    for (counter, standing) in counters.iter().zip(standing.chunks_exact(2)) {
+        let Counter { name, quota: Quota { most, window }, .. } = counter;
+        let (used, ends_in) = (standing[0], standing[1].div_ceil(1000).max(1));
+        policy.push(format!("\"{name}\";q={most};w={}", window.as_secs()));
+        left.push(format!("\"{name}\";r={};t={ends_in}", u64::from(*most).saturating_sub(used)));
+        if used > u64::from(*most) {
+            exceeded = Some(Exceeded { counter: name, ends_in });
+        }
+    }
+    for (name, value) in [(POLICY, policy), (STANDING, left)] {
+        if let Ok(value) = HeaderValue::from_str(&value.join(", ")) {
+            add_header(name, value);
+        }
+    }
+    exceeded
+}
+
+/// Where a request comes from, by API Gateway's own word: headers such as `X-Forwarded-For` are the caller's. Of
+/// an IPv6 address the first 64 bits: one subscriber has all of them.
+fn network(request: &Request) -> Option<String> {
+    let Some(RequestContext::ApiGatewayV2(context)) = request.request_context_ref() else { return None };
+    let address: IpAddr = context.http.source_ip.as_deref()?.parse().ok()?;
+    Some(network_of(address).to_string())
+}
+
+fn network_of(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() >> 64 << 64)),
+        address => address,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_network_is_an_ipv4_address_or_the_first_half_of_an_ipv6_address() {
+        let network = |address: &str| network_of(address.parse().unwrap()).to_string();
+        assert_eq!(network("192.0.2.7"), "192.0.2.7");
+        assert_eq!(network("::ffff:192.0.2.7"), "192.0.2.7");
+        assert_eq!(network("2001:db8:1:2:3:4:5:6"), "2001:db8:1:2::");
+        assert_eq!(network("2001:db8:1:2:ffff::1"), network("2001:db8:1:2::"));
+        assert_ne!(network("2001:db8:1:3::"), network("2001:db8:1:2::"));
+    }
+
+    #[test]
+    fn a_quota_is_calls_and_seconds_or_off() {
+        let default = Quota { most: 1, window: Duration::from_secs(1) };
+        let read = |value: &str| {
+            let pairs = [("RATE_LIMIT_PER_IP".to_owned(), value.to_owned())];
+            Quota::from_setting(&Settings::from_pairs(pairs), "RATE_LIMIT_PER_IP", default)
+        };
+        assert_eq!(read("60/30"), Ok(Some(Quota { most: 60, window: Duration::from_secs(30) })));
+        assert_eq!(read("off"), Ok(None));
+        assert_eq!(read(""), Ok(Some(default)));
+        for wrong in ["60", "0/60", "60/0", "-1/60", "60/60s", "6e1/60", "on"] {
+            assert!(read(wrong).unwrap_err().to_string().contains("60/60"), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn what_is_left_is_never_less_than_nothing() {
+        let quota = Quota { most: 2, window: Duration::from_secs(60) };
+        let counters = [Counter::new("ip", quota, "a"), Counter::new("key", quota, "b")];
+        assert!(tell(&counters, &[2, 100, 2, 59_001]).is_none());
+        let exceeded = tell(&counters, &[3, 100]).unwrap();
+        assert_eq!((exceeded.counter, exceeded.ends_in), ("ip", 1));
+        let error = exceeded.error("rate_limited", "Too many");
+        assert_eq!(error.message(), "Too many. Try again in 1 second.");
+        assert_eq!(error.retry_after_seconds(), Some(1));
+    }
+}
