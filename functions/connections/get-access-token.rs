@@ -7,7 +7,7 @@ use base::config::{FromSettings, Settings, SettingsError};
 use http::StatusCode;
 use juncture::callers::SecretKeys;
 use juncture::connections::Tokens;
-use juncture::error::{Error, Result};
+use juncture::error::{Error, ErrorCode, Result};
 use juncture::parts::Parts;
 use runtime::{Query, Request, Response, json, serve};
 use secrecy::ExposeSecret;
@@ -51,8 +51,8 @@ async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
 
 /// The contract answers an unknown connection with 401 on this route, and with 404 on all others.
 fn unknown_is_401(error: Error) -> Error {
-    match error.status() {
-        StatusCode::NOT_FOUND => error.with_status(StatusCode::UNAUTHORIZED),
+    match error.code() {
+        ErrorCode::ConnectionNotFound => error.with_status(StatusCode::UNAUTHORIZED),
         _ => error,
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use base::config::{FromSettings, Settings, SettingsError};
 use http::StatusCode;
 use juncture::callers::BrowserCaller;
-use juncture::error::{Error, Result};
+use juncture::error::{Error, ErrorCode, Result};
 use juncture::oauth::{
     Binding, Browser, ConnectTokenUse, ConnectTokens, FlowLeg, Intent, OAuthStates, is_cross_site,
     is_same_origin,
@@ -77,11 +77,7 @@ async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
     let App { states, bodies, jira, address, entrance, limits } = &*app;
     // The route `…/{slash+}` is there for an address that ends in a slash, and for nothing below it.
     if !path_parameter(&request, "slash").trim_matches('/').is_empty() {
-        return Err(Error::new(
-            StatusCode::NOT_FOUND,
-            "route_not_found",
-            "Nothing is served at this address",
-        ));
+        return Err(Error::new(ErrorCode::RouteNotFound, "Nothing is served at this address"));
     }
     let body = bodies.read(&request, &FIELDS)?;
     let admitted = entrance.admit(&request, &body);
@@ -118,7 +114,7 @@ impl Entrance {
                  cookie of a call from another site: serve Juncture under a domain of your product's site, or leave \
                  same_browser out of the request for the token"
             };
-            return Err(Error::new(StatusCode::BAD_REQUEST, "cross_site", why));
+            return Err(Error::new(ErrorCode::CrossSite, why));
         }
         let will_keep_it = is_same_origin(request.headers()) && address.is_secure();
         let brings_it = address.returns_here(request) && (browser.has_kept_it() || will_keep_it);
@@ -130,8 +126,7 @@ impl Entrance {
         let Some(token) = body.optional("connect_token")? else {
             if self.token_is_required {
                 return Err(Error::new(
-                    StatusCode::UNAUTHORIZED,
-                    "connect_token_required",
+                    ErrorCode::ConnectTokenRequired,
                     "Missing connect_token: let your backend ask for one at /api/backend/connect-token",
                 ));
             }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use base::config::{FromSettings, Settings, SettingsError};
 use http::StatusCode;
 use juncture::callers::SecretKeys;
-use juncture::error::{Error, Result};
+use juncture::error::{Error, ErrorCode, Result};
 use juncture::idempotency::IdempotencyStore;
 use juncture::jira::{IssueInput, Jira, NewTicket, ProjectId};
 use juncture::parts::Parts;
@@ -73,25 +73,27 @@ async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
     match idempotency_key {
         Some(idempotency_key) => {
             let created = site.create_once(idempotency, idempotency_key, &body.digest(), ticket).await;
-            json(StatusCode::CREATED, &created.map_err(|error| retryable(worded(error, IN_DOUBT_WITH_KEY)))?)
+            json(StatusCode::CREATED, &created.map_err(|error| retryable(explain(error, IN_DOUBT_WITH_KEY)))?)
         }
         None => {
             let created = site.create(ticket).await;
-            json(StatusCode::CREATED, &created.map_err(|error| worded(error, IN_DOUBT))?)
+            json(StatusCode::CREATED, &created.map_err(|error| explain(error, IN_DOUBT))?)
         }
     }
 }
 
-fn worded(error: Error, in_doubt: &'static str) -> Error {
-    error
-        .worded("jira_refused", "Invalid field values or missing required fields for Jira issue creation")
-        .worded("jira_not_found", "Project or issue type not found")
-        .worded("jira_forbidden", "Access denied to create issue")
-        .summarized_as("Failed to create Jira ticket")
-        .worded("outcome_unknown", in_doubt)
+/// The error in the contract's words; `unconfirmed` is what is said when the ticket may exist.
+fn explain(error: Error, unconfirmed: &'static str) -> Error {
+    let sentences = [
+        (ErrorCode::JiraRefused, "Invalid field values or missing required fields for Jira issue creation"),
+        (ErrorCode::JiraNotFound, "Project or issue type not found"),
+        (ErrorCode::JiraForbidden, "Access denied to create issue"),
+        (ErrorCode::OutcomeUnknown, unconfirmed),
+    ];
+    error.in_words_of(&sentences, "Failed to create Jira ticket")
 }
 
 /// Invites to repeat a request that is safe to repeat.
 fn retryable(error: Error) -> Error {
-    if error.code() == "outcome_unknown" { error.retry_after(Duration::from_secs(5)) } else { error }
+    if error.code() == ErrorCode::OutcomeUnknown { error.retry_after(Duration::from_secs(5)) } else { error }
 }

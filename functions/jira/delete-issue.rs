@@ -6,7 +6,7 @@ use std::sync::Arc;
 use base::config::{FromSettings, Settings, SettingsError};
 use http::StatusCode;
 use juncture::callers::SecretKeys;
-use juncture::error::{Error, Result};
+use juncture::error::{Error, ErrorCode, Result};
 use juncture::jira::{IssueRef, Jira, issue_ref};
 use juncture::parts::Parts;
 use juncture::provider::ProviderId;
@@ -55,9 +55,10 @@ async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
     let key = caller.connection_key(ProviderId::Jira.as_str(), &external_id)?;
     let site = jira.site(&key).await?;
     site.delete(&issue, with_subtasks).await.map_err(|error| {
-        let error = error.worded("jira_not_found", "Issue not found");
-        let error = if with_subtasks { error } else { error.worded("jira_refused", HAS_SUBTASKS) };
-        error.summarized_as("Failed to delete Jira issue")
+        let sentences =
+            [(ErrorCode::JiraNotFound, "Issue not found"), (ErrorCode::JiraRefused, HAS_SUBTASKS)];
+        let of_call = if with_subtasks { &sentences[..1] } else { &sentences };
+        error.in_words_of(of_call, "Failed to delete Jira issue")
     })?;
     json(StatusCode::OK, &Deleted { success: true })
 }

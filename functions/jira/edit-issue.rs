@@ -7,7 +7,7 @@ use adf::Lost;
 use base::config::{FromSettings, Settings, SettingsError};
 use http::StatusCode;
 use juncture::callers::SecretKeys;
-use juncture::error::Result;
+use juncture::error::{ErrorCode, Result};
 use juncture::jira::{Edit, EditedIssue, Jira, issue_ref};
 use juncture::parts::Parts;
 use juncture::provider::ProviderId;
@@ -73,11 +73,12 @@ async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
     let key = caller.connection_key(ProviderId::Jira.as_str(), external_id)?;
     let site = jira.site(&key).await?;
     let outcome = site.edit(&issue, edit).await.map_err(|error| {
-        error
-            .worded("jira_refused", "Invalid field values provided")
-            .worded("jira_not_found", "Issue not found")
-            .worded("jira_conflict", "Issue has been modified since last read")
-            .summarized_as("Failed to update Jira issue")
+        let sentences = [
+            (ErrorCode::JiraRefused, "Invalid field values provided"),
+            (ErrorCode::JiraNotFound, "Issue not found"),
+            (ErrorCode::JiraConflict, "Issue has been modified since last read"),
+        ];
+        error.in_words_of(&sentences, "Failed to update Jira issue")
     })?;
     let warning = outcome.issue.is_none().then_some(UNREAD);
     json(StatusCode::OK, &Edited { success: true, issue: outcome.issue, lost: outcome.lost, warning })

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use base::config::{FromSettings, Settings, SettingsError};
 use http::StatusCode;
 use juncture::callers::SecretKeys;
-use juncture::error::{Error, Result};
+use juncture::error::{Error, ErrorCode, Result};
 use juncture::jira::{DescriptionFormat, IssueDetails, Jira, issue_ref};
 use juncture::parts::Parts;
 use juncture::provider::ProviderId;
@@ -50,7 +50,7 @@ async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
     let key = caller.connection_key(ProviderId::Jira.as_str(), external_id)?;
     let site = jira.site(&key).await?;
     let issue = site.issue(&issue, format).await.map_err(|error| {
-        error.worded("jira_not_found", "Issue not found").summarized_as("Failed to fetch Jira issue")
+        error.in_words_of(&[(ErrorCode::JiraNotFound, "Issue not found")], "Failed to fetch Jira issue")
     })?;
     json(StatusCode::OK, &Details { issue })
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use base::config::{FromSettings, Settings, SettingsError};
 use http::StatusCode;
 use juncture::callers::SecretKeys;
-use juncture::error::{Error, Result};
+use juncture::error::{Error, ErrorCode, Result};
 use juncture::migrations;
 use juncture::parts::Parts;
 use juncture::provider::jira::AtlassianProbe;
@@ -138,5 +138,5 @@ async fn compare(postgres: &Postgres, database: Status) -> Result<()> {
     } else {
         return Ok(());
     };
-    Err(Error::new(StatusCode::SERVICE_UNAVAILABLE, "not_migrated", problem))
+    Err(Error::new(ErrorCode::NotMigrated, problem))
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use base::chain;
 use base::config::{FromSettings, Settings, SettingsError};
-use base::counters::{Count, count};
+use base::counters::{Counter, count};
 use base::deadline;
 use base::tls::read_body;
 use bytes::Bytes;
@@ -224,7 +224,7 @@ impl JiraSite<'_> {
         if let Some(body) = call.body {
             request = request.json(body);
         }
-        count(Count::JiraRequests);
+        count(Counter::JiraRequests);
         let response = request.send().await.map_err(CallError::broken)?;
         let (status, headers) = (response.status(), response.headers().clone());
         let body = read_body(response, LONGEST_BODY).await.map_err(CallError::broken)?;
@@ -233,7 +233,7 @@ impl JiraSite<'_> {
         }
         let response = JiraErrorResponse::read(status, &headers, &body);
         if status == StatusCode::TOO_MANY_REQUESTS {
-            count(if response.is_quota() { Count::JiraQuotaExhausted } else { Count::JiraRateLimited });
+            count(if response.is_quota() { Counter::JiraQuotaExhausted } else { Counter::JiraRateLimited });
         }
         Err(CallError::Refused(response))
     }

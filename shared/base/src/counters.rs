@@ -1,6 +1,6 @@
 //! What a request did, counted while it runs.
 //!
-//! Adapters say `count(Count::RedisRequests)` where they send; whoever runs the request reads the sum at its end.
+//! Adapters say `count(Counter::RedisRequests)` where they send; whoever runs the request reads the sum at its end.
 //! A count is one relaxed addition to an atomic of the request's own; outside of a request it goes nowhere.
 
 use std::future::Future;
@@ -8,9 +8,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use serde::Serialize;
+use strum::EnumCount as _;
 
 tokio::task_local! {
-    static TALLY: Arc<Tally>;
+    static METRICS: Arc<RequestMetrics>;
 }
 
 /// What ties the log lines of one request together.
@@ -28,9 +29,10 @@ pub struct Identity {
     pub route: String,
 }
 
-/// What is counted. The order is that of [`Count::ALL`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Count {
+/// What is counted. The name of a counter, in snake case, is that of its field and of its metric.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, strum::EnumCount, strum::IntoStaticStr, strum::VariantArray)]
+#[strum(serialize_all = "snake_case")]
+pub enum Counter {
     /// Requests to Redis; a pipeline is one.
     RedisRequests,
     /// Statements sent to Postgres, `begin` and `commit` included.
@@ -59,45 +61,17 @@ pub enum Count {
     IdleConnectionsOldestDays,
 }
 
-impl Count {
-    /// Everything that is counted.
-    pub const ALL: [Self; 13] = [
-        Self::RedisRequests,
-        Self::PostgresStatements,
-        Self::JiraRequests,
-        Self::TokenRequests,
-        Self::Refreshes,
-        Self::RefreshesWaitedFor,
-        Self::RefreshesRejected,
-        Self::RefreshesFailed,
-        Self::ConnectionsInvalidated,
-        Self::JiraRateLimited,
-        Self::JiraQuotaExhausted,
-        Self::IdleConnectionsDue,
-        Self::IdleConnectionsOldestDays,
-    ];
+impl Counter {
+    /// Every counter.
+    pub const ALL: &[Self] = <Self as strum::VariantArray>::VARIANTS;
 
     /// The name of the field and of the metric.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::RedisRequests => "redis_requests",
-            Self::PostgresStatements => "postgres_statements",
-            Self::JiraRequests => "jira_requests",
-            Self::TokenRequests => "token_requests",
-            Self::Refreshes => "refreshes",
-            Self::RefreshesWaitedFor => "refreshes_waited_for",
-            Self::RefreshesRejected => "refreshes_rejected",
-            Self::RefreshesFailed => "refreshes_failed",
-            Self::ConnectionsInvalidated => "connections_invalidated",
-            Self::JiraRateLimited => "jira_rate_limited",
-            Self::JiraQuotaExhausted => "jira_quota_exhausted",
-            Self::IdleConnectionsDue => "idle_connections_due",
-            Self::IdleConnectionsOldestDays => "idle_connections_oldest_days",
-        }
+    pub fn name(self) -> &'static str {
+        self.into()
     }
 
     /// Whether a zero is worth a field: of a round trip it is, of an event it is not.
-    pub const fn is_round_trip(self) -> bool {
+    pub fn is_round_trip(self) -> bool {
         matches!(
             self,
             Self::RedisRequests | Self::PostgresStatements | Self::JiraRequests | Self::TokenRequests
@@ -107,12 +81,12 @@ impl Count {
 
 /// The counts of one request, and whose they are.
 #[derive(Debug, Default)]
-pub struct Tally {
+pub struct RequestMetrics {
     identity: Identity,
-    counts: [AtomicU32; Count::ALL.len()],
+    counts: [AtomicU32; Counter::COUNT],
 }
 
-impl Tally {
+impl RequestMetrics {
     /// Nothing yet, for this request.
     pub fn new(identity: Identity) -> Self {
         Self { identity, ..Self::default() }
@@ -124,30 +98,30 @@ impl Tally {
     }
 
     /// How often something was counted.
-    pub fn of(&self, count: Count) -> u32 {
-        self.counts[count as usize].load(Ordering::Relaxed)
+    pub fn of(&self, counter: Counter) -> u32 {
+        self.counts[counter as usize].load(Ordering::Relaxed)
     }
 }
 
-/// Runs a future whose counts go to `tally`, and whose log lines carry its identity. What it spawns counts nowhere.
-pub async fn scope<F: Future>(tally: Arc<Tally>, future: F) -> F::Output {
-    TALLY.scope(tally, future).await
+/// Runs a future whose counts go to `metrics`, and whose log lines carry its identity. What it spawns counts nowhere.
+pub async fn scope<F: Future>(metrics: Arc<RequestMetrics>, future: F) -> F::Output {
+    METRICS.scope(metrics, future).await
 }
 
 /// Counts one more for the current request.
-pub fn count(count: Count) {
+pub fn count(counter: Counter) {
     // Outside of a request there is nobody to tell.
-    let _ = TALLY.try_with(|tally| tally.counts[count as usize].fetch_add(1, Ordering::Relaxed));
+    let _ = METRICS.try_with(|metrics| metrics.counts[counter as usize].fetch_add(1, Ordering::Relaxed));
 }
 
 /// Records what was read off and not counted one by one.
-pub fn record(count: Count, value: u32) {
-    let _ = TALLY.try_with(|tally| tally.counts[count as usize].store(value, Ordering::Relaxed));
+pub fn record(counter: Counter, value: u32) {
+    let _ = METRICS.try_with(|metrics| metrics.counts[counter as usize].store(value, Ordering::Relaxed));
 }
 
 /// Tells of the current request, if there is one.
 pub fn with_identity<T>(tell: impl FnOnce(&Identity) -> T) -> Option<T> {
-    TALLY.try_with(|tally| tell(&tally.identity)).ok()
+    METRICS.try_with(|metrics| tell(&metrics.identity)).ok()
 }
 
 #[cfg(test)]
@@ -156,23 +130,16 @@ mod tests {
 
     #[tokio::test]
     async fn each_request_has_counts_of_its_own() {
-        count(Count::RedisRequests);
-        let (one, other) = (Arc::new(Tally::default()), Arc::new(Tally::default()));
+        count(Counter::RedisRequests);
+        let (one, other) = (Arc::new(RequestMetrics::default()), Arc::new(RequestMetrics::default()));
         let twice = async {
-            count(Count::RedisRequests);
+            count(Counter::RedisRequests);
             tokio::task::yield_now().await;
-            count(Count::RedisRequests);
+            count(Counter::RedisRequests);
         };
-        let once = async { count(Count::Refreshes) };
+        let once = async { count(Counter::Refreshes) };
         tokio::join!(scope(Arc::clone(&one), twice), scope(Arc::clone(&other), once));
-        assert_eq!((one.of(Count::RedisRequests), one.of(Count::Refreshes)), (2, 0));
-        assert_eq!((other.of(Count::RedisRequests), other.of(Count::Refreshes)), (0, 1));
-    }
-
-    #[test]
-    fn every_count_has_its_own_place() {
-        for (place, count) in Count::ALL.into_iter().enumerate() {
-            assert_eq!(count as usize, place, "{count:?}");
-        }
+        assert_eq!((one.of(Counter::RedisRequests), one.of(Counter::Refreshes)), (2, 0));
+        assert_eq!((other.of(Counter::RedisRequests), other.of(Counter::Refreshes)), (0, 1));
     }
 }

@@ -6,14 +6,13 @@
 use base::crypto::Sealer;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use http::StatusCode;
 use runtime::Query;
 use secrecy::ExposeSecret;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::connections::ConnectionKey;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorCode, Result};
 
 /// The most that one part may hold.
 const MAX_LIMIT: usize = 1000;
@@ -107,8 +106,8 @@ impl<'a> Paging<'a> {
 
 /// The error of a list: the contract's sentence, and the way out where it took too long.
 pub fn explain(error: Error, failed: &'static str) -> Error {
-    if error.status() != StatusCode::GATEWAY_TIMEOUT {
-        return error.summarized_as(failed);
+    if error.code() != ErrorCode::TimedOut {
+        return error.in_words_of(&[], failed);
     }
     let cause = error.cause_chain().unwrap_or_default();
     Error::timed_out(format!("{failed} in time. Ask for fewer at once, with 'limit' and 'cursor'."))
@@ -165,7 +164,7 @@ mod tests {
         let forged = URL_SAFE_NO_PAD.encode(r#"{"l":7,"p":14}"#);
         for nonsense in ["x", "....", &forged, cursor.get(1..).unwrap()] {
             let error = part(&paging, &format!("cursor={nonsense}")).unwrap_err();
-            assert_eq!(error.status(), StatusCode::BAD_REQUEST, "{nonsense}");
+            assert_eq!(error.code(), ErrorCode::InvalidRequest, "{nonsense}");
         }
         for limit in ["0", "1001", "-1", "1.5", "all", "%2B5", "99999999999999999999999"] {
             assert!(part(&paging, &format!("limit={limit}")).is_err(), "{limit}");

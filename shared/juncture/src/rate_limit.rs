@@ -12,7 +12,7 @@ use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use ::http::{HeaderName, HeaderValue, StatusCode};
+use ::http::{HeaderName, HeaderValue};
 
 use base::config::{Settings, SettingsError};
 use base::crypto::sha256_hex;
@@ -22,7 +22,7 @@ use lambda_http::request::RequestContext;
 use runtime::{Request, add_header};
 use stores::upstash::{Command, Upstash, UpstashError};
 
-use crate::error::{Error, Result, TOO_MANY_WRONG_KEYS};
+use crate::error::{Error, ErrorCode, Result};
 
 /// What counting may cost a caller while Redis hangs. Too short for a second try, so that nobody is counted twice.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -102,7 +102,7 @@ impl PublicRateLimits {
             _ => "from your IP address".to_owned(),
         };
         let Some(exceeded) = count(&self.redis, &counters).await else { return Ok(()) };
-        Err(exceeded.error("rate_limited", &format!("Too many requests {}", whose(exceeded.counter))))
+        Err(exceeded.error(ErrorCode::RateLimited, &format!("Too many requests {}", whose(exceeded.counter))))
     }
 }
 
@@ -127,7 +127,7 @@ impl WrongKeys {
         match count(redis, &[Counter::new("wrong-keys", quota, &network)]).await {
             None => Error::invalid_secret_key(),
             Some(exceeded) => {
-                exceeded.error(TOO_MANY_WRONG_KEYS, "Too many wrong secret keys from your IP address")
+                exceeded.error(ErrorCode::TooManyWrongKeys, "Too many wrong secret keys from your IP address")
             }
         }
     }
@@ -153,9 +153,9 @@ struct Exceeded {
 }
 
 impl Exceeded {
-    fn error(&self, code: &'static str, what: &str) -> Error {
+    fn error(&self, code: ErrorCode, what: &str) -> Error {
         let (seconds, s) = (self.ends_in, if self.ends_in == 1 { "" } else { "s" });
-        Error::new(StatusCode::TOO_MANY_REQUESTS, code, format!("{what}. Try again in {seconds} second{s}."))
+        Error::new(code, format!("{what}. Try again in {seconds} second{s}."))
             .retry_after(Duration::from_secs(seconds))
     }
 }
@@ -270,7 +270,7 @@ mod tests {
         assert!(tell(&counters, &[2, 100, 2, 59_001]).is_none());
         let exceeded = tell(&counters, &[3, 100]).unwrap();
         assert_eq!((exceeded.counter, exceeded.ends_in), ("ip", 1));
-        let error = exceeded.error("rate_limited", "Too many");
+        let error = exceeded.error(ErrorCode::RateLimited, "Too many");
         assert_eq!(error.message(), "Too many. Try again in 1 second.");
         assert_eq!(error.retry_after_seconds(), Some(1));
     }

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use base::config::{FromSettings, Settings};
-use base::counters::{self, Identity, Tally};
+use base::counters::{self, Identity, RequestMetrics};
 use base::deadline;
 use lambda_http::lambda_runtime::{self, LambdaEvent};
 use serde_json::Value;
@@ -52,8 +52,9 @@ async fn run<E: ErrorAnswer>(
 ) -> Result<Value, Failure<E>> {
     let started = Instant::now();
     let function = std::env::var("AWS_LAMBDA_FUNCTION_NAME").unwrap_or_default();
-    let tally = Arc::new(Tally::new(Identity { request: request_id, function, ..Identity::default() }));
-    let outcome = counters::scope(Arc::clone(&tally), work).await;
+    let metrics =
+        Arc::new(RequestMetrics::new(Identity { request: request_id, function, ..Identity::default() }));
+    let outcome = counters::scope(Arc::clone(&metrics), work).await;
     Completion {
         status: outcome.as_ref().map_or_else(|error| error.status().as_u16(), |_| 200),
         duration_ms: started.elapsed().as_secs_f64() * 1000.0,
@@ -64,7 +65,7 @@ async fn run<E: ErrorAnswer>(
             cause: error.cause().unwrap_or_default(),
             is_no_fault: error.is_no_fault(),
         }),
-        tally: &tally,
+        metrics: &metrics,
         kind: Kind::Run,
     }
     .write();

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use base::config::{FromSettings, Settings};
-use base::counters::{self, Identity, Tally};
+use base::counters::{self, Identity, RequestMetrics};
 use base::deadline;
 use futures_util::FutureExt as _;
 use http::Method;
@@ -136,14 +136,15 @@ struct Runner<A, E> {
 impl<A: FromSettings + Send + Sync + 'static, E: ErrorAnswer> Runner<A, E> {
     async fn answer(&self, request: Request) -> Response {
         let started = Instant::now();
-        let (tally, added) = (Arc::new(Tally::new(identity(&request))), Arc::new(Added::default()));
+        let (metrics, added) =
+            (Arc::new(RequestMetrics::new(identity(&request))), Arc::new(Added::default()));
         let answer = async {
             let accepts_gzip = compress::accepts_gzip(request.headers());
             let outcome = self.handle(request).await;
             let outcome = outcome.and_then(|response| Ok(compress::fit(response, accepts_gzip)?));
             let (mut response, error) = match outcome {
                 Ok(response) => (response, None),
-                Err(error) => (self.render(&error, &tally.identity().request), Some(error)),
+                Err(error) => (self.render(&error, &metrics.identity().request), Some(error)),
             };
             added.apply(&mut response);
             let failure = error.as_ref().map(|error| Failure {
@@ -157,13 +158,13 @@ impl<A: FromSettings + Send + Sync + 'static, E: ErrorAnswer> Runner<A, E> {
                 duration_ms: started.elapsed().as_secs_f64() * 1000.0,
                 cold_start: self.is_cold.swap(false, Ordering::Relaxed),
                 failure,
-                tally: &tally,
+                metrics: &metrics,
                 kind: self.kind,
             }
             .write();
             response
         };
-        Arc::clone(&added).scope(counters::scope(Arc::clone(&tally), answer)).await
+        Arc::clone(&added).scope(counters::scope(Arc::clone(&metrics), answer)).await
     }
 
     /// Runs the handler under the invocation's deadline. When it fails in a way that newer settings may mend (a

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use base::chain;
 use base::config::{FromSettings, Settings, SettingsError};
-use base::counters::{Count, count};
+use base::counters::{Counter, count};
 use base::deadline;
 use base::tls::client_config;
 use deadpool_postgres::{
@@ -219,7 +219,7 @@ pub fn failed(error: &tokio_postgres::Error) -> PostgresError {
 pub async fn within_budget<T>(
     call: impl Future<Output = Result<T, tokio_postgres::Error>>,
 ) -> Result<T, PostgresError> {
-    count(Count::PostgresStatements);
+    count(Counter::PostgresStatements);
     match tokio::time::timeout(deadline::remaining(), call).await {
         Ok(outcome) => outcome.map_err(|error| failed(&error)),
         Err(_) => Err(PostgresError::Unavailable("no answer within the invocation's time".to_owned())),
@@ -255,7 +255,7 @@ async fn probe(client: &deadpool_postgres::ClientWrapper, idle: Duration) -> Res
     if idle < TRUSTED_IDLE {
         return Ok(());
     }
-    count(Count::PostgresStatements);
+    count(Counter::PostgresStatements);
     match tokio::time::timeout(PROBE_TIMEOUT, client.simple_query("")).await {
         Ok(Ok(_)) => Ok(()),
         Ok(Err(error)) => Err(HookError::Backend(error)),

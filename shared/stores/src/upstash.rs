@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use base::chain;
 use base::config::{FromSettings, Settings, SettingsError};
-use base::counters::{Count, count};
+use base::counters::{Counter, count};
 use base::deadline;
 use base::tls::{http_client, read_body};
 use bytes::Bytes;
@@ -181,7 +181,7 @@ impl Upstash {
         if let Some(token) = self.seen_sync_token() {
             request = request.header(SYNC_TOKEN, token);
         }
-        count(Count::RedisRequests);
+        count(Counter::RedisRequests);
         let response = request.send().await.map_err(UpstashError::unreachable)?;
         if let Some(token) = response.headers().get(SYNC_TOKEN).and_then(|token| token.to_str().ok())
             && let Ok(mut seen) = self.sync_token.lock()

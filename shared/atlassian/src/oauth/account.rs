@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use base::chain;
 use base::config::{FromSettings, Settings, SettingsError};
-use base::counters::{Count, count};
+use base::counters::{Counter, count};
 use base::deadline;
 use base::tls::{SHORT_BODY, read_body};
 use http::StatusCode;
@@ -95,7 +95,7 @@ impl Accounts {
     }
 
     async fn ask(&self, access_token: &SecretString) -> Result<Account, AccountError> {
-        count(Count::JiraRequests);
+        count(Counter::JiraRequests);
         let failed = |error: reqwest::Error| AccountError::Failed(chain(&error.without_url()));
         let request = self.http.get(self.me.clone()).timeout(deadline::at_most(TIMEOUT));
         let response = request.bearer_auth(access_token.expose_secret()).send().await.map_err(failed)?;

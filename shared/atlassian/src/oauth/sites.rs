@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use base::chain;
 use base::config::{FromSettings, Settings, SettingsError};
-use base::counters::{Count, count};
+use base::counters::{Counter, count};
 use base::deadline;
 use base::tls::{SHORT_BODY, read_body};
 use http::StatusCode;
@@ -112,7 +112,7 @@ impl Sites {
     }
 
     async fn resources(&self, access_token: &SecretString) -> Result<Resources> {
-        count(Count::JiraRequests);
+        count(Counter::JiraRequests);
         let response = self
             .http
             .get(self.resources.clone())

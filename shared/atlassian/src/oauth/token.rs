@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use base::chain;
 use base::config::{FromSettings, Settings, SettingsError};
-use base::counters::{Count, count};
+use base::counters::{Counter, count};
 use base::deadline;
 use base::oauth::{Grant, GrantedScopes, TokenEndpoint, TokenError};
 use base::tls::{SHORT_BODY, read_body};
@@ -107,7 +107,7 @@ impl JiraTokenEndpoint {
         if budget.is_zero() {
             return Err(TokenError::TimedOut);
         }
-        count(Count::TokenRequests);
+        count(Counter::TokenRequests);
         let response = self
             .http
             .post(self.token.clone())

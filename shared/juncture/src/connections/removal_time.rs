@@ -11,7 +11,7 @@ use stores::upstash::{Command, Upstash};
 use time::OffsetDateTime;
 
 use super::key::ConnectionKey;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorCode, Result};
 
 /// Longer than a connect token, a state and a connection code live one after the other: half an hour, ten minutes and a
 /// quarter of an hour.
@@ -41,7 +41,7 @@ pub(crate) async fn check(redis: &Upstash, key: &ConnectionKey, begun_at: Offset
     let ended = ended.as_str().and_then(|ended| ended.parse::<i128>().ok());
     if ended.is_some_and(|ended| ended >= begun_at.unix_timestamp_nanos() / 1000) {
         return Err(Error::gone(
-            "connection_code_expired",
+            ErrorCode::ConnectionCodeExpired,
             "The connection was removed after this flow had begun. Start connecting again.",
         ));
     }

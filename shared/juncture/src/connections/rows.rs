@@ -1,11 +1,10 @@
 //! The rows of connections, for whoever only reads them.
 
-use http::StatusCode;
 use stores::postgres::{self, Postgres};
 
 use super::key::ConnectionKey;
 use super::row::{Connection, find};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorCode, Result};
 
 /// Reads connections from Postgres, without a look into the cache.
 #[derive(Clone)]
@@ -51,5 +50,5 @@ impl ConnectionRows {
 
 /// Whether the same may succeed over another connection.
 pub(super) fn is_transient(error: &Error) -> bool {
-    error.status() == StatusCode::SERVICE_UNAVAILABLE
+    error.code() == ErrorCode::StorageUnavailable
 }

@@ -12,7 +12,7 @@ use time::OffsetDateTime;
 use super::record::{IdempotencyKey, Record, State, UnconfirmedSend};
 use super::store::{ENOUGH, IdempotencyStore, in_progress};
 use crate::connections::Lock;
-use crate::error::Result;
+use crate::error::{ErrorCode, Result};
 
 /// The right to do the work of one key; nobody else does it meanwhile.
 pub struct Attempt<'a> {
@@ -79,7 +79,7 @@ impl Attempt<'_> {
         let record = match (&outcome, self.sent.get()) {
             (Ok(answer), _) => self.store.seal(&self.key, answer).map(|state| self.write(state)),
             (Err(_), None) => None,
-            (Err(error), Some(sent)) if error.code() == "outcome_unknown" => {
+            (Err(error), Some(sent)) if error.code() == ErrorCode::OutcomeUnknown => {
                 Some(self.write(State::Sent(sent.clone().lost(OffsetDateTime::now_utc()))))
             }
             (Err(_), Some(_)) => Some(Command::delete(&self.key.record())),

@@ -3,7 +3,6 @@
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use ::http::StatusCode;
 use base::crypto::Sealer;
 use base::deadline;
 use secrecy::ExposeSecret;
@@ -13,7 +12,7 @@ use stores::upstash::{Command, Upstash};
 use super::attempt::Attempt;
 use super::record::{IdempotencyKey, Known, Record, State};
 use crate::connections::Lock;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorCode, Result};
 
 /// How long a request waits for another one with the same key.
 const PATIENCE: Duration = Duration::from_secs(12);
@@ -101,8 +100,7 @@ impl IdempotencyStore {
         let record: Record = serde_json::from_str(text).map_err(Error::internal)?;
         if record.request != request {
             return Err(Error::new(
-                StatusCode::UNPROCESSABLE_ENTITY,
-                "idempotency_key_reused",
+                ErrorCode::IdempotencyKeyReused,
                 "This Idempotency-Key was used for another request: send a new key with a new request",
             ));
         }
@@ -135,7 +133,7 @@ impl IdempotencyStore {
 
 /// 409: what became of the request cannot be told yet.
 pub(super) fn in_progress(what: &str) -> Error {
-    Error::new(StatusCode::CONFLICT, "in_progress", format!("{what}. Repeat it shortly, with the same key."))
+    Error::new(ErrorCode::InProgress, format!("{what}. Repeat it shortly, with the same key."))
         .retry_after(Duration::from_secs(2))
 }
 

@@ -1,11 +1,10 @@
 //! Boards and sprints, as the API lists them.
 
 use atlassian::{Board, BoardSprints, ProjectId, Sprint, SprintId, SprintState};
-use http::StatusCode;
 
 use super::errors::missing;
 use super::site::ConnectedSite;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorCode, Result};
 use crate::paging::Part;
 
 impl ConnectedSite<'_> {
@@ -49,17 +48,17 @@ impl ConnectedSite<'_> {
     /// 404 `Sprint not found`; what Jira refuses or fails at.
     pub async fn sprint(&self, sprint: &SprintId) -> Result<Sprint> {
         let found = self.jira.sprint(sprint).await;
-        found.map_err(|error| missing(error.into(), "sprint_not_found", "Sprint not found"))
+        found.map_err(|error| missing(error.into(), ErrorCode::SprintNotFound, "Sprint not found"))
     }
 }
 
 fn no_project(error: atlassian::JiraError) -> Error {
-    missing(error.into(), "project_not_found", "Project not found")
+    missing(error.into(), ErrorCode::ProjectNotFound, "Project not found")
 }
 
 fn some_boards<T>(boards: Vec<T>) -> Result<Vec<T>> {
     if boards.is_empty() {
-        return Err(Error::new(StatusCode::NOT_FOUND, "no_boards", "No agile boards found for this project"));
+        return Err(Error::new(ErrorCode::NoBoards, "No agile boards found for this project"));
     }
     Ok(boards)
 }

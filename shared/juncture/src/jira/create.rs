@@ -5,7 +5,6 @@ use std::time::Duration;
 use atlassian::lenient::{id_of, text_of};
 use atlassian::{Issue, JiraError, ProjectId, Refusal};
 use base::deadline;
-use http::StatusCode;
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -13,7 +12,7 @@ use super::create_recovery;
 use super::issue_input::{self, IssueInput};
 use super::links::Links;
 use super::site::ConnectedSite;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorCode, Result};
 use crate::idempotency::{Attempt, Begun, IdempotencyStore};
 
 /// What the answer shows of the ticket.
@@ -164,7 +163,7 @@ impl ConnectedSite<'_> {
         let is_unknown = is_about(&error, "project")
             || is_about(&error, "issuetype") && !self.is_subtask(project, issue_type).await;
         let error = Error::from(error);
-        if is_unknown { error.with_code("jira_not_found").with_status(StatusCode::NOT_FOUND) } else { error }
+        if is_unknown { error.with_code(ErrorCode::JiraNotFound) } else { error }
     }
 
     /// Whether a project has an issue type, and it is one of sub-tasks.
@@ -231,8 +230,8 @@ fn complete(answer: &mut Value, links: &Links) {
 
 /// When Jira cannot be asked for the ticket, it may still exist.
 fn still_in_doubt(error: Error) -> Error {
-    let is_jiras = error.status().is_server_error() && error.code() != "storage_unavailable";
-    if is_jiras { error.with_code("outcome_unknown") } else { error }
+    let is_jiras = error.status().is_server_error() && error.code() != ErrorCode::StorageUnavailable;
+    if is_jiras { error.unconfirmed() } else { error }
 }
 
 /// Whether Jira refused a field of this name.
@@ -245,7 +244,7 @@ fn is_about(error: &JiraError, field: &str) -> bool {
 mod tests {
     use atlassian::JiraErrorResponse;
     use atlassian::oauth::NamedSite;
-    use http::HeaderMap;
+    use http::{HeaderMap, StatusCode};
 
     use super::*;
 

@@ -3,7 +3,6 @@
 use adf::Lost;
 use atlassian::timestamp::moment;
 use atlassian::{Issue, IssueRef, JiraError};
-use http::StatusCode;
 use runtime::JsonBody;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -14,7 +13,7 @@ use super::issue_details::{NameAndIcon, User};
 use super::issue_input::{self, IssueInput};
 use super::links::{Linked, Links};
 use super::site::ConnectedSite;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorCode, Result};
 
 /// What an edit must know before.
 const STORED: &str = "description,updated";
@@ -187,7 +186,7 @@ impl ConnectedSite<'_> {
 /// An answer that cannot be read and leaves open whether the call had its effect.
 fn unconfirmed(what: &str, unread: JiraError) -> Error {
     Error::provider_failed(format!("Jira gave an answer that cannot be read. {what}"), unread.to_string())
-        .with_code("outcome_unknown")
+        .unconfirmed()
 }
 
 /// Refuses an edit of an issue that has changed since its `updated` was this.
@@ -196,8 +195,7 @@ fn check_unchanged(expected: Option<OffsetDateTime>, stored: &Issue) -> Result<(
     match stored.time("updated").as_deref().and_then(moment) {
         Some(updated) if updated == expected => Ok(()),
         Some(_) => Err(Error::new(
-            StatusCode::CONFLICT,
-            "jira_conflict",
+            ErrorCode::JiraConflict,
             "The issue was changed since it was read. Read it again, then try again.",
         )),
         None => Err(Error::provider_failed(
@@ -224,5 +222,5 @@ fn would_lose(lost: &[Lost]) -> Error {
          it all the same, or the description as an ADF document.",
         list.join(", ")
     );
-    Error::new(StatusCode::CONFLICT, "would_lose", sentence).with_details(json!({ "lost": lost }))
+    Error::new(ErrorCode::WouldLose, sentence).with_details(json!({ "lost": lost }))
 }

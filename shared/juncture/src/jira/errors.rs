@@ -4,9 +4,8 @@ use std::time::Duration;
 
 use atlassian::oauth::{AccountError, ProbeError, SitesError};
 use atlassian::{JiraError, JiraErrorResponse, Refusal};
-use http::StatusCode;
 
-use crate::error::{Error, SEARCH_UNFINISHED};
+use crate::error::{Error, ErrorCode};
 
 impl From<JiraError> for Error {
     fn from(error: JiraError) -> Self {
@@ -24,11 +23,11 @@ impl From<JiraError> for Error {
                 "Jira goes on with empty pages and does not end its search. Try again shortly.",
                 error.to_string(),
             )
-            .with_code(SEARCH_UNFINISHED),
+            .with_code(ErrorCode::SearchUnfinished),
             error @ JiraError::UnreadableIssue(_) => {
                 Self::provider_failed("Jira cannot read some of the tickets at the moment", error.to_string())
             }
-            JiraError::Unconfirmed(error) => Self::from(*error).with_code("outcome_unknown"),
+            JiraError::Unconfirmed(error) => Self::from(*error).unconfirmed(),
             JiraError::Token(error) => match error.downcast() {
                 Ok(ours) => *ours,
                 Err(other) => Self::internal(other),
@@ -40,12 +39,10 @@ impl From<JiraError> for Error {
 
 /// A 401 comes here when a new token did not help: Jira's trouble, for whoever lost the consent gets no new token.
 fn refused(response: &JiraErrorResponse, scopes: &str) -> Error {
-    let provider_failed =
-        |sentence: &'static str| Error::new(StatusCode::BAD_GATEWAY, "provider_failed", sentence);
+    let provider_failed = |sentence: &'static str| Error::new(ErrorCode::ProviderFailed, sentence);
     let error = match response.refusal() {
         Refusal::MissingScope => Error::new(
-            StatusCode::FORBIDDEN,
-            "missing_scope",
+            ErrorCode::MissingScope,
             format!(
                 "The connection lacks a scope that this call needs: {scopes}. Add it to \
                  DEFAULT_JIRA_SCOPES and to the Jira app, then let the end user connect again."
@@ -57,27 +54,21 @@ fn refused(response: &JiraErrorResponse, scopes: &str) -> Error {
         Refusal::Blocked => provider_failed(
             "Something in front of Jira, such as a firewall, has refused the request. Try again shortly.",
         ),
-        Refusal::Forbidden => Error::new(
-            StatusCode::FORBIDDEN,
-            "jira_forbidden",
-            "The connected Jira account is not allowed to do this",
-        ),
-        Refusal::NotFound => {
-            Error::new(StatusCode::NOT_FOUND, "jira_not_found", "Jira has no such thing, or hides it")
+        Refusal::Forbidden => {
+            Error::new(ErrorCode::JiraForbidden, "The connected Jira account is not allowed to do this")
         }
+        Refusal::NotFound => Error::new(ErrorCode::JiraNotFound, "Jira has no such thing, or hides it"),
         Refusal::Conflict => Error::new(
-            StatusCode::CONFLICT,
-            "jira_conflict",
+            ErrorCode::JiraConflict,
             "Jira was changing the same thing. Read it again, then try again.",
         ),
         Refusal::RateLimited => Error::new(
-            StatusCode::TOO_MANY_REQUESTS,
-            "jira_rate_limited",
+            ErrorCode::JiraRateLimited,
             "Jira limits the rate of requests. Try again after the time in Retry-After.",
         )
         .retry_after(response.retry_after().unwrap_or(Duration::from_secs(5))),
         Refusal::Removed => provider_failed("Jira does not offer this any more"),
-        Refusal::Invalid => Error::new(StatusCode::BAD_REQUEST, "jira_refused", "Jira refused the request"),
+        Refusal::Invalid => Error::new(ErrorCode::JiraRefused, "Jira refused the request"),
         Refusal::Failing => provider_failed("Jira is failing at the moment"),
     };
     let error = error.because(response.to_string());
@@ -89,10 +80,10 @@ fn refused(response: &JiraErrorResponse, scopes: &str) -> Error {
 
 /// What a caller asked for does not exist, or is hidden: Jira says so with 404, and with 400 when it stands in a
 /// query. Every other error stays what it is.
-pub(super) fn missing(error: Error, code: &'static str, sentence: &'static str) -> Error {
+pub(super) fn missing(error: Error, code: ErrorCode, sentence: &'static str) -> Error {
     match error.code() {
-        "jira_not_found" | "jira_refused" => {
-            Error::new(StatusCode::NOT_FOUND, code, sentence).because(error.cause_chain().unwrap_or_default())
+        ErrorCode::JiraNotFound | ErrorCode::JiraRefused => {
+            Error::new(code, sentence).because(error.cause_chain().unwrap_or_default())
         }
         _ => error,
     }
@@ -102,7 +93,7 @@ impl From<SitesError> for Error {
     fn from(error: SitesError) -> Self {
         match error {
             SitesError::ConsentWithdrawn => Self::gone(
-                "consent_withdrawn",
+                ErrorCode::ConsentWithdrawn,
                 "Atlassian does not accept this consent any more. Start connecting again.",
             ),
             SitesError::TimedOut => {
@@ -142,7 +133,7 @@ impl From<ProbeError> for Error {
 mod tests {
     use std::time::SystemTime;
 
-    use http::HeaderMap;
+    use http::{HeaderMap, StatusCode};
     use serde_json::json;
 
     use super::*;
@@ -209,7 +200,7 @@ mod tests {
             let error = told(failure(401, body), "read:jira-work");
             assert_eq!(
                 (error.status(), error.code()),
-                (StatusCode::BAD_GATEWAY, "provider_failed"),
+                (StatusCode::BAD_GATEWAY, ErrorCode::ProviderFailed),
                 "{body}"
             );
             assert!(error.body("r").get("needs_reauthorization").is_none(), "{body}");
@@ -219,7 +210,7 @@ mod tests {
     #[test]
     fn a_page_with_403_is_not_jiras_word() {
         for page in ["<!DOCTYPE html><html>", "error code: 1020", "\u{feff}<html>"] {
-            assert_eq!(told(failure(403, page), "").code(), "provider_failed", "{page}");
+            assert_eq!(told(failure(403, page), "").code(), ErrorCode::ProviderFailed, "{page}");
         }
         let mut headers = HeaderMap::new();
         headers.insert("content-type", "text/HTML; charset=utf-8".parse().unwrap());
@@ -227,12 +218,12 @@ mod tests {
             let error = told(JiraErrorResponse::read(StatusCode::FORBIDDEN, &headers, body.as_bytes()), "");
             assert_eq!(
                 (error.status(), error.code()),
-                (StatusCode::BAD_GATEWAY, "provider_failed"),
+                (StatusCode::BAD_GATEWAY, ErrorCode::ProviderFailed),
                 "{body}"
             );
         }
         for body in ["", "\n", "{}", r#"{"errorMessages":["no"]}"#, r#""no""#] {
-            assert_eq!(told(failure(403, body), "").code(), "jira_forbidden", "{body}");
+            assert_eq!(told(failure(403, body), "").code(), ErrorCode::JiraForbidden, "{body}");
         }
     }
 

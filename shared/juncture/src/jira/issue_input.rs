@@ -217,6 +217,7 @@ mod tests {
     use http::{HeaderMap, StatusCode};
 
     use super::*;
+    use crate::error::ErrorCode;
 
     fn read(body: Value) -> Result<IssueInput> {
         let text = body.to_string();
@@ -315,7 +316,7 @@ mod tests {
             "32\u{202f}767",
         ] {
             let error = refused(said).unwrap();
-            assert_eq!(error.code(), "invalid_request", "{said}");
+            assert_eq!(error.code(), ErrorCode::InvalidRequest, "{said}");
             assert!(error.message().contains("description is too long"), "{said}");
             assert_eq!(error.details().unwrap()["fields"]["description"], said, "Jira's words are there too");
         }

@@ -5,11 +5,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use atlassian::oauth::NamedSite;
 use atlassian::{BoxError, JiraSite, ProjectId, TokenSource};
 use futures_util::future::BoxFuture;
-use http::StatusCode;
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::connections::{ConnectionKey, Session, Tokens};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorCode, Result};
 use crate::idempotency::IdempotencyKey;
 
 /// Jira for connections.
@@ -79,11 +78,7 @@ impl ConnectedSite<'_> {
             return Ok(project);
         }
         let selected = self.selected_project().ok_or_else(|| {
-            Error::new(
-                StatusCode::BAD_REQUEST,
-                "no_project",
-                "No project selected and no project ID provided",
-            )
+            Error::new(ErrorCode::NoProject, "No project selected and no project ID provided")
         })?;
         Ok(ProjectId::parse(&selected)?)
     }

@@ -10,7 +10,7 @@ use super::description::DescriptionFormat;
 use super::errors::missing;
 use super::links::{Linked, Links};
 use super::site::ConnectedSite;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorCode, Result};
 use crate::paging::Part;
 
 /// A ticket as `get-tickets-for-project` lists it. What Jira leaves out, or sends as something odd, is null.
@@ -192,20 +192,20 @@ impl Linked for Ticket {
 pub struct TicketSearch {
     search: Search,
     /// The code and the sentence of a 404 for a query about something that does not exist.
-    unknown: (&'static str, &'static str),
+    unknown: (ErrorCode, &'static str),
     format: DescriptionFormat,
 }
 
 impl TicketSearch {
     /// The tickets of a project, with the descriptions in this form.
     pub fn of_project(project: &ProjectId, format: DescriptionFormat) -> Self {
-        let unknown = ("project_not_found", "Project not found");
+        let unknown = (ErrorCode::ProjectNotFound, "Project not found");
         Self { search: Search::of_project(project), unknown, format }
     }
 
     /// The tickets of a sprint, with the descriptions in this form.
     pub fn of_sprint(sprint: &SprintId, format: DescriptionFormat) -> Self {
-        let unknown = ("sprint_not_found", "Sprint not found");
+        let unknown = (ErrorCode::SprintNotFound, "Sprint not found");
         Self { search: Search::of_sprint(sprint), unknown, format }
     }
 

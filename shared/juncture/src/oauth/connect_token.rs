@@ -10,7 +10,6 @@ use std::time::Duration;
 use base::crypto::{Sealer, random_code};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use http::StatusCode;
 use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
@@ -19,7 +18,7 @@ use super::return_url::ReturnUrl;
 use super::states::{ConnectTokenUse, Intent};
 use crate::connections::{ConnectionKey, ExternalId};
 use crate::display::DisplayName;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorCode, Result};
 use crate::provider::ProviderId;
 
 /// The longest that a connect token lives.
@@ -104,15 +103,14 @@ impl ConnectTokens {
         };
         let content = opened().ok_or_else(|| {
             Error::new(
-                StatusCode::UNAUTHORIZED,
-                "invalid_connect_token",
+                ErrorCode::InvalidConnectToken,
                 "connect_token is none of this deployment: ask your backend for a new one",
             )
         })?;
         let left = content.expires_at - OffsetDateTime::now_utc();
         if !left.is_positive() {
             return Err(Error::gone(
-                "connect_token_expired",
+                ErrorCode::ConnectTokenExpired,
                 "connect_token has expired: ask your backend for a new one",
             ));
         }

@@ -3,16 +3,17 @@
 use std::time::{Duration, Instant};
 
 use base::deadline;
-use http::StatusCode;
 
 use super::browser::Browser;
 use super::pending_consents::{ConnectionCode, PendingConsent, PendingConsents};
 use super::return_url::ReturnUrl;
 use crate::connections::{Connections, ConsentedBy};
 use crate::display::DisplayName;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorCode, Result};
 use crate::provider::ProviderId;
-use crate::provider::jira::{Account, Accounts, CONSENT_LIFETIME, ChosenSite, Site, SiteId, Sites};
+use crate::provider::jira::{
+    Account, AccountError, Accounts, CONSENT_LIFETIME, ChosenSite, Site, SiteId, Sites,
+};
 
 /// How long the choice waits to learn whether another account is connected; saving asks again.
 const LOOK_LIMIT: Duration = Duration::from_secs(2);
@@ -86,13 +87,12 @@ impl Finalizer {
     async fn reach(&self, pending: &PendingConsent) -> Result<(Vec<Site>, Result<Option<Account>>)> {
         let access_token = pending.access_token();
         let (sites, account) = tokio::join!(self.sites.list(access_token), self.accounts.of(access_token));
-        let account = account.map_err(Error::from);
         let mut sites = sites?;
         // A consent that was withdrawn between the two is refused like one that does not tell its account.
-        if account.as_ref().is_err_and(|error| error.status() == StatusCode::FORBIDDEN) {
+        if matches!(account, Err(AccountError::NotAllowed)) {
             sites = self.sites.list(access_token).await?;
         }
-        Ok((sites, account))
+        Ok((sites, account.map_err(Error::from)))
     }
 
     /// Makes the connection to a site, and tells where the person lands if the flow has an address of its own: the
@@ -132,7 +132,7 @@ impl Finalizer {
         match self.connections.save(&key, &consent, seal, &ChosenSite(site)).await {
             Ok(()) => Ok(pending.return_url().cloned()),
             Err(error) => {
-                if error.status() != StatusCode::GONE {
+                if error.code() != ErrorCode::ConnectionCodeExpired {
                     self.consents.restore(code, &pending).await;
                 }
                 Err(error)

@@ -16,7 +16,7 @@ use super::return_url::ReturnUrl;
 use super::states::Intent;
 use crate::connections::{ConnectionKey, ExternalId, SealedTokens, expiring_keys, seal};
 use crate::display::DisplayName;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorCode, Result};
 use crate::provider::{Grant, GrantedScopes, ProviderId};
 use crate::rate_limit::RateLimitSubject;
 
@@ -240,7 +240,7 @@ impl PendingConsents {
         code: &ConnectionCode,
         value: &serde_json::Value,
     ) -> Result<PendingConsent> {
-        const EXPIRED: &str = "connection_code_expired";
+        const EXPIRED: ErrorCode = ErrorCode::ConnectionCodeExpired;
         const GONE: &str = "This connection code was used already or has expired. Start connecting again.";
         let sealed = value.as_str().ok_or_else(|| Error::gone(EXPIRED, GONE))?;
         let sealed = Sealed::stored(sealed.to_owned());

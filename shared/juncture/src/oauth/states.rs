@@ -12,7 +12,7 @@ use super::browser::{Binding, Browser};
 use super::return_url::ReturnUrl;
 use crate::connections::{ConnectionKey, ExternalId, expiring_keys, removal_time};
 use crate::display::DisplayName;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorCode, Result};
 use crate::provider::ProviderId;
 
 /// How long a person may take to consent.
@@ -104,7 +104,7 @@ impl StoredState {
 
 /// 410: there is no such state, or not any more.
 pub(super) fn expired() -> Error {
-    Error::gone("state_expired", "This link was used already or has expired. Start connecting again.")
+    Error::gone(ErrorCode::StateExpired, "This link was used already or has expired. Start connecting again.")
 }
 
 impl OAuthStates {
@@ -133,7 +133,7 @@ impl OAuthStates {
             begun_at: intent.begun_at.or_else(|| Some(OffsetDateTime::now_utc())),
         };
         let value = serde_json::to_string(&stored).map_err(Error::internal)?;
-        let expired = |why| Err(Error::gone("connect_token_expired", why));
+        let expired = |why| Err(Error::gone(ErrorCode::ConnectTokenExpired, why));
         match self.redis.run(begin(intent, ticket, &state_key(&state), &value)).await?.as_i64() {
             Some(USED) => expired("connect_token was used already: ask your backend for a new one"),
             Some(ENDED) => expired(

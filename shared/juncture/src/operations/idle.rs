@@ -6,7 +6,7 @@
 use std::time::{Duration, Instant};
 
 use base::config::{Settings, SettingsError};
-use base::counters::{Count, record};
+use base::counters::{Counter, record};
 use base::deadline;
 use serde::Serialize;
 use stores::postgres::{failed, within_budget};
@@ -16,7 +16,7 @@ use uuid::Uuid;
 
 use crate::connections::Tokens;
 use crate::connections::{ConnectionKey, ConnectionRows, ExternalId};
-use crate::error::Result;
+use crate::error::{ErrorCode, Result};
 use crate::provider::ProviderId;
 
 /// After how many days without use a connection is refreshed, unless `IDLE_REFRESH_AFTER_DAYS` says otherwise. It
@@ -116,8 +116,8 @@ impl IdleConnections {
         let before = OffsetDateTime::now_utc() - self.after;
         report.stopped = self.refresh_all(before, &mut report).await?;
         (report.due, report.oldest_days) = self.backlog(before).await?;
-        record(Count::IdleConnectionsDue, report.due);
-        record(Count::IdleConnectionsOldestDays, report.oldest_days);
+        record(Counter::IdleConnectionsDue, report.due);
+        record(Counter::IdleConnectionsOldestDays, report.oldest_days);
         Ok(report)
     }
 
@@ -154,23 +154,25 @@ impl IdleConnections {
         };
         let cause = error.cause_chain().unwrap_or_else(|| error.message().to_owned());
         match error.code() {
-            "needs_reauthorization" => {
+            ErrorCode::NeedsReauthorization => {
                 tracing::warn!(connection_id = %idle.id, "an idle connection died");
                 report.died += 1;
                 Turn::Over
             }
             // Removed meanwhile.
-            "connection_not_found" => Turn::Over,
-            "internal" | "invalid_request" => {
+            ErrorCode::ConnectionNotFound => Turn::Over,
+            ErrorCode::Internal | ErrorCode::InvalidRequest => {
                 tracing::error!(connection_id = %idle.id, cause, "an idle connection could not be refreshed");
                 report.failed += 1;
                 Turn::Over
             }
-            code @ ("provider_failed" | "timed_out") => {
+            code @ (ErrorCode::ProviderFailed | ErrorCode::TimedOut) => {
+                let code = code.as_str();
                 tracing::warn!(connection_id = %idle.id, code, cause, "an idle connection is left for later");
                 Turn::Failed(code)
             }
             code => {
+                let code = code.as_str();
                 tracing::warn!(connection_id = %idle.id, code, cause, "idle connections are left for later");
                 Turn::Stop(code)
             }

@@ -4,7 +4,7 @@ use url::Url;
 
 use super::STYLE_PATH;
 use super::product::Product;
-use crate::error::Error;
+use crate::error::{Error, ErrorCode};
 
 /// A page that says what happened and what to do next.
 ///
@@ -49,14 +49,14 @@ impl Message {
     /// What a person is told of an error.
     pub fn about(error: &Error, provider: &str, product: Option<&Product>) -> Self {
         let message = match (error.code(), error.status()) {
-            ("state_expired", _) => Self::state_expired,
-            ("rate_limited", _) => Self::too_often,
-            ("needs_reauthorization", _) => Self::exchange_failed,
-            ("other_browser", _) => Self::other_browser,
-            ("prefetch", _) => Self::not_yet,
-            ("no_offline_access", _) => Self::no_offline_access,
-            ("account_unknown", _) => Self::account_unknown,
-            ("account_unavailable", _) => Self::account_unavailable,
+            (ErrorCode::StateExpired, _) => Self::state_expired,
+            (ErrorCode::RateLimited, _) => Self::too_often,
+            (ErrorCode::NeedsReauthorization, _) => Self::exchange_failed,
+            (ErrorCode::OtherBrowser, _) => Self::other_browser,
+            (ErrorCode::Prefetch, _) => Self::not_yet,
+            (ErrorCode::NoOfflineAccess, _) => Self::no_offline_access,
+            (ErrorCode::AccountUnknown, _) => Self::account_unknown,
+            (ErrorCode::AccountUnavailable, _) => Self::account_unavailable,
             (_, StatusCode::GONE) => Self::link_expired,
             (
                 _,

@@ -10,7 +10,7 @@ use futures_util::future::BoxFuture;
 use tokio_postgres::Transaction;
 use uuid::Uuid;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorCode, Result};
 
 /// The provider of a connection, as the database's enum `provider` names it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,15 +54,13 @@ impl From<TokenError> for Error {
         match error {
             TokenError::Rejected(_) => Self::needs_reauthorization().because(error),
             TokenError::Misconfigured(_) => Self::new(
-                ::http::StatusCode::INTERNAL_SERVER_ERROR,
-                "provider_misconfigured",
+                ErrorCode::ProviderMisconfigured,
                 "The provider does not accept the client id and secret that Juncture is configured with. \
                  The connection itself is not affected.",
             )
             .because(error),
             TokenError::Limited { retry_after } => Self::new(
-                ::http::StatusCode::TOO_MANY_REQUESTS,
-                "provider_limited",
+                ErrorCode::ProviderLimited,
                 "The provider limits the rate of token requests. Try again later.",
             )
             .retry_after(retry_after.unwrap_or(Duration::from_secs(5)))

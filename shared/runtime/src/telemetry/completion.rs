@@ -5,7 +5,7 @@
 
 use std::io::Write as _;
 
-use base::counters::{Count, Tally};
+use base::counters::{Counter, RequestMetrics};
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 use time::OffsetDateTime;
@@ -33,7 +33,7 @@ const COLD_STARTS: &str = "cold_starts";
 pub fn metric_names() -> impl Iterator<Item = &'static str> {
     [REQUESTS, DURATION, CLIENT_ERRORS, SERVER_ERRORS, COLD_STARTS]
         .into_iter()
-        .chain(Count::ALL.into_iter().map(Count::name))
+        .chain(Counter::ALL.iter().copied().map(Counter::name))
 }
 
 /// What ended. Its line has the same fields in any case; which of them are metrics differs.
@@ -60,7 +60,7 @@ pub struct Completion<'a> {
     /// Why it failed, if it did.
     pub failure: Option<Failure<'a>>,
     /// Whose end it is, and what it took.
-    pub tally: &'a Tally,
+    pub metrics: &'a RequestMetrics,
     /// What it was.
     pub kind: Kind,
 }
@@ -110,11 +110,11 @@ impl Completion<'_> {
             (SERVER_ERRORS, self.is_server_error()),
             (COLD_STARTS, self.cold_start),
         ];
-        let tally = Count::ALL.into_iter().map(|count| (count, self.tally.of(count)));
+        let metrics = Counter::ALL.iter().copied().map(|count| (count, self.metrics.of(count)));
         std::iter::once((REQUESTS, 1))
             .chain(events.into_iter().filter(|(_, happened)| *happened).map(|(name, _)| (name, 1)))
             .chain(
-                tally
+                metrics
                     .filter(|(count, times)| *times > 0 || count.is_round_trip())
                     .map(|(count, times)| (count.name(), times)),
             )
@@ -129,8 +129,8 @@ impl Completion<'_> {
                 counts.chain([Metric { name: DURATION, unit: "Milliseconds" }]).collect()
             }
             Kind::Run => {
-                let counts = |it: &Count| !it.is_round_trip() && self.tally.of(*it) > 0;
-                Count::ALL.into_iter().filter(counts).map(|it| count(it.name())).collect()
+                let counts = |it: &Counter| !it.is_round_trip() && self.metrics.of(*it) > 0;
+                Counter::ALL.iter().copied().filter(counts).map(|it| count(it.name())).collect()
             }
             Kind::Probe => Vec::new(),
         }
@@ -144,7 +144,7 @@ impl Serialize for Completion<'_> {
         line.serialize_entry("timestamp", &now.format(&Rfc3339).map_err(serde::ser::Error::custom)?)?;
         line.serialize_entry("level", if self.is_server_error() { "ERROR" } else { "INFO" })?;
         line.serialize_entry("message", self.message())?;
-        let identity = self.tally.identity();
+        let identity = self.metrics.identity();
         line.serialize_entry("request_id", &identity.request)?;
         line.serialize_entry("gateway_request_id", &identity.gateway)?;
         line.serialize_entry("function", &identity.function)?;
@@ -211,9 +211,9 @@ mod tests {
 
     use super::*;
 
-    fn line(status: u16, tally: &Tally, failure: Option<Failure<'_>>, kind: Kind) -> Value {
+    fn line(status: u16, metrics: &RequestMetrics, failure: Option<Failure<'_>>, kind: Kind) -> Value {
         let completion =
-            Completion { status, duration_ms: 12.5, cold_start: status == 200, failure, tally, kind };
+            Completion { status, duration_ms: 12.5, cold_start: status == 200, failure, metrics, kind };
         serde_json::to_value(&completion).unwrap()
     }
 
@@ -235,13 +235,13 @@ mod tests {
 
     #[tokio::test]
     async fn what_was_counted_is_a_field_and_a_metric() {
-        let tally = Arc::new(Tally::default());
+        let metrics = Arc::new(RequestMetrics::default());
         let work = async {
-            count(Count::RedisRequests);
-            count(Count::JiraQuotaExhausted);
+            count(Counter::RedisRequests);
+            count(Counter::JiraQuotaExhausted);
         };
-        scope(Arc::clone(&tally), work).await;
-        let line = line(200, &tally, None, Kind::Request);
+        scope(Arc::clone(&metrics), work).await;
+        let line = line(200, &metrics, None, Kind::Request);
         assert_eq!(
             metrics(&line).iter().map(|(name, value)| (name.as_str(), *value)).collect::<Vec<_>>(),
             [
@@ -262,15 +262,15 @@ mod tests {
 
     #[tokio::test]
     async fn of_a_run_only_what_happened_is_a_metric() {
-        let tally = Arc::new(Tally::default());
-        let nothing = line(200, &tally, None, Kind::Run);
+        let metrics = Arc::new(RequestMetrics::default());
+        let nothing = line(200, &metrics, None, Kind::Run);
         assert!(nothing["_aws"].is_null(), "{nothing}");
         let work = async {
-            count(Count::TokenRequests);
-            record(Count::IdleConnectionsDue, 7);
+            count(Counter::TokenRequests);
+            record(Counter::IdleConnectionsDue, 7);
         };
-        scope(Arc::clone(&tally), work).await;
-        let line = line(200, &tally, None, Kind::Run);
+        scope(Arc::clone(&metrics), work).await;
+        let line = line(200, &metrics, None, Kind::Run);
         assert_eq!(metrics(&line), [("idle_connections_due".to_owned(), 7.0)]);
         assert_eq!(
             (&line["requests"], &line["token_requests"]),
@@ -282,11 +282,11 @@ mod tests {
     #[test]
     fn errors_are_metrics_by_class_and_fields_by_code() {
         let failure = |code| Some(Failure { code, error: "No.", cause: String::new(), is_no_fault: false });
-        let refused = line(404, &Tally::default(), failure("connection_not_found"), Kind::Request);
+        let refused = line(404, &RequestMetrics::default(), failure("connection_not_found"), Kind::Request);
         assert_eq!((&refused["level"], &refused["message"]), (&json!("INFO"), &json!("request refused")));
         assert_eq!(refused["code"], "connection_not_found");
         assert!(metrics(&refused).contains(&("client_errors".to_owned(), 1.0)));
-        let failed = line(503, &Tally::default(), failure("storage_unavailable"), Kind::Request);
+        let failed = line(503, &RequestMetrics::default(), failure("storage_unavailable"), Kind::Request);
         assert_eq!((&failed["level"], &failed["message"]), (&json!("ERROR"), &json!("request failed")));
         assert!(metrics(&failed).contains(&("server_errors".to_owned(), 1.0)));
         assert!(failed["cause"].is_null() && failed["client_errors"].is_null());
@@ -298,7 +298,7 @@ mod tests {
         let unique: std::collections::BTreeSet<_> = names.iter().collect();
         assert_eq!(unique.len(), names.len());
         for status in [200, 404, 503] {
-            for (name, _) in metrics(&line(status, &Tally::default(), None, Kind::Request)) {
+            for (name, _) in metrics(&line(status, &RequestMetrics::default(), None, Kind::Request)) {
                 assert!(names.contains(&name.as_str()), "{name}");
             }
         }
@@ -307,7 +307,7 @@ mod tests {
     #[test]
     fn a_probe_is_logged_and_no_metric() {
         let identity = Identity { request: "r-1".to_owned(), ..Identity::default() };
-        let line = line(200, &Tally::new(identity), None, Kind::Probe);
+        let line = line(200, &RequestMetrics::new(identity), None, Kind::Probe);
         assert!(line["_aws"].is_null() && line[DIMENSION].is_null(), "{line}");
         assert_eq!((&line["status"], &line["request_id"]), (&json!(200), &json!("r-1")));
     }

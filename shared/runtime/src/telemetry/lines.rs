@@ -85,7 +85,7 @@ impl<M: SerializeMap> Visit for Fields<'_, M> {
 mod tests {
     use std::sync::{Arc, Mutex};
 
-    use base::counters::{Identity, Tally, scope};
+    use base::counters::{Identity, RequestMetrics, scope};
     use serde_json::{Value, json};
     use tracing_subscriber::layer::SubscriberExt as _;
 
@@ -110,7 +110,7 @@ mod tests {
         let identity =
             Identity { request: "r-1".to_owned(), route: "GET /x".to_owned(), ..Identity::default() };
         let work = async { tracing::info!("done") };
-        scope(Arc::new(Tally::new(identity)), work).await;
+        scope(Arc::new(RequestMetrics::new(identity)), work).await;
         let mut lines = kept.0.lock().unwrap().clone();
         for line in &mut lines {
             let timestamp = line["timestamp"].take();

@@ -18,8 +18,8 @@ pub(crate) use refresh::{reseal_stash, stash_key};
 
 use std::time::Duration;
 
-use base::counters::{Count, count};
-use base::crypto::{Sealed, Sealer};
+use base::counters::{Counter, count};
+use base::crypto::{CryptoError, Sealer};
 use base::deadline;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
@@ -78,6 +78,8 @@ enum Known {
     Session(Session),
     /// It needs a refresh.
     Stale,
+    /// Only a new consent helps.
+    Ended,
 }
 
 impl Tokens {
@@ -166,22 +168,37 @@ impl Tokens {
         let Some(snapshot) = entry else { return Ok(None) };
         match self.consider(&snapshot, rejected) {
             Ok(Known::Session(session)) => Ok(Some(session)),
-            Ok(Known::Stale) => Ok(None),
-            Err(error) if error.status().is_server_error() => Ok(None),
-            Err(error) => Err(error),
+            Ok(Known::Ended) => Err(Error::needs_reauthorization()),
+            Ok(Known::Stale) | Err(_) => Ok(None),
         }
     }
 
-    fn consider(&self, snapshot: &Snapshot, rejected: Option<&SecretString>) -> Result<Known> {
+    /// The session of a snapshot; none when it needs a refresh.
+    ///
+    /// # Errors
+    /// 403 when only a new consent helps, 500 when its access token does not open.
+    fn session_of(&self, snapshot: &Snapshot, rejected: Option<&SecretString>) -> Result<Option<Session>> {
+        match self.consider(snapshot, rejected).map_err(Error::internal)? {
+            Known::Session(session) => Ok(Some(session)),
+            Known::Stale => Ok(None),
+            Known::Ended => Err(Error::needs_reauthorization()),
+        }
+    }
+
+    /// What a snapshot comes down to.
+    ///
+    /// # Errors
+    /// When its access token does not open.
+    fn consider(&self, snapshot: &Snapshot, rejected: Option<&SecretString>) -> Result<Known, CryptoError> {
         let now = OffsetDateTime::now_utc();
         if snapshot.is_invalid || snapshot.expires_at <= now {
-            return Err(Error::needs_reauthorization());
+            return Ok(Known::Ended);
         }
         let Some(token) = &snapshot.access_token else { return Ok(Known::Stale) };
         if token.expires_at <= now + TOKEN_MARGIN {
             return Ok(Known::Stale);
         }
-        let value = self.open(&token.sealed, &snapshot.id)?;
+        let value = self.sealer.open(&token.sealed, &snapshot.id.to_string())?;
         if rejected.is_some_and(|rejected| rejected.expose_secret() == value.expose_secret()) {
             return Ok(Known::Stale);
         }
@@ -231,7 +248,7 @@ impl Tokens {
                 return self.finish(key, rejected, &lock, outcome).await;
             }
             if rest == FIRST_LOOK {
-                count(Count::RefreshesWaitedFor);
+                count(Counter::RefreshesWaitedFor);
             }
             if deadline::remaining() < rest * 2 {
                 return Err(Error::timed_out(
@@ -264,23 +281,18 @@ impl Tokens {
         if let Err(error) = published {
             tracing::warn!(cause = %error, "a refreshed token could not be cached");
         }
-        match self.consider(&snapshot, rejected)? {
-            Known::Session(session) => Ok(session),
-            Known::Stale => Err(Error::provider_failed(
+        self.session_of(&snapshot, rejected)?.ok_or_else(|| {
+            Error::provider_failed(
                 "The provider gave an access token that cannot be used. Try again shortly.",
                 "the refreshed token is stale already",
-            )),
-        }
+            )
+        })
     }
 
     async fn let_go(&self, lock: &Lock) {
         if let Err(error) = self.redis().run(lock.release()).await {
             tracing::warn!(cause = %error, "the refresh lock could not be released; it ends by itself");
         }
-    }
-
-    fn open(&self, stored: &Sealed, id: &Uuid) -> Result<SecretString> {
-        self.sealer.open(stored, &id.to_string()).map_err(Error::internal)
     }
 }
 

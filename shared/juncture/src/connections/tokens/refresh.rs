@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use base::counters::{Count, count};
+use base::counters::{Counter, count};
 use base::crypto::{Sealed, Sealer, sha256_hex};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
@@ -46,9 +46,8 @@ impl Tokens {
             // Another caller may have refreshed, or failed, without this one seeing it in the cache.
             match self.consider(&Snapshot::from(&row), rejected) {
                 Ok(Known::Stale) => {}
-                Ok(Known::Session(_)) => return Ok(row),
-                Err(error) if error.status().is_server_error() => return Err(error),
-                Err(_) => return Ok(row),
+                Ok(Known::Session(_) | Known::Ended) => return Ok(row),
+                Err(error) => return Err(Error::internal(error)),
             }
             let refresh_token = row.refresh_token(&self.sealer)?;
             let tokens = match self.stashed(stash, &row, &refresh_token) {
@@ -77,15 +76,15 @@ impl Tokens {
         match self.endpoint.refresh(refresh_token).await {
             Ok(grant) => Ok(Ok(seal(&self.sealer, id, &grant, refresh_token)?)),
             Err(rejection @ TokenError::Rejected(_)) => {
-                count(Count::RefreshesRejected);
+                count(Counter::RefreshesRejected);
                 Ok(Err(rejection))
             }
             Err(doubt @ TokenError::Doubted(_)) => {
-                count(Count::RefreshesFailed);
+                count(Counter::RefreshesFailed);
                 Ok(Err(doubt))
             }
             Err(error) => {
-                count(Count::RefreshesFailed);
+                count(Counter::RefreshesFailed);
                 Err(error.into())
             }
         }
@@ -106,12 +105,12 @@ impl Tokens {
         }
         match outcome {
             Ok(Some(_)) => {
-                count(Count::Refreshes);
+                count(Counter::Refreshes);
                 self.written(key).await
             }
             Ok(None) => Ok(Refreshed::Overtaken),
             Err(error) => {
-                count(Count::RefreshesFailed);
+                count(Counter::RefreshesFailed);
                 let stash = Stash {
                     replaces: sha256_hex(exchanged.expose_secret().as_bytes()),
                     refresh_token: tokens.refresh_token,
@@ -172,7 +171,7 @@ impl Tokens {
         if self.connections.invalidate(&row.id, &row.refresh_token).await?.is_none() {
             return Ok(Refreshed::Overtaken);
         }
-        count(Count::ConnectionsInvalidated);
+        count(Counter::ConnectionsInvalidated);
         tracing::warn!(connection_id = %row.id, cause = %rejection, "a connection needs to be reauthorized");
         self.written(key).await
     }
@@ -205,7 +204,7 @@ impl Tokens {
     ) -> Result<Session> {
         tracing::warn!(cause = %reason, "going on without Redis");
         let row = self.find(key).await?;
-        if let Known::Session(session) = self.consider(&Snapshot::from(&row), rejected)? {
+        if let Some(session) = self.session_of(&Snapshot::from(&row), rejected)? {
             return Ok(session);
         }
         let mut client = self.connections.rows().postgres().connection().await?;
@@ -213,8 +212,8 @@ impl Tokens {
         let row = bounded(&transaction, find_for_update(&transaction, key))
             .await?
             .ok_or_else(Error::connection_not_found)?;
-        if let Known::Session(session) = self.consider(&Snapshot::from(&row), rejected)? {
-            count(Count::RefreshesWaitedFor);
+        if let Some(session) = self.session_of(&Snapshot::from(&row), rejected)? {
+            count(Counter::RefreshesWaitedFor);
             drop(transaction);
             client.release();
             return Ok(session);
@@ -233,7 +232,7 @@ impl Tokens {
                         client.release();
                         match version {
                             Some(version) => {
-                                count(Count::Refreshes);
+                                count(Counter::Refreshes);
                                 rotated(&row, tokens, version)
                             }
                             None => self.find(key).await?,
@@ -261,7 +260,7 @@ impl Tokens {
                     client.release();
                     return Err(rejection.into());
                 }
-                count(Count::ConnectionsInvalidated);
+                count(Counter::ConnectionsInvalidated);
                 tracing::warn!(connection_id = %row.id, cause = %rejection, "a connection needs to be reauthorized");
                 let version = rotation::invalidate(&transaction, &row.id, &row.refresh_token).await?;
                 within_budget(transaction.commit()).await?;
@@ -271,10 +270,8 @@ impl Tokens {
         };
         // Redis may be back, and then it must not go on serving what was true before.
         self.connections.publish(key, &Snapshot::from(&row)).await;
-        match self.consider(&Snapshot::from(&row), rejected)? {
-            Known::Session(session) => Ok(session),
-            Known::Stale => Err(Error::internal("the refreshed token is stale already")),
-        }
+        self.session_of(&Snapshot::from(&row), rejected)?
+            .ok_or_else(|| Error::internal("the refreshed token is stale already"))
     }
 }
 

@@ -6,8 +6,8 @@ pub(crate) mod fuzzing;
 
 pub use atlassian::SiteId;
 pub use atlassian::oauth::{
-    Account, Accounts, AtlassianProbe, CONSENT_LIFETIME, DEFAULT_SCOPES, JiraConsent, JiraTokenEndpoint,
-    NamedSite, Site, Sites,
+    Account, AccountError, Accounts, AtlassianProbe, CONSENT_LIFETIME, DEFAULT_SCOPES, JiraConsent,
+    JiraTokenEndpoint, NamedSite, Site, Sites,
 };
 pub use chosen_site::ChosenSite;
 pub(crate) use chosen_site::account_digest;

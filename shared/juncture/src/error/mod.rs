@@ -4,6 +4,8 @@
 //! strings: the sentence tells the caller what to change, the cause is logged once, at the end of the request,
 //! and never leaves the process.
 
+mod code;
+
 use std::borrow::Cow;
 use std::error::Error as StdError;
 use std::fmt;
@@ -16,23 +18,10 @@ use serde_json::{Value, json};
 use stores::postgres::PostgresError;
 use stores::upstash::UpstashError;
 
+pub use self::code::ErrorCode;
+
 /// What a fallible step of a request returns.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
-
-/// The code of [`Error::invalid_secret_key`].
-const INVALID_SECRET_KEY: &str = "invalid_secret_key";
-
-/// The code in its place after many wrong keys.
-pub(crate) const TOO_MANY_WRONG_KEYS: &str = "too_many_wrong_keys";
-
-/// The code of [`Error::unavailable`].
-const STORAGE_UNAVAILABLE: &str = "storage_unavailable";
-
-/// The code of a search that goes on with empty pages.
-pub(crate) const SEARCH_UNFINISHED: &str = "search_unfinished";
-
-/// The code of [`Error::prefetch`].
-const PREFETCH: &str = "prefetch";
 
 /// The longest that a caller is told to wait.
 const LONGEST_WAIT: Duration = Duration::from_secs(24 * 60 * 60);
@@ -41,7 +30,7 @@ const LONGEST_WAIT: Duration = Duration::from_secs(24 * 60 * 60);
 #[derive(Debug)]
 pub struct Error {
     status: StatusCode,
-    code: &'static str,
+    code: ErrorCode,
     message: Cow<'static, str>,
     needs_reauthorization: bool,
     details: Option<Value>,
@@ -50,10 +39,10 @@ pub struct Error {
 }
 
 impl Error {
-    /// An error with a status, a machine-readable code and the sentence that the caller reads.
-    pub fn new(status: StatusCode, code: &'static str, message: impl Into<Cow<'static, str>>) -> Self {
+    /// An error with a code, its status, and the sentence that the caller reads.
+    pub fn new(code: ErrorCode, message: impl Into<Cow<'static, str>>) -> Self {
         Self {
-            status,
+            status: code.status(),
             code,
             message: message.into(),
             needs_reauthorization: false,
@@ -65,29 +54,28 @@ impl Error {
 
     /// 400: the request is malformed; the sentence says what to change.
     pub fn bad_request(message: impl Into<Cow<'static, str>>) -> Self {
-        Self::new(StatusCode::BAD_REQUEST, "invalid_request", message)
+        Self::new(ErrorCode::InvalidRequest, message)
     }
 
     /// 413: the request is larger than any legitimate one.
     pub fn too_large(message: impl Into<Cow<'static, str>>) -> Self {
-        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too_large", message)
+        Self::new(ErrorCode::TooLarge, message)
     }
 
     /// 401: the bearer key is missing or wrong.
     pub fn invalid_secret_key() -> Self {
-        Self::new(StatusCode::UNAUTHORIZED, INVALID_SECRET_KEY, "Invalid secret key")
+        Self::new(ErrorCode::InvalidSecretKey, "Invalid secret key")
     }
 
     /// 404: no connection has this external id.
     pub fn connection_not_found() -> Self {
-        Self::new(StatusCode::NOT_FOUND, "connection_not_found", "Connection not found")
+        Self::new(ErrorCode::ConnectionNotFound, "Connection not found")
     }
 
     /// 403 with `needs_reauthorization`: only the end user can mend this, by connecting again.
     pub fn needs_reauthorization() -> Self {
         let mut error = Self::new(
-            StatusCode::FORBIDDEN,
-            "needs_reauthorization",
+            ErrorCode::NeedsReauthorization,
             "Connection is invalid or expired. Please reauthorize the connection.",
         );
         error.needs_reauthorization = true;
@@ -97,8 +85,7 @@ impl Error {
     /// 403: the flow belongs to another browser than this one.
     pub fn other_browser() -> Self {
         Self::new(
-            StatusCode::FORBIDDEN,
-            "other_browser",
+            ErrorCode::OtherBrowser,
             "This was begun in another browser, or this browser keeps no cookies of this address. Finish it in \
              the browser in which it was begun, or start connecting again in this one.",
         )
@@ -107,8 +94,7 @@ impl Error {
     /// 409: the connection rests on the consent of another account, which would be replaced.
     pub fn other_account() -> Self {
         Self::new(
-            StatusCode::CONFLICT,
-            "other_account",
+            ErrorCode::OtherAccount,
             "This is connected with another Atlassian account. Send replace_account: true when the person has \
              seen that it is replaced.",
         )
@@ -117,8 +103,7 @@ impl Error {
     /// 403: a consent that gives no refresh token.
     pub fn no_offline_access() -> Self {
         Self::new(
-            StatusCode::FORBIDDEN,
-            "no_offline_access",
+            ErrorCode::NoOfflineAccess,
             "This consent lacks the scope offline_access, so there is no refresh token and nothing was connected. \
              Start connecting again, and leave the address of the consent page as it is.",
         )
@@ -127,8 +112,7 @@ impl Error {
     /// 403: a consent that does not allow to ask whose it is, although it was asked to.
     pub fn account_unknown() -> Self {
         Self::new(
-            StatusCode::FORBIDDEN,
-            "account_unknown",
+            ErrorCode::AccountUnknown,
             "This consent lacks the scope read:me, so it is not known whose it is and nothing was connected. Start \
              connecting again, and leave the address of the consent page as it is.",
         )
@@ -137,23 +121,21 @@ impl Error {
     /// 502: Atlassian does not tell whose consent it is, for no fault of the consent.
     pub fn account_unavailable(cause: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         Self::new(
-            StatusCode::BAD_GATEWAY,
-            "account_unavailable",
+            ErrorCode::AccountUnavailable,
             "Atlassian does not tell at the moment whose consent this is, so nothing was connected. Try again shortly.",
         )
         .because(cause)
     }
 
     /// 410: a state or connection code that was used, has expired, or never existed.
-    pub fn gone(code: &'static str, message: impl Into<Cow<'static, str>>) -> Self {
-        Self::new(StatusCode::GONE, code, message)
+    pub fn gone(code: ErrorCode, message: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(code, message)
     }
 
     /// 500: a defect or a misconfiguration of this deployment.
     pub fn internal(cause: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         Self::new(
-            StatusCode::INTERNAL_SERVER_ERROR,
-            "internal",
+            ErrorCode::Internal,
             "Something went wrong on our side. The log has the details under this request_id.",
         )
         .because(cause)
@@ -162,8 +144,7 @@ impl Error {
     /// 503: this deployment's settings cannot be had, or lack something; nothing was done.
     pub fn not_configured(cause: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         let mut error = Self::new(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "not_configured",
+            ErrorCode::NotConfigured,
             "Juncture cannot read its settings, or one of them is missing. Nothing was done. The log has the \
              reason under this request_id.",
         );
@@ -174,8 +155,7 @@ impl Error {
     /// 503: one of Juncture's own stores cannot be reached; nothing was lost, the call may be repeated.
     pub fn unavailable(store: &'static str, cause: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         let mut error = Self::new(
-            StatusCode::SERVICE_UNAVAILABLE,
-            STORAGE_UNAVAILABLE,
+            ErrorCode::StorageUnavailable,
             format!("{store} cannot be reached at the moment. Try again shortly."),
         );
         error.retry_after = Some(Duration::from_secs(1));
@@ -185,11 +165,7 @@ impl Error {
     /// 503: an address that a person has to visit was fetched ahead of them. Nothing was done, so that it is still good
     /// when they come.
     pub fn prefetch() -> Self {
-        Self::new(
-            StatusCode::SERVICE_UNAVAILABLE,
-            PREFETCH,
-            "This address is not served ahead of time. Nothing was done.",
-        )
+        Self::new(ErrorCode::Prefetch, "This address is not served ahead of time. Nothing was done.")
     }
 
     /// 502: the provider answered with a fault.
@@ -197,12 +173,12 @@ impl Error {
         message: impl Into<Cow<'static, str>>,
         cause: impl Into<Box<dyn StdError + Send + Sync>>,
     ) -> Self {
-        Self::new(StatusCode::BAD_GATEWAY, "provider_failed", message).because(cause)
+        Self::new(ErrorCode::ProviderFailed, message).because(cause)
     }
 
     /// 504: the invocation's time is used up.
     pub fn timed_out(message: impl Into<Cow<'static, str>>) -> Self {
-        Self::new(StatusCode::GATEWAY_TIMEOUT, "timed_out", message)
+        Self::new(ErrorCode::TimedOut, message)
     }
 
     /// Adds what only the log may know.
@@ -219,31 +195,29 @@ impl Error {
         self
     }
 
-    /// Replaces the sentence if the fault is not the caller's, by the one that the contract has for this call, unless
-    /// the sentence tells more.
+    /// Puts the sentences in place that the contract has for the errors of a call: those of `by_code`, and for every other
+    /// fault that is not the caller's `failed`, unless its own sentence tells more.
     #[must_use]
-    pub fn summarized_as(mut self, message: &'static str) -> Self {
-        let says_more = [STORAGE_UNAVAILABLE, SEARCH_UNFINISHED].contains(&self.code);
-        if self.status.is_server_error() && !says_more {
-            self.message = message.into();
+    pub fn in_words_of(mut self, by_code: &[(ErrorCode, &'static str)], failed: &'static str) -> Self {
+        let says_more = matches!(self.code, ErrorCode::StorageUnavailable | ErrorCode::SearchUnfinished);
+        if let Some((_, sentence)) = by_code.iter().find(|(code, _)| *code == self.code) {
+            self.message = (*sentence).into();
+        } else if self.status.is_server_error() && !says_more {
+            self.message = failed.into();
         }
         self
     }
 
-    /// Replaces the sentence of an error with this code, by the one that the contract has for this call.
+    /// The same error with another code and its status.
     #[must_use]
-    pub fn worded(mut self, code: &str, message: &'static str) -> Self {
-        if self.code == code {
-            self.message = message.into();
-        }
-        self
+    pub fn with_code(self, code: ErrorCode) -> Self {
+        Self { code, status: code.status(), ..self }
     }
 
-    /// Replaces the machine-readable code and nothing else.
+    /// The error of a call that may have had its effect all the same: its status stays.
     #[must_use]
-    pub fn with_code(mut self, code: &'static str) -> Self {
-        self.code = code;
-        self
+    pub fn unconfirmed(self) -> Self {
+        Self { code: ErrorCode::OutcomeUnknown, ..self }
     }
 
     /// Replaces the status and nothing else.
@@ -266,8 +240,8 @@ impl Error {
         self.status
     }
 
-    /// The machine-readable code, a stable word such as `needs_reauthorization`.
-    pub fn code(&self) -> &'static str {
+    /// What went wrong.
+    pub fn code(&self) -> ErrorCode {
         self.code
     }
 
@@ -278,12 +252,12 @@ impl Error {
 
     /// Whether the bearer key is missing or wrong, so that nothing was done.
     pub(crate) fn is_refused_key(&self) -> bool {
-        [INVALID_SECRET_KEY, TOO_MANY_WRONG_KEYS].contains(&self.code)
+        matches!(self.code, ErrorCode::InvalidSecretKey | ErrorCode::TooManyWrongKeys)
     }
 
     /// Whether nothing is wrong, in spite of the status.
     pub(crate) fn is_prefetch(&self) -> bool {
-        self.code == PREFETCH
+        self.code == ErrorCode::Prefetch
     }
 
     /// What [`Self::with_details`] added.
@@ -299,7 +273,7 @@ impl Error {
     /// The body that the caller gets: `{"error", "code", "request_id"}`, with `needs_reauthorization` and
     /// `details` where they apply.
     pub fn body(&self, request_id: &str) -> Value {
-        let mut body = json!({ "error": self.message, "code": self.code, "request_id": request_id });
+        let mut body = json!({ "error": self.message, "code": self.code.as_str(), "request_id": request_id });
         if self.needs_reauthorization {
             body["needs_reauthorization"] = Value::Bool(true);
         }
@@ -319,7 +293,7 @@ impl StdError for Error {}
 
 impl fmt::Display for Error {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{} {}: {}", self.status.as_u16(), self.code, self.message)
+        write!(formatter, "{} {}: {}", self.status.as_u16(), self.code.as_str(), self.message)
     }
 }
 
@@ -329,8 +303,7 @@ impl From<RequestError> for Error {
             RequestError::Malformed(sentence) => Self::bad_request(sentence),
             RequestError::TooLarge(status, sentence) => Self::too_large(sentence).with_status(status),
             RequestError::AnswerTooLarge => Self::new(
-                StatusCode::PAYLOAD_TOO_LARGE,
-                "answer_too_large",
+                ErrorCode::AnswerTooLarge,
                 "The answer is larger than the 6 MB that AWS Lambda lets through. Accept gzip \
                  ('Accept-Encoding: gzip'), or ask for it in parts with 'limit' and 'cursor'.",
             ),
@@ -347,7 +320,7 @@ impl ErrorAnswer for Error {
     }
 
     fn code(&self) -> &'static str {
-        self.code
+        self.code.as_str()
     }
 
     fn message(&self) -> &str {
