@@ -147,9 +147,12 @@ fn once<T: Clone>(cell: &OnceCell<T>, make: impl FnOnce() -> Made<T>) -> Made<T>
 
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
+
     use super::*;
 
-    const SETTINGS: [(&str, &str); 6] = [
+    const SETTINGS: [(&str, &str); 7] = [
+        ("JUNCTURE_SECRET_KEY", "key"),
         ("DATABASE_URL", "postgresql://nobody:nothing@127.0.0.1:1/none"),
         ("UPSTASH_REDIS_REST_URL", "http://localhost:1"),
         ("UPSTASH_REDIS_REST_TOKEN", "token"),
@@ -168,19 +171,22 @@ mod tests {
         let settings = settings(|_| true);
         let parts = Parts::of(&settings);
         let redis = parts.redis().unwrap();
-        let function = (
-            parts.rate_limits().unwrap(),
-            parts.oauth_states().unwrap(),
-            parts.finalizer().unwrap(),
-            parts.jira().unwrap(),
-            parts.idempotency().unwrap(),
-            parts.idle_connections().unwrap(),
-        );
-        // One here, one in the parts, and at least one in each of these; another client would not be counted.
-        assert!(Arc::strong_count(&redis) >= 2 + 6, "{}", Arc::strong_count(&redis));
-        assert!(Arc::ptr_eq(&redis, &parts.redis().unwrap()));
-        drop((function, parts));
-        assert_eq!(Arc::strong_count(&redis), 1);
+        let held = Cell::new(Arc::strong_count(&redis));
+        let shares = |name: &str| {
+            let now = Arc::strong_count(&redis);
+            assert!(now > held.replace(now), "{name} has a client of its own");
+        };
+        let _keys = (parts.secret_keys().unwrap(), shares("secret_keys"));
+        let _limits = (parts.rate_limits().unwrap(), shares("rate_limits"));
+        let _connections = (parts.connections().unwrap(), shares("connections"));
+        let _tokens = (parts.tokens().unwrap(), shares("tokens"));
+        let _jira = (parts.jira().unwrap(), shares("jira"));
+        let _idempotency = (parts.idempotency().unwrap(), shares("idempotency"));
+        let _states = (parts.oauth_states().unwrap(), shares("oauth_states"));
+        let _consents = (parts.pending_consents().unwrap(), shares("pending_consents"));
+        let _finalizer = (parts.finalizer().unwrap(), shares("finalizer"));
+        let _idle = (parts.idle_connections().unwrap(), shares("idle_connections"));
+        let _reseal = (parts.reseal().unwrap(), shares("reseal"));
     }
 
     #[test]

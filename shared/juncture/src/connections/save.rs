@@ -23,7 +23,7 @@ pub(crate) struct ConsentedBy {
     pub(crate) may_replace: bool,
     /// When the flow began that led to it.
     pub(crate) begun_at: OffsetDateTime,
-    /// When it ends, however often it is refreshed.
+    /// When the consent ends, however often it is refreshed.
     pub(crate) expires_at: OffsetDateTime,
 }
 
@@ -36,7 +36,8 @@ impl Connections {
     ///
     /// # Errors
     /// 409 when the consent is of another account than the one before and may not replace it, 410 when the connection was
-    /// removed after the flow had begun, 503 when the database or Redis cannot be reached, or what `seal` says. Nothing is written then.
+    /// removed after the flow had begun, 503 when the database or Redis cannot be reached, or what `seal` says. Nothing is
+    /// written then.
     pub(crate) async fn save(
         &self,
         key: &ConnectionKey,
