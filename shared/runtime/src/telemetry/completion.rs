@@ -218,7 +218,7 @@ mod tests {
     }
 
     /// The metrics that a line holds, by name, as `CloudWatch` reads them.
-    fn metrics(line: &Value) -> Vec<(String, f64)> {
+    fn logged_metrics(line: &Value) -> Vec<(String, f64)> {
         let directives = line["_aws"]["CloudWatchMetrics"].as_array().unwrap();
         assert_eq!(directives.len(), 1);
         assert_eq!(directives[0]["Namespace"], NAMESPACE);
@@ -243,7 +243,7 @@ mod tests {
         scope(Arc::clone(&metrics), work).await;
         let line = line(200, &metrics, None, Kind::Request);
         assert_eq!(
-            metrics(&line).iter().map(|(name, value)| (name.as_str(), *value)).collect::<Vec<_>>(),
+            logged_metrics(&line).iter().map(|(name, value)| (name.as_str(), *value)).collect::<Vec<_>>(),
             [
                 ("requests", 1.0),
                 ("cold_starts", 1.0),
@@ -271,7 +271,7 @@ mod tests {
         };
         scope(Arc::clone(&metrics), work).await;
         let line = line(200, &metrics, None, Kind::Run);
-        assert_eq!(metrics(&line), [("idle_connections_due".to_owned(), 7.0)]);
+        assert_eq!(logged_metrics(&line), [("idle_connections_due".to_owned(), 7.0)]);
         assert_eq!(
             (&line["requests"], &line["token_requests"]),
             (&json!(1), &json!(1)),
