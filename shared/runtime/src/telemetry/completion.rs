@@ -285,10 +285,10 @@ mod tests {
         let refused = line(404, &RequestMetrics::default(), failure("connection_not_found"), Kind::Request);
         assert_eq!((&refused["level"], &refused["message"]), (&json!("INFO"), &json!("request refused")));
         assert_eq!(refused["code"], "connection_not_found");
-        assert!(metrics(&refused).contains(&("client_errors".to_owned(), 1.0)));
+        assert!(logged_metrics(&refused).contains(&("client_errors".to_owned(), 1.0)));
         let failed = line(503, &RequestMetrics::default(), failure("storage_unavailable"), Kind::Request);
         assert_eq!((&failed["level"], &failed["message"]), (&json!("ERROR"), &json!("request failed")));
-        assert!(metrics(&failed).contains(&("server_errors".to_owned(), 1.0)));
+        assert!(logged_metrics(&failed).contains(&("server_errors".to_owned(), 1.0)));
         assert!(failed["cause"].is_null() && failed["client_errors"].is_null());
     }
 
@@ -298,7 +298,7 @@ mod tests {
         let unique: std::collections::BTreeSet<_> = names.iter().collect();
         assert_eq!(unique.len(), names.len());
         for status in [200, 404, 503] {
-            for (name, _) in metrics(&line(status, &RequestMetrics::default(), None, Kind::Request)) {
+            for (name, _) in logged_metrics(&line(status, &RequestMetrics::default(), None, Kind::Request)) {
                 assert!(names.contains(&name.as_str()), "{name}");
             }
         }
