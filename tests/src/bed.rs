@@ -7,12 +7,12 @@ use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use juncture_local::atlassian::{Class, Handle};
 use juncture_local::ports::free_port;
 use juncture_local::reaper::Reaper;
 use juncture_local::services::secrets_manager::{self, SecretsManager};
 use juncture_local::stack::{Stack, StackOptions};
 use reqwest::{Method, RequestBuilder};
+use sandbox::{Class, Handle};
 use serde_json::Value;
 use tokio::runtime::Runtime;
 use tokio_postgres::NoTls;
@@ -242,7 +242,7 @@ impl Bed {
 
     /// How many token requests of an account have arrived at Atlassian.
     pub fn token_requests(&self, account: &str) -> usize {
-        let is_its = |request: &juncture_local::atlassian::LoggedRequest| {
+        let is_its = |request: &sandbox::LoggedRequest| {
             request.class == Class::Token && request.account.as_deref() == Some(account)
         };
         self.atlassian().requests().iter().filter(|request| is_its(request)).count()

@@ -1,8 +1,8 @@
 //! Calls on single issues, as a product makes them for a person.
 
 use anyhow::{Context, Result};
-use juncture_local::atlassian::{Class, Fault, LoggedRequest, NewProject, Rule};
 use reqwest::{Method, RequestBuilder};
+use sandbox::{Class, Fault, LoggedRequest, NewProject, Rule};
 use serde_json::{Value, json};
 
 use crate::answer::Answer;

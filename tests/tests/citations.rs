@@ -22,7 +22,7 @@ const FOLDERS: [&str; 8] = [
 ];
 
 /// Where tests are.
-const SOURCES: [&str; 10] = [
+const SOURCES: [&str; 11] = [
     "shared/stores/src",
     "shared/runtime/src",
     "shared/juncture/src",
@@ -31,6 +31,7 @@ const SOURCES: [&str; 10] = [
     "functions",
     "admin/src",
     "local/src",
+    "local/sandbox",
     "tests/src",
     "tests/tests",
 ];

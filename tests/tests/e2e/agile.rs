@@ -1,8 +1,8 @@
 //! Boards and sprints.
 
 use anyhow::{Context, Result};
-use juncture_local::atlassian::{Class, Fault, NewProject, Rule};
 use juncture_tests::{Answer, Bed, Person, run};
+use sandbox::{Class, Fault, NewProject, Rule};
 use serde_json::{Value, json};
 
 const BOARDS: &str = "get-boards-for-project";

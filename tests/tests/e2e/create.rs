@@ -1,8 +1,8 @@
 //! `create-ticket` without an `Idempotency-Key`.
 
-use juncture_local::atlassian::Fault;
 use juncture_tests::{Bed, CREATE, run};
 use reqwest::Method;
+use sandbox::Fault;
 use serde_json::{Value, json};
 
 #[test]

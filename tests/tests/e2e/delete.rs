@@ -1,9 +1,9 @@
 //! `delete-issue`.
 
 use anyhow::{Context, Result};
-use juncture_local::atlassian::Fault;
 use juncture_tests::{Bed, Person, run};
 use reqwest::Method;
+use sandbox::Fault;
 use serde_json::{Value, json};
 
 /// Subtasks can be made in Jira alone.

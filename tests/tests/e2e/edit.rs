@@ -1,9 +1,9 @@
 //! `edit-issue`.
 
 use anyhow::Result;
-use juncture_local::atlassian::Fault;
 use juncture_tests::{Bed, run};
 use reqwest::Method;
+use sandbox::Fault;
 use serde_json::{Value, json};
 
 /// Much of what Markdown can say, as Juncture writes it.

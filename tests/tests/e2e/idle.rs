@@ -1,9 +1,9 @@
 //! Connections that nobody uses are kept alive.
 
 use anyhow::{Context, Result};
-use juncture_local::atlassian::{Class, Fault, Rule};
 use juncture_local::stack::StackOptions;
 use juncture_tests::{Bed, Person, binaries, run, template_with_shorter_runs};
+use sandbox::{Class, Fault, Rule};
 use serde_json::{Value, json};
 
 const FUNCTION: &str = "RefreshIdleConnections";

@@ -1,8 +1,8 @@
 //! `get-issue-details`.
 
-use juncture_local::atlassian::Fault;
 use juncture_tests::{Bed, run};
 use reqwest::Method;
+use sandbox::Fault;
 use serde_json::{Value, json};
 
 #[test]

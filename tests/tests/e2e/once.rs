@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use futures_util::future::try_join_all;
-use juncture_local::atlassian::Fault;
 use juncture_tests::{Bed, CREATE, Person, run};
+use sandbox::Fault;
 use serde_json::{Value, json};
 
 fn ticket(project: &str, summary: &str) -> Value {

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use juncture_local::atlassian::{Class, Fault, GateSpec, Rule, When};
 use juncture_local::upstash;
 use juncture_tests::{Answer, Bed, Person, run};
+use sandbox::{Class, Fault, GateSpec, Rule, When};
 use serde_json::{Value, json};
 
 const HARBOUR: &str = "https://harbour.atlassian.net";

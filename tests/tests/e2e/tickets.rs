@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use anyhow::{Context, Result};
-use juncture_local::atlassian::{Class, Fault, Rule};
 use juncture_tests::{Answer, Bed, Person, run};
+use sandbox::{Class, Fault, Rule};
 use serde_json::{Value, json};
 
 const CALL: &str = "jira/get-tickets-for-project";

@@ -1,8 +1,8 @@
 use std::fs;
 use std::path::PathBuf;
 
-use juncture_local::atlassian::{NewAccount, Settings};
 use reqwest::StatusCode;
+use sandbox::{NewAccount, Settings};
 use uuid::Uuid;
 
 use crate::support::{ALL_SCOPES, App, HARBOUR};

@@ -19,8 +19,8 @@ use url::form_urlencoded;
 pub fn openapi_file() -> Option<PathBuf> {
     static SKIPPED: Once = Once::new();
     let beside = || {
-        let checkout = Path::new(env!("CARGO_MANIFEST_DIR")).parent()?.parent()?;
-        Some(checkout.join("shared/reference/jira-platform-openapi.json")).filter(|path| path.exists())
+        let beside_checkout = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(3)?;
+        Some(beside_checkout.join("shared/reference/jira-platform-openapi.json")).filter(|path| path.exists())
     };
     let found = env::var_os("JIRA_OPENAPI").map(PathBuf::from).or_else(beside);
     if found.is_none() {
@@ -35,11 +35,11 @@ pub fn openapi_file() -> Option<PathBuf> {
 
 /// An `OpenAPI` file.
 #[derive(Debug)]
-pub(in crate::atlassian) struct Document(Value);
+pub(crate) struct Document(Value);
 
 impl Document {
     /// Reads a file once per process: it is large.
-    pub(in crate::atlassian) fn load(path: &Path) -> anyhow::Result<Arc<Self>> {
+    pub(crate) fn load(path: &Path) -> anyhow::Result<Arc<Self>> {
         static LOADED: Mutex<Option<HashMap<PathBuf, Arc<Document>>>> = Mutex::new(None);
         let mut loaded = LOADED.lock().unwrap_or_else(PoisonError::into_inner);
         let loaded = loaded.get_or_insert_default();

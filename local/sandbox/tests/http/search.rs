@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use juncture_local::atlassian::{NewProject, Settings};
 use reqwest::StatusCode;
+use sandbox::{NewProject, Settings};
 use serde_json::{Value, json};
 
 use crate::support::{ALL_SCOPES, App, HARBOUR, LIGHTHOUSE};

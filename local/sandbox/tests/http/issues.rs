@@ -1,7 +1,7 @@
 //! Single issues: reading, creating, editing, deleting.
 
-use juncture_local::atlassian::{Class, Fault, Rule, Settings};
 use reqwest::StatusCode;
+use sandbox::{Class, Fault, Rule, Settings};
 use serde_json::{Value, json};
 
 use crate::support::{App, HARBOUR, READ_WRITE, Tokens};

@@ -12,10 +12,10 @@ pub use generate::{CreatedProject, NewProject};
 pub(super) use issue::{Estimate, Issue};
 
 use super::search::Cursors;
-use crate::atlassian::seed::Project;
+use crate::seed::Project;
 
 #[derive(Default)]
-pub(in crate::atlassian) struct Tracker {
+pub(crate) struct Tracker {
     pub(super) issues: BTreeMap<u64, Issue>,
     pub(super) boards: BTreeMap<u64, Board>,
     pub(super) sprints: BTreeMap<u64, Sprint>,
@@ -35,7 +35,7 @@ const FIRST_SPRINT: u64 = 501;
 
 impl Tracker {
     /// The issues, boards and sprints that a site starts with.
-    pub(in crate::atlassian) fn seeded(site: &str, projects: &[Project]) -> Self {
+    pub(crate) fn seeded(site: &str, projects: &[Project]) -> Self {
         let mut tracker = Self::default();
         seed::fill(&mut tracker, site, projects);
         tracker

@@ -83,7 +83,7 @@ impl OfAccount {
 }
 
 async fn guide() -> impl IntoResponse {
-    ([(CONTENT_TYPE, "text/plain; charset=utf-8")], include_str!("../../templates/atlassian/guide.txt"))
+    ([(CONTENT_TYPE, "text/plain; charset=utf-8")], include_str!("../templates/guide.txt"))
 }
 
 async fn accounts(State(sandbox): State<Handle>) -> Json<Vec<Account>> {

@@ -2,8 +2,8 @@
 
 use std::fs;
 
-use juncture_local::atlassian::{Class, Fault, Rule};
 use reqwest::StatusCode;
+use sandbox::{Class, Fault, Rule};
 use serde_json::{Value, json};
 use uuid::Uuid;
 

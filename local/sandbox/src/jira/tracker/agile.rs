@@ -2,20 +2,20 @@
 
 use time::OffsetDateTime;
 
-pub(in crate::atlassian) struct Board {
-    pub(in crate::atlassian) id: u64,
-    pub(in crate::atlassian) name: String,
-    pub(in crate::atlassian) kind: BoardKind,
+pub(crate) struct Board {
+    pub(crate) id: u64,
+    pub(crate) name: String,
+    pub(crate) kind: BoardKind,
     /// Id of the project that the board's filter is about.
-    pub(in crate::atlassian) project: u64,
+    pub(crate) project: u64,
     /// Listed only on request, and then without name and type.
-    pub(in crate::atlassian) private: bool,
+    pub(crate) private: bool,
     /// Ids of the sprints that it lists, also some that were made on other boards.
-    pub(in crate::atlassian) sprints: Vec<u64>,
+    pub(crate) sprints: Vec<u64>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::atlassian) enum BoardKind {
+pub(crate) enum BoardKind {
     Scrum,
     Kanban,
     /// The board of a team-managed project; this one has sprints.
@@ -23,7 +23,7 @@ pub(in crate::atlassian) enum BoardKind {
 }
 
 impl BoardKind {
-    pub(in crate::atlassian) fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Scrum => "scrum",
             Self::Kanban => "kanban",
@@ -32,28 +32,28 @@ impl BoardKind {
     }
 }
 
-pub(in crate::atlassian) struct Sprint {
-    pub(in crate::atlassian) id: u64,
-    pub(in crate::atlassian) name: String,
-    pub(in crate::atlassian) state: SprintState,
-    pub(in crate::atlassian) goal: Option<String>,
+pub(crate) struct Sprint {
+    pub(crate) id: u64,
+    pub(crate) name: String,
+    pub(crate) state: SprintState,
+    pub(crate) goal: Option<String>,
     /// Id of the board that it was made on.
-    pub(in crate::atlassian) origin_board: u64,
-    pub(in crate::atlassian) created: OffsetDateTime,
+    pub(crate) origin_board: u64,
+    pub(crate) created: OffsetDateTime,
     /// Without it a sprint is only planned; it lasts two weeks.
-    pub(in crate::atlassian) start: Option<OffsetDateTime>,
+    pub(crate) start: Option<OffsetDateTime>,
 }
 
 /// In the order of Jira's lists.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(in crate::atlassian) enum SprintState {
+pub(crate) enum SprintState {
     Closed,
     Active,
     Future,
 }
 
 impl SprintState {
-    pub(in crate::atlassian) fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Closed => "closed",
             Self::Active => "active",

@@ -42,7 +42,7 @@ pub struct CreatedProject {
 
 impl Tracker {
     /// Fills a project that is there already.
-    pub(in crate::atlassian) fn generate(&mut self, id: u64, new: &NewProject) -> CreatedProject {
+    pub(crate) fn generate(&mut self, id: u64, new: &NewProject) -> CreatedProject {
         let mut made = CreatedProject { id, key: new.key.clone(), boards: Vec::new(), sprints: Vec::new() };
         for number in 1..=new.boards {
             let board = self.add_board(Board {

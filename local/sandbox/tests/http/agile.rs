@@ -1,7 +1,7 @@
 //! Boards, sprints, and their issues.
 
-use juncture_local::atlassian::NewProject;
 use reqwest::StatusCode;
+use sandbox::NewProject;
 use serde_json::{Value, json};
 
 use crate::support::{AGILE_SCOPES, ALL_SCOPES, App, HARBOUR};

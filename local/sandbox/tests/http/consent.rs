@@ -1,6 +1,6 @@
-use juncture_local::atlassian::{Consent, Decision, NewAccount};
 use reqwest::StatusCode;
 use reqwest::header::LOCATION;
+use sandbox::{Consent, Decision, NewAccount};
 
 use crate::support::{ALL_SCOPES, App, CALLBACK, parameter};
 

@@ -160,7 +160,7 @@ fn is_scope(scope: &str) -> bool {
 }
 
 #[derive(Template)]
-#[template(path = "atlassian/consent.html")]
+#[template(path = "consent.html")]
 struct ConsentPage {
     accounts: Vec<Account>,
     sites: Vec<OfferedSite>,
@@ -178,7 +178,7 @@ struct OfferedSite {
 }
 
 #[derive(Template)]
-#[template(path = "atlassian/problem.html")]
+#[template(path = "problem.html")]
 struct ProblemPage {
     problem: String,
 }
@@ -269,7 +269,7 @@ fn page(status: StatusCode, view: &impl Template) -> Response {
 }
 
 async fn style() -> impl IntoResponse {
-    ([(CONTENT_TYPE, CSS)], include_str!("../../templates/atlassian/style.css"))
+    ([(CONTENT_TYPE, CSS)], include_str!("../templates/style.css"))
 }
 
 /// Hides the sites that the chosen account is no member of; the page has no script.

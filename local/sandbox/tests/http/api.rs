@@ -1,7 +1,7 @@
 use std::time::Duration;
 
-use juncture_local::atlassian::Settings;
 use reqwest::StatusCode;
+use sandbox::Settings;
 use serde_json::{Value, json};
 
 use crate::support::{ALL_SCOPES, App, HARBOUR, LIBRARY, LIGHTHOUSE};

@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 use std::sync::Once;
 
-use juncture_local::atlassian::{Consent, Decision, Handle, Options, Sandbox, Settings, openapi_file};
 use reqwest::redirect::Policy;
 use reqwest::{Client, Response, StatusCode};
+use sandbox::{Consent, Decision, Handle, Options, Sandbox, Settings, openapi_file};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use url::Url;

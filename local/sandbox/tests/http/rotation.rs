@@ -1,7 +1,7 @@
 use std::time::Duration;
 
-use juncture_local::atlassian::{Refusal, Settings};
 use reqwest::StatusCode;
+use sandbox::{Refusal, Settings};
 use serde_json::{Value, json};
 
 use crate::support::{ALL_SCOPES, App, CALLBACK, read, refresh_body};

@@ -1,5 +1,5 @@
-use juncture_local::atlassian::{Class, Fault, GateSpec, Rule, Settings, When};
 use reqwest::StatusCode;
+use sandbox::{Class, Fault, GateSpec, Rule, Settings, When};
 use serde_json::json;
 use std::time::{Duration, Instant};
 

@@ -9,7 +9,7 @@ use time::Duration;
 use super::super::catalog::{DONE, IN_PROGRESS, ISSUE_TYPES, IssueType, PRIORITIES};
 use super::generate::{NewProject, start_of_time};
 use super::{Board, BoardKind, Estimate, Issue, Sprint, SprintState, Tracker};
-use crate::atlassian::seed::{Project, account_id};
+use crate::seed::{Project, account_id};
 
 /// How many issues Lighthouse's first project has: more than two pages, less than three.
 const BACKLOG: usize = 230;
@@ -208,7 +208,7 @@ fn everything() -> Value {
 mod tests {
     use super::super::super::adf;
     use super::Tracker;
-    use crate::atlassian::seed;
+    use crate::seed;
 
     #[test]
     fn every_description_is_a_document() {
