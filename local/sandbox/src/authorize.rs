@@ -12,7 +12,7 @@ use axum::http::StatusCode;
 use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum::routing::get;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use url::Url;
 use url::form_urlencoded;
 
@@ -34,7 +34,7 @@ pub(super) fn assets() -> Router<Arc<Shared>> {
 }
 
 /// What a person decides on the consent page.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Decision {
     /// Grants the app what it asks for.
@@ -44,7 +44,7 @@ pub enum Decision {
 }
 
 /// A visit to the consent page without a browser.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Consent {
     /// The URL that the app sent the person to; only its query matters.

@@ -9,7 +9,7 @@ use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{Html, IntoResponse, Response};
 use futures_util::StreamExt;
 use futures_util::stream;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::server::Sever;
@@ -17,24 +17,24 @@ use super::traffic::{Class, When};
 
 /// Which requests misbehave, and how. As JSON the fault's fields lie beside the others:
 /// `{"class": "token", "when": "after", "times": 1, "kind": "drop"}`.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 pub struct Rule {
     /// The endpoints that are concerned.
     pub class: Class,
     /// Only requests of this account (its key). On `authorize` the account is not known yet.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub account: Option<String>,
     /// Instead of the work, or after it was done. A damaged body is always after.
     #[serde(default)]
     pub when: When,
     /// Only requests whose request line contains this, for example `PUT`, `bulkfetch` or `/issue HTTP/1.1`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub path: Option<String>,
     /// Lets this many requests that fit pass first.
     #[serde(default)]
     pub skip: u32,
     /// For this many requests; without it, until the faults are cleared.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub times: Option<u32>,
     /// What happens.
     #[serde(flatten)]
@@ -42,7 +42,7 @@ pub struct Rule {
 }
 
 /// One way to misbehave.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Fault {
     /// Waits; then goes on as usual, also to a further fault.
@@ -59,7 +59,7 @@ pub enum Fault {
         /// An HTTP status, 200 to 599.
         status: u16,
         /// Sent as JSON.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[serde(default)]
         body: Option<Value>,
     },
     /// Answers with this status, these headers and this body, as they are.
@@ -77,10 +77,10 @@ pub enum Fault {
     /// (<https://developer.atlassian.com/cloud/jira/platform/rate-limiting/>).
     RateLimited {
         /// Seconds, for `Retry-After`; no header without it.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[serde(default)]
         retry_after: Option<u64>,
         /// For `RateLimit-Reason`, for example `jira-burst-based`; no header without it.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[serde(default)]
         reason: Option<String>,
     },
     /// Does the work, then cuts the JSON in half, with a content length that fits.

@@ -2,22 +2,18 @@
 
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
 use super::traffic::{Class, When};
 
 /// Which request to hold: the next one that fits.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug)]
 pub struct GateSpec {
     /// The endpoints that are concerned.
     pub class: Class,
     /// Only a request of this account (its key).
-    #[serde(default)]
     pub account: Option<String>,
     /// Before the work, or when it is done and only the answer is missing.
-    #[serde(default)]
     pub when: When,
 }
 

@@ -1,11 +1,9 @@
 //! The controls, for tests in the same process; `control` offers the same over HTTP.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
-
-use serde::{Deserialize, Serialize};
 
 use super::Shared;
 use super::authorize::Consent;
@@ -19,13 +17,11 @@ use super::traffic::{Class, Counters, LoggedRequest, Violation};
 use super::world::{Grant, World};
 
 /// An account that a test makes for itself, so that it shares no grant with another.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug)]
 pub struct NewAccount {
     /// Letters, digits, `-`; unique.
     pub key: String,
     /// Shown on the consent page; the key without it.
-    #[serde(default)]
     pub name: Option<String>,
     /// Keys or cloud ids of sites that exist.
     pub sites: BTreeSet<String>,
@@ -142,11 +138,6 @@ impl Handle {
         self.shared.traffic().rules.push(rule);
     }
 
-    /// The faults that are still in force.
-    pub fn faults(&self) -> Vec<Rule> {
-        self.shared.traffic().rules.clone()
-    }
-
     /// Ends the faults of one account.
     pub fn clear_faults_of(&self, account: &str) {
         self.shared.traffic().rules.retain(|rule| rule.account.as_deref() != Some(account));
@@ -159,29 +150,14 @@ impl Handle {
 
     /// Holds the next request that fits until the gate is released or dropped.
     pub fn hold(&self, spec: GateSpec) -> Gate {
-        Gate(self.add_gate(spec).1)
-    }
-
-    /// Adds a gate that stays closed until it is released, with an id to find it again.
-    pub(super) fn add_gate(&self, spec: GateSpec) -> (usize, Arc<Cell>) {
         let gate = Cell::new(spec);
-        let mut traffic = self.shared.traffic();
-        traffic.gates.push(Arc::clone(&gate));
-        (traffic.gates.len() - 1, gate)
-    }
-
-    pub(super) fn gate(&self, id: usize) -> Option<Arc<Cell>> {
-        self.shared.traffic().gates.get(id).cloned()
+        self.shared.traffic().gates.push(Arc::clone(&gate));
+        Gate(gate)
     }
 
     /// What was counted for a class of endpoints.
     pub fn counters(&self, class: Class) -> Counters {
         self.shared.traffic().counters.get(&class).copied().unwrap_or_default()
-    }
-
-    /// What was counted, for every class that was used.
-    pub fn all_counters(&self) -> BTreeMap<Class, Counters> {
-        self.shared.traffic().counters.clone()
     }
 
     /// The requests, oldest first.
@@ -198,12 +174,6 @@ impl Handle {
     /// not exist, and a key that is taken or malformed.
     pub fn create_project(&self, site: &str, new: &NewProject) -> Result<CreatedProject, String> {
         self.shared.change(|world| world.create_project(site, new))
-    }
-
-    /// Back to the start: no grant, no token, no fault, no gate, the options' settings, the machine's clock.
-    pub fn reset(&self) {
-        self.shared.traffic().reset();
-        self.shared.change(|world| *world = World::new(self.shared.options.settings.clone()));
     }
 }
 

@@ -23,7 +23,7 @@ impl Account {
 }
 
 /// One Atlassian site ("cloud") with the products it runs.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug)]
 pub struct Site {
     /// Short name, used in forms and controls.
     pub key: String,
@@ -35,7 +35,6 @@ pub struct Site {
     pub jira: bool,
     /// Whether Confluence runs here.
     pub confluence: bool,
-    #[serde(skip)]
     pub(super) projects: Vec<Project>,
 }
 

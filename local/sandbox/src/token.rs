@@ -12,7 +12,6 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use axum::{Json, Router};
 use serde_json::{Value, json};
-use url::form_urlencoded;
 
 use super::settings::Refusal;
 use super::tokens::Issued;
@@ -22,12 +21,9 @@ pub(super) fn router() -> Router<Arc<Shared>> {
     Router::new().route("/oauth/token", post(exchange))
 }
 
-/// The parameters of a token request: a JSON object, or a form, told apart by the content type.
+/// The parameters of a token request, a JSON object. Atlassian takes forms as well.
 pub(super) fn parameters(headers: &HeaderMap, body: &[u8]) -> Option<BTreeMap<String, String>> {
     let content_type = headers.get("content-type")?.to_str().ok()?;
-    if content_type.starts_with("application/x-www-form-urlencoded") {
-        return Some(form_urlencoded::parse(body).into_owned().collect());
-    }
     if !content_type.starts_with("application/json") {
         return None;
     }
@@ -42,7 +38,7 @@ pub(super) fn parameters(headers: &HeaderMap, body: &[u8]) -> Option<BTreeMap<St
 async fn exchange(State(shared): AppState, headers: HeaderMap, body: Bytes) -> Response {
     match parameters(&headers, &body) {
         Some(parameters) => grant(&shared, &parameters).map_or_else(Response::from, answer),
-        None => TokenError::invalid_request("The body must be a JSON object of strings, or a form.").into(),
+        None => TokenError::invalid_request("The body must be a JSON object of strings.").into(),
     }
 }
 

@@ -3,11 +3,17 @@
 use std::collections::{BTreeSet, HashMap};
 
 use serde::{Deserialize, Serialize};
-use time::OffsetDateTime;
+use time::{Duration, OffsetDateTime};
 
 use super::opaque;
 use super::settings::Settings;
 use super::world::World;
+
+const CODE_LIFETIME: Duration = Duration::minutes(5);
+/// A refresh token that is not used for this long expires.
+const INACTIVITY: Duration = Duration::days(90);
+/// Nothing that descends from one consent is refreshed after this long.
+const FAMILY_LIFETIME: Duration = Duration::days(365);
 
 /// Every code and token that was issued, also the dead ones.
 #[derive(Clone, Default, Serialize, Deserialize)]
@@ -144,8 +150,8 @@ impl Tokens {
         self.refresh.get(value).is_some_and(|token| {
             let family = &self.families[token.family];
             !family.revoked
-                && now < family.created_at + settings.family_lifetime
-                && now < token.issued_at + settings.refresh_token_inactivity
+                && now < family.created_at + FAMILY_LIFETIME
+                && now < token.issued_at + INACTIVITY
                 && token.rotated_at.is_none_or(|rotated_at| now < rotated_at + settings.leeway)
         })
     }
@@ -155,7 +161,7 @@ impl World {
     /// Issues a single-use code for the grant of an account.
     pub(super) fn issue_code(&mut self, account: &str, redirect_uri: &str) -> String {
         let code = opaque::code();
-        let expires_at = self.now() + self.settings(Some(account)).code_lifetime;
+        let expires_at = self.now() + CODE_LIFETIME;
         let record = Code { account: account.to_owned(), redirect_uri: redirect_uri.to_owned(), expires_at };
         self.tokens.codes.insert(code.clone(), record);
         code
@@ -169,9 +175,6 @@ impl World {
         }
         if record.redirect_uri != redirect_uri {
             return Err("The redirect URI is wrong.");
-        }
-        if self.settings(Some(&record.account)).consent_replaces_families {
-            self.tokens.end_families(&record.account);
         }
         let family = Family {
             id: self.tokens.families.len(),
@@ -197,7 +200,8 @@ impl World {
         let family = &mut self.tokens.families[id];
         if !accepted {
             family.refused += 1;
-            family.revoked |= token.rotated_at.is_some() && settings.reuse_revokes_family;
+            // A token used twice is taken for a stolen one.
+            family.revoked |= token.rotated_at.is_some();
             return None;
         }
         family.refreshes += 1;

@@ -20,7 +20,7 @@ use super::{AppState, Shared, resources, token};
 const LOG_LENGTH: usize = 10_000;
 
 /// A group of endpoints.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Class {
     /// The consent page.
@@ -48,7 +48,7 @@ impl Class {
 }
 
 /// A point in the life of a request.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum When {
     /// Received, nothing done.
@@ -59,7 +59,7 @@ pub enum When {
 }
 
 /// What was counted for one class.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counters {
     /// Requests that arrived.
     pub received: u64,
@@ -72,7 +72,7 @@ pub struct Counters {
 }
 
 /// A request as it is kept in the log. Codes and tokens are not.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug)]
 pub struct LoggedRequest {
     /// Position in the order of arrival, from 0.
     pub number: u64,
@@ -107,7 +107,6 @@ pub struct Violation {
 #[derive(Default)]
 pub(super) struct Traffic {
     pub(super) rules: Vec<Rule>,
-    /// Also the open ones: their positions are their ids over HTTP.
     pub(super) gates: Vec<Arc<Cell>>,
     pub(super) counters: BTreeMap<Class, Counters>,
     pub(super) log: VecDeque<LoggedRequest>,
@@ -142,8 +141,7 @@ impl Traffic {
 
     fn leave(&mut self, class: Class, number: u64, status: Option<StatusCode>) {
         let counters = self.counters.entry(class).or_default();
-        // After a reset, requests may leave that were never counted.
-        counters.in_flight = counters.in_flight.saturating_sub(1);
+        counters.in_flight -= 1;
         counters.answered += u64::from(status.is_some());
         if let Some(entry) = self.log.iter_mut().rev().find(|entry| entry.number == number) {
             entry.status = status.map(|status| status.as_u16());
@@ -152,12 +150,6 @@ impl Traffic {
 
     fn gate(&mut self, class: Class, account: Option<&str>, when: When) -> Option<Arc<Cell>> {
         self.gates.iter().find(|gate| gate.claim(class, account, when)).cloned()
-    }
-
-    /// Opens every gate and forgets everything.
-    pub(super) fn reset(&mut self) {
-        self.gates.iter().for_each(|gate| gate.release());
-        *self = Self { received: self.received, ..Self::default() };
     }
 }
 

@@ -30,8 +30,6 @@ struct Request {
     issue_ids_or_keys: Vec<String>,
     fields: Option<Vec<String>>,
     #[serde(default)]
-    expand: Vec<String>,
-    #[serde(default)]
     properties: Vec<String>,
 }
 
@@ -55,10 +53,5 @@ async fn bulkfetch(
     let found = names.filter_map(|name| tracker.find(&view.site.projects, name));
     let found: BTreeMap<_, _> = found.map(|issue| (issue.id, issue)).collect();
     let issues = Renderer::new(&view, &tracker, &selection).list(found.into_values());
-    let mut body = format!(r#"{{"expand":"schema,names","issueErrors":[],"issues":{issues}"#);
-    if request.expand.iter().any(|item| item == "names") {
-        body.push_str(&format!(r#","names":{}"#, selection.names()));
-    }
-    body.push('}');
-    Ok(json_text(body))
+    Ok(json_text(format!(r#"{{"expand":"schema,names","issueErrors":[],"issues":{issues}}}"#)))
 }

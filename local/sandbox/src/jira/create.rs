@@ -13,9 +13,8 @@ use serde_json::{Map, Value, json};
 use super::super::{AppState, Shared};
 use super::contract::Input;
 use super::fields::{Fault, Faults, Writer, reference};
-use super::properties::Property;
 use super::tracker::Issue;
-use super::{Refusal, Scopes, View, edit};
+use super::{Refusal, Scopes, View};
 
 const SCOPES: Scopes = Scopes {
     classic: &["write:jira-work"],
@@ -37,8 +36,15 @@ pub(super) fn router() -> Router<Arc<Shared>> {
 #[serde(default)]
 pub(super) struct Details {
     pub(super) fields: Map<String, Value>,
-    pub(super) update: Map<String, Value>,
     pub(super) properties: Vec<Property>,
+}
+
+/// An entity property.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Property {
+    pub(super) key: String,
+    pub(super) value: Value,
 }
 
 async fn create(
@@ -68,7 +74,6 @@ async fn create(
             faults.add(id, fault);
         }
     }
-    edit::update(&mut writer, &details, &mut faults);
     if !details.fields.contains_key("summary") {
         faults.add("summary", Fault::misuse("You must specify a summary of the issue."));
     }

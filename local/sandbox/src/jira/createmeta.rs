@@ -1,5 +1,4 @@
-//! What can be created: `GET /rest/api/3/issue/createmeta/{projectIdOrKey}/issuetypes[/{issueTypeId}]` and
-//! `GET /rest/api/3/priority`.
+//! What can be created: `GET /rest/api/3/issue/createmeta/{projectIdOrKey}/issuetypes[/{issueTypeId}]`.
 //! See <https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-issues/#api-rest-api-3-issue-createmeta-projectidorkey-issuetypes-get>.
 
 use std::sync::Arc;
@@ -27,13 +26,10 @@ const SCOPES: Scopes = Scopes {
     granular: &["read:issue-meta:jira", "read:avatar:jira", "read:field-configuration:jira"],
 };
 
-const PRIORITY_SCOPES: Scopes = Scopes { classic: &["read:jira-work"], granular: &["read:priority:jira"] };
-
 pub(super) fn router() -> Router<Arc<Shared>> {
     Router::new()
         .route("/rest/api/3/issue/createmeta/{project}/issuetypes", get(types))
         .route("/rest/api/3/issue/createmeta/{project}/issuetypes/{type_id}", get(fields))
-        .route("/rest/api/3/priority", get(priorities))
 }
 
 #[derive(Deserialize)]
@@ -90,22 +86,6 @@ async fn fields(
     let writable = FIELDS.iter().filter(|field| field.kind != Kind::ReadOnly);
     let fields = writable.map(|field| describe(&view, project, issue_type, field)).collect();
     page(&input, "fields", fields)
-}
-
-async fn priorities(
-    State(shared): AppState,
-    Path(cloud_id): Path<String>,
-    headers: HeaderMap,
-) -> Result<Json<Value>, Refusal> {
-    let view = View::open(&shared, &headers, &cloud_id, &PRIORITY_SCOPES)?;
-    let priorities = PRIORITIES.iter().map(|priority| {
-        let mut body = priority.json(&view);
-        body["description"] = "".into();
-        body["statusColor"] = "#cccccc".into();
-        body["isDefault"] = (priority.name == "Medium").into();
-        body
-    });
-    Ok(Json(priorities.collect()))
 }
 
 fn describe(view: &View, project: &Project, issue_type: &IssueType, field: &Field) -> Value {

@@ -5,12 +5,11 @@ use axum::extract::{Extension, Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
-use serde_json::Value;
 
 use super::super::AppState;
 use super::contract::Input;
 use super::create::Details;
-use super::fields::{Fault, Faults, Writer, check_document, label, not_on_screen};
+use super::fields::{Faults, Writer};
 use super::issue::{find, whole};
 use super::render::Selection;
 use super::{Refusal, Scopes, View, json_text};
@@ -45,7 +44,6 @@ pub(super) async fn edit(
             faults.add(id, fault);
         }
     }
-    update(&mut writer, &details, &mut faults);
     faults.refuse()?;
     issue.properties.extend(details.properties.into_iter().map(|property| (property.key, property.value)));
     issue.updated = view.now;
@@ -57,51 +55,4 @@ pub(super) async fn edit(
     }
     let selection = Selection::new(&["*all".to_owned()], &[]);
     Ok(json_text(whole(&view, &tracker, find(&view, &tracker, &id.to_string())?, &selection)))
-}
-
-/// Carries out the operations of `update`.
-pub(super) fn update(writer: &mut Writer<'_>, details: &Details, faults: &mut Faults) {
-    for (id, operations) in &details.update {
-        if details.fields.contains_key(id) {
-            let text = format!("Field '{id}' cannot be set both in 'fields' and in 'update'.");
-            faults.add(id, Fault::misuse(text));
-            continue;
-        }
-        let Some(operations) = operations.as_array() else {
-            faults.add(id, Fault::misuse("operations must be a list"));
-            continue;
-        };
-        for operation in operations {
-            if let Err(fault) = operate(writer, id, operation) {
-                faults.add(id, fault);
-            }
-        }
-    }
-}
-
-fn operate(writer: &mut Writer<'_>, id: &str, operation: &Value) -> Result<(), Fault> {
-    let mut verbs = operation.as_object().into_iter().flatten();
-    let (Some((verb, value)), None) = (verbs.next(), verbs.next()) else {
-        return Err(Fault::misuse("an operation is an object with one verb"));
-    };
-    match (id, verb.as_str()) {
-        // Clears the parent of an issue that is not a sub-task.
-        ("parent", "set") if value["none"] == true => writer.set(id, &Value::Null),
-        (_, "set") => writer.set(id, value),
-        ("labels", "add") => {
-            let label = label(value)?;
-            if !writer.issue.labels.contains(&label) {
-                writer.issue.labels.push(label);
-                writer.issue.labels.sort();
-            }
-            Ok(())
-        }
-        ("labels", "remove") => {
-            let label = label(value)?;
-            writer.issue.labels.retain(|known| *known != label);
-            Ok(())
-        }
-        ("comment", "add") => check_document(&value["body"]),
-        _ => Err(not_on_screen(id)),
-    }
 }

@@ -194,12 +194,12 @@ impl Writer<'_> {
     }
 }
 
-pub(super) fn not_on_screen(id: &str) -> Fault {
+fn not_on_screen(id: &str) -> Fault {
     Fault::misuse(format!("Field '{id}' cannot be set. It is not on the appropriate screen, or unknown."))
 }
 
 /// Checks a rich text.
-pub(super) fn check_document(value: &Value) -> Result<(), Fault> {
+fn check_document(value: &Value) -> Result<(), Fault> {
     if !value.is_object() {
         let text = "Operation value must be an Atlassian Document (see the Atlassian Document Format)";
         return Err(Fault::misuse(text));
@@ -214,7 +214,7 @@ pub(super) fn check_document(value: &Value) -> Result<(), Fault> {
     }
 }
 
-pub(super) fn issue_type(value: &Value) -> Result<&'static IssueType, Fault> {
+fn issue_type(value: &Value) -> Result<&'static IssueType, Fault> {
     let (name, text) = reference(value, &["id", "name"])?;
     let is = |t: &&IssueType| if name == "id" { t.id == text } else { t.name == text };
     ISSUE_TYPES.iter().find(is).ok_or_else(|| Fault::value("Specify a valid issue type"))
@@ -255,7 +255,7 @@ fn is_date(text: &str) -> bool {
 }
 
 /// Labels in alphabetical order, each once.
-pub(super) fn labels(value: &Value) -> Result<Vec<String>, Fault> {
+fn labels(value: &Value) -> Result<Vec<String>, Fault> {
     let list = match value {
         Value::Null => return Ok(Vec::new()),
         Value::Array(list) => list,
@@ -267,7 +267,7 @@ pub(super) fn labels(value: &Value) -> Result<Vec<String>, Fault> {
     Ok(labels)
 }
 
-pub(super) fn label(value: &Value) -> Result<String, Fault> {
+fn label(value: &Value) -> Result<String, Fault> {
     let label = value.as_str().ok_or_else(|| Fault::misuse("string expected at index 0"))?;
     if label.is_empty() || label.contains(char::is_whitespace) {
         return Err(Fault::value(format!("The label '{label}' contains spaces which is invalid.")));

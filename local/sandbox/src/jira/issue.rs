@@ -40,10 +40,6 @@ pub(super) fn router() -> Router<Arc<Shared>> {
 #[derive(Deserialize)]
 struct Wanted {
     fields: Option<Vec<String>>,
-    #[serde(default)]
-    expand: String,
-    #[serde(default)]
-    properties: Vec<String>,
 }
 
 async fn issue(
@@ -55,16 +51,11 @@ async fn issue(
     let view = View::open(&shared, &headers, &cloud_id, &SCOPES)?;
     let wanted: Wanted = input.query()?;
     let fields = wanted.fields.unwrap_or_else(|| vec!["*all".to_owned()]);
-    let mut selection = Selection::new(&fields, &wanted.properties);
+    let mut selection = Selection::new(&fields, &[]);
     selection.with_key();
     let tracker = view.read();
     let issue = find(&view, &tracker, &name)?;
-    let mut body = whole(&view, &tracker, issue, &selection);
-    if wanted.expand.split(',').any(|item| item == "names") {
-        body.pop();
-        body.push_str(&format!(r#","names":{}}}"#, selection.names()));
-    }
-    Ok(json_text(body))
+    Ok(json_text(whole(&view, &tracker, issue, &selection)))
 }
 
 /// One issue as a JSON text.

@@ -4,8 +4,8 @@
 //!   [`openapi`] does the same by Atlassian's own description, where it is at hand.
 //! - [`tracker`]: the issues, boards and sprints of a site, what a site starts with, and projects of any size.
 //! - [`jql`], [`search`], [`bulkfetch`]: finding issues; [`render`]: issues as JSON.
-//! - [`issue`], [`create`], [`edit`], [`fields`], [`adf`], [`properties`], [`createmeta`]: single issues.
-//! - [`agile`]: Jira Software. [`removed`]: what answers 410 by now.
+//! - [`issue`], [`create`], [`edit`], [`fields`], [`adf`], [`createmeta`]: single issues.
+//! - [`agile`]: Jira Software.
 //!
 //! Sources: <https://developer.atlassian.com/cloud/jira/platform/rest/v3/> and
 //! <https://developer.atlassian.com/cloud/jira/software/rest/>; each module names its own.
@@ -24,8 +24,6 @@ mod jql;
 mod myself;
 pub(super) mod openapi;
 mod projects;
-mod properties;
-mod removed;
 mod render;
 mod search;
 pub(super) mod tracker;
@@ -56,10 +54,8 @@ pub(super) fn router(shared: &Arc<Shared>) -> Router<Arc<Shared>> {
         .merge(bulkfetch::router())
         .merge(issue::router())
         .merge(create::router())
-        .merge(properties::router())
         .merge(createmeta::router())
         .merge(agile::router())
-        .merge(removed::router())
         .route(contract::UNKNOWN, any(unknown));
     let guard = middleware::from_fn_with_state(Arc::clone(shared), contract::guard);
     Router::new().nest("/ex/jira/{cloud_id}", api.route_layer(guard))

@@ -65,11 +65,6 @@ impl Selection {
     pub(super) fn is_light(&self) -> bool {
         self.fields.is_empty() && self.properties.is_empty()
     }
-
-    /// The names of the fields, for `expand=names`.
-    pub(super) fn names(&self) -> Value {
-        self.fields.iter().map(|field| (field.id.to_owned(), Value::from(field.name))).collect()
-    }
 }
 
 /// Renders issues of one site for one answer.

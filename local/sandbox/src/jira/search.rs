@@ -1,4 +1,4 @@
-//! `GET|POST /rest/api/3/search/jql` and `POST /rest/api/3/search/approximate-count`.
+//! `POST /rest/api/3/search/jql` and `POST /rest/api/3/search/approximate-count`.
 //! See <https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-issue-search/>.
 //!
 //! Pages are smaller than asked for at will: with fields at most a hundred issues, and every third page loses a
@@ -10,7 +10,7 @@ use std::sync::Arc;
 use axum::extract::{Extension, Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
-use axum::routing::{get, post};
+use axum::routing::post;
 use axum::{Json, Router};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -21,7 +21,7 @@ use uuid::Uuid;
 
 use super::super::{AppState, Shared};
 use super::contract::Input;
-use super::jql::{Order, Query, Test};
+use super::jql::{Order, Query};
 use super::render::{Renderer, Selection};
 use super::tracker::Tracker;
 use super::{Refusal, Scopes, View, json_text};
@@ -36,18 +36,7 @@ const MAX_RECONCILED: usize = 50;
 const MAX_CURSORS: usize = 200;
 const CURSOR_LIFETIME: Duration = Duration::days(7);
 
-const GET_SCOPES: Scopes = Scopes {
-    classic: &["read:jira-work"],
-    granular: &[
-        "read:issue-details:jira",
-        "read:audit-log:jira",
-        "read:avatar:jira",
-        "read:field-configuration:jira",
-        "read:issue-meta:jira",
-    ],
-};
-
-const POST_SCOPES: Scopes = Scopes {
+const SCOPES: Scopes = Scopes {
     classic: &["read:jira-work"],
     granular: &[
         "read:issue-details:jira",
@@ -60,28 +49,20 @@ const POST_SCOPES: Scopes = Scopes {
 
 pub(super) fn router() -> Router<Arc<Shared>> {
     Router::new()
-        .route("/rest/api/3/search/jql", get(by_get).post(by_post))
+        .route("/rest/api/3/search/jql", post(search))
         .route("/rest/api/3/search/approximate-count", post(count))
 }
 
 /// A search's parameters.
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-pub(super) struct Request {
+struct Request {
     jql: String,
     next_page_token: Option<String>,
     max_results: Option<i64>,
     fields: Option<Vec<String>>,
-    expand: String,
     properties: Vec<String>,
     reconcile_issues: Vec<u64>,
-}
-
-/// The sprint or board whose issues are listed.
-pub(super) struct Scope {
-    /// Tells one list from another.
-    pub(super) name: String,
-    pub(super) test: Test,
 }
 
 /// Result lists of searches that have further pages.
@@ -98,22 +79,13 @@ pub(super) struct Cursor {
     made: OffsetDateTime,
 }
 
-async fn by_get(
+async fn search(
     State(shared): AppState,
     Path(cloud_id): Path<String>,
     headers: HeaderMap,
     Extension(input): Extension<Input>,
 ) -> Result<Response, Refusal> {
-    page(&View::open(&shared, &headers, &cloud_id, &GET_SCOPES)?, input.query()?, None)
-}
-
-async fn by_post(
-    State(shared): AppState,
-    Path(cloud_id): Path<String>,
-    headers: HeaderMap,
-    Extension(input): Extension<Input>,
-) -> Result<Response, Refusal> {
-    page(&View::open(&shared, &headers, &cloud_id, &POST_SCOPES)?, input.body()?, None)
+    page(&View::open(&shared, &headers, &cloud_id, &SCOPES)?, input.body()?)
 }
 
 async fn count(
@@ -122,7 +94,7 @@ async fn count(
     headers: HeaderMap,
     Extension(input): Extension<Input>,
 ) -> Result<Json<Value>, Refusal> {
-    let view = View::open(&shared, &headers, &cloud_id, &POST_SCOPES)?;
+    let view = View::open(&shared, &headers, &cloud_id, &SCOPES)?;
     let request: Request = input.body()?;
     let tracker = view.read();
     let test = Query::compile(&request.jql, &view, &tracker)?.test.ok_or_else(unbounded)?;
@@ -135,8 +107,8 @@ fn unbounded() -> Refusal {
     Refusal::violation(StatusCode::BAD_REQUEST, text, "the query is unbounded")
 }
 
-/// Answers one page of a search, or of the list of a sprint's or a board's issues.
-pub(super) fn page(view: &View, request: Request, scope: Option<Scope>) -> Result<Response, Refusal> {
+/// Answers one page of a search.
+fn page(view: &View, request: Request) -> Result<Response, Refusal> {
     let max_results = request.max_results.unwrap_or(DEFAULT_PAGE);
     if max_results < 1 {
         return Err(Refusal::misuse("maxResults must be positive"));
@@ -144,14 +116,13 @@ pub(super) fn page(view: &View, request: Request, scope: Option<Scope>) -> Resul
     if request.reconcile_issues.len() > MAX_RECONCILED || request.properties.len() > 5 {
         return Err(Refusal::misuse("at most 50 issues to reconcile and 5 properties"));
     }
-    let default_fields = if scope.is_some() { "*navigable" } else { "id" };
-    let names = request.fields.clone().unwrap_or_else(|| vec![default_fields.to_owned()]);
+    let names = request.fields.clone().unwrap_or_else(|| vec!["id".to_owned()]);
     let selection = Selection::new(&names, &request.properties);
 
     let mut tracker = view.write();
     let cursor = match &request.next_page_token {
-        Some(token) => resume(&tracker, token, &identity(&request, scope.as_ref()), view.now)?,
-        None => begin(&mut tracker, view, &request, scope)?,
+        Some(token) => resume(&tracker, token, &identity(&request), view.now)?,
+        None => begin(&mut tracker, view, &request)?,
     };
     let mut size = usize::try_from(max_results.min(MAX_PAGE)).unwrap_or(1);
     if !selection.is_light() {
@@ -181,16 +152,13 @@ pub(super) fn page(view: &View, request: Request, scope: Option<Scope>) -> Resul
     if let Some(token) = next {
         body.push_str(&format!(r#","nextPageToken":"{token}""#));
     }
-    if request.expand.split(',').any(|item| item == "names") {
-        body.push_str(&format!(r#","names":{}"#, selection.names()));
-    }
     body.push('}');
     Ok(json_text(body))
 }
 
 /// What must stay the same from page to page.
-fn identity(request: &Request, scope: Option<&Scope>) -> String {
-    format!("{:?} {:?} {:?}", scope.map(|scope| &scope.name), request.jql, request.reconcile_issues)
+fn identity(request: &Request) -> String {
+    format!("{:?} {:?}", request.jql, request.reconcile_issues)
 }
 
 fn resume(tracker: &Tracker, token: &str, query: &str, now: OffsetDateTime) -> Result<Cursor, Refusal> {
@@ -216,19 +184,10 @@ fn resume(tracker: &Tracker, token: &str, query: &str, now: OffsetDateTime) -> R
 }
 
 /// Runs a search. Every search that misses a new issue brings the moment closer when they find it.
-fn begin(
-    tracker: &mut Tracker,
-    view: &View,
-    request: &Request,
-    scope: Option<Scope>,
-) -> Result<Cursor, Refusal> {
-    let query = identity(request, scope.as_ref());
+fn begin(tracker: &mut Tracker, view: &View, request: &Request) -> Result<Cursor, Refusal> {
+    let query = identity(request);
     let compiled = Query::compile(&request.jql, view, tracker)?;
-    let tests: Vec<_> = scope.map(|scope| scope.test).into_iter().chain(compiled.test).collect();
-    if tests.is_empty() {
-        return Err(unbounded());
-    }
-    let test = Test::All(tests);
+    let test = compiled.test.ok_or_else(unbounded)?;
     let mut results = Vec::new();
     for issue in tracker.issues.values_mut().filter(|issue| test.holds(issue)) {
         if issue.unseen == 0 || request.reconcile_issues.contains(&issue.id) {

@@ -1,4 +1,4 @@
-//! Boards, sprints, and their issues.
+//! Boards and sprints.
 
 use reqwest::StatusCode;
 use sandbox::NewProject;
@@ -32,10 +32,7 @@ async fn boards_are_listed_and_private_ones_only_on_request_and_without_a_name()
     let private = &page["values"][3];
     assert!(private.get("name").is_none() && private.get("type").is_none());
 
-    let (_, page) = app.agile(HARBOUR, "board?type=kanban,simple", &token).await;
-    assert_eq!(ids(&page), [2, 5]);
-    assert_eq!(app.agile(HARBOUR, "board/1", &token).await.1["name"], "Voyages");
-    for path in ["board/3", "board/99"] {
+    for path in ["board/3/sprint", "board/99/sprint"] {
         assert_eq!(app.agile(HARBOUR, path, &token).await.0, StatusCode::NOT_FOUND, "{path}");
     }
     assert_eq!(app.agile(HARBOUR, "board?projectKeyOrId=NONE", &token).await.0, StatusCode::BAD_REQUEST);
@@ -91,39 +88,15 @@ async fn sprints_come_closed_first_and_kanban_boards_have_none() {
 }
 
 #[tokio::test]
-async fn issues_of_sprints_and_boards_are_paged_by_token() {
-    let (app, token) = app().await;
-    let path = format!("/ex/jira/{HARBOUR}/rest/software/1.0");
-    let list = |page: &Value| -> Vec<String> {
-        let issues = page["issues"].as_array().unwrap();
-        issues.iter().map(|issue| issue["key"].as_str().unwrap().to_owned()).collect()
-    };
-    let (status, page) = app.get(&format!("{path}/sprint/502/issue?fields=summary"), &token).await;
-    assert_eq!(status, StatusCode::OK, "{page}");
-    assert_eq!(list(&page), ["SHIP-5", "SHIP-4", "SHIP-3", "SHIP-2"]);
-    let (_, page) =
-        app.get(&format!("{path}/board/1/issue?maxResults=10&jql=labels%20is%20empty"), &token).await;
-    assert_eq!((list(&page).len(), &page["isLast"]), (10, &json!(true)));
-    assert!(page["issues"][0]["fields"]["customfield_10020"].is_null());
-    let (_, page) = app.get(&format!("{path}/board/1/issue?maxResults=10"), &token).await;
-    let next = page["nextPageToken"].as_str().unwrap();
-    let (_, page) =
-        app.get(&format!("{path}/board/1/issue?maxResults=10&nextPageToken={next}"), &token).await;
-    assert_eq!((list(&page).len(), &page["isLast"]), (2, &json!(true)));
-    assert_eq!(app.get(&format!("{path}/sprint/9/issue"), &token).await.0, StatusCode::NOT_FOUND);
-    assert_eq!(app.problems(), Vec::<String>::new());
-}
-
-#[tokio::test]
 async fn jira_software_knows_granular_scopes_only_and_all_of_them() {
     let app = App::start().await;
     let classic = app.connect("ada", &["harbour"], ALL_SCOPES).await.access;
-    for path in ["board", "board/1", "board/1/sprint", "sprint/502"] {
+    for path in ["board", "board/1/sprint", "sprint/502"] {
         let (status, body) = app.agile(HARBOUR, path, &classic).await;
         assert_eq!((status, &body["code"]), (StatusCode::UNAUTHORIZED, &json!(401)), "{path}");
     }
     let token =
         app.connect("ada", &["harbour"], "read:board-scope:jira-software read:project:jira").await.access;
     assert_eq!(app.agile(HARBOUR, "board", &token).await.0, StatusCode::OK);
-    assert_eq!(app.agile(HARBOUR, "board/1", &token).await.0, StatusCode::UNAUTHORIZED);
+    assert_eq!(app.agile(HARBOUR, "board/1/sprint", &token).await.0, StatusCode::UNAUTHORIZED);
 }

@@ -1,6 +1,7 @@
 //! The controls over HTTP.
 
 use reqwest::{Method, StatusCode};
+use sandbox::Class;
 use serde_json::{Value, json};
 
 use crate::support::{ALL_SCOPES, App, HARBOUR, parameter, read};
@@ -14,7 +15,7 @@ impl App {
 }
 
 #[tokio::test]
-async fn a_script_can_consent_and_look_at_what_came_of_it() {
+async fn a_script_can_consent_and_revoke() {
     let app = App::start().await;
     let body = json!({
         "authorize_url": app.authorize_url(&[]),
@@ -23,14 +24,9 @@ async fn a_script_can_consent_and_look_at_what_came_of_it() {
     let (status, answer) = app.control(Method::POST, "consent", body.clone()).await;
     assert_eq!(status, StatusCode::OK);
     let code = parameter(answer["redirect"].as_str().unwrap(), "code").unwrap();
-    let (_, tokens) = app.exchange(&code).await;
-
-    let (_, grants) = app.control(Method::GET, "grants", Value::Null).await;
-    assert_eq!(grants[0]["sites"], json!(["harbour"]));
-    let (_, newest) = app.control(Method::GET, "accounts/ada/newest-refresh-token", Value::Null).await;
-    assert_eq!(newest["refresh_token"], tokens["refresh_token"]);
-    let check = || app.control(Method::POST, "refresh-tokens/check", newest.clone());
-    assert_eq!(check().await.1, json!({ "accepted": true }));
+    assert_eq!(app.exchange(&code).await.0, StatusCode::OK);
+    let newest = app.handle().newest_refresh_token("ada").unwrap();
+    assert!(app.handle().accepts_refresh_token(&newest));
 
     let mut declined = body.clone();
     declined["decision"] = "decline".into();
@@ -44,71 +40,41 @@ async fn a_script_can_consent_and_look_at_what_came_of_it() {
 
     assert_eq!(app.control(Method::DELETE, "grants/ada", Value::Null).await.0, StatusCode::NO_CONTENT);
     assert_eq!(app.control(Method::DELETE, "grants/ada", Value::Null).await.0, StatusCode::NOT_FOUND);
-    assert_eq!(check().await.1, json!({ "accepted": false }));
-    let (_, families) = app.control(Method::GET, "families", Value::Null).await;
-    assert_eq!((&families[0]["account"], &families[0]["revoked"]), (&json!("ada"), &json!(true)));
+    assert!(!app.handle().accepts_refresh_token(&newest));
 }
 
 #[tokio::test]
-async fn settings_change_by_name_for_all_or_one_account() {
+async fn a_callback_registered_later_is_accepted() {
     let app = App::start().await;
-    let (_, all) = app.control(Method::PATCH, "settings", json!({ "leeway": 0 })).await;
-    assert_eq!((&all["leeway"], &all["access_token_lifetime"]), (&json!(0), &json!(3600)));
-    let refusal = json!({ "refusal": "unauthorized_client" });
-    app.control(Method::PATCH, "settings?account=ada", refusal).await;
-    let ada = app.connect("ada", &["harbour"], ALL_SCOPES).await;
-    let sam = app.connect("sam", &["harbour"], ALL_SCOPES).await;
-    app.rotate(&ada.refresh).await;
-    app.rotate(&sam.refresh).await;
-    assert_eq!(app.refresh(&ada.refresh).await.1["error"], "unauthorized_client");
-    assert_eq!(app.refresh(&sam.refresh).await.1["error"], "invalid_grant");
-
-    for (path, body) in [("settings", json!({ "leewy": 0 })), ("settings", json!({ "leeway": -1 }))] {
-        assert_eq!(app.control(Method::PATCH, path, body).await.0, StatusCode::BAD_REQUEST);
-    }
-    let (status, _) = app.control(Method::PATCH, "settings?account=nobody", json!({})).await;
-    assert_eq!(status, StatusCode::NOT_FOUND);
+    let url = app.authorize_url(&[("redirect_uri", "https://new.example/callback")]);
+    assert_eq!(app.http.get(&url).send().await.unwrap().status(), StatusCode::BAD_REQUEST);
+    let body = json!({ "redirect_uri": "https://new.example/callback" });
+    assert_eq!(app.control(Method::POST, "redirect-uris", body).await.0, StatusCode::CREATED);
+    assert_eq!(app.http.get(&url).send().await.unwrap().status(), StatusCode::OK);
 }
 
 #[tokio::test]
-async fn tokens_expire_by_command_and_by_the_clock() {
+async fn access_tokens_expire_on_command() {
     let app = App::start().await;
     let tokens = app.connect("ada", &["harbour"], ALL_SCOPES).await;
     let (_, expired) = app.control(Method::POST, "access-tokens/expire", json!({})).await;
     assert_eq!(expired["expired"], 1);
     assert_eq!(app.get("/me", &tokens.access).await.0, StatusCode::UNAUTHORIZED);
-    let tokens = app.rotate(&tokens.refresh).await;
-    app.control(Method::POST, "clock/advance", json!({ "seconds": 3600 })).await;
-    assert_eq!(app.get("/me", &tokens.access).await.0, StatusCode::UNAUTHORIZED);
 }
 
 #[tokio::test]
-async fn faults_and_gates_work_over_http() {
+async fn faults_can_be_set_over_http() {
     let app = App::start().await;
     let fault = json!({ "class": "token", "kind": "status", "status": 502, "times": 1 });
     assert_eq!(app.control(Method::POST, "faults", fault.clone()).await.0, StatusCode::CREATED);
-    let (_, faults) = app.control(Method::GET, "faults", Value::Null).await;
-    assert_eq!((&faults[0]["kind"], &faults[0]["when"]), (&json!("status"), &json!("before")));
     assert_eq!(app.refresh("any").await.0, StatusCode::BAD_GATEWAY);
     app.control(Method::POST, "faults", fault).await;
     app.control(Method::DELETE, "faults", Value::Null).await;
     assert_eq!(app.refresh("any").await.0, StatusCode::FORBIDDEN);
     let unknown = json!({ "class": "token", "kind": "earthquake" });
     assert!(app.control(Method::POST, "faults", unknown).await.0.is_client_error());
-
-    let (_, gate) = app.control(Method::POST, "gates", json!({ "class": "token" })).await;
-    let id = gate["id"].as_u64().unwrap();
-    let path = format!("gates/{id}/arrival");
-    let arrival = app.control(Method::GET, &path, Value::Null);
-    let refresh = app.refresh("any");
-    tokio::pin!(refresh);
-    tokio::select! {
-        _ = &mut refresh => panic!("answered in spite of the gate"),
-        (_, arrived) = arrival => assert_eq!(arrived["arrived"], true),
-    }
-    app.control(Method::POST, &format!("gates/{id}/release"), Value::Null).await;
-    assert_eq!(refresh.await.0, StatusCode::FORBIDDEN);
-    assert_eq!(app.control(Method::GET, "gates/9/arrival", Value::Null).await.0, StatusCode::NOT_FOUND);
+    let guide = app.http.get(app.url("/_sandbox")).send().await.unwrap();
+    assert!(guide.text().await.unwrap().contains("/_sandbox/faults"));
 }
 
 #[tokio::test]
@@ -119,36 +85,19 @@ async fn requests_are_counted_and_logged_without_secrets() {
     app.jira(HARBOUR, "project/search?maxResults=2", &tokens.access).await;
     app.refresh(&tokens.refresh).await;
 
-    let (_, counters) = app.control(Method::GET, "counters", Value::Null).await;
-    assert_eq!((&counters["token"]["received"], &counters["token"]["answered"]), (&json!(2), &json!(2)));
-    assert_eq!((&counters["jira"]["received"], &counters["jira"]["max_in_flight"]), (&json!(1), &json!(1)));
-    assert_eq!(counters["jira"]["in_flight"], 0);
+    let token = app.handle().counters(Class::Token);
+    assert_eq!((token.received, token.answered), (2, 2));
+    let jira = app.handle().counters(Class::Jira);
+    assert_eq!((jira.received, jira.in_flight, jira.max_in_flight), (1, 0, 1));
 
-    let (_, log) = app.control(Method::GET, "requests?class=jira&account=ada", Value::Null).await;
-    assert_eq!(log.as_array().unwrap().len(), 1);
-    assert_eq!((&log[0]["query"], &log[0]["status"]), (&json!("maxResults=2"), &json!(200)));
-    let (_, log) = app.control(Method::GET, "requests", Value::Null).await;
-    let text = log.to_string();
-    assert_eq!(log.as_array().unwrap().len(), 4);
+    let log = app.handle().requests();
+    let requests: Vec<_> = log.iter().filter(|request| request.class == Class::Jira).collect();
+    assert_eq!(requests.len(), 1);
+    assert_eq!(requests[0].account.as_deref(), Some("ada"));
+    assert_eq!((requests[0].query.as_deref(), requests[0].status), (Some("maxResults=2"), Some(200)));
+    assert_eq!(log.len(), 4);
+    let text = format!("{log:?}");
     for secret in [&tokens.access, &tokens.refresh, "app-secret", "state-1"] {
         assert!(!text.contains(secret));
     }
-}
-
-#[tokio::test]
-async fn a_reset_goes_back_to_the_start() {
-    let app = App::start().await;
-    let tokens = app.connect("ada", &["harbour"], ALL_SCOPES).await;
-    app.control(Method::POST, "accounts", json!({ "key": "test-1", "sites": [] })).await;
-    app.control(Method::PATCH, "settings", json!({ "leeway": 0 })).await;
-    app.control(Method::POST, "faults", json!({ "class": "token", "kind": "hang" })).await;
-    assert_eq!(app.control(Method::POST, "reset", Value::Null).await.0, StatusCode::NO_CONTENT);
-
-    assert_eq!(app.refresh(&tokens.refresh).await.0, StatusCode::FORBIDDEN);
-    let (_, settings) = app.control(Method::GET, "settings", Value::Null).await;
-    assert_eq!(settings["leeway"], 600);
-    let (_, accounts) = app.control(Method::GET, "accounts", Value::Null).await;
-    assert!(!accounts.to_string().contains("test-1"));
-    let guide = app.http.get(app.url("/_sandbox")).send().await.unwrap();
-    assert_eq!(guide.status(), StatusCode::OK);
 }

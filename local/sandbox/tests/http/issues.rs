@@ -55,10 +55,8 @@ async fn an_issue_has_the_shapes_of_real_ones() {
     let (_, done) = app.jira(HARBOUR, "issue/10106?fields=resolution,resolutiondate", &ada.access).await;
     assert_eq!(done["fields"]["resolution"]["name"], "Done");
     assert!(done["fields"]["resolutiondate"].is_string());
-    let (_, bare) =
-        app.jira(HARBOUR, "issue/ship-10?fields=priority,reporter&expand=names", &ada.access).await;
+    let (_, bare) = app.jira(HARBOUR, "issue/ship-10?fields=priority,reporter", &ada.access).await;
     assert_eq!(bare["fields"], json!({ "priority": null, "reporter": null }));
-    assert_eq!(bare["names"]["reporter"], "Reporter");
 
     for missing in ["SHIP-99", "1", "NONE-1", "SHIP"] {
         let (status, body) = app.jira(HARBOUR, &format!("issue/{missing}"), &ada.access).await;
@@ -97,14 +95,16 @@ async fn a_created_issue_is_there_at_once_but_found_later() {
     assert_eq!(fields["creator"]["displayName"], "Ada Admin");
     assert_eq!(fields["customfield_10031"]["value"], "Minor");
 
-    let by_marker = "project = SHIP AND issue.property[juncture].key = \"abc-1\"";
+    let by_label = "project = SHIP AND labels = crew";
     let search = |body: Value| app.search(HARBOUR, body, &ada.access);
     let found = |page: (StatusCode, Value)| page.1["issues"].as_array().unwrap().len();
-    assert_eq!(found(search(json!({ "jql": by_marker })).await), 0);
-    assert_eq!(found(search(json!({ "jql": by_marker, "reconcileIssues": [10113] })).await), 1);
+    assert_eq!(found(search(json!({ "jql": by_label })).await), 0);
+    let body = json!({ "jql": by_label, "reconcileIssues": [10113], "properties": ["juncture"] });
+    let (_, page) = search(body).await;
+    assert_eq!(page["issues"][0]["properties"]["juncture"], json!({ "key": "abc-1" }));
     assert_eq!(found(search(json!({ "jql": "project = DOCKS" })).await), 0);
     assert_eq!(found(search(json!({ "jql": "labels = rum" })).await), 0);
-    assert_eq!(found(search(json!({ "jql": by_marker })).await), 1);
+    assert_eq!(found(search(json!({ "jql": by_label })).await), 1);
 
     app.handle().set_settings(Some("ada"), Settings { search_lag: 0, ..Settings::default() });
     create(&app, minimal(), &ada).await;
@@ -191,15 +191,8 @@ async fn an_edit_answers_nothing_or_the_issue() {
     let edit = |path: &'static str, body: Value| app.send("PUT", HARBOUR, path, body, &ada);
     let body = json!({ "fields": { "summary": "Load the wheat", "assignee": null, "description": null } });
     assert_eq!(edit("issue/SHIP-2", body).await, (StatusCode::NO_CONTENT, json!("")));
-    let body = json!({
-        "fields": { "description": document("New") },
-        "update": {
-            "labels": [{ "add": "wheat" }, { "add": "grain" }, { "remove": "wheat" }],
-            "parent": [{ "set": { "none": true } }],
-            "comment": [{ "add": { "body": document("Done") } }],
-        },
-    });
-    let (status, issue) = edit("issue/SHIP-2?returnIssue=true&notifyUsers=true", body).await;
+    let body = json!({ "fields": { "description": document("New"), "labels": ["grain"], "parent": null } });
+    let (status, issue) = edit("issue/SHIP-2?returnIssue=true", body).await;
     assert_eq!(status, StatusCode::OK, "{issue}");
     let fields = &issue["fields"];
     assert_eq!((&fields["summary"], &fields["assignee"]), (&json!("Load the wheat"), &Value::Null));
@@ -211,8 +204,6 @@ async fn an_edit_answers_nothing_or_the_issue() {
 
     // A refused edit changes nothing.
     let body = json!({ "fields": { "summary": "Lost", "assignee": { "accountId": "nobody" } } });
-    assert_eq!(edit("issue/SHIP-2", body).await.0, StatusCode::BAD_REQUEST);
-    let body = json!({ "fields": { "labels": [] }, "update": { "labels": [{ "add": "x" }] } });
     assert_eq!(edit("issue/SHIP-2", body).await.0, StatusCode::BAD_REQUEST);
     let (_, issue) = app.jira(HARBOUR, "issue/SHIP-2", &ada.access).await;
     assert_eq!(
@@ -264,7 +255,6 @@ async fn without_permission_or_scope_nothing_is_written() {
         create(&app, minimal(), &ada).await,
         app.send("PUT", HARBOUR, "issue/SHIP-2", put.clone(), &ada).await,
         app.send("DELETE", HARBOUR, "issue/SHIP-12", Value::Null, &ada).await,
-        app.send("PUT", HARBOUR, "issue/SHIP-2/properties/a", json!(1), &ada).await,
     ];
     for (status, body) in answers {
         assert_eq!(status, StatusCode::FORBIDDEN);
@@ -279,23 +269,6 @@ async fn without_permission_or_scope_nothing_is_written() {
         let (status, body) = app.send(method, HARBOUR, path, body, &ada).await;
         assert_eq!((status, &body["code"]), (StatusCode::UNAUTHORIZED, &json!(401)));
     }
-    assert_eq!(app.problems(), Vec::<String>::new());
-}
-
-#[tokio::test]
-async fn properties_are_kept_with_an_issue() {
-    let (app, ada) = start().await;
-    let path = "issue/SHIP-2/properties/marker";
-    assert_eq!(app.jira(HARBOUR, path, &ada.access).await.0, StatusCode::NOT_FOUND);
-    let put = |value: Value| app.send("PUT", HARBOUR, path, value, &ada);
-    assert_eq!(put(json!({ "a": { "b": "c" } })).await.0, StatusCode::CREATED);
-    assert_eq!(put(json!({ "a": { "b": "d" } })).await.0, StatusCode::OK);
-    let (_, property) = app.jira(HARBOUR, path, &ada.access).await;
-    assert_eq!(property, json!({ "key": "marker", "value": { "a": { "b": "d" } } }));
-    let jql = "issue.property[marker].a.b = \"d\"";
-    let body = json!({ "jql": jql, "properties": ["marker"] });
-    let (_, page) = app.search(HARBOUR, body, &ada.access).await;
-    assert_eq!(page["issues"][0]["properties"]["marker"]["a"]["b"], "d");
     assert_eq!(app.problems(), Vec::<String>::new());
 }
 
@@ -317,7 +290,5 @@ async fn what_can_be_created_is_told() {
         let (status, _) = app.jira(HARBOUR, &format!("issue/createmeta/{path}"), &ada.access).await;
         assert_eq!(status, StatusCode::BAD_REQUEST);
     }
-    let (_, priorities) = app.jira(HARBOUR, "priority", &ada.access).await;
-    assert_eq!((&priorities[2]["id"], &priorities[2]["name"]), (&json!("3"), &json!("Medium")));
     assert_eq!(app.problems(), Vec::<String>::new());
 }

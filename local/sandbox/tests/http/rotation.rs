@@ -4,7 +4,7 @@ use reqwest::StatusCode;
 use sandbox::{Refusal, Settings};
 use serde_json::{Value, json};
 
-use crate::support::{ALL_SCOPES, App, CALLBACK, read, refresh_body};
+use crate::support::{ALL_SCOPES, App, CALLBACK, refresh_body};
 
 const MINUTE: Duration = Duration::from_secs(60);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
@@ -105,16 +105,6 @@ async fn reuse_after_the_leeway_is_refused_and_ends_the_family() {
 }
 
 #[tokio::test]
-async fn breach_detection_can_be_turned_off() {
-    let settings = Settings { reuse_revokes_family: false, ..without_leeway() };
-    let app = App::with(settings).await;
-    let first = app.connect("ada", &["harbour"], ALL_SCOPES).await;
-    let second = app.rotate(&first.refresh).await;
-    assert_invalid_grant(app.refresh(&first.refresh).await);
-    app.rotate(&second.refresh).await;
-}
-
-#[tokio::test]
 async fn refresh_tokens_expire_when_unused_and_when_old() {
     let app = App::start().await;
     let first = app.connect("ada", &["harbour"], ALL_SCOPES).await;
@@ -183,19 +173,6 @@ async fn malformed_requests_are_told_so() {
 }
 
 #[tokio::test]
-async fn a_form_is_accepted_as_well() {
-    let app = App::start().await;
-    let tokens = app.connect("ada", &["harbour"], ALL_SCOPES).await;
-    let form = url::form_urlencoded::Serializer::new(String::new())
-        .extend_pairs([("grant_type", "refresh_token"), ("client_id", "app")])
-        .extend_pairs([("client_secret", "app-secret"), ("refresh_token", &tokens.refresh)])
-        .finish();
-    let request = app.http.post(app.url("/oauth/token"));
-    let request = request.header("content-type", "application/x-www-form-urlencoded");
-    assert_eq!(read(request.body(form).send().await.unwrap()).await.0, StatusCode::OK);
-}
-
-#[tokio::test]
 async fn rotation_can_be_turned_off() {
     let app = App::with(Settings { rotation: false, ..without_leeway() }).await;
     let tokens = app.connect("ada", &["harbour"], ALL_SCOPES).await;
@@ -207,16 +184,11 @@ async fn rotation_can_be_turned_off() {
 }
 
 #[tokio::test]
-async fn two_consents_are_two_families_unless_set_otherwise() {
+async fn two_consents_are_two_families() {
     let app = App::start().await;
     let first = app.connect("ada", &["harbour"], ALL_SCOPES).await;
     app.connect("ada", &["harbour"], ALL_SCOPES).await;
-    let first = app.rotate(&first.refresh).await;
-
-    let settings = Settings { consent_replaces_families: true, ..Settings::default() };
-    app.handle().set_settings(Some("ada"), settings);
-    app.connect("ada", &["harbour"], ALL_SCOPES).await;
-    assert_invalid_grant(app.refresh(&first.refresh).await);
+    app.rotate(&first.refresh).await;
 }
 
 #[tokio::test]

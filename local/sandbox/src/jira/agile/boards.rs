@@ -1,4 +1,4 @@
-//! `GET /rest/agile/1.0/board` and `/board/{boardId}`.
+//! `GET /rest/agile/1.0/board`.
 //! See <https://developer.atlassian.com/cloud/jira/software/rest/api-group-board/>.
 
 use std::sync::Arc;
@@ -16,25 +16,16 @@ use super::super::tracker::Board;
 use super::super::{Refusal, Scopes, View};
 use super::page::{Paging, page};
 
-const LIST_SCOPES: Scopes =
+const SCOPES: Scopes =
     Scopes { classic: &[], granular: &["read:board-scope:jira-software", "read:project:jira"] };
 
-const SCOPES: Scopes =
-    Scopes { classic: &[], granular: &["read:board-scope:jira-software", "read:issue-details:jira"] };
-
 pub(super) fn router() -> Router<Arc<Shared>> {
-    Router::new()
-        .route("/rest/agile/1.0/board", get(boards))
-        .route("/rest/agile/1.0/board/{board_id}", get(board))
+    Router::new().route("/rest/agile/1.0/board", get(boards))
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Filter {
-    #[serde(rename = "type", default)]
-    kinds: Vec<String>,
-    #[serde(default)]
-    name: String,
     project_key_or_id: Option<String>,
     #[serde(default)]
     include_private: bool,
@@ -48,7 +39,7 @@ async fn boards(
     headers: HeaderMap,
     Extension(input): Extension<Input>,
 ) -> Result<Json<Value>, Refusal> {
-    let view = View::open(&shared, &headers, &cloud_id, &LIST_SCOPES)?;
+    let view = View::open(&shared, &headers, &cloud_id, &SCOPES)?;
     let filter: Filter = input.query()?;
     let project = match &filter.project_key_or_id {
         Some(name) => Some(view.project(name).map(|project| project.id).ok_or_else(|| {
@@ -58,29 +49,13 @@ async fn boards(
         None => None,
     };
     let tracker = view.read();
-    let name = filter.name.to_lowercase();
-    let wanted = |board: &&Board| {
-        project.is_none_or(|project| board.project == project)
-            && (filter.kinds.is_empty() || filter.kinds.iter().any(|kind| kind == board.kind.name()))
-            && board.name.to_lowercase().contains(&name)
-    };
+    let wanted = |board: &&Board| project.is_none_or(|project| board.project == project);
     let found = |private: bool| tracker.boards.values().filter(wanted).filter(move |b| b.private == private);
     let mut values: Vec<_> = found(false).map(|board| board.json(&view)).collect();
     if filter.include_private {
         values.extend(found(true).map(|board| board.json(&view)));
     }
     Ok(page(&filter.paging, values, true))
-}
-
-async fn board(
-    State(shared): AppState,
-    Path((cloud_id, board_id)): Path<(String, String)>,
-    headers: HeaderMap,
-) -> Result<Json<Value>, Refusal> {
-    let view = View::open(&shared, &headers, &cloud_id, &SCOPES)?;
-    let tracker = view.read();
-    let board = find(&tracker.boards, &board_id)?;
-    Ok(Json(board.json(&view)))
 }
 
 /// The board with an id, which must be a number; private ones are hidden.

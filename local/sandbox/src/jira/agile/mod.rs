@@ -1,8 +1,7 @@
-//! Jira Software: boards, sprints, and their lists of issues.
+//! Jira Software: boards and sprints.
 //! See <https://developer.atlassian.com/cloud/jira/software/rest/>.
 
 mod boards;
-mod issues;
 mod page;
 mod sprints;
 
@@ -11,8 +10,7 @@ use std::sync::Arc;
 use axum::Router;
 
 use super::super::Shared;
-pub(super) use issues::REMOVED;
 
 pub(super) fn router() -> Router<Arc<Shared>> {
-    Router::new().merge(boards::router()).merge(sprints::router()).merge(issues::router())
+    Router::new().merge(boards::router()).merge(sprints::router())
 }

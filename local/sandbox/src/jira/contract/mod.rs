@@ -15,7 +15,6 @@ use url::form_urlencoded;
 
 use super::super::traffic::Violation;
 use super::super::{AppState, Shared, resources};
-use super::agile::REMOVED;
 use super::{Refusal, openapi};
 use endpoints::{ENDPOINTS, Kind, Members};
 
@@ -101,7 +100,7 @@ fn record(shared: &Shared, parts: &Parts, problems: Vec<String>) {
 pub(super) struct Misuse(pub(super) String);
 
 fn input(parts: &Parts, path: &str, body: &[u8]) -> Result<Input, Refusal> {
-    if REMOVED.contains(&path) || path == UNKNOWN || is_removed_search(path) {
+    if path == UNKNOWN {
         return Ok(Input::default());
     }
     let Some(endpoint) = ENDPOINTS.iter().find(|known| known.path == path && known.method == parts.method)
@@ -125,10 +124,6 @@ fn input(parts: &Parts, path: &str, body: &[u8]) -> Result<Input, Refusal> {
     let body: Value = serde_json::from_slice(body).map_err(|_| Refusal::misuse("the body is not JSON"))?;
     check(members, &body).map_err(|problem| Refusal::misuse(&problem))?;
     Ok(Input { query, body })
-}
-
-fn is_removed_search(path: &str) -> bool {
-    super::removed::PATHS.contains(&path)
 }
 
 /// Reads a query: lists are joined by commas or repeated.
@@ -160,9 +155,6 @@ fn query(known: Members, text: &str) -> Result<Map<String, Value>, String> {
 }
 
 fn check(known: Members, body: &Value) -> Result<(), String> {
-    if matches!(known, [("*", _)]) {
-        return Ok(());
-    }
     let members = body.as_object().ok_or("the body is not an object")?;
     for (name, value) in members {
         let Some((_, kind)) = known.iter().find(|(known, _)| known == name) else {

@@ -9,7 +9,7 @@ mod resolve;
 mod test;
 
 pub(super) use order::Order;
-pub(super) use test::Test;
+use test::Test;
 
 use super::tracker::Tracker;
 use super::{Refusal, View};

@@ -16,23 +16,15 @@ enum By {
     Key,
     Created,
     Updated,
-    Summary,
-    Priority,
-    Status,
-    Due,
 }
 
 impl Order {
     pub(super) fn new(field: &str, descending: bool) -> Result<Self, String> {
         let by = match field.to_lowercase().as_str() {
-            "id" | "rank" => By::Id,
-            "key" | "issuekey" | "issue" => By::Key,
-            "created" | "createddate" => By::Created,
-            "updated" | "updateddate" => By::Updated,
-            "summary" => By::Summary,
-            "priority" => By::Priority,
-            "status" => By::Status,
-            "due" | "duedate" => By::Due,
+            "id" => By::Id,
+            "key" => By::Key,
+            "created" => By::Created,
+            "updated" => By::Updated,
             _ => {
                 return Err(format!(
                     "Field '{field}' does not exist or you do not have permission to view it"
@@ -56,11 +48,6 @@ impl Order {
             By::Key => project(a).cmp(&project(b)),
             By::Created => a.created.cmp(&b.created),
             By::Updated => a.updated.cmp(&b.updated),
-            By::Summary => a.summary.cmp(&b.summary),
-            // Descending means the most urgent first.
-            By::Priority => b.priority.map(|p| p.id).cmp(&a.priority.map(|p| p.id)),
-            By::Status => a.status.name.cmp(b.status.name),
-            By::Due => a.due.cmp(&b.due),
         };
         if self.descending { ordering.reverse() } else { ordering }
     }

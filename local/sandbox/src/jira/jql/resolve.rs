@@ -6,7 +6,7 @@ use std::sync::Arc;
 use axum::http::StatusCode;
 use time::{Duration, OffsetDateTime, PrimitiveDateTime, format_description};
 
-use super::super::catalog::{DONE, IN_PROGRESS, ISSUE_TYPES, PRIORITIES, Status, TO_DO};
+use super::super::catalog::{DONE, IN_PROGRESS, ISSUE_TYPES, IssueType, Status, TO_DO};
 use super::super::tracker::{SprintState, Tracker};
 use super::super::{Refusal, View};
 use super::test::Part;
@@ -43,11 +43,8 @@ impl Resolver<'_> {
         if is_empty {
             return Ok(Test::Empty(part(&field).ok_or_else(|| unknown_field(&term.field))?));
         }
-        if let Some(path) = term.field.strip_prefix("issue.property[") {
-            return property(path, &term.operands).ok_or_else(|| unknown_field(&term.field));
-        }
         let fits = match field.as_str() {
-            "summary" | "text" | "description" => ["~", "!~"].contains(&&*term.operator),
+            "summary" | "text" => ["~", "!~"].contains(&&*term.operator),
             "created" | "updated" => [">", ">=", "<", "<="].contains(&&*term.operator),
             _ => ["=", "!=", "in", "not in"].contains(&&*term.operator),
         };
@@ -58,15 +55,12 @@ impl Resolver<'_> {
         Ok(match field.as_str() {
             "project" => Test::Project(self.each(term, |name| self.project(name))?),
             "id" | "key" | "issue" | "issuekey" => Test::Issue(self.each(term, |name| self.issue(name))?),
-            "parent" => Test::Parent(self.each(term, |name| self.issue(name))?),
             "sprint" => Test::Sprint(self.sprints(term)?),
             "type" | "issuetype" => Test::IssueType(self.each(term, issue_type)?),
             "status" => Test::Status(self.each(term, status)?),
             "statuscategory" => Test::Status(self.each(term, status_category)?),
-            "priority" => Test::Priority(self.each(term, priority)?),
             "labels" => Test::Label(term.operands.clone()),
             "assignee" => Test::Assignee(self.each(term, |name| self.account(name))?),
-            "reporter" => Test::Reporter(self.each(term, |name| self.account(name))?),
             "summary" | "text" => Test::Summary(term.operands.concat().to_lowercase()),
             "created" | "updated" => {
                 let since = term.operands.first().and_then(|text| self.time(text));
@@ -90,9 +84,8 @@ impl Resolver<'_> {
     }
 
     fn project(&self, name: &str) -> Option<u64> {
-        let projects = &self.view.site.projects;
-        let wanted = |text: &str| text.eq_ignore_ascii_case(name);
-        projects.iter().find(|p| wanted(&p.key) || wanted(&p.name) || p.id.to_string() == name).map(|p| p.id)
+        let mut projects = self.view.site.projects.iter();
+        projects.find(|p| p.key.eq_ignore_ascii_case(name) || p.id.to_string() == name).map(|p| p.id)
     }
 
     fn issue(&self, name: &str) -> Option<u64> {
@@ -100,21 +93,11 @@ impl Resolver<'_> {
     }
 
     fn sprints(&self, term: &Term) -> Result<Vec<u64>, Refusal> {
-        let in_state = |state| {
-            let sprints = self.tracker.sprints.values().filter(move |sprint| sprint.state == state);
-            sprints.map(|sprint| sprint.id).collect::<Vec<_>>()
-        };
+        let sprints = &self.tracker.sprints;
+        let open = || sprints.values().filter(|s| s.state == SprintState::Active).map(|s| s.id).collect();
         let found = self.each(term, |name| match name {
-            "openSprints()" => Some(in_state(SprintState::Active)),
-            "closedSprints()" => Some(in_state(SprintState::Closed)),
-            "futureSprints()" => Some(in_state(SprintState::Future)),
-            _ => {
-                let wanted = |id: &u64| {
-                    self.tracker.sprints.get(id).is_some_and(|s| s.name == name || s.id.to_string() == name)
-                };
-                let ids: Vec<_> = self.tracker.sprints.keys().copied().filter(wanted).collect();
-                (!ids.is_empty()).then_some(ids)
-            }
+            "openSprints()" => Some(open()),
+            _ => name.parse().ok().filter(|id| sprints.contains_key(id)).map(|id| vec![id]),
         });
         Ok(found?.concat())
     }
@@ -154,27 +137,14 @@ fn unknown_field(field: &str) -> Refusal {
 fn part(field: &str) -> Option<Part> {
     Some(match field {
         "sprint" => Part::Sprint,
-        "parent" => Part::Parent,
-        "priority" => Part::Priority,
         "labels" => Part::Labels,
         "assignee" => Part::Assignee,
-        "reporter" => Part::Reporter,
-        "resolution" => Part::Resolution,
-        "due" | "duedate" => Part::Due,
-        "description" => Part::Description,
         _ => return None,
     })
 }
 
-/// `juncture].a.b` of `issue.property[juncture].a.b`.
-fn property(rest: &str, values: &[String]) -> Option<Test> {
-    let (key, path) = rest.split_once(']')?;
-    let path = path.split('.').skip(1).map(str::to_owned).collect();
-    Some(Test::Property { key: key.to_owned(), path, values: values.to_vec() })
-}
-
 fn issue_type(name: &str) -> Option<&'static str> {
-    let wanted = |t: &&super::super::catalog::IssueType| t.id == name || t.name.eq_ignore_ascii_case(name);
+    let wanted = |t: &&IssueType| t.id == name || t.name.eq_ignore_ascii_case(name);
     ISSUE_TYPES.iter().find(wanted).map(|issue_type| issue_type.id)
 }
 
@@ -190,8 +160,4 @@ fn status(name: &str) -> Option<&'static str> {
 fn status_category(name: &str) -> Option<&'static str> {
     let is = |text: &str| text.eq_ignore_ascii_case(name);
     statuses().into_iter().find(|s| is(s.category.key) || is(s.category.name)).map(|status| status.id)
-}
-
-fn priority(name: &str) -> Option<&'static str> {
-    PRIORITIES.iter().find(|p| p.id == name || p.name.eq_ignore_ascii_case(name)).map(|priority| priority.id)
 }

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
 use serde_json::json;
 use time::{Duration, OffsetDateTime};
 
@@ -10,25 +9,21 @@ use super::super::catalog::{DONE, IN_PROGRESS, ISSUE_TYPES, PRIORITIES, TO_DO};
 use super::{Board, BoardKind, Estimate, Issue, Sprint, SprintState, Tracker};
 
 /// A project that a test makes for itself.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug)]
 pub struct NewProject {
     /// Capital letters and digits, starting with a letter; unique on the site.
     pub key: String,
     /// How many issues.
-    #[serde(default)]
     pub issues: usize,
     /// How many scrum boards.
-    #[serde(default)]
     pub boards: usize,
     /// How many sprints each board has. The last is a future one, the one before is active, the rest are closed;
     /// a single one is active. The issues are spread over all sprints and the backlog.
-    #[serde(default)]
     pub sprints_per_board: usize,
 }
 
 /// What was made, with ids in the order of making.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug)]
 pub struct CreatedProject {
     /// The project's id.
     pub id: u64,
