@@ -11,13 +11,13 @@ use axum::{Json, Router};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::Shared;
-use super::authorize::Consent;
-use super::faults::Rule;
-use super::handle::Handle;
-use super::traffic::Violation;
+use crate::handle::Handle;
+use crate::oauth::consent::Consent;
+use crate::shared::Shared;
+use crate::traffic::faults::Rule;
+use crate::traffic::log::Violation;
 
-pub(super) fn router() -> Router<Arc<Shared>> {
+pub(crate) fn router() -> Router<Arc<Shared>> {
     Router::new()
         .route("/_sandbox", get(guide))
         .route("/_sandbox/redirect-uris", post(register_redirect_uri))

@@ -1,20 +1,21 @@
-//! The controls, for tests in the same process; `control` offers the same over HTTP.
+//! The controls, for tests in the same process; `control` offers some of them over HTTP.
 
 use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
-use super::Shared;
-use super::authorize::Consent;
-use super::faults::Rule;
-use super::gates::{Cell, Gate, GateSpec};
-use super::jira::tracker::{CreatedProject, NewProject};
-use super::seed::{self, Account, Site};
-use super::settings::Settings;
-use super::tokens::Family;
-use super::traffic::{Class, Counters, LoggedRequest, Violation};
-use super::world::{Grant, World};
+use crate::oauth::consent::Consent;
+use crate::shared::Shared;
+use crate::traffic::faults::Rule;
+use crate::traffic::gates::{Gate, GateSpec, GateState};
+use crate::traffic::log::{Counters, LoggedRequest, Violation};
+use crate::traffic::point::Class;
+use crate::world::directory::{self, Account, Site};
+use crate::world::generate::{CreatedProject, NewProject};
+use crate::world::settings::Settings;
+use crate::world::tokens::Family;
+use crate::world::{Grant, World};
 
 /// An account that a test makes for itself, so that it shares no grant with another.
 #[derive(Clone, Debug)]
@@ -40,7 +41,7 @@ impl fmt::Debug for Handle {
 }
 
 impl Handle {
-    pub(super) fn new(shared: Arc<Shared>) -> Self {
+    pub(crate) fn new(shared: Arc<Shared>) -> Self {
         Self { shared }
     }
 
@@ -49,7 +50,7 @@ impl Handle {
         &self.shared.url
     }
 
-    /// Visits the consent page and decides. Answers where the browser is sent, or why it is not.
+    /// Decides on the consent page. Returns where the browser is sent, or why it is not.
     pub fn consent(&self, consent: &Consent) -> Result<String, String> {
         consent.apply(&self.shared)
     }
@@ -90,7 +91,7 @@ impl Handle {
         self.shared.world().tokens.families().to_vec()
     }
 
-    /// Makes access tokens expire now, of one account or of all: they are answered with 401. Tells how many.
+    /// Makes access tokens expire now, of one account or of all: they get 401. Returns how many.
     pub fn expire_access_tokens(&self, account: Option<&str>) -> usize {
         self.shared.change(|world| {
             let now = world.now();
@@ -148,9 +149,9 @@ impl Handle {
         self.shared.traffic().rules.clear();
     }
 
-    /// Holds the next request that fits until the gate is released or dropped.
+    /// Holds the next request that matches until the gate is released or dropped.
     pub fn hold(&self, spec: GateSpec) -> Gate {
-        let gate = Cell::new(spec);
+        let gate = GateState::new(spec);
         self.shared.traffic().gates.push(Arc::clone(&gate));
         Gate(gate)
     }
@@ -165,7 +166,7 @@ impl Handle {
         self.shared.traffic().log.iter().cloned().collect()
     }
 
-    /// What Jira would have refused, or does not know, oldest first. A correct app leaves this empty.
+    /// What Jira would have refused because of how the app is written, oldest first.
     pub fn violations(&self) -> Vec<Violation> {
         self.shared.traffic().violations.clone()
     }
@@ -188,7 +189,7 @@ fn add_account(world: &mut World, new: NewAccount) -> Result<Account, String> {
     };
     let number = u32::try_from(world.accounts.len() + 1).unwrap_or(u32::MAX);
     let account = Account {
-        account_id: seed::account_id(number),
+        account_id: directory::account_id(number),
         name: new.name.unwrap_or_else(|| new.key.clone()),
         sites: new.sites.iter().map(site).collect::<Result<_, _>>()?,
         key: new.key,

@@ -13,12 +13,10 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tower::ServiceExt;
 
-/// Put into a response's extensions, closes the connection instead of sending the response.
-#[derive(Clone, Copy)]
-pub(super) struct Sever;
+use crate::traffic::faults::CutConnection;
 
 /// Accepts connections until the task is aborted, which ends them too.
-pub(super) async fn serve(listener: TcpListener, router: Router) {
+pub(crate) async fn serve(listener: TcpListener, router: Router) {
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
@@ -37,8 +35,8 @@ async fn connection(stream: TcpStream, router: Router) {
         let router = router.clone();
         async move {
             let Ok(response) = router.oneshot(request.map(Body::new)).await;
-            match response.extensions().get::<Sever>() {
-                Some(Sever) => Err(io::Error::from(io::ErrorKind::ConnectionReset)),
+            match response.extensions().get::<CutConnection>() {
+                Some(CutConnection) => Err(io::Error::from(io::ErrorKind::ConnectionReset)),
                 None => Ok(response),
             }
         }

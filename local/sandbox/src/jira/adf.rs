@@ -214,7 +214,7 @@ fn attributes(value: &Value, kind: &str, at: &str) -> Result<(), String> {
     {
         return Err(format!("{at}: the attribute {name:?} is null"));
     }
-    let fits = match kind {
+    let is_valid = match kind {
         "heading" => attrs["level"].as_u64().is_some_and(|level| (1..=6).contains(&level)),
         "orderedList" => attrs.get("order").is_none_or(Value::is_u64),
         "codeBlock" => attrs.get("language").is_none_or(Value::is_string),
@@ -229,7 +229,7 @@ fn attributes(value: &Value, kind: &str, at: &str) -> Result<(), String> {
         "inlineCard" | "blockCard" => attrs["url"].is_string() || attrs.get("data").is_some(),
         _ => true,
     };
-    if fits { Ok(()) } else { Err(format!("{at}: an attribute has a wrong value")) }
+    if is_valid { Ok(()) } else { Err(format!("{at}: an attribute has a wrong value")) }
 }
 
 fn marks(value: &Value, at: &str) -> Result<(), String> {
@@ -280,6 +280,8 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::check;
+    use crate::world::World;
+    use crate::world::settings::Settings;
 
     fn document(content: Value) -> Value {
         json!({ "type": "doc", "version": 1, "content": content })
@@ -337,5 +339,19 @@ mod tests {
         for value in faulty {
             assert!(check(&value).is_err(), "{value}");
         }
+    }
+
+    #[test]
+    fn every_description_at_start_is_a_document() {
+        let world = World::new(Settings::default());
+        let trackers = world.trackers.values().map(|tracker| tracker.read().unwrap());
+        let mut found = 0;
+        for tracker in trackers {
+            for text in tracker.issues.values().filter_map(|issue| issue.description.as_ref()) {
+                check(&serde_json::from_str(text).unwrap()).unwrap();
+                found += 1;
+            }
+        }
+        assert!(found > 100);
     }
 }

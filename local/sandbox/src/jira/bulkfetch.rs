@@ -12,11 +12,12 @@ use axum::response::Response;
 use axum::routing::post;
 use serde::Deserialize;
 
-use super::super::{AppState, Shared};
 use super::contract::Input;
 use super::issue::SCOPES;
-use super::render::{Renderer, Selection};
-use super::{Refusal, View, json_text};
+use super::refusal::Refusal;
+use super::render::{Renderer, Selection, json_text};
+use super::view::View;
+use crate::shared::{AppState, Shared};
 
 const MAX_ISSUES: usize = 100;
 

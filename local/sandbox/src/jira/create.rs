@@ -10,11 +10,12 @@ use axum::{Json, Router};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::super::{AppState, Shared};
 use super::contract::Input;
-use super::fields::{Fault, Faults, Writer, reference};
-use super::tracker::Issue;
-use super::{Refusal, Scopes, View};
+use super::fields::{FieldError, FieldErrors, Writer, reference};
+use super::refusal::Refusal;
+use super::view::{Scopes, View};
+use crate::shared::{AppState, Shared};
+use crate::world::tracker::issue::Issue;
 
 const SCOPES: Scopes = Scopes {
     classic: &["write:jira-work"],
@@ -34,7 +35,7 @@ pub(super) fn router() -> Router<Arc<Shared>> {
 /// The body of a create or an edit.
 #[derive(Default, Deserialize)]
 #[serde(default)]
-pub(super) struct Details {
+pub(super) struct IssueDetails {
     pub(super) fields: Map<String, Value>,
     pub(super) properties: Vec<Property>,
 }
@@ -54,12 +55,14 @@ async fn create(
     Extension(input): Extension<Input>,
 ) -> Result<(StatusCode, Json<Value>), Refusal> {
     let view = View::open(&shared, &headers, &cloud_id, &SCOPES)?;
-    let mut details: Details = input.body()?;
-    let mut faults = Faults::default();
+    let mut details: IssueDetails = input.body()?;
+    let mut errors = FieldErrors::default();
     let project = details.fields.remove("project");
-    let project = project.ok_or_else(|| Fault::misuse("Specify a valid project ID or key"));
-    let project =
-        project.and_then(|value| project_of(&view, &value)).map_err(|f| faults.add("project", f)).ok();
+    let project = project.ok_or_else(|| FieldError::misuse("Specify a valid project ID or key"));
+    let project = project
+        .and_then(|value| project_of(&view, &value))
+        .map_err(|error| errors.add("project", error))
+        .ok();
     if project.is_some() && view.settings.read_only {
         let text = "You do not have permission to create issues in this project.";
         return Err(Refusal::plain(StatusCode::FORBIDDEN, text));
@@ -70,21 +73,21 @@ async fn create(
     let mut issue = Issue::new(project.unwrap_or_default(), String::new(), creator, view.now);
     let mut writer = Writer { view: &view, tracker: &tracker, issue: &mut issue };
     for (id, value) in &details.fields {
-        if let Err(fault) = writer.set(id, value) {
-            faults.add(id, fault);
+        if let Err(error) = writer.set(id, value) {
+            errors.add(id, error);
         }
     }
     if !details.fields.contains_key("summary") {
-        faults.add("summary", Fault::misuse("You must specify a summary of the issue."));
+        errors.add("summary", FieldError::misuse("You must specify a summary of the issue."));
     }
     if !details.fields.contains_key("issuetype") {
-        faults.add("issuetype", Fault::misuse("Specify an issue type"));
+        errors.add("issuetype", FieldError::misuse("Specify an issue type"));
     }
     if issue.issue_type.is_subtask() && issue.parent.is_none() {
         let text = "Issue type is a sub-task but parent issue key or id not specified.";
-        faults.add("issuetype", Fault::value(text));
+        errors.add("issuetype", FieldError::value(text));
     }
-    faults.refuse()?;
+    errors.refuse()?;
     issue.properties.extend(details.properties.into_iter().map(|property| (property.key, property.value)));
     issue.unseen = view.settings.search_lag;
 
@@ -94,8 +97,8 @@ async fn create(
     Ok((StatusCode::CREATED, Json(json!({ "id": id.to_string(), "key": key, "self": link }))))
 }
 
-fn project_of(view: &View, value: &Value) -> Result<u64, Fault> {
+fn project_of(view: &View, value: &Value) -> Result<u64, FieldError> {
     let (_, name) = reference(value, &["id", "key"])?;
-    let project = view.project(name).ok_or_else(|| Fault::value("Specify a valid project ID or key"))?;
+    let project = view.project(name).ok_or_else(|| FieldError::value("Specify a valid project ID or key"))?;
     Ok(project.id)
 }

@@ -10,14 +10,15 @@ use axum::{Json, Router};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::super::seed::Project;
-use super::super::{AppState, Shared};
-use super::catalog::{
+use super::contract::Input;
+use super::objects;
+use super::refusal::Refusal;
+use super::view::{Scopes, View};
+use crate::shared::{AppState, Shared};
+use crate::world::directory::Project;
+use crate::world::tracker::catalog::{
     COMPONENTS, FIELDS, Field, ISSUE_TYPES, IssueType, Kind, PRIORITIES, SEVERITIES, VERSIONS,
 };
-use super::contract::Input;
-use super::render::{part, severity};
-use super::{Refusal, Scopes, View};
 
 const MAX_PAGE: usize = 200;
 
@@ -69,7 +70,11 @@ async fn types(
 ) -> Result<Json<Value>, Refusal> {
     let view = View::open(&shared, &headers, &cloud_id, &SCOPES)?;
     project(&view, &name)?;
-    page(&input, "issueTypes", ISSUE_TYPES.iter().map(|issue_type| issue_type.json(&view)).collect())
+    page(
+        &input,
+        "issueTypes",
+        ISSUE_TYPES.iter().map(|issue_type| objects::issue_type(&view, issue_type)).collect(),
+    )
 }
 
 async fn fields(
@@ -126,22 +131,22 @@ fn describe(view: &View, project: &Project, issue_type: &IssueType, field: &Fiel
         "schema": schema,
         "operations": if kind == "array" { json!(["add", "set", "remove"]) } else { json!(["set"]) },
     });
-    let parts = |kind: &str, names: &[&str]| -> Value {
-        (0..names.len()).map(|index| part(view, project.id, index, kind, names)).collect()
+    let listed = |kind: &str, names: &[&str]| -> Value {
+        (0..names.len()).map(|index| objects::part(view, project.id, index, kind, names)).collect()
     };
     let allowed: Option<Value> = match field.kind {
-        Kind::Priority => Some(PRIORITIES.iter().map(|priority| priority.json(view)).collect()),
-        Kind::IssueType => Some(json!([issue_type.json(view)])),
-        Kind::Choice => Some((0..SEVERITIES.len()).map(|index| severity(view, index)).collect()),
-        Kind::Parts if field.id == "components" => Some(parts("component", &COMPONENTS)),
-        Kind::Parts => Some(parts("version", &VERSIONS)),
+        Kind::Priority => Some(PRIORITIES.iter().map(|priority| objects::priority(view, priority)).collect()),
+        Kind::IssueType => Some(json!([objects::issue_type(view, issue_type)])),
+        Kind::Choice => Some((0..SEVERITIES.len()).map(|index| objects::severity(view, index)).collect()),
+        Kind::Parts if field.id == "components" => Some(listed("component", &COMPONENTS)),
+        Kind::Parts => Some(listed("version", &VERSIONS)),
         _ => None,
     };
     if let Some(allowed) = allowed {
         body["allowedValues"] = allowed;
     }
     if field.kind == Kind::Priority {
-        body["defaultValue"] = PRIORITIES[2].json(view);
+        body["defaultValue"] = objects::priority(view, &PRIORITIES[2]);
     }
     body
 }

@@ -1,20 +1,28 @@
 //! `PUT /rest/api/3/issue/{issueIdOrKey}`.
 //! See <https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-issues/#api-rest-api-3-issue-issueidorkey-put>.
 
+use std::sync::Arc;
+
+use axum::Router;
 use axum::extract::{Extension, Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
+use axum::routing::put;
 use serde::Deserialize;
 
-use super::super::AppState;
 use super::contract::Input;
-use super::create::Details;
-use super::fields::{Faults, Writer};
-use super::issue::{find, whole};
-use super::render::Selection;
-use super::{Refusal, Scopes, View, json_text};
+use super::create::IssueDetails;
+use super::fields::{FieldErrors, Writer};
+use super::refusal::Refusal;
+use super::render::{Selection, json_text, to_json};
+use super::view::{Scopes, View};
+use crate::shared::{AppState, Shared};
 
 const SCOPES: Scopes = Scopes { classic: &["write:jira-work"], granular: &["write:issue:jira"] };
+
+pub(super) fn router() -> Router<Arc<Shared>> {
+    Router::new().route("/rest/api/3/issue/{issue}", put(edit))
+}
 
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
@@ -22,7 +30,7 @@ struct Options {
     return_issue: bool,
 }
 
-pub(super) async fn edit(
+async fn edit(
     State(shared): AppState,
     Path((cloud_id, name)): Path<(String, String)>,
     headers: HeaderMap,
@@ -30,21 +38,21 @@ pub(super) async fn edit(
 ) -> Result<Response, Refusal> {
     let view = View::open(&shared, &headers, &cloud_id, &SCOPES)?;
     let options: Options = input.query()?;
-    let details: Details = input.body()?;
+    let details: IssueDetails = input.body()?;
     let mut tracker = view.write();
-    let mut issue = find(&view, &tracker, &name)?.clone();
+    let mut issue = view.issue(&tracker, &name)?.clone();
     if view.settings.read_only {
         let text = "You do not have permission to edit issues in this project.";
         return Err(Refusal::plain(StatusCode::FORBIDDEN, text));
     }
-    let mut faults = Faults::default();
+    let mut errors = FieldErrors::default();
     let mut writer = Writer { view: &view, tracker: &tracker, issue: &mut issue };
     for (id, value) in &details.fields {
-        if let Err(fault) = writer.set(id, value) {
-            faults.add(id, fault);
+        if let Err(error) = writer.set(id, value) {
+            errors.add(id, error);
         }
     }
-    faults.refuse()?;
+    errors.refuse()?;
     issue.properties.extend(details.properties.into_iter().map(|property| (property.key, property.value)));
     issue.updated = view.now;
     let id = issue.id;
@@ -54,5 +62,5 @@ pub(super) async fn edit(
         return Ok(StatusCode::NO_CONTENT.into_response());
     }
     let selection = Selection::new(&["*all".to_owned()], &[]);
-    Ok(json_text(whole(&view, &tracker, find(&view, &tracker, &id.to_string())?, &selection)))
+    Ok(json_text(to_json(&view, &tracker, view.issue(&tracker, &id.to_string())?, &selection)))
 }

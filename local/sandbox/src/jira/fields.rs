@@ -1,28 +1,33 @@
-//! Writing an issue's fields, with Jira's texts for what it refuses.
+//! Writes an issue's fields, with Jira's texts for what it refuses.
+
+use std::sync::Arc;
 
 use axum::http::StatusCode;
 use serde_json::{Map, Value, json};
 
-use super::catalog::{
+use super::adf;
+use super::refusal::Refusal;
+use super::view::View;
+use crate::world::tracker::Tracker;
+use crate::world::tracker::catalog::{
     self, COMPONENTS, ISSUE_TYPES, IssueType, Kind, PRIORITIES, SEVERITIES, VERSIONS, find_field, part_id,
 };
-use super::tracker::{Estimate, Issue, Tracker};
-use super::{Refusal, View, adf};
+use crate::world::tracker::issue::{Estimate, Issue};
 
 /// Of a document, in characters.
 const MAX_TEXT: usize = 32_767;
 const MAX_SUMMARY: usize = 255;
 
 /// Why a field is refused.
-pub(super) struct Fault {
+pub(super) struct FieldError {
     text: String,
     /// Whether the app is to blame, not the value.
     misuse: bool,
-    /// Whether it is told without the field's name.
+    /// Whether Jira answers without the field's name.
     general: bool,
 }
 
-impl Fault {
+impl FieldError {
     pub(super) fn value(text: impl Into<String>) -> Self {
         Self { text: text.into(), misuse: false, general: false }
     }
@@ -32,28 +37,28 @@ impl Fault {
     }
 }
 
-/// The faults of one request.
+/// The errors of one request.
 #[derive(Default)]
-pub(super) struct Faults {
+pub(super) struct FieldErrors {
     messages: Vec<String>,
     errors: Map<String, Value>,
     misuses: Vec<String>,
 }
 
-impl Faults {
-    pub(super) fn add(&mut self, field: &str, fault: Fault) {
-        if fault.misuse {
-            self.misuses.push(format!("{field}: {}", fault.text));
+impl FieldErrors {
+    pub(super) fn add(&mut self, field: &str, error: FieldError) {
+        if error.misuse {
+            self.misuses.push(format!("{field}: {}", error.text));
         }
-        if fault.general {
-            // The defect itself is not told.
+        if error.general {
+            // Jira does not say what is wrong.
             self.messages.push("INVALID_INPUT".to_owned());
         } else {
-            self.errors.insert(field.to_owned(), fault.text.into());
+            self.errors.insert(field.to_owned(), error.text.into());
         }
     }
 
-    /// Refuses if there is any fault.
+    /// Refuses if there is any error.
     pub(super) fn refuse(self) -> Result<(), Refusal> {
         if self.messages.is_empty() && self.errors.is_empty() {
             return Ok(());
@@ -75,7 +80,7 @@ pub(super) struct Writer<'a> {
 
 impl Writer<'_> {
     /// Sets one field; the project is not one of them.
-    pub(super) fn set(&mut self, id: &str, value: &Value) -> Result<(), Fault> {
+    pub(super) fn set(&mut self, id: &str, value: &Value) -> Result<(), FieldError> {
         let writable = find_field(id).filter(|field| !matches!(field.kind, Kind::ReadOnly | Kind::Project));
         let Some(field) = writable else { return Err(not_on_screen(id)) };
         match field.kind {
@@ -84,7 +89,7 @@ impl Writer<'_> {
             Kind::Date => {
                 let date = optional_text(value)?;
                 if date.as_deref().is_some_and(|date| !is_date(date)) {
-                    return Err(Fault::value(
+                    return Err(FieldError::value(
                         "Invalid date format. Please enter the date in the format \"yyyy-MM-dd\".",
                     ));
                 }
@@ -95,7 +100,7 @@ impl Writer<'_> {
                 self.issue.points = if number {
                     value.as_f64()
                 } else {
-                    return Err(Fault::misuse("Operation value must be a number"));
+                    return Err(FieldError::misuse("Operation value must be a number"));
                 };
             }
             Kind::Labels => self.issue.labels = labels(value)?,
@@ -108,7 +113,7 @@ impl Writer<'_> {
                     PRIORITIES
                         .iter()
                         .find(is)
-                        .ok_or_else(|| Fault::value("The priority selected is invalid."))
+                        .ok_or_else(|| FieldError::value("The priority selected is invalid."))
                 })?;
             }
             Kind::User => {
@@ -122,7 +127,7 @@ impl Writer<'_> {
                     let parent = parent.filter(|parent| parent.id != self.issue.id);
                     parent
                         .map(|parent| parent.id)
-                        .ok_or_else(|| Fault::value("Could not find issue by id or key."))
+                        .ok_or_else(|| FieldError::value("Could not find issue by id or key."))
                 })?;
             }
             Kind::Parts => {
@@ -142,7 +147,7 @@ impl Writer<'_> {
                         if name == "id" { (10_100 + index).to_string() } else { SEVERITIES[index].to_owned() }
                     };
                     let found = (0..SEVERITIES.len()).find(|&index| is(index) == text);
-                    found.ok_or_else(|| Fault::value(format!("Specify a valid '{name}' for Severity")))
+                    found.ok_or_else(|| FieldError::value(format!("Specify a valid '{name}' for Severity")))
                 })?;
             }
             Kind::ReadOnly | Kind::Project => return Err(not_on_screen(id)),
@@ -150,7 +155,7 @@ impl Writer<'_> {
         Ok(())
     }
 
-    fn set_text(&mut self, id: &str, value: &Value) -> Result<(), Fault> {
+    fn set_text(&mut self, id: &str, value: &Value) -> Result<(), FieldError> {
         let text = optional_text(value)?;
         if id != "summary" {
             self.issue.berth = text;
@@ -158,19 +163,19 @@ impl Writer<'_> {
         }
         let summary = text.unwrap_or_default();
         if summary.trim().is_empty() {
-            return Err(Fault::value("You must specify a summary of the issue."));
+            return Err(FieldError::value("You must specify a summary of the issue."));
         }
         if summary.contains(['\n', '\r']) {
-            return Err(Fault::value("The summary is invalid because it contains newline characters."));
+            return Err(FieldError::value("The summary is invalid because it contains newline characters."));
         }
         if summary.chars().count() > MAX_SUMMARY {
-            return Err(Fault::value("Summary can't exceed 255 characters."));
+            return Err(FieldError::value("Summary can't exceed 255 characters."));
         }
         self.issue.summary = summary.trim().to_owned();
         Ok(())
     }
 
-    fn set_document(&mut self, id: &str, value: &Value) -> Result<(), Fault> {
+    fn set_document(&mut self, id: &str, value: &Value) -> Result<(), FieldError> {
         let document = optional(value, |value| {
             check_document(value)?;
             Ok(value.to_string().into())
@@ -181,7 +186,7 @@ impl Writer<'_> {
     }
 
     /// The key of a member of the site; `-1` stands for the project's default, which is nobody.
-    fn account(&self, value: &Value) -> Result<Option<std::sync::Arc<str>>, Fault> {
+    fn account(&self, value: &Value) -> Result<Option<Arc<str>>, FieldError> {
         let (_, id) = reference(value, &["accountId", "id"])?;
         if id == "-1" {
             return Ok(None);
@@ -189,58 +194,63 @@ impl Writer<'_> {
         let account = self.view.accounts.iter().find(|account| account.account_id == id);
         let account = account.filter(|account| account.sites.contains(&self.view.site.key));
         let account =
-            account.ok_or_else(|| Fault::value(format!("User '{id}' cannot be assigned issues.")))?;
+            account.ok_or_else(|| FieldError::value(format!("User '{id}' cannot be assigned issues.")))?;
         Ok(Some(account.key.as_str().into()))
     }
 }
 
-fn not_on_screen(id: &str) -> Fault {
-    Fault::misuse(format!("Field '{id}' cannot be set. It is not on the appropriate screen, or unknown."))
+fn not_on_screen(id: &str) -> FieldError {
+    FieldError::misuse(format!(
+        "Field '{id}' cannot be set. It is not on the appropriate screen, or unknown."
+    ))
 }
 
 /// Checks a rich text.
-fn check_document(value: &Value) -> Result<(), Fault> {
+fn check_document(value: &Value) -> Result<(), FieldError> {
     if !value.is_object() {
         let text = "Operation value must be an Atlassian Document (see the Atlassian Document Format)";
-        return Err(Fault::misuse(text));
+        return Err(FieldError::misuse(text));
     }
     match adf::check(value) {
-        Err(defect) => Err(Fault { general: true, ..Fault::misuse(defect) }),
+        Err(defect) => Err(FieldError { general: true, ..FieldError::misuse(defect) }),
         Ok(length) if length > MAX_TEXT => {
             let text = "The entered text is too long. It exceeds the allowed limit of 32,767 characters.";
-            Err(Fault::value(text))
+            Err(FieldError::value(text))
         }
         Ok(_) => Ok(()),
     }
 }
 
-fn issue_type(value: &Value) -> Result<&'static IssueType, Fault> {
+fn issue_type(value: &Value) -> Result<&'static IssueType, FieldError> {
     let (name, text) = reference(value, &["id", "name"])?;
     let is = |t: &&IssueType| if name == "id" { t.id == text } else { t.name == text };
-    ISSUE_TYPES.iter().find(is).ok_or_else(|| Fault::value("Specify a valid issue type"))
+    ISSUE_TYPES.iter().find(is).ok_or_else(|| FieldError::value("Specify a valid issue type"))
 }
 
 /// The first of `names` that an object has, and its text.
 pub(super) fn reference<'a>(
     value: &'a Value,
     names: &[&'static str],
-) -> Result<(&'static str, &'a str), Fault> {
+) -> Result<(&'static str, &'a str), FieldError> {
     if !value.is_object() {
-        return Err(Fault::misuse("data was not an object"));
+        return Err(FieldError::misuse("data was not an object"));
     }
     let found = names.iter().find_map(|&name| Some((name, value.get(name)?)));
-    let (name, value) = found.ok_or_else(|| Fault::misuse(format!("expected one of {names:?}")))?;
-    let text = value.as_str().ok_or_else(|| Fault::misuse(format!("'{name}' must be a string")))?;
+    let (name, value) = found.ok_or_else(|| FieldError::misuse(format!("expected one of {names:?}")))?;
+    let text = value.as_str().ok_or_else(|| FieldError::misuse(format!("'{name}' must be a string")))?;
     Ok((name, text))
 }
 
-fn optional<T>(value: &Value, read: impl FnOnce(&Value) -> Result<T, Fault>) -> Result<Option<T>, Fault> {
+fn optional<T>(
+    value: &Value,
+    read: impl FnOnce(&Value) -> Result<T, FieldError>,
+) -> Result<Option<T>, FieldError> {
     if value.is_null() { Ok(None) } else { read(value).map(Some) }
 }
 
-fn optional_text(value: &Value) -> Result<Option<String>, Fault> {
+fn optional_text(value: &Value) -> Result<Option<String>, FieldError> {
     let text = |value: &Value| value.as_str().map(str::to_owned);
-    optional(value, |value| text(value).ok_or_else(|| Fault::misuse("Operation value must be a string")))
+    optional(value, |value| text(value).ok_or_else(|| FieldError::misuse("Operation value must be a string")))
 }
 
 fn is_date(text: &str) -> bool {
@@ -255,11 +265,11 @@ fn is_date(text: &str) -> bool {
 }
 
 /// Labels in alphabetical order, each once.
-fn labels(value: &Value) -> Result<Vec<String>, Fault> {
+fn labels(value: &Value) -> Result<Vec<String>, FieldError> {
     let list = match value {
         Value::Null => return Ok(Vec::new()),
         Value::Array(list) => list,
-        _ => return Err(Fault::misuse("data was not an array")),
+        _ => return Err(FieldError::misuse("data was not an array")),
     };
     let mut labels = list.iter().map(label).collect::<Result<Vec<_>, _>>()?;
     labels.sort();
@@ -267,36 +277,36 @@ fn labels(value: &Value) -> Result<Vec<String>, Fault> {
     Ok(labels)
 }
 
-fn label(value: &Value) -> Result<String, Fault> {
-    let label = value.as_str().ok_or_else(|| Fault::misuse("string expected at index 0"))?;
+fn label(value: &Value) -> Result<String, FieldError> {
+    let label = value.as_str().ok_or_else(|| FieldError::misuse("string expected at index 0"))?;
     if label.is_empty() || label.contains(char::is_whitespace) {
-        return Err(Fault::value(format!("The label '{label}' contains spaces which is invalid.")));
+        return Err(FieldError::value(format!("The label '{label}' contains spaces which is invalid.")));
     }
     Ok(label.to_owned())
 }
 
-fn parts(value: &Value, project: u64, names: &[&str]) -> Result<Vec<usize>, Fault> {
-    let list = value.as_array().ok_or_else(|| Fault::misuse("data was not an array"))?;
+fn parts(value: &Value, project: u64, names: &[&str]) -> Result<Vec<usize>, FieldError> {
+    let list = value.as_array().ok_or_else(|| FieldError::misuse("data was not an array"))?;
     let position = |value: &Value| {
         let (name, text) = reference(value, &["id", "name"])?;
         let is = |index: &usize| {
             if name == "id" { part_id(project, *index) == text } else { names[*index] == text }
         };
-        (0..names.len()).find(is).ok_or_else(|| Fault::value(format!("'{text}' is not valid")))
+        (0..names.len()).find(is).ok_or_else(|| FieldError::value(format!("'{text}' is not valid")))
     };
     list.iter().map(position).collect()
 }
 
-fn estimate(value: &Value, before: Estimate) -> Result<Estimate, Fault> {
+fn estimate(value: &Value, before: Estimate) -> Result<Estimate, FieldError> {
     let mut estimate = before;
-    for (name, value) in value.as_object().ok_or_else(|| Fault::misuse("data was not an object"))? {
+    for (name, value) in value.as_object().ok_or_else(|| FieldError::misuse("data was not an object"))? {
         let time = optional_text(value)?;
-        let invalid = || Fault::value("Time Tracking can not be set: Estimate is invalid");
+        let invalid = || FieldError::value("Time Tracking can not be set: Estimate is invalid");
         let time = time.map(|text| seconds(&text).ok_or_else(invalid)).transpose()?;
         match name.as_str() {
             "originalEstimate" => estimate.original = time,
             "remainingEstimate" => estimate.remaining = time,
-            _ => return Err(Fault::misuse(format!("'{name}' can't be set"))),
+            _ => return Err(FieldError::misuse(format!("'{name}' can't be set"))),
         }
     }
     Ok(estimate)

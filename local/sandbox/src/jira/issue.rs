@@ -10,11 +10,11 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use serde::Deserialize;
 
-use super::super::{AppState, Shared};
 use super::contract::Input;
-use super::render::{Renderer, Selection};
-use super::tracker::{Issue, Tracker};
-use super::{Refusal, Scopes, View, edit, json_text};
+use super::refusal::Refusal;
+use super::render::{Selection, json_text, to_json};
+use super::view::{Scopes, View};
+use crate::shared::{AppState, Shared};
 
 pub(super) const SCOPES: Scopes = Scopes {
     classic: &["read:jira-work"],
@@ -34,7 +34,7 @@ pub(super) const SCOPES: Scopes = Scopes {
 const DELETE_SCOPES: Scopes = Scopes { classic: &["write:jira-work"], granular: &["delete:issue:jira"] };
 
 pub(super) fn router() -> Router<Arc<Shared>> {
-    Router::new().route("/rest/api/3/issue/{issue}", get(issue).put(edit::edit).delete(delete))
+    Router::new().route("/rest/api/3/issue/{issue}", get(issue).delete(delete))
 }
 
 #[derive(Deserialize)]
@@ -54,24 +54,8 @@ async fn issue(
     let mut selection = Selection::new(&fields, &[]);
     selection.with_key();
     let tracker = view.read();
-    let issue = find(&view, &tracker, &name)?;
-    Ok(json_text(whole(&view, &tracker, issue, &selection)))
-}
-
-/// One issue as a JSON text.
-pub(super) fn whole(view: &View, tracker: &Tracker, issue: &Issue, selection: &Selection) -> String {
-    let mut body = String::new();
-    Renderer::new(view, tracker, selection).issue(issue, &mut body);
-    body
-}
-
-/// The issue with an id or key; 404 also means hidden.
-pub(super) fn find<'a>(view: &View, tracker: &'a Tracker, name: &str) -> Result<&'a Issue, Refusal> {
-    let missing = || {
-        let text = "Issue does not exist or you do not have permission to see it.";
-        Refusal::plain(StatusCode::NOT_FOUND, text)
-    };
-    tracker.find(&view.site.projects, name).ok_or_else(missing)
+    let issue = view.issue(&tracker, &name)?;
+    Ok(json_text(to_json(&view, &tracker, issue, &selection)))
 }
 
 #[derive(Default, Deserialize)]
@@ -89,7 +73,7 @@ async fn delete(
     let view = View::open(&shared, &headers, &cloud_id, &DELETE_SCOPES)?;
     let deletion: Deletion = input.query()?;
     let mut tracker = view.write();
-    let issue = find(&view, &tracker, &name)?;
+    let issue = view.issue(&tracker, &name)?;
     if view.settings.read_only {
         let text = "You do not have permission to delete issues in this project.";
         return Err(Refusal::plain(StatusCode::FORBIDDEN, text));

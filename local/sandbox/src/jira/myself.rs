@@ -8,9 +8,9 @@ use axum::routing::get;
 use axum::{Json, Router};
 use serde_json::Value;
 
-use super::super::resources::ApiError;
-use super::super::{AppState, Shared};
-use super::{Scopes, View};
+use super::view::{Scopes, View};
+use crate::gateway::ApiError;
+use crate::shared::{AppState, Shared};
 
 const SCOPES: Scopes = Scopes {
     classic: &["read:jira-user"],

@@ -10,11 +10,13 @@ use axum::{Json, Router};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::super::seed::Project;
-use super::super::{AppState, Shared};
-use super::catalog::ISSUE_TYPES;
 use super::contract::Input;
-use super::{Refusal, Scopes, View};
+use super::objects;
+use super::refusal::Refusal;
+use super::view::{Scopes, View};
+use crate::shared::{AppState, Shared};
+use crate::world::directory::Project;
+use crate::world::tracker::catalog::ISSUE_TYPES;
 
 /// Larger pages are cut to this without a word.
 const MAX_PAGE: usize = 100;
@@ -152,5 +154,5 @@ fn summary(view: &View, project: &Project, expand: &[&str]) -> Value {
 }
 
 fn issue_types(view: &View) -> Value {
-    ISSUE_TYPES.iter().map(|issue_type| issue_type.json(view)).collect()
+    ISSUE_TYPES.iter().map(|issue_type| objects::issue_type(view, issue_type)).collect()
 }

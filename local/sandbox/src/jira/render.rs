@@ -1,26 +1,17 @@
-//! Issues as JSON. Written as text: thousands of them are sent at a time, and most of each one is the same
-//! few objects, which are made once per answer.
+//! Issues as JSON. Written as text: thousands are sent at a time, and most of each is the same few objects, which are
+//! made once per answer.
 //! See <https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-issues/>.
 
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde_json::{Value, json};
-use time::OffsetDateTime;
 
-use super::View;
-use super::catalog::{self, COMPONENTS, FIELDS, Field, SEVERITIES, VERSIONS, part_id};
-use super::tracker::{Issue, Tracker};
-
-/// A date and time as Jira writes it: the offset has no colon.
-pub(super) fn timestamp(at: OffsetDateTime) -> String {
-    let (date, time) = (at.date(), at.time());
-    format!(
-        "{date}T{:02}:{:02}:{:02}.{:03}+0000",
-        time.hour(),
-        time.minute(),
-        time.second(),
-        time.millisecond()
-    )
-}
+use super::objects;
+use super::view::View;
+use crate::world::tracker::Tracker;
+use crate::world::tracker::catalog::{self, COMPONENTS, FIELDS, Field, VERSIONS};
+use crate::world::tracker::issue::Issue;
 
 /// Which parts of an issue are asked for.
 pub(super) struct Selection {
@@ -67,6 +58,18 @@ impl Selection {
     }
 }
 
+/// One issue as JSON text.
+pub(super) fn to_json(view: &View, tracker: &Tracker, issue: &Issue, selection: &Selection) -> String {
+    let mut body = String::new();
+    Renderer::new(view, tracker, selection).issue(issue, &mut body);
+    body
+}
+
+/// A response whose JSON is text already.
+pub(super) fn json_text(body: String) -> Response {
+    ([(CONTENT_TYPE, "application/json;charset=UTF-8")], body).into_response()
+}
+
 /// Renders issues of one site for one answer.
 pub(super) struct Renderer<'a> {
     view: &'a View,
@@ -110,7 +113,7 @@ impl<'a> Renderer<'a> {
     }
 
     /// Writes one issue.
-    pub(super) fn issue(&mut self, issue: &Issue, out: &mut String) {
+    fn issue(&mut self, issue: &Issue, out: &mut String) {
         out.push_str(&format!(r#"{{"id":"{}""#, issue.id));
         if self.selection.key || !self.selection.is_light() {
             let (view, key) = (self.view, self.view.key(issue));
@@ -151,21 +154,31 @@ impl<'a> Renderer<'a> {
             "summary" => value(out, &issue.summary),
             "description" => out.push_str(issue.description.as_deref().unwrap_or("null")),
             "environment" => out.push_str(issue.environment.as_deref().unwrap_or("null")),
-            "issuetype" => self.once(id, issue.issue_type.id, out, |view| issue.issue_type.json(view)),
-            "status" => self.once(id, issue.status.id, out, |view| issue.status.json(view)),
+            "issuetype" => self.shared_object(id, issue.issue_type.id, out, |view| {
+                objects::issue_type(view, issue.issue_type)
+            }),
+            "status" => {
+                self.shared_object(id, issue.status.id, out, |view| objects::status(view, issue.status))
+            }
             "statusCategory" => {
-                self.once(id, issue.status.id, out, |view| issue.status.category.json(view));
+                self.shared_object(id, issue.status.id, out, |view| {
+                    objects::category(view, &issue.status.category)
+                });
             }
             "priority" => match issue.priority {
-                Some(priority) => self.once(id, priority.id, out, |view| priority.json(view)),
+                Some(priority) => {
+                    self.shared_object(id, priority.id, out, |view| objects::priority(view, priority))
+                }
                 None => out.push_str("null"),
             },
-            "project" => self.once(id, &issue.project.to_string(), out, |view| view.project_of(issue)),
+            "project" => {
+                self.shared_object(id, &issue.project.to_string(), out, |view| view.project_of(issue))
+            }
             "assignee" => self.user(issue.assignee.as_deref(), out),
             "reporter" => self.user(issue.reporter.as_deref(), out),
             "creator" => self.user(Some(&issue.creator), out),
-            "created" => value(out, &timestamp(issue.created)),
-            "updated" | "statuscategorychangedate" => value(out, &timestamp(issue.updated)),
+            "created" => value(out, &objects::timestamp(issue.created)),
+            "updated" | "statuscategorychangedate" => value(out, &objects::timestamp(issue.updated)),
             "labels" => value(out, &issue.labels),
             "parent" => match issue.parent.and_then(|id| self.tracker.issues.get(&id)) {
                 Some(parent) => value(out, &self.relative(parent)),
@@ -180,11 +193,11 @@ impl<'a> Renderer<'a> {
             "fixVersions" => value(out, &self.parts(issue, &issue.fix_versions, "version", &VERSIONS)),
             "versions" => value(out, &self.parts(issue, &issue.versions, "version", &VERSIONS)),
             "resolution" if issue.status.is_done() => {
-                self.once(id, "", out, |view| {
+                self.shared_object(id, "", out, |view| {
                     json!({ "self": view.link("resolution/10000"), "id": "10000", "description": "", "name": "Done" })
                 });
             }
-            "resolutiondate" if issue.status.is_done() => value(out, &timestamp(issue.updated)),
+            "resolutiondate" if issue.status.is_done() => value(out, &objects::timestamp(issue.updated)),
             "duedate" => value(out, &issue.due),
             "timeoriginalestimate" => value(out, &estimate.original),
             "timeestimate" => value(out, &estimate.remaining),
@@ -200,14 +213,20 @@ impl<'a> Renderer<'a> {
             catalog::RANK => value(out, &format!("0|i{:05}:", issue.id)),
             catalog::SPRINT => value(out, &self.sprints(issue)),
             catalog::BERTH => value(out, &issue.berth),
-            catalog::SEVERITY => value(out, &issue.severity.map(|index| severity(self.view, index))),
+            catalog::SEVERITY => value(out, &issue.severity.map(|index| objects::severity(self.view, index))),
             catalog::INSPECTED => value(out, &issue.inspected),
             _ => out.push_str("null"),
         }
     }
 
     /// Writes an object that is made once for all issues of the answer.
-    fn once(&mut self, kind: &'static str, key: &str, out: &mut String, make: impl FnOnce(&View) -> Value) {
+    fn shared_object(
+        &mut self,
+        kind: &'static str,
+        key: &str,
+        out: &mut String,
+        make: impl FnOnce(&View) -> Value,
+    ) {
         let known = self.shared.iter().find(|(known, of, _)| *known == kind && of == key);
         match known {
             Some((_, _, text)) => out.push_str(text),
@@ -221,7 +240,7 @@ impl<'a> Renderer<'a> {
 
     fn user(&mut self, account: Option<&str>, out: &mut String) {
         match account {
-            Some(account) => self.once("user", account, out, |view| view.user(account)),
+            Some(account) => self.shared_object("user", account, out, |view| view.user(account)),
             None => out.push_str("null"),
         }
     }
@@ -234,15 +253,15 @@ impl<'a> Renderer<'a> {
             "self": self.view.link(&format!("issue/{}", issue.id)),
             "fields": {
                 "summary": issue.summary,
-                "status": issue.status.json(self.view),
-                "priority": issue.priority.map(|priority| priority.json(self.view)),
-                "issuetype": issue.issue_type.json(self.view),
+                "status": objects::status(self.view, issue.status),
+                "priority": issue.priority.map(|priority| objects::priority(self.view, priority)),
+                "issuetype": objects::issue_type(self.view, issue.issue_type),
             },
         })
     }
 
     fn parts(&self, issue: &Issue, indices: &[usize], kind: &str, names: &[&str]) -> Vec<Value> {
-        let part = |&index: &usize| part(self.view, issue.project, index, kind, names);
+        let part = |&index: &usize| objects::part(self.view, issue.project, index, kind, names);
         indices.iter().map(part).collect()
     }
 
@@ -250,7 +269,7 @@ impl<'a> Renderer<'a> {
         let sprints = issue.sprints.iter().filter_map(|id| self.tracker.sprints.get(id));
         let list: Vec<_> = sprints
             .map(|sprint| {
-                let mut body = sprint.json(self.view);
+                let mut body = objects::sprint(self.view, sprint);
                 body["boardId"] = sprint.origin_board.into();
                 body
             })
@@ -260,28 +279,7 @@ impl<'a> Renderer<'a> {
     }
 }
 
-/// A component or a version.
-pub(super) fn part(view: &View, project: u64, index: usize, kind: &str, names: &[&str]) -> Value {
-    let id = part_id(project, index);
-    let mut body = json!({
-        "self": view.link(&format!("{kind}/{id}")),
-        "id": id,
-        "name": names.get(index),
-    });
-    if kind == "version" {
-        body["archived"] = false.into();
-        body["released"] = (index == 0).into();
-    }
-    body
-}
-
-/// An option of the severity field.
-pub(super) fn severity(view: &View, index: usize) -> Value {
-    let id = (10_100 + index).to_string();
-    json!({ "self": view.link(&format!("customFieldOption/{id}")), "value": SEVERITIES.get(index), "id": id })
-}
-
-/// Times are told twice, for people and in seconds; what is not set is absent.
+/// Each time stands there twice, for people and in seconds. What is not set is absent.
 fn time_tracking(issue: &Issue) -> Value {
     let mut body = json!({});
     let times = [

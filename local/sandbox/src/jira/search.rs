@@ -1,10 +1,9 @@
 //! `POST /rest/api/3/search/jql` and `POST /rest/api/3/search/approximate-count`.
 //! See <https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-issue-search/>.
 //!
-//! Pages are smaller than asked for at will: with fields at most a hundred issues, and every third page loses a
-//! third. Issues that were just made are missed by a few searches, unless `reconcileIssues` names them.
+//! As at Jira, a page may be smaller than asked for: with fields it has at most a hundred issues, and every third page
+//! is a third smaller. A few searches miss an issue that was just created, unless `reconcileIssues` names it.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 
 use axum::extract::{Extension, Path, State};
@@ -19,12 +18,14 @@ use serde_json::{Value, json};
 use time::{Duration, OffsetDateTime};
 use uuid::Uuid;
 
-use super::super::{AppState, Shared};
 use super::contract::Input;
 use super::jql::{Order, Query};
-use super::render::{Renderer, Selection};
-use super::tracker::Tracker;
-use super::{Refusal, Scopes, View, json_text};
+use super::refusal::Refusal;
+use super::render::{Renderer, Selection, json_text};
+use super::view::{Scopes, View};
+use crate::shared::{AppState, Shared};
+use crate::world::tracker::Tracker;
+use crate::world::tracker::cursor::Cursor;
 
 const DEFAULT_PAGE: i64 = 50;
 /// Of ids and keys.
@@ -65,20 +66,6 @@ struct Request {
     reconcile_issues: Vec<u64>,
 }
 
-/// Result lists of searches that have further pages.
-pub(super) type Cursors = VecDeque<Cursor>;
-
-pub(super) struct Cursor {
-    token: String,
-    /// What the token is good for.
-    query: String,
-    results: Arc<[u64]>,
-    offset: usize,
-    /// The number of the page, from 0.
-    page: usize,
-    made: OffsetDateTime,
-}
-
 async fn search(
     State(shared): AppState,
     Path(cloud_id): Path<String>,
@@ -97,8 +84,9 @@ async fn count(
     let view = View::open(&shared, &headers, &cloud_id, &SCOPES)?;
     let request: Request = input.body()?;
     let tracker = view.read();
-    let test = Query::compile(&request.jql, &view, &tracker)?.test.ok_or_else(unbounded)?;
-    let found = tracker.issues.values().filter(|issue| issue.unseen == 0 && test.holds(issue));
+    let query = Query::compile(&request.jql, &view, &tracker)?;
+    let condition = query.condition.ok_or_else(unbounded)?;
+    let found = tracker.issues.values().filter(|issue| issue.unseen == 0 && condition.matches(issue));
     Ok(Json(json!({ "count": found.count() })))
 }
 
@@ -183,13 +171,13 @@ fn resume(tracker: &Tracker, token: &str, query: &str, now: OffsetDateTime) -> R
     })
 }
 
-/// Runs a search. Every search that misses a new issue brings the moment closer when they find it.
+/// Runs a search. A search that misses a new issue counts towards the number that do.
 fn begin(tracker: &mut Tracker, view: &View, request: &Request) -> Result<Cursor, Refusal> {
     let query = identity(request);
     let compiled = Query::compile(&request.jql, view, tracker)?;
-    let test = compiled.test.ok_or_else(unbounded)?;
+    let condition = compiled.condition.ok_or_else(unbounded)?;
     let mut results = Vec::new();
-    for issue in tracker.issues.values_mut().filter(|issue| test.holds(issue)) {
+    for issue in tracker.issues.values_mut().filter(|issue| condition.matches(issue)) {
         if issue.unseen == 0 || request.reconcile_issues.contains(&issue.id) {
             results.push(issue.id);
         } else {

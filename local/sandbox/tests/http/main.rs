@@ -8,7 +8,7 @@ mod control;
 mod faults;
 mod issues;
 mod jira;
-mod memory;
+mod restart;
 mod rotation;
 mod search;
 mod strict;

@@ -8,13 +8,15 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::routing::get;
 use axum::{Json, Router};
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use super::super::super::{AppState, Shared};
-use super::super::contract::Input;
-use super::super::tracker::Board;
-use super::super::{Refusal, Scopes, View};
 use super::page::{Paging, page};
+use crate::jira::contract::Input;
+use crate::jira::objects;
+use crate::jira::refusal::Refusal;
+use crate::jira::view::{Scopes, View};
+use crate::shared::{AppState, Shared};
+use crate::world::tracker::agile::Board;
 
 const SCOPES: Scopes =
     Scopes { classic: &[], granular: &["read:board-scope:jira-software", "read:project:jira"] };
@@ -51,45 +53,9 @@ async fn boards(
     let tracker = view.read();
     let wanted = |board: &&Board| project.is_none_or(|project| board.project == project);
     let found = |private: bool| tracker.boards.values().filter(wanted).filter(move |b| b.private == private);
-    let mut values: Vec<_> = found(false).map(|board| board.json(&view)).collect();
+    let mut values: Vec<_> = found(false).map(|board| objects::board(&view, board)).collect();
     if filter.include_private {
-        values.extend(found(true).map(|board| board.json(&view)));
+        values.extend(found(true).map(|board| objects::board(&view, board)));
     }
     Ok(page(&filter.paging, values, true))
-}
-
-/// The board with an id, which must be a number; private ones are hidden.
-pub(super) fn find<'a>(
-    boards: &'a std::collections::BTreeMap<u64, Board>,
-    id: &str,
-) -> Result<&'a Board, Refusal> {
-    let missing = || {
-        let text = format!("Board does not exist or you do not have permission to see it: {id}");
-        Refusal::plain(StatusCode::NOT_FOUND, &text)
-    };
-    let id: u64 = id.parse().map_err(|_| Refusal::misuse("a board's id is a number"))?;
-    boards.get(&id).filter(|board| !board.private).ok_or_else(missing)
-}
-
-impl Board {
-    fn json(&self, view: &View) -> Value {
-        let link = view.agile_link(&format!("board/{}", self.id));
-        if self.private {
-            return json!({ "id": self.id, "self": link, "isPrivate": true });
-        }
-        let mut body = json!({ "id": self.id, "self": link, "name": self.name, "type": self.kind.name() });
-        if let Some(project) = view.site.projects.iter().find(|project| project.id == self.project) {
-            body["location"] = json!({
-                "projectId": project.id,
-                "displayName": format!("{} ({})", project.name, project.key),
-                "projectName": project.name,
-                "projectKey": project.key,
-                "projectTypeKey": project.type_key,
-                "avatarURI": format!("{}/avatars/{}", view.origin, project.key),
-                "name": format!("{} ({})", project.name, project.key),
-            });
-        }
-        body["isPrivate"] = false.into();
-        body
-    }
 }

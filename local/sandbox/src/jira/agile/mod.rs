@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use axum::Router;
 
-use super::super::Shared;
+use crate::shared::Shared;
 
 pub(super) fn router() -> Router<Arc<Shared>> {
     Router::new().merge(boards::router()).merge(sprints::router())

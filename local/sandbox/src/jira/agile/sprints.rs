@@ -1,6 +1,7 @@
 //! `GET /rest/agile/1.0/board/{boardId}/sprint` and `/sprint/{sprintId}`.
 //! See <https://developer.atlassian.com/cloud/jira/software/rest/api-group-sprint/>.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::extract::{Extension, Path, State};
@@ -8,15 +9,15 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::routing::get;
 use axum::{Json, Router};
 use serde::Deserialize;
-use serde_json::{Value, json};
-use time::{Duration, OffsetDateTime};
+use serde_json::Value;
 
-use super::super::super::{AppState, Shared};
-use super::super::contract::Input;
-use super::super::tracker::{BoardKind, Sprint, SprintState};
-use super::super::{Refusal, Scopes, View};
-use super::boards;
 use super::page::{Paging, page};
+use crate::jira::contract::Input;
+use crate::jira::objects;
+use crate::jira::refusal::Refusal;
+use crate::jira::view::{Scopes, View};
+use crate::shared::{AppState, Shared};
+use crate::world::tracker::agile::{Board, BoardKind, Sprint};
 
 const SCOPES: Scopes = Scopes { classic: &[], granular: &["read:sprint:jira-software"] };
 
@@ -48,14 +49,14 @@ async fn sprints(
         return Err(Refusal::misuse(&format!("{state:?} is not a state of a sprint")));
     }
     let tracker = view.read();
-    let board = boards::find(&tracker.boards, &board_id)?;
+    let board = find_board(&tracker.boards, &board_id)?;
     if board.kind == BoardKind::Kanban {
         return Err(Refusal::plain(StatusCode::BAD_REQUEST, "The board does not support sprints"));
     }
     let mut found: Vec<_> = board.sprints.iter().filter_map(|id| tracker.sprints.get(id)).collect();
     found.retain(|sprint| filter.states.is_empty() || filter.states.iter().any(|s| s == sprint.state.name()));
     found.sort_by_key(|sprint| sprint.state);
-    let values = found.into_iter().map(|sprint| sprint.json(&view)).collect();
+    let values = found.into_iter().map(|sprint| objects::sprint(&view, sprint)).collect();
     Ok(page(&filter.paging, values, false))
 }
 
@@ -66,46 +67,22 @@ async fn sprint(
 ) -> Result<Json<Value>, Refusal> {
     let view = View::open(&shared, &headers, &cloud_id, &SCOPES)?;
     let tracker = view.read();
-    Ok(Json(find(&tracker.sprints, &sprint_id)?.json(&view)))
+    Ok(Json(objects::sprint(&view, find_sprint(&tracker.sprints, &sprint_id)?)))
+}
+
+/// The board with an id, which must be a number; private ones are hidden.
+fn find_board<'a>(boards: &'a BTreeMap<u64, Board>, id: &str) -> Result<&'a Board, Refusal> {
+    let missing = || {
+        let text = format!("Board does not exist or you do not have permission to see it: {id}");
+        Refusal::plain(StatusCode::NOT_FOUND, &text)
+    };
+    let id: u64 = id.parse().map_err(|_| Refusal::misuse("a board's id is a number"))?;
+    boards.get(&id).filter(|board| !board.private).ok_or_else(missing)
 }
 
 /// The sprint with an id, which must be a number.
-pub(super) fn find<'a>(
-    sprints: &'a std::collections::BTreeMap<u64, Sprint>,
-    id: &str,
-) -> Result<&'a Sprint, Refusal> {
+fn find_sprint<'a>(sprints: &'a BTreeMap<u64, Sprint>, id: &str) -> Result<&'a Sprint, Refusal> {
     let id: u64 = id.parse().map_err(|_| Refusal::misuse("a sprint's id is a number"))?;
     let missing = || Refusal::plain(StatusCode::NOT_FOUND, "Sprint does not exist.");
     sprints.get(&id).ok_or_else(missing)
-}
-
-impl Sprint {
-    pub(in super::super) fn json(&self, view: &View) -> Value {
-        let mut body = json!({
-            "id": self.id,
-            "self": view.agile_link(&format!("sprint/{}", self.id)),
-            "state": self.state.name(),
-            "name": self.name,
-            "createdDate": moment(self.created),
-            "originBoardId": self.origin_board,
-        });
-        if let Some(goal) = &self.goal {
-            body["goal"] = goal.clone().into();
-        }
-        if let Some(start) = self.start {
-            let end = start + Duration::weeks(2);
-            body["startDate"] = moment(start).into();
-            body["endDate"] = moment(end).into();
-            if self.state == SprintState::Closed {
-                body["completeDate"] = moment(end + Duration::hours(2)).into();
-            }
-        }
-        body
-    }
-}
-
-/// ISO 8601, as Jira Software writes it; Jira's platform writes another form.
-fn moment(at: OffsetDateTime) -> String {
-    let (date, time) = (at.date(), at.time());
-    format!("{date}T{:02}:{:02}:{:02}.{:03}Z", time.hour(), time.minute(), time.second(), time.millisecond())
 }

@@ -1,5 +1,5 @@
-//! What Jira knows: the paths, methods, query parameters and members of bodies that the sandbox serves.
-//! Anything else is a mistake of the app: it is recorded as a violation, and refused.
+//! The paths, methods, query parameters and members of bodies that the sandbox serves. Anything else is refused, and
+//! recorded as a violation: it is how the app is written, not what a user asked for.
 
 mod endpoints;
 
@@ -13,9 +13,10 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 use url::form_urlencoded;
 
-use super::super::traffic::Violation;
-use super::super::{AppState, Shared, resources};
-use super::{Refusal, openapi};
+use super::refusal::{Misuse, Refusal};
+use crate::shared::{AppState, Shared};
+use crate::traffic::log::Violation;
+use crate::{gateway, openapi};
 use endpoints::{ENDPOINTS, Kind, Members};
 
 /// The route of every path that no other route has.
@@ -80,7 +81,7 @@ fn record(shared: &Shared, parts: &Parts, problems: Vec<String>) {
         return;
     }
     let world = shared.world();
-    let account = resources::bearer(&parts.headers).and_then(|token| world.tokens.account_of(token));
+    let account = gateway::bearer(&parts.headers).and_then(|token| world.tokens.account_of(token));
     let path = parts.uri.path();
     let violation = |problem: String| {
         tracing::warn!(method = %parts.method, path, problem, "Jira would refuse this");
@@ -94,10 +95,6 @@ fn record(shared: &Shared, parts: &Parts, problems: Vec<String>) {
     let violations: Vec<_> = problems.into_iter().map(violation).collect();
     shared.traffic().violations.extend(violations);
 }
-
-/// Marks a response to a request that no correct app would send.
-#[derive(Clone)]
-pub(super) struct Misuse(pub(super) String);
 
 fn input(parts: &Parts, path: &str, body: &[u8]) -> Result<Input, Refusal> {
     if path == UNKNOWN {
@@ -161,7 +158,7 @@ fn check(known: Members, body: &Value) -> Result<(), String> {
             return Err(format!("unknown member of the body {name:?}"));
         };
         let all = |is: fn(&Value) -> bool| value.as_array().is_some_and(|list| list.iter().all(is));
-        let fits = match kind {
+        let is_valid = match kind {
             Kind::Text => value.is_string(),
             Kind::Number => value.is_i64(),
             Kind::Flag => value.is_boolean(),
@@ -170,7 +167,7 @@ fn check(known: Members, body: &Value) -> Result<(), String> {
             Kind::Numbers => all(Value::is_i64),
             Kind::Objects => all(Value::is_object),
         };
-        if !fits {
+        if !is_valid {
             return Err(format!("the member {name:?} of the body has the wrong type"));
         }
     }

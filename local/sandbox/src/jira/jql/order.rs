@@ -2,11 +2,11 @@
 
 use std::cmp::Ordering;
 
-use super::super::View;
-use super::super::tracker::Issue;
+use crate::jira::view::View;
+use crate::world::tracker::issue::Issue;
 
 /// One field to order by.
-pub(in super::super) struct Order {
+pub(in crate::jira) struct Order {
     by: By,
     descending: bool,
 }
@@ -35,11 +35,11 @@ impl Order {
     }
 
     /// Newest first by id; what Jira does without an order.
-    pub(in super::super) fn default_order() -> Self {
+    pub(in crate::jira) fn default_order() -> Self {
         Self { by: By::Id, descending: true }
     }
 
-    pub(in super::super) fn compare(&self, view: &View, a: &Issue, b: &Issue) -> Ordering {
+    pub(in crate::jira) fn compare(&self, view: &View, a: &Issue, b: &Issue) -> Ordering {
         let project =
             |issue: &Issue| view.site.projects.iter().find(|p| p.id == issue.project).map(|p| &p.key);
         let ordering = match self.by {

@@ -3,17 +3,20 @@
 use std::iter::Peekable;
 use std::vec::IntoIter;
 
-use super::super::Refusal;
+use axum::http::StatusCode;
+
+use super::clause::{Clause, Term};
 use super::lexer::{Token, tokens};
-use super::{Clause, Order, Term};
+use super::order::Order;
+use crate::jira::refusal::Refusal;
 
 type Parsed<T> = Result<T, String>;
 
-/// Reads a query. A mistake here is the app's.
+/// Reads a query. A mistake in it is a violation.
 pub(super) fn parse(jql: &str) -> Result<(Option<Clause>, Vec<Order>), Refusal> {
     whole(jql).map_err(|problem| {
         let text = format!("Error in the JQL Query: {problem}.");
-        Refusal::violation(axum::http::StatusCode::BAD_REQUEST, &text, &format!("{problem} in {jql:?}"))
+        Refusal::violation(StatusCode::BAD_REQUEST, &text, &format!("{problem} in {jql:?}"))
     })
 }
 

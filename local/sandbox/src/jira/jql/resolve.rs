@@ -1,16 +1,18 @@
-//! From clauses to tests: operands are looked up. One that does not exist is refused, as Jira does it, and
-//! that is no mistake of the app.
+//! From clauses to conditions: operands are looked up. One that does not exist is refused, as at Jira, but is no
+//! violation: users name things that do not exist.
 
 use std::sync::Arc;
 
 use axum::http::StatusCode;
 use time::{Duration, OffsetDateTime, PrimitiveDateTime, format_description};
 
-use super::super::catalog::{DONE, IN_PROGRESS, ISSUE_TYPES, IssueType, Status, TO_DO};
-use super::super::tracker::{SprintState, Tracker};
-use super::super::{Refusal, View};
-use super::test::Part;
-use super::{Clause, Term, Test};
+use super::clause::{Clause, Term};
+use super::condition::{Condition, EmptyField};
+use crate::jira::refusal::Refusal;
+use crate::jira::view::View;
+use crate::world::tracker::Tracker;
+use crate::world::tracker::agile::SprintState;
+use crate::world::tracker::catalog::{DONE, IN_PROGRESS, ISSUE_TYPES, IssueType, Status, TO_DO};
 
 pub(super) struct Resolver<'a> {
     pub(super) view: &'a View,
@@ -18,56 +20,58 @@ pub(super) struct Resolver<'a> {
 }
 
 impl Resolver<'_> {
-    pub(super) fn clause(&self, clause: &Clause) -> Result<Test, Refusal> {
+    pub(super) fn clause(&self, clause: &Clause) -> Result<Condition, Refusal> {
         let each = |clauses: &[Clause]| {
             clauses.iter().map(|clause| self.clause(clause)).collect::<Result<Vec<_>, _>>()
         };
         Ok(match clause {
-            Clause::All(clauses) => Test::All(each(clauses)?),
-            Clause::Any(clauses) => Test::Any(each(clauses)?),
-            Clause::Not(clause) => Test::Not(Box::new(self.clause(clause)?)),
+            Clause::All(clauses) => Condition::All(each(clauses)?),
+            Clause::Any(clauses) => Condition::Any(each(clauses)?),
+            Clause::Not(clause) => Condition::Not(Box::new(self.clause(clause)?)),
             Clause::Term(term) => self.term(term)?,
         })
     }
 
-    fn term(&self, term: &Term) -> Result<Test, Refusal> {
+    fn term(&self, term: &Term) -> Result<Condition, Refusal> {
         let negated = ["!=", "!~", "not in", "is not"].contains(&&*term.operator);
-        let test = self.positive(term)?;
-        Ok(if negated { Test::Not(Box::new(test)) } else { test })
+        let condition = self.positive(term)?;
+        Ok(if negated { Condition::Not(Box::new(condition)) } else { condition })
     }
 
     /// The term with its operator's negation left out.
-    fn positive(&self, term: &Term) -> Result<Test, Refusal> {
+    fn positive(&self, term: &Term) -> Result<Condition, Refusal> {
         let field = term.field.to_lowercase();
         let is_empty = matches!(&*term.operands, [one] if ["empty", "null"].contains(&&*one.to_lowercase()));
         if is_empty {
-            return Ok(Test::Empty(part(&field).ok_or_else(|| unknown_field(&term.field))?));
+            return Ok(Condition::Empty(empty_field(&field).ok_or_else(|| unknown_field(&term.field))?));
         }
-        let fits = match field.as_str() {
+        let is_supported = match field.as_str() {
             "summary" | "text" => ["~", "!~"].contains(&&*term.operator),
             "created" | "updated" => [">", ">=", "<", "<="].contains(&&*term.operator),
             _ => ["=", "!=", "in", "not in"].contains(&&*term.operator),
         };
-        if !fits {
+        if !is_supported {
             let text = format!("The operator '{}' is not supported by the '{field}' field.", term.operator);
             return Err(Refusal::violation(StatusCode::BAD_REQUEST, &text, &text));
         }
         Ok(match field.as_str() {
-            "project" => Test::Project(self.each(term, |name| self.project(name))?),
-            "id" | "key" | "issue" | "issuekey" => Test::Issue(self.each(term, |name| self.issue(name))?),
-            "sprint" => Test::Sprint(self.sprints(term)?),
-            "type" | "issuetype" => Test::IssueType(self.each(term, issue_type)?),
-            "status" => Test::Status(self.each(term, status)?),
-            "statuscategory" => Test::Status(self.each(term, status_category)?),
-            "labels" => Test::Label(term.operands.clone()),
-            "assignee" => Test::Assignee(self.each(term, |name| self.account(name))?),
-            "summary" | "text" => Test::Summary(term.operands.concat().to_lowercase()),
+            "project" => Condition::Project(self.each(term, |name| self.project(name))?),
+            "id" | "key" | "issue" | "issuekey" => {
+                Condition::Issue(self.each(term, |name| self.issue(name))?)
+            }
+            "sprint" => Condition::Sprint(self.sprints(term)?),
+            "type" | "issuetype" => Condition::IssueType(self.each(term, issue_type)?),
+            "status" => Condition::Status(self.each(term, status)?),
+            "statuscategory" => Condition::Status(self.each(term, status_category)?),
+            "labels" => Condition::Label(term.operands.clone()),
+            "assignee" => Condition::Assignee(self.each(term, |name| self.account(name))?),
+            "summary" | "text" => Condition::Summary(term.operands.concat().to_lowercase()),
             "created" | "updated" => {
                 let since = term.operands.first().and_then(|text| self.time(text));
                 let since = since.ok_or_else(|| {
                     Refusal::misuse(&format!("Date value '{}' is invalid", term.operands.concat()))
                 })?;
-                Test::Time { updated: field == "updated", since, before: term.operator.starts_with('<') }
+                Condition::Time { updated: field == "updated", since, before: term.operator.starts_with('<') }
             }
             _ => return Err(unknown_field(&term.field)),
         })
@@ -134,11 +138,11 @@ fn unknown_field(field: &str) -> Refusal {
     Refusal::violation(StatusCode::BAD_REQUEST, &text, &text)
 }
 
-fn part(field: &str) -> Option<Part> {
+fn empty_field(field: &str) -> Option<EmptyField> {
     Some(match field {
-        "sprint" => Part::Sprint,
-        "labels" => Part::Labels,
-        "assignee" => Part::Assignee,
+        "sprint" => EmptyField::Sprint,
+        "labels" => EmptyField::Labels,
+        "assignee" => EmptyField::Assignee,
         _ => return None,
     })
 }

@@ -1,15 +1,15 @@
-//! Clauses that are ready to be held against issues.
+//! Conditions on issues, with everything that a query names looked up.
 
 use std::sync::Arc;
 
 use time::OffsetDateTime;
 
-use super::super::tracker::Issue;
+use crate::world::tracker::issue::Issue;
 
-pub(in super::super) enum Test {
-    All(Vec<Test>),
-    Any(Vec<Test>),
-    Not(Box<Test>),
+pub(in crate::jira) enum Condition {
+    All(Vec<Condition>),
+    Any(Vec<Condition>),
+    Not(Box<Condition>),
     /// Ids, as in the next ones.
     Project(Vec<u64>),
     Issue(Vec<u64>),
@@ -20,7 +20,7 @@ pub(in super::super) enum Test {
     Label(Vec<String>),
     /// Account keys.
     Assignee(Vec<Arc<str>>),
-    Empty(Part),
+    Empty(EmptyField),
     /// Contains this, in lower case.
     Summary(String),
     Time {
@@ -30,19 +30,19 @@ pub(in super::super) enum Test {
     },
 }
 
-/// What can be empty.
-pub(in super::super) enum Part {
+/// A field that can be empty.
+pub(in crate::jira) enum EmptyField {
     Sprint,
     Labels,
     Assignee,
 }
 
-impl Test {
-    pub(in super::super) fn holds(&self, issue: &Issue) -> bool {
+impl Condition {
+    pub(in crate::jira) fn matches(&self, issue: &Issue) -> bool {
         match self {
-            Self::All(tests) => tests.iter().all(|test| test.holds(issue)),
-            Self::Any(tests) => tests.iter().any(|test| test.holds(issue)),
-            Self::Not(test) => !test.holds(issue),
+            Self::All(conditions) => conditions.iter().all(|condition| condition.matches(issue)),
+            Self::Any(conditions) => conditions.iter().any(|condition| condition.matches(issue)),
+            Self::Not(condition) => !condition.matches(issue),
             Self::Project(ids) => ids.contains(&issue.project),
             Self::Issue(ids) => ids.contains(&issue.id),
             Self::Sprint(ids) => issue.sprints.iter().any(|id| ids.contains(id)),
@@ -52,7 +52,7 @@ impl Test {
             Self::Assignee(accounts) => {
                 issue.assignee.as_ref().is_some_and(|account| accounts.contains(account))
             }
-            Self::Empty(part) => part.is_empty(issue),
+            Self::Empty(field) => field.is_empty(issue),
             Self::Summary(text) => issue.summary.to_lowercase().contains(text),
             Self::Time { updated, since, before } => {
                 let time = if *updated { issue.updated } else { issue.created };
@@ -62,7 +62,7 @@ impl Test {
     }
 }
 
-impl Part {
+impl EmptyField {
     fn is_empty(&self, issue: &Issue) -> bool {
         match self {
             Self::Sprint => issue.sprints.is_empty(),

@@ -1,55 +1,30 @@
-//! What a token reaches: `GET /oauth/token/accessible-resources` and `GET /me`.
+//! What a token gives access to: `GET /oauth/token/accessible-resources` and `GET /me`.
 //! See <https://developer.atlassian.com/cloud/jira/platform/oauth-2-3lo-apps/#3-1-get-the-cloudid-for-your-site>.
 
 use std::sync::Arc;
 
 use axum::extract::{Path, State};
-use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
+use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
 use serde_json::{Value, json};
 
-use super::seed::Site;
-use super::tokens::Session;
-use super::{AppState, Shared};
+use crate::gateway::{self, ApiError, authenticate, scope_does_not_match};
+use crate::shared::{AppState, Shared};
+use crate::world::directory::Site;
 
-/// The Confluence entries of a list carry these whatever was asked for: they stand for an earlier consent.
+/// Confluence entries carry these whatever was asked for, as from an earlier consent.
 const CONFLUENCE_SCOPES: [&str; 2] = ["read:confluence-content.summary", "read:confluence-user"];
 
-/// A refused request: status and body.
-pub(super) type ApiError = (StatusCode, Json<Value>);
-
-pub(super) fn router() -> Router<Arc<Shared>> {
+pub(crate) fn router() -> Router<Arc<Shared>> {
     Router::new().route("/oauth/token/accessible-resources", get(accessible_resources)).route("/me", get(me))
 }
 
 /// Pictures, which are not part of Atlassian's API.
-pub(super) fn avatars() -> Router<Arc<Shared>> {
+pub(crate) fn avatars() -> Router<Arc<Shared>> {
     Router::new().route("/avatars/{key}", get(avatar))
-}
-
-/// The token of `Authorization: Bearer …`.
-pub(super) fn bearer(headers: &HeaderMap) -> Option<&str> {
-    let (scheme, token) = headers.get(AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
-    scheme.eq_ignore_ascii_case("bearer").then_some(token)
-}
-
-/// The session of a request, or Atlassian's 401.
-pub(super) fn authenticate(shared: &Shared, headers: &HeaderMap) -> Result<Session, ApiError> {
-    let session = bearer(headers).and_then(|token| shared.world().session(token));
-    session.ok_or_else(|| gateway_error(StatusCode::UNAUTHORIZED, "Unauthorized"))
-}
-
-/// An error in the form of Atlassian's API gateway, which is not Jira's.
-pub(super) fn gateway_error(status: StatusCode, message: &str) -> ApiError {
-    (status, Json(json!({ "code": status.as_u16(), "message": message })))
-}
-
-/// The answer to a token that lacks a scope. A refresh does not help against it.
-pub(super) fn scope_does_not_match() -> ApiError {
-    gateway_error(StatusCode::UNAUTHORIZED, "Unauthorized; scope does not match")
 }
 
 async fn accessible_resources(State(shared): AppState, headers: HeaderMap) -> Result<Json<Value>, ApiError> {
@@ -92,7 +67,7 @@ async fn me(State(shared): AppState, headers: HeaderMap) -> Result<Json<Value>, 
     }
     let world = shared.world();
     let account = world.account(&session.account);
-    let account = account.ok_or_else(|| gateway_error(StatusCode::UNAUTHORIZED, "Unauthorized"))?;
+    let account = account.ok_or_else(|| gateway::error(StatusCode::UNAUTHORIZED, "Unauthorized"))?;
     Ok(Json(json!({
         "account_id": account.account_id,
         "account_type": "atlassian",

@@ -1,4 +1,4 @@
-//! Boards and sprints as they are kept.
+//! Boards and sprints.
 
 use time::OffsetDateTime;
 

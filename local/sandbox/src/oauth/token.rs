@@ -1,4 +1,4 @@
-//! `POST /oauth/token`: codes and refresh tokens against tokens.
+//! `POST /oauth/token`: exchanges codes and refresh tokens.
 //! See <https://developer.atlassian.com/cloud/jira/platform/oauth-2-3lo-apps/#2--exchange-authorization-code-for-access-token>.
 
 use std::collections::BTreeMap;
@@ -13,16 +13,16 @@ use axum::routing::post;
 use axum::{Json, Router};
 use serde_json::{Value, json};
 
-use super::settings::Refusal;
-use super::tokens::Issued;
-use super::{AppState, Shared};
+use crate::shared::{AppState, Shared};
+use crate::world::settings::Refusal;
+use crate::world::tokens::Issued;
 
-pub(super) fn router() -> Router<Arc<Shared>> {
+pub(crate) fn router() -> Router<Arc<Shared>> {
     Router::new().route("/oauth/token", post(exchange))
 }
 
 /// The parameters of a token request, a JSON object. Atlassian takes forms as well.
-pub(super) fn parameters(headers: &HeaderMap, body: &[u8]) -> Option<BTreeMap<String, String>> {
+pub(crate) fn parameters(headers: &HeaderMap, body: &[u8]) -> Option<BTreeMap<String, String>> {
     let content_type = headers.get("content-type")?.to_str().ok()?;
     if !content_type.starts_with("application/json") {
         return None;

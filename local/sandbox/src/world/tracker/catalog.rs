@@ -1,23 +1,19 @@
 //! What every site is configured with: issue types, statuses, priorities and fields, with the names and ids
 //! that new Jira sites have.
 
-use serde_json::{Value, json};
-
-use super::View;
-
 #[derive(Debug, PartialEq)]
-pub(super) struct IssueType {
-    pub(super) id: &'static str,
-    pub(super) name: &'static str,
+pub(crate) struct IssueType {
+    pub(crate) id: &'static str,
+    pub(crate) name: &'static str,
     /// 1 for epics, -1 for sub-tasks.
-    pub(super) level: i8,
+    pub(crate) level: i8,
 }
 
 const fn issue_type(id: &'static str, name: &'static str, level: i8) -> IssueType {
     IssueType { id, name, level }
 }
 
-pub(super) static ISSUE_TYPES: [IssueType; 5] = [
+pub(crate) static ISSUE_TYPES: [IssueType; 5] = [
     issue_type("10001", "Task", 0),
     issue_type("10002", "Bug", 0),
     issue_type("10003", "Sub-task", -1),
@@ -26,91 +22,56 @@ pub(super) static ISSUE_TYPES: [IssueType; 5] = [
 ];
 
 impl IssueType {
-    pub(super) fn is_subtask(&self) -> bool {
+    pub(crate) fn is_subtask(&self) -> bool {
         self.level < 0
     }
-
-    pub(super) fn json(&self, view: &View) -> Value {
-        json!({
-            "self": view.link(&format!("issuetype/{}", self.id)),
-            "id": self.id,
-            "name": self.name,
-            "description": "",
-            "iconUrl": format!("{}/avatars/{}", view.origin, self.name),
-            "subtask": self.is_subtask(),
-            "hierarchyLevel": self.level,
-        })
-    }
 }
 
 #[derive(Debug)]
-pub(super) struct Status {
-    pub(super) id: &'static str,
-    pub(super) name: &'static str,
-    pub(super) category: Category,
+pub(crate) struct Status {
+    pub(crate) id: &'static str,
+    pub(crate) name: &'static str,
+    pub(crate) category: Category,
 }
 
 #[derive(Debug)]
-pub(super) struct Category {
+pub(crate) struct Category {
     /// A number, unlike most ids.
-    id: u8,
-    pub(super) key: &'static str,
-    color: &'static str,
-    pub(super) name: &'static str,
+    pub(crate) id: u8,
+    pub(crate) key: &'static str,
+    pub(crate) color: &'static str,
+    pub(crate) name: &'static str,
 }
 
-pub(super) static TO_DO: Status = Status {
+pub(crate) static TO_DO: Status = Status {
     id: "10000",
     name: "To Do",
     category: Category { id: 2, key: "new", color: "blue-gray", name: "To Do" },
 };
-pub(super) static IN_PROGRESS: Status = Status {
+pub(crate) static IN_PROGRESS: Status = Status {
     id: "3",
     name: "In Progress",
     category: Category { id: 4, key: "indeterminate", color: "yellow", name: "In Progress" },
 };
-pub(super) static DONE: Status = Status {
+pub(crate) static DONE: Status = Status {
     id: "10001",
     name: "Done",
     category: Category { id: 3, key: "done", color: "green", name: "Done" },
 };
 
 impl Status {
-    pub(super) fn is_done(&self) -> bool {
+    pub(crate) fn is_done(&self) -> bool {
         self.category.key == "done"
-    }
-
-    pub(super) fn json(&self, view: &View) -> Value {
-        json!({
-            "self": view.link(&format!("status/{}", self.id)),
-            "description": "",
-            "iconUrl": format!("{}/avatars/{}", view.origin, self.category.key),
-            "name": self.name,
-            "id": self.id,
-            "statusCategory": self.category.json(view),
-        })
-    }
-}
-
-impl Category {
-    pub(super) fn json(&self, view: &View) -> Value {
-        json!({
-            "self": view.link(&format!("statuscategory/{}", self.id)),
-            "id": self.id,
-            "key": self.key,
-            "colorName": self.color,
-            "name": self.name,
-        })
     }
 }
 
 #[derive(Debug)]
-pub(super) struct Priority {
-    pub(super) id: &'static str,
-    pub(super) name: &'static str,
+pub(crate) struct Priority {
+    pub(crate) id: &'static str,
+    pub(crate) name: &'static str,
 }
 
-pub(super) static PRIORITIES: [Priority; 5] = [
+pub(crate) static PRIORITIES: [Priority; 5] = [
     Priority { id: "1", name: "Highest" },
     Priority { id: "2", name: "High" },
     Priority { id: "3", name: "Medium" },
@@ -118,29 +79,18 @@ pub(super) static PRIORITIES: [Priority; 5] = [
     Priority { id: "5", name: "Lowest" },
 ];
 
-impl Priority {
-    pub(super) fn json(&self, view: &View) -> Value {
-        json!({
-            "self": view.link(&format!("priority/{}", self.id)),
-            "iconUrl": format!("{}/avatars/{}", view.origin, self.name),
-            "name": self.name,
-            "id": self.id,
-        })
-    }
-}
-
 /// Names of components and versions that every project has; their ids follow from the project's.
-pub(super) const COMPONENTS: [&str; 2] = ["Hull", "Rigging"];
-pub(super) const VERSIONS: [&str; 2] = ["1.0", "2.0"];
+pub(crate) const COMPONENTS: [&str; 2] = ["Hull", "Rigging"];
+pub(crate) const VERSIONS: [&str; 2] = ["1.0", "2.0"];
 
 /// The id of the component or version at a position.
-pub(super) fn part_id(project: u64, index: usize) -> String {
+pub(crate) fn part_id(project: u64, index: usize) -> String {
     (project * 10 + index as u64).to_string()
 }
 
 /// What a value of a field must be when it is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     /// Not written through the issue's fields.
     ReadOnly,
     /// Plain text.
@@ -163,12 +113,12 @@ pub(super) enum Kind {
     Choice,
 }
 
-pub(super) struct Field {
-    pub(super) id: &'static str,
-    pub(super) name: &'static str,
-    pub(super) kind: Kind,
+pub(crate) struct Field {
+    pub(crate) id: &'static str,
+    pub(crate) name: &'static str,
+    pub(crate) kind: Kind,
     /// Whether `*navigable` includes it.
-    pub(super) navigable: bool,
+    pub(crate) navigable: bool,
 }
 
 const fn field(id: &'static str, name: &'static str, kind: Kind) -> Field {
@@ -179,17 +129,17 @@ const fn hidden(id: &'static str, name: &'static str, kind: Kind) -> Field {
     Field { id, name, kind, navigable: false }
 }
 
-pub(super) const STORY_POINTS: &str = "customfield_10016";
-pub(super) const RANK: &str = "customfield_10019";
-pub(super) const SPRINT: &str = "customfield_10020";
-pub(super) const BERTH: &str = "customfield_10030";
-pub(super) const SEVERITY: &str = "customfield_10031";
-pub(super) const INSPECTED: &str = "customfield_10032";
+pub(crate) const STORY_POINTS: &str = "customfield_10016";
+pub(crate) const RANK: &str = "customfield_10019";
+pub(crate) const SPRINT: &str = "customfield_10020";
+pub(crate) const BERTH: &str = "customfield_10030";
+pub(crate) const SEVERITY: &str = "customfield_10031";
+pub(crate) const INSPECTED: &str = "customfield_10032";
 
 /// The options of [`SEVERITY`], ids counted from 10100.
-pub(super) const SEVERITIES: [&str; 3] = ["Minor", "Major", "Critical"];
+pub(crate) const SEVERITIES: [&str; 3] = ["Minor", "Major", "Critical"];
 
-pub(super) static FIELDS: [Field; 42] = [
+pub(crate) static FIELDS: [Field; 42] = [
     field("statuscategorychangedate", "Status Category Changed", Kind::ReadOnly),
     field("issuetype", "Issue Type", Kind::IssueType),
     field("parent", "Parent", Kind::Parent),
@@ -234,6 +184,6 @@ pub(super) static FIELDS: [Field; 42] = [
     hidden("worklog", "Log Work", Kind::ReadOnly),
 ];
 
-pub(super) fn find_field(id: &str) -> Option<&'static Field> {
+pub(crate) fn find_field(id: &str) -> Option<&'static Field> {
     FIELDS.iter().find(|field| field.id == id)
 }

@@ -1,4 +1,4 @@
-//! The made-up world that a sandbox starts with: accounts, sites and their projects.
+//! Accounts, sites and projects, and those that a sandbox starts with.
 
 use serde::{Deserialize, Serialize};
 
@@ -35,32 +35,32 @@ pub struct Site {
     pub jira: bool,
     /// Whether Confluence runs here.
     pub confluence: bool,
-    pub(super) projects: Vec<Project>,
+    pub(crate) projects: Vec<Project>,
 }
 
 impl Site {
-    pub(super) fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("https://{}.atlassian.net", self.key)
     }
 }
 
-/// A Jira project, as far as the sandbox tells it.
+/// A Jira project.
 #[derive(Clone, Debug)]
-pub(super) struct Project {
-    pub(super) id: u64,
-    pub(super) key: String,
-    pub(super) name: String,
-    pub(super) description: String,
-    pub(super) type_key: &'static str,
+pub(crate) struct Project {
+    pub(crate) id: u64,
+    pub(crate) key: String,
+    pub(crate) name: String,
+    pub(crate) description: String,
+    pub(crate) type_key: &'static str,
     /// Team-managed ("next-gen") projects report `simplified: true`.
-    pub(super) team_managed: bool,
-    pub(super) private: bool,
-    pub(super) category: Option<&'static str>,
+    pub(crate) team_managed: bool,
+    pub(crate) private: bool,
+    pub(crate) category: Option<&'static str>,
     /// Key of the leading account.
-    pub(super) lead: String,
+    pub(crate) lead: String,
 }
 
-pub(super) fn accounts() -> Vec<Account> {
+pub(crate) fn accounts() -> Vec<Account> {
     let many = (1..=40).map(|n| format!("team-{n:02}")).collect();
     vec![
         account(1, "ada", "Ada Admin", &["harbour", "lighthouse", "library", "meadow"]),
@@ -80,7 +80,7 @@ fn account(number: u32, key: &str, name: &str, sites: &[&str]) -> Account {
     }
 }
 
-pub(super) fn account_id(number: u32) -> String {
+pub(crate) fn account_id(number: u32) -> String {
     if number.is_multiple_of(2) {
         format!("5b10a2844c20165700ede{number:03x}")
     } else {
@@ -88,7 +88,7 @@ pub(super) fn account_id(number: u32) -> String {
     }
 }
 
-pub(super) fn sites() -> Vec<Site> {
+pub(crate) fn sites() -> Vec<Site> {
     let mut sites = vec![
         Site { projects: three_projects(), confluence: true, ..site(1, "harbour", "Harbour") },
         Site { projects: many_projects(), ..site(2, "lighthouse", "Lighthouse") },
@@ -134,7 +134,7 @@ fn many_projects() -> Vec<Project> {
 }
 
 impl Project {
-    pub(super) fn new(id: u64, key: &str, name: &str) -> Self {
+    pub(crate) fn new(id: u64, key: &str, name: &str) -> Self {
         Self {
             id,
             key: key.to_owned(),

@@ -1,33 +1,38 @@
-//! The issues, boards and sprints that sites start with: a few of everything at Harbour, a list of 230 that
-//! looks like a real backlog at Lighthouse.
+//! The issues, boards and sprints that sites start with: a few of each kind at Harbour, a backlog of 230 issues at
+//! Lighthouse.
 
 use std::sync::Arc;
 
 use serde_json::{Value, json};
 use time::Duration;
 
-use super::super::catalog::{DONE, IN_PROGRESS, ISSUE_TYPES, IssueType, PRIORITIES};
-use super::generate::{NewProject, start_of_time};
-use super::{Board, BoardKind, Estimate, Issue, Sprint, SprintState, Tracker};
-use crate::seed::{Project, account_id};
+use super::directory::{Project, account_id};
+use super::generate::{self, NewProject, first_day};
+use super::tracker::Tracker;
+use super::tracker::agile::{Board, BoardKind, Sprint, SprintState};
+use super::tracker::catalog::{DONE, IN_PROGRESS, ISSUE_TYPES, IssueType, PRIORITIES};
+use super::tracker::issue::{Estimate, Issue};
 
 /// How many issues Lighthouse's first project has: more than two pages, less than three.
 const BACKLOG: usize = 230;
 
-pub(super) fn fill(tracker: &mut Tracker, site: &str, projects: &[Project]) {
-    let Some(first) = projects.first() else { return };
+/// What a site's Jira holds at start.
+pub(super) fn of_site(site: &str, projects: &[Project]) -> Tracker {
+    let mut tracker = Tracker::default();
+    let Some(first) = projects.first() else { return tracker };
     match site {
         "harbour" => {
-            boards(tracker, first.id, projects.get(1).map(|project| project.id));
-            issues(tracker, first.id);
+            boards(&mut tracker, first.id, projects.get(1).map(|project| project.id));
+            issues(&mut tracker, first.id);
         }
         "lighthouse" => {
             let backlog =
                 NewProject { key: first.key.clone(), issues: BACKLOG, boards: 1, sprints_per_board: 3 };
-            tracker.generate(first.id, &backlog);
+            generate::fill(&mut tracker, first.id, &backlog);
         }
         _ => {}
     }
+    tracker
 }
 
 fn boards(tracker: &mut Tracker, project: u64, team_managed: Option<u64>) {
@@ -49,7 +54,7 @@ fn boards(tracker: &mut Tracker, project: u64, team_managed: Option<u64>) {
 
     let states = [SprintState::Closed, SprintState::Active, SprintState::Future];
     for (number, state) in (1..).zip(states) {
-        let start = start_of_time() + Duration::weeks(2 * number);
+        let start = first_day() + Duration::weeks(2 * number);
         let sprint = tracker.add_sprint(Sprint {
             id: 0,
             name: format!("Voyage {number}"),
@@ -74,7 +79,7 @@ fn issues(tracker: &mut Tracker, project: u64) {
     let mut hours = 0;
     let mut issue = |summary: &str, issue_type: &'static IssueType| {
         hours += 7;
-        let created = start_of_time() + Duration::hours(hours) + Duration::milliseconds(123);
+        let created = first_day() + Duration::hours(hours) + Duration::milliseconds(123);
         Issue { issue_type, ..Issue::new(project, summary.to_owned(), Arc::clone(&ada), created) }
     };
     let [task, bug, subtask, story, epic] = [0, 1, 2, 3, 4].map(|index| &ISSUE_TYPES[index]);
@@ -84,7 +89,7 @@ fn issues(tracker: &mut Tracker, project: u64) {
     let done = |issue: Issue| Issue { status: &DONE, ..issue };
 
     let autumn = tracker.add(Issue {
-        description: Some(text(&everything())),
+        description: Some(text(&rich_document())),
         labels: labels(&["season", "grain"]),
         status: &IN_PROGRESS,
         due: Some("2026-12-01".to_owned()),
@@ -161,7 +166,7 @@ fn checklist() -> Value {
 }
 
 /// A document with most of what the editor offers.
-fn everything() -> Value {
+fn rich_document() -> Value {
     let p = |text: &str| block("paragraph", &[words(text)]);
     let item = |text: &str| block("listItem", &[p(text)]);
     let cell = |kind: &str, text: &str| json!({ "type": kind, "attrs": {}, "content": [p(text)] });
@@ -202,25 +207,4 @@ fn everything() -> Value {
         ] },
         { "type": "mediaSingle", "attrs": { "layout": "center" }, "content": [media] },
     ] })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::super::super::adf;
-    use super::Tracker;
-    use crate::seed;
-
-    #[test]
-    fn every_description_is_a_document() {
-        let mut found = 0;
-        for site in seed::sites() {
-            let tracker = Tracker::seeded(&site.key, &site.projects);
-            for text in tracker.issues.values().filter_map(|issue| issue.description.as_ref()) {
-                let document = serde_json::from_str(text).unwrap();
-                adf::check(&document).unwrap();
-                found += 1;
-            }
-        }
-        assert!(found > 100);
-    }
 }

@@ -7,17 +7,17 @@ use uuid::Uuid;
 const HEADER: &str = r#"{"typ":"JWT","alg":"RS256","kid":"sandbox"}"#;
 
 /// An authorization code, about 750 characters.
-pub(super) fn code() -> String {
+pub(crate) fn code() -> String {
     token(256)
 }
 
 /// A refresh token, about 1 KB.
-pub(super) fn refresh_token() -> String {
+pub(crate) fn refresh_token() -> String {
     token(512)
 }
 
 /// An access token, about 1.8 KB.
-pub(super) fn access_token() -> String {
+pub(crate) fn access_token() -> String {
     token(1024)
 }
 

@@ -1,4 +1,4 @@
-//! `GET /authorize`: the consent page, and what becomes of the person's decision.
+//! `GET /authorize`: the consent page, and the person's decision.
 //! See <https://developer.atlassian.com/cloud/jira/platform/oauth-2-3lo-apps/#1--direct-the-user-to-the-authorization-url-to-get-an-authorization-code>.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,18 +16,18 @@ use serde::Deserialize;
 use url::Url;
 use url::form_urlencoded;
 
-use super::seed::{Account, Site};
-use super::world::World;
-use super::{AppState, Shared};
+use crate::shared::{AppState, Shared};
+use crate::world::World;
+use crate::world::directory::{Account, Site};
 
 const CSS: &str = "text/css; charset=utf-8";
 
-pub(super) fn router() -> Router<Arc<Shared>> {
+pub(crate) fn router() -> Router<Arc<Shared>> {
     Router::new().route("/authorize", get(show).post(submit))
 }
 
 /// What the consent page loads.
-pub(super) fn assets() -> Router<Arc<Shared>> {
+pub(crate) fn assets() -> Router<Arc<Shared>> {
     Router::new()
         .route("/_sandbox/style.css", get(style))
         .route("/_sandbox/sites-of-accounts.css", get(sites_of_accounts))
@@ -59,8 +59,8 @@ pub struct Consent {
 }
 
 impl Consent {
-    /// Takes the decision; tells where the browser goes next, or why the page would be shown again.
-    pub(super) fn apply(&self, shared: &Shared) -> Result<String, String> {
+    /// Takes the decision. Returns where the browser goes next, or why the page would be shown again.
+    pub(crate) fn apply(&self, shared: &Shared) -> Result<String, String> {
         let url = Url::parse(&self.authorize_url).map_err(|error| format!("authorize_url: {error}"))?;
         let request = AuthorizeRequest::parse(url.query().unwrap_or_default(), shared)?;
         request.decide(shared, &self.account, &self.sites, self.decision)
@@ -269,7 +269,7 @@ fn page(status: StatusCode, view: &impl Template) -> Response {
 }
 
 async fn style() -> impl IntoResponse {
-    ([(CONTENT_TYPE, CSS)], include_str!("../templates/style.css"))
+    ([(CONTENT_TYPE, CSS)], include_str!("../../templates/style.css"))
 }
 
 /// Hides the sites that the chosen account is no member of; the page has no script.

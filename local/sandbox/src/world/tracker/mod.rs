@@ -1,29 +1,28 @@
 //! What one site's Jira holds: issues, boards and sprints.
 
-mod agile;
-mod generate;
-mod issue;
-mod seed;
+pub(crate) mod agile;
+pub(crate) mod catalog;
+pub(crate) mod cursor;
+pub(crate) mod issue;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 
-pub(super) use agile::{Board, BoardKind, Sprint, SprintState};
-pub use generate::{CreatedProject, NewProject};
-pub(super) use issue::{Estimate, Issue};
+use agile::{Board, Sprint};
+use cursor::Cursor;
+use issue::Issue;
 
-use super::search::Cursors;
-use crate::seed::Project;
+use super::directory::Project;
 
 #[derive(Default)]
 pub(crate) struct Tracker {
-    pub(super) issues: BTreeMap<u64, Issue>,
-    pub(super) boards: BTreeMap<u64, Board>,
-    pub(super) sprints: BTreeMap<u64, Sprint>,
-    /// Open result lists of searches.
-    pub(super) cursors: Cursors,
+    pub(crate) issues: BTreeMap<u64, Issue>,
+    pub(crate) boards: BTreeMap<u64, Board>,
+    pub(crate) sprints: BTreeMap<u64, Sprint>,
+    /// Result lists of searches that have further pages.
+    pub(crate) cursors: VecDeque<Cursor>,
     /// Issue ids by project and number.
     keys: HashMap<(u64, u32), u64>,
-    /// The last number that was given out, by project.
+    /// The last number, by project.
     numbers: HashMap<u64, u32>,
     last_issue: u64,
 }
@@ -34,15 +33,8 @@ const FIRST_BOARD: u64 = 1;
 const FIRST_SPRINT: u64 = 501;
 
 impl Tracker {
-    /// The issues, boards and sprints that a site starts with.
-    pub(crate) fn seeded(site: &str, projects: &[Project]) -> Self {
-        let mut tracker = Self::default();
-        seed::fill(&mut tracker, site, projects);
-        tracker
-    }
-
-    /// Gives an issue its id and number and takes it in.
-    pub(super) fn add(&mut self, mut issue: Issue) -> u64 {
+    /// Adds an issue, and gives it its id and number.
+    pub(crate) fn add(&mut self, mut issue: Issue) -> u64 {
         let number = self.numbers.entry(issue.project).or_default();
         *number += 1;
         issue.number = *number;
@@ -53,15 +45,15 @@ impl Tracker {
         self.last_issue
     }
 
-    /// Takes an issue away for good. Its number is not given out again.
-    pub(super) fn remove(&mut self, id: u64) {
+    /// Removes an issue. Its number is not used again.
+    pub(crate) fn remove(&mut self, id: u64) {
         if let Some(issue) = self.issues.remove(&id) {
             self.keys.remove(&(issue.project, issue.number));
         }
     }
 
     /// Finds an issue by its id, or by its key in any case.
-    pub(super) fn find(&self, projects: &[Project], id_or_key: &str) -> Option<&Issue> {
+    pub(crate) fn find(&self, projects: &[Project], id_or_key: &str) -> Option<&Issue> {
         if let Ok(id) = id_or_key.parse() {
             return self.issues.get(&id);
         }
@@ -70,22 +62,22 @@ impl Tracker {
         self.issues.get(self.keys.get(&(project.id, number.parse().ok()?))?)
     }
 
-    pub(super) fn children(&self, id: u64) -> impl Iterator<Item = &Issue> {
+    pub(crate) fn children(&self, id: u64) -> impl Iterator<Item = &Issue> {
         self.issues.values().filter(move |issue| issue.parent == Some(id))
     }
 
-    pub(super) fn subtasks(&self, id: u64) -> impl Iterator<Item = &Issue> {
+    pub(crate) fn subtasks(&self, id: u64) -> impl Iterator<Item = &Issue> {
         self.children(id).filter(|issue| issue.issue_type.is_subtask())
     }
 
-    pub(super) fn add_board(&mut self, board: Board) -> u64 {
+    pub(crate) fn add_board(&mut self, board: Board) -> u64 {
         let id = self.boards.keys().last().map_or(FIRST_BOARD, |id| id + 1);
         self.boards.insert(id, Board { id, ..board });
         id
     }
 
     /// Adds a sprint, which its board lists.
-    pub(super) fn add_sprint(&mut self, sprint: Sprint) -> u64 {
+    pub(crate) fn add_sprint(&mut self, sprint: Sprint) -> u64 {
         let id = self.sprints.keys().last().map_or(FIRST_SPRINT, |id| id + 1);
         if let Some(board) = self.boards.get_mut(&sprint.origin_board) {
             board.sprints.push(id);

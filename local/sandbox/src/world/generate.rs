@@ -5,8 +5,10 @@ use std::sync::Arc;
 use serde_json::json;
 use time::{Duration, OffsetDateTime};
 
-use super::super::catalog::{DONE, IN_PROGRESS, ISSUE_TYPES, PRIORITIES, TO_DO};
-use super::{Board, BoardKind, Estimate, Issue, Sprint, SprintState, Tracker};
+use super::tracker::Tracker;
+use super::tracker::agile::{Board, BoardKind, Sprint, SprintState};
+use super::tracker::catalog::{DONE, IN_PROGRESS, ISSUE_TYPES, PRIORITIES, TO_DO};
+use super::tracker::issue::{Estimate, Issue};
 
 /// A project that a test makes for itself.
 #[derive(Clone, Debug)]
@@ -35,41 +37,39 @@ pub struct CreatedProject {
     pub sprints: Vec<u64>,
 }
 
-impl Tracker {
-    /// Fills a project that is there already.
-    pub(crate) fn generate(&mut self, id: u64, new: &NewProject) -> CreatedProject {
-        let mut made = CreatedProject { id, key: new.key.clone(), boards: Vec::new(), sprints: Vec::new() };
-        for number in 1..=new.boards {
-            let board = self.add_board(Board {
-                id: 0,
-                name: format!("{} board {number}", new.key),
-                kind: BoardKind::Scrum,
-                project: id,
-                private: false,
-                sprints: Vec::new(),
-            });
-            made.boards.push(board);
-            for position in 0..new.sprints_per_board {
-                let sprint = planned(board, position, new.sprints_per_board);
-                made.sprints.push(self.add_sprint(sprint));
-            }
+/// Fills a project that exists already.
+pub(crate) fn fill(tracker: &mut Tracker, id: u64, new: &NewProject) -> CreatedProject {
+    let mut made = CreatedProject { id, key: new.key.clone(), boards: Vec::new(), sprints: Vec::new() };
+    for number in 1..=new.boards {
+        let board = tracker.add_board(Board {
+            id: 0,
+            name: format!("{} board {number}", new.key),
+            kind: BoardKind::Scrum,
+            project: id,
+            private: false,
+            sprints: Vec::new(),
+        });
+        made.boards.push(board);
+        for position in 0..new.sprints_per_board {
+            let sprint = sprint_at(board, position, new.sprints_per_board);
+            made.sprints.push(tracker.add_sprint(sprint));
         }
-        let shared = Shared::new();
-        for number in 0..new.issues {
-            self.add(shared.issue(id, number, &made.sprints));
-        }
-        made
     }
+    let template = Template::new();
+    for number in 0..new.issues {
+        tracker.add(template.issue(id, number, &made.sprints));
+    }
+    made
 }
 
 /// The sprint at a position of a board's plan.
-fn planned(board: u64, position: usize, of: usize) -> Sprint {
+fn sprint_at(board: u64, position: usize, of: usize) -> Sprint {
     let state = match of - position {
         1 if of > 1 => SprintState::Future,
         1 | 2 => SprintState::Active,
         _ => SprintState::Closed,
     };
-    let begin = start_of_time() + Duration::weeks(2 * i64::try_from(position).unwrap_or_default());
+    let begin = first_day() + Duration::weeks(2 * i64::try_from(position).unwrap_or_default());
     Sprint {
         id: 0,
         name: format!("Sprint {}", position + 1),
@@ -82,17 +82,17 @@ fn planned(board: u64, position: usize, of: usize) -> Sprint {
 }
 
 /// 2026-01-05T09:00:00Z.
-pub(super) fn start_of_time() -> OffsetDateTime {
+pub(super) fn first_day() -> OffsetDateTime {
     OffsetDateTime::UNIX_EPOCH + Duration::seconds(1_767_603_600)
 }
 
 /// What generated issues have in common.
-struct Shared {
+struct Template {
     people: [Arc<str>; 2],
     descriptions: [Arc<str>; 2],
 }
 
-impl Shared {
+impl Template {
     fn new() -> Self {
         let document = |text: &str| {
             let paragraph = json!({ "type": "paragraph", "content": [{ "type": "text", "text": text }] });
@@ -108,7 +108,7 @@ impl Shared {
         const TYPES: [usize; 4] = [0, 1, 3, 0];
         let minutes = i64::try_from(number / 2).unwrap_or_default();
         // Pairs share a time, as imported issues do.
-        let created = start_of_time() + Duration::minutes(minutes);
+        let created = first_day() + Duration::minutes(minutes);
         let person = |index: usize| Arc::clone(&self.people[index % 2]);
         let sprint = (number % (sprints.len() + 1)).checked_sub(1).map(|index| sprints[index]);
         Issue {

@@ -1,4 +1,4 @@
-//! Misbehaviour on request: what a real service does on a bad day.
+//! Faults: what a real service does on a bad day, on request.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -12,14 +12,17 @@ use futures_util::stream;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::server::Sever;
-use super::traffic::{Class, When};
+use super::point::{Class, When};
 
-/// Which requests misbehave, and how. As JSON the fault's fields lie beside the others:
+/// Put into a response's extensions, closes the connection instead of sending the response.
+#[derive(Clone, Copy)]
+pub(crate) struct CutConnection;
+
+/// Which requests fail, and how. As JSON the fault's fields lie beside the others:
 /// `{"class": "token", "when": "after", "times": 1, "kind": "drop"}`.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Rule {
-    /// The endpoints that are concerned.
+    /// The group of endpoints.
     pub class: Class,
     /// Only requests of this account (its key). On `authorize` the account is not known yet.
     #[serde(default)]
@@ -30,7 +33,7 @@ pub struct Rule {
     /// Only requests whose request line contains this, for example `PUT`, `bulkfetch` or `/issue HTTP/1.1`.
     #[serde(default)]
     pub path: Option<String>,
-    /// Lets this many requests that fit pass first.
+    /// Lets this many matching requests pass first.
     #[serde(default)]
     pub skip: u32,
     /// For this many requests; without it, until the faults are cleared.
@@ -41,7 +44,7 @@ pub struct Rule {
     pub fault: Fault,
 }
 
-/// One way to misbehave.
+/// One way to fail.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Fault {
@@ -83,7 +86,7 @@ pub enum Fault {
         #[serde(default)]
         reason: Option<String>,
     },
-    /// Does the work, then cuts the JSON in half, with a content length that fits.
+    /// Does the work, then cuts the JSON in half, with the content length of the half.
     MalformedJson,
     /// Does the work, sends half of the body, then closes the connection.
     TruncatedBody,
@@ -100,7 +103,7 @@ impl Rule {
         Self { times: Some(times), ..self }
     }
 
-    /// Strikes when the work is done: the answer is lost, its effect is not.
+    /// Applies when the work is done: the answer is lost, its effect is not.
     pub fn after(self) -> Self {
         Self { when: When::After, ..self }
     }
@@ -115,12 +118,12 @@ impl Rule {
         Self { path: Some(part.to_owned()), ..self }
     }
 
-    /// Lets `requests` that fit pass before the rule holds.
+    /// Lets `requests` matching requests pass before the rule holds.
     pub fn skip(self, requests: u32) -> Self {
         Self { skip: requests, ..self }
     }
 
-    fn concerns(&self, class: Class, account: Option<&str>, line: &str) -> bool {
+    fn matches(&self, class: Class, account: Option<&str>, line: &str) -> bool {
         self.class == class
             && self.path.as_deref().is_none_or(|part| line.contains(part))
             && self.times != Some(0)
@@ -128,18 +131,18 @@ impl Rule {
     }
 }
 
-/// What is in store for one request: delays, and at most one other fault.
+/// The faults of one request: delays, and at most one other.
 #[derive(Default)]
-pub(super) struct Plan {
+pub(crate) struct Plan {
     delays: Vec<(When, Duration)>,
     fault: Option<(When, Fault)>,
 }
 
 impl Plan {
-    /// Takes the rules that concern a request, and counts them down.
-    pub(super) fn take(rules: &mut Vec<Rule>, class: Class, account: Option<&str>, line: &str) -> Self {
+    /// Takes the rules that match a request, and counts them down.
+    pub(crate) fn take(rules: &mut Vec<Rule>, class: Class, account: Option<&str>, line: &str) -> Self {
         let mut plan = Self::default();
-        for rule in rules.iter_mut().filter(|rule| rule.concerns(class, account, line)) {
+        for rule in rules.iter_mut().filter(|rule| rule.matches(class, account, line)) {
             if rule.skip > 0 {
                 rule.skip -= 1;
                 continue;
@@ -158,20 +161,20 @@ impl Plan {
         plan
     }
 
-    /// Strikes before the work: with an answer, the work is not done.
-    pub(super) async fn before(&self) -> Option<Response> {
+    /// Applies what comes before the work. With an answer, the work is not done.
+    pub(crate) async fn before(&self) -> Option<Response> {
         self.wait(When::Before).await;
         match &self.fault {
-            Some((When::Before, fault)) => Some(fault.strike(Response::default()).await),
+            Some((When::Before, fault)) => Some(fault.apply(Response::default()).await),
             _ => None,
         }
     }
 
-    /// Strikes after the work.
-    pub(super) async fn after(&self, response: Response) -> Response {
+    /// Applies what comes after the work.
+    pub(crate) async fn after(&self, response: Response) -> Response {
         self.wait(When::After).await;
         match &self.fault {
-            Some((When::After, fault)) => fault.strike(response).await,
+            Some((When::After, fault)) => fault.apply(response).await,
             _ => response,
         }
     }
@@ -186,20 +189,20 @@ impl Plan {
 }
 
 impl Fault {
-    async fn strike(&self, response: Response) -> Response {
+    async fn apply(&self, response: Response) -> Response {
         match self {
             Self::Latency { .. } => response,
             Self::Hang => std::future::pending().await,
             Self::Drop => {
                 let mut response = response;
-                response.extensions_mut().insert(Sever);
+                response.extensions_mut().insert(CutConnection);
                 response
             }
             Self::Status { status, body } => status_answer(*status, body.as_ref()),
             Self::Reply { status, headers, body } => reply(*status, headers, body),
             Self::RateLimited { retry_after, reason } => rate_limited(*retry_after, reason.as_deref()),
-            Self::MalformedJson => halved(response, true).await,
-            Self::TruncatedBody => halved(response, false).await,
+            Self::MalformedJson => half_of(response, true).await,
+            Self::TruncatedBody => half_of(response, false).await,
         }
     }
 }
@@ -243,7 +246,7 @@ fn rate_limited(retry_after: Option<u64>, reason: Option<&str>) -> Response {
 }
 
 /// Half of the body: as if it were all of it, or with the connection closed in the middle.
-async fn halved(response: Response, complete: bool) -> Response {
+async fn half_of(response: Response, complete: bool) -> Response {
     let (mut parts, body) = response.into_parts();
     let body = to_bytes(body, usize::MAX).await.unwrap_or_default();
     let half = body.slice(..body.len() / 2);

@@ -1,5 +1,5 @@
-//! Holds requests against Atlassian's own description of Jira's platform API, an `OpenAPI` file
-//! (<https://developer.atlassian.com/cloud/jira/platform/swagger-v3.v3.json>), where one is at hand.
+//! Checks requests against Atlassian's own description of Jira's platform API, an `OpenAPI` file
+//! (<https://developer.atlassian.com/cloud/jira/platform/swagger-v3.v3.json>), where there is one.
 
 use std::collections::HashMap;
 use std::env;
@@ -14,8 +14,8 @@ use percent_encoding::percent_decode_str;
 use serde_json::Value;
 use url::form_urlencoded;
 
-/// The description that requests are held against: the file that `JIRA_OPENAPI` names, or the one that lies
-/// beside the checkout. Says so, once, if there is none.
+/// The description to check requests against: the file that `JIRA_OPENAPI` names, or the one beside the checkout.
+/// Prints one line if there is none.
 pub fn openapi_file() -> Option<PathBuf> {
     static SKIPPED: Once = Once::new();
     let beside = || {
@@ -26,7 +26,7 @@ pub fn openapi_file() -> Option<PathBuf> {
     if found.is_none() {
         SKIPPED.call_once(|| {
             // Straight to the terminal: what passing tests print is not shown.
-            let line = "Jira requests are not held against Jira's OpenAPI file: JIRA_OPENAPI names none";
+            let line = "requests are not checked against Jira's OpenAPI file: JIRA_OPENAPI names none";
             let _ = writeln!(std::io::stderr(), "{line}");
         });
     }
@@ -59,23 +59,23 @@ impl Document {
         reference.and_then(|pointer| self.0.pointer(pointer)).unwrap_or(schema)
     }
 
-    /// The path that fits; literal segments win over parameters.
+    /// The path that matches; literal segments win over parameters.
     fn path(&self, path: &str) -> Option<(&str, &Value)> {
         let segments: Vec<_> = path.split('/').collect();
-        let fits = |template: &str| {
+        let matches = |template: &str| {
             let parts: Vec<_> = template.split('/').collect();
-            let fits = |(part, segment): (&&str, &&str)| part.starts_with('{') || part == segment;
-            parts.len() == segments.len() && parts.iter().zip(&segments).all(fits)
+            let matches = |(part, segment): (&&str, &&str)| part.starts_with('{') || part == segment;
+            parts.len() == segments.len() && parts.iter().zip(&segments).all(matches)
         };
         let known = self.0["paths"].as_object()?.iter();
-        let known = known.filter(|(template, _)| fits(template));
+        let known = known.filter(|(template, _)| matches(template));
         let (template, item) = known.min_by_key(|(template, _)| template.matches('{').count())?;
         Some((template, item))
     }
 }
 
 /// What is wrong with a request; nothing for requests of other APIs.
-pub(super) fn check(
+pub(crate) fn check(
     document: &Document,
     method: &Method,
     path: &str,
@@ -111,7 +111,7 @@ struct Checker<'a> {
 }
 
 impl Checker<'_> {
-    fn complain(&mut self, problem: String) {
+    fn report(&mut self, problem: String) {
         self.problems.push(format!("OpenAPI: {problem}"));
     }
 
@@ -123,7 +123,7 @@ impl Checker<'_> {
             if let Some(parameter) = known
                 && !is_text_of(&parameter["schema"], &text)
             {
-                self.complain(format!("{text:?} is no {name}"));
+                self.report(format!("{text:?} is no {name}"));
             }
         }
     }
@@ -133,17 +133,17 @@ impl Checker<'_> {
         let mut given = Vec::new();
         for (name, value) in form_urlencoded::parse(query.as_bytes()) {
             match known.iter().find(|parameter| parameter["name"] == *name) {
-                None => self.complain(format!("there is no query parameter {name:?}")),
+                None => self.report(format!("there is no query parameter {name:?}")),
                 Some(parameter) => {
                     let schema = self.document.resolve(&parameter["schema"]);
                     let item = self.document.resolve(&schema["items"]);
-                    let fits = if schema["type"] == "array" {
+                    let matches = if schema["type"] == "array" {
                         value.split(',').all(|value| is_text_of(item, value))
                     } else {
                         is_text_of(schema, &value)
                     };
-                    if !fits {
-                        self.complain(format!("the query parameter {name:?} has the wrong type"));
+                    if !matches {
+                        self.report(format!("the query parameter {name:?} has the wrong type"));
                     }
                 }
             }
@@ -151,7 +151,7 @@ impl Checker<'_> {
         }
         for parameter in known.iter().filter(|parameter| parameter["required"] == true) {
             if !given.iter().any(|name| parameter["name"] == **name) {
-                self.complain(format!("the query parameter {} is missing", parameter["name"]));
+                self.report(format!("the query parameter {} is missing", parameter["name"]));
             }
         }
     }
@@ -160,13 +160,13 @@ impl Checker<'_> {
         let schema = &operation["requestBody"]["content"]["application/json"]["schema"];
         if schema.is_null() {
             if !body.is_empty() {
-                self.complain("there is no body".to_owned());
+                self.report("there is no body".to_owned());
             }
             return;
         }
         match serde_json::from_slice(body) {
             Ok(body) => self.value("body", schema, &body),
-            Err(_) => self.complain("the body is not JSON".to_owned()),
+            Err(_) => self.report("the body is not JSON".to_owned()),
         }
     }
 
@@ -175,7 +175,7 @@ impl Checker<'_> {
         for part in schema["allOf"].as_array().into_iter().flatten() {
             self.value(at, part, value);
         }
-        let fits = match schema["type"].as_str() {
+        let matches = match schema["type"].as_str() {
             Some("object") => value.is_object(),
             Some("array") => value.is_array(),
             Some("string") => value.is_string(),
@@ -184,13 +184,13 @@ impl Checker<'_> {
             Some("boolean") => value.is_boolean(),
             _ => true,
         };
-        if !fits {
-            return self.complain(format!("{at} is not of type {}", schema["type"]));
+        if !matches {
+            return self.report(format!("{at} is not of type {}", schema["type"]));
         }
         if let Some(allowed) = schema["enum"].as_array()
             && !allowed.contains(value)
         {
-            self.complain(format!("{at} is none of the allowed values"));
+            self.report(format!("{at} is none of the allowed values"));
         }
         for item in value.as_array().into_iter().flatten() {
             self.value(&format!("an item of {at}"), &schema["items"], item);
@@ -205,14 +205,14 @@ impl Checker<'_> {
         for (name, value) in members {
             match (schema["properties"].get(name), more) {
                 (Some(property), _) => self.value(&format!("{at}.{name}"), property, value),
-                (None, Value::Bool(false)) => self.complain(format!("{at} has no {name:?}")),
+                (None, Value::Bool(false)) => self.report(format!("{at} has no {name:?}")),
                 (None, Value::Object(_)) => self.value(&format!("{at}.{name}"), more, value),
                 (None, _) => {}
             }
         }
         for name in schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str) {
             if !members.contains_key(name) {
-                self.complain(format!("{at} lacks {name:?}"));
+                self.report(format!("{at} lacks {name:?}"));
             }
         }
     }

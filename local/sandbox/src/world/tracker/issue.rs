@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde_json::Value;
 use time::OffsetDateTime;
 
-use super::super::catalog::{ISSUE_TYPES, IssueType, PRIORITIES, Priority, Status, TO_DO};
+use super::catalog::{ISSUE_TYPES, IssueType, PRIORITIES, Priority, Status, TO_DO};
 
 #[derive(Clone)]
 pub(crate) struct Issue {
