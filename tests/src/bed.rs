@@ -18,7 +18,7 @@ use tokio::runtime::Runtime;
 use tokio_postgres::NoTls;
 
 use crate::answer::Answer;
-use crate::leaks;
+use crate::{contract, leaks};
 
 /// Everything runs here: a stack outlives the test that started it.
 #[expect(clippy::expect_used, reason = "without a runtime there is nothing to test")]
@@ -51,7 +51,8 @@ pub async fn secrets_manager() -> Result<Arc<SecretsManager>> {
     SECRETS_MANAGER.get_or_try_init(start).await.cloned()
 }
 
-/// Runs a test to its end and fails with its error, or with a secret that was logged meanwhile.
+/// Runs a test to its end and fails with its error, with a secret that was logged meanwhile, or with a request that
+/// Atlassian would refuse.
 #[track_caller]
 pub fn run(test: impl Future<Output = Result<()>>) {
     if let Err(error) = RUNTIME.block_on(test) {
@@ -59,6 +60,9 @@ pub fn run(test: impl Future<Output = Result<()>>) {
     }
     if let Err(leak) = leaks::search() {
         panic!("{leak}");
+    }
+    if let Err(violations) = contract::check() {
+        panic!("{violations}");
     }
 }
 
@@ -103,6 +107,9 @@ impl Bed {
             options.secret = None;
         }
         let stack = Stack::start(options).await?;
+        if let Some(sandbox) = stack.sandbox() {
+            contract::watch(sandbox.handle());
+        }
         let secrets = [
             "DATABASE_URL",
             "DEFAULT_JIRA_CLIENT_SECRET",

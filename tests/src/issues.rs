@@ -103,12 +103,4 @@ impl Person<'_> {
         let is_create = |r: &&LoggedRequest| r.method == "POST" && r.path.ends_with("/issue");
         self.jira_requests().iter().filter(is_create).count()
     }
-
-    /// Fails if Jira would not understand what this person's calls were turned into.
-    #[track_caller]
-    pub fn assert_understood(&self) {
-        let mut violations = self.bed.atlassian().violations();
-        violations.retain(|violation| violation.account.as_deref() == Some(&self.account));
-        assert!(violations.is_empty(), "{violations:#?}");
-    }
 }

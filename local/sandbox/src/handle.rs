@@ -171,6 +171,11 @@ impl Handle {
         self.shared.traffic().violations.clone()
     }
 
+    /// Hands on each violation as it happens, to `sink` alone.
+    pub fn on_violation(&self, sink: impl Fn(&Violation) + Send + Sync + 'static) {
+        self.shared.traffic().on_violation = Some(Box::new(sink));
+    }
+
     /// Adds a project with issues, boards and sprints to a site (its key or cloud id). Refuses a site that does
     /// not exist, and a key that is taken or malformed.
     pub fn create_project(&self, site: &str, new: &NewProject) -> Result<CreatedProject, String> {

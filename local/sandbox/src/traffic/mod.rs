@@ -19,6 +19,9 @@ use point::{Class, When};
 /// Requests kept in the log; older ones are forgotten, the counters stay.
 const LOG_LENGTH: usize = 10_000;
 
+/// Is handed each violation as it happens.
+pub(crate) type ViolationSink = Box<dyn Fn(&Violation) + Send + Sync>;
+
 #[derive(Default)]
 pub(crate) struct Traffic {
     pub(crate) rules: Vec<Rule>,
@@ -26,6 +29,7 @@ pub(crate) struct Traffic {
     pub(crate) counters: BTreeMap<Class, Counters>,
     pub(crate) log: VecDeque<LoggedRequest>,
     pub(crate) violations: Vec<Violation>,
+    pub(crate) on_violation: Option<ViolationSink>,
     received: u64,
 }
 
@@ -61,6 +65,13 @@ impl Traffic {
         if let Some(entry) = self.log.iter_mut().rev().find(|entry| entry.number == number) {
             entry.status = status.map(|status| status.as_u16());
         }
+    }
+
+    pub(crate) fn record(&mut self, violation: Violation) {
+        if let Some(on_violation) = &self.on_violation {
+            on_violation(&violation);
+        }
+        self.violations.push(violation);
     }
 
     /// The gate that holds a request at this point, if any.

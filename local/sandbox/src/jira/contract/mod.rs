@@ -72,28 +72,21 @@ pub(super) async fn guard(
         Err(refusal) => refusal.into_response(),
     };
     problems.extend(response.extensions().get::<Misuse>().map(|Misuse(problem)| problem.clone()));
-    record(&shared, &parts, problems);
+    if !problems.is_empty() {
+        record(&shared, &parts, problems);
+    }
     response
 }
 
 fn record(shared: &Shared, parts: &Parts, problems: Vec<String>) {
-    if problems.is_empty() {
-        return;
-    }
-    let world = shared.world();
-    let account = gateway::bearer(&parts.headers).and_then(|token| world.tokens.account_of(token));
-    let path = parts.uri.path();
-    let violation = |problem: String| {
+    let token = gateway::bearer(&parts.headers);
+    let account = token.and_then(|token| shared.world().tokens.account_of(token).map(str::to_owned));
+    for problem in problems {
+        let path = parts.uri.path().to_owned();
         tracing::warn!(method = %parts.method, path, problem, "Jira would refuse this");
-        Violation {
-            account: account.map(str::to_owned),
-            method: parts.method.to_string(),
-            path: path.to_owned(),
-            problem,
-        }
-    };
-    let violations: Vec<_> = problems.into_iter().map(violation).collect();
-    shared.traffic().violations.extend(violations);
+        let method = parts.method.to_string();
+        shared.traffic().record(Violation { account: account.clone(), method, path, problem });
+    }
 }
 
 fn input(parts: &Parts, path: &str, body: &[u8]) -> Result<Input, Refusal> {
