@@ -34,7 +34,7 @@ impl FromRef<Arc<Shared>> for Handle {
     }
 }
 
-/// A refused control, and why.
+/// Why a control was refused.
 type Refused = (StatusCode, Json<Value>);
 
 fn refuse(status: StatusCode, why: &str) -> Refused {

@@ -61,7 +61,7 @@ fn content(kind: &str) -> Option<Content> {
     Some(Content { kinds, optional })
 }
 
-/// Attributes that a node must have, all but the first few of them text.
+/// Attributes that a node must have.
 fn required(kind: &str) -> &'static [&'static str] {
     match kind {
         "heading" => &["level"],
@@ -79,7 +79,7 @@ fn required(kind: &str) -> &'static [&'static str] {
     }
 }
 
-/// Checks a document. Answers the number of its characters, or what is wrong with it.
+/// Checks a document. Returns the number of its characters, or what is wrong with it.
 pub(super) fn check(document: &Value) -> Result<usize, String> {
     if document["type"] != "doc" || document["version"] != 1 {
         return Err("the root must be a doc of version 1".to_owned());

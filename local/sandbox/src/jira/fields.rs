@@ -205,7 +205,7 @@ fn not_on_screen(id: &str) -> FieldError {
     ))
 }
 
-/// Checks a rich text.
+/// Checks rich text.
 fn check_document(value: &Value) -> Result<(), FieldError> {
     if !value.is_object() {
         let text = "Operation value must be an Atlassian Document (see the Atlassian Document Format)";

@@ -1,4 +1,4 @@
-//! What belongs to issues and boards, as JSON.
+//! Issue types, statuses, priorities, boards, sprints and the like as JSON.
 
 use serde_json::{Value, json};
 use time::{Duration, OffsetDateTime};

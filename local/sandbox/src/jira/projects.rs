@@ -18,7 +18,7 @@ use crate::shared::{AppState, Shared};
 use crate::world::directory::Project;
 use crate::world::tracker::catalog::ISSUE_TYPES;
 
-/// Larger pages are cut to this without a word.
+/// Larger pages are silently cut to this.
 const MAX_PAGE: usize = 100;
 
 const SCOPES: Scopes = Scopes {

@@ -16,18 +16,18 @@ pub(super) struct Misuse(pub(super) String);
 pub(super) struct Refusal {
     pub(super) status: StatusCode,
     pub(super) body: Value,
-    /// What no correct app would have sent; recorded as a violation.
+    /// What no correct app would send; recorded as a violation.
     pub(super) misuse: Option<String>,
 }
 
 impl Refusal {
-    /// Refused for what the user or the site is like.
+    /// Refused because of what the user asked for, or is not allowed to do.
     pub(super) fn plain(status: StatusCode, text: &str) -> Self {
         let body = json!({ "errorMessages": [text], "errors": {} });
         Self { status, body, misuse: None }
     }
 
-    /// Refused because the app should know better.
+    /// Refused because of how the app is written.
     pub(super) fn violation(status: StatusCode, text: &str, misuse: &str) -> Self {
         Self { misuse: Some(misuse.to_owned()), ..Self::plain(status, text) }
     }

@@ -22,7 +22,7 @@ pub(super) struct Selection {
 }
 
 impl Selection {
-    /// Reads names of fields, `*all`, `*navigable` and `-name`; unknown names mean nothing.
+    /// Reads names of fields, `*all`, `*navigable` and `-name`; unknown names are ignored.
     pub(super) fn new(names: &[String], properties: &[String]) -> Self {
         let mut fields: Vec<&'static Field> = Vec::new();
         let mut add = |wanted: &dyn Fn(&Field) -> bool| {
@@ -47,7 +47,7 @@ impl Selection {
         Self { fields, key, properties: properties.to_vec() }
     }
 
-    /// Keys come along even when they are not asked for.
+    /// Includes the key even if it is not asked for.
     pub(super) fn with_key(&mut self) {
         self.key = true;
     }
@@ -75,7 +75,7 @@ pub(super) struct Renderer<'a> {
     view: &'a View,
     tracker: &'a Tracker,
     selection: &'a Selection,
-    /// Objects that many issues share, with what they stand for.
+    /// Objects that many issues share: kind, id and JSON.
     shared: Vec<(&'static str, String, String)>,
 }
 
@@ -279,7 +279,7 @@ impl<'a> Renderer<'a> {
     }
 }
 
-/// Each time stands there twice, for people and in seconds. What is not set is absent.
+/// Each time is given twice, as text and in seconds. What is not set is absent.
 fn time_tracking(issue: &Issue) -> Value {
     let mut body = json!({});
     let times = [

@@ -160,7 +160,7 @@ fn resume(tracker: &Tracker, token: &str, query: &str, now: OffsetDateTime) -> R
     if cursor.query != query {
         return refuse("a nextPageToken of another search, or reconcileIssues changed between pages");
     }
-    if now > cursor.made + CURSOR_LIFETIME {
+    if now > cursor.created + CURSOR_LIFETIME {
         return refuse("an expired nextPageToken");
     }
     Ok(Cursor {
@@ -171,7 +171,7 @@ fn resume(tracker: &Tracker, token: &str, query: &str, now: OffsetDateTime) -> R
     })
 }
 
-/// Runs a search. A search that misses a new issue counts towards the number that do.
+/// Runs a search. It counts towards the searches that miss a new issue.
 fn begin(tracker: &mut Tracker, view: &View, request: &Request) -> Result<Cursor, Refusal> {
     let query = identity(request);
     let compiled = Query::compile(&request.jql, view, tracker)?;
@@ -192,5 +192,5 @@ fn begin(tracker: &mut Tracker, view: &View, request: &Request) -> Result<Cursor
         orderings.find(|ordering| ordering.is_ne()).unwrap_or(std::cmp::Ordering::Equal)
     });
     let results = found.into_iter().map(|issue| issue.id).collect();
-    Ok(Cursor { token: String::new(), query, results, offset: 0, page: 0, made: view.now })
+    Ok(Cursor { token: String::new(), query, results, offset: 0, page: 0, created: view.now })
 }

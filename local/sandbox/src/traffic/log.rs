@@ -1,10 +1,10 @@
-//! What is remembered of requests.
+//! Counters, the log of requests, and violations.
 
 use serde::Serialize;
 
 use super::point::Class;
 
-/// What was counted for one class.
+/// Counts of one class.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counters {
     /// Requests that arrived.
@@ -17,7 +17,7 @@ pub struct Counters {
     pub max_in_flight: u64,
 }
 
-/// A request as it is kept in the log. Codes and tokens are not.
+/// A request in the log, without codes and tokens.
 #[derive(Clone, Debug)]
 pub struct LoggedRequest {
     /// Position in the order of arrival, from 0.
@@ -36,7 +36,7 @@ pub struct LoggedRequest {
     pub status: Option<u16>,
 }
 
-/// A request that Jira would refuse, or that it does not know, because of how the app is written.
+/// A request that Jira would refuse because of how the app is written.
 #[derive(Clone, Debug, Serialize)]
 pub struct Violation {
     /// The key of the account whose token came along.

@@ -165,7 +165,7 @@ fn checklist() -> Value {
     json!({ "type": "doc", "version": 1, "content": [block("paragraph", &[words("Before noon:")]), list] })
 }
 
-/// A document with most of what the editor offers.
+/// A document with most node types of the editor.
 fn rich_document() -> Value {
     let p = |text: &str| block("paragraph", &[words(text)]);
     let item = |text: &str| block("listItem", &[p(text)]);

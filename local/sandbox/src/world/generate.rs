@@ -10,7 +10,7 @@ use super::tracker::agile::{Board, BoardKind, Sprint, SprintState};
 use super::tracker::catalog::{DONE, IN_PROGRESS, ISSUE_TYPES, PRIORITIES, TO_DO};
 use super::tracker::issue::{Estimate, Issue};
 
-/// A project that a test makes for itself.
+/// A project to create.
 #[derive(Clone, Debug)]
 pub struct NewProject {
     /// Capital letters and digits, starting with a letter; unique on the site.
@@ -24,7 +24,7 @@ pub struct NewProject {
     pub sprints_per_board: usize,
 }
 
-/// What was made, with ids in the order of making.
+/// What was created, with ids in the order of creation.
 #[derive(Clone, Debug)]
 pub struct CreatedProject {
     /// The project's id.

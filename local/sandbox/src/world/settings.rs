@@ -11,15 +11,15 @@ pub struct Settings {
     pub leeway: Duration,
     /// Lifetime of an access token.
     pub access_token_lifetime: Duration,
-    /// Whether a refresh answers with a new refresh token. If not, the old one stays good.
+    /// Whether a refresh returns a new refresh token. If not, the old one stays valid.
     pub rotation: bool,
     /// Which of the two refusals seen in the wild answers a refresh token that is not accepted.
     pub refusal: Refusal,
     /// Scopes that a consent does not grant though they were asked for.
     pub withheld_scopes: BTreeSet<String>,
-    /// How many searches miss an issue that this account has just made, unless they reconcile it.
+    /// How many searches miss an issue that this account has just created, unless they reconcile it.
     pub search_lag: u32,
-    /// Whether Jira lets the account look only: creating, editing and deleting issues is refused with 403.
+    /// Whether the account may only read: creating, editing and deleting issues gets 403.
     pub read_only: bool,
 }
 

@@ -75,7 +75,7 @@ struct AccessToken {
     expires_at: OffsetDateTime,
 }
 
-/// Tokens as the token endpoint hands them out.
+/// Tokens as the token endpoint returns them.
 pub(crate) struct Issued {
     pub(crate) access_token: String,
     pub(crate) expires_in: u64,

@@ -4,10 +4,10 @@ use axum::Json;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-/// Larger pages are cut to this without a word.
+/// Larger pages are silently cut to this.
 const MAX_PAGE: usize = 50;
 
-/// The part of the query that every list has.
+/// The query parameters that every list has.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Paging {
@@ -21,7 +21,7 @@ fn max_page() -> usize {
     MAX_PAGE
 }
 
-/// Cuts a page out of a list. Even where there is a total, it is told on first pages only.
+/// Cuts a page out of a list. Where there is a total, only the first page has it.
 pub(super) fn page(paging: &Paging, values: Vec<Value>, with_total: bool) -> Json<Value> {
     let total = values.len();
     let max_results = paging.max_results.clamp(1, MAX_PAGE);

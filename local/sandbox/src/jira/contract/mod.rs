@@ -47,7 +47,7 @@ fn read<T: DeserializeOwned>(value: Value) -> Result<T, Refusal> {
     serde_json::from_value(value).map_err(|error| Refusal::misuse(&error.to_string()))
 }
 
-/// Checks every request of Jira's API, and records what the app did wrong.
+/// Checks every request to Jira's API, and records violations.
 pub(super) async fn guard(
     State(shared): AppState,
     matched: Option<MatchedPath>,

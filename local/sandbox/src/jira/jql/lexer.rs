@@ -1,4 +1,4 @@
-//! Words, quoted text and signs.
+//! Cuts a query into words, quoted text and signs.
 
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Token {

@@ -1,4 +1,4 @@
-//! From text to clauses.
+//! Parses a query into clauses.
 
 use std::iter::Peekable;
 use std::vec::IntoIter;

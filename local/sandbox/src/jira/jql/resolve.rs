@@ -1,4 +1,4 @@
-//! From clauses to conditions: operands are looked up. One that does not exist is refused, as at Jira, but is no
+//! Turns clauses into conditions: operands are looked up. One that does not exist is refused, as at Jira, but is no
 //! violation: users name things that do not exist.
 
 use std::sync::Arc;

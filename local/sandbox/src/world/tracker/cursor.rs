@@ -12,5 +12,5 @@ pub(crate) struct Cursor {
     pub(crate) offset: usize,
     /// The number of the page, from 0.
     pub(crate) page: usize,
-    pub(crate) made: OffsetDateTime,
+    pub(crate) created: OffsetDateTime,
 }

@@ -1,4 +1,4 @@
-//! An issue as it is kept. What many issues share is shared: ten thousand of them are a few megabytes.
+//! An issue as stored. Issues share what they have in common: ten thousand take a few megabytes.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

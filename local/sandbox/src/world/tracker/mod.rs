@@ -27,7 +27,7 @@ pub(crate) struct Tracker {
     last_issue: u64,
 }
 
-/// Ids of the three kinds start apart, so that a mix-up finds nothing.
+/// Ids of the three kinds do not overlap, so that a mix-up finds nothing.
 const FIRST_ISSUE: u64 = 10_101;
 const FIRST_BOARD: u64 = 1;
 const FIRST_SPRINT: u64 = 501;
