@@ -6,10 +6,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
-use juncture_local::atlassian::{Consent, Decision, Handle, NewAccount, NewProject};
 use juncture_local::gateway::{Gateway, Options, Template};
 use juncture_local::stack::{Stack, StackOptions};
 use reqwest::{Method, RequestBuilder};
+use sandbox::{Consent, Decision, Handle, NewAccount, NewProject};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 

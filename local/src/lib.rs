@@ -1,7 +1,6 @@
 //! The development stack: the real functions behind a gateway that reads `template.yaml`, with everything
 //! they talk to. Never deployed.
 
-pub mod atlassian;
 pub mod console;
 pub mod demo;
 pub mod gateway;

@@ -9,7 +9,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
-use juncture_local::atlassian;
 use juncture_local::console::short;
 use juncture_local::gateway::LogSink;
 use juncture_local::lock::{self, Lock, Outcome};
@@ -62,7 +61,7 @@ async fn run() -> Result<()> {
         durable: true,
         pooled: false,
         secret: None,
-        atlassian: atlassian::Settings::default(),
+        atlassian: sandbox::Settings::default(),
         reaper: Arc::clone(&reaper),
         log: log_to(folder.join("logs/functions.log")),
         progress: Arc::new(|line| println!("{line}")),

@@ -7,18 +7,18 @@ use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use juncture_local::atlassian::{Class, Handle};
 use juncture_local::ports::free_port;
 use juncture_local::reaper::Reaper;
 use juncture_local::services::secrets_manager::{self, SecretsManager};
 use juncture_local::stack::{Stack, StackOptions};
 use reqwest::{Method, RequestBuilder};
+use sandbox::{Class, Handle};
 use serde_json::Value;
 use tokio::runtime::Runtime;
 use tokio_postgres::NoTls;
 
 use crate::answer::Answer;
-use crate::leaks;
+use crate::{contract, leaks};
 
 /// Everything runs here: a stack outlives the test that started it.
 #[expect(clippy::expect_used, reason = "without a runtime there is nothing to test")]
@@ -51,7 +51,8 @@ pub async fn secrets_manager() -> Result<Arc<SecretsManager>> {
     SECRETS_MANAGER.get_or_try_init(start).await.cloned()
 }
 
-/// Runs a test to its end and fails with its error, or with a secret that was logged meanwhile.
+/// Runs a test to its end and fails with its error, with a secret that was logged meanwhile, or with a request that
+/// Atlassian would refuse.
 #[track_caller]
 pub fn run(test: impl Future<Output = Result<()>>) {
     if let Err(error) = RUNTIME.block_on(test) {
@@ -59,6 +60,9 @@ pub fn run(test: impl Future<Output = Result<()>>) {
     }
     if let Err(leak) = leaks::search() {
         panic!("{leak}");
+    }
+    if let Err(violations) = contract::check() {
+        panic!("{violations}");
     }
 }
 
@@ -103,6 +107,9 @@ impl Bed {
             options.secret = None;
         }
         let stack = Stack::start(options).await?;
+        if let Some(sandbox) = stack.sandbox() {
+            contract::watch(sandbox.handle());
+        }
         let secrets = [
             "DATABASE_URL",
             "DEFAULT_JIRA_CLIENT_SECRET",
@@ -242,7 +249,7 @@ impl Bed {
 
     /// How many token requests of an account have arrived at Atlassian.
     pub fn token_requests(&self, account: &str) -> usize {
-        let is_its = |request: &juncture_local::atlassian::LoggedRequest| {
+        let is_its = |request: &sandbox::LoggedRequest| {
             request.class == Class::Token && request.account.as_deref() == Some(account)
         };
         self.atlassian().requests().iter().filter(|request| is_its(request)).count()

@@ -4,6 +4,7 @@
 mod answer;
 mod bed;
 pub mod browser;
+mod contract;
 mod issues;
 mod leaks;
 mod person;

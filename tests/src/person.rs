@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use juncture_local::atlassian::{Consent, Decision, NewAccount};
+use sandbox::{Consent, Decision, NewAccount};
 use serde_json::{Value, json};
 
 use crate::answer::Answer;

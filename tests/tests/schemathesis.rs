@@ -7,8 +7,8 @@
 use std::collections::HashMap;
 
 use anyhow::{Context, Result, bail, ensure};
-use juncture_local::atlassian::NewProject;
 use juncture_tests::{Bed, Person, repository, run};
+use sandbox::NewProject;
 use serde_json::{Value, json};
 use tokio::process::Command;
 use url::Url;

@@ -12,7 +12,6 @@ use anyhow::{Context, Result};
 use nix::sys::signal::Signal;
 
 use self::servers::{Listeners, Servers};
-use crate::atlassian::Sandbox;
 use crate::demo::{self, Demo};
 use crate::gateway::{self, Function, Gateway, Template};
 use crate::ports::Part;
@@ -22,6 +21,7 @@ use crate::services::postgres::Postgres;
 use crate::services::process::Process;
 use crate::services::redis::Redis;
 use crate::upstash::Front;
+use sandbox::Sandbox;
 
 pub use self::options::StackOptions;
 

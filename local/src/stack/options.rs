@@ -7,7 +7,6 @@ use std::sync::Arc;
 use anyhow::{Context as _, Result};
 
 use super::Progress;
-use crate::atlassian;
 use crate::gateway::LogSink;
 use crate::ports::Ports;
 use crate::reaper::Reaper;
@@ -35,7 +34,7 @@ pub struct StackOptions {
     /// Keeps the functions' settings, under this name, in place of their environment.
     pub secret: Option<(Arc<SecretsManager>, String)>,
     /// How the sandbox of Atlassian treats tokens.
-    pub atlassian: atlassian::Settings,
+    pub atlassian: sandbox::Settings,
     /// Ends what a killed runner leaves.
     pub reaper: Arc<Reaper>,
     /// Is handed what the functions write.
@@ -62,7 +61,7 @@ impl StackOptions {
             durable: false,
             pooled: false,
             secret: None,
-            atlassian: atlassian::Settings::default(),
+            atlassian: sandbox::Settings::default(),
             reaper: Arc::new(Reaper::start(&binaries.join("juncture-local"), None)?),
             log: Arc::new(|_, _| ()),
             progress: Arc::new(|_| ()),

@@ -8,7 +8,6 @@ use std::time::Instant;
 use anyhow::Result;
 
 use super::{Progress, StackOptions};
-use crate::atlassian::{self, Sandbox};
 use crate::ports::{Part, free_port};
 use crate::services::pgbouncer::{self, PgBouncer};
 use crate::services::postgres::{self, Postgres};
@@ -16,6 +15,7 @@ use crate::services::redis::{self, Redis};
 use crate::services::tls::Authority;
 use crate::settings::Settings;
 use crate::upstash::Front;
+use sandbox::Sandbox;
 
 /// Client id of the sandbox's one app.
 const SANDBOX_CLIENT_ID: &str = "juncture-local";
@@ -131,7 +131,7 @@ async fn sandbox(
 ) -> Result<Sandbox> {
     let sandbox = Sandbox::start(
         listener,
-        atlassian::Options {
+        sandbox::Options {
             client_id: SANDBOX_CLIENT_ID.to_owned(),
             client_secret: options.secrets.jira_client_secret.clone(),
             redirect_uris: [redirect_uri, options.settings.get("DEFAULT_JIRA_REDIRECT_URI")]
@@ -141,7 +141,7 @@ async fn sandbox(
                 .collect(),
             settings: options.atlassian.clone(),
             // A check of tests; people who try the stack out have nothing from it.
-            openapi: if options.durable { None } else { atlassian::openapi_file() },
+            openapi: if options.durable { None } else { sandbox::openapi_file() },
             state_file: options.durable.then(|| options.folder.join("atlassian.json")),
         },
     )

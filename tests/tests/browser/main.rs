@@ -4,9 +4,9 @@
 mod product;
 
 use anyhow::{Result, ensure};
-use juncture_local::atlassian::{Class, Decision, Fault, Rule};
 use juncture_tests::browser::{Browser, DESKTOP, Device, PHONE};
 use juncture_tests::{Bed, run};
+use sandbox::{Class, Decision, Fault, Rule};
 
 /// From the demo's button through the consent page, with an account of the sandbox and some of its sites.
 async fn consent(bed: &Bed, browser: &Browser, workspace: &str, account: &str, sites: &[&str]) -> Result<()> {

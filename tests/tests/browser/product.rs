@@ -1,9 +1,9 @@
 //! What a person does with Jira in the demo product, once it is connected.
 
 use anyhow::Result;
-use juncture_local::atlassian::Fault;
 use juncture_tests::browser::{Browser, DESKTOP, Device, PHONE};
 use juncture_tests::{Bed, CREATE, Person, run};
+use sandbox::Fault;
 
 use super::consent;
 

@@ -3,9 +3,9 @@
 
 use anyhow::{Context, Result};
 use futures_util::future::try_join_all;
-use juncture_local::atlassian::{Class, Decision, Fault, Rule};
 use juncture_tests::{Answer, Bed, Person, run};
 use reqwest::Method;
+use sandbox::{Class, Decision, Fault, Rule};
 use serde_json::{Value, json};
 
 const CREATE: &str = "/api/frontend/finalize-connection/jira/create-connection";

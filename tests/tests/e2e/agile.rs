@@ -1,8 +1,8 @@
 //! Boards and sprints.
 
 use anyhow::{Context, Result};
-use juncture_local::atlassian::{Class, Fault, NewProject, Rule};
 use juncture_tests::{Answer, Bed, Person, run};
+use sandbox::{Class, Fault, NewProject, Rule};
 use serde_json::{Value, json};
 
 const BOARDS: &str = "get-boards-for-project";
@@ -37,7 +37,6 @@ fn boards_of_all_kinds_are_listed_and_private_ones_without_what_they_hide() {
             "next_cursor": null,
         });
         assert_eq!(answer, expected);
-        person.assert_understood();
         Ok(())
     });
 }
@@ -76,7 +75,6 @@ fn sprints_stand_with_every_board_that_lists_them_and_count_once() {
             expected(3, None, None, json!([])),
         ]);
         assert_eq!(answer, json!({ "boards": boards, "next_cursor": null }));
-        person.assert_understood();
         Ok(())
     });
 }
@@ -168,7 +166,6 @@ fn sixty_boards_are_read_side_by_side_and_in_parts() {
             assert_eq!(&Value::from(gathered), whole, "{name}");
             assert_eq!(costs, cost, "{name} by {limit}");
         }
-        person.assert_understood();
         bed.stack.stop().await
     });
 }
@@ -189,7 +186,6 @@ fn a_project_without_boards_is_told_from_one_that_does_not_exist() {
                 assert_eq!(refusal, "Project not found", "{name}");
             }
         }
-        person.assert_understood();
         Ok(())
     });
 }
@@ -242,7 +238,6 @@ fn the_tickets_of_a_sprint_come_with_the_sprint() {
         assert_eq!(refusal, "Sprint not found");
         let refusal = call(bed, &person, "get-tickets-for-sprint", &[]).await?.refusal(400);
         assert_eq!(refusal, "Missing sprint_id");
-        person.assert_understood();
         Ok(())
     });
 }
@@ -274,7 +269,6 @@ fn each_call_has_its_own_words_for_a_failing_jira() {
             assert!(answer.refusal(429).contains("Retry-After"));
             assert_eq!(answer.header("retry-after"), "900");
         }
-        person.assert_understood();
         Ok(())
     });
 }

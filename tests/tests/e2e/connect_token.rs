@@ -2,8 +2,8 @@
 
 use anyhow::{Context, Result};
 use futures_util::future::try_join_all;
-use juncture_local::atlassian::Decision;
 use juncture_tests::{Answer, Bed, Person, run};
+use sandbox::Decision;
 use serde_json::{Value, json};
 
 const BEGIN: &str = "/api/frontend/oauth/initiate-oauth-flow";

@@ -2,10 +2,10 @@
 
 use anyhow::{Context, Result, ensure};
 use futures_util::future::{join_all, try_join_all};
-use juncture_local::atlassian::{Class, Decision, GateSpec, When};
 use juncture_local::upstash::Fault;
 use juncture_tests::{Bed, Person, run};
 use reqwest::Method;
+use sandbox::{Class, Decision, GateSpec, When};
 use serde_json::{Value, json};
 use uuid::Uuid;
 

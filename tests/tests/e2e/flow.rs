@@ -2,9 +2,9 @@
 
 use anyhow::{Context, Result};
 use futures_util::future::{join_all, try_join_all};
-use juncture_local::atlassian::{Class, Decision, Fault, Rule};
 use juncture_tests::{Bed, run};
 use reqwest::Method;
+use sandbox::{Class, Decision, Fault, Rule};
 use serde_json::json;
 
 const INITIATE: &str = "/api/frontend/oauth/initiate-oauth-flow";

@@ -3,12 +3,12 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use juncture_local::atlassian::{Class, Fault, Rule};
 use juncture_local::upstash;
 use juncture_tests::{Answer, Bed, run};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use reqwest::Method;
+use sandbox::{Class, Fault, Rule};
 use serde_json::{Value, json};
 
 const PARTS: [&str; 5] = ["postgres", "migrations", "redis", "atlassian_auth", "atlassian_api"];

@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 
 use anyhow::{Context, Result};
-use juncture_local::atlassian::{Class, Fault, GateSpec, Rule, When};
 use juncture_local::stack::StackOptions;
 use juncture_tests::{Bed, Person, binaries, run, template_with_shorter_runs};
+use sandbox::{Class, Fault, GateSpec, Rule, When};
 use serde_json::{Value, json};
 
 const FUNCTION: &str = "RefreshIdleConnections";

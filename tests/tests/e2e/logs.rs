@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context, Result};
-use juncture_local::atlassian::{Class, Decision, Fault, Rule};
 use juncture_tests::{Bed, leak_in, run};
 use reqwest::Method;
+use sandbox::{Class, Decision, Fault, Rule};
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
-use juncture_local::atlassian::{Class, Fault, GateSpec, Rule, When};
 use juncture_tests::{Answer, Bed, run};
 use runtime::telemetry::{DIMENSION, NAMESPACE, metric_names};
+use sandbox::{Class, Fault, GateSpec, Rule, When};
 use serde_json::{Value, json};
 
 /// Asserts some fields of the completion line of an answer; `null` says that a field is not there.

@@ -1,8 +1,8 @@
 //! Answers of Atlassian's that have one odd value, or that somebody else gave in its place.
 
 use anyhow::{Context, Result};
-use juncture_local::atlassian::{Class, Fault, Rule};
 use juncture_tests::{Bed, CREATE, Person, run};
+use sandbox::{Class, Fault, Rule};
 use serde_json::{Value, json};
 
 /// Values of kinds that are not the one that belongs in a place.

@@ -1,9 +1,9 @@
 //! The page on which a person chooses a site, without a browser: as a form, and as what it says.
 
 use anyhow::Result;
-use juncture_local::atlassian::{Class, Decision, Fault, Rule};
 use juncture_tests::{Answer, Bed, run};
 use reqwest::Method;
+use sandbox::{Class, Decision, Fault, Rule};
 
 async fn submit(bed: &Bed, code: &str, form: &str) -> Result<Answer> {
     let request = bed

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use futures_util::future::{join_all, try_join_all};
-use juncture_local::atlassian::{Class, Fault, GateSpec, Refusal, Rule, When};
 use juncture_tests::{Bed, Person, run};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use sandbox::{Class, Fault, GateSpec, Refusal, Rule, When};
 use serde_json::json;
 
 /// Asserts what must hold at every moment: the stored refresh token is the newest, and it is good.

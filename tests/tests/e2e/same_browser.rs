@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use anyhow::{Context, Result};
-use juncture_local::atlassian::{Class, Decision, Fault, GateSpec, Rule, When};
 use juncture_local::ports::Part;
 use juncture_tests::{Answer, Bed, Person, run};
 use reqwest::{Method, RequestBuilder};
+use sandbox::{Class, Decision, Fault, GateSpec, Rule, When};
 use serde_json::json;
 
 const BEGIN: &str = "/api/frontend/oauth/initiate-oauth-flow";

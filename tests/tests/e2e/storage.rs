@@ -6,11 +6,11 @@ use anyhow::{Context, Result};
 use base::config::{FromSettings as _, Settings};
 use base::deadline;
 use futures_util::future::try_join_all;
-use juncture_local::atlassian::{self, Class, GateSpec, Rule, When};
 use juncture_local::upstash::Fault;
 use juncture_tests::{Bed, run};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use sandbox::{Class, GateSpec, Rule, When};
 use serde_json::json;
 use stores::postgres::{Connection, Postgres, bounded, failed, within_budget};
 use tokio_postgres::types::Type;
@@ -102,7 +102,7 @@ fn without_redis_a_doubt_is_remembered_too() {
         bed.stack.front().context("a front")?.faults().set(Some(Fault::Refuse));
         let suspended =
             json!({ "error": "unauthorized_client", "error_description": "The app is suspended" });
-        let refusal = atlassian::Fault::Status { status: 403, body: Some(suspended) };
+        let refusal = sandbox::Fault::Status { status: 403, body: Some(suspended) };
         bed.atlassian().inject(Rule::new(Class::Token, refusal).account(&person.account));
         for _ in 0..2 {
             assert_eq!(person.access_token().await?.json(502)["code"], "provider_failed");

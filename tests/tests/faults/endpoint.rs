@@ -2,9 +2,9 @@
 //! has to be refreshed.
 
 use anyhow::{Context as _, Result};
-use juncture_local::atlassian::Decision;
 use juncture_tests::{Bed, Person};
 use reqwest::{Method, RequestBuilder};
+use sandbox::Decision;
 use serde_json::{Value, json};
 use strum::{IntoStaticStr, VariantArray};
 

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use fastrand::Rng;
-use juncture_local::atlassian::{Class, Fault, Rule};
 use juncture_local::upstash;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use sandbox::{Class, Fault, Rule};
 
 use super::world::World;
 

@@ -22,8 +22,8 @@ use std::time::Instant;
 use anyhow::{Context as _, Result, bail};
 use fastrand::Rng;
 use futures_util::future::join_all;
-use juncture_local::atlassian::{Class, Fault, Rule};
 use juncture_tests::run;
+use sandbox::{Class, Fault, Rule};
 
 use self::schedule::Schedule;
 use self::world::{Mode, World};

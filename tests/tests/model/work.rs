@@ -3,9 +3,9 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use anyhow::{Context as _, Result};
-use juncture_local::atlassian::{Consent, Decision};
 use juncture_tests::Answer;
 use reqwest::Method;
+use sandbox::{Consent, Decision};
 use serde_json::{Value, json};
 
 use super::history::{Event, Record, Seen, View};

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use base::crypto::Sealer;
-use juncture_local::atlassian::{Family, NewAccount};
 use juncture_tests::Bed;
+use sandbox::{Family, NewAccount};
 
 use super::history::{Clock, History};
 use super::schedule::{ACCOUNTS, SITES};

@@ -1,0 +1,97 @@
+//! The endpoints and the parameters that the sandbox understands, with the names and types of Jira's own description
+//! (<https://developer.atlassian.com/cloud/jira/platform/rest/v3/>, <https://developer.atlassian.com/cloud/jira/software/rest/>).
+
+use axum::http::Method;
+
+#[derive(Clone, Copy)]
+pub(super) enum Kind {
+    Text,
+    Number,
+    Flag,
+    Texts,
+    Numbers,
+    Object,
+    Objects,
+}
+
+pub(super) type Members = &'static [(&'static str, Kind)];
+
+pub(super) struct Endpoint {
+    pub(super) method: Method,
+    pub(super) path: &'static str,
+    pub(super) query: Members,
+    /// `None`: no body.
+    pub(super) body: Option<Members>,
+}
+
+const fn get(path: &'static str, query: Members) -> Endpoint {
+    Endpoint { method: Method::GET, path, query, body: None }
+}
+
+const fn post(path: &'static str, body: Members) -> Endpoint {
+    Endpoint { method: Method::POST, path, query: &[], body: Some(body) }
+}
+
+const PAGE: Members = &[("startAt", Kind::Number), ("maxResults", Kind::Number)];
+
+const ISSUE: Members = &[("fields", Kind::Object), ("properties", Kind::Objects)];
+
+pub(super) static ENDPOINTS: &[Endpoint] = &[
+    get("/rest/api/3/myself", &[]),
+    get(
+        "/rest/api/3/project/search",
+        &[
+            ("startAt", Kind::Number),
+            ("maxResults", Kind::Number),
+            ("orderBy", Kind::Text),
+            ("expand", Kind::Text),
+        ],
+    ),
+    get("/rest/api/3/project/{id_or_key}", &[]),
+    post(
+        "/rest/api/3/search/jql",
+        &[
+            ("jql", Kind::Text),
+            ("nextPageToken", Kind::Text),
+            ("maxResults", Kind::Number),
+            ("fields", Kind::Texts),
+            ("properties", Kind::Texts),
+            ("reconcileIssues", Kind::Numbers),
+        ],
+    ),
+    post("/rest/api/3/search/approximate-count", &[("jql", Kind::Text)]),
+    post(
+        "/rest/api/3/issue/bulkfetch",
+        &[("issueIdsOrKeys", Kind::Texts), ("fields", Kind::Texts), ("properties", Kind::Texts)],
+    ),
+    post("/rest/api/3/issue", ISSUE),
+    get("/rest/api/3/issue/{issue}", &[("fields", Kind::Texts)]),
+    Endpoint {
+        method: Method::PUT,
+        path: "/rest/api/3/issue/{issue}",
+        query: &[("returnIssue", Kind::Flag)],
+        body: Some(ISSUE),
+    },
+    Endpoint {
+        method: Method::DELETE,
+        path: "/rest/api/3/issue/{issue}",
+        query: &[("deleteSubtasks", Kind::Flag)],
+        body: None,
+    },
+    get("/rest/api/3/issue/createmeta/{project}/issuetypes", PAGE),
+    get("/rest/api/3/issue/createmeta/{project}/issuetypes/{type_id}", PAGE),
+    get(
+        "/rest/agile/1.0/board",
+        &[
+            ("startAt", Kind::Number),
+            ("maxResults", Kind::Number),
+            ("projectKeyOrId", Kind::Text),
+            ("includePrivate", Kind::Flag),
+        ],
+    ),
+    get(
+        "/rest/agile/1.0/board/{board_id}/sprint",
+        &[("startAt", Kind::Number), ("maxResults", Kind::Number), ("state", Kind::Texts)],
+    ),
+    get("/rest/agile/1.0/sprint/{sprint_id}", &[]),
+];

@@ -1,0 +1,59 @@
+//! Cuts a query into words, quoted text and signs.
+
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Token {
+    Word(String),
+    Quoted(String),
+    Sign(&'static str),
+}
+
+/// Longer ones first.
+const SIGNS: [&str; 12] = ["!=", "!~", ">=", "<=", "=", "~", ">", "<", "(", ")", ",", "!"];
+
+/// Cuts a query into tokens; fails with what is wrong.
+pub(super) fn tokens(jql: &str) -> Result<Vec<Token>, String> {
+    let mut rest = jql.trim_start();
+    let mut tokens = Vec::new();
+    while let Some(first) = rest.chars().next() {
+        let (token, length) = match first {
+            '"' | '\'' => quoted(rest, first)?,
+            _ => match SIGNS.iter().find(|sign| rest.starts_with(**sign)) {
+                Some(sign) => (Token::Sign(sign), sign.len()),
+                None => word(rest)?,
+            },
+        };
+        tokens.push(token);
+        rest = rest[length..].trim_start();
+    }
+    Ok(tokens)
+}
+
+fn quoted(text: &str, quote: char) -> Result<(Token, usize), String> {
+    let mut value = String::new();
+    let mut characters = text.char_indices().skip(1);
+    while let Some((at, character)) = characters.next() {
+        match character {
+            '\\' => match characters.next() {
+                Some((_, escaped @ ('"' | '\'' | '\\' | ' '))) => value.push(escaped),
+                Some((_, 'n')) => value.push('\n'),
+                Some((_, 't')) => value.push('\t'),
+                Some((_, 'r')) => value.push('\r'),
+                other => return Err(format!("an illegal escape sequence {other:?}")),
+            },
+            _ if character == quote => return Ok((Token::Quoted(value), at + 1)),
+            _ => value.push(character),
+        }
+    }
+    Err("the quoted string has not been completed".to_owned())
+}
+
+fn word(text: &str) -> Result<(Token, usize), String> {
+    let ends = |c: char| c.is_whitespace() || "\"'=!<>~(),".contains(c);
+    let length = text.find(ends).unwrap_or(text.len());
+    let word = &text[..length];
+    // Everything else is reserved outside quotes.
+    match word.chars().find(|c| !c.is_alphanumeric() && !"._-[]:".contains(*c)) {
+        Some(reserved) => Err(format!("the character '{reserved}' is reserved and must be quoted")),
+        None => Ok((Token::Word(word.to_owned()), length)),
+    }
+}

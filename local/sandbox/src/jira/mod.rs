@@ -1,0 +1,59 @@
+//! Jira's REST API behind the gateway, `/ex/jira/{cloudId}/…`: one module per part of the API.
+//!
+//! - `contract`: the paths, parameters and bodies that are known; the rest is a violation and refused.
+//! - `view`, `refusal`: what every endpoint begins with, and how it refuses.
+//! - `jql`, `search`, `bulkfetch`: finding issues. `render`, `objects`: issues and what belongs to them as JSON.
+//! - `issue`, `create`, `edit`, `fields`, `adf`, `createmeta`: single issues.
+//! - `projects`, `myself`; `agile`: Jira Software.
+//!
+//! Sources: <https://developer.atlassian.com/cloud/jira/platform/rest/v3/> and
+//! <https://developer.atlassian.com/cloud/jira/software/rest/>; each module names its own.
+
+mod adf;
+mod agile;
+mod bulkfetch;
+mod contract;
+mod create;
+mod createmeta;
+mod edit;
+mod fields;
+mod issue;
+mod jql;
+mod myself;
+mod objects;
+mod projects;
+mod refusal;
+mod render;
+mod search;
+mod view;
+
+use std::sync::Arc;
+
+use axum::http::StatusCode;
+use axum::routing::any;
+use axum::{Router, middleware};
+
+use crate::gateway;
+use crate::shared::Shared;
+use refusal::Refusal;
+
+pub(crate) fn router(shared: &Arc<Shared>) -> Router<Arc<Shared>> {
+    let api = Router::new()
+        .merge(myself::router())
+        .merge(projects::router())
+        .merge(search::router())
+        .merge(bulkfetch::router())
+        .merge(issue::router())
+        .merge(edit::router())
+        .merge(create::router())
+        .merge(createmeta::router())
+        .merge(agile::router())
+        .route(contract::UNKNOWN, any(unknown));
+    let guard = middleware::from_fn_with_state(Arc::clone(shared), contract::guard);
+    Router::new().nest("/ex/jira/{cloud_id}", api.route_layer(guard))
+}
+
+async fn unknown() -> Refusal {
+    let refusal = Refusal::from(gateway::error(StatusCode::NOT_FOUND, "Not Found"));
+    Refusal { misuse: Some("the sandbox knows no such path".to_owned()), ..refusal }
+}

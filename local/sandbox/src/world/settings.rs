@@ -1,0 +1,47 @@
+//! What can be set while the sandbox runs, for everybody or for one account.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+/// How the token endpoint and Jira behave. The defaults are Atlassian's
+/// (<https://developer.atlassian.com/cloud/jira/platform/oauth-2-3lo-apps/>).
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Reuse interval: for how long a rotated refresh token may be exchanged again. Zero: never.
+    pub leeway: Duration,
+    /// Lifetime of an access token.
+    pub access_token_lifetime: Duration,
+    /// Whether a refresh returns a new refresh token. If not, the old one stays valid.
+    pub rotation: bool,
+    /// Which of the two refusals seen in the wild answers a refresh token that is not accepted.
+    pub refusal: Refusal,
+    /// Scopes that a consent does not grant though they were asked for.
+    pub withheld_scopes: BTreeSet<String>,
+    /// How many searches miss an issue that this account has just created, unless they reconcile it.
+    pub search_lag: u32,
+    /// Whether the account may only read: creating, editing and deleting issues gets 403.
+    pub read_only: bool,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            leeway: Duration::from_secs(10 * 60),
+            access_token_lifetime: Duration::from_secs(3600),
+            rotation: true,
+            refusal: Refusal::InvalidGrant,
+            withheld_scopes: BTreeSet::new(),
+            search_lag: 2,
+            read_only: false,
+        }
+    }
+}
+
+/// The answer to a refresh token that is not accepted; the status is 403 either way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// As documented: `invalid_grant`, "Unknown or invalid refresh token."
+    InvalidGrant,
+    /// As often observed: `unauthorized_client`, "`refresh_token` is invalid".
+    UnauthorizedClient,
+}

@@ -1,0 +1,95 @@
+//! An issue as stored. Issues share what they have in common: ten thousand take a few megabytes.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde_json::Value;
+use time::OffsetDateTime;
+
+use super::catalog::{ISSUE_TYPES, IssueType, PRIORITIES, Priority, Status, TO_DO};
+
+#[derive(Clone)]
+pub(crate) struct Issue {
+    pub(crate) id: u64,
+    /// Id of the project.
+    pub(crate) project: u64,
+    /// The number in the key.
+    pub(crate) number: u32,
+    pub(crate) summary: String,
+    /// An Atlassian document as JSON text.
+    pub(crate) description: Option<Arc<str>>,
+    /// An Atlassian document as JSON text.
+    pub(crate) environment: Option<Arc<str>>,
+    pub(crate) issue_type: &'static IssueType,
+    pub(crate) status: &'static Status,
+    pub(crate) priority: Option<&'static Priority>,
+    /// Accounts are named by key.
+    pub(crate) assignee: Option<Arc<str>>,
+    pub(crate) reporter: Option<Arc<str>>,
+    pub(crate) creator: Arc<str>,
+    pub(crate) labels: Vec<String>,
+    pub(crate) parent: Option<u64>,
+    /// The last one is the current one.
+    pub(crate) sprints: Vec<u64>,
+    /// Positions in the project's list, as the versions below.
+    pub(crate) components: Vec<usize>,
+    pub(crate) fix_versions: Vec<usize>,
+    pub(crate) versions: Vec<usize>,
+    pub(crate) due: Option<String>,
+    pub(crate) estimate: Estimate,
+    pub(crate) points: Option<f64>,
+    pub(crate) berth: Option<String>,
+    /// Position in the list of options.
+    pub(crate) severity: Option<usize>,
+    pub(crate) inspected: Option<String>,
+    /// Entity properties.
+    pub(crate) properties: BTreeMap<String, Value>,
+    pub(crate) created: OffsetDateTime,
+    pub(crate) updated: OffsetDateTime,
+    /// How many searches will still miss it.
+    pub(crate) unseen: u32,
+}
+
+/// Time tracking, in seconds.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Estimate {
+    pub(crate) original: Option<u64>,
+    pub(crate) remaining: Option<u64>,
+    pub(crate) spent: Option<u64>,
+}
+
+impl Issue {
+    /// A task of medium priority with nothing else; the tracker gives it an id.
+    pub(crate) fn new(project: u64, summary: String, creator: Arc<str>, created: OffsetDateTime) -> Self {
+        Self {
+            id: 0,
+            project,
+            number: 0,
+            summary,
+            description: None,
+            environment: None,
+            issue_type: &ISSUE_TYPES[0],
+            status: &TO_DO,
+            priority: Some(&PRIORITIES[2]),
+            assignee: None,
+            reporter: Some(Arc::clone(&creator)),
+            creator,
+            labels: Vec::new(),
+            parent: None,
+            sprints: Vec::new(),
+            components: Vec::new(),
+            fix_versions: Vec::new(),
+            versions: Vec::new(),
+            due: None,
+            estimate: Estimate::default(),
+            points: None,
+            berth: None,
+            severity: None,
+            inspected: None,
+            properties: BTreeMap::new(),
+            created,
+            updated: created,
+            unseen: 0,
+        }
+    }
+}

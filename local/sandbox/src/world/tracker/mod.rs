@@ -1,0 +1,88 @@
+//! What one site's Jira holds: issues, boards and sprints.
+
+pub(crate) mod agile;
+pub(crate) mod catalog;
+pub(crate) mod cursor;
+pub(crate) mod issue;
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+
+use agile::{Board, Sprint};
+use cursor::Cursor;
+use issue::Issue;
+
+use super::directory::Project;
+
+#[derive(Default)]
+pub(crate) struct Tracker {
+    pub(crate) issues: BTreeMap<u64, Issue>,
+    pub(crate) boards: BTreeMap<u64, Board>,
+    pub(crate) sprints: BTreeMap<u64, Sprint>,
+    /// Result lists of searches that have further pages.
+    pub(crate) cursors: VecDeque<Cursor>,
+    /// Issue ids by project and number.
+    keys: HashMap<(u64, u32), u64>,
+    /// The last number, by project.
+    numbers: HashMap<u64, u32>,
+    last_issue: u64,
+}
+
+/// Ids of the three kinds do not overlap, so that a mix-up finds nothing.
+const FIRST_ISSUE: u64 = 10_101;
+const FIRST_BOARD: u64 = 1;
+const FIRST_SPRINT: u64 = 501;
+
+impl Tracker {
+    /// Adds an issue, and gives it its id and number.
+    pub(crate) fn add(&mut self, mut issue: Issue) -> u64 {
+        let number = self.numbers.entry(issue.project).or_default();
+        *number += 1;
+        issue.number = *number;
+        self.last_issue = (self.last_issue + 1).max(FIRST_ISSUE);
+        issue.id = self.last_issue;
+        self.keys.insert((issue.project, issue.number), issue.id);
+        self.issues.insert(issue.id, issue);
+        self.last_issue
+    }
+
+    /// Removes an issue. Its number is not used again.
+    pub(crate) fn remove(&mut self, id: u64) {
+        if let Some(issue) = self.issues.remove(&id) {
+            self.keys.remove(&(issue.project, issue.number));
+        }
+    }
+
+    /// Finds an issue by its id, or by its key in any case.
+    pub(crate) fn find(&self, projects: &[Project], id_or_key: &str) -> Option<&Issue> {
+        if let Ok(id) = id_or_key.parse() {
+            return self.issues.get(&id);
+        }
+        let (key, number) = id_or_key.rsplit_once('-')?;
+        let project = projects.iter().find(|project| project.key.eq_ignore_ascii_case(key))?;
+        self.issues.get(self.keys.get(&(project.id, number.parse().ok()?))?)
+    }
+
+    pub(crate) fn children(&self, id: u64) -> impl Iterator<Item = &Issue> {
+        self.issues.values().filter(move |issue| issue.parent == Some(id))
+    }
+
+    pub(crate) fn subtasks(&self, id: u64) -> impl Iterator<Item = &Issue> {
+        self.children(id).filter(|issue| issue.issue_type.is_subtask())
+    }
+
+    pub(crate) fn add_board(&mut self, board: Board) -> u64 {
+        let id = self.boards.keys().last().map_or(FIRST_BOARD, |id| id + 1);
+        self.boards.insert(id, Board { id, ..board });
+        id
+    }
+
+    /// Adds a sprint, which its board lists.
+    pub(crate) fn add_sprint(&mut self, sprint: Sprint) -> u64 {
+        let id = self.sprints.keys().last().map_or(FIRST_SPRINT, |id| id + 1);
+        if let Some(board) = self.boards.get_mut(&sprint.origin_board) {
+            board.sprints.push(id);
+        }
+        self.sprints.insert(id, Sprint { id, ..sprint });
+        id
+    }
+}

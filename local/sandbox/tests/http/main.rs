@@ -1,0 +1,15 @@
+//! The sandbox of Atlassian, over HTTP.
+#![cfg(test)]
+
+mod agile;
+mod api;
+mod consent;
+mod control;
+mod faults;
+mod issues;
+mod jira;
+mod restart;
+mod rotation;
+mod search;
+mod strict;
+mod support;
