@@ -7,6 +7,7 @@ pub mod crypto;
 pub mod deadline;
 pub mod display;
 pub mod oauth;
+pub mod retry;
 pub mod surrogates;
 pub mod tls;
 pub mod wait;

@@ -5,8 +5,8 @@ use std::time::Duration;
 use base::chain;
 use base::config::{FromSettings, Settings, SettingsError};
 use base::counters::{Counter, count};
-use base::deadline;
 use base::tls::{SHORT_BODY, read_body};
+use base::{deadline, retry};
 use http::StatusCode;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
@@ -77,13 +77,8 @@ impl Accounts {
     /// # Errors
     /// Where it is asked for: when the consent does not allow to ask, or Atlassian fails.
     pub async fn of(&self, access_token: &SecretString) -> Result<Option<Account>, AccountError> {
-        let answer = match self.ask(access_token).await {
-            Err(AccountError::Failed(_)) if self.is_asked_for && !deadline::at_most(TIMEOUT).is_zero() => {
-                self.ask(access_token).await
-            }
-            answer => answer,
-        };
-        match answer {
+        let may_pass = |error: &AccountError| self.is_asked_for && matches!(error, AccountError::Failed(_));
+        match retry::twice(|| self.ask(access_token), may_pass).await {
             Ok(account) => Ok(Some(account)),
             Err(error) if self.is_asked_for => Err(error),
             Err(AccountError::NotAllowed) => Ok(None),

@@ -5,8 +5,8 @@ use std::time::Duration;
 use base::chain;
 use base::config::{FromSettings, Settings, SettingsError};
 use base::counters::{Counter, count};
-use base::deadline;
 use base::tls::{SHORT_BODY, read_body};
+use base::{deadline, retry};
 use http::StatusCode;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
@@ -80,15 +80,8 @@ impl Sites {
     /// # Errors
     /// As [`SitesError`].
     pub async fn list(&self, access_token: &SecretString) -> Result<Vec<Site>> {
-        let resources = match self.resources(access_token).await {
-            Err(SitesError::Failed(_) | SitesError::TimedOut)
-                if !deadline::at_most(ATTEMPT_TIMEOUT).is_zero() =>
-            {
-                self.resources(access_token).await
-            }
-            outcome => outcome,
-        };
-        resources.map(jira_sites)
+        let may_pass = |error: &SitesError| matches!(error, SitesError::Failed(_) | SitesError::TimedOut);
+        retry::twice(|| self.resources(access_token), may_pass).await.map(jira_sites)
     }
 
     /// The name and the address of a site, asked for once; neither when Atlassian does not list the site.

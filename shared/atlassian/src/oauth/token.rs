@@ -5,10 +5,10 @@ use std::time::{Duration, SystemTime};
 use base::chain;
 use base::config::{FromSettings, Settings, SettingsError};
 use base::counters::{Counter, count};
-use base::deadline;
 use base::oauth::{Grant, GrantedScopes, TokenEndpoint, TokenError};
 use base::tls::{SHORT_BODY, read_body};
 use base::wait;
+use base::{deadline, retry};
 use futures_util::future::BoxFuture;
 use http::StatusCode;
 use secrecy::{ExposeSecret, SecretString};
@@ -80,10 +80,8 @@ impl TokenEndpoint for JiraTokenEndpoint {
                 "client_secret": self.client_secret.expose_secret(),
                 "refresh_token": refresh_token.expose_secret(),
             });
-            match self.request(&body).await {
-                Err(TokenError::Failed(_) | TokenError::TimedOut) => self.request(&body).await,
-                outcome => outcome,
-            }
+            let may_pass = |error: &TokenError| matches!(error, TokenError::Failed(_) | TokenError::TimedOut);
+            retry::twice(|| self.request(&body), may_pass).await
         })
     }
 }

@@ -4,19 +4,23 @@ use std::future::Future;
 use std::sync::OnceLock;
 use std::time::Duration;
 
+use base::crypto::Sealer;
 use base::deadline;
 use serde_json::Value;
-use stores::upstash::Command;
+use stores::upstash::{Command, Upstash};
 use time::OffsetDateTime;
 
 use super::record::{IdempotencyKey, Record, State, UnconfirmedSend};
-use super::store::{ENOUGH, IdempotencyStore, in_progress};
 use crate::connections::Lock;
-use crate::error::{ErrorCode, Result};
+use crate::error::{Error, ErrorCode, Result};
+
+/// What must be left of the budget for starting the work.
+pub(super) const ENOUGH: Duration = Duration::from_secs(8);
 
 /// The right to do the work of one key; nobody else does it meanwhile.
 pub struct Attempt<'a> {
-    pub(super) store: &'a IdempotencyStore,
+    pub(super) redis: &'a Upstash,
+    pub(super) sealer: &'a Sealer,
     pub(super) key: IdempotencyKey,
     pub(super) request: String,
     pub(super) lock: Lock,
@@ -57,7 +61,7 @@ impl Attempt<'_> {
     pub async fn about_to_send(&self, place: &str) -> Result<()> {
         let send = UnconfirmedSend::starting(OffsetDateTime::now_utc(), place);
         let record = self.write(State::Sent(send.clone()));
-        let [renewed, _] = self.store.redis.pipeline([self.lock.renew(), record]).await?;
+        let [renewed, _] = self.redis.pipeline([self.lock.renew(), record]).await?;
         if renewed.as_i64() != Some(1) {
             return Err(in_progress("Another request with this Idempotency-Key is under way"));
         }
@@ -67,7 +71,7 @@ impl Attempt<'_> {
 
     /// Does the work, keeping others out for as long as it takes.
     pub async fn hold<T>(&self, work: impl Future<Output = T>) -> T {
-        self.lock.hold(&self.store.redis, work).await
+        self.lock.hold(self.redis, work).await
     }
 
     /// Records the outcome and lets others in. An error with the code `outcome_unknown` leaves them in doubt; any
@@ -77,7 +81,7 @@ impl Attempt<'_> {
     /// That of the outcome alone: an answer that cannot be kept leaves the doubt, which is true enough.
     pub async fn finish(self, outcome: Result<Value>) -> Result<Value> {
         let record = match (&outcome, self.sent.get()) {
-            (Ok(answer), _) => self.store.seal(&self.key, answer).map(|state| self.write(state)),
+            (Ok(answer), _) => State::answered(self.sealer, &self.key, answer).map(|state| self.write(state)),
             (Err(_), None) => None,
             (Err(error), Some(sent)) if error.code() == ErrorCode::OutcomeUnknown => {
                 Some(self.write(State::Sent(sent.clone().lost(OffsetDateTime::now_utc()))))
@@ -85,8 +89,8 @@ impl Attempt<'_> {
             (Err(_), Some(_)) => Some(Command::delete(&self.key.record())),
         };
         let written = match record {
-            Some(record) => self.store.redis.pipeline([record, self.lock.release()]).await.map(drop),
-            None => self.store.redis.run(self.lock.release()).await.map(drop),
+            Some(record) => self.redis.pipeline([record, self.lock.release()]).await.map(drop),
+            None => self.redis.run(self.lock.release()).await.map(drop),
         };
         if let Err(error) = written {
             tracing::warn!(cause = %error, "the outcome of an idempotent request could not be recorded");
@@ -97,4 +101,10 @@ impl Attempt<'_> {
     fn write(&self, state: State) -> Command {
         Record { request: self.request.clone(), state }.write(&self.key)
     }
+}
+
+/// 409: what became of the request cannot be told yet.
+pub(super) fn in_progress(what: &str) -> Error {
+    Error::new(ErrorCode::InProgress, format!("{what}. Repeat it shortly, with the same key."))
+        .retry_after(Duration::from_secs(2))
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use base::crypto::{Sealed, sha256_hex};
+use base::crypto::{Sealed, Sealer, sha256_hex};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use stores::upstash::Command;
@@ -13,6 +13,9 @@ use crate::connections::expiring_keys;
 
 /// How long a key is remembered.
 pub(crate) const LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// The longest answer that is kept, in bytes. None comes near it; Jira's names are some hundred characters long.
+pub(super) const MAX_ANSWER: usize = 16 * 1024;
 
 /// How long the provider may still be working on what it was sent, after it was sent and after the connection
 /// to it was lost.
@@ -88,6 +91,17 @@ pub(super) enum State {
     Sent(UnconfirmedSend),
     /// The answer, sealed.
     Answered(Sealed),
+}
+
+impl State {
+    /// An answer as it is kept; none when it is too long, or when nothing can be sealed.
+    pub(super) fn answered(sealer: &Sealer, key: &IdempotencyKey, answer: &Value) -> Option<Self> {
+        let plaintext = answer.to_string();
+        if plaintext.len() > MAX_ANSWER {
+            return None;
+        }
+        sealer.seal(&plaintext, &key.record()).ok().map(Self::Answered)
+    }
 }
 
 impl Record {

@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use base::crypto::Sealer;
 use base::deadline;
+use base::retry::Pauses;
 use secrecy::ExposeSecret;
 use serde_json::Value;
 use stores::upstash::{Command, Upstash};
 
-use super::attempt::Attempt;
+use super::attempt::{Attempt, ENOUGH, in_progress};
 use super::record::{IdempotencyKey, Known, Record, State};
 use crate::connections::Lock;
 use crate::error::{Error, ErrorCode, Result};
@@ -17,19 +18,13 @@ use crate::error::{Error, ErrorCode, Result};
 /// How long a request waits for another one with the same key.
 const PATIENCE: Duration = Duration::from_secs(12);
 
-/// What must be left of the budget for starting the work.
-pub(super) const ENOUGH: Duration = Duration::from_secs(8);
-
 /// How long a request waits between two looks; it grows to the second figure.
 const FIRST_LOOK: Duration = Duration::from_millis(80);
 const SLOWEST_LOOK: Duration = Duration::from_millis(500);
 
-/// The longest answer that is kept, in bytes. None comes near it; Jira's names are some hundred characters long.
-const MAX_ANSWER: usize = 16 * 1024;
-
 /// Remembers such requests. Settings: those of [`Upstash`], and `TOKEN_ENCRYPTION_KEY`.
 pub struct IdempotencyStore {
-    pub(super) redis: Arc<Upstash>,
+    redis: Arc<Upstash>,
     sealer: Sealer,
 }
 
@@ -54,7 +49,7 @@ impl IdempotencyStore {
     pub async fn begin(&self, key: &IdempotencyKey, request: &str) -> Result<Begun<'_>> {
         let lock = Lock::on(key.lock()).map_err(Error::internal)?;
         let patience = deadline::remaining().saturating_sub(PATIENCE).max(ENOUGH);
-        let mut rest = FIRST_LOOK;
+        let mut pauses = Pauses::new(FIRST_LOOK, SLOWEST_LOOK);
         loop {
             let [taken, record] = self.redis.pipeline([lock.take(), Command::get(&key.record())]).await?;
             let is_mine = !taken.is_null();
@@ -77,7 +72,8 @@ impl IdempotencyStore {
                 let (key, request) = (key.clone(), request.to_owned());
                 let sent = OnceLock::new();
                 return Ok(Begun::Attempt(Box::new(Attempt {
-                    store: self,
+                    redis: &self.redis,
+                    sealer: &self.sealer,
                     key,
                     request,
                     lock,
@@ -88,8 +84,7 @@ impl IdempotencyStore {
             if deadline::remaining() < patience {
                 return Err(in_progress("The first request with this Idempotency-Key is still under way"));
             }
-            tokio::time::sleep(rest).await;
-            rest = (rest * 3 / 2).min(SLOWEST_LOOK);
+            pauses.sleep().await;
         }
     }
 
@@ -115,26 +110,11 @@ impl IdempotencyStore {
         }
     }
 
-    /// An answer as it is kept; none when it is too long, or when nothing can be sealed.
-    pub(super) fn seal(&self, key: &IdempotencyKey, answer: &Value) -> Option<State> {
-        let plaintext = answer.to_string();
-        if plaintext.len() > MAX_ANSWER {
-            return None;
-        }
-        self.sealer.seal(&plaintext, &key.record()).ok().map(State::Answered)
-    }
-
     async fn let_go(&self, lock: &Lock, is_mine: bool) {
         if is_mine && let Err(error) = self.redis.run(lock.release()).await {
             tracing::warn!(cause = %error, "a lock could not be released; it ends by itself");
         }
     }
-}
-
-/// 409: what became of the request cannot be told yet.
-pub(super) fn in_progress(what: &str) -> Error {
-    Error::new(ErrorCode::InProgress, format!("{what}. Repeat it shortly, with the same key."))
-        .retry_after(Duration::from_secs(2))
 }
 
 #[cfg(test)]
@@ -146,7 +126,7 @@ mod tests {
     use time::OffsetDateTime;
     use uuid::Uuid;
 
-    use super::super::record::UnconfirmedSend;
+    use super::super::record::{MAX_ANSWER, UnconfirmedSend};
     use super::*;
 
     fn store() -> IdempotencyStore {
@@ -182,7 +162,7 @@ mod tests {
         let send = UnconfirmedSend::starting(now, "10000");
         assert!(matches!(read(State::Sent(send.clone()), &key), Ok(Some(Known::Sent(it))) if it == send));
         let answer = json!({ "ticket": { "assignee": "Sam", "priority": null } });
-        let sealed = || store.seal(&key, &answer).unwrap();
+        let sealed = || State::answered(&store.sealer, &key, &answer).unwrap();
         assert!(matches!(read(sealed(), &key), Ok(Some(Known::Answered(it))) if it == answer));
         let other = IdempotencyKey::new(&Uuid::from_u128(1), None, "other");
         assert!(read(sealed(), &other).is_err());
@@ -200,7 +180,12 @@ mod tests {
     #[test]
     fn an_answer_of_any_length_is_not_kept() {
         let (store, key) = (store(), IdempotencyKey::new(&Uuid::from_u128(1), None, "k"));
-        assert!(store.seal(&key, &json!({ "summary": "x".repeat(MAX_ANSWER) })).is_none());
-        assert!(store.seal(&key, &json!({ "summary": "x".repeat(MAX_ANSWER - 100) })).is_some());
+        assert!(
+            State::answered(&store.sealer, &key, &json!({ "summary": "x".repeat(MAX_ANSWER) })).is_none()
+        );
+        assert!(
+            State::answered(&store.sealer, &key, &json!({ "summary": "x".repeat(MAX_ANSWER - 100) }))
+                .is_some()
+        );
     }
 }

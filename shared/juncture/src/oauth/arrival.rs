@@ -9,7 +9,7 @@
 use std::time::Duration;
 
 use base::crypto::{Sealed, secrets_are_equal, sha256_hex};
-use base::deadline;
+use base::retry::Pauses;
 use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -124,20 +124,18 @@ impl OAuthStates {
         began: Option<&Browser>,
         mut found: Value,
     ) -> Result<Returned> {
-        let mut rest = FIRST_LOOK;
+        let mut pauses = Pauses::new(FIRST_LOOK, SLOWEST_LOOK);
         loop {
             let note = found.as_str().and_then(|text| serde_json::from_str::<Note>(text).ok());
             let note = note.filter(|note| note.is_of(provider, mark, began)).ok_or_else(expired)?;
             if let Some(sealed) = &note.answer {
                 return self.open(key, sealed).ok_or_else(expired);
             }
-            if deadline::remaining() < rest * 2 {
+            if !pauses.sleep_in_time().await {
                 return Err(Error::timed_out(
                     "This link was opened twice, and the first time is still at work.",
                 ));
             }
-            tokio::time::sleep(rest).await;
-            rest = (rest * 3 / 2).min(SLOWEST_LOOK);
             found = self.redis.run(Command::get(key)).await?;
         }
     }

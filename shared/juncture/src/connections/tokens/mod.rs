@@ -20,7 +20,7 @@ use std::time::Duration;
 
 use base::counters::{Counter, count};
 use base::crypto::{CryptoError, Sealer};
-use base::deadline;
+use base::retry::Pauses;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 use stores::upstash::{Command, Upstash, UpstashError};
@@ -219,7 +219,8 @@ impl Tokens {
         rejected: Option<&SecretString>,
     ) -> Result<Session> {
         let lock = Lock::of(key).map_err(Error::internal)?;
-        let mut rest = FIRST_LOOK;
+        let mut pauses = Pauses::new(FIRST_LOOK, SLOWEST_LOOK);
+        let mut has_waited = false;
         loop {
             let look = [lock.take(), cache::read(key), Command::get(&refresh::stash_key(key))];
             let [taken, entry, stash] = match self.redis().pipeline(look).await {
@@ -247,16 +248,15 @@ impl Tokens {
                 let outcome = lock.hold(self.redis(), work).await;
                 return self.finish(key, rejected, &lock, outcome).await;
             }
-            if rest == FIRST_LOOK {
+            if !has_waited {
+                has_waited = true;
                 count(Counter::RefreshesWaitedFor);
             }
-            if deadline::remaining() < rest * 2 {
+            if !pauses.sleep_in_time().await {
                 return Err(Error::timed_out(
                     "Another request is refreshing this connection's token and has not finished. Try again.",
                 ));
             }
-            tokio::time::sleep(rest).await;
-            rest = (rest * 3 / 2).min(SLOWEST_LOOK);
         }
     }
 
