@@ -2,7 +2,7 @@
 //! ones, and holds every answer against it. No 5xx, no status, header or field that is not documented. Then it goes
 //! from call to call along the links of the document, with what the answers gave.
 //!
-//! What it is told is in `tests/openapi/schemathesis.toml`.
+//! What it is told is in `schemathesis.toml`.
 
 use std::collections::HashMap;
 
@@ -89,7 +89,7 @@ async fn check(bed: &Bed, phases: &str) -> Result<String> {
     ensure!(program.exists(), "{PROGRAM} is missing: run `make setup-test`");
     let person = bed.sailor().await?;
     let output = Command::new(program)
-        .current_dir(repository().join("tests/openapi"))
+        .current_dir(repository().join("tests/schemathesis"))
         .args(["--config-file", "schemathesis.toml", "run", "--phases", phases, "../../openapi.yaml"])
         .env("JUNCTURE_TEST_URL", bed.stack.url())
         .env("JUNCTURE_TEST_KEY", bed.stack.secret_key())

@@ -16,13 +16,13 @@ const FOLDERS: [&str; 8] = [
     "shared/base/src",
     "shared/stores/src",
     "shared/runtime/src",
-    "tests/tests/e2e",
-    "tests/tests",
+    "tests/e2e",
+    "tests",
     "docs",
 ];
 
 /// Where tests are.
-const SOURCES: [&str; 10] = [
+const SOURCES: [&str; 9] = [
     "shared/stores/src",
     "shared/runtime/src",
     "shared/juncture/src",
@@ -31,8 +31,7 @@ const SOURCES: [&str; 10] = [
     "functions",
     "admin/src",
     "local/src",
-    "tests/src",
-    "tests/tests",
+    "tests",
 ];
 
 #[test]

@@ -132,7 +132,7 @@ fn a_request_cannot_write_a_line_of_its_own() {
     });
 }
 
-/// Every test ends with a search of everything that was logged (`tests/src/leaks.rs`). It would find these.
+/// Every test ends with a search of everything that was logged (`tests/support/leaks.rs`). It would find these.
 #[test]
 fn the_search_of_every_test_knows_a_secret_when_it_sees_one() {
     run(async {
