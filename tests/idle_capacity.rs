@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result, ensure};
 use base::crypto::Sealer;
 use futures_util::future::{Either, select};
 use juncture_local::atlassian::{Class, Fault, Rule};
-use juncture_tests::{Bed, run, template_with_shorter_runs};
+use juncture_tests::{TestStack, run, template_with_shorter_runs};
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -34,22 +34,22 @@ const MEMORY: u64 = 128 * 1024;
 fn two_hundred_thousand_idle_connections_are_kept_alive() {
     run(async {
         let (template, time) = template_with_shorter_runs(SHORT_TIME)?;
-        let bed = Bed::start(|options| {
+        let stack = TestStack::start(|options| {
             options.template = template;
             // One token is exchanged for all of them, again and again.
             options.atlassian.leeway = Duration::from_secs(24 * 60 * 60);
             options.settings.set("AWS_LAMBDA_LOG_LEVEL", "info");
         })
         .await?;
-        fill(&bed).await?;
-        let (find, count) = statements(&bed).await?;
+        fill(&stack).await?;
+        let (find, count) = statements(&stack).await?;
         println!("Postgres, {DUE} due: a page in {find:.1} ms, the count in {count:.1} ms");
 
-        let at_once = measure(&bed).await?;
+        let at_once = measure(&stack).await?;
         println!("without Atlassian's latency: {at_once}");
         let latency = Fault::Latency { millis: (LATENCY * 1000.0) as u64 };
-        bed.atlassian().inject(Rule::new(Class::Token, latency));
-        let delayed = measure(&bed).await?;
+        stack.atlassian().inject(Rule::new(Class::Token, latency));
+        let delayed = measure(&stack).await?;
         println!("with {LATENCY} s at the token endpoint: {delayed}");
 
         let a_run = (time as f64 - UNUSED) / delayed.seconds_each();
@@ -58,7 +58,7 @@ fn two_hundred_thousand_idle_connections_are_kept_alive() {
         println!("in the 30 days between 60 and 90: {:.0}", a_run * 24.0 * 30.0);
         ensure!(days < DAYS, "they are not refreshed in time");
         ensure!(at_once.memory.max(delayed.memory) < MEMORY, "the function needs more than {MEMORY} KiB");
-        bed.stack.stop().await
+        stack.stop().await
     });
 }
 
@@ -93,16 +93,16 @@ impl std::fmt::Display for Measured {
 }
 
 /// One run, with a look at the memory of its process every now and then.
-async fn measure(bed: &Bed) -> Result<Measured> {
+async fn measure(stack: &TestStack) -> Result<Measured> {
     let since = Instant::now();
     let (event, mut memory) = (json!({}), 0);
-    let mut invocation = Box::pin(bed.stack.gateway().invoke(FUNCTION, &event));
+    let mut invocation = Box::pin(stack.gateway().invoke(FUNCTION, &event));
     let report = loop {
         match select(invocation, Box::pin(tokio::time::sleep(Duration::from_millis(500)))).await {
             Either::Left((report, _)) => break report?,
             Either::Right(((), still)) => invocation = still,
         }
-        memory = memory.max(resident(bed));
+        memory = memory.max(resident(stack));
     };
     let refreshed =
         report["refreshed"].as_u64().filter(|refreshed| *refreshed > 0).context("none refreshed")?;
@@ -110,9 +110,9 @@ async fn measure(bed: &Bed) -> Result<Measured> {
     Ok(Measured { refreshed, seconds: since.elapsed().as_secs_f64(), memory, report })
 }
 
-fn resident(bed: &Bed) -> u64 {
+fn resident(stack: &TestStack) -> u64 {
     let of_it = |instance: &juncture_local::gateway::InstanceInfo| instance.function == FUNCTION;
-    let instance = bed.stack.gateway().instances().into_iter().find(of_it);
+    let instance = stack.gateway().instances().into_iter().find(of_it);
     let status = instance.and_then(|it| fs::read_to_string(format!("/proc/{}/status", it.pid)).ok());
     let line = status.as_deref().unwrap_or_default().lines().find_map(|line| line.strip_prefix("VmHWM:"));
     line.and_then(|text| text.trim().trim_end_matches(" kB").parse().ok()).unwrap_or_default()
@@ -120,7 +120,7 @@ fn resident(bed: &Bed) -> u64 {
 
 /// Copies one person's connection until 200,000 are due, which were last used 60 to 75 days ago, each with a token
 /// that is sealed for it.
-async fn fill(bed: &Bed) -> Result<()> {
+async fn fill(stack: &TestStack) -> Result<()> {
     const COPIES: &str = r#"
         with new as (
             select * from unnest($1::uuid[], $2::text[], $3::timestamptz[]) as new (id, token, since)
@@ -133,11 +133,11 @@ async fn fill(bed: &Bed) -> Result<()> {
         )
         insert into "juncture-core".jira_connection (connection_id, jira_site_id) select id, $4 from new"#;
     let since = Instant::now();
-    let person = bed.person(&["harbour"])?;
+    let person = stack.person(&["harbour"])?;
     person.connect("harbour").await?;
-    let token = bed.atlassian().newest_refresh_token(&person.account).context("no token")?;
-    let sealer = Sealer::from_keys(bed.stack.environment().get("TOKEN_ENCRYPTION_KEY").context("no key")?)?;
-    let (site, database) = (bed.site_id("harbour")?, bed.database().await?);
+    let token = stack.atlassian().newest_refresh_token(&person.account).context("no token")?;
+    let sealer = Sealer::from_keys(stack.environment().get("TOKEN_ENCRYPTION_KEY").context("no key")?)?;
+    let (site, database) = (stack.site_id("harbour")?, stack.database().await?);
     let latest = OffsetDateTime::now_utc() - time::Duration::days(60);
     let apart = time::Duration::days(15) / DUE as f64;
     for part in 0..DUE / 10_000 {
@@ -155,11 +155,11 @@ async fn fill(bed: &Bed) -> Result<()> {
 }
 
 /// The milliseconds that the function's two statements take in Postgres.
-async fn statements(bed: &Bed) -> Result<(f64, f64)> {
+async fn statements(stack: &TestStack) -> Result<(f64, f64)> {
     const DUE: &str = r#"from "juncture-core".connection c
         join "juncture-core".connection_external_map m using (connection_id)
         where not c.invalid_refresh_token and c.expires_at > now() and c.refreshed_at < now() - interval '60 days'"#;
-    let database = bed.database().await?;
+    let database = stack.database().await?;
     let page = format!(
         "prepare page (timestamptz, uuid) as select c.connection_id, c.refreshed_at, m.external_id, m.provider::text
         {DUE} and ($1 is null or (c.refreshed_at, c.connection_id) > ($1, $2))

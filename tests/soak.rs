@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, ensure};
 use fastrand::Rng;
 use futures_util::future::try_join_all;
-use juncture_tests::{Answer, Bed, Person, run};
+use juncture_tests::{Answer, Person, TestStack, run};
 use reqwest::Method;
 use serde_json::json;
 
@@ -46,30 +46,30 @@ fn nothing_grows() {
     run(async {
         let minutes: f64 = std::env::var("MINUTES").ok().and_then(|text| text.parse().ok()).unwrap_or(10.0);
         let length = Duration::from_secs_f64(minutes * 60.0);
-        let bed = Bed::start(|options| {
+        let stack = TestStack::start(|options| {
             // Tokens end and are refreshed while it runs.
             options.atlassian.access_token_lifetime = Duration::from_secs(100);
         })
         .await?;
         let mut people = Vec::new();
         for _ in 0..PEOPLE {
-            people.push(bed.sailor().await?);
+            people.push(stack.connected_user().await?);
         }
-        let project = bed.project("SOAK", 150)?;
+        let project = stack.project("SOAK", 150)?;
         let (since, requests) = (Instant::now(), AtomicU64::new(0));
         let work = (0..WORKERS).map(async |worker| {
             let mut random = Rng::with_seed(worker as u64);
             while since.elapsed() < length {
                 // Nobody shares a person: what is done to the same one at once, the model check looks at.
                 let person = &people[random.usize(..PEOPLE / WORKERS) * WORKERS + worker];
-                step(&bed, person, &project, &mut random, &requests).await?;
+                step(&stack, person, &project, &mut random, &requests).await?;
             }
             anyhow::Ok(())
         });
         let watch = async {
             let mut samples = Vec::new();
             while since.elapsed() < length {
-                samples.push(look(&bed, since.elapsed()).await?);
+                samples.push(look(&stack, since.elapsed()).await?);
                 tokio::time::sleep(PAUSE).await;
             }
             anyhow::Ok(samples)
@@ -77,13 +77,13 @@ fn nothing_grows() {
         let (_, samples) = tokio::try_join!(try_join_all(work), watch)?;
         println!("{} requests in {} s, no error", requests.load(Ordering::SeqCst), since.elapsed().as_secs());
         judge(&samples, length)?;
-        bed.stack.stop().await
+        stack.stop().await
     });
 }
 
 /// One thing that a product does.
 async fn step(
-    bed: &Bed,
+    stack: &TestStack,
     person: &Person<'_>,
     project: &str,
     random: &mut Rng,
@@ -91,7 +91,7 @@ async fn step(
 ) -> Result<()> {
     let id = person.external_id.as_str();
     let get = async |call: &str, more: &[(&str, &str)]| {
-        bed.backend(&format!("jira/{call}"), &[&[("external_id", id)], more].concat()).await
+        stack.backend(&format!("jira/{call}"), &[&[("external_id", id)], more].concat()).await
     };
     let done: Vec<Answer> = match random.u32(..100) {
         0..35 => vec![person.access_token().await?],
@@ -105,7 +105,7 @@ async fn step(
         82..87 => {
             let body = person.body(json!({ "jira_project_id": "10001" }));
             vec![
-                bed.backend_post("jira/select-project", &body).await?,
+                stack.backend_post("jira/select-project", &body).await?,
                 get("get-selected-project", &[]).await?,
             ]
         }
@@ -113,10 +113,10 @@ async fn step(
             let key = person.task(project, "Soaked").await?;
             let edited = person.edit(&key, json!({ "summary": "Wrung" })).await?;
             let path = format!("delete-issue?external_id={}&issue_id_or_key={key}", id.replace('/', "%2F"));
-            vec![edited, bed.send(person.jira(Method::DELETE, &path)).await?]
+            vec![edited, stack.send(person.jira(Method::DELETE, &path)).await?]
         }
         95..98 => {
-            bed.atlassian().expire_access_tokens(Some(&person.account));
+            stack.atlassian().expire_access_tokens(Some(&person.account));
             vec![get("get-projects", &[]).await?]
         }
         _ => {
@@ -131,9 +131,9 @@ async fn step(
     Ok(())
 }
 
-async fn look(bed: &Bed, at: Duration) -> Result<Sample> {
+async fn look(stack: &TestStack, at: Duration) -> Result<Sample> {
     let mut instances = BTreeMap::new();
-    for instance in bed.stack.gateway().instances() {
+    for instance in stack.gateway().instances() {
         let folder = format!("/proc/{}", instance.pid);
         // It may have ended since.
         let Ok(status) = fs::read_to_string(format!("{folder}/status")) else { continue };
@@ -145,8 +145,8 @@ async fn look(bed: &Bed, at: Duration) -> Result<Sample> {
         instances.insert(instance.pid, Instance { function: instance.function, memory, files });
     }
     const CONNECTIONS: &str = "select count(*) from pg_stat_activity where application_name = 'juncture'";
-    let postgres = bed.database().await?.query_one(CONNECTIONS, &[]).await?.get(0);
-    let clients = format!("{:?}", bed.redis(&["CLIENT", "LIST"]).await?);
+    let postgres = stack.database().await?.query_one(CONNECTIONS, &[]).await?.get(0);
+    let clients = format!("{:?}", stack.redis(&["CLIENT", "LIST"]).await?);
     Ok(Sample { at, instances, postgres, redis: clients.matches("laddr=").count() })
 }
 

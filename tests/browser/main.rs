@@ -6,11 +6,17 @@ mod product;
 use anyhow::{Result, ensure};
 use juncture_local::atlassian::{Class, Decision, Fault, Rule};
 use juncture_tests::browser::{Browser, DESKTOP, Device, PHONE};
-use juncture_tests::{Bed, run};
+use juncture_tests::{TestStack, run};
 
 /// From the demo's button through the consent page, with an account of the sandbox and some of its sites.
-async fn consent(bed: &Bed, browser: &Browser, workspace: &str, account: &str, sites: &[&str]) -> Result<()> {
-    browser.visit(&format!("{}/?workspace={workspace}", bed.stack.demo_url())).await?;
+async fn consent(
+    stack: &TestStack,
+    browser: &Browser,
+    workspace: &str,
+    account: &str,
+    sites: &[&str],
+) -> Result<()> {
+    browser.visit(&format!("{}/?workspace={workspace}", stack.demo_url())).await?;
     browser.find("#state[data-state=not_connected]").await?;
     browser.look("demo-not-connected").await?;
     browser.click("#connect").await?;
@@ -32,9 +38,9 @@ async fn choose(browser: &Browser, account: &str, sites: &[&str]) -> Result<()> 
 }
 
 async fn connects(device: Device, workspace: &str) -> Result<()> {
-    let bed = Bed::shared().await?;
+    let stack = TestStack::shared().await?;
     let browser = Browser::open(device).await?;
-    consent(bed, &browser, workspace, "ada", &["harbour", "lighthouse", "meadow"]).await?;
+    consent(stack, &browser, workspace, "ada", &["harbour", "lighthouse", "meadow"]).await?;
     browser.shows("h1", "Choose your Jira site").await?;
     browser.shows(".for", &format!("Connect Jira to Workspace {workspace}")).await?;
     browser.shows(".joint", "Lantern Tasks").await?;
@@ -43,7 +49,7 @@ async fn connects(device: Device, workspace: &str) -> Result<()> {
         sites.contains("Harbour") && sites.contains("Lighthouse") && !sites.contains("Library"),
         "{sites}"
     );
-    browser.click(&format!("input[value='{}']", bed.site_id("harbour")?)).await?;
+    browser.click(&format!("input[value='{}']", stack.site_id("harbour")?)).await?;
     browser.look("finalize").await?;
     browser.click("#connect").await?;
     browser.find("#state[data-state=connected]").await?;
@@ -67,10 +73,10 @@ fn a_person_connects_on_a_phone() {
 #[test]
 fn a_person_connects_by_keyboard_alone() {
     run(async {
-        let bed = Bed::shared().await?;
+        let stack = TestStack::shared().await?;
         let browser = Browser::open(DESKTOP).await?;
         consent(
-            bed,
+            stack,
             &browser,
             "keyboard",
             "max",
@@ -95,14 +101,14 @@ fn a_person_connects_by_keyboard_alone() {
 #[test]
 fn errors_stay_on_the_page_and_can_be_tried_again() {
     run(async {
-        let bed = Bed::shared().await?;
+        let stack = TestStack::shared().await?;
         let browser = Browser::open(PHONE).await?;
         // Of an account of its own: the fault is for two requests, whoever makes them.
-        let person = bed.person(&["harbour"])?;
-        consent(bed, &browser, "errors", &person.account, &["harbour"]).await?;
+        let person = stack.person(&["harbour"])?;
+        consent(stack, &browser, "errors", &person.account, &["harbour"]).await?;
         browser.find("#connect").await?;
         let outage = Fault::Status { status: 503, body: None };
-        bed.atlassian().inject(Rule::new(Class::Resources, outage).account(&person.account).times(2));
+        stack.atlassian().inject(Rule::new(Class::Resources, outage).account(&person.account).times(2));
         browser.click("#connect").await?;
         browser.find("#error:not([hidden])").await?;
         browser.look("finalize-error").await?;
@@ -115,18 +121,18 @@ fn errors_stay_on_the_page_and_can_be_tried_again() {
 #[test]
 fn whoever_declines_or_comes_late_is_told_how_to_start_again() {
     run(async {
-        let bed = Bed::shared().await?;
+        let stack = TestStack::shared().await?;
         let browser = Browser::open(DESKTOP).await?;
-        browser.visit(&format!("{}/?workspace=declines", bed.stack.demo_url())).await?;
+        browser.visit(&format!("{}/?workspace=declines", stack.demo_url())).await?;
         browser.click("#connect").await?;
         browser.click("input[name=account][value=sam]").await?;
         browser.click("#decline").await?;
         browser.shows("h1", "was not connected").await?;
         browser.look("declined").await?;
-        browser.visit(&format!("{}/finalize-connection/jira/cc_{}", bed.stack.url(), "x".repeat(43))).await?;
+        browser.visit(&format!("{}/finalize-connection/jira/cc_{}", stack.url(), "x".repeat(43))).await?;
         browser.shows("h1", "expired").await?;
         browser.look("expired").await?;
-        browser.click(&format!("a[href^='{}']", bed.stack.demo_url())).await?;
+        browser.click(&format!("a[href^='{}']", stack.demo_url())).await?;
         browser.find("#state[data-state=not_connected]").await?;
         browser.close().await
     });
@@ -134,19 +140,19 @@ fn whoever_declines_or_comes_late_is_told_how_to_start_again() {
 
 /// For whom, in a long name, and with a logo that does not come: the browser complains of no policy, and the page holds.
 async fn names_the_product(device: Device) -> Result<()> {
-    let bed = Bed::start(|options| {
+    let stack = TestStack::start(|options| {
         options.settings.set("PRODUCT_NAME", "Söhne & Töchter, Pumpen und Rohre GmbH & Co. KG");
         options.settings.set("PRODUCT_LOGO_URL", "https://localhost:1/logo.svg");
     })
     .await?;
-    let person = bed.person(&["harbour"])?;
+    let person = stack.person(&["harbour"])?;
     let body = serde_json::json!({
         "external_id": person.external_id, "provider": "jira",
         "display_name": format!("Acme <b>, {}@acme.example", "a".repeat(120)),
     });
-    let token = bed.backend_post("connect-token", &body).await?.json(200)["connect_token"].clone();
+    let token = stack.backend_post("connect-token", &body).await?.json(200)["connect_token"].clone();
     let begin = "/api/frontend/oauth/initiate-oauth-flow";
-    let begun = bed.post(begin, &serde_json::json!({ "connect_token": token })).await?.json(200);
+    let begun = stack.post(begin, &serde_json::json!({ "connect_token": token })).await?.json(200);
     let uri = begun["authorization_uri"].as_str().unwrap_or_default();
     let browser = Browser::open(device).await?;
     browser.visit(&person.decide(uri, Decision::Accept)?).await?;
@@ -155,7 +161,7 @@ async fn names_the_product(device: Device) -> Result<()> {
     browser.click("#connect").await?;
     browser.find("#state").await?;
     browser.close().await?;
-    bed.stack.stop().await
+    stack.stop().await
 }
 
 #[test]
@@ -171,9 +177,9 @@ fn a_long_name_and_a_logo_fit_on_a_phone() {
 /// Somebody's consent page, opened in another browser: the person there must not end up connected to their
 /// workspace.
 async fn is_told_that_it_began_elsewhere(device: Device, workspace: &str) -> Result<()> {
-    let bed = Bed::shared().await?;
+    let stack = TestStack::shared().await?;
     let (browser, other) = (Browser::open(device).await?, Browser::open(device).await?);
-    let demo = bed.stack.demo_url();
+    let demo = stack.demo_url();
     // The second flow of a browser: it has shown by then that it keeps the cookie.
     for _ in 0..2 {
         browser.visit(&format!("{demo}/?workspace={workspace}")).await?;
@@ -217,9 +223,9 @@ fn another_browser_is_told_where_the_flow_began_on_a_phone() {
 
 /// The same workspace is connected again, with another account: the person sees which, and has to say so.
 async fn replaces_an_account(device: Device, workspace: &str) -> Result<()> {
-    let bed = Bed::shared().await?;
+    let stack = TestStack::shared().await?;
     let browser = Browser::open(device).await?;
-    consent(bed, &browser, workspace, "sam", &["harbour"]).await?;
+    consent(stack, &browser, workspace, "sam", &["harbour"]).await?;
     browser.click("#connect").await?;
     browser.find("#state[data-state=connected]").await?;
 
@@ -228,7 +234,7 @@ async fn replaces_an_account(device: Device, workspace: &str) -> Result<()> {
     browser.click("#accept").await?;
     browser.shows(".replaces", "Another Atlassian account is connected").await?;
     browser.shows(".replaces", "ada@").await?;
-    browser.click(&format!("input[value='{}']", bed.site_id("harbour")?)).await?;
+    browser.click(&format!("input[value='{}']", stack.site_id("harbour")?)).await?;
     browser.script("document.querySelector('.replaces').scrollIntoView()").await?;
     browser.look("replaces-account").await?;
     // Without the box the browser sends nothing, and the server takes nothing.
@@ -237,7 +243,7 @@ async fn replaces_an_account(device: Device, workspace: &str) -> Result<()> {
     browser.script("document.querySelector('input[name=replace_account]').required = false").await?;
     browser.click("#connect").await?;
     browser.find("input[name=replace_account]:required:not(:checked)").await?;
-    browser.click(&format!("input[value='{}']", bed.site_id("harbour")?)).await?;
+    browser.click(&format!("input[value='{}']", stack.site_id("harbour")?)).await?;
     browser.click("input[name=replace_account]").await?;
     browser.click("#connect").await?;
     browser.find("#state[data-state=connected]").await?;

@@ -3,13 +3,13 @@
 use anyhow::Result;
 use juncture_local::atlassian::Fault;
 use juncture_tests::browser::{Browser, DESKTOP, Device, PHONE};
-use juncture_tests::{Bed, CREATE, Person, run};
+use juncture_tests::{CREATE, Person, TestStack, run};
 
 use super::consent;
 
-async fn connect(bed: &Bed, browser: &Browser, workspace: &str) -> Result<()> {
-    consent(bed, browser, workspace, "ada", &["harbour", "lighthouse", "meadow"]).await?;
-    browser.click(&format!("input[value='{}']", bed.site_id("harbour")?)).await?;
+async fn connect(stack: &TestStack, browser: &Browser, workspace: &str) -> Result<()> {
+    consent(stack, browser, workspace, "ada", &["harbour", "lighthouse", "meadow"]).await?;
+    browser.click(&format!("input[value='{}']", stack.site_id("harbour")?)).await?;
     browser.click("#connect").await?;
     browser.find("#state[data-state=connected]").await?;
     Ok(())
@@ -17,9 +17,9 @@ async fn connect(bed: &Bed, browser: &Browser, workspace: &str) -> Result<()> {
 
 /// `assigned` is an issue that somebody works on.
 async fn works_with_jira(device: Device, workspace: &str, assigned: &str) -> Result<()> {
-    let bed = Bed::shared().await?;
+    let stack = TestStack::shared().await?;
     let browser = Browser::open(device).await?;
-    connect(bed, &browser, workspace).await?;
+    connect(stack, &browser, workspace).await?;
     browser.shows("#site", "Harbour, harbour.atlassian.net").await?;
     browser.find("#site a[href='https://harbour.atlassian.net']").await?;
     browser.click("button.project[data-id='10000']").await?;
@@ -92,10 +92,15 @@ fn a_person_works_with_jira_on_a_phone() {
 }
 
 /// Someone with an account of their own who has opened a new project with that many issues.
-async fn at_a_project<'a>(bed: &'a Bed, browser: &Browser, key: &str, issues: usize) -> Result<Person<'a>> {
-    let project = bed.project(key, issues)?;
-    let person = bed.person(&["harbour"])?;
-    consent(bed, browser, &key.to_lowercase(), &person.account, &["harbour"]).await?;
+async fn at_a_project<'a>(
+    stack: &'a TestStack,
+    browser: &Browser,
+    key: &str,
+    issues: usize,
+) -> Result<Person<'a>> {
+    let project = stack.project(key, issues)?;
+    let person = stack.person(&["harbour"])?;
+    consent(stack, browser, &key.to_lowercase(), &person.account, &["harbour"]).await?;
     browser.click("#connect").await?;
     browser.find("#state[data-state=connected]").await?;
     browser.click(&format!("button.project[data-id='{project}']")).await?;
@@ -106,9 +111,9 @@ async fn at_a_project<'a>(bed: &'a Bed, browser: &Browser, key: &str, issues: us
 #[test]
 fn a_long_list_grows_until_it_is_whole() {
     run(async {
-        let bed = Bed::shared().await?;
+        let stack = TestStack::shared().await?;
         let browser = Browser::open(DESKTOP).await?;
-        at_a_project(bed, &browser, "LONG", 45).await?;
+        at_a_project(stack, &browser, "LONG", 45).await?;
         for (last, note) in
             [(26, "20 shown, there are more"), (6, "40 shown, there are more"), (1, "45 shown.")]
         {
@@ -127,9 +132,9 @@ fn a_long_list_grows_until_it_is_whole() {
 #[test]
 fn who_presses_twice_or_again_after_an_error_gets_one_issue() {
     run(async {
-        let bed = Bed::shared().await?;
+        let stack = TestStack::shared().await?;
         let browser = Browser::open(DESKTOP).await?;
-        let person = at_a_project(bed, &browser, "TWICE", 0).await?;
+        let person = at_a_project(stack, &browser, "TWICE", 0).await?;
         browser.click("#new").await?;
         browser.fill("#create-summary", "A lamp").await?;
         browser
@@ -140,7 +145,7 @@ fn who_presses_twice_or_again_after_an_error_gets_one_issue() {
         assert_eq!(person.creates(), 1);
 
         // Jira creates the second one, but its answer is lost on the way.
-        bed.atlassian().inject(person.trouble(CREATE, Fault::Drop).after().times(1));
+        stack.atlassian().inject(person.trouble(CREATE, Fault::Drop).after().times(1));
         browser.click("#new").await?;
         browser.fill("#create-summary", "Another lamp").await?;
         browser.click("#create button[type=submit]").await?;

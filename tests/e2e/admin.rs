@@ -294,7 +294,7 @@ fn a_secret_key_is_rotated() {
         operator.does(&["drop-old", "--key", KEY]).await?;
         deployed.eventually_with_key(&old, 401).await?;
         deployed.with_key(new).await?.json(200);
-        deployed.bed.stack.stop().await
+        deployed.stack.stop().await
     });
 }
 
@@ -317,8 +317,8 @@ async fn refresh_all_the_time(
 fn the_encryption_key_is_rotated_while_callers_refresh() {
     run(async {
         let deployed = Deployed::start("1").await?;
-        let (bed, operator) = (&deployed.bed, Operator::of(&deployed)?);
-        let people = try_join_all((0..3).map(|_| bed.strict_person())).await?;
+        let (stack, operator) = (&deployed.stack, Operator::of(&deployed)?);
+        let people = try_join_all((0..3).map(|_| stack.strict_person())).await?;
         let old = deployed.values().await?[SEALING].as_str().context("a key")?.to_owned();
         let (succeeded, said) = operator.runs(&["drop-old", "--key", SEALING]).await?;
         assert!(!succeeded && said.contains("has no old key"), "{said}");
@@ -346,7 +346,7 @@ fn the_encryption_key_is_rotated_while_callers_refresh() {
         let values = deployed.values().await?;
         assert_eq!((values[SEALING].as_str(), values.get(PROGRESS)), (Some(new), None));
         let alone = Sealer::from_keys(new)?;
-        for row in bed.database().await?.query(ROWS, &[]).await? {
+        for row in stack.database().await?.query(ROWS, &[]).await? {
             let (id, stored): (Uuid, String) = (row.get(0), row.get(1));
             alone.open_sealed(&stored, &id.to_string())?;
         }
@@ -355,9 +355,9 @@ fn the_encryption_key_is_rotated_while_callers_refresh() {
             person.access_token().await?.json(200);
             person.forget_access_token().await?;
             person.access_token().await?.json(200);
-            assert_nothing_is_lost(bed, person).await?;
+            assert_nothing_is_lost(stack, person).await?;
         }
-        deployed.bed.stack.stop().await
+        deployed.stack.stop().await
     });
 }
 
@@ -365,13 +365,13 @@ fn the_encryption_key_is_rotated_while_callers_refresh() {
 fn a_refresh_whose_row_is_resealed_under_it_keeps_its_tokens() {
     run(async {
         let deployed = Deployed::start("1").await?;
-        let (bed, operator) = (&deployed.bed, Operator::of(&deployed)?);
-        let person = bed.strict_person().await?;
+        let (stack, operator) = (&deployed.stack, Operator::of(&deployed)?);
+        let person = stack.strict_person().await?;
         let old = deployed.values().await?[SEALING].as_str().context("a key")?.to_owned();
         deployed.set(SEALING, &format!("{},{old}", random_key()?)).await?;
         deployed.restart().await?;
         person.forget_access_token().await?;
-        let gate = bed.atlassian().hold(GateSpec {
+        let gate = stack.atlassian().hold(GateSpec {
             class: Class::Token,
             account: Some(person.account.clone()),
             when: When::After,
@@ -386,8 +386,8 @@ fn a_refresh_whose_row_is_resealed_under_it_keeps_its_tokens() {
         let (answer, said) = tokio::join!(person.access_token(), resealed);
         assert!(said?.contains("1 sealed anew"));
         answer?.json(200);
-        assert_nothing_is_lost(bed, &person).await?;
-        deployed.bed.stack.stop().await
+        assert_nothing_is_lost(stack, &person).await?;
+        deployed.stack.stop().await
     });
 }
 
@@ -396,11 +396,11 @@ fn sealing_anew_goes_on_after_it_was_killed() {
     run(async {
         const LOCK: i64 = 4711;
         let deployed = Deployed::start("3600").await?;
-        let (bed, operator) = (&deployed.bed, Operator::of(&deployed)?);
+        let (stack, operator) = (&deployed.stack, Operator::of(&deployed)?);
         let old = deployed.values().await?[SEALING].as_str().context("a key")?.to_owned();
         let new = random_key()?;
         let (before, after) = (Sealer::from_keys(&old)?, Sealer::from_keys(&new)?);
-        let database = bed.database().await?;
+        let database = stack.database().await?;
         let insert = r#"insert into "juncture-core".connection (connection_id, refresh_token, expires_at)
             values ($1, $2, now() + interval '1 day')"#;
         for number in 1..=250u128 {
@@ -446,7 +446,7 @@ fn sealing_anew_goes_on_after_it_was_killed() {
         let said = operator.does(&["reseal"]).await?;
         assert!(said.contains(&format!("{} sealed anew", all - done)), "{said}");
         assert_eq!(sealed_anew().await?, (all, all));
-        deployed.bed.stack.stop().await
+        deployed.stack.stop().await
     });
 }
 
@@ -454,10 +454,10 @@ fn sealing_anew_goes_on_after_it_was_killed() {
 fn tokens_that_wait_in_redis_are_sealed_anew() {
     run(async {
         let deployed = Deployed::start("1").await?;
-        let (bed, operator) = (&deployed.bed, Operator::of(&deployed)?);
-        let person = bed.strict_person().await?;
+        let (stack, operator) = (&deployed.stack, Operator::of(&deployed)?);
+        let person = stack.strict_person().await?;
         person.forget_access_token().await?;
-        let database = bed.database().await?;
+        let database = stack.database().await?;
         strike(&database).await?;
         person.access_token().await?.refusal(503);
         database.batch_execute(r#"drop trigger strike on "juncture-core".connection"#).await?;
@@ -470,7 +470,7 @@ fn tokens_that_wait_in_redis_are_sealed_anew() {
         deployed.set(SEALING, &new).await?;
         deployed.restart().await?;
         person.access_token().await?.json(200);
-        assert_nothing_is_lost(bed, &person).await?;
-        deployed.bed.stack.stop().await
+        assert_nothing_is_lost(stack, &person).await?;
+        deployed.stack.stop().await
     });
 }

@@ -2,16 +2,16 @@
 
 use anyhow::{Context, Result};
 use juncture_local::atlassian::{Class, Fault, NewProject, Rule};
-use juncture_tests::{Answer, Bed, Person, run};
+use juncture_tests::{Answer, Person, TestStack, run};
 use serde_json::{Value, json};
 
 const BOARDS: &str = "get-boards-for-project";
 const ALL: &str = "get-all-sprints-for-project";
 const ACTIVE: &str = "get-active-sprints-for-project";
 
-async fn call(bed: &Bed, person: &Person<'_>, call: &str, more: &[(&str, &str)]) -> Result<Answer> {
+async fn call(stack: &TestStack, person: &Person<'_>, call: &str, more: &[(&str, &str)]) -> Result<Answer> {
     let query = [&[("external_id", person.external_id.as_str())], more].concat();
-    bed.backend(&format!("jira/{call}"), &query).await
+    stack.backend(&format!("jira/{call}"), &query).await
 }
 
 const SHIP: (&str, &str) = ("jira_project_id", "10000");
@@ -23,9 +23,9 @@ fn ids(list: &Value) -> Vec<i64> {
 #[test]
 fn boards_of_all_kinds_are_listed_and_private_ones_without_what_they_hide() {
     run(async {
-        let bed = Bed::shared().await?;
-        let person = bed.sailor().await?;
-        let answer = call(bed, &person, BOARDS, &[SHIP]).await?.json(200);
+        let stack = TestStack::shared().await?;
+        let person = stack.connected_user().await?;
+        let answer = call(stack, &person, BOARDS, &[SHIP]).await?.json(200);
         let expected = json!({
             "boards": [
                 { "id": 1, "name": "Voyages", "type": "scrum" },
@@ -45,10 +45,10 @@ fn boards_of_all_kinds_are_listed_and_private_ones_without_what_they_hide() {
 #[test]
 fn sprints_stand_with_every_board_that_lists_them_and_count_once() {
     run(async {
-        let bed = Bed::shared().await?;
-        let person = bed.sailor().await?;
+        let stack = TestStack::shared().await?;
+        let person = stack.connected_user().await?;
         let before = person.jira_requests().len();
-        let answer = call(bed, &person, ALL, &[SHIP]).await?.json(200);
+        let answer = call(stack, &person, ALL, &[SHIP]).await?.json(200);
         // The boards, and the sprints of those two that can have any and show them.
         assert_eq!(person.jira_requests().len() - before, 3);
         let [voyages, repairs, all, private] = [0, 1, 2, 3].map(|index| &answer["boards"][index]);
@@ -67,7 +67,7 @@ fn sprints_stand_with_every_board_that_lists_them_and_count_once() {
         assert_eq!((&active["goal"], &active["state"]), (&json!("Deliver the grain"), &json!("active")));
         assert!(active["startDate"].as_str().is_some_and(|at| at.ends_with(".000Z")), "{active}");
 
-        let answer = call(bed, &person, ACTIVE, &[SHIP]).await?.json(200);
+        let answer = call(stack, &person, ACTIVE, &[SHIP]).await?.json(200);
         let expected = |id: u64, name: Option<&str>, kind: Option<&str>, sprints: Value| json!({ "board_id": id, "board_name": name, "board_type": kind, "active_sprints": sprints });
         let boards = json!([
             expected(1, Some("Voyages"), Some("scrum"), json!([active])),
@@ -84,14 +84,14 @@ fn sprints_stand_with_every_board_that_lists_them_and_count_once() {
 #[test]
 fn boards_that_tell_nothing_of_themselves_break_nothing() {
     run(async {
-        let bed = Bed::shared().await?;
-        let person = bed.sailor().await?;
+        let stack = TestStack::shared().await?;
+        let person = stack.connected_user().await?;
         // Without types, a page size or a total. The second is a kanban board, the third is private.
         let page =
             json!({ "values": [{ "id": 1 }, { "id": 2 }, { "id": 3, "isPrivate": true }], "isLast": true });
         let rule = Rule::new(Class::Jira, Fault::Status { status: 200, body: Some(page) });
-        bed.atlassian().inject(rule.account(&person.account).path("1.0/board?").times(1));
-        let answer = call(bed, &person, ALL, &[SHIP]).await?.json(200);
+        stack.atlassian().inject(rule.account(&person.account).path("1.0/board?").times(1));
+        let answer = call(stack, &person, ALL, &[SHIP]).await?.json(200);
         let boards = answer["boards"].as_array().context("no boards")?;
         let sprints: Vec<_> = boards.iter().map(|board| ids(&board["sprints"])).collect();
         assert_eq!(sprints, [vec![501, 502, 503], vec![], vec![]]);
@@ -103,13 +103,13 @@ fn boards_that_tell_nothing_of_themselves_break_nothing() {
 #[test]
 fn pages_that_do_not_say_whether_they_are_the_last_are_followed_to_an_empty_one() {
     run(async {
-        let bed = Bed::shared().await?;
-        let person = bed.sailor().await?;
+        let stack = TestStack::shared().await?;
+        let person = stack.connected_user().await?;
         let page =
             json!({ "values": [{ "id": 1, "name": "A", "type": "kanban" }], "total": 1, "maxResults": 50 });
         let rule = Rule::new(Class::Jira, Fault::Status { status: 200, body: Some(page) });
-        bed.atlassian().inject(rule.account(&person.account).path("startAt=0").times(1));
-        let answer = call(bed, &person, BOARDS, &[SHIP]).await?.json(200);
+        stack.atlassian().inject(rule.account(&person.account).path("startAt=0").times(1));
+        let answer = call(stack, &person, BOARDS, &[SHIP]).await?.json(200);
         // The second page is the sandbox's own, from the second board on.
         assert_eq!(ids(&answer["boards"]), [1, 2, 4, 3]);
         Ok(())
@@ -119,17 +119,17 @@ fn pages_that_do_not_say_whether_they_are_the_last_are_followed_to_an_empty_one(
 #[test]
 fn sixty_boards_are_read_side_by_side_and_in_parts() {
     run(async {
-        let bed = Bed::start(|_| ()).await?;
-        let person = bed.sailor().await?;
+        let stack = TestStack::start(|_| ()).await?;
+        let person = stack.connected_user().await?;
         let new = NewProject { key: "FLEET".to_owned(), issues: 10, boards: 60, sprints_per_board: 60 };
-        let made = bed.atlassian().create_project("harbour", &new).map_err(anyhow::Error::msg)?;
+        let made = stack.atlassian().create_project("harbour", &new).map_err(anyhow::Error::msg)?;
         let id = made.id.to_string();
         let project = ("jira_project_id", id.as_str());
-        bed.atlassian().inject(Rule::new(Class::Jira, Fault::Latency { millis: 20 }));
+        stack.atlassian().inject(Rule::new(Class::Jira, Fault::Latency { millis: 20 }));
 
-        let boards = call(&bed, &person, BOARDS, &[project]).await?.json(200);
+        let boards = call(&stack, &person, BOARDS, &[project]).await?.json(200);
         assert_eq!(ids(&boards["boards"]), made.boards.iter().map(|id| *id as i64).collect::<Vec<_>>());
-        let whole = call(&bed, &person, ALL, &[project]).await?.json(200);
+        let whole = call(&stack, &person, ALL, &[project]).await?.json(200);
         assert_eq!(whole["total_sprints"], 3600);
         let all: Vec<i64> = whole["boards"]
             .as_array()
@@ -138,9 +138,9 @@ fn sixty_boards_are_read_side_by_side_and_in_parts() {
             .flat_map(|board| ids(&board["sprints"]))
             .collect();
         assert_eq!(all.len(), 3600);
-        assert_eq!(bed.atlassian().counters(Class::Jira).max_in_flight, 10);
+        assert_eq!(stack.atlassian().counters(Class::Jira).max_in_flight, 10);
         let before = person.jira_requests().len();
-        let active = call(&bed, &person, ACTIVE, &[project]).await?.json(200);
+        let active = call(&stack, &person, ACTIVE, &[project]).await?.json(200);
         assert_eq!(person.jira_requests().len() - before, 62);
         let active = active["boards"].as_array().cloned().context("no boards")?;
         assert!(active.iter().all(|board| ids(&board["active_sprints"]).len() == 1));
@@ -158,7 +158,7 @@ fn sixty_boards_are_read_side_by_side_and_in_parts() {
             let mut cursor;
             loop {
                 let before = person.jira_requests().len();
-                let part = call(&bed, &person, name, &more).await?.json(200);
+                let part = call(&stack, &person, name, &more).await?.json(200);
                 costs.push(person.jira_requests().len() - before);
                 gathered.extend(part["boards"].as_array().cloned().context("no boards")?);
                 let Some(next) = part["next_cursor"].as_str() else { break };
@@ -169,23 +169,23 @@ fn sixty_boards_are_read_side_by_side_and_in_parts() {
             assert_eq!(costs, cost, "{name} by {limit}");
         }
         person.assert_understood();
-        bed.stack.stop().await
+        stack.stop().await
     });
 }
 
 #[test]
 fn a_project_without_boards_is_told_from_one_that_does_not_exist() {
     run(async {
-        let bed = Bed::shared().await?;
-        let person = bed.sailor().await?;
+        let stack = TestStack::shared().await?;
+        let person = stack.connected_user().await?;
         let new = NewProject { key: "NOBOARD".to_owned(), issues: 1, boards: 0, sprints_per_board: 0 };
-        bed.atlassian().create_project("harbour", &new).map_err(anyhow::Error::msg)?;
+        stack.atlassian().create_project("harbour", &new).map_err(anyhow::Error::msg)?;
         for name in [BOARDS, ALL, ACTIVE] {
             for more in [vec![], vec![("limit", "5")]] {
                 let of = |project| [vec![("jira_project_id", project)], more.clone()].concat();
-                let refusal = call(bed, &person, name, &of("NOBOARD")).await?.refusal(404);
+                let refusal = call(stack, &person, name, &of("NOBOARD")).await?.refusal(404);
                 assert_eq!(refusal, "No agile boards found for this project", "{name}");
-                let refusal = call(bed, &person, name, &of("NOSUCH")).await?.refusal(404);
+                let refusal = call(stack, &person, name, &of("NOSUCH")).await?.refusal(404);
                 assert_eq!(refusal, "Project not found", "{name}");
             }
         }
@@ -197,9 +197,9 @@ fn a_project_without_boards_is_told_from_one_that_does_not_exist() {
 #[test]
 fn the_tickets_of_a_sprint_come_with_the_sprint() {
     run(async {
-        let bed = Bed::shared().await?;
-        let person = bed.sailor().await?;
-        let answer = call(bed, &person, "get-tickets-for-sprint", &[("sprint_id", "502")]).await?.json(200);
+        let stack = TestStack::shared().await?;
+        let person = stack.connected_user().await?;
+        let answer = call(stack, &person, "get-tickets-for-sprint", &[("sprint_id", "502")]).await?.json(200);
         assert_eq!(
             (&answer["sprint"]["name"], &answer["sprint"]["completeDate"]),
             (&json!("Voyage 2"), &json!(null))
@@ -223,24 +223,25 @@ fn the_tickets_of_a_sprint_come_with_the_sprint() {
         // Two calls side by side, neither of them a list of issues that Jira has removed.
         assert_eq!(person.jira_requests().len(), 2);
 
-        let closed = call(bed, &person, "get-tickets-for-sprint", &[("sprint_id", "501")]).await?.json(200);
+        let closed = call(stack, &person, "get-tickets-for-sprint", &[("sprint_id", "501")]).await?.json(200);
         assert!(closed["sprint"]["completeDate"].is_string());
         let part =
-            call(bed, &person, "get-tickets-for-sprint", &[("sprint_id", "502"), ("limit", "3")]).await?;
+            call(stack, &person, "get-tickets-for-sprint", &[("sprint_id", "502"), ("limit", "3")]).await?;
         let part = part.json(200);
         assert_eq!(part["total"], 3);
         let cursor = part["next_cursor"].as_str().context("no cursor")?;
         let rest =
-            call(bed, &person, "get-tickets-for-sprint", &[("sprint_id", "502"), ("cursor", cursor)]).await?;
+            call(stack, &person, "get-tickets-for-sprint", &[("sprint_id", "502"), ("cursor", cursor)])
+                .await?;
         assert_eq!(rest.json(200)["tickets"][0], tickets[3]);
-        call(bed, &person, "get-tickets-for-sprint", &[("sprint_id", "501"), ("cursor", cursor)])
+        call(stack, &person, "get-tickets-for-sprint", &[("sprint_id", "501"), ("cursor", cursor)])
             .await?
             .refusal(400);
 
         let refusal =
-            call(bed, &person, "get-tickets-for-sprint", &[("sprint_id", "99999")]).await?.refusal(404);
+            call(stack, &person, "get-tickets-for-sprint", &[("sprint_id", "99999")]).await?.refusal(404);
         assert_eq!(refusal, "Sprint not found");
-        let refusal = call(bed, &person, "get-tickets-for-sprint", &[]).await?.refusal(400);
+        let refusal = call(stack, &person, "get-tickets-for-sprint", &[]).await?.refusal(400);
         assert_eq!(refusal, "Missing sprint_id");
         person.assert_understood();
         Ok(())
@@ -250,8 +251,8 @@ fn the_tickets_of_a_sprint_come_with_the_sprint() {
 #[test]
 fn each_call_has_its_own_words_for_a_failing_jira() {
     run(async {
-        let bed = Bed::shared().await?;
-        let person = bed.sailor().await?;
+        let stack = TestStack::shared().await?;
+        let person = stack.connected_user().await?;
         for (name, sentence) in [
             (BOARDS, "Failed to fetch Jira boards"),
             (ALL, "Failed to fetch Jira sprints"),
@@ -259,18 +260,19 @@ fn each_call_has_its_own_words_for_a_failing_jira() {
             ("get-tickets-for-sprint", "Failed to fetch Jira tickets for sprint"),
         ] {
             for fault in [Fault::MalformedJson, Fault::Status { status: 200, body: None }] {
-                bed.atlassian().inject(Rule::new(Class::Jira, fault).account(&person.account).times(1));
-                let answer = call(bed, &person, name, &[SHIP, ("sprint_id", "502")]).await?;
+                stack.atlassian().inject(Rule::new(Class::Jira, fault).account(&person.account).times(1));
+                let answer = call(stack, &person, name, &[SHIP, ("sprint_id", "502")]).await?;
                 assert_eq!(answer.refusal(502), sentence);
-                bed.atlassian().clear_faults_of(&person.account);
+                stack.atlassian().clear_faults_of(&person.account);
             }
             // One list of sprints among several.
             let limited =
                 Fault::RateLimited { retry_after: Some(900), reason: Some("jira-quota-tenant-based".into()) };
             let path = if name == BOARDS { "board" } else { "sprint" };
-            bed.atlassian()
+            stack
+                .atlassian()
                 .inject(Rule::new(Class::Jira, limited).account(&person.account).path(path).times(1));
-            let answer = call(bed, &person, name, &[SHIP, ("sprint_id", "502")]).await?;
+            let answer = call(stack, &person, name, &[SHIP, ("sprint_id", "502")]).await?;
             assert!(answer.refusal(429).contains("Retry-After"));
             assert_eq!(answer.header("retry-after"), "900");
         }

@@ -1,7 +1,7 @@
 //! Nonsense, at every endpoint: a 4xx with a sentence that says what to change.
 
 use anyhow::Result;
-use juncture_tests::{Answer, Bed, run};
+use juncture_tests::{Answer, TestStack, run};
 use reqwest::Method;
 
 const CREATE: &str = "Missing required fields: external_id, summary, or issue_type_id";
@@ -31,22 +31,28 @@ const GETS: [(&str, &str, bool); 13] = [
     ("/api/backend/jira/get-tickets-for-sprint", "Missing external_id", true),
 ];
 
-async fn post(bed: &Bed, path: &str, with_key: bool, content_type: &str, body: Vec<u8>) -> Result<Answer> {
-    let mut request = bed.request(Method::POST, path).header("content-type", content_type).body(body);
+async fn post(
+    stack: &TestStack,
+    path: &str,
+    with_key: bool,
+    content_type: &str,
+    body: Vec<u8>,
+) -> Result<Answer> {
+    let mut request = stack.request(Method::POST, path).header("content-type", content_type).body(body);
     if with_key {
-        request = request.bearer_auth(bed.stack.secret_key());
+        request = request.bearer_auth(stack.secret_key());
     }
-    bed.send(request).await
+    stack.send(request).await
 }
 
 #[test]
 fn bodies_that_make_no_sense_are_refused() {
     run(async {
         const JSON: &str = "application/json";
-        let bed = Bed::shared().await?;
+        let stack = TestStack::shared().await?;
         for (path, missing, with_key) in POSTS {
             for empty in ["{}", r#"{"external_id":""}"#, r#"{"external_id":null,"provider":null}"#] {
-                let answer = post(bed, path, with_key, JSON, empty.into()).await?;
+                let answer = post(stack, path, with_key, JSON, empty.into()).await?;
                 assert_eq!(answer.refusal(400), missing, "{path} {empty}");
             }
             for (content_type, body, status) in [
@@ -65,7 +71,7 @@ fn bodies_that_make_no_sense_are_refused() {
                 (JSON, format!(r#"{{"external_id":"{0}","provider":"jira","connection_code":"{0}","site_id":"x","jira_project_id":"1"}}"#, "x".repeat(600)).into_bytes(), 400),
             ] {
                 let shown = String::from_utf8_lossy(&body).chars().take(60).collect::<String>();
-                let answer = post(bed, path, with_key, content_type, body).await?;
+                let answer = post(stack, path, with_key, content_type, body).await?;
                 assert_eq!(answer.status, status, "{path} {shown}: {}", answer.body);
                 assert!(!answer.refusal(status).is_empty());
             }
@@ -78,15 +84,18 @@ fn bodies_that_make_no_sense_are_refused() {
 fn a_body_says_that_it_is_json_and_names_each_field_once() {
     run(async {
         const SAY: &str = "Send the body as JSON, with 'Content-Type: application/json'";
-        let bed = Bed::shared().await?;
+        let stack = TestStack::shared().await?;
         let connection = ("/api/backend/connection-info/connection", Method::DELETE);
         let edit = ("/api/backend/jira/edit-issue", Method::PUT);
         let routes = POSTS.iter().map(|(path, ..)| (*path, Method::POST)).chain([connection, edit]);
         for (path, method) in routes {
             let send = async |kind: Option<&str>, body: &str| {
-                let request = bed.request(method.clone(), path).bearer_auth(bed.stack.secret_key());
+                let request = stack.request(method.clone(), path).bearer_auth(stack.secret_key());
                 let request = request.body(body.to_owned());
-                bed.send(kind.into_iter().fold(request, |request, kind| request.header("content-type", kind)))
+                stack
+                    .send(
+                        kind.into_iter().fold(request, |request, kind| request.header("content-type", kind)),
+                    )
                     .await
             };
             let fine = r#"{"external_id":"x","provider":"jira"}"#;
@@ -124,16 +133,16 @@ fn a_body_says_that_it_is_json_and_names_each_field_once() {
 #[test]
 fn every_answer_of_the_api_is_json_and_nothing_else() {
     run(async {
-        let bed = Bed::shared().await?;
-        let person = bed.sailor().await?;
+        let stack = TestStack::shared().await?;
+        let person = stack.connected_user().await?;
         let answers = [
             person.info("check-connection-validity").await?,
             person.access_token().await?,
-            bed.get("/health").await?,
-            bed.get("/health/ready").await?,
-            bed.post("/api/frontend/oauth/initiate-oauth-flow", &serde_json::json!({})).await?,
-            bed.backend("jira/get-projects", &[("external_id", "nobody")]).await?,
-            bed.get(&person.consent().await?).await?,
+            stack.get("/health").await?,
+            stack.get("/health/ready").await?,
+            stack.post("/api/frontend/oauth/initiate-oauth-flow", &serde_json::json!({})).await?,
+            stack.backend("jira/get-projects", &[("external_id", "nobody")]).await?,
+            stack.get(&person.consent().await?).await?,
         ];
         for answer in answers {
             assert_eq!(answer.header("x-content-type-options"), "nosniff", "{answer:?}");
@@ -146,14 +155,14 @@ fn every_answer_of_the_api_is_json_and_nothing_else() {
 #[test]
 fn queries_that_make_no_sense_are_refused() {
     run(async {
-        let bed = Bed::shared().await?;
+        let stack = TestStack::shared().await?;
         for (path, missing, with_key) in GETS {
             let get = async |query: &str| {
-                let mut request = bed.request(Method::GET, &format!("{path}?{query}"));
+                let mut request = stack.request(Method::GET, &format!("{path}?{query}"));
                 if with_key {
-                    request = request.bearer_auth(bed.stack.secret_key());
+                    request = request.bearer_auth(stack.secret_key());
                 }
-                bed.send(request).await
+                stack.send(request).await
             };
             for empty in ["", "external_id=&provider=&connection_code=", "other=1", "external_id", "&&&"] {
                 assert_eq!(get(empty).await?.refusal(400), missing, "{path}?{empty}");
@@ -177,35 +186,35 @@ fn queries_that_make_no_sense_are_refused() {
 #[test]
 fn what_is_too_large_is_refused_before_it_is_read() {
     run(async {
-        let bed = Bed::shared().await?;
+        let stack = TestStack::shared().await?;
         let (address, body) = ("x".repeat(8192), "x".repeat(256 * 1024 + 1));
         let routes = POSTS.map(|(path, ..)| (Method::POST, path)).into_iter();
         let routes = routes.chain(GETS.map(|(path, ..)| (Method::GET, path)));
         for (method, path) in routes.chain([(Method::GET, "/health"), (Method::GET, "/health/ready")]) {
             // Nobody looks for the key first, nor for the form of a body that says what it is, or not.
-            let long = bed.send(bed.request(method.clone(), &format!("{path}?{address}"))).await?;
+            let long = stack.send(stack.request(method.clone(), &format!("{path}?{address}"))).await?;
             assert_eq!(long.refusal(414), "The address is longer than 8192 bytes", "{path}");
-            let mut many = bed.request(method.clone(), path);
+            let mut many = stack.request(method.clone(), path);
             for number in 0..64 {
                 many = many.header(format!("x-{number}"), "1");
             }
-            assert!(bed.send(many).await?.refusal(431).contains("more than 64"), "{path}");
+            assert!(stack.send(many).await?.refusal(431).contains("more than 64"), "{path}");
             // What the gateway itself refuses never reaches a function.
-            let cookie = bed.request(method.clone(), path).header("cookie", "x".repeat(10_240));
-            assert!(bed.send(cookie).await?.json(431)["message"].is_string(), "{path}");
+            let cookie = stack.request(method.clone(), path).header("cookie", "x".repeat(10_240));
+            assert!(stack.send(cookie).await?.json(431)["message"].is_string(), "{path}");
             for kind in ["application/json", "application/octet-stream"] {
-                let request = bed.request(method.clone(), path).header("content-type", kind);
-                let large = bed.send(request.body(body.clone())).await?;
+                let request = stack.request(method.clone(), path).header("content-type", kind);
+                let large = stack.send(request.body(body.clone())).await?;
                 assert_eq!(large.refusal(413), "The body is larger than 256 KiB", "{path} {kind}");
             }
         }
         for page in ["/finalize-connection/jira/x", "/api/frontend/oauth/authorization-callback/jira"] {
-            let answer = bed.get(&format!("{page}?{address}")).await?;
+            let answer = stack.get(&format!("{page}?{address}")).await?;
             assert!(answer.page(400).contains("This link is not complete"), "{page}");
         }
         let many = (0..51).map(|number| format!("a{number}=1")).collect::<Vec<_>>().join("&");
         let path = format!("/api/frontend/finalize-connection/jira/fetch-available-sites?{many}");
-        assert_eq!(bed.get(&path).await?.refusal(400), "There are more than 50 query parameters");
+        assert_eq!(stack.get(&path).await?.refusal(400), "There are more than 50 query parameters");
         Ok(())
     });
 }
@@ -213,15 +222,15 @@ fn what_is_too_large_is_refused_before_it_is_read() {
 #[test]
 fn other_providers_are_refused() {
     run(async {
-        let bed = Bed::shared().await?;
+        let stack = TestStack::shared().await?;
         for provider in ["github", "Jira", "JIRA", "jira ", "'; drop table connection; --"] {
             let query = [("external_id", "x"), ("provider", provider)];
             for call in ["check-connection-validity", "get-connection-credentials", "get-access-token"] {
-                let answer = bed.backend(&format!("connection-info/{call}"), &query).await?;
+                let answer = stack.backend(&format!("connection-info/{call}"), &query).await?;
                 assert!(answer.refusal(400).contains("provider"), "{provider}");
             }
             let body = serde_json::json!({ "external_id": "x", "provider": provider });
-            let answer = bed.post("/api/frontend/oauth/initiate-oauth-flow", &body).await?;
+            let answer = stack.post("/api/frontend/oauth/initiate-oauth-flow", &body).await?;
             assert!(answer.refusal(400).contains("provider"), "{provider}");
         }
         Ok(())
@@ -231,17 +240,18 @@ fn other_providers_are_refused() {
 #[test]
 fn ids_that_are_none_never_leave_juncture() {
     run(async {
-        let bed = Bed::shared().await?;
-        let person = bed.person(&["harbour"])?;
+        let stack = TestStack::shared().await?;
+        let person = stack.person(&["harbour"])?;
         let code = person.connection_code().await?;
         for site_id in ["../../oauth", "a/b", "a b", "%2e%2e", "x' or '1'='1"] {
             let body = serde_json::json!({ "connection_code": code, "site_id": site_id });
-            let answer = bed.post("/api/frontend/finalize-connection/jira/create-connection", &body).await?;
+            let answer =
+                stack.post("/api/frontend/finalize-connection/jira/create-connection", &body).await?;
             assert!(answer.refusal(400).contains("site_id"), "{site_id}");
         }
         for project in ["proj", "PROJ", "1 or 1=1", "../1", "\"", "🙂"] {
             let body = serde_json::json!({ "external_id": person.external_id, "jira_project_id": project });
-            let answer = bed.backend_post("jira/select-project", &body).await?;
+            let answer = stack.backend_post("jira/select-project", &body).await?;
             assert!(answer.refusal(400).contains("jira_project_id"), "{project}");
         }
         Ok(())
@@ -251,11 +261,11 @@ fn ids_that_are_none_never_leave_juncture() {
 #[test]
 fn unknown_routes_are_not_found() {
     run(async {
-        let bed = Bed::shared().await?;
+        let stack = TestStack::shared().await?;
         for path in ["/", "/api", "/api/backend/jira/nothing", "/finalize-connection/jira"] {
-            assert_eq!(bed.get(path).await?.status, 404, "{path}");
+            assert_eq!(stack.get(path).await?.status, 404, "{path}");
         }
-        assert_eq!(bed.post("/api/backend/jira/get-projects", &serde_json::json!({})).await?.status, 404);
+        assert_eq!(stack.post("/api/backend/jira/get-projects", &serde_json::json!({})).await?.status, 404);
         Ok(())
     });
 }

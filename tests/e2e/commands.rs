@@ -1,14 +1,17 @@
 //! What Redis is asked for a warm call: Upstash is paid by the command.
 
-use anyhow::{Context, Result};
-use juncture_tests::{Answer, Bed, Person, run};
+use anyhow::Result;
+use juncture_tests::{Answer, Person, TestStack, run};
 use reqwest::Method;
 use serde_json::json;
 
 /// Makes a call twice, and tells how many commands and requests of Redis the second one cost.
-async fn warm<F: Future<Output = Result<Answer>>>(bed: &Bed, call: impl Fn() -> F) -> Result<(u64, u64)> {
+async fn warm<F: Future<Output = Result<Answer>>>(
+    stack: &TestStack,
+    call: impl Fn() -> F,
+) -> Result<(u64, u64)> {
     call().await?.json(200);
-    let counts = bed.stack.front().context("a front")?.faults();
+    let counts = stack.front().faults();
     let before = (counts.commands(), counts.requests());
     call().await?.json(200);
     Ok((counts.commands() - before.0, counts.requests() - before.1))
@@ -21,13 +24,13 @@ fn query<'a>(person: &'a Person<'_>, more: &[(&'a str, &'a str)]) -> Vec<(&'a st
 #[test]
 fn a_warm_call_is_one_command_and_a_search_two() {
     run(async {
-        let bed = Bed::start(|_| ()).await?;
-        let person = bed.sailor().await?;
+        let stack = TestStack::start(|_| ()).await?;
+        let person = stack.connected_user().await?;
         // The one that the sandbox has boards and sprints for.
         let project = "10000";
         let key = person.task(project, "Counted").await?;
         let selection = person.body(json!({ "jira_project_id": project }));
-        bed.backend_post("jira/select-project", &selection).await?.json(200);
+        stack.backend_post("jira/select-project", &selection).await?.json(200);
 
         for (route, more) in [
             ("connection-info/get-access-token", vec![("provider", "jira")]),
@@ -38,20 +41,20 @@ fn a_warm_call_is_one_command_and_a_search_two() {
             ("jira/get-active-sprints-for-project", vec![]),
         ] {
             let query = query(&person, &more);
-            assert_eq!(warm(&bed, || bed.backend(route, &query)).await?, (1, 1), "{route}");
+            assert_eq!(warm(&stack, || stack.backend(route, &query)).await?, (1, 1), "{route}");
         }
         let body = person.body(json!({ "issue_id_or_key": key, "summary": "Edited" }));
-        let edit = || bed.send(person.jira(Method::PUT, "edit-issue").json(&body));
-        assert_eq!(warm(&bed, edit).await?, (1, 1), "edit-issue");
+        let edit = || stack.send(person.jira(Method::PUT, "edit-issue").json(&body));
+        assert_eq!(warm(&stack, edit).await?, (1, 1), "edit-issue");
 
         let query = query(&person, &[]);
-        let search = || bed.backend("jira/get-tickets-for-project", &query);
-        assert_eq!(warm(&bed, search).await?, (2, 1), "get-tickets-for-project");
-        let boards = bed.backend("jira/get-all-sprints-for-project", &query).await?.json(200);
+        let search = || stack.backend("jira/get-tickets-for-project", &query);
+        assert_eq!(warm(&stack, search).await?, (2, 1), "get-tickets-for-project");
+        let boards = stack.backend("jira/get-all-sprints-for-project", &query).await?.json(200);
         let sprint = boards["boards"][0]["sprints"][0]["id"].to_string();
         let query = self::query(&person, &[("sprint_id", sprint.as_str())]);
-        let search = || bed.backend("jira/get-tickets-for-sprint", &query);
-        assert_eq!(warm(&bed, search).await?, (2, 1), "get-tickets-for-sprint");
+        let search = || stack.backend("jira/get-tickets-for-sprint", &query);
+        assert_eq!(warm(&stack, search).await?, (2, 1), "get-tickets-for-sprint");
         Ok(())
     });
 }

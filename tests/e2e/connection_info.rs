@@ -1,7 +1,7 @@
 //! The backend API about connections.
 
 use anyhow::{Context, Result};
-use juncture_tests::{Bed, run};
+use juncture_tests::{TestStack, run};
 use reqwest::Method;
 use serde_json::json;
 use time::format_description::well_known::Rfc3339;
@@ -13,8 +13,8 @@ const CALLS: [&str; 4] =
 #[test]
 fn strangers_learn_nothing() {
     run(async {
-        let bed = Bed::shared().await?;
-        let person = bed.person(&["harbour"])?;
+        let stack = TestStack::shared().await?;
+        let person = stack.person(&["harbour"])?;
         person.connect("harbour").await?;
         for call in CALLS {
             let path = format!(
@@ -22,11 +22,11 @@ fn strangers_learn_nothing() {
                 person.external_id
             );
             for key in [None, Some("wrong"), Some("")] {
-                let mut request = bed.request(Method::GET, &path);
+                let mut request = stack.request(Method::GET, &path);
                 if let Some(key) = key {
                     request = request.bearer_auth(key);
                 }
-                assert_eq!(bed.send(request).await?.refusal(401), "Invalid secret key", "{call}");
+                assert_eq!(stack.send(request).await?.refusal(401), "Invalid secret key", "{call}");
             }
         }
         Ok(())
@@ -36,24 +36,24 @@ fn strangers_learn_nothing() {
 #[test]
 fn two_keys_open_while_one_replaces_the_other() {
     run(async {
-        let bed = Bed::start(|options| {
+        let stack = TestStack::start(|options| {
             options.settings.set("JUNCTURE_SECRET_KEY", "the-new-key, the-old-key");
         })
         .await?;
         for (key, status) in [("the-new-key", 200), ("the-old-key", 200), ("the-new-key, the-old-key", 401)] {
             let path = "/api/backend/connection-info/check-connection-validity?provider=jira&external_id=x";
-            let answer = bed.send(bed.request(Method::GET, path).bearer_auth(key)).await?;
+            let answer = stack.send(stack.request(Method::GET, path).bearer_auth(key)).await?;
             assert_eq!(answer.status, status, "{key}");
         }
-        bed.stack.stop().await
+        stack.stop().await
     });
 }
 
 #[test]
 fn an_unknown_connection_is_told_as_the_contract_says() {
     run(async {
-        let bed = Bed::shared().await?;
-        let nobody = bed.person(&["harbour"])?;
+        let stack = TestStack::shared().await?;
+        let nobody = stack.person(&["harbour"])?;
         assert_eq!(
             nobody.validity().await?,
             json!({ "exists": false, "is_expired": false, "is_invalid": false, "site_id": null, "site_name": null,
@@ -69,12 +69,12 @@ fn an_unknown_connection_is_told_as_the_contract_says() {
 #[test]
 fn credentials_are_the_newest_refresh_token() {
     run(async {
-        let bed = Bed::shared().await?;
-        let person = bed.person(&["harbour"])?;
+        let stack = TestStack::shared().await?;
+        let person = stack.person(&["harbour"])?;
         person.connect("harbour").await?;
         for _ in 0..2 {
             let credentials = person.info("get-connection-credentials").await?.json(200);
-            let newest = bed.atlassian().newest_refresh_token(&person.account);
+            let newest = stack.atlassian().newest_refresh_token(&person.account);
             assert_eq!(credentials["refresh_token"].as_str(), newest.as_deref());
             assert_eq!(credentials["is_invalid"], false);
             person.forget_access_token().await?;
@@ -87,8 +87,8 @@ fn credentials_are_the_newest_refresh_token() {
 #[test]
 fn a_consent_lasts_365_days_however_often_it_is_refreshed() {
     run(async {
-        let bed = Bed::shared().await?;
-        let person = bed.person(&["harbour"])?;
+        let stack = TestStack::shared().await?;
+        let person = stack.person(&["harbour"])?;
         person.connect("harbour").await?;
         let before = expires_at(&person.info("get-connection-credentials").await?.json(200))?;
         let lifetime = before - OffsetDateTime::now_utc();
@@ -104,10 +104,11 @@ fn a_consent_lasts_365_days_however_often_it_is_refreshed() {
 #[test]
 fn an_expired_consent_has_to_be_renewed() {
     run(async {
-        let bed = Bed::shared().await?;
-        let person = bed.person(&["harbour"])?;
+        let stack = TestStack::shared().await?;
+        let person = stack.person(&["harbour"])?;
         person.connect("harbour").await?;
-        bed.database()
+        stack
+            .database()
             .await?
             .execute(
                 r#"update "juncture-core".connection set expires_at = now() - interval '1 second'
@@ -116,16 +117,16 @@ fn an_expired_consent_has_to_be_renewed() {
             )
             .await?;
         person.forget_access_token().await?;
-        let before = bed.token_requests(&person.account);
+        let before = stack.token_requests(&person.account);
         assert_eq!(
             person.validity().await?,
-            json!({ "exists": true, "is_expired": true, "is_invalid": false, "site_id": bed.site_id("harbour")?,
+            json!({ "exists": true, "is_expired": true, "is_invalid": false, "site_id": stack.site_id("harbour")?,
                 "site_name": "Harbour", "site_url": "https://harbour.atlassian.net" })
         );
         let refusal = person.access_token().await?.json(403);
         assert_eq!(refusal["error"], "Connection is invalid or expired. Please reauthorize the connection.");
         assert_eq!(refusal["needs_reauthorization"], true);
-        assert_eq!(bed.token_requests(&person.account), before, "Atlassian was asked in vain");
+        assert_eq!(stack.token_requests(&person.account), before, "Atlassian was asked in vain");
         Ok(())
     });
 }

@@ -1,17 +1,17 @@
 //! `create-ticket` without an `Idempotency-Key`.
 
 use juncture_local::atlassian::Fault;
-use juncture_tests::{Bed, CREATE, run};
+use juncture_tests::{CREATE, TestStack, run};
 use reqwest::Method;
 use serde_json::{Value, json};
 
 #[test]
 fn a_ticket_is_created_and_described() {
     run(async {
-        let bed = Bed::shared().await?;
-        let person = bed.sailor().await?;
-        let project = bed.project("CREATED", 0)?;
-        let account = bed.atlassian().accounts().into_iter().find(|account| account.key == "sam");
+        let stack = TestStack::shared().await?;
+        let person = stack.connected_user().await?;
+        let project = stack.project("CREATED", 0)?;
+        let account = stack.atlassian().accounts().into_iter().find(|account| account.key == "sam");
         let fields = json!({ "jira_project_id": project, "summary": "New", "issue_type_id": "10001",
             "description": "Some **bold** words", "priority_id": "2",
             "assignee_account_id": account.map(|sam| sam.account_id) });
@@ -41,16 +41,16 @@ fn a_ticket_is_created_and_described() {
 #[test]
 fn what_cannot_be_stored_is_left_out_and_the_ticket_made() {
     run(async {
-        let bed = Bed::shared().await?;
-        let person = bed.sailor().await?;
-        let project = bed.project("PASTED", 0)?;
+        let stack = TestStack::shared().await?;
+        let person = stack.connected_user().await?;
+        let project = stack.project("PASTED", 0)?;
         let fields = json!({ "jira_project_id": project, "issue_type_id": "10001",
             "summary": "\u{1b}[31mpump\u{1b}[0m\tis cut: SMILE",
             "description": "\u{feff}# \u{1b}[1mlog\u{1b}[0m\n\nNUL \u{0}, one\u{85}two: SMILE" });
         // JavaScript cuts an emoji in two.
         let body = person.body(fields).to_string().replace("SMILE", "\\ud83d");
         let request = person.jira(Method::POST, "create-ticket").header("content-type", "application/json");
-        let created = bed.send(request.body(body)).await?.json(201);
+        let created = stack.send(request.body(body)).await?.json(201);
         assert_eq!(created["ticket"]["summary"], "pump is cut: \u{fffd}");
         let issue = person.details("PASTED-1").await?.json(200);
         assert_eq!(issue["issue"]["description"], "# log\n\nNUL \u{fffd}, one\\\ntwo: \u{fffd}");
@@ -66,14 +66,14 @@ fn what_cannot_be_stored_is_left_out_and_the_ticket_made() {
 #[test]
 fn the_selected_project_is_the_default() {
     run(async {
-        let bed = Bed::shared().await?;
-        let person = bed.sailor().await?;
-        let project = bed.project("PICKED", 0)?;
+        let stack = TestStack::shared().await?;
+        let person = stack.connected_user().await?;
+        let project = stack.project("PICKED", 0)?;
         let fields = json!({ "summary": "New", "issue_type_id": "10001" });
         let refusal = person.create(fields.clone()).await?.refusal(400);
         assert_eq!(refusal, "No project selected and no project ID provided");
         let selection = person.body(json!({ "jira_project_id": project }));
-        bed.backend_post("jira/select-project", &selection).await?.json(200);
+        stack.backend_post("jira/select-project", &selection).await?.json(200);
         assert_eq!(person.create(fields).await?.json(201)["ticket"]["key"], "PICKED-1");
         Ok(())
     });
@@ -82,9 +82,9 @@ fn the_selected_project_is_the_default() {
 #[test]
 fn a_ticket_that_exists_is_never_an_error() {
     run(async {
-        let bed = Bed::shared().await?;
-        let person = bed.sailor().await?;
-        let project = bed.project("UNREAD", 0)?;
+        let stack = TestStack::shared().await?;
+        let person = stack.connected_user().await?;
+        let project = stack.project("UNREAD", 0)?;
         for (number, fault) in (1..).zip([
             Fault::Status { status: 500, body: None },
             Fault::Status { status: 404, body: None },
@@ -92,10 +92,10 @@ fn a_ticket_that_exists_is_never_an_error() {
             Fault::Drop,
             Fault::MalformedJson,
         ]) {
-            bed.atlassian().inject(person.trouble("GET", fault.clone()));
+            stack.atlassian().inject(person.trouble("GET", fault.clone()));
             let fields = json!({ "jira_project_id": project, "summary": "New", "issue_type_id": "10001" });
             let created = person.create(fields).await?.json(201);
-            bed.atlassian().clear_faults_of(&person.account);
+            stack.atlassian().clear_faults_of(&person.account);
             let ticket = &created["ticket"];
             assert_eq!(ticket["key"], format!("UNREAD-{number}"), "{fault:?}");
             assert_eq!((&ticket["summary"], &ticket["status"]), (&json!("New"), &json!(null)));
@@ -111,9 +111,9 @@ fn a_ticket_that_exists_is_never_an_error() {
 #[test]
 fn jiras_refusals_have_the_contracts_sentences() {
     run(async {
-        let bed = Bed::shared().await?;
-        let person = bed.sailor().await?;
-        let project = bed.project("FUSSY", 0)?;
+        let stack = TestStack::shared().await?;
+        let person = stack.connected_user().await?;
+        let project = stack.project("FUSSY", 0)?;
         let create = |more: Value| {
             let mut fields =
                 json!({ "jira_project_id": project, "summary": "New", "issue_type_id": "10001" });
@@ -145,9 +145,9 @@ fn jiras_refusals_have_the_contracts_sentences() {
         ] {
             assert!(create(more).await?.refusal(400).contains(said), "{said}");
         }
-        let mut settings = bed.atlassian().settings(Some(&person.account));
+        let mut settings = stack.atlassian().settings(Some(&person.account));
         settings.read_only = true;
-        bed.atlassian().set_settings(Some(&person.account), settings);
+        stack.atlassian().set_settings(Some(&person.account), settings);
         let forbidden = create(json!({})).await?.json(403);
         assert_eq!(forbidden["error"], "Access denied to create issue");
         assert!(forbidden.get("needs_reauthorization").is_none());
@@ -158,9 +158,9 @@ fn jiras_refusals_have_the_contracts_sentences() {
 #[test]
 fn a_create_is_sent_once_unless_jira_says_that_nothing_was_done() {
     run(async {
-        let bed = Bed::shared().await?;
-        let person = bed.sailor().await?;
-        let project = bed.project("SINGLE", 0)?;
+        let stack = TestStack::shared().await?;
+        let person = stack.connected_user().await?;
+        let project = stack.project("SINGLE", 0)?;
         let create = || {
             person.create(json!({ "jira_project_id": project, "summary": "New", "issue_type_id": "10001" }))
         };
@@ -171,7 +171,7 @@ fn a_create_is_sent_once_unless_jira_says_that_nothing_was_done() {
             Fault::MalformedJson,
             Fault::TruncatedBody,
         ]) {
-            bed.atlassian().inject(person.trouble(CREATE, fault.clone()).after().times(1));
+            stack.atlassian().inject(person.trouble(CREATE, fault.clone()).after().times(1));
             let answer = create().await?;
             assert!(answer.refusal(502).contains("the ticket may exist"), "{fault:?}: {answer:?}");
             assert_eq!(answer.json(502)["code"], "outcome_unknown");
@@ -179,11 +179,11 @@ fn a_create_is_sent_once_unless_jira_says_that_nothing_was_done() {
             assert_eq!(answer.header("retry-after"), "");
             assert_eq!(person.creates(), sent, "{fault:?}");
         }
-        bed.atlassian().inject(person.trouble(CREATE, Fault::Hang).after().times(1));
+        stack.atlassian().inject(person.trouble(CREATE, Fault::Hang).after().times(1));
         assert!(create().await?.refusal(504).contains("the ticket may exist"));
         let sent = person.creates();
         let limited = Fault::RateLimited { retry_after: Some(1), reason: Some("jira-burst-based".into()) };
-        bed.atlassian().inject(person.trouble(CREATE, limited).times(1));
+        stack.atlassian().inject(person.trouble(CREATE, limited).times(1));
         create().await?.json(201);
         assert_eq!(person.creates() - sent, 2);
         Ok(())
@@ -193,17 +193,17 @@ fn a_create_is_sent_once_unless_jira_says_that_nothing_was_done() {
 #[test]
 fn a_new_ticket_is_in_the_list_at_once() {
     run(async {
-        let bed = Bed::shared().await?;
-        let person = bed.sailor().await?;
-        let mut settings = bed.atlassian().settings(Some(&person.account));
+        let stack = TestStack::shared().await?;
+        let person = stack.connected_user().await?;
+        let mut settings = stack.atlassian().settings(Some(&person.account));
         settings.search_lag = 1_000;
-        bed.atlassian().set_settings(Some(&person.account), settings);
-        let project = bed.project("LISTED", 2)?;
+        stack.atlassian().set_settings(Some(&person.account), settings);
+        let project = stack.project("LISTED", 2)?;
         person.task(&project, "Plain").await?;
         let fields = json!({ "jira_project_id": project, "summary": "Once", "issue_type_id": "10001" });
         person.create_once("key", fields).await?.json(201);
         let query = [("external_id", person.external_id.as_str()), ("jira_project_id", &project)];
-        let list = bed.backend("jira/get-tickets-for-project", &query).await?.json(200);
+        let list = stack.backend("jira/get-tickets-for-project", &query).await?.json(200);
         let keys: Vec<_> = list["tickets"].as_array().into_iter().flatten().map(|t| &t["key"]).collect();
         assert_eq!(keys, ["LISTED-4", "LISTED-3", "LISTED-2", "LISTED-1"]);
         Ok(())

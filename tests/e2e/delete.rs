@@ -2,19 +2,20 @@
 
 use anyhow::{Context, Result};
 use juncture_local::atlassian::Fault;
-use juncture_tests::{Bed, Person, run};
+use juncture_tests::{Person, TestStack, run};
 use reqwest::Method;
 use serde_json::{Value, json};
 
 /// Subtasks can be made in Jira alone.
-async fn with_subtask(bed: &Bed, person: &Person<'_>, project: &str) -> Result<String> {
+async fn with_subtask(stack: &TestStack, person: &Person<'_>, project: &str) -> Result<String> {
     let key = person.task(project, "Parent").await?;
     let token = person.access_token().await?.json(200);
     let token = token["access_token"].as_str().context("a token")?.to_owned();
-    let url = format!("{}/ex/jira/{}/rest/api/3/issue", bed.atlassian().url(), bed.site_id("harbour")?);
+    let url = format!("{}/ex/jira/{}/rest/api/3/issue", stack.atlassian().url(), stack.site_id("harbour")?);
     let fields = json!({ "project": { "id": project }, "issuetype": { "id": "10003" }, "summary": "Part",
         "parent": { "key": key } });
-    bed.send(bed.request(Method::POST, &url).bearer_auth(token).json(&json!({ "fields": fields })))
+    stack
+        .send(stack.request(Method::POST, &url).bearer_auth(token).json(&json!({ "fields": fields })))
         .await?
         .json(201);
     Ok(key)
@@ -23,16 +24,16 @@ async fn with_subtask(bed: &Bed, person: &Person<'_>, project: &str) -> Result<S
 #[test]
 fn an_issue_is_deleted_by_query_or_body() {
     run(async {
-        let bed = Bed::shared().await?;
-        let person = bed.sailor().await?;
-        let project = bed.project("DELETED", 0)?;
+        let stack = TestStack::shared().await?;
+        let person = stack.connected_user().await?;
+        let project = stack.project("DELETED", 0)?;
         let key = person.task(&project, "By query").await?;
         assert_eq!(person.delete(&key, &[]).await?.json(200), json!({ "success": true }));
         assert_eq!(person.details(&key).await?.refusal(404), "Issue not found");
         assert_eq!(person.delete(&key, &[]).await?.refusal(404), "Issue not found");
         let key = person.task(&project, "By body").await?;
         let body = person.body(json!({ "issue_id_or_key": key }));
-        let by_body = |body: &Value| bed.send(person.jira(Method::DELETE, "delete-issue").json(body));
+        let by_body = |body: &Value| stack.send(person.jira(Method::DELETE, "delete-issue").json(body));
         assert_eq!(by_body(&body).await?.json(200), json!({ "success": true }));
         assert_eq!(by_body(&body).await?.refusal(404), "Issue not found");
         person.assert_understood();
@@ -43,10 +44,10 @@ fn an_issue_is_deleted_by_query_or_body() {
 #[test]
 fn sub_tasks_are_deleted_only_if_that_is_said() {
     run(async {
-        let bed = Bed::shared().await?;
-        let person = bed.sailor().await?;
-        let project = bed.project("PARTED", 0)?;
-        let key = with_subtask(bed, &person, &project).await?;
+        let stack = TestStack::shared().await?;
+        let person = stack.connected_user().await?;
+        let project = stack.project("PARTED", 0)?;
+        let key = with_subtask(stack, &person, &project).await?;
         for more in [vec![], vec![("delete_subtasks", "false")]] {
             let refused = person.delete(&key, &more).await?.json(400);
             assert!(
@@ -56,9 +57,9 @@ fn sub_tasks_are_deleted_only_if_that_is_said() {
             assert!(refused["details"]["messages"][0].is_string(), "{refused}");
         }
         person.delete(&key, &[("delete_subtasks", "true")]).await?.json(200);
-        let key = with_subtask(bed, &person, &project).await?;
+        let key = with_subtask(stack, &person, &project).await?;
         let body = person.body(json!({ "issue_id_or_key": key, "delete_subtasks": true }));
-        bed.send(person.jira(Method::DELETE, "delete-issue").json(&body)).await?.json(200);
+        stack.send(person.jira(Method::DELETE, "delete-issue").json(&body)).await?.json(200);
         assert_eq!(person.details(&key).await?.refusal(404), "Issue not found");
         Ok(())
     });
@@ -67,10 +68,10 @@ fn sub_tasks_are_deleted_only_if_that_is_said() {
 #[test]
 fn every_failure_has_its_sentence() {
     run(async {
-        let bed = Bed::shared().await?;
-        let person = bed.sailor().await?;
-        let key = person.task(&bed.project("KEPT", 0)?, "Keep me").await?;
-        let call = |request: reqwest::RequestBuilder| bed.send(request);
+        let stack = TestStack::shared().await?;
+        let person = stack.connected_user().await?;
+        let key = person.task(&stack.project("KEPT", 0)?, "Keep me").await?;
+        let call = |request: reqwest::RequestBuilder| stack.send(request);
         for (query, said) in [
             ("", "Missing external_id"),
             ("?external_id=x", "Missing issue_id_or_key"),
@@ -95,14 +96,14 @@ fn every_failure_has_its_sentence() {
             let refusal = call(person.jira(Method::DELETE, "delete-issue").json(&body)).await?.refusal(400);
             assert!(refusal.contains(said), "{body}: {refusal}");
         }
-        bed.atlassian().inject(person.trouble("DELETE", Fault::Status { status: 500, body: None }));
+        stack.atlassian().inject(person.trouble("DELETE", Fault::Status { status: 500, body: None }));
         let before = person.jira_requests().len();
         assert_eq!(person.delete(&key, &[]).await?.refusal(502), "Failed to delete Jira issue");
         assert_eq!(person.jira_requests().len() - before, 1);
-        bed.atlassian().clear_faults_of(&person.account);
-        let mut settings = bed.atlassian().settings(Some(&person.account));
+        stack.atlassian().clear_faults_of(&person.account);
+        let mut settings = stack.atlassian().settings(Some(&person.account));
         settings.read_only = true;
-        bed.atlassian().set_settings(Some(&person.account), settings);
+        stack.atlassian().set_settings(Some(&person.account), settings);
         let forbidden = person.delete(&key, &[]).await?.json(403);
         assert!(forbidden.get("needs_reauthorization").is_none(), "{forbidden}");
         Ok(())

@@ -9,7 +9,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::routing::put;
 use juncture_local::gateway::runtime_api::{Endpoint, Reply};
-use juncture_tests::{Bed, run};
+use juncture_tests::{TestStack, run};
 use serde_json::{Value, json};
 use tokio::process::Command;
 use url::Url;
@@ -175,10 +175,10 @@ impl Event {
 
 /// The address of an empty database beside the shared stack's own, and a connection to it.
 async fn empty_database() -> Result<(String, tokio_postgres::Client)> {
-    let bed = Bed::shared().await?;
+    let stack = TestStack::shared().await?;
     let name = format!("deployment_{}", Uuid::new_v4().simple());
-    bed.database().await?.batch_execute(&format!("create database {name}")).await?;
-    let mut url = Url::parse(bed.stack.postgres().context("a private Postgres")?.url())?;
+    stack.database().await?.batch_execute(&format!("create database {name}")).await?;
+    let mut url = Url::parse(stack.postgres().url())?;
     url.set_path(&name);
     let (client, connection) = tokio_postgres::connect(url.as_str(), tokio_postgres::NoTls).await?;
     tokio::spawn(connection);

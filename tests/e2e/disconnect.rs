@@ -4,7 +4,7 @@ use anyhow::{Context, Result, ensure};
 use futures_util::future::{join_all, try_join_all};
 use juncture_local::atlassian::{Class, Decision, GateSpec, When};
 use juncture_local::upstash::Fault;
-use juncture_tests::{Bed, Person, run};
+use juncture_tests::{Person, TestStack, run};
 use reqwest::Method;
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -12,30 +12,30 @@ use uuid::Uuid;
 const BEGIN: &str = "/api/frontend/oauth/initiate-oauth-flow";
 
 /// How many rows of the three tables belong to a connection.
-async fn rows(bed: &Bed, id: &Uuid) -> Result<i64> {
+async fn rows(stack: &TestStack, id: &Uuid) -> Result<i64> {
     const COUNT: &str = r#"select
         (select count(*) from "juncture-core".connection where connection_id = $1)
         + (select count(*) from "juncture-core".connection_external_map where connection_id = $1)
         + (select count(*) from "juncture-core".jira_connection where connection_id = $1)"#;
-    Ok(bed.database().await?.query_one(COUNT, &[id]).await?.get(0))
+    Ok(stack.database().await?.query_one(COUNT, &[id]).await?.get(0))
 }
 
 /// The names of what Redis holds that match a pattern.
-async fn names(bed: &Bed, pattern: &str) -> Result<Vec<String>> {
-    let redis::Value::Array(names) = bed.redis(&["KEYS", pattern]).await? else { return Ok(Vec::new()) };
+async fn names(stack: &TestStack, pattern: &str) -> Result<Vec<String>> {
+    let redis::Value::Array(names) = stack.redis(&["KEYS", pattern]).await? else { return Ok(Vec::new()) };
     names.into_iter().map(|name| Ok(redis::from_redis_value(name)?)).collect()
 }
 
 /// Asserts that nothing is stored of a connection but the note that it is gone.
-async fn assert_gone(bed: &Bed, person: &Person<'_>, id: &Uuid) -> Result<()> {
-    assert_eq!(rows(bed, id).await?, 0);
-    assert_eq!(names(bed, &format!("*{id}*")).await?, Vec::<String>::new());
+async fn assert_gone(stack: &TestStack, person: &Person<'_>, id: &Uuid) -> Result<()> {
+    assert_eq!(rows(stack, id).await?, 0);
+    assert_eq!(names(stack, &format!("*{id}*")).await?, Vec::<String>::new());
     let cached = format!("juncture:connection:1:jira:{}", person.external_id);
-    for name in names(bed, &format!("*{}*", person.external_id)).await? {
+    for name in names(stack, &format!("*{}*", person.external_id)).await? {
         // A lock ends by itself.
         ensure!(name == cached || name.starts_with("juncture:refresh-lock:"), "{name} is left");
     }
-    let note: String = redis::from_redis_value(bed.redis(&["GET", &cached]).await?)?;
+    let note: String = redis::from_redis_value(stack.redis(&["GET", &cached]).await?)?;
     let note: Value = serde_json::from_str(&note)?;
     assert_eq!(note, json!({ "v": note["v"], "gone": true }));
     assert_eq!(person.validity().await?["exists"], false);
@@ -47,23 +47,24 @@ async fn assert_gone(bed: &Bed, person: &Person<'_>, id: &Uuid) -> Result<()> {
 #[test]
 fn everything_that_is_stored_of_a_connection_goes() {
     run(async {
-        let bed = Bed::shared().await?;
-        let person = bed.sailor().await?;
-        let project = bed.project("LEAVING", 0)?;
+        let stack = TestStack::shared().await?;
+        let person = stack.connected_user().await?;
+        let project = stack.project("LEAVING", 0)?;
         person.task(&project, "Remembered").await?;
         let fields = json!({ "jira_project_id": project, "summary": "Once", "issue_type_id": "10001" });
         person.create_once("a-key", fields).await?.json(201);
-        bed.backend_post("jira/select-project", &person.body(json!({ "jira_project_id": project })))
+        stack
+            .backend_post("jira/select-project", &person.body(json!({ "jira_project_id": project })))
             .await?
             .json(200);
         person.access_token().await?.json(200);
         let waiting = person.connection_code().await?;
         let id = person.connection_id().await?;
-        assert_eq!(rows(bed, &id).await?, 3);
-        assert!(!names(bed, &format!("juncture:once:{id}:*")).await?.is_empty());
+        assert_eq!(rows(stack, &id).await?, 3);
+        assert!(!names(stack, &format!("juncture:once:{id}:*")).await?.is_empty());
 
         assert_eq!(person.disconnect().await?.json(200), json!({ "success": true }));
-        assert_gone(bed, &person, &id).await?;
+        assert_gone(stack, &person, &id).await?;
         person.create_connection(&waiting, "harbour").await?.refusal(410);
         assert_eq!(person.projects().await?.refusal(404), "Connection not found");
         assert_eq!(person.disconnect().await?.refusal(404), "Connection not found");
@@ -73,57 +74,57 @@ fn everything_that_is_stored_of_a_connection_goes() {
         assert_ne!(person.connection_id().await?, id);
         person.access_token().await?.json(200);
         let cached = format!("juncture:connection:1:jira:{}", person.external_id);
-        let cached: String = redis::from_redis_value(bed.redis(&["GET", &cached]).await?)?;
+        let cached: String = redis::from_redis_value(stack.redis(&["GET", &cached]).await?)?;
         assert!(cached.contains("access_token") && !cached.contains("gone"), "{cached}");
         Ok(())
     });
 }
 
 /// A connect token for this person.
-async fn connect_token(bed: &Bed, person: &Person<'_>) -> Result<String> {
-    let answer = bed.backend_post("connect-token", &person.body(json!({ "provider": "jira" }))).await?;
+async fn connect_token(stack: &TestStack, person: &Person<'_>) -> Result<String> {
+    let answer = stack.backend_post("connect-token", &person.body(json!({ "provider": "jira" }))).await?;
     Ok(answer.json(200)["connect_token"].as_str().context("no token")?.to_owned())
 }
 
 #[test]
 fn what_was_handed_out_before_makes_no_connection() {
     run(async {
-        let bed = Bed::shared().await?;
+        let stack = TestStack::shared().await?;
         // Also where there is no connection to remove yet.
         for was_connected in [true, false] {
-            let person = bed.person(&["harbour"])?;
+            let person = stack.person(&["harbour"])?;
             if was_connected {
                 person.connect("harbour").await?;
             }
-            let token = connect_token(bed, &person).await?;
-            let begun = json!({ "connect_token": connect_token(bed, &person).await? });
-            let begun = bed.post(BEGIN, &begun).await?.json(200);
+            let token = connect_token(stack, &person).await?;
+            let begun = json!({ "connect_token": connect_token(stack, &person).await? });
+            let begun = stack.post(BEGIN, &begun).await?.json(200);
             let begun = begun["authorization_uri"].as_str().context("no address")?;
             let states = [person.consent().await?, person.decide(begun, Decision::Accept)?];
             let code = person.connection_code().await?;
-            let tokens_before = bed.token_requests(&person.account);
+            let tokens_before = stack.token_requests(&person.account);
 
             let removed = person.disconnect().await?;
             assert_eq!(removed.status, if was_connected { 200 } else { 404 }, "{removed:?}");
-            let refused = bed.post(BEGIN, &json!({ "connect_token": token })).await?.json(410);
+            let refused = stack.post(BEGIN, &json!({ "connect_token": token })).await?.json(410);
             assert_eq!(refused["code"], "connect_token_expired");
             for callback in states {
-                assert!(bed.get(&callback).await?.page(410).contains("expired"));
+                assert!(stack.get(&callback).await?.page(410).contains("expired"));
             }
             assert_eq!(
-                bed.token_requests(&person.account),
+                stack.token_requests(&person.account),
                 tokens_before,
                 "a code was exchanged for nothing"
             );
             person.create_connection(&code, "harbour").await?.refusal(410);
-            bed.get(&format!("/finalize-connection/jira/{code}")).await?.page(410);
+            stack.get(&format!("/finalize-connection/jira/{code}")).await?.page(410);
             assert_eq!(person.validity().await?["exists"], false);
 
             // What is handed out from now on does.
-            let token = connect_token(bed, &person).await?;
-            let begun = bed.post(BEGIN, &json!({ "connect_token": token })).await?.json(200);
+            let token = connect_token(stack, &person).await?;
+            let begun = stack.post(BEGIN, &json!({ "connect_token": token })).await?.json(200);
             let begun = begun["authorization_uri"].as_str().context("no address")?;
-            let page = bed.get(&person.decide(begun, Decision::Accept)?).await?;
+            let page = stack.get(&person.decide(begun, Decision::Accept)?).await?;
             let code = page.header("location").rsplit('/').next().context("no code")?.to_owned();
             person.create_connection(&code, "harbour").await?.json(200);
             assert_eq!(person.validity().await?["exists"], true);
@@ -135,20 +136,20 @@ fn what_was_handed_out_before_makes_no_connection() {
 #[test]
 fn a_return_that_was_under_way_when_the_connection_went_makes_none() {
     run(async {
-        let bed = Bed::shared().await?;
-        let person = bed.sailor().await?;
+        let stack = TestStack::shared().await?;
+        let person = stack.connected_user().await?;
         let callback = person.consent().await?;
         // The state is used up, and the code is on its way to Atlassian.
         let spec =
             GateSpec { class: Class::Token, account: Some(person.account.clone()), when: When::Before };
-        let gate = bed.atlassian().hold(spec);
+        let gate = stack.atlassian().hold(spec);
         let removal = async {
             gate.arrived().await;
             let answer = person.disconnect().await;
             gate.release();
             answer
         };
-        let (returned, removed) = tokio::join!(bed.get(&callback), removal);
+        let (returned, removed) = tokio::join!(stack.get(&callback), removal);
         removed?.json(200);
         let returned = returned?;
         assert_eq!(returned.status, 303, "{returned:?}");
@@ -164,14 +165,14 @@ fn a_return_that_was_under_way_when_the_connection_went_makes_none() {
 #[test]
 fn only_the_named_connection_goes() {
     run(async {
-        let bed = Bed::shared().await?;
-        let (person, other) = (bed.sailor().await?, bed.sailor().await?);
+        let stack = TestStack::shared().await?;
+        let (person, other) = (stack.connected_user().await?, stack.connected_user().await?);
         let known = other.access_token().await?.json(200);
         let query = url::form_urlencoded::Serializer::new("?".to_owned())
             .append_pair("external_id", &person.external_id)
             .append_pair("provider", "jira")
             .finish();
-        let remove = || async { bed.send(bed.disconnection(&query)).await };
+        let remove = || async { stack.send(stack.disconnection(&query)).await };
         assert_eq!(remove().await?.json(200), json!({ "success": true }));
         assert_eq!(remove().await?.refusal(404), "Connection not found");
         assert_eq!(other.access_token().await?.json(200), known);
@@ -182,8 +183,8 @@ fn only_the_named_connection_goes() {
 #[test]
 fn of_many_who_remove_it_one_does() {
     run(async {
-        let bed = Bed::shared().await?;
-        let person = bed.sailor().await?;
+        let stack = TestStack::shared().await?;
+        let person = stack.connected_user().await?;
         let answers = try_join_all((0..10).map(|_| person.disconnect())).await?;
         let mut statuses: Vec<u16> = answers.iter().map(|answer| answer.status).collect();
         statuses.sort_unstable();
@@ -195,15 +196,15 @@ fn of_many_who_remove_it_one_does() {
 #[test]
 fn a_refresh_under_way_brings_nothing_back() {
     run(async {
-        let bed = Bed::shared().await?;
+        let stack = TestStack::shared().await?;
         for round in 0..20 {
-            let person = bed.strict_person().await?;
+            let person = stack.strict_person().await?;
             let id = person.connection_id().await?;
             person.forget_access_token().await?;
             if round % 2 == 0 {
                 // The provider has given new tokens, and nobody has heard of them yet.
                 let (account, when) = (Some(person.account.clone()), When::After);
-                let gate = bed.atlassian().hold(GateSpec { class: Class::Token, account, when });
+                let gate = stack.atlassian().hold(GateSpec { class: Class::Token, account, when });
                 let removal = async {
                     gate.arrived().await;
                     let answer = person.disconnect().await;
@@ -222,7 +223,7 @@ fn a_refresh_under_way_brings_nothing_back() {
                     assert!(matches!(token.status, 200 | 401), "round {round}: {token:?}");
                 }
             }
-            assert_gone(bed, &person, &id).await?;
+            assert_gone(stack, &person, &id).await?;
         }
         Ok(())
     });
@@ -231,13 +232,13 @@ fn a_refresh_under_way_brings_nothing_back() {
 #[test]
 fn connecting_selecting_and_removing_at_once_leave_all_or_nothing() {
     run(async {
-        let bed = Bed::shared().await?;
+        let stack = TestStack::shared().await?;
         for round in 0..10 {
-            let person = bed.sailor().await?;
+            let person = stack.connected_user().await?;
             let id = person.connection_id().await?;
             let code = person.connection_code().await?;
             let body = person.body(json!({ "jira_project_id": "10000" }));
-            let selections = join_all((0..3).map(|_| bed.backend_post("jira/select-project", &body)));
+            let selections = join_all((0..3).map(|_| stack.backend_post("jira/select-project", &body)));
             let (created, selected, removed) =
                 tokio::join!(person.create_connection(&code, "harbour"), selections, person.disconnect());
             let (created, removed) = (created?, removed?);
@@ -251,7 +252,7 @@ fn connecting_selecting_and_removing_at_once_leave_all_or_nothing() {
             let token = person.access_token().await?;
             assert_eq!(token.status, if exists { 200 } else { 401 }, "round {round}: {token:?}");
             let left = if exists { person.connection_id().await? } else { id };
-            assert_eq!(rows(bed, &left).await?, if exists { 3 } else { 0 }, "round {round}");
+            assert_eq!(rows(stack, &left).await?, if exists { 3 } else { 0 }, "round {round}");
         }
         Ok(())
     });
@@ -265,36 +266,36 @@ fn when_a_store_is_away_nothing_is_half_done() {
                 $$ begin raise exception 'on strike'; end $$;
             create constraint trigger strike after delete on "juncture-core".connection
                 deferrable initially deferred for each row execute function strike()"#;
-        let bed = Bed::start(|_| ()).await?;
-        let person = bed.strict_person().await?;
+        let stack = TestStack::start(|_| ()).await?;
+        let person = stack.strict_person().await?;
         let id = person.connection_id().await?;
-        let front = bed.stack.front().context("a front")?;
+        let front = stack.front();
         for fault in [Fault::Refuse, Fault::Status(500), Fault::Hang] {
             front.faults().set(Some(fault));
             assert!(person.disconnect().await?.refusal(503).contains("Redis"), "{fault:?}");
-            assert_eq!(rows(&bed, &id).await?, 3, "{fault:?}");
+            assert_eq!(rows(&stack, &id).await?, 3, "{fault:?}");
         }
         front.faults().set(None);
         person.access_token().await?.json(200);
         // The commit itself fails, after Redis has forgotten the connection.
-        let database = bed.database().await?;
+        let database = stack.database().await?;
         database.batch_execute(STRIKE).await?;
         let refusal = person.disconnect().await?.refusal(503);
         assert!(refusal.contains("database") && !refusal.contains("strike"), "{refusal}");
-        assert_eq!(rows(&bed, &id).await?, 3);
+        assert_eq!(rows(&stack, &id).await?, 3);
         person.access_token().await?.json(200);
         database.batch_execute(r#"drop trigger strike on "juncture-core".connection"#).await?;
         person.disconnect().await?.json(200);
-        assert_gone(&bed, &person, &id).await?;
-        bed.stack.stop().await
+        assert_gone(&stack, &person, &id).await?;
+        stack.stop().await
     });
 }
 
 #[test]
 fn nonsense_and_strangers_remove_nothing() {
     run(async {
-        let bed = Bed::shared().await?;
-        let person = bed.sailor().await?;
+        let stack = TestStack::shared().await?;
+        let person = stack.connected_user().await?;
         for (query, said) in [
             ("", "Missing external_id or provider"),
             ("?external_id=x", "Missing external_id or provider"),
@@ -302,7 +303,7 @@ fn nonsense_and_strangers_remove_nothing() {
             ("?external_id=x&external_id=y&provider=jira", "more than once"),
             ("?external_id=%00&provider=jira", "control characters"),
         ] {
-            let refusal = bed.send(bed.disconnection(query)).await?.refusal(400);
+            let refusal = stack.send(stack.disconnection(query)).await?.refusal(400);
             assert!(refusal.contains(said), "{query}: {refusal}");
         }
         for (body, said) in [
@@ -312,14 +313,14 @@ fn nonsense_and_strangers_remove_nothing() {
             (json!({ "external_id": "x", "provider": "Jira" }), "Unknown provider"),
             (json!({ "external_id": "x".repeat(513), "provider": "jira" }), "longer than"),
         ] {
-            let refusal = bed.send(bed.disconnection("").json(&body)).await?.refusal(400);
+            let refusal = stack.send(stack.disconnection("").json(&body)).await?.refusal(400);
             assert!(refusal.contains(said), "{body}: {refusal}");
         }
         let body = json!({ "external_id": person.external_id, "provider": "jira" });
         let path = "/api/backend/connection-info/connection";
         for key in ["", "wrong"] {
-            let stranger = bed.request(Method::DELETE, path).bearer_auth(key).json(&body);
-            assert_eq!(bed.send(stranger).await?.refusal(401), "Invalid secret key");
+            let stranger = stack.request(Method::DELETE, path).bearer_auth(key).json(&body);
+            assert_eq!(stack.send(stranger).await?.refusal(401), "Invalid secret key");
         }
         assert_eq!(person.validity().await?["exists"], true);
         Ok(())

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use juncture_local::atlassian::Fault;
-use juncture_tests::{Bed, run};
+use juncture_tests::{TestStack, run};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -13,11 +13,11 @@ const RICH: &str = "# Leak\n\nWater **stands** in the *bilge*:\n\n- after `rain`
 #[test]
 fn fields_change_together() {
     run(async {
-        let bed = Bed::shared().await?;
-        let person = bed.sailor().await?;
-        let key = person.task(&bed.project("EDITED", 0)?, "Before").await?;
+        let stack = TestStack::shared().await?;
+        let person = stack.connected_user().await?;
+        let key = person.task(&stack.project("EDITED", 0)?, "Before").await?;
         let before = person.jira_requests().len();
-        let account = bed.atlassian().accounts().into_iter().find(|account| account.key == "sam");
+        let account = stack.atlassian().accounts().into_iter().find(|account| account.key == "sam");
         let account = account.map(|sam| sam.account_id).unwrap_or_default();
         let fields = json!({ "summary": " After ", "description": RICH, "priority_id": "1",
             "issue_type_id": "10002", "assignee_account_id": account });
@@ -44,9 +44,9 @@ fn fields_change_together() {
 #[test]
 fn fields_can_be_emptied() {
     run(async {
-        let bed = Bed::shared().await?;
-        let person = bed.sailor().await?;
-        let key = person.task(&bed.project("EMPTIED", 0)?, "Empty me").await?;
+        let stack = TestStack::shared().await?;
+        let person = stack.connected_user().await?;
+        let key = person.task(&stack.project("EMPTIED", 0)?, "Empty me").await?;
         let own = json!({ "type": "doc", "version": 1,
             "content": [{ "type": "panel", "attrs": { "panelType": "info" },
                 "content": [{ "type": "paragraph", "content": [{ "type": "text", "text": "mine" }] }] }] });
@@ -70,9 +70,9 @@ fn fields_can_be_emptied() {
 #[test]
 fn an_edit_with_text_in_it_never_clears_a_description() {
     run(async {
-        let bed = Bed::shared().await?;
-        let person = bed.sailor().await?;
-        let key = person.task(&bed.project("STAYS", 0)?, "Keep me").await?;
+        let stack = TestStack::shared().await?;
+        let person = stack.connected_user().await?;
+        let key = person.task(&stack.project("STAYS", 0)?, "Keep me").await?;
         person.edit(&key, json!({ "description": "what was there" })).await?.json(200);
         for (text, read) in [
             ("<!-- nothing yet -->", "what was there"),
@@ -101,9 +101,9 @@ fn an_edit_with_text_in_it_never_clears_a_description() {
 #[test]
 fn a_description_that_is_too_long_for_jira_alone_is_refused_in_our_words() {
     run(async {
-        let bed = Bed::shared().await?;
-        let person = bed.sailor().await?;
-        let key = person.task(&bed.project("LONG", 0)?, "Long").await?;
+        let stack = TestStack::shared().await?;
+        let person = stack.connected_user().await?;
+        let key = person.task(&stack.project("LONG", 0)?, "Long").await?;
         // Jira counts the ends of the blocks, the text alone is short enough.
         let many = "aaaa\n\n".repeat(7_000);
         let answer = person.edit(&key, json!({ "description": many })).await?;
@@ -131,9 +131,9 @@ fn rich(word: &str) -> Value {
 #[test]
 fn an_edit_by_markdown_keeps_what_markdown_cannot_say() {
     run(async {
-        let bed = Bed::shared().await?;
-        let person = bed.sailor().await?;
-        let key = person.task(&bed.project("RICH", 0)?, "Rich").await?;
+        let stack = TestStack::shared().await?;
+        let person = stack.connected_user().await?;
+        let key = person.task(&stack.project("RICH", 0)?, "Rich").await?;
         person.edit(&key, json!({ "description": rich("end") })).await?.json(200);
         let read = person.details(&key).await?.json(200)["issue"]["description"].clone();
         let read = read.as_str().unwrap_or_default().to_owned();
@@ -176,9 +176,9 @@ fn an_edit_by_markdown_keeps_what_markdown_cannot_say() {
 #[test]
 fn an_edit_of_an_issue_that_has_changed_since_is_a_conflict() {
     run(async {
-        let bed = Bed::shared().await?;
-        let person = bed.sailor().await?;
-        let key = person.task(&bed.project("STALE", 0)?, "Stale").await?;
+        let stack = TestStack::shared().await?;
+        let person = stack.connected_user().await?;
+        let key = person.task(&stack.project("STALE", 0)?, "Stale").await?;
         let first = person.details(&key).await?.json(200)["issue"]["updated"].clone();
         let edit =
             |updated: &Value, summary: &str| json!({ "summary": summary, "expected_updated": updated });
@@ -198,22 +198,22 @@ fn an_edit_of_an_issue_that_has_changed_since_is_a_conflict() {
 #[test]
 fn an_edit_that_is_not_returned_is_read() {
     run(async {
-        let bed = Bed::shared().await?;
-        let person = bed.sailor().await?;
-        let key = person.task(&bed.project("SILENT", 0)?, "Before").await?;
+        let stack = TestStack::shared().await?;
+        let person = stack.connected_user().await?;
+        let key = person.task(&stack.project("SILENT", 0)?, "Before").await?;
         let silent = || {
             let fault = Fault::Status { status: 204, body: None };
-            bed.atlassian().inject(person.trouble("PUT", fault).after().times(1));
+            stack.atlassian().inject(person.trouble("PUT", fault).after().times(1));
         };
         silent();
         let answer = person.edit(&key, json!({ "summary": "After" })).await?.json(200);
         assert_eq!(answer["issue"]["summary"], "After");
         silent();
-        bed.atlassian().inject(person.trouble("GET", Fault::Status { status: 500, body: None }));
+        stack.atlassian().inject(person.trouble("GET", Fault::Status { status: 500, body: None }));
         let answer = person.edit(&key, json!({ "summary": "Later" })).await?.json(200);
         assert_eq!((&answer["success"], &answer["issue"]), (&json!(true), &json!(null)));
         assert!(answer["warning"].as_str().is_some_and(|text| text.contains("was changed")), "{answer}");
-        bed.atlassian().clear_faults_of(&person.account);
+        stack.atlassian().clear_faults_of(&person.account);
         assert_eq!(person.details(&key).await?.json(200)["issue"]["summary"], "Later");
         Ok(())
     });
@@ -222,16 +222,16 @@ fn an_edit_that_is_not_returned_is_read() {
 #[test]
 fn an_answer_that_makes_no_sense_is_no_success() {
     run(async {
-        let bed = Bed::shared().await?;
-        let person = bed.sailor().await?;
-        let key = person.task(&bed.project("BABBLE", 0)?, "Before").await?;
+        let stack = TestStack::shared().await?;
+        let person = stack.connected_user().await?;
+        let key = person.task(&stack.project("BABBLE", 0)?, "Before").await?;
         for fault in [
             Fault::Status { status: 200, body: None },
             Fault::Status { status: 200, body: Some(json!({ "an": ["other", "answer"] })) },
             Fault::Status { status: 200, body: Some(json!([])) },
             Fault::MalformedJson,
         ] {
-            bed.atlassian().inject(person.trouble("PUT", fault.clone()).times(1));
+            stack.atlassian().inject(person.trouble("PUT", fault.clone()).times(1));
             let answer = person.edit(&key, json!({ "summary": "After" })).await?;
             assert_eq!(answer.refusal(502), "Failed to update Jira issue", "{fault:?}");
             assert_eq!(answer.json(502)["code"], "outcome_unknown", "{fault:?}");
@@ -246,8 +246,8 @@ fn an_answer_that_makes_no_sense_is_no_success() {
 #[test]
 fn what_cannot_be_written_never_reaches_jira() {
     run(async {
-        let bed = Bed::shared().await?;
-        let person = bed.sailor().await?;
+        let stack = TestStack::shared().await?;
+        let person = stack.connected_user().await?;
         person.details("SHIP-1").await?.json(200);
         let before = person.jira_requests().len();
         for nothing in [json!({}), json!({ "summary": null }), json!({ "priority_id": "", "labels": ["a"] })]
@@ -281,7 +281,7 @@ fn what_cannot_be_written_never_reaches_jira() {
             (json!({}), "Missing external_id"),
             (json!({ "external_id": person.external_id }), "Missing issue_id_or_key"),
         ] {
-            let answer = bed.send(person.jira(Method::PUT, "edit-issue").json(&body)).await?;
+            let answer = stack.send(person.jira(Method::PUT, "edit-issue").json(&body)).await?;
             assert_eq!(answer.refusal(400), missing);
         }
         for (body, content_type, status) in [
@@ -292,7 +292,7 @@ fn what_cannot_be_written_never_reaches_jira() {
             (json!({ "description": "a".repeat(300_000) }).to_string(), "application/json", 413),
         ] {
             let request = person.jira(Method::PUT, "edit-issue").header("content-type", content_type);
-            assert!(!bed.send(request.body(body)).await?.refusal(status).is_empty());
+            assert!(!stack.send(request.body(body)).await?.refusal(status).is_empty());
         }
         assert_eq!(person.jira_requests().len(), before);
         Ok(())
@@ -302,9 +302,9 @@ fn what_cannot_be_written_never_reaches_jira() {
 #[test]
 fn jiras_refusals_have_the_contracts_sentences() {
     run(async {
-        let bed = Bed::shared().await?;
-        let person = bed.sailor().await?;
-        let key = person.task(&bed.project("REFUSED", 0)?, "Refuse me").await?;
+        let stack = TestStack::shared().await?;
+        let person = stack.connected_user().await?;
+        let key = person.task(&stack.project("REFUSED", 0)?, "Refuse me").await?;
         for (fields, field) in [
             (json!({ "priority_id": "99" }), "priority"),
             (json!({ "issue_type_id": "99" }), "issuetype"),
@@ -320,18 +320,18 @@ fn jiras_refusals_have_the_contracts_sentences() {
         );
         let edit = || person.edit(&key, json!({ "summary": "x" }));
         let conflict = Fault::Status { status: 409, body: Some(json!({ "errorMessages": ["conflict"] })) };
-        bed.atlassian().inject(person.trouble("PUT", conflict).times(1));
+        stack.atlassian().inject(person.trouble("PUT", conflict).times(1));
         assert_eq!(edit().await?.refusal(409), "Issue has been modified since last read");
-        bed.atlassian().inject(person.trouble("PUT", Fault::Status { status: 500, body: None }));
+        stack.atlassian().inject(person.trouble("PUT", Fault::Status { status: 500, body: None }));
         assert_eq!(edit().await?.refusal(502), "Failed to update Jira issue");
-        bed.atlassian().clear_faults_of(&person.account);
+        stack.atlassian().clear_faults_of(&person.account);
         let limited =
             Fault::RateLimited { retry_after: Some(1), reason: Some("jira-per-issue-on-write".into()) };
-        bed.atlassian().inject(person.trouble("PUT", limited).times(1));
+        stack.atlassian().inject(person.trouble("PUT", limited).times(1));
         edit().await?.json(200);
-        let mut settings = bed.atlassian().settings(Some(&person.account));
+        let mut settings = stack.atlassian().settings(Some(&person.account));
         settings.read_only = true;
-        bed.atlassian().set_settings(Some(&person.account), settings);
+        stack.atlassian().set_settings(Some(&person.account), settings);
         let forbidden = edit().await?.json(403);
         assert!(forbidden.get("needs_reauthorization").is_none(), "{forbidden}");
         Ok(())

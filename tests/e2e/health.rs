@@ -2,10 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use juncture_local::atlassian::{Class, Fault, Rule};
 use juncture_local::upstash;
-use juncture_tests::{Answer, Bed, run};
+use juncture_tests::{Answer, TestStack, run};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use reqwest::Method;
@@ -13,8 +13,8 @@ use serde_json::{Value, json};
 
 const PARTS: [&str; 5] = ["postgres", "migrations", "redis", "atlassian_auth", "atlassian_api"];
 
-async fn ready(bed: &Bed) -> Result<Answer> {
-    bed.send(bed.request(Method::GET, "/health/ready").bearer_auth(bed.stack.secret_key())).await
+async fn ready(stack: &TestStack) -> Result<Answer> {
+    stack.send(stack.request(Method::GET, "/health/ready").bearer_auth(stack.secret_key())).await
 }
 
 /// Asserts the status of each part, those that are not named being well, and that nothing inward shows.
@@ -40,29 +40,29 @@ fn assert_parts(answer: &Answer, status: u16, unwell: &[(&str, &str)]) -> Value 
 #[test]
 fn liveness_is_open_and_touches_nothing() {
     run(async {
-        let bed = Bed::start(|_| ()).await?;
-        let front = bed.stack.front().context("a front")?;
+        let stack = TestStack::start(|_| ()).await?;
+        let front = stack.front();
         front.faults().set(Some(upstash::Fault::Refuse));
         let before = front.faults().requests();
-        let answer = bed.get("/health").await?;
+        let answer = stack.get("/health").await?;
         assert_eq!(answer.json(200), json!({ "alive": true }));
         assert_eq!(answer.header("cache-control"), "no-store");
         assert_eq!(front.faults().requests(), before);
-        let line = bed.completion(&answer).await?;
+        let line = stack.completion(&answer).await?;
         assert_eq!((&line["postgres_statements"], &line["jira_requests"]), (&json!(0), &json!(0)), "{line}");
         assert!(line["_aws"].is_null(), "a probe is no request of a caller: {line}");
-        bed.stack.stop().await
+        stack.stop().await
     });
 }
 
 #[test]
 fn readiness_asks_for_the_key_and_names_every_part() {
     run(async {
-        let bed = Bed::shared().await?;
-        assert_eq!(bed.get("/health/ready").await?.refusal(401), "Invalid secret key");
-        let answer = ready(bed).await?;
+        let stack = TestStack::shared().await?;
+        assert_eq!(stack.get("/health/ready").await?.refusal(401), "Invalid secret key");
+        let answer = ready(stack).await?;
         assert_parts(&answer, 200, &[]);
-        assert!(bed.completion(&answer).await?["_aws"].is_null());
+        assert!(stack.completion(&answer).await?["_aws"].is_null());
         Ok(())
     });
 }
@@ -70,64 +70,64 @@ fn readiness_asks_for_the_key_and_names_every_part() {
 #[test]
 fn each_part_that_is_away_is_named() {
     run(async {
-        let bed = Bed::start(|_| ()).await?;
-        let front = bed.stack.front().context("a front")?;
+        let stack = TestStack::start(|_| ()).await?;
+        let front = stack.front();
         let redis_faults = [upstash::Fault::Refuse, upstash::Fault::Status(500), upstash::Fault::Status(401)];
         for fault in redis_faults {
             front.faults().set(Some(fault));
-            assert_parts(&ready(&bed).await?, 503, &[("redis", "failed")]);
+            assert_parts(&ready(&stack).await?, 503, &[("redis", "failed")]);
         }
         front.faults().set(None);
         let outage = || Fault::Status { status: 503, body: None };
         for (class, part) in [(Class::Authorize, "atlassian_auth"), (Class::Resources, "atlassian_api")] {
             for fault in [Fault::Drop, Fault::Hang, outage()] {
-                bed.atlassian().inject(Rule::new(class, fault));
-                let body = assert_parts(&ready(&bed).await?, 503, &[(part, "failed")]);
+                stack.atlassian().inject(Rule::new(class, fault));
+                let body = assert_parts(&ready(&stack).await?, 503, &[(part, "failed")]);
                 assert!(
                     body["parts"][part]["problem"].as_str().is_some_and(|text| text.contains("Atlassian"))
                 );
-                bed.atlassian().clear_faults();
+                stack.atlassian().clear_faults();
             }
         }
         // Refused without credentials: that is how Atlassian answers when it is well.
         let refusal = Fault::Status { status: 403, body: None };
-        bed.atlassian().inject(Rule::new(Class::Resources, refusal));
-        assert_parts(&ready(&bed).await?, 200, &[]);
-        bed.atlassian().clear_faults();
-        bed.stack.stop().await
+        stack.atlassian().inject(Rule::new(Class::Resources, refusal));
+        assert_parts(&ready(&stack).await?, 200, &[]);
+        stack.atlassian().clear_faults();
+        stack.stop().await
     });
 }
 
 #[test]
 fn a_slow_part_is_named_with_its_time_and_is_ready() {
     run(async {
-        let bed = Bed::start(|_| ()).await?;
-        bed.atlassian().inject(Rule::new(Class::Resources, Fault::Latency { millis: 1500 }));
-        let body = assert_parts(&ready(&bed).await?, 200, &[("atlassian_api", "slow")]);
+        let stack = TestStack::start(|_| ()).await?;
+        stack.atlassian().inject(Rule::new(Class::Resources, Fault::Latency { millis: 1500 }));
+        let body = assert_parts(&ready(&stack).await?, 200, &[("atlassian_api", "slow")]);
         let took = body["parts"]["atlassian_api"]["duration_ms"].as_u64();
         assert!(took.is_some_and(|millis| millis >= 1500), "{body}");
-        bed.stack.stop().await
+        stack.stop().await
     });
 }
 
 #[test]
 fn a_database_that_is_away_is_named_without_its_address() {
     run(async {
-        let bed = Bed::start(|_| ()).await?;
-        let server = Pid::from_raw(i32::try_from(bed.stack.postgres().context("a Postgres")?.pid())?);
+        let stack = TestStack::start(|_| ()).await?;
+        let server = Pid::from_raw(i32::try_from(stack.postgres().pid())?);
         let away = [("postgres", "failed"), ("migrations", "failed")];
         // Connections come about and nobody speaks.
         kill(server, Signal::SIGSTOP)?;
-        assert_parts(&ready(&bed).await?, 503, &away);
+        assert_parts(&ready(&stack).await?, 503, &away);
         kill(server, Signal::SIGCONT)?;
-        assert_parts(&ready(&bed).await?, 200, &[]);
+        assert_parts(&ready(&stack).await?, 200, &[]);
         // Connections are refused.
         kill(server, Signal::SIGQUIT)?;
         // The server ends its sessions one after the other, so that the one in the function's pool may still answer.
-        let mut answer = ready(&bed).await?;
+        let mut answer = ready(&stack).await?;
         let patience = Instant::now() + Duration::from_secs(10);
         while answer.status == 200 && Instant::now() < patience {
-            answer = ready(&bed).await?;
+            answer = ready(&stack).await?;
         }
         let body = assert_parts(&answer, 503, &away);
         assert!(!body.to_string().contains("juncture"), "{body}");
@@ -138,8 +138,8 @@ fn a_database_that_is_away_is_named_without_its_address() {
 #[test]
 fn a_database_that_is_behind_or_was_changed_is_named() {
     run(async {
-        let bed = Bed::start(|_| ()).await?;
-        let database = bed.database().await?;
+        let stack = TestStack::start(|_| ()).await?;
+        let database = stack.database().await?;
         let newest: String =
             database.query_one(r#"select max(name) from "juncture-core".migration"#, &[]).await?.get(0);
         let problem = |body: &Value| body["parts"]["migrations"]["problem"].as_str().map(str::to_owned);
@@ -157,7 +157,7 @@ fn a_database_that_is_behind_or_was_changed_is_named() {
         ];
         for (step, says) in steps {
             database.batch_execute(step).await?;
-            let answer = ready(&bed).await?;
+            let answer = ready(&stack).await?;
             let Some(says) = says else {
                 assert_parts(&answer, 200, &[]);
                 continue;
@@ -165,6 +165,6 @@ fn a_database_that_is_behind_or_was_changed_is_named() {
             let body = assert_parts(&answer, 503, &[("migrations", "failed")]);
             assert!(problem(&body).is_some_and(|text| text.contains(says)), "{says}: {body}");
         }
-        bed.stack.stop().await
+        stack.stop().await
     });
 }

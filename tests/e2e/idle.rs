@@ -3,35 +3,35 @@
 use anyhow::{Context, Result};
 use juncture_local::atlassian::{Class, Fault, Rule};
 use juncture_local::stack::StackOptions;
-use juncture_tests::{Bed, Person, binaries, run, template_with_shorter_runs};
+use juncture_tests::{Person, TestStack, binaries, run, template_with_shorter_runs};
 use serde_json::{Value, json};
 
 const FUNCTION: &str = "RefreshIdleConnections";
 
 /// What the schedule does.
-async fn tick(bed: &Bed) -> Result<Value> {
-    bed.stack.gateway().invoke(FUNCTION, &json!({})).await
+async fn tick(stack: &TestStack) -> Result<Value> {
+    stack.gateway().invoke(FUNCTION, &json!({})).await
 }
 
 /// A connection that was not used for so many days.
-async fn idle<'a>(bed: &'a Bed, days: i32) -> Result<Person<'a>> {
-    let person = bed.strict_person().await?;
+async fn idle<'a>(stack: &'a TestStack, days: i32) -> Result<Person<'a>> {
+    let person = stack.strict_person().await?;
     person.forget_access_token().await?;
-    age(bed, &person, days).await?;
+    age(stack, &person, days).await?;
     Ok(person)
 }
 
-async fn age(bed: &Bed, person: &Person<'_>, days: i32) -> Result<()> {
+async fn age(stack: &TestStack, person: &Person<'_>, days: i32) -> Result<()> {
     const AGE: &str = r#"update "juncture-core".connection
         set refreshed_at = now() - make_interval(days => $2) where connection_id = $1"#;
-    bed.database().await?.execute(AGE, &[&person.connection_id().await?, &days]).await?;
+    stack.database().await?.execute(AGE, &[&person.connection_id().await?, &days]).await?;
     Ok(())
 }
 
-async fn is_alive(bed: &Bed, person: &Person<'_>) -> Result<bool> {
+async fn is_alive(stack: &TestStack, person: &Person<'_>) -> Result<bool> {
     let credentials = person.info("get-connection-credentials").await?.json(200);
     let stored = credentials["refresh_token"].as_str().context("a token")?;
-    Ok(credentials["is_invalid"] == false && bed.atlassian().accepts_refresh_token(stored))
+    Ok(credentials["is_invalid"] == false && stack.atlassian().accepts_refresh_token(stored))
 }
 
 /// What a run tells that leaves nothing.
@@ -51,27 +51,27 @@ fn stopped(refreshed: usize, code: &str, due: usize, oldest_days: u32) -> Value 
 #[test]
 fn the_idle_ones_are_refreshed_and_the_dead_are_reported() {
     run(async {
-        let bed = Bed::start(|_| ()).await?;
-        let fresh = bed.strict_person().await?;
-        age(&bed, &fresh, 59).await?;
-        let (first, second) = (idle(&bed, 61).await?, idle(&bed, 89).await?);
-        let dead = idle(&bed, 80).await?;
-        assert!(bed.atlassian().revoke_grant(&dead.account));
+        let stack = TestStack::start(|_| ()).await?;
+        let fresh = stack.strict_person().await?;
+        age(&stack, &fresh, 59).await?;
+        let (first, second) = (idle(&stack, 61).await?, idle(&stack, 89).await?);
+        let dead = idle(&stack, 80).await?;
+        assert!(stack.atlassian().revoke_grant(&dead.account));
         let before: Vec<_> =
-            [&fresh, &first, &second].map(|person| bed.token_requests(&person.account)).into();
+            [&fresh, &first, &second].map(|person| stack.token_requests(&person.account)).into();
         let id = dead.connection_id().await?.to_string();
-        assert_eq!(tick(&bed).await?, report(2, 1));
+        assert_eq!(tick(&stack).await?, report(2, 1));
         let after: Vec<_> =
-            [&fresh, &first, &second].map(|person| bed.token_requests(&person.account)).into();
+            [&fresh, &first, &second].map(|person| stack.token_requests(&person.account)).into();
         assert_eq!(after, [before[0], before[1] + 1, before[2] + 1]);
         for person in [&first, &second] {
-            assert!(is_alive(&bed, person).await?);
+            assert!(is_alive(&stack, person).await?);
         }
         assert_eq!(dead.validity().await?["is_invalid"], true);
-        bed.logged(&["an idle connection died", &id]).await?;
+        stack.logged(&["an idle connection died", &id]).await?;
         // All of them are done with.
-        assert_eq!(tick(&bed).await?, report(0, 0));
-        bed.stack.stop().await
+        assert_eq!(tick(&stack).await?, report(0, 0));
+        stack.stop().await
     });
 }
 
@@ -80,33 +80,34 @@ fn a_run_ends_with_its_time_and_the_next_one_goes_on_with_the_longest_idle() {
     run(async {
         // No refresh is begun when less than 30 s are left.
         let (template, _) = template_with_shorter_runs(38)?;
-        let bed = Bed::start(|options: &mut StackOptions| {
+        let stack = TestStack::start(|options: &mut StackOptions| {
             options.template = template;
             options.settings.set("IDLE_REFRESH_AFTER_DAYS", "30");
             // Of a time when the number was bounded: it is ignored.
             options.settings.set("IDLE_REFRESH_BATCH", "1");
         })
         .await?;
-        let (last, first, second) = (idle(&bed, 31).await?, idle(&bed, 60).await?, idle(&bed, 40).await?);
-        let requests = || [&first, &second, &last].map(|person| bed.token_requests(&person.account));
+        let (last, first, second) =
+            (idle(&stack, 31).await?, idle(&stack, 60).await?, idle(&stack, 40).await?);
+        let requests = || [&first, &second, &last].map(|person| stack.token_requests(&person.account));
         let before = requests();
         // The first refresh takes 9 s: an attempt of 5, and 4 of the next.
         for rule in [
             Rule::new(Class::Token, Fault::Hang).times(1),
             Rule::new(Class::Token, Fault::Latency { millis: 4000 }),
         ] {
-            bed.atlassian().inject(rule.account(&first.account));
+            stack.atlassian().inject(rule.account(&first.account));
         }
-        assert_eq!(tick(&bed).await?, stopped(1, "timed_out", 2, 40));
+        assert_eq!(tick(&stack).await?, stopped(1, "timed_out", 2, 40));
         assert_eq!(requests(), [before[0] + 2, before[1], before[2]]);
-        assert!(is_alive(&bed, &first).await?);
+        assert!(is_alive(&stack, &first).await?);
         let completed =
             [FUNCTION, "request completed", r#""idle_connections_due":2,"idle_connections_oldest_days":40"#];
-        bed.logged(&completed).await?;
+        stack.logged(&completed).await?;
 
-        assert_eq!(tick(&bed).await?, report(2, 0));
+        assert_eq!(tick(&stack).await?, report(2, 0));
         assert_eq!(requests(), [before[0] + 2, before[1] + 1, before[2] + 1]);
-        bed.stack.stop().await
+        stack.stop().await
     });
 }
 
@@ -124,27 +125,27 @@ fn a_run_goes_on_past_what_it_cannot_refresh_and_past_a_page() {
             )
             insert into "juncture-core".connection_external_map (external_id, provider, connection_id)
             select connection_id::text, 'jira', connection_id from copy"#;
-        let bed = Bed::start(|_| ()).await?;
-        let person = idle(&bed, 65).await?;
+        let stack = TestStack::start(|_| ()).await?;
+        let person = idle(&stack, 65).await?;
         // Tokens that no key opens, which take nobody's place, all idle since the same moment.
         let model = person.connection_id().await?;
-        bed.database().await?.execute(COPIES, &[&model, &MANY]).await?;
+        stack.database().await?.execute(COPIES, &[&model, &MANY]).await?;
         for refreshed in [1, 0] {
             let mut expected = report(refreshed, 0);
             (expected["failed"], expected["due"]) = (json!(MANY), json!(MANY));
             expected["oldest_days"] = json!(70);
-            assert_eq!(tick(&bed).await?, expected);
+            assert_eq!(tick(&stack).await?, expected);
         }
-        assert!(is_alive(&bed, &person).await?);
-        bed.stack.stop().await
+        assert!(is_alive(&stack, &person).await?);
+        stack.stop().await
     });
 }
 
 #[test]
 fn a_limit_ends_the_run_and_kills_nobody() {
     run(async {
-        let bed = Bed::start(|_| ()).await?;
-        let people = [idle(&bed, 70).await?, idle(&bed, 65).await?];
+        let stack = TestStack::start(|_| ()).await?;
+        let people = [idle(&stack, 70).await?, idle(&stack, 65).await?];
         for (fault, code) in [
             (Fault::RateLimited { retry_after: Some(60), reason: None }, "provider_limited"),
             (
@@ -152,43 +153,47 @@ fn a_limit_ends_the_run_and_kills_nobody() {
                 "provider_misconfigured",
             ),
         ] {
-            let second = bed.token_requests(&people[1].account);
-            bed.atlassian().inject(Rule::new(Class::Token, fault).account(&people[0].account));
-            assert_eq!(tick(&bed).await?, stopped(0, code, 2, 70));
-            bed.atlassian().clear_faults_of(&people[0].account);
-            assert_eq!(bed.token_requests(&people[1].account), second, "the run went on after {code}");
+            let second = stack.token_requests(&people[1].account);
+            stack.atlassian().inject(Rule::new(Class::Token, fault).account(&people[0].account));
+            assert_eq!(tick(&stack).await?, stopped(0, code, 2, 70));
+            stack.atlassian().clear_faults_of(&people[0].account);
+            assert_eq!(stack.token_requests(&people[1].account), second, "the run went on after {code}");
         }
-        assert_eq!(tick(&bed).await?, report(2, 0));
+        assert_eq!(tick(&stack).await?, report(2, 0));
         for person in &people {
-            assert!(is_alive(&bed, person).await?);
+            assert!(is_alive(&stack, person).await?);
         }
-        bed.stack.stop().await
+        stack.stop().await
     });
 }
 
 #[test]
 fn an_outage_ends_the_run_and_one_that_always_fails_does_not() {
     run(async {
-        let bed = Bed::start(|_| ()).await?;
-        let people =
-            [idle(&bed, 70).await?, idle(&bed, 69).await?, idle(&bed, 68).await?, idle(&bed, 67).await?];
+        let stack = TestStack::start(|_| ()).await?;
+        let people = [
+            idle(&stack, 70).await?,
+            idle(&stack, 69).await?,
+            idle(&stack, 68).await?,
+            idle(&stack, 67).await?,
+        ];
         let outage = || Rule::new(Class::Token, Fault::Status { status: 503, body: None });
-        let last = bed.token_requests(&people[3].account);
-        bed.atlassian().inject(outage());
-        assert_eq!(tick(&bed).await?, stopped(0, "provider_failed", 4, 70));
-        bed.atlassian().clear_faults();
-        assert_eq!(bed.token_requests(&people[3].account), last, "the run went on after three failures");
+        let last = stack.token_requests(&people[3].account);
+        stack.atlassian().inject(outage());
+        assert_eq!(tick(&stack).await?, stopped(0, "provider_failed", 4, 70));
+        stack.atlassian().clear_faults();
+        assert_eq!(stack.token_requests(&people[3].account), last, "the run went on after three failures");
 
-        bed.atlassian().inject(outage().account(&people[0].account));
+        stack.atlassian().inject(outage().account(&people[0].account));
         let mut left_over = report(3, 0);
         (left_over["due"], left_over["oldest_days"]) = (json!(1), json!(70));
-        assert_eq!(tick(&bed).await?, left_over);
-        bed.atlassian().clear_faults();
-        assert_eq!(tick(&bed).await?, report(1, 0));
+        assert_eq!(tick(&stack).await?, left_over);
+        stack.atlassian().clear_faults();
+        assert_eq!(tick(&stack).await?, report(1, 0));
         for person in &people {
-            assert!(is_alive(&bed, person).await?);
+            assert!(is_alive(&stack, person).await?);
         }
-        bed.stack.stop().await
+        stack.stop().await
     });
 }
 
@@ -197,14 +202,14 @@ fn a_row_that_was_adopted_with_a_name_too_long_takes_nobodys_turn() {
     run(async {
         const RENAME: &str = r#"update "juncture-core".connection_external_map
             set external_id = repeat('x', 600) where connection_id = $1"#;
-        let bed = Bed::start(|_| ()).await?;
-        let (nameless, other) = (idle(&bed, 70).await?, idle(&bed, 65).await?);
-        bed.database().await?.execute(RENAME, &[&nameless.connection_id().await?]).await?;
+        let stack = TestStack::start(|_| ()).await?;
+        let (nameless, other) = (idle(&stack, 70).await?, idle(&stack, 65).await?);
+        stack.database().await?.execute(RENAME, &[&nameless.connection_id().await?]).await?;
         let mut expected = report(1, 0);
         (expected["failed"], expected["due"], expected["oldest_days"]) = (json!(1), json!(1), json!(70));
-        assert_eq!(tick(&bed).await?, expected);
-        assert!(is_alive(&bed, &other).await?);
-        bed.stack.stop().await
+        assert_eq!(tick(&stack).await?, expected);
+        assert!(is_alive(&stack, &other).await?);
+        stack.stop().await
     });
 }
 
@@ -214,24 +219,24 @@ fn connections_from_before_count_from_their_newest_token_or_their_beginning() {
         const BEFORE: &str = r#"
             alter table "juncture-core".connection drop column refreshed_at;
             delete from "juncture-core".migration where name = '0003_refreshed_at'"#;
-        let bed = Bed::start(|_| ()).await?;
-        let (old, used) = (bed.strict_person().await?, bed.strict_person().await?);
+        let stack = TestStack::start(|_| ()).await?;
+        let (old, used) = (stack.strict_person().await?, stack.strict_person().await?);
         old.forget_access_token().await?;
-        let database = bed.database().await?;
+        let database = stack.database().await?;
         database.batch_execute(BEFORE).await?;
         database
             .execute(r#"update "juncture-core".connection set created_at = now() - interval '80 days'"#, &[])
             .await?;
-        let url = bed.stack.postgres().context("a Postgres")?.url().to_owned();
+        let url = stack.postgres().url().to_owned();
         let output = std::process::Command::new(binaries().join("migrate"))
             .env_clear()
             .env("DATABASE_URL", url)
             .output()?;
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
-        let before = [&old, &used].map(|person| bed.token_requests(&person.account));
-        assert_eq!(tick(&bed).await?, report(1, 0));
-        let after = [&old, &used].map(|person| bed.token_requests(&person.account));
+        let before = [&old, &used].map(|person| stack.token_requests(&person.account));
+        assert_eq!(tick(&stack).await?, report(1, 0));
+        let after = [&old, &used].map(|person| stack.token_requests(&person.account));
         assert_eq!(after, [before[0] + 1, before[1]]);
-        bed.stack.stop().await
+        stack.stop().await
     });
 }

@@ -1,15 +1,15 @@
 //! `get-issue-details`.
 
 use juncture_local::atlassian::Fault;
-use juncture_tests::{Bed, run};
+use juncture_tests::{TestStack, run};
 use reqwest::Method;
 use serde_json::{Value, json};
 
 #[test]
 fn the_details_of_an_issue_are_the_contracts() {
     run(async {
-        let bed = Bed::shared().await?;
-        let person = bed.sailor().await?;
+        let stack = TestStack::shared().await?;
+        let person = stack.connected_user().await?;
         let before = person.jira_requests().len();
         let issue = person.details("SHIP-2").await?.json(200)["issue"].take();
         assert_eq!(person.jira_requests().len() - before, 1);
@@ -59,9 +59,9 @@ fn the_details_of_an_issue_are_the_contracts() {
 #[test]
 fn what_an_issue_lacks_is_null() {
     run(async {
-        let bed = Bed::shared().await?;
-        let person = bed.sailor().await?;
-        let key = person.task(&bed.project("BARE", 0)?, "Nothing but a summary").await?;
+        let stack = TestStack::shared().await?;
+        let person = stack.connected_user().await?;
+        let key = person.task(&stack.project("BARE", 0)?, "Nothing but a summary").await?;
         let issue = person.details(&key).await?.json(200)["issue"].take();
         for field in ["description", "assignee", "resolution", "timeTracking"] {
             assert_eq!(issue.get(field), Some(&Value::Null), "{field}");
@@ -77,8 +77,8 @@ fn what_an_issue_lacks_is_null() {
 #[test]
 fn an_issue_goes_by_its_id_and_its_key_and_the_call_by_two_names() {
     run(async {
-        let bed = Bed::shared().await?;
-        let person = bed.sailor().await?;
+        let stack = TestStack::shared().await?;
+        let person = stack.connected_user().await?;
         let known = person.details("SHIP-1").await?.json(200);
         let id = known["issue"]["id"].as_str().unwrap_or_default().to_owned();
         for issue in [id.as_str(), "ship-1"] {
@@ -86,7 +86,7 @@ fn an_issue_goes_by_its_id_and_its_key_and_the_call_by_two_names() {
         }
         for (name, issue) in [("issue_key", "SHIP-1"), ("issue_id_or_key", &id)] {
             let query = [("external_id", person.external_id.as_str()), (name, issue)];
-            assert_eq!(bed.backend("jira/get-issue", &query).await?.json(200), known);
+            assert_eq!(stack.backend("jira/get-issue", &query).await?.json(200), known);
         }
         Ok(())
     });
@@ -95,9 +95,10 @@ fn an_issue_goes_by_its_id_and_its_key_and_the_call_by_two_names() {
 #[test]
 fn every_failure_has_its_sentence() {
     run(async {
-        let bed = Bed::shared().await?;
-        let person = bed.sailor().await?;
-        let missing = bed.backend("jira/get-issue-details", &[("external_id", &person.external_id)]).await?;
+        let stack = TestStack::shared().await?;
+        let person = stack.connected_user().await?;
+        let missing =
+            stack.backend("jira/get-issue-details", &[("external_id", &person.external_id)]).await?;
         assert_eq!(missing.refusal(400), "Missing issue_id_or_key");
         for nonsense in ["SHIP", "../myself", "SHIP-1 OR 1=1", "1;2", "-1", "SHIP-", "🙂-1"] {
             let before = person.jira_requests().len();
@@ -108,9 +109,12 @@ fn every_failure_has_its_sentence() {
             assert_eq!(person.details(unknown).await?.refusal(404), "Issue not found");
         }
         let query = [("external_id", "nobody"), ("issue_id_or_key", "SHIP-1")];
-        assert_eq!(bed.backend("jira/get-issue-details", &query).await?.refusal(404), "Connection not found");
-        let keyless = bed.request(Method::GET, "/api/backend/jira/get-issue-details").bearer_auth("wrong");
-        assert_eq!(bed.send(keyless).await?.refusal(401), "Invalid secret key");
+        assert_eq!(
+            stack.backend("jira/get-issue-details", &query).await?.refusal(404),
+            "Connection not found"
+        );
+        let keyless = stack.request(Method::GET, "/api/backend/jira/get-issue-details").bearer_auth("wrong");
+        assert_eq!(stack.send(keyless).await?.refusal(401), "Invalid secret key");
 
         for fault in [
             Fault::Status { status: 500, body: None },
@@ -119,28 +123,28 @@ fn every_failure_has_its_sentence() {
             Fault::MalformedJson,
             Fault::TruncatedBody,
         ] {
-            bed.atlassian().inject(person.trouble("/issue/", fault.clone()));
+            stack.atlassian().inject(person.trouble("/issue/", fault.clone()));
             assert_eq!(
                 person.details("SHIP-1").await?.refusal(502),
                 "Failed to fetch Jira issue",
                 "{fault:?}"
             );
-            bed.atlassian().clear_faults_of(&person.account);
+            stack.atlassian().clear_faults_of(&person.account);
         }
         // One bad answer of two is not seen at all.
-        bed.atlassian().inject(person.trouble("/issue/", Fault::Drop).times(1));
+        stack.atlassian().inject(person.trouble("/issue/", Fault::Drop).times(1));
         person.details("SHIP-1").await?.json(200);
         let forbidden = Fault::Status { status: 403, body: Some(json!({ "errorMessages": ["no"] })) };
-        bed.atlassian().inject(person.trouble("/issue/", forbidden).times(1));
+        stack.atlassian().inject(person.trouble("/issue/", forbidden).times(1));
         let refused = person.details("SHIP-1").await?.json(403);
         assert!(refused.get("needs_reauthorization").is_none(), "{refused}");
         let limited =
             Fault::RateLimited { retry_after: Some(300), reason: Some("jira-quota-global-based".into()) };
-        bed.atlassian().inject(person.trouble("/issue/", limited).times(1));
+        stack.atlassian().inject(person.trouble("/issue/", limited).times(1));
         let limited = person.details("SHIP-1").await?;
         limited.refusal(429);
         assert_eq!(limited.header("retry-after"), "300");
-        bed.atlassian().revoke_grant(&person.account);
+        stack.atlassian().revoke_grant(&person.account);
         let revoked = person.details("SHIP-1").await?.json(403);
         assert_eq!(revoked["needs_reauthorization"], true);
         Ok(())

@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use anyhow::{Context, Result};
 use base::crypto::random_code;
 use futures_util::future::try_join_all;
-use juncture_tests::{Answer, Bed, run};
+use juncture_tests::{Answer, TestStack, run};
 use reqwest::{Method, RequestBuilder};
 use serde_json::json;
 use tokio::sync::OnceCell;
@@ -18,12 +18,12 @@ const WRONG_KEYS: usize = 3;
 /// Longer than any test: a window ends when a test ends it.
 const WINDOW: i64 = 900;
 
-static LIMITED: OnceCell<Bed> = OnceCell::const_new();
+static LIMITED: OnceCell<TestStack> = OnceCell::const_new();
 
 /// A stack with low limits, which these tests share.
-async fn limited() -> Result<&'static Bed> {
+async fn limited() -> Result<&'static TestStack> {
     let start = || {
-        Bed::start(|options| {
+        TestStack::start(|options| {
             for (name, most) in [
                 ("RATE_LIMIT_PER_IP", PER_IP),
                 ("RATE_LIMIT_PER_KEY", PER_KEY),
@@ -38,7 +38,7 @@ async fn limited() -> Result<&'static Bed> {
 
 /// Somebody at 127.0.`network`.`host`.
 struct Visitor {
-    bed: &'static Bed,
+    stack: &'static TestStack,
     http: reqwest::Client,
     address: Ipv4Addr,
 }
@@ -50,11 +50,11 @@ impl Visitor {
             .local_address(IpAddr::V4(address))
             .redirect(reqwest::redirect::Policy::none())
             .build()?;
-        Ok(Self { bed: limited().await?, http, address })
+        Ok(Self { stack: limited().await?, http, address })
     }
 
     fn request(&self, method: Method, path: &str) -> RequestBuilder {
-        self.http.request(method, format!("{}{path}", self.bed.stack.url()))
+        self.http.request(method, format!("{}{path}", self.stack.url()))
     }
 
     async fn send(&self, request: RequestBuilder) -> Result<Answer> {
@@ -219,7 +219,7 @@ fn a_window_ends() {
         let name = base::crypto::sha256_hex(visitor.address.to_string().as_bytes());
         let key = format!("juncture:limit:ip:{name}");
         let redis = async |words: &[&str]| -> Result<i64> {
-            Ok(redis::from_redis_value(visitor.bed.redis(words).await?)?)
+            Ok(redis::from_redis_value(visitor.stack.redis(words).await?)?)
         };
         let left = redis(&["PTTL", &key]).await?;
         assert!((1..=WINDOW * 1000).contains(&left), "{left}");
@@ -242,7 +242,7 @@ fn nobody_says_where_they_come_from() {
                 .request(Method::POST, "/api/frontend/oauth/initiate-oauth-flow")
                 .header("x-forwarded-for", format!("192.0.2.{number}"))
                 .header("forwarded", format!("for=192.0.2.{number}"))
-                .header("origin", visitor.bed.stack.demo_url())
+                .header("origin", visitor.stack.demo_url())
                 .json(&json!({ "external_id": Open::Begin.key()?, "provider": "jira" }));
             visitor.send(request).await
         };
@@ -287,7 +287,7 @@ fn what_costs_nothing_is_not_counted() {
 fn wrong_keys_are_limited_and_the_right_one_always_passes() {
     run(async {
         let (visitor, other) = (Visitor::at(9, 1).await?, Visitor::at(9, 2).await?);
-        let key = visitor.bed.stack.secret_key().to_owned();
+        let key = visitor.stack.secret_key().to_owned();
         let ask = async |visitor: &Visitor, path: &str, key: &str| {
             visitor.send(visitor.request(Method::GET, path).bearer_auth(key)).await
         };
@@ -321,7 +321,7 @@ fn wrong_keys_are_limited_and_the_right_one_always_passes() {
 #[test]
 fn without_redis_nobody_is_limited() {
     run(async {
-        let bed = Bed::start(|options| {
+        let stack = TestStack::start(|options| {
             options.settings.set("UPSTASH_REDIS_REST_URL", "http://127.0.0.1:1");
             options.settings.set("UPSTASH_REDIS_REST_TOKEN", "none");
             options.settings.set("RATE_LIMIT_PER_IP", "1/900");
@@ -331,11 +331,11 @@ fn without_redis_nobody_is_limited() {
         let body = json!({ "external_id": "x", "provider": "jira" });
         for _ in 0..3 {
             // It is the endpoint that needs Redis, and says so.
-            let answer = bed.post("/api/frontend/oauth/initiate-oauth-flow", &body).await?;
+            let answer = stack.post("/api/frontend/oauth/initiate-oauth-flow", &body).await?;
             assert_eq!(answer.json(503)["code"], "storage_unavailable");
-            let stranger = bed.get("/api/backend/connection-info/list-connections").await?;
+            let stranger = stack.get("/api/backend/connection-info/list-connections").await?;
             assert_eq!(stranger.refusal(401), "Invalid secret key");
         }
-        bed.stack.stop().await
+        stack.stop().await
     });
 }

@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use juncture_local::atlassian::{Class, Fault, GateSpec, Rule, When};
-use juncture_tests::{Answer, Bed, run};
+use juncture_tests::{Answer, TestStack, run};
 use runtime::telemetry::{DIMENSION, NAMESPACE, metric_names};
 use serde_json::{Value, json};
 
 /// Asserts some fields of the completion line of an answer; `null` says that a field is not there.
-async fn assert_line(bed: &Bed, answer: &Answer, expected: &[(&str, Value)]) -> Result<()> {
-    let line = bed.completion(answer).await?;
+async fn assert_line(stack: &TestStack, answer: &Answer, expected: &[(&str, Value)]) -> Result<()> {
+    let line = stack.completion(answer).await?;
     for (name, value) in expected {
         assert_eq!(&line[*name], value, "{name} in {line}");
     }
@@ -21,8 +21,8 @@ async fn assert_line(bed: &Bed, answer: &Answer, expected: &[(&str, Value)]) -> 
 fn a_warm_call_costs_one_redis_request_and_a_refresh_one_exchange() {
     run(async {
         // Of its own: a process that others have let wait for ten seconds asks Postgres first whether it is there.
-        let bed = Bed::start(|_| ()).await?;
-        let person = bed.strict_person().await?;
+        let stack = TestStack::start(|_| ()).await?;
+        let person = stack.strict_person().await?;
         let warm = person.access_token().await?;
         warm.json(200);
         let expected = [
@@ -33,35 +33,35 @@ fn a_warm_call_costs_one_redis_request_and_a_refresh_one_exchange() {
             ("refreshes", Value::Null),
             ("requests", json!(1)),
         ];
-        assert_line(&bed, &warm, &expected).await?;
+        assert_line(&stack, &warm, &expected).await?;
         let projects = person.projects().await?;
         projects.json(200);
         let expected =
             [("redis_requests", json!(1)), ("postgres_statements", json!(0)), ("jira_requests", json!(1))];
-        assert_line(&bed, &projects, &expected).await?;
+        assert_line(&stack, &projects, &expected).await?;
         person.forget_access_token().await?;
         let refreshed = person.access_token().await?;
         refreshed.json(200);
         let expected =
             [("refreshes", json!(1)), ("token_requests", json!(1)), ("refreshes_failed", Value::Null)];
-        assert_line(&bed, &refreshed, &expected).await?;
-        let line = bed.completion(&refreshed).await?;
+        assert_line(&stack, &refreshed, &expected).await?;
+        let line = stack.completion(&refreshed).await?;
         // One look at the cache, one at the lock, one to publish; the row is read, written, and read as it is then.
         assert_eq!((&line["redis_requests"], &line["postgres_statements"]), (&json!(3), &json!(3)), "{line}");
-        bed.stack.stop().await
+        stack.stop().await
     });
 }
 
 #[test]
 fn whoever_waits_for_a_refresh_says_so() {
     run(async {
-        let bed = Bed::start(|_| ()).await?;
-        let person = bed.strict_person().await?;
+        let stack = TestStack::start(|_| ()).await?;
+        let person = stack.strict_person().await?;
         person.forget_access_token().await?;
         let account = Some(person.account.clone());
-        let gate = bed.atlassian().hold(GateSpec { class: Class::Token, account, when: When::Before });
-        let front = bed.stack.front().map(|front| front.faults());
-        let asked = || front.map_or(0, |faults| faults.requests());
+        let gate = stack.atlassian().hold(GateSpec { class: Class::Token, account, when: When::Before });
+        let front = stack.front().faults();
+        let asked = || front.requests();
         let second = async {
             gate.arrived().await;
             let before = asked();
@@ -78,21 +78,21 @@ fn whoever_waits_for_a_refresh_says_so() {
         let (first, second) = (first?, second?);
         assert_eq!(first.json(200)["access_token"], second.json(200)["access_token"]);
         let expected = [("refreshes", json!(1)), ("refreshes_waited_for", Value::Null)];
-        assert_line(&bed, &first, &expected).await?;
+        assert_line(&stack, &first, &expected).await?;
         let expected = [("refreshes", Value::Null), ("refreshes_waited_for", json!(1))];
-        assert_line(&bed, &second, &expected).await?;
-        bed.stack.stop().await
+        assert_line(&stack, &second, &expected).await?;
+        stack.stop().await
     });
 }
 
 #[test]
 fn what_becomes_of_a_refresh_is_counted() {
     run(async {
-        let bed = Bed::shared().await?;
-        let person = bed.strict_person().await?;
+        let stack = TestStack::shared().await?;
+        let person = stack.strict_person().await?;
         person.forget_access_token().await?;
         let outage = Fault::Status { status: 503, body: None };
-        bed.atlassian().inject(Rule::new(Class::Token, outage).account(&person.account).times(2));
+        stack.atlassian().inject(Rule::new(Class::Token, outage).account(&person.account).times(2));
         let failed = person.access_token().await?;
         assert_eq!(failed.status, 502, "{}", failed.body);
         let expected = [
@@ -103,8 +103,8 @@ fn what_becomes_of_a_refresh_is_counted() {
             ("code", json!("provider_failed")),
             ("level", json!("ERROR")),
         ];
-        assert_line(bed, &failed, &expected).await?;
-        ensure!(bed.atlassian().revoke_grant(&person.account), "there was no grant");
+        assert_line(stack, &failed, &expected).await?;
+        ensure!(stack.atlassian().revoke_grant(&person.account), "there was no grant");
         let rejected = person.access_token().await?;
         assert_eq!(rejected.status, 403, "{}", rejected.body);
         let expected = [
@@ -114,29 +114,29 @@ fn what_becomes_of_a_refresh_is_counted() {
             ("client_errors", json!(1)),
             ("code", json!("needs_reauthorization")),
         ];
-        assert_line(bed, &rejected, &expected).await?;
+        assert_line(stack, &rejected, &expected).await?;
         // It was marked before: nothing is new.
         let again = person.access_token().await?;
         let expected = [("connections_invalidated", Value::Null), ("refreshes_rejected", Value::Null)];
-        assert_line(bed, &again, &expected).await
+        assert_line(stack, &again, &expected).await
     });
 }
 
 #[test]
 fn a_burst_and_an_exhausted_quota_are_told_apart() {
     run(async {
-        let bed = Bed::shared().await?;
-        let person = bed.strict_person().await?;
+        let stack = TestStack::shared().await?;
+        let person = stack.strict_person().await?;
         let limited = |reason: &str| {
             let fault = Fault::RateLimited { retry_after: Some(1), reason: Some(reason.into()) };
             Rule::new(Class::Jira, fault).account(&person.account).times(1)
         };
-        bed.atlassian().inject(limited("jira-burst-based"));
+        stack.atlassian().inject(limited("jira-burst-based"));
         let burst = person.projects().await?;
         assert_eq!(burst.status, 200, "{}", burst.body);
         let expected = [("jira_rate_limited", json!(1)), ("jira_quota_exhausted", Value::Null)];
-        assert_line(bed, &burst, &expected).await?;
-        bed.atlassian().inject(limited("jira-quota-tenant-based"));
+        assert_line(stack, &burst, &expected).await?;
+        stack.atlassian().inject(limited("jira-quota-tenant-based"));
         let quota = person.projects().await?;
         assert_eq!(quota.status, 429, "{}", quota.body);
         let expected = [
@@ -145,17 +145,17 @@ fn a_burst_and_an_exhausted_quota_are_told_apart() {
             ("jira_requests", json!(1)),
             ("code", json!("jira_rate_limited")),
         ];
-        assert_line(bed, &quota, &expected).await
+        assert_line(stack, &quota, &expected).await
     });
 }
 
 #[test]
 fn cloudwatch_finds_every_metric_in_the_line() {
     run(async {
-        let bed = Bed::shared().await?;
-        let person = bed.strict_person().await?;
-        for answer in [person.access_token().await?, bed.person(&["harbour"])?.access_token().await?] {
-            let line = bed.completion(&answer).await?;
+        let stack = TestStack::shared().await?;
+        let person = stack.strict_person().await?;
+        for answer in [person.access_token().await?, stack.person(&["harbour"])?.access_token().await?] {
+            let line = stack.completion(&answer).await?;
             assert_eq!(line[DIMENSION], "local");
             let aws = &line["_aws"];
             assert!(aws["Timestamp"].as_u64().is_some_and(|millis| millis > 1_700_000_000_000), "{aws}");

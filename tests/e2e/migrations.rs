@@ -4,10 +4,10 @@ use std::process::{Command, Output};
 
 use anyhow::{Context, Result};
 use futures_util::future::try_join_all;
-use juncture_tests::{Bed, run};
+use juncture_tests::{TestStack, run};
 
-fn migrate(bed: &Bed) -> Result<Output> {
-    let url = bed.stack.postgres().context("a Postgres")?.url().to_owned();
+fn migrate(stack: &TestStack) -> Result<Output> {
+    let url = stack.postgres().url().to_owned();
     Ok(Command::new(juncture_tests::binaries().join("migrate"))
         .env_clear()
         .env("DATABASE_URL", url)
@@ -49,14 +49,14 @@ fn a_database_of_the_typescript_version_is_adopted() {
                 "created_at" timestamp with time zone default now() not null,
                 "last_updated" timestamp with time zone default now() not null
             );"#;
-        let bed = Bed::start(|_| ()).await?;
-        let person = bed.person(&["harbour"])?;
+        let stack = TestStack::start(|_| ()).await?;
+        let person = stack.person(&["harbour"])?;
         person.connect("harbour").await?;
         let refresh_token =
-            bed.atlassian().newest_refresh_token(&person.account).context("a refresh token")?;
+            stack.atlassian().newest_refresh_token(&person.account).context("a refresh token")?;
         let id = uuid::Uuid::new_v4();
-        let database = bed.database().await?;
-        bed.redis(&["FLUSHALL"]).await?;
+        let database = stack.database().await?;
+        stack.redis(&["FLUSHALL"]).await?;
         database.batch_execute(LEGACY).await?;
         database
             .execute(
@@ -75,11 +75,11 @@ fn a_database_of_the_typescript_version_is_adopted() {
             .execute(
                 r#"insert into "juncture-core".jira_connection (connection_id, selected_jira_project_id, jira_site_id)
                    values ($1, '10001', $2)"#,
-                &[&id, &bed.site_id("harbour")?],
+                &[&id, &stack.site_id("harbour")?],
             )
             .await?;
 
-        let output = migrate(&bed)?;
+        let output = migrate(&stack)?;
         assert!(output.status.success(), "{}", said(&output));
         let credentials = person.info("get-connection-credentials").await?.json(200);
         assert_eq!(credentials["refresh_token"].as_str(), Some(refresh_token.as_str()), "clear text is read");
@@ -94,21 +94,21 @@ fn a_database_of_the_typescript_version_is_adopted() {
         assert!(row.get::<_, String>(0).starts_with("v1:"), "sealed at its next write");
         person.connect("harbour").await?;
         assert_eq!(person.connection_id().await?, id);
-        bed.stack.stop().await
+        stack.stop().await
     });
 }
 
 #[test]
 fn migrations_are_applied_once_and_in_order() {
     run(async {
-        let bed = Bed::start(|_| ()).await?;
-        let output = migrate(&bed)?;
+        let stack = TestStack::start(|_| ()).await?;
+        let output = migrate(&stack)?;
         assert!(output.status.success() && said(&output).contains("up to date"), "{}", said(&output));
-        let database = bed.database().await?;
+        let database = stack.database().await?;
         database.batch_execute(r#"drop schema "juncture-core" cascade"#).await?;
         // Four at once: one applies them, the others find the work done.
         let outputs = try_join_all((0..4).map(|_| {
-            let url = bed.stack.postgres().map(|postgres| postgres.url().to_owned()).unwrap_or_default();
+            let url = stack.postgres().url().to_owned();
             tokio::task::spawn_blocking(move || {
                 Command::new(juncture_tests::binaries().join("migrate"))
                     .env_clear()
@@ -129,13 +129,13 @@ fn migrations_are_applied_once_and_in_order() {
                 r#"update "juncture-core".migration set checksum = 'other' where name like '0001%'"#,
             )
             .await?;
-        let output = migrate(&bed)?;
+        let output = migrate(&stack)?;
         assert!(!output.status.success());
         assert!(
             said(&output).contains("0001_core was changed after it had been applied"),
             "{}",
             said(&output)
         );
-        bed.stack.stop().await
+        stack.stop().await
     });
 }

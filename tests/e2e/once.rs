@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use futures_util::future::try_join_all;
 use juncture_local::atlassian::Fault;
-use juncture_tests::{Bed, CREATE, Person, run};
+use juncture_tests::{CREATE, Person, TestStack, run};
 use serde_json::{Value, json};
 
 fn ticket(project: &str, summary: &str) -> Value {
@@ -16,9 +16,9 @@ fn ticket(project: &str, summary: &str) -> Value {
 #[test]
 fn the_first_answer_is_everybodys() {
     run(async {
-        let bed = Bed::shared().await?;
-        let person = bed.sailor().await?;
-        let project = bed.project("ONCE", 0)?;
+        let stack = TestStack::shared().await?;
+        let person = stack.connected_user().await?;
+        let project = stack.project("ONCE", 0)?;
         let first = person.create_once("key-1", ticket(&project, "One")).await?.json(201);
         assert_eq!(first["ticket"]["key"], "ONCE-1");
         for _ in 0..3 {
@@ -30,7 +30,7 @@ fn the_first_answer_is_everybodys() {
         let second = person.create_once("key-2", ticket(&project, "One")).await?.json(201);
         assert_eq!(second["ticket"]["key"], "ONCE-2");
         // Somebody else's key is another key.
-        let other = bed.sailor().await?;
+        let other = stack.connected_user().await?;
         let third = other.create_once("key-1", ticket(&project, "Three")).await?.json(201);
         assert_eq!(third["ticket"]["key"], "ONCE-3");
         for bad in ["", " ", "a b", &"x".repeat(256), "schlüssel"] {
@@ -45,9 +45,9 @@ fn the_first_answer_is_everybodys() {
 #[test]
 fn twenty_at_once_make_one_ticket() {
     run(async {
-        let bed = Bed::shared().await?;
-        let person = bed.sailor().await?;
-        let project = bed.project("TWENTY", 0)?;
+        let stack = TestStack::shared().await?;
+        let person = stack.connected_user().await?;
+        let project = stack.project("TWENTY", 0)?;
         let calls = (0..20).map(|_| person.create_once("key", ticket(&project, "One")));
         let answers = try_join_all(calls).await?;
         for answer in &answers {
@@ -61,9 +61,9 @@ fn twenty_at_once_make_one_ticket() {
 #[test]
 fn a_refusal_leaves_the_key_free() {
     run(async {
-        let bed = Bed::shared().await?;
-        let person = bed.sailor().await?;
-        let project = bed.project("FREE", 0)?;
+        let stack = TestStack::shared().await?;
+        let person = stack.connected_user().await?;
+        let project = stack.project("FREE", 0)?;
         let mut wrong = ticket(&project, "One");
         wrong["priority_id"] = "99".into();
         person.create_once("key", wrong).await?.refusal(400);
@@ -76,16 +76,16 @@ fn a_refusal_leaves_the_key_free() {
 #[test]
 fn a_lost_answer_is_found_again() {
     run(async {
-        let bed = Bed::shared().await?;
+        let stack = TestStack::shared().await?;
         for (key, issues, lag) in
             [("LOSTA", 0, 0), ("LOSTB", 3, 1_000), ("LOSTC", 0, 1_000), ("LOSTD", 250, 0)]
         {
-            let person = bed.sailor().await?;
-            let mut settings = bed.atlassian().settings(Some(&person.account));
+            let person = stack.connected_user().await?;
+            let mut settings = stack.atlassian().settings(Some(&person.account));
             settings.search_lag = lag;
-            bed.atlassian().set_settings(Some(&person.account), settings);
-            let project = bed.project(key, issues)?;
-            bed.atlassian().inject(person.trouble(CREATE, Fault::Drop).after().times(1));
+            stack.atlassian().set_settings(Some(&person.account), settings);
+            let project = stack.project(key, issues)?;
+            stack.atlassian().inject(person.trouble(CREATE, Fault::Drop).after().times(1));
             let lost = person.create_once("key", ticket(&project, "Lost")).await?;
             assert!(lost.refusal(502).contains("same Idempotency-Key"), "{lost:?}");
             assert_eq!(lost.header("retry-after"), "5");
@@ -108,10 +108,10 @@ fn a_lost_answer_is_found_again() {
 #[test]
 fn a_request_that_never_arrived_is_sent_again() {
     run(async {
-        let bed = Bed::shared().await?;
-        let person = bed.sailor().await?;
-        let project = bed.project("NEVER", 2)?;
-        bed.atlassian().inject(person.trouble(CREATE, Fault::Drop).times(1));
+        let stack = TestStack::shared().await?;
+        let person = stack.connected_user().await?;
+        let project = stack.project("NEVER", 2)?;
+        stack.atlassian().inject(person.trouble(CREATE, Fault::Drop).times(1));
         person.create_once("key", ticket(&project, "Never")).await?.refusal(502);
         let other = person.create_once("key", ticket(&project, "Other")).await?;
         assert!(other.refusal(422).contains("another request"));
@@ -128,15 +128,15 @@ fn a_request_that_never_arrived_is_sent_again() {
 #[test]
 fn while_jira_cannot_be_asked_nothing_is_sent_again() {
     run(async {
-        let bed = Bed::shared().await?;
-        let person = bed.sailor().await?;
-        let project = bed.project("DOUBT", 0)?;
-        bed.atlassian().inject(person.trouble(CREATE, Fault::Drop).after().times(1));
+        let stack = TestStack::shared().await?;
+        let person = stack.connected_user().await?;
+        let project = stack.project("DOUBT", 0)?;
+        stack.atlassian().inject(person.trouble(CREATE, Fault::Drop).after().times(1));
         person.create_once("key", ticket(&project, "Lost")).await?.refusal(502);
-        bed.atlassian().inject(person.trouble("search", Fault::Status { status: 500, body: None }));
+        stack.atlassian().inject(person.trouble("search", Fault::Status { status: 500, body: None }));
         let unsure = person.create_once("key", ticket(&project, "Lost")).await?;
         assert!(unsure.refusal(502).contains("same Idempotency-Key"), "{unsure:?}");
-        bed.atlassian().clear_faults_of(&person.account);
+        stack.atlassian().clear_faults_of(&person.account);
         let found = person.create_once("key", ticket(&project, "Lost")).await?.json(201);
         assert_eq!(found["ticket"]["key"], "DOUBT-1");
         assert_eq!(person.creates(), 1);
@@ -147,18 +147,19 @@ fn while_jira_cannot_be_asked_nothing_is_sent_again() {
 #[test]
 fn empty_pages_do_not_prove_that_a_ticket_is_not_there() {
     run(async {
-        let bed = Bed::shared().await?;
-        let person = bed.sailor().await?;
+        let stack = TestStack::shared().await?;
+        let person = stack.connected_user().await?;
         // More than the numbers that are looked at where the search finds nothing.
-        let project = bed.project("EMPTYPAGE", 101)?;
-        bed.atlassian().inject(person.trouble(CREATE, Fault::Drop).after().times(1));
+        let project = stack.project("EMPTYPAGE", 101)?;
+        stack.atlassian().inject(person.trouble(CREATE, Fault::Drop).after().times(1));
         person.create_once("key", ticket(&project, "Lost")).await?.refusal(502);
         let empty = json!({ "issues": [], "isLast": false, "nextPageToken": "more" });
-        bed.atlassian()
+        stack
+            .atlassian()
             .inject(person.trouble("search/jql", Fault::Status { status: 200, body: Some(empty) }));
         let unsure = person.create_once("key", ticket(&project, "Lost")).await?;
         assert!(unsure.refusal(502).contains("same Idempotency-Key"), "{unsure:?}");
-        bed.atlassian().clear_faults_of(&person.account);
+        stack.atlassian().clear_faults_of(&person.account);
         let found = person.create_once("key", ticket(&project, "Lost")).await?.json(201);
         assert_eq!(found["ticket"]["key"], "EMPTYPAGE-102");
         assert_eq!(person.creates(), 1);
@@ -169,17 +170,17 @@ fn empty_pages_do_not_prove_that_a_ticket_is_not_there() {
 #[test]
 fn a_lost_ticket_is_looked_for_where_it_was_sent() {
     run(async {
-        let bed = Bed::shared().await?;
-        let person = bed.sailor().await?;
+        let stack = TestStack::shared().await?;
+        let person = stack.connected_user().await?;
         let select = |project: String| {
             let body = person.body(json!({ "jira_project_id": project }));
-            async move { bed.backend_post("jira/select-project", &body).await }
+            async move { stack.backend_post("jira/select-project", &body).await }
         };
-        select(bed.project("OLD", 0)?).await?.json(200);
+        select(stack.project("OLD", 0)?).await?.json(200);
         let fields = json!({ "summary": "Lost", "issue_type_id": "10001" });
-        bed.atlassian().inject(person.trouble(CREATE, Fault::Drop).after().times(1));
+        stack.atlassian().inject(person.trouble(CREATE, Fault::Drop).after().times(1));
         person.create_once("key", fields.clone()).await?.refusal(502);
-        select(bed.project("NEW", 0)?).await?.json(200);
+        select(stack.project("NEW", 0)?).await?.json(200);
         let found = person.create_once("key", fields).await?.json(201);
         assert_eq!(found["ticket"]["key"], "OLD-1");
         assert_eq!(person.creates(), 1);
@@ -188,28 +189,28 @@ fn a_lost_ticket_is_looked_for_where_it_was_sent() {
 }
 
 /// The keys of a person's records in Redis.
-async fn records(bed: &Bed, person: &Person<'_>) -> Result<Vec<String>> {
+async fn records(stack: &TestStack, person: &Person<'_>) -> Result<Vec<String>> {
     let id = person.connection_id().await?;
-    let found = bed.redis(&["KEYS", &format!("juncture:once:{id}:*")]).await?;
+    let found = stack.redis(&["KEYS", &format!("juncture:once:{id}:*")]).await?;
     Ok(redis::from_redis_value(found)?)
 }
 
 #[test]
 fn what_is_kept_of_an_answer_is_sealed() {
     run(async {
-        let bed = Bed::shared().await?;
-        let person = bed.sailor().await?;
-        let project = bed.project("SEALED", 0)?;
+        let stack = TestStack::shared().await?;
+        let person = stack.connected_user().await?;
+        let project = stack.project("SEALED", 0)?;
         let first = person.create_once("key", ticket(&project, "A secret plan")).await?.json(201);
-        let [record] = &records(bed, &person).await?[..] else { anyhow::bail!("not one record") };
-        let kept: String = redis::from_redis_value(bed.redis(&["GET", record]).await?)?;
+        let [record] = &records(stack, &person).await?[..] else { anyhow::bail!("not one record") };
+        let kept: String = redis::from_redis_value(stack.redis(&["GET", record]).await?)?;
         for clear in ["SEALED-1", "secret plan", "To Do"] {
             assert!(!kept.contains(clear), "{kept}");
         }
         assert!(kept.contains("v1:") && kept.len() < 2048, "{kept}");
         assert_eq!(person.create_once("key", ticket(&project, "A secret plan")).await?.json(201), first);
         // What cannot be read is not taken for nothing.
-        bed.redis(&["SET", record, "{}"]).await?;
+        stack.redis(&["SET", record, "{}"]).await?;
         person.create_once("key", ticket(&project, "A secret plan")).await?.refusal(500);
         assert_eq!(person.creates(), 1);
         Ok(())
@@ -219,7 +220,7 @@ fn what_is_kept_of_an_answer_is_sealed() {
 /// Sends a create, and kills the function that works on it as soon as Jira has got so many requests of the person
 /// that end in this.
 async fn create_and_die(
-    bed: &Bed,
+    stack: &TestStack,
     person: &Person<'_>,
     fields: Value,
     path: &str,
@@ -230,7 +231,7 @@ async fn create_and_die(
         while arrived() < times {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
-        let instances = bed.stack.gateway().instances();
+        let instances = stack.gateway().instances();
         let it = instances.iter().find(|it| it.function == "CreateTicket").context("no instance")?;
         ensure!(Command::new("kill").args(["-9", &it.pid.to_string()]).status()?.success());
         Ok(())
@@ -245,58 +246,58 @@ async fn create_and_die(
 #[test]
 fn a_function_that_dies_after_it_sent_leaves_a_ticket_that_is_found() {
     run(async {
-        let bed = Bed::start(|_| ()).await?;
-        let person = bed.sailor().await?;
-        let project = bed.project("DIED", 3)?;
-        bed.atlassian().inject(person.trouble(CREATE, Fault::Hang).after().times(1));
-        create_and_die(&bed, &person, ticket(&project, "Died"), "/issue", 1).await?;
+        let stack = TestStack::start(|_| ()).await?;
+        let person = stack.connected_user().await?;
+        let project = stack.project("DIED", 3)?;
+        stack.atlassian().inject(person.trouble(CREATE, Fault::Hang).after().times(1));
+        create_and_die(&stack, &person, ticket(&project, "Died"), "/issue", 1).await?;
         // The lock of the dead one ends by itself; until then this waits.
         let found = person.create_once("key", ticket(&project, "Died")).await?.json(201);
         assert_eq!((&found["ticket"]["key"], person.creates()), (&json!("DIED-4"), 1));
         assert_eq!(person.create_once("key", ticket(&project, "Died")).await?.json(201), found);
         person.assert_understood();
-        bed.stack.stop().await
+        stack.stop().await
     });
 }
 
 #[test]
 fn a_function_that_dies_while_it_sends_is_repeated_only_when_jira_must_be_done() {
     run(async {
-        let bed = Bed::start(|_| ()).await?;
-        let person = bed.sailor().await?;
-        let project = bed.project("DIES", 3)?;
-        bed.atlassian().inject(person.trouble(CREATE, Fault::Hang).times(1));
-        create_and_die(&bed, &person, ticket(&project, "Dies"), "/issue", 1).await?;
+        let stack = TestStack::start(|_| ()).await?;
+        let person = stack.connected_user().await?;
+        let project = stack.project("DIES", 3)?;
+        stack.atlassian().inject(person.trouble(CREATE, Fault::Hang).times(1));
+        create_and_die(&stack, &person, ticket(&project, "Dies"), "/issue", 1).await?;
         // Jira may have it in hand for 20 seconds. Meanwhile a repetition looks for the ticket and sends nothing;
         // this one dies too.
-        create_and_die(&bed, &person, ticket(&project, "Dies"), "/search/jql", 2).await?;
+        create_and_die(&stack, &person, ticket(&project, "Dies"), "/search/jql", 2).await?;
         assert_eq!(person.creates(), 1);
         // As if they had passed.
-        let [record] = &records(&bed, &person).await?[..] else { anyhow::bail!("not one record") };
-        let kept: String = redis::from_redis_value(bed.redis(&["GET", record]).await?)?;
+        let [record] = &records(&stack, &person).await?[..] else { anyhow::bail!("not one record") };
+        let kept: String = redis::from_redis_value(stack.redis(&["GET", record]).await?)?;
         let mut kept: Value = serde_json::from_str(&kept)?;
         let doubt = &mut kept["sent"];
         assert_eq!(doubt["settled_at"].as_i64(), doubt["sent_at"].as_i64().map(|sent| sent + 20));
         doubt["settled_at"] = doubt["sent_at"].clone();
-        bed.redis(&["SET", record, &kept.to_string()]).await?;
+        stack.redis(&["SET", record, &kept.to_string()]).await?;
         let created = person.create_once("key", ticket(&project, "Dies")).await?.json(201);
         assert_eq!((&created["ticket"]["key"], person.creates()), (&json!("DIES-4"), 2));
         person.assert_understood();
-        bed.stack.stop().await
+        stack.stop().await
     });
 }
 
 #[test]
 fn a_second_request_waits_for_the_first_and_then_says_so() {
     run(async {
-        let bed = Bed::shared().await?;
-        let person = bed.sailor().await?;
-        let project = bed.project("WAITS", 0)?;
+        let stack = TestStack::shared().await?;
+        let person = stack.connected_user().await?;
+        let project = stack.project("WAITS", 0)?;
         person.create_once("key", ticket(&project, "One")).await?.json(201);
         // As if the first had never come to an end: its lock is there, its record is not.
-        let [record] = &records(bed, &person).await?[..] else { anyhow::bail!("not one record") };
-        bed.redis(&["DEL", record]).await?;
-        bed.redis(&["SET", &record.replace("once:", "once-lock:"), "somebody"]).await?;
+        let [record] = &records(stack, &person).await?[..] else { anyhow::bail!("not one record") };
+        stack.redis(&["DEL", record]).await?;
+        stack.redis(&["SET", &record.replace("once:", "once-lock:"), "somebody"]).await?;
         let answer = person.create_once("key", ticket(&project, "One")).await?;
         assert!(answer.refusal(409).contains("still under way"), "{answer:?}");
         assert_eq!(answer.header("retry-after"), "2");
@@ -308,17 +309,17 @@ fn a_second_request_waits_for_the_first_and_then_says_so() {
 #[test]
 fn without_redis_nothing_is_sent() {
     run(async {
-        let bed = Bed::start(|_| ()).await?;
-        let person = bed.sailor().await?;
-        let project = bed.project("AWAY", 0)?;
+        let stack = TestStack::start(|_| ()).await?;
+        let person = stack.connected_user().await?;
+        let project = stack.project("AWAY", 0)?;
         person.create(ticket(&project, "One")).await?.json(201);
-        let front = bed.stack.front().ok_or_else(|| anyhow::anyhow!("a front"))?;
+        let front = stack.front();
         front.faults().set(Some(juncture_local::upstash::Fault::Refuse));
         let answer = person.create_once("key", ticket(&project, "Two")).await?;
         assert!(answer.refusal(503).contains("Redis"), "{answer:?}");
         assert_eq!(person.creates(), 1);
         // Without the header Redis is not needed.
         person.create(ticket(&project, "Two")).await?.json(201);
-        bed.stack.stop().await
+        stack.stop().await
     });
 }

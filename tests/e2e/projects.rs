@@ -1,14 +1,14 @@
 //! Jira through a connection.
 
 use anyhow::Result;
-use juncture_tests::{Bed, run};
+use juncture_tests::{TestStack, run};
 use serde_json::json;
 
 #[test]
 fn all_projects_arrive_over_all_pages() {
     run(async {
-        let bed = Bed::shared().await?;
-        let person = bed.person(&["lighthouse"])?;
+        let stack = TestStack::shared().await?;
+        let person = stack.person(&["lighthouse"])?;
         person.connect("lighthouse").await?;
         let answer = person.projects().await?.json(200);
         let projects = answer["projects"].as_array().cloned().unwrap_or_default();
@@ -32,7 +32,7 @@ fn all_projects_arrive_over_all_pages() {
             loop {
                 let before = person.jira_requests().len();
                 let query = [("external_id", person.external_id.as_str()), more];
-                let part = bed.backend("jira/get-projects", &query).await?.json(200);
+                let part = stack.backend("jira/get-projects", &query).await?.json(200);
                 costs.push(person.jira_requests().len() - before);
                 assert!(part["total"].as_u64() <= limit.parse().ok());
                 gathered.extend(part["projects"].as_array().cloned().unwrap_or_default());
@@ -50,15 +50,15 @@ fn all_projects_arrive_over_all_pages() {
 #[test]
 fn a_selected_project_is_seen_by_every_call() {
     run(async {
-        let bed = Bed::shared().await?;
-        let person = bed.person(&["harbour"])?;
+        let stack = TestStack::shared().await?;
+        let person = stack.person(&["harbour"])?;
         person.connect("harbour").await?;
         assert_eq!(person.projects().await?.json(200)["selected_project_id"], json!(null));
         for project in ["10000", "10001"] {
             let body = json!({ "external_id": person.external_id, "jira_project_id": project });
-            assert_eq!(bed.backend_post("jira/select-project", &body).await?.json(200)["success"], true);
+            assert_eq!(stack.backend_post("jira/select-project", &body).await?.json(200)["success"], true);
             let read =
-                bed.backend("jira/get-selected-project", &[("external_id", &person.external_id)]).await?;
+                stack.backend("jira/get-selected-project", &[("external_id", &person.external_id)]).await?;
             assert_eq!(read.json(200), json!({ "jira_project_id": project }));
             assert_eq!(person.projects().await?.json(200)["selected_project_id"], project);
         }
@@ -69,17 +69,17 @@ fn a_selected_project_is_seen_by_every_call() {
 #[test]
 fn a_missing_scope_is_named_and_costs_no_refresh() {
     run(async {
-        let bed = Bed::shared().await?;
-        let person = bed.person(&["harbour"])?;
-        let mut settings = bed.atlassian().settings(None);
+        let stack = TestStack::shared().await?;
+        let person = stack.person(&["harbour"])?;
+        let mut settings = stack.atlassian().settings(None);
         settings.withheld_scopes = ["read:jira-work".to_owned(), "read:project:jira".to_owned()].into();
-        bed.atlassian().set_settings(Some(&person.account), settings);
+        stack.atlassian().set_settings(Some(&person.account), settings);
         person.connect("harbour").await?;
-        let before = bed.token_requests(&person.account);
+        let before = stack.token_requests(&person.account);
         let refusal = person.projects().await?.json(403);
         assert!(refusal["error"].as_str().is_some_and(|text| text.contains("read:jira-work")), "{refusal}");
         assert!(refusal.get("needs_reauthorization").is_none(), "{refusal}");
-        assert_eq!(bed.token_requests(&person.account), before);
+        assert_eq!(stack.token_requests(&person.account), before);
         assert_eq!(person.validity().await?["is_invalid"], false);
         Ok(())
     });
@@ -88,21 +88,21 @@ fn a_missing_scope_is_named_and_costs_no_refresh() {
 #[test]
 fn a_rejected_access_token_is_refreshed_once_for_everybody() {
     run(async {
-        let bed = Bed::shared().await?;
-        let person = bed.person(&["harbour"])?;
+        let stack = TestStack::shared().await?;
+        let person = stack.person(&["harbour"])?;
         person.connect("harbour").await?;
-        let mut settings = bed.atlassian().settings(None);
+        let mut settings = stack.atlassian().settings(None);
         settings.leeway = std::time::Duration::ZERO;
-        bed.atlassian().set_settings(Some(&person.account), settings);
+        stack.atlassian().set_settings(Some(&person.account), settings);
         person.projects().await?.json(200);
         for _ in 0..3 {
-            let before = bed.token_requests(&person.account);
-            bed.atlassian().expire_access_tokens(Some(&person.account));
+            let before = stack.token_requests(&person.account);
+            stack.atlassian().expire_access_tokens(Some(&person.account));
             let answers = futures_util::future::join_all((0..12).map(|_| person.projects())).await;
             for answer in answers.into_iter().collect::<Result<Vec<_>>>()? {
                 answer.json(200);
             }
-            assert_eq!(bed.token_requests(&person.account) - before, 1);
+            assert_eq!(stack.token_requests(&person.account) - before, 1);
         }
         Ok(())
     });

@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use anyhow::{Context, Result};
 use juncture_local::atlassian::{Class, Decision, Fault, GateSpec, Rule, When};
 use juncture_local::ports::Part;
-use juncture_tests::{Answer, Bed, Person, run};
+use juncture_tests::{Answer, Person, TestStack, run};
 use reqwest::{Method, RequestBuilder};
 use serde_json::json;
 
@@ -17,15 +17,15 @@ const ELSEWHERE: &str = "Started in another browser";
 
 /// A browser, as far as cookies go: it brings back what it was given.
 struct Browser<'a> {
-    bed: &'a Bed,
+    stack: &'a TestStack,
     cookies: Mutex<BTreeMap<String, String>>,
 }
 
 impl<'a> Browser<'a> {
     /// One that other software of the same domain has given a cookie, which need not be ASCII.
-    fn new(bed: &'a Bed) -> Self {
+    fn new(stack: &'a TestStack) -> Self {
         let cookies = BTreeMap::from([("city".to_owned(), "Köln".to_owned())]);
-        Self { bed, cookies: Mutex::new(cookies) }
+        Self { stack, cookies: Mutex::new(cookies) }
     }
 
     fn kept(&self) -> MutexGuard<'_, BTreeMap<String, String>> {
@@ -34,7 +34,7 @@ impl<'a> Browser<'a> {
 
     async fn send(&self, request: RequestBuilder) -> Result<Answer> {
         let cookies: Vec<_> = self.kept().iter().map(|(name, value)| format!("{name}={value}")).collect();
-        let answer = self.bed.send(request.header("cookie", cookies.join("; "))).await?;
+        let answer = self.stack.send(request.header("cookie", cookies.join("; "))).await?;
         for cookie in answer.headers.get_all("set-cookie") {
             let mut parts = cookie.to_str()?.split("; ");
             let (name, value) = parts.next().and_then(|pair| pair.split_once('=')).context("no cookie")?;
@@ -55,14 +55,14 @@ impl<'a> Browser<'a> {
 
     async fn decide(&self, person: &Person<'_>, decision: Decision) -> Result<String> {
         let body = json!({ "provider": "jira", "external_id": person.external_id });
-        let answer = self.send(self.bed.request(Method::POST, BEGIN).json(&body)).await?.json(200);
+        let answer = self.send(self.stack.request(Method::POST, BEGIN).json(&body)).await?.json(200);
         let callback =
             person.decide(answer["authorization_uri"].as_str().context("no address")?, decision)?;
-        Ok(here(self.bed, &callback))
+        Ok(here(self.stack, &callback))
     }
 
     async fn get(&self, path: &str) -> Result<Answer> {
-        self.send(self.bed.request(Method::GET, path)).await
+        self.send(self.stack.request(Method::GET, path)).await
     }
 
     /// Comes back to the callback: the connection code.
@@ -73,17 +73,17 @@ impl<'a> Browser<'a> {
     }
 
     async fn create(&self, code: &str) -> Result<Answer> {
-        let body = json!({ "connection_code": code, "site_id": self.bed.site_id("harbour")? });
-        self.send(self.bed.request(Method::POST, CREATE).json(&body)).await
+        let body = json!({ "connection_code": code, "site_id": self.stack.site_id("harbour")? });
+        self.send(self.stack.request(Method::POST, CREATE).json(&body)).await
     }
 
     /// What a code is good for in this browser: nothing, by any way.
     async fn is_refused(&self, code: &str) -> Result<()> {
         let page = format!("/finalize-connection/jira/{code}");
         assert!(self.get(&page).await?.page(403).contains(ELSEWHERE));
-        let form = self.bed.request(Method::POST, &page);
+        let form = self.stack.request(Method::POST, &page);
         let form = form.header("content-type", "application/x-www-form-urlencoded");
-        let site = self.bed.site_id("harbour")?;
+        let site = self.stack.site_id("harbour")?;
         assert!(self.send(form.body(format!("site_id={site}"))).await?.page(403).contains(ELSEWHERE));
         for answer in [self.get(&format!("{SITES}?connection_code={code}")).await?, self.create(code).await?]
         {
@@ -95,18 +95,16 @@ impl<'a> Browser<'a> {
 }
 
 /// The callback as this machine serves it; browsers may know it under another scheme.
-fn here(bed: &Bed, callback: &str) -> String {
-    callback
-        .split_once("/api/")
-        .map_or_else(String::new, |(_, rest)| format!("{}/api/{rest}", bed.stack.url()))
+fn here(stack: &TestStack, callback: &str) -> String {
+    callback.split_once("/api/").map_or_else(String::new, |(_, rest)| format!("{}/api/{rest}", stack.url()))
 }
 
 #[test]
 fn two_tabs_of_one_browser_both_finish() {
     run(async {
-        let bed = Bed::shared().await?;
-        let browser = Browser::new(bed);
-        let (one, other) = (bed.person(&["harbour"])?, bed.person(&["harbour"])?);
+        let stack = TestStack::shared().await?;
+        let browser = Browser::new(stack);
+        let (one, other) = (stack.person(&["harbour"])?, stack.person(&["harbour"])?);
         let first = browser.consent(&one).await?;
         let second = browser.consent(&other).await?;
         let second = browser.code(&second).await?;
@@ -122,18 +120,18 @@ fn two_tabs_of_one_browser_both_finish() {
 #[test]
 fn a_return_in_another_browser_ends_the_flow_on_the_page_that_explains_it() {
     run(async {
-        let bed = Bed::shared().await?;
+        let stack = TestStack::shared().await?;
         for decision in [Decision::Accept, Decision::Decline] {
-            let (one, other) = (Browser::new(bed), Browser::new(bed));
-            let (person, somebody) = (bed.person(&["harbour"])?, bed.person(&["harbour"])?);
+            let (one, other) = (Browser::new(stack), Browser::new(stack));
+            let (person, somebody) = (stack.person(&["harbour"])?, stack.person(&["harbour"])?);
             let callback = one.decide(&person, decision).await?;
             other.consent(&somebody).await?;
             let page = other.get(&callback).await?;
             assert!(page.page(403).contains(ELSEWHERE), "{}", page.body);
-            assert!(page.body.contains(&bed.stack.demo_url()), "no way to start again");
+            assert!(page.body.contains(&stack.demo_url()), "no way to start again");
             // The state is used up, for its own browser too, and the code was not exchanged.
             assert!(one.get(&callback).await?.page(410).contains("expired"));
-            assert_eq!(bed.token_requests(&person.account), 0);
+            assert_eq!(stack.token_requests(&person.account), 0);
         }
         Ok(())
     });
@@ -142,13 +140,13 @@ fn a_return_in_another_browser_ends_the_flow_on_the_page_that_explains_it() {
 #[test]
 fn a_browser_that_has_shown_that_it_keeps_cookies_must_bring_one() {
     run(async {
-        let bed = Bed::shared().await?;
-        let (browser, bare) = (Browser::new(bed), Browser::new(bed));
-        let person = bed.person(&["harbour"])?;
+        let stack = TestStack::shared().await?;
+        let (browser, bare) = (Browser::new(stack), Browser::new(stack));
+        let person = stack.person(&["harbour"])?;
         browser.consent(&person).await?;
         let callback = browser.consent(&person).await?;
         assert!(bare.get(&callback).await?.page(403).contains(ELSEWHERE));
-        assert_eq!(bed.token_requests(&person.account), 0);
+        assert_eq!(stack.token_requests(&person.account), 0);
         Ok(())
     });
 }
@@ -162,7 +160,7 @@ fn location(answer: &Answer) -> String {
 #[test]
 fn what_is_fetched_ahead_of_time_uses_nothing_up() {
     run(async {
-        let bed = Bed::shared().await?;
+        let stack = TestStack::shared().await?;
         for (name, value) in [
             ("sec-purpose", "prefetch"),
             ("sec-purpose", "prefetch;prerender"),
@@ -172,17 +170,17 @@ fn what_is_fetched_ahead_of_time_uses_nothing_up() {
             ("x-moz", "prefetch"),
         ] {
             for decision in [Decision::Accept, Decision::Decline] {
-                let person = bed.person(&["harbour"])?;
-                let browser = Browser::new(bed);
+                let person = stack.person(&["harbour"])?;
+                let browser = Browser::new(stack);
                 let callback = browser.decide(&person, decision).await?;
-                let early = browser.send(bed.request(Method::GET, &callback).header(name, value)).await?;
+                let early = browser.send(stack.request(Method::GET, &callback).header(name, value)).await?;
                 assert!(early.page(503).contains("ahead of time"), "{name}: {}", early.body);
                 assert_eq!(early.header("cache-control"), "no-store");
                 for kept in ["set-cookie", "location", "ratelimit"] {
                     assert_eq!(early.header(kept), "", "{name}: {kept}");
                 }
-                assert_eq!(bed.token_requests(&person.account), 0);
-                let line = bed.completion(&early).await?;
+                assert_eq!(stack.token_requests(&person.account), 0);
+                let line = stack.completion(&early).await?;
                 assert_eq!(
                     (&line["code"], &line["redis_requests"]),
                     (&json!("prefetch"), &json!(0)),
@@ -193,9 +191,9 @@ fn what_is_fetched_ahead_of_time_uses_nothing_up() {
                 assert_eq!(browser.get(&callback).await?.status, status, "{name}: {value}");
             }
         }
-        let person = bed.person(&["harbour"])?;
+        let person = stack.person(&["harbour"])?;
         let callback = person.consent().await?;
-        let answer = bed.send(bed.request(Method::GET, &callback).header("purpose", "fetch")).await?;
+        let answer = stack.send(stack.request(Method::GET, &callback).header("purpose", "fetch")).await?;
         location(&answer);
         Ok(())
     });
@@ -204,18 +202,18 @@ fn what_is_fetched_ahead_of_time_uses_nothing_up() {
 #[test]
 fn the_flows_own_browser_may_arrive_twice_and_nobody_else() {
     run(async {
-        let bed = Bed::shared().await?;
-        let (browser, other) = (Browser::new(bed), Browser::new(bed));
-        let person = bed.person(&["harbour"])?;
-        other.code(&other.consent(&bed.person(&["harbour"])?).await?).await?;
+        let stack = TestStack::shared().await?;
+        let (browser, other) = (Browser::new(stack), Browser::new(stack));
+        let person = stack.person(&["harbour"])?;
+        other.code(&other.consent(&stack.person(&["harbour"])?).await?).await?;
         let callback = browser.consent(&person).await?;
         let first = location(&browser.get(&callback).await?);
         for _ in 0..2 {
             assert_eq!(location(&browser.get(&callback).await?), first);
         }
-        assert_eq!(bed.token_requests(&person.account), 1, "a code is for one exchange");
+        assert_eq!(stack.token_requests(&person.account), 1, "a code is for one exchange");
         // Another browser, with cookies or without, and this one with another code.
-        for stranger in [&other, &Browser::new(bed)] {
+        for stranger in [&other, &Browser::new(stack)] {
             assert!(stranger.get(&callback).await?.page(410).contains("expired"));
         }
         let (before, _) = callback.split_once("code=").context("no code")?;
@@ -235,12 +233,12 @@ fn the_flows_own_browser_may_arrive_twice_and_nobody_else() {
 #[test]
 fn whoever_fetches_the_callback_first_without_a_cookie_does_not_take_it_from_its_browser() {
     run(async {
-        let bed = Bed::shared().await?;
-        let browser = Browser::new(bed);
-        let person = bed.person(&["harbour"])?;
+        let stack = TestStack::shared().await?;
+        let browser = Browser::new(stack);
+        let person = stack.person(&["harbour"])?;
         // The first flow of this browser: it has not shown yet that it keeps cookies.
         let callback = browser.consent(&person).await?;
-        let scanned = location(&Browser::new(bed).get(&callback).await?);
+        let scanned = location(&Browser::new(stack).get(&callback).await?);
         assert_eq!(location(&browser.get(&callback).await?), scanned);
         let code = scanned.rsplit('/').next().context("no code")?;
         browser.get(&scanned).await?.page(200);
@@ -252,12 +250,12 @@ fn whoever_fetches_the_callback_first_without_a_cookie_does_not_take_it_from_its
 #[test]
 fn two_arrivals_at_once_end_at_the_same_place() {
     run(async {
-        let bed = Bed::shared().await?;
-        let browser = Browser::new(bed);
-        let person = bed.person(&["harbour"])?;
+        let stack = TestStack::shared().await?;
+        let browser = Browser::new(stack);
+        let person = stack.person(&["harbour"])?;
         let callback = browser.consent(&person).await?;
         let spec = GateSpec { class: Class::Token, account: Some(person.account.clone()), when: When::After };
-        let gate = bed.atlassian().hold(spec);
+        let gate = stack.atlassian().hold(spec);
         let (first, second) = (browser.get(&callback), async {
             gate.arrived().await;
             // It looks for the answer until there is one.
@@ -266,7 +264,7 @@ fn two_arrivals_at_once_end_at_the_same_place() {
         });
         let (first, second) = tokio::join!(first, second);
         assert_eq!(location(&first?), location(&second?));
-        assert_eq!(bed.token_requests(&person.account), 1);
+        assert_eq!(stack.token_requests(&person.account), 1);
         Ok(())
     });
 }
@@ -274,15 +272,15 @@ fn two_arrivals_at_once_end_at_the_same_place() {
 #[test]
 fn a_first_arrival_that_fails_leaves_nothing_to_wait_for() {
     run(async {
-        let bed = Bed::shared().await?;
-        let browser = Browser::new(bed);
-        let person = bed.person(&["harbour"])?;
+        let stack = TestStack::shared().await?;
+        let browser = Browser::new(stack);
+        let person = stack.person(&["harbour"])?;
         let callback = browser.consent(&person).await?;
         let refusal = Fault::Status { status: 403, body: Some(json!({ "error": "invalid_grant" })) };
-        bed.atlassian().inject(Rule::new(Class::Token, refusal).account(&person.account).times(1));
+        stack.atlassian().inject(Rule::new(Class::Token, refusal).account(&person.account).times(1));
         browser.get(&callback).await?.page(502);
         browser.get(&callback).await?.page(410);
-        assert_eq!(bed.token_requests(&person.account), 1);
+        assert_eq!(stack.token_requests(&person.account), 1);
         Ok(())
     });
 }
@@ -290,15 +288,15 @@ fn a_first_arrival_that_fails_leaves_nothing_to_wait_for() {
 #[test]
 fn an_arrival_is_remembered_for_a_minute_and_sealed() {
     run(async {
-        let bed = Bed::shared().await?;
-        let browser = Browser::new(bed);
-        let callback = browser.consent(&bed.person(&["harbour"])?).await?;
+        let stack = TestStack::shared().await?;
+        let browser = Browser::new(stack);
+        let callback = browser.consent(&stack.person(&["harbour"])?).await?;
         let code = browser.code(&callback).await?;
         let state = callback.split_once("state=").context("no state")?.1;
         let key = format!("juncture:arrival:{}", base::crypto::sha256_hex(state.as_bytes()));
-        let left = bed.redis(&["PTTL", &key]).await?;
+        let left = stack.redis(&["PTTL", &key]).await?;
         assert!(matches!(left, redis::Value::Int(left) if (1..=60_000).contains(&left)), "{left:?}");
-        let stored = format!("{:?}", bed.redis(&["GET", &key]).await?);
+        let stored = format!("{:?}", stack.redis(&["GET", &key]).await?);
         let given = browser.kept()["__Host-juncture-returned"].clone();
         assert!(stored.contains("v1:") && !stored.contains(&code) && !stored.contains(&given), "{stored}");
         Ok(())
@@ -308,14 +306,14 @@ fn an_arrival_is_remembered_for_a_minute_and_sealed() {
 #[test]
 fn a_connection_code_that_is_carried_to_another_browser_is_of_no_use_there() {
     run(async {
-        let bed = Bed::shared().await?;
-        let browser = Browser::new(bed);
-        let person = bed.person(&["harbour"])?;
+        let stack = TestStack::shared().await?;
+        let browser = Browser::new(stack);
+        let person = stack.person(&["harbour"])?;
         let code = browser.code(&browser.consent(&person).await?).await?;
-        let bare = Browser::new(bed);
+        let bare = Browser::new(stack);
         bare.is_refused(&code).await?;
-        let other = Browser::new(bed);
-        let somebody = bed.person(&["harbour"])?;
+        let other = Browser::new(stack);
+        let somebody = stack.person(&["harbour"])?;
         other.code(&other.consent(&somebody).await?).await?;
         other.is_refused(&code).await?;
         // Its own browser finishes all the same.
@@ -330,31 +328,31 @@ fn a_connection_code_that_is_carried_to_another_browser_is_of_no_use_there() {
 #[test]
 fn a_product_of_another_site_connects_and_its_codes_are_bound_from_the_return_on() {
     run(async {
-        let bed = Bed::start(|options| {
+        let stack = TestStack::start(|options| {
             let url = format!("https://localhost:{}", options.settings.ports.of(Part::Gateway));
             let callback = format!("{url}/api/frontend/oauth/authorization-callback/jira");
             options.settings.set("DEFAULT_JIRA_REDIRECT_URI", &callback);
             options.settings.set("JUNCTURE_FRONTEND_URL", &url);
         })
         .await?;
-        let browser = Browser::new(&bed);
+        let browser = Browser::new(&stack);
         for _ in 0..2 {
             // The call that begins is of another site: its cookie is not kept.
-            let person = bed.person(&["harbour"])?;
-            let callback = here(&bed, &person.consent().await?);
+            let person = stack.person(&["harbour"])?;
+            let callback = here(&stack, &person.consent().await?);
             let code = browser.code(&callback).await?;
-            Browser::new(&bed).is_refused(&code).await?;
+            Browser::new(&stack).is_refused(&code).await?;
             browser.create(&code).await?.json(200);
             assert_eq!(person.validity().await?["exists"], true);
         }
         // The browser's own word that it keeps the cookie.
-        let person = bed.person(&["harbour"])?;
+        let person = stack.person(&["harbour"])?;
         let body = json!({ "provider": "jira", "external_id": person.external_id });
-        let request = bed.request(Method::POST, BEGIN).header("sec-fetch-site", "same-origin");
-        let answer = bed.send(request.json(&body)).await?.json(200);
+        let request = stack.request(Method::POST, BEGIN).header("sec-fetch-site", "same-origin");
+        let answer = stack.send(request.json(&body)).await?.json(200);
         let uri = answer["authorization_uri"].as_str().context("no address")?;
-        let callback = here(&bed, &person.decide(uri, Decision::Accept)?);
-        assert!(Browser::new(&bed).get(&callback).await?.page(403).contains(ELSEWHERE));
+        let callback = here(&stack, &person.decide(uri, Decision::Accept)?);
+        assert!(Browser::new(&stack).get(&callback).await?.page(403).contains(ELSEWHERE));
         Ok(())
     });
 }
@@ -362,25 +360,25 @@ fn a_product_of_another_site_connects_and_its_codes_are_bound_from_the_return_on
 #[test]
 fn a_deployment_may_require_the_same_browser_and_have_a_page_of_its_own() {
     run(async {
-        let bed = Bed::start(|options| {
+        let stack = TestStack::start(|options| {
             options.settings.set("REQUIRE_SAME_BROWSER", "true");
             options.settings.set("JUNCTURE_FRONTEND_URL", "https://app.example.com");
         })
         .await?;
         // Whoever begins a flow without a browser and sends its consent page to somebody gets nothing.
-        let attacker = bed.person(&["harbour"])?;
+        let attacker = stack.person(&["harbour"])?;
         let callback = attacker.consent().await?;
-        assert!(Browser::new(&bed).get(&callback).await?.page(403).contains(ELSEWHERE));
-        assert_eq!(bed.token_requests(&attacker.account), 0);
+        assert!(Browser::new(&stack).get(&callback).await?.page(403).contains(ELSEWHERE));
+        assert_eq!(stack.token_requests(&attacker.account), 0);
 
         let body = json!({ "provider": "jira", "external_id": attacker.external_id });
-        let cross = bed.request(Method::POST, BEGIN).header("sec-fetch-site", "cross-site").json(&body);
-        let answer = bed.send(cross).await?;
+        let cross = stack.request(Method::POST, BEGIN).header("sec-fetch-site", "cross-site").json(&body);
+        let answer = stack.send(cross).await?;
         assert!(answer.refusal(400).contains("REQUIRE_SAME_BROWSER"), "{}", answer.body);
         assert!(answer.header("set-cookie").is_empty());
 
-        let person = bed.person(&["harbour"])?;
-        let browser = Browser::new(&bed);
+        let person = stack.person(&["harbour"])?;
+        let browser = Browser::new(&stack);
         let code = browser.code(&browser.consent(&person).await?).await?;
         // The page of another origin calls without cookies.
         person.create_connection(&code, "harbour").await?.json(200);

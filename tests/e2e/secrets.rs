@@ -9,7 +9,7 @@ use axum::http::StatusCode;
 use axum::routing::post;
 use axum::{Json, Router};
 use juncture_local::services::secrets_manager::SecretsManager;
-use juncture_tests::{Answer, Bed, Person, run, secrets_manager};
+use juncture_tests::{Answer, Person, TestStack, run, secrets_manager};
 use reqwest::Method;
 use serde_json::{Value, json};
 use tokio::sync::watch;
@@ -24,7 +24,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A stack whose functions have every setting from a secret of its own.
 pub(crate) struct Deployed {
-    pub(crate) bed: Bed,
+    pub(crate) stack: TestStack,
     pub(crate) manager: Arc<SecretsManager>,
     /// The name of the secret.
     pub(crate) id: String,
@@ -34,12 +34,12 @@ impl Deployed {
     pub(crate) async fn start(max_age: &str) -> Result<Self> {
         let (manager, id) = (secrets_manager().await?, format!("juncture/{}", Uuid::new_v4()));
         let secret = Some((Arc::clone(&manager), id.clone()));
-        let bed = Bed::start(|options| {
+        let stack = TestStack::start(|options| {
             options.secret = secret;
             options.settings.set(MAX_AGE, max_age);
         })
         .await?;
-        Ok(Self { bed, manager, id })
+        Ok(Self { stack, manager, id })
     }
 
     pub(crate) async fn values(&self) -> Result<Value> {
@@ -56,7 +56,7 @@ impl Deployed {
     }
 
     pub(crate) async fn with_key(&self, key: &str) -> Result<Answer> {
-        self.bed.send(self.bed.request(Method::GET, VALIDITY).bearer_auth(key)).await
+        self.stack.send(self.stack.request(Method::GET, VALIDITY).bearer_auth(key)).await
     }
 
     /// Asks with a key until the answer has this status.
@@ -66,18 +66,18 @@ impl Deployed {
 
     /// Has every function start anew at its next request.
     pub(crate) async fn restart(&self) -> Result<()> {
-        restart(&self.bed).await
+        restart(&self.stack).await
     }
 
     fn sandboxes(&self) -> BTreeSet<u32> {
-        self.bed.stack.gateway().instances().into_iter().map(|instance| instance.pid).collect()
+        self.stack.gateway().instances().into_iter().map(|instance| instance.pid).collect()
     }
 }
 
 /// Has every function start anew at its next request.
-async fn restart(bed: &Bed) -> Result<()> {
-    for function in bed.stack.functions() {
-        bed.stack.gateway().replace(&function.name).await?;
+async fn restart(stack: &TestStack) -> Result<()> {
+    for function in stack.functions() {
+        stack.gateway().replace(&function.name).await?;
     }
     Ok(())
 }
@@ -118,7 +118,7 @@ fn a_rotated_secret_key_is_taken_over_without_a_deployment() {
         deployed.eventually_with_key("new-key", 200).await?;
         deployed.with_key(&old).await?.json(200);
         assert_eq!(deployed.sandboxes(), sandboxes, "a sandbox was replaced");
-        deployed.bed.stack.stop().await
+        deployed.stack.stop().await
     });
 }
 
@@ -133,7 +133,7 @@ fn a_dropped_secret_key_is_forgotten() {
         deployed.eventually_with_key(&old, 401).await?;
         deployed.with_key("new-key").await?.json(200);
         assert_eq!(deployed.sandboxes(), sandboxes, "a sandbox was replaced");
-        deployed.bed.stack.stop().await
+        deployed.stack.stop().await
     });
 }
 
@@ -141,7 +141,7 @@ fn a_dropped_secret_key_is_forgotten() {
 fn a_new_encryption_key_and_a_new_client_secret_are_taken_over() {
     run(async {
         let deployed = Deployed::start("3600").await?;
-        let person = deployed.bed.strict_person().await?;
+        let person = deployed.stack.strict_person().await?;
         assert_alive(&person).await?;
         // Another client secret than Atlassian's is told apart from a dead connection, and mended by its
         // correction alone.
@@ -156,7 +156,7 @@ fn a_new_encryption_key_and_a_new_client_secret_are_taken_over() {
         let old = deployed.values().await?[SEALING].as_str().context("a key")?.to_owned();
         let new = base::crypto::random_key()?;
         let sealer = base::crypto::Sealer::from_keys(&format!("{new},{old}"))?;
-        let database = deployed.bed.database().await?;
+        let database = deployed.stack.database().await?;
         let id = person.connection_id().await?;
         let stored: String = database
             .query_one(
@@ -177,7 +177,7 @@ fn a_new_encryption_key_and_a_new_client_secret_are_taken_over() {
         eventually(200, async || person.access_token().await).await?;
         assert_eq!(deployed.sandboxes(), sandboxes, "a sandbox was replaced");
         assert_alive(&person).await?;
-        deployed.bed.stack.stop().await
+        deployed.stack.stop().await
     });
 }
 
@@ -213,20 +213,20 @@ fn an_incomplete_secret_is_named_in_the_log_and_mended_without_a_deployment() {
                 answer.body
             );
             assert_eq!(answer.header("retry-after"), "5");
-            deployed.bed.logged(&[expected]).await?;
-            let logs = deployed.bed.logs().join("\n");
+            deployed.stack.logged(&[expected]).await?;
+            let logs = deployed.stack.logs().join("\n");
             assert!(!logs.contains("hidden-"), "{logs}");
             // People get a page.
             let page = format!("/finalize-connection/jira/cc_{}", "a".repeat(43));
             if text.is_none() {
-                deployed.bed.get(&page).await?.page(503);
+                deployed.stack.get(&page).await?.page(503);
             }
             let sandboxes = deployed.sandboxes();
             deployed.manager.put(&deployed.id, &good).await?;
-            deployed.with_key(deployed.bed.stack.secret_key()).await?.json(200);
+            deployed.with_key(deployed.stack.secret_key()).await?.json(200);
             assert!(sandboxes.is_superset(&deployed.sandboxes()), "a sandbox was replaced");
         }
-        deployed.bed.stack.stop().await
+        deployed.stack.stop().await
     });
 }
 
@@ -271,7 +271,7 @@ pub(crate) async fn moody() -> Result<(watch::Sender<Mood>, String)> {
 fn a_service_that_is_slow_or_fails_is_waited_for_in_bounds() {
     run(async {
         let (mood, url) = moody().await?;
-        let bed = Bed::start(|options| {
+        let stack = TestStack::start(|options| {
             for (name, value) in [
                 ("JUNCTURE_SECRETS_ID", "any"),
                 (KEY, ""),
@@ -284,15 +284,15 @@ fn a_service_that_is_slow_or_fails_is_waited_for_in_bounds() {
             }
         })
         .await?;
-        let ask = async || bed.send(bed.request(Method::GET, VALIDITY).bearer_auth("the-key")).await;
+        let ask = async || stack.send(stack.request(Method::GET, VALIDITY).bearer_auth("the-key")).await;
         for broken in [Mood::Hang, Mood::Fail] {
             mood.send_replace(broken);
-            restart(&bed).await?;
+            restart(&stack).await?;
             // The start gives up and so does the request, both before Lambda or the gateway would.
             assert_eq!(ask().await?.json(503)["code"], "not_configured");
         }
-        bed.logged(&["did not answer within"]).await?;
-        bed.logged(&["InternalServiceError"]).await?;
+        stack.logged(&["did not answer within"]).await?;
+        stack.logged(&["InternalServiceError"]).await?;
         // The same sandbox recovers, and keeps what it knows when the service breaks again.
         mood.send_replace(Mood::Answer(json!({ KEY: "the-key", MAX_AGE: "0" })));
         ask().await?.json(200);
@@ -300,10 +300,10 @@ fn a_service_that_is_slow_or_fails_is_waited_for_in_bounds() {
             mood.send_replace(broken);
             ask().await?.json(200);
         }
-        bed.logged(&["the known ones are kept"]).await?;
-        bed.logged(&["the setting JUNCTURE_SECRET_KEY is missing"]).await?;
+        stack.logged(&["the known ones are kept"]).await?;
+        stack.logged(&["the setting JUNCTURE_SECRET_KEY is missing"]).await?;
         mood.send_replace(Mood::Answer(json!({ KEY: "another-key", MAX_AGE: "0" })));
         ask().await?.refusal(401);
-        bed.stack.stop().await
+        stack.stop().await
     });
 }

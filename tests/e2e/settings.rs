@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::process::{Command, Output};
 
 use anyhow::{Context, Result};
-use juncture_tests::{Bed, binaries, run};
+use juncture_tests::{TestStack, binaries, run};
 
 const KEY: &str = "JUNCTURE_SECRET_KEY";
 const REDIS: [&str; 2] = ["UPSTASH_REDIS_REST_URL", "UPSTASH_REDIS_REST_TOKEN"];
@@ -93,7 +93,7 @@ fn a_function_needs_only_what_it_uses() {
             assert!(!said.contains("the setting"), "{function}: {said}");
         }
         let deployed: Vec<String> =
-            Bed::shared().await?.stack.functions().iter().map(|function| function.binary.clone()).collect();
+            TestStack::shared().await?.functions().iter().map(|function| function.binary.clone()).collect();
         for binary in deployed {
             assert!(needs().contains_key(binary.as_str()), "{binary} is not in this test");
         }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use juncture_local::atlassian::{Class, Fault, GateSpec, Rule, When};
 use juncture_local::upstash;
-use juncture_tests::{Answer, Bed, Person, run};
+use juncture_tests::{Answer, Person, TestStack, run};
 use serde_json::{Value, json};
 
 const HARBOUR: &str = "https://harbour.atlassian.net";
@@ -24,30 +24,30 @@ fn cache_key(person: &Person<'_>) -> String {
     format!("juncture:connection:1:jira:{}", person.external_id)
 }
 
-async fn snapshot(bed: &Bed, person: &Person<'_>) -> Result<Value> {
-    match bed.redis(&["GET", &cache_key(person)]).await? {
+async fn snapshot(stack: &TestStack, person: &Person<'_>) -> Result<Value> {
+    match stack.redis(&["GET", &cache_key(person)]).await? {
         redis::Value::BulkString(bytes) => Ok(serde_json::from_slice(&bytes)?),
         other => anyhow::bail!("no snapshot: {other:?}"),
     }
 }
 
-async fn uncache(bed: &Bed, person: &Person<'_>) -> Result<()> {
-    let deleted = bed.redis(&["DEL", &cache_key(person)]).await?;
+async fn uncache(stack: &TestStack, person: &Person<'_>) -> Result<()> {
+    let deleted = stack.redis(&["DEL", &cache_key(person)]).await?;
     ensure!(matches!(deleted, redis::Value::Int(_)), "{deleted:?}");
     Ok(())
 }
 
 /// Makes a connection one from before its site's name and address were kept.
-async fn age(bed: &Bed, person: &Person<'_>) -> Result<()> {
+async fn age(stack: &TestStack, person: &Person<'_>) -> Result<()> {
     const FORGET: &str = r#"update "juncture-core".jira_connection
         set jira_site_name = null, jira_site_url = null, jira_site_named = null where connection_id = $1"#;
-    bed.database().await?.execute(FORGET, &[&person.connection_id().await?]).await?;
-    uncache(bed, person).await
+    stack.database().await?.execute(FORGET, &[&person.connection_id().await?]).await?;
+    uncache(stack, person).await
 }
 
 /// What the row says of its site.
-async fn stored(bed: &Bed, person: &Person<'_>) -> Result<Option<(Option<String>, Option<String>)>> {
-    let row = bed.database().await?.query_opt(NAMED, &[&person.connection_id().await?]).await?;
+async fn stored(stack: &TestStack, person: &Person<'_>) -> Result<Option<(Option<String>, Option<String>)>> {
+    let row = stack.database().await?.query_opt(NAMED, &[&person.connection_id().await?]).await?;
     Ok(row.map(|row| (row.get(0), row.get(1))))
 }
 
@@ -56,20 +56,20 @@ fn harbour() -> Option<(Option<String>, Option<String>)> {
 }
 
 /// How often Atlassian was asked for this person's sites.
-fn asked(bed: &Bed, person: &Person<'_>) -> usize {
-    let requests = bed.atlassian().requests();
+fn asked(stack: &TestStack, person: &Person<'_>) -> usize {
+    let requests = stack.atlassian().requests();
     let is_its = |account: Option<&str>| account == Some(person.account.as_str());
     requests.iter().filter(|it| it.class == Class::Resources && is_its(it.account.as_deref())).count()
 }
 
 /// Makes the next request for this person's sites go wrong.
-fn trouble(bed: &Bed, person: &Person<'_>, fault: Fault) {
-    bed.atlassian().inject(Rule::new(Class::Resources, fault).account(&person.account).times(1));
+fn trouble(stack: &TestStack, person: &Person<'_>, fault: Fault) {
+    stack.atlassian().inject(Rule::new(Class::Resources, fault).account(&person.account).times(1));
 }
 
-async fn call(bed: &Bed, person: &Person<'_>, call: &str, more: &[(&str, &str)]) -> Result<Answer> {
+async fn call(stack: &TestStack, person: &Person<'_>, call: &str, more: &[(&str, &str)]) -> Result<Answer> {
     let query = [&[("external_id", person.external_id.as_str())], more].concat();
-    bed.backend(&format!("jira/{call}"), &query).await
+    stack.backend(&format!("jira/{call}"), &query).await
 }
 
 async fn details_url(person: &Person<'_>) -> Result<Value> {
@@ -81,7 +81,7 @@ fn site_of(shown: &Value) -> [&Value; 3] {
 }
 
 /// Chooses another site as a version does it that does not know the columns.
-async fn choose_as_before(bed: &Bed, person: &Person<'_>, site: &str) -> Result<()> {
+async fn choose_as_before(stack: &TestStack, person: &Person<'_>, site: &str) -> Result<()> {
     const CHOOSE: &str = r#"
         with chosen as (
             update "juncture-core".jira_connection
@@ -89,17 +89,17 @@ async fn choose_as_before(bed: &Bed, person: &Person<'_>, site: &str) -> Result<
         )
         update "juncture-core".connection set version = nextval('"juncture-core".connection_version')
         where connection_id = $1"#;
-    let (id, site) = (person.connection_id().await?, bed.site_id(site)?);
-    bed.database().await?.execute(CHOOSE, &[&id, &site]).await?;
-    uncache(bed, person).await
+    let (id, site) = (person.connection_id().await?, stack.site_id(site)?);
+    stack.database().await?.execute(CHOOSE, &[&id, &site]).await?;
+    uncache(stack, person).await
 }
 
 #[test]
 fn every_answer_links_to_what_it_shows() {
     run(async {
-        let bed = Bed::shared().await?;
-        let person = bed.sailor().await?;
-        let before = asked(bed, &person);
+        let stack = TestStack::shared().await?;
+        let person = stack.connected_user().await?;
+        let before = asked(stack, &person);
 
         let projects = person.projects().await?.json(200);
         let listed = projects["projects"].as_array().context("no projects")?;
@@ -108,10 +108,10 @@ fn every_answer_links_to_what_it_shows() {
             "{projects}"
         );
 
-        let id = bed.project("LINKED", 102)?;
+        let id = stack.project("LINKED", 102)?;
         for part in [&[][..], &[("limit", "3")], &[("limit", "101")]] {
             let query = [&[("jira_project_id", id.as_str())], part].concat();
-            let list = call(bed, &person, "get-tickets-for-project", &query).await?.json(200);
+            let list = call(stack, &person, "get-tickets-for-project", &query).await?.json(200);
             let tickets = list["tickets"].as_array().context("no tickets")?;
             assert!(tickets.len() > 2, "{list}");
             for ticket in tickets {
@@ -119,7 +119,7 @@ fn every_answer_links_to_what_it_shows() {
             }
         }
 
-        let sprint = call(bed, &person, "get-tickets-for-sprint", &[("sprint_id", "502")]).await?.json(200);
+        let sprint = call(stack, &person, "get-tickets-for-sprint", &[("sprint_id", "502")]).await?.json(200);
         let tickets = sprint["tickets"].as_array().context("no tickets")?;
         assert!(tickets.iter().any(|ticket| !ticket["fields"]["parent"].is_null()), "{sprint}");
         for ticket in tickets {
@@ -132,7 +132,7 @@ fn every_answer_links_to_what_it_shows() {
         let issue = answer.json(200)["issue"].take();
         assert_eq!(issue["url"], format!("{HARBOUR}/browse/SHIP-2"));
         assert_eq!(issue["project"]["url"], format!("{HARBOUR}/browse/SHIP"));
-        let line = bed.completion(&answer).await?;
+        let line = stack.completion(&answer).await?;
         for (count, expected) in [("redis_requests", 1), ("postgres_statements", 0), ("jira_requests", 1)] {
             assert_eq!(line[count], expected, "{count}: {line}");
         }
@@ -146,7 +146,7 @@ fn every_answer_links_to_what_it_shows() {
         let edited = person.edit("LINKED-103", json!({ "summary": "Newer" })).await?.json(200);
         assert_eq!(edited["issue"]["url"], format!("{HARBOUR}/browse/LINKED-103"));
 
-        assert_eq!(asked(bed, &person), before, "Atlassian was asked for what the consent told");
+        assert_eq!(asked(stack, &person), before, "Atlassian was asked for what the consent told");
         person.assert_understood();
         Ok(())
     });
@@ -155,11 +155,11 @@ fn every_answer_links_to_what_it_shows() {
 #[test]
 fn an_issue_without_a_key_has_no_link() {
     run(async {
-        let bed = Bed::shared().await?;
-        let person = bed.sailor().await?;
+        let stack = TestStack::shared().await?;
+        let person = stack.connected_user().await?;
         let body = json!({ "id": "1", "fields": { "project": { "id": "1", "key": null } } });
         let bare = Fault::Status { status: 200, body: Some(body) };
-        bed.atlassian().inject(person.trouble("GET", bare).times(1));
+        stack.atlassian().inject(person.trouble("GET", bare).times(1));
         let issue = person.details("1").await?.json(200)["issue"].take();
         assert_eq!((&issue["url"], &issue["project"]["url"]), (&Value::Null, &Value::Null));
         Ok(())
@@ -169,25 +169,25 @@ fn an_issue_without_a_key_has_no_link() {
 #[test]
 fn a_connection_is_shown_with_its_site() {
     run(async {
-        let bed = Bed::start(|_| ()).await?;
-        let nobody = bed.person(&["harbour"])?;
+        let stack = TestStack::start(|_| ()).await?;
+        let nobody = stack.person(&["harbour"])?;
         assert_eq!(site_of(&nobody.validity().await?), [&Value::Null; 3]);
         // One account that two customers of the product connect, each to a site of their own.
-        let first = bed.person(&["harbour", "lighthouse"])?;
+        let first = stack.person(&["harbour", "lighthouse"])?;
         first.connect("harbour").await?;
-        let mut second = bed.person(&["lighthouse"])?;
+        let mut second = stack.person(&["lighthouse"])?;
         second.account.clone_from(&first.account);
         second.connect("lighthouse").await?;
         let expected = BTreeMap::from([
             (first.external_id.as_str(), ["harbour", "Harbour", HARBOUR]),
             (second.external_id.as_str(), ["lighthouse", "Lighthouse", LIGHTHOUSE]),
         ]);
-        let list = bed.backend("connection-info/list-connections", &[]).await?.json(200);
+        let list = stack.backend("connection-info/list-connections", &[]).await?.json(200);
         let list = list["connections"].as_array().context("no list")?;
         assert_eq!(list.len(), 2);
         for person in [&first, &second] {
             let [site, name, url] = expected[person.external_id.as_str()];
-            let (id, name, site_url) = (json!(bed.site_id(site)?), json!(name), json!(url));
+            let (id, name, site_url) = (json!(stack.site_id(site)?), json!(name), json!(url));
             assert_eq!(site_of(&person.validity().await?), [&id, &name, &site_url]);
             let entry = list.iter().find(|entry| entry["external_id"] == person.external_id);
             assert_eq!(site_of(entry.context("not listed")?), [&id, &name, &site_url]);
@@ -199,48 +199,51 @@ fn a_connection_is_shown_with_its_site() {
         assert_eq!(first.validity().await?["site_name"], "Lighthouse");
         let projects = first.projects().await?.json(200);
         assert_eq!(projects["projects"][0]["url"], at(LIGHTHOUSE, &projects["projects"][0]["key"]));
-        bed.stack.stop().await
+        stack.stop().await
     });
 }
 
 #[test]
 fn an_old_connection_learns_where_its_site_is_at_its_next_use() {
     run(async {
-        let bed = Bed::shared().await?;
-        let person = bed.sailor().await?;
-        age(bed, &person).await?;
+        let stack = TestStack::shared().await?;
+        let person = stack.connected_user().await?;
+        age(stack, &person).await?;
         let shown = person.validity().await?;
-        assert_eq!(site_of(&shown), [&json!(bed.site_id("harbour")?), &Value::Null, &Value::Null]);
-        let before = asked(bed, &person);
+        assert_eq!(site_of(&shown), [&json!(stack.site_id("harbour")?), &Value::Null, &Value::Null]);
+        let before = asked(stack, &person);
         // Its token is cached, so that the call pays for what it learns alone.
         person.access_token().await?.json(200);
         let answer = person.details("SHIP-1").await?;
         assert_eq!(answer.json(200)["issue"]["url"], format!("{HARBOUR}/browse/SHIP-1"));
-        let line = bed.completion(&answer).await?;
+        let line = stack.completion(&answer).await?;
         for (count, expected) in [("redis_requests", 2), ("postgres_statements", 2), ("jira_requests", 2)] {
             assert_eq!(line[count], expected, "{count}: {line}");
         }
-        assert_eq!(stored(bed, &person).await?, harbour());
+        assert_eq!(stored(stack, &person).await?, harbour());
         assert_eq!(person.validity().await?["site_url"], HARBOUR);
-        assert_eq!(snapshot(bed, &person).await?["jira_site"], json!({ "name": "Harbour", "url": HARBOUR }));
+        assert_eq!(
+            snapshot(stack, &person).await?["jira_site"],
+            json!({ "name": "Harbour", "url": HARBOUR })
+        );
         // From now on it is known: to the cache, and to the row.
         assert_eq!(details_url(&person).await?, format!("{HARBOUR}/browse/SHIP-1"));
-        uncache(bed, &person).await?;
+        uncache(stack, &person).await?;
         assert_eq!(details_url(&person).await?, format!("{HARBOUR}/browse/SHIP-1"));
-        assert_eq!(asked(bed, &person) - before, 1);
+        assert_eq!(asked(stack, &person) - before, 1);
 
         // Every route that links learns it.
-        let fields = json!({ "jira_project_id": bed.project("LEARNED", 0)?, "summary": "a", "issue_type_id": "10001" });
+        let fields = json!({ "jira_project_id": stack.project("LEARNED", 0)?, "summary": "a", "issue_type_id": "10001" });
         let ship = [("jira_project_id", "SHIP")];
         for route in 0..6 {
-            age(bed, &person).await?;
+            age(stack, &person).await?;
             let url =
                 match route {
                     0 => person.projects().await?.json(200)["projects"][0]["url"].take(),
-                    1 => call(bed, &person, "get-tickets-for-project", &ship).await?.json(200)["tickets"][0]
-                        ["url"]
+                    1 => call(stack, &person, "get-tickets-for-project", &ship).await?.json(200)["tickets"]
+                        [0]["url"]
                         .take(),
-                    2 => call(bed, &person, "get-tickets-for-sprint", &[("sprint_id", "502")])
+                    2 => call(stack, &person, "get-tickets-for-sprint", &[("sprint_id", "502")])
                         .await?
                         .json(200)["tickets"][0]["url"]
                         .take(),
@@ -255,7 +258,7 @@ fn an_old_connection_learns_where_its_site_is_at_its_next_use() {
                 url.as_str().is_some_and(|url| url.starts_with(&format!("{HARBOUR}/browse/"))),
                 "{route}: {url}"
             );
-            assert_eq!(stored(bed, &person).await?, harbour(), "{route}");
+            assert_eq!(stored(stack, &person).await?, harbour(), "{route}");
         }
         assert_eq!(person.creates(), 2);
         person.assert_understood();
@@ -266,8 +269,8 @@ fn an_old_connection_learns_where_its_site_is_at_its_next_use() {
 #[test]
 fn a_call_does_not_fail_for_a_site_that_cannot_be_learned() {
     run(async {
-        let bed = Bed::shared().await?;
-        let person = bed.sailor().await?;
+        let stack = TestStack::shared().await?;
+        let person = stack.connected_user().await?;
         let listed = |body: Value| Fault::Status { status: 200, body: Some(body) };
         let faults = [
             Fault::Hang,
@@ -279,21 +282,21 @@ fn a_call_does_not_fail_for_a_site_that_cannot_be_learned() {
             listed(json!({ "sites": [] })),
         ];
         for fault in faults {
-            age(bed, &person).await?;
-            let before = asked(bed, &person);
-            trouble(bed, &person, fault.clone());
+            age(stack, &person).await?;
+            let before = asked(stack, &person);
+            trouble(stack, &person, fault.clone());
             let answer = person.details("SHIP-1").await?;
             let issue = answer.json(200)["issue"].take();
             assert_eq!((&issue["key"], &issue["url"]), (&json!("SHIP-1"), &Value::Null), "{fault:?}");
-            assert_eq!(asked(bed, &person) - before, 1, "{fault:?}");
-            let took = bed.completion(&answer).await?["duration_ms"].as_f64().context("no duration")?;
+            assert_eq!(asked(stack, &person) - before, 1, "{fault:?}");
+            let took = stack.completion(&answer).await?["duration_ms"].as_f64().context("no duration")?;
             assert!(took < 4000.0, "{fault:?}: {took} ms");
             assert_eq!(person.validity().await?["site_url"], Value::Null);
             assert_eq!(details_url(&person).await?, format!("{HARBOUR}/browse/SHIP-1"), "{fault:?}");
-            assert_eq!(stored(bed, &person).await?, harbour());
+            assert_eq!(stored(stack, &person).await?, harbour());
         }
         // Where the call itself fails, it says what it says otherwise.
-        age(bed, &person).await?;
+        age(stack, &person).await?;
         assert_eq!(person.details("SHIP-99999").await?.refusal(404), "Issue not found");
         person.assert_understood();
         Ok(())
@@ -303,9 +306,9 @@ fn a_call_does_not_fail_for_a_site_that_cannot_be_learned() {
 #[test]
 fn a_site_that_atlassian_does_not_list_is_asked_for_once() {
     run(async {
-        let bed = Bed::shared().await?;
-        let person = bed.sailor().await?;
-        let harbour_id = bed.site_id("harbour")?;
+        let stack = TestStack::shared().await?;
+        let person = stack.connected_user().await?;
+        let harbour_id = stack.site_id("harbour")?;
         let entry =
             |id: &str, url: &str| json!({ "id": id, "name": "A", "url": url, "scopes": ["read:jira-work"] });
         let lists = [
@@ -316,20 +319,20 @@ fn a_site_that_atlassian_does_not_list_is_asked_for_once() {
             json!([entry(&harbour_id, "javascript:alert(1)")]),
         ];
         for list in lists {
-            age(bed, &person).await?;
-            let before = asked(bed, &person);
-            trouble(bed, &person, Fault::Status { status: 200, body: Some(list.clone()) });
+            age(stack, &person).await?;
+            let before = asked(stack, &person);
+            trouble(stack, &person, Fault::Status { status: 200, body: Some(list.clone()) });
             for _ in 0..3 {
                 assert_eq!(details_url(&person).await?, Value::Null, "{list}");
                 assert_eq!(person.projects().await?.json(200)["projects"][0]["url"], Value::Null);
             }
-            assert_eq!(asked(bed, &person) - before, 1, "{list}");
-            assert_eq!(stored(bed, &person).await?, None);
+            assert_eq!(asked(stack, &person) - before, 1, "{list}");
+            assert_eq!(stored(stack, &person).await?, None);
         }
         // Only as long as the cache lasts.
         person.forget_access_token().await?;
         assert_eq!(details_url(&person).await?, format!("{HARBOUR}/browse/SHIP-1"));
-        assert_eq!(stored(bed, &person).await?, harbour());
+        assert_eq!(stored(stack, &person).await?, harbour());
         Ok(())
     });
 }
@@ -337,16 +340,16 @@ fn a_site_that_atlassian_does_not_list_is_asked_for_once() {
 #[test]
 fn a_snapshot_of_the_former_version_is_read_and_completed_from_the_row() {
     run(async {
-        let bed = Bed::shared().await?;
-        let person = bed.sailor().await?;
-        let before = asked(bed, &person);
-        let mut old = snapshot(bed, &person).await?;
+        let stack = TestStack::shared().await?;
+        let person = stack.connected_user().await?;
+        let before = asked(stack, &person);
+        let mut old = snapshot(stack, &person).await?;
         let site = old.as_object_mut().and_then(|old| old.remove("jira_site")).context("no site")?;
         assert_eq!(site, json!({ "name": "Harbour", "url": HARBOUR }));
-        bed.redis(&["SET", &cache_key(&person), &old.to_string(), "PX", "600000"]).await?;
+        stack.redis(&["SET", &cache_key(&person), &old.to_string(), "PX", "600000"]).await?;
         assert_eq!(details_url(&person).await?, format!("{HARBOUR}/browse/SHIP-1"));
-        assert_eq!(asked(bed, &person), before, "the row knows it");
-        assert_eq!(snapshot(bed, &person).await?["jira_site"], site);
+        assert_eq!(asked(stack, &person), before, "the row knows it");
+        assert_eq!(snapshot(stack, &person).await?["jira_site"], site);
         Ok(())
     });
 }
@@ -354,14 +357,14 @@ fn a_snapshot_of_the_former_version_is_read_and_completed_from_the_row() {
 #[test]
 fn a_site_that_the_former_version_chose_is_not_taken_for_the_one_before() {
     run(async {
-        let bed = Bed::shared().await?;
-        let person = bed.person(&["harbour", "lighthouse"])?;
+        let stack = TestStack::shared().await?;
+        let person = stack.person(&["harbour", "lighthouse"])?;
         person.connect("harbour").await?;
-        choose_as_before(bed, &person, "lighthouse").await?;
-        let lighthouse = bed.site_id("lighthouse")?;
+        choose_as_before(stack, &person, "lighthouse").await?;
+        let lighthouse = stack.site_id("lighthouse")?;
         let unknown = [&json!(lighthouse), &Value::Null, &Value::Null];
         assert_eq!(site_of(&person.validity().await?), unknown);
-        let list = bed.backend("connection-info/list-connections", &[("limit", "1000")]).await?.json(200);
+        let list = stack.backend("connection-info/list-connections", &[("limit", "1000")]).await?.json(200);
         let list = list["connections"].as_array().context("no list")?;
         let entry = list.iter().find(|entry| entry["external_id"] == person.external_id);
         assert_eq!(site_of(entry.context("not listed")?), unknown);
@@ -375,42 +378,42 @@ fn a_site_that_the_former_version_chose_is_not_taken_for_the_one_before() {
 #[test]
 fn what_is_learned_replaces_nothing_newer() {
     run(async {
-        let bed = Bed::shared().await?;
-        let person = bed.person(&["harbour", "lighthouse"])?;
+        let stack = TestStack::shared().await?;
+        let person = stack.person(&["harbour", "lighthouse"])?;
         person.connect("harbour").await?;
         let hold = |when| {
-            bed.atlassian().hold(GateSpec {
+            stack.atlassian().hold(GateSpec {
                 class: Class::Resources,
                 account: Some(person.account.clone()),
                 when,
             })
         };
         // The connection gets new tokens and another project while Atlassian is asked.
-        age(bed, &person).await?;
-        let refreshes = bed.token_requests(&person.account);
+        age(stack, &person).await?;
+        let refreshes = stack.token_requests(&person.account);
         let gate = hold(When::After);
         let meanwhile = async {
             gate.arrived().await;
             person.forget_access_token().await?;
             person.access_token().await?.json(200);
             let selection = person.body(json!({ "jira_project_id": "10001" }));
-            bed.backend_post("jira/select-project", &selection).await?.json(200);
+            stack.backend_post("jira/select-project", &selection).await?.json(200);
             gate.release();
             anyhow::Ok(())
         };
         let (answer, done) = tokio::join!(person.details("SHIP-1"), meanwhile);
         done?;
         answer?.json(200);
-        assert_eq!(bed.token_requests(&person.account) - refreshes, 1);
+        assert_eq!(stack.token_requests(&person.account) - refreshes, 1);
         assert_eq!(person.projects().await?.json(200)["selected_project_id"], "10001");
         let row = r#"select version from "juncture-core".connection where connection_id = $1"#;
         let version: i64 =
-            bed.database().await?.query_one(row, &[&person.connection_id().await?]).await?.get(0);
-        assert_eq!(snapshot(bed, &person).await?["v"], version);
+            stack.database().await?.query_one(row, &[&person.connection_id().await?]).await?.get(0);
+        assert_eq!(snapshot(stack, &person).await?["v"], version);
         assert_eq!(details_url(&person).await?, format!("{HARBOUR}/browse/SHIP-1"));
 
         // Another site is chosen while Atlassian is asked.
-        age(bed, &person).await?;
+        age(stack, &person).await?;
         let code = person.connection_code().await?;
         let gate = hold(When::After);
         let meanwhile = async {
@@ -424,17 +427,17 @@ fn what_is_learned_replaces_nothing_newer() {
         let url = answer?.json(200)["issue"]["url"].take();
         assert!(url.is_null() || url == format!("{HARBOUR}/browse/SHIP-1"), "{url}");
         let shown = person.validity().await?;
-        let lighthouse = [&json!(bed.site_id("lighthouse")?), &json!("Lighthouse"), &json!(LIGHTHOUSE)];
+        let lighthouse = [&json!(stack.site_id("lighthouse")?), &json!("Lighthouse"), &json!(LIGHTHOUSE)];
         assert_eq!(site_of(&shown), lighthouse);
-        assert_eq!(snapshot(bed, &person).await?["jira_site"]["url"], LIGHTHOUSE);
+        assert_eq!(snapshot(stack, &person).await?["jira_site"]["url"], LIGHTHOUSE);
 
         // The same, by a version that does not know the columns.
-        choose_as_before(bed, &person, "harbour").await?;
-        age(bed, &person).await?;
+        choose_as_before(stack, &person, "harbour").await?;
+        age(stack, &person).await?;
         let gate = hold(When::After);
         let meanwhile = async {
             gate.arrived().await;
-            choose_as_before(bed, &person, "lighthouse").await?;
+            choose_as_before(stack, &person, "lighthouse").await?;
             gate.release();
             anyhow::Ok(())
         };
@@ -449,11 +452,11 @@ fn what_is_learned_replaces_nothing_newer() {
 #[test]
 fn a_kept_answer_is_linked_when_it_is_given() {
     run(async {
-        let bed = Bed::shared().await?;
-        let person = bed.sailor().await?;
-        let fields = json!({ "jira_project_id": bed.project("LINKKEPT", 0)?, "summary": "a", "issue_type_id": "10001" });
-        age(bed, &person).await?;
-        trouble(bed, &person, Fault::Status { status: 500, body: None });
+        let stack = TestStack::shared().await?;
+        let person = stack.connected_user().await?;
+        let fields = json!({ "jira_project_id": stack.project("LINKKEPT", 0)?, "summary": "a", "issue_type_id": "10001" });
+        age(stack, &person).await?;
+        trouble(stack, &person, Fault::Status { status: 500, body: None });
         let first = person.create_once("kept", fields.clone()).await?.json(201);
         assert_eq!((&first["ticket"]["key"], &first["ticket"]["url"]), (&json!("LINKKEPT-1"), &Value::Null));
         let second = person.create_once("kept", fields).await?.json(201);
@@ -466,19 +469,19 @@ fn a_kept_answer_is_linked_when_it_is_given() {
 #[test]
 fn stores_that_are_away_cost_no_answer() {
     run(async {
-        let bed = Bed::start(|_| ()).await?;
-        let person = bed.sailor().await?;
+        let stack = TestStack::start(|_| ()).await?;
+        let person = stack.connected_user().await?;
         // Without Redis the row learns it all the same.
-        age(&bed, &person).await?;
-        let front = bed.stack.front().context("a front")?;
+        age(&stack, &person).await?;
+        let front = stack.front();
         front.faults().set(Some(upstash::Fault::Refuse));
         assert_eq!(details_url(&person).await?, format!("{HARBOUR}/browse/SHIP-1"));
         front.faults().set(None);
-        assert_eq!(stored(&bed, &person).await?, harbour());
+        assert_eq!(stored(&stack, &person).await?, harbour());
 
         // A row that cannot be written leaves the answer as it is, and learns at a later call.
-        age(&bed, &person).await?;
-        let database = bed.database().await?;
+        age(&stack, &person).await?;
+        let database = stack.database().await?;
         database
             .batch_execute(
                 r#"create function strike() returns trigger language plpgsql as
@@ -488,20 +491,20 @@ fn stores_that_are_away_cost_no_answer() {
             )
             .await?;
         assert_eq!(details_url(&person).await?, format!("{HARBOUR}/browse/SHIP-1"));
-        assert_eq!(stored(&bed, &person).await?, None);
-        bed.logged(&["the name and the address of a site could not be stored"]).await?;
+        assert_eq!(stored(&stack, &person).await?, None);
+        stack.logged(&["the name and the address of a site could not be stored"]).await?;
         database.batch_execute(r#"drop trigger strike on "juncture-core".jira_connection"#).await?;
         assert_eq!(details_url(&person).await?, format!("{HARBOUR}/browse/SHIP-1"));
-        assert_eq!(stored(&bed, &person).await?, harbour());
+        assert_eq!(stored(&stack, &person).await?, harbour());
 
         // A table that is locked is not waited for.
-        age(&bed, &person).await?;
+        age(&stack, &person).await?;
         person.access_token().await?.json(200);
         database.batch_execute(r#"begin; lock table "juncture-core".jira_connection"#).await?;
         let answer = tokio::time::timeout(Duration::from_secs(20), person.details("SHIP-1")).await??;
         assert_eq!(answer.json(200)["issue"]["url"], Value::Null);
         database.batch_execute("rollback").await?;
         assert_eq!(details_url(&person).await?, format!("{HARBOUR}/browse/SHIP-1"));
-        bed.stack.stop().await
+        stack.stop().await
     });
 }

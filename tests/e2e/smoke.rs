@@ -3,7 +3,7 @@
 use std::process::{Command, Output};
 
 use anyhow::Result;
-use juncture_tests::{Bed, run};
+use juncture_tests::{TestStack, run};
 
 /// Never blocks the runtime, which serves the deployment.
 async fn smoke(api: String, key: String, origin: &'static str) -> Result<Output> {
@@ -23,23 +23,24 @@ fn said(output: &Output) -> String {
 #[test]
 fn a_deployment_is_as_it_should_be() {
     run(async {
-        let bed =
-            Bed::start(|options| options.settings.set("CORS_ALLOWED_ORIGINS", "https://app.example.com"))
-                .await?;
-        let key = bed.stack.secret_key().to_owned();
-        let output = smoke(bed.stack.url(), key.clone(), "https://app.example.com").await?;
+        let stack = TestStack::start(|options| {
+            options.settings.set("CORS_ALLOWED_ORIGINS", "https://app.example.com")
+        })
+        .await?;
+        let key = stack.secret_key().to_owned();
+        let output = smoke(stack.url(), key.clone(), "https://app.example.com").await?;
         let text = said(&output);
         assert!(output.status.success() && text.ends_with("All as it should be\n"), "{text}");
         assert!(text.contains("readiness: postgres ok, migrations ok, redis ok"), "{text}");
         assert!(!text.contains("--") && !text.contains(&key), "{text}");
         assert_eq!(
-            bed.redis(&["KEYS", "juncture:state:*"]).await?,
+            stack.redis(&["KEYS", "juncture:state:*"]).await?,
             redis::Value::Array(vec![]),
             "nothing is begun"
         );
 
         // What is not given is not asked.
-        let output = smoke(bed.stack.url(), String::new(), "").await?;
+        let output = smoke(stack.url(), String::new(), "").await?;
         let text = said(&output);
         assert!(
             output.status.success() && text.contains("say KEY=") && text.contains("say ORIGIN="),
@@ -47,13 +48,13 @@ fn a_deployment_is_as_it_should_be() {
         );
 
         // What is wrong is told.
-        let output = smoke(bed.stack.url(), "wrong".to_owned(), "https://other.example.com").await?;
+        let output = smoke(stack.url(), "wrong".to_owned(), "https://other.example.com").await?;
         let text = said(&output);
         assert_eq!(output.status.code(), Some(1), "{text}");
         for expected in ["401: KEY is not", "add its origin to CorsAllowedOrigins", "3 failed"] {
             assert!(text.contains(expected), "{expected}: {text}");
         }
-        bed.stack.stop().await
+        stack.stop().await
     });
 }
 

@@ -8,7 +8,7 @@ use base::deadline;
 use futures_util::future::try_join_all;
 use juncture_local::atlassian::{self, Class, GateSpec, Rule, When};
 use juncture_local::upstash::Fault;
-use juncture_tests::{Bed, run};
+use juncture_tests::{TestStack, run};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::json;
@@ -18,9 +18,9 @@ use tokio_postgres::types::Type;
 #[test]
 fn without_redis_tokens_come_from_postgres() {
     run(async {
-        let bed = Bed::start(|_| ()).await?;
-        let person = bed.strict_person().await?;
-        let front = bed.stack.front().context("a front")?;
+        let stack = TestStack::start(|_| ()).await?;
+        let person = stack.strict_person().await?;
+        let front = stack.front();
         let known = person.access_token().await?.json(200);
         for fault in [Fault::Refuse, Fault::Status(500), Fault::Hang] {
             front.faults().set(Some(fault));
@@ -32,62 +32,62 @@ fn without_redis_tokens_come_from_postgres() {
         front.faults().set(None);
         person.forget_access_token().await?;
         front.faults().set(Some(Fault::Refuse));
-        let before = bed.token_requests(&person.account);
+        let before = stack.token_requests(&person.account);
         let answers = try_join_all((0..20).map(|_| person.access_token())).await?;
         for answer in &answers {
             assert_eq!(answer.json(200), answers[0].json(200));
         }
-        assert_eq!(bed.token_requests(&person.account) - before, 1);
+        assert_eq!(stack.token_requests(&person.account) - before, 1);
         // What needs Redis says so, as JSON, and in time.
         let body = serde_json::json!({ "provider": "jira", "external_id": "x" });
-        let answer = bed.post("/api/frontend/oauth/initiate-oauth-flow", &body).await?;
+        let answer = stack.post("/api/frontend/oauth/initiate-oauth-flow", &body).await?;
         assert!(answer.refusal(503).contains("Redis"));
         assert_eq!(answer.header("retry-after"), "1");
         front.faults().set(None);
         person.access_token().await?.json(200);
-        bed.stack.stop().await
+        stack.stop().await
     });
 }
 
 #[test]
 fn without_redis_nothing_is_written_that_the_cache_would_belie() {
     run(async {
-        let bed = Bed::start(|_| ()).await?;
-        let person = bed.sailor().await?;
+        let stack = TestStack::start(|_| ()).await?;
+        let person = stack.connected_user().await?;
         let select = async |project: &str| {
             let body = person.body(serde_json::json!({ "jira_project_id": project }));
-            bed.backend_post("jira/select-project", &body).await
+            stack.backend_post("jira/select-project", &body).await
         };
         select("10001").await?.json(200);
-        let front = bed.stack.front().context("a front")?;
+        let front = stack.front();
         front.faults().set(Some(Fault::Refuse));
         assert!(select("10002").await?.refusal(503).contains("Redis"));
         front.faults().set(None);
         assert_eq!(person.projects().await?.json(200)["selected_project_id"], "10001");
         let stored =
-            bed.backend("jira/get-selected-project", &[("external_id", &person.external_id)]).await?;
+            stack.backend("jira/get-selected-project", &[("external_id", &person.external_id)]).await?;
         assert_eq!(stored.json(200)["jira_project_id"], "10001");
         select("10002").await?.json(200);
         assert_eq!(person.projects().await?.json(200)["selected_project_id"], "10002");
-        bed.stack.stop().await
+        stack.stop().await
     });
 }
 
 #[test]
 fn without_redis_a_dead_grant_is_marked_once() {
     run(async {
-        let bed = Bed::start(|_| ()).await?;
-        let person = bed.strict_person().await?;
+        let stack = TestStack::start(|_| ()).await?;
+        let person = stack.strict_person().await?;
         person.forget_access_token().await?;
-        bed.atlassian().revoke_grant(&person.account);
-        bed.stack.front().context("a front")?.faults().set(Some(Fault::Refuse));
-        let before = bed.token_requests(&person.account);
+        stack.atlassian().revoke_grant(&person.account);
+        stack.front().faults().set(Some(Fault::Refuse));
+        let before = stack.token_requests(&person.account);
         for answer in try_join_all((0..5).map(|_| person.access_token())).await? {
             answer.refusal(403);
         }
-        assert_eq!(bed.token_requests(&person.account) - before, 1);
+        assert_eq!(stack.token_requests(&person.account) - before, 1);
         assert_eq!(person.validity().await?["is_invalid"], true);
-        bed.stack.stop().await
+        stack.stop().await
     });
 }
 
@@ -96,22 +96,22 @@ fn without_redis_a_doubt_is_remembered_too() {
     run(async {
         const EARLIER: &str = r#"update "juncture-core".connection set
             refreshed_at = refreshed_at - interval '5 minutes', doubted_at = doubted_at - interval '5 minutes'"#;
-        let bed = Bed::start(|_| ()).await?;
-        let person = bed.strict_person().await?;
+        let stack = TestStack::start(|_| ()).await?;
+        let person = stack.strict_person().await?;
         person.forget_access_token().await?;
-        bed.stack.front().context("a front")?.faults().set(Some(Fault::Refuse));
+        stack.front().faults().set(Some(Fault::Refuse));
         let suspended =
             json!({ "error": "unauthorized_client", "error_description": "The app is suspended" });
         let refusal = atlassian::Fault::Status { status: 403, body: Some(suspended) };
-        bed.atlassian().inject(Rule::new(Class::Token, refusal).account(&person.account));
+        stack.atlassian().inject(Rule::new(Class::Token, refusal).account(&person.account));
         for _ in 0..2 {
             assert_eq!(person.access_token().await?.json(502)["code"], "provider_failed");
             assert_eq!(person.validity().await?["is_invalid"], false);
         }
-        bed.database().await?.execute(EARLIER, &[]).await?;
+        stack.database().await?.execute(EARLIER, &[]).await?;
         assert_eq!(person.access_token().await?.json(403)["needs_reauthorization"], true);
         assert_eq!(person.validity().await?["is_invalid"], true);
-        bed.stack.stop().await
+        stack.stop().await
     });
 }
 
@@ -130,37 +130,37 @@ pub(crate) async fn strike(database: &tokio_postgres::Client) -> Result<()> {
 #[test]
 fn tokens_that_cannot_be_committed_wait_for_the_database() {
     run(async {
-        let bed = Bed::start(|_| ()).await?;
-        let person = bed.strict_person().await?;
+        let stack = TestStack::start(|_| ()).await?;
+        let person = stack.strict_person().await?;
         person.forget_access_token().await?;
-        let database = bed.database().await?;
+        let database = stack.database().await?;
         strike(&database).await?;
-        let before = bed.token_requests(&person.account);
+        let before = stack.token_requests(&person.account);
         let answer = person.access_token().await?;
         assert!(answer.refusal(503).contains("database"), "{answer:?}");
         assert!(!answer.body.contains("strike"));
         database.batch_execute(r#"drop trigger strike on "juncture-core".connection"#).await?;
         // The old token is dead by now; only what was kept can help.
         person.access_token().await?.json(200);
-        assert_eq!(bed.token_requests(&person.account) - before, 1);
+        assert_eq!(stack.token_requests(&person.account) - before, 1);
         let credentials = person.info("get-connection-credentials").await?.json(200);
         let stored = credentials["refresh_token"].as_str().context("a token")?;
-        assert!(bed.atlassian().accepts_refresh_token(stored));
-        bed.stack.stop().await
+        assert!(stack.atlassian().accepts_refresh_token(stored));
+        stack.stop().await
     });
 }
 
 #[test]
 fn without_postgres_the_cache_answers_and_the_rest_says_so() {
     run(async {
-        let bed = Bed::start(|_| ()).await?;
-        let person = bed.strict_person().await?;
+        let stack = TestStack::start(|_| ()).await?;
+        let person = stack.strict_person().await?;
         let known = person.access_token().await?.json(200);
-        let postgres = bed.stack.postgres().context("a Postgres")?.pid();
+        let postgres = stack.postgres().pid();
         let tell = |signal| kill(Pid::from_raw(postgres as i32), signal);
         tell(Signal::SIGQUIT)?;
         let gone = async {
-            while bed.database().await.is_ok() {
+            while stack.database().await.is_ok() {
                 tokio::task::yield_now().await;
             }
         };
@@ -177,12 +177,12 @@ fn without_postgres_the_cache_answers_and_the_rest_says_so() {
 #[test]
 fn a_connection_that_died_in_a_frozen_sandbox_is_replaced() {
     run(async {
-        let bed = Bed::start(|_| ()).await?;
-        let person = bed.strict_person().await?;
+        let stack = TestStack::start(|_| ()).await?;
+        let person = stack.strict_person().await?;
         person.validity().await?;
-        let database = bed.database().await?;
+        let database = stack.database().await?;
         for _ in 0..3 {
-            let frozen = bed.stack.gateway().instances();
+            let frozen = stack.gateway().instances();
             for instance in &frozen {
                 kill(Pid::from_raw(i32::try_from(instance.pid)?), Signal::SIGSTOP)?;
             }
@@ -197,7 +197,7 @@ fn a_connection_that_died_in_a_frozen_sandbox_is_replaced() {
             }
             assert_eq!(person.validity().await?["exists"], true);
         }
-        bed.stack.stop().await
+        stack.stop().await
     });
 }
 
@@ -207,12 +207,12 @@ fn whoever_vanishes_within_a_transaction_lets_go_of_its_locks() {
     const BOUNDS: &str = "select current_setting('statement_timeout'), \
         current_setting('idle_in_transaction_session_timeout')";
     run(async {
-        let bed = Bed::shared().await?;
+        let stack = TestStack::shared().await?;
         let name = uuid::Uuid::new_v4().to_string();
         let wanted: [(&(dyn tokio_postgres::types::ToSql + Sync), Type); 1] = [(&name, Type::TEXT)];
-        let settings = || Settings::from_pairs(bed.stack.environment().clone());
+        let settings = || Settings::from_pairs(stack.environment().clone());
         let soon = || Instant::now() + Duration::from_secs(1);
-        let other = bed.database().await?;
+        let other = stack.database().await?;
 
         let (vanishing, waiting) =
             (Postgres::from_settings(&settings())?, Postgres::from_settings(&settings())?);
@@ -245,12 +245,12 @@ fn whoever_vanishes_within_a_transaction_lets_go_of_its_locks() {
 #[test]
 fn a_slow_holder_keeps_its_lock() {
     run(async {
-        let bed = Bed::start(|_| ()).await?;
-        let person = bed.strict_person().await?;
+        let stack = TestStack::start(|_| ()).await?;
+        let person = stack.strict_person().await?;
         person.forget_access_token().await?;
-        let before = bed.token_requests(&person.account);
+        let before = stack.token_requests(&person.account);
         let spec = GateSpec { class: Class::Token, account: Some(person.account.clone()), when: When::After };
-        let gate = bed.atlassian().hold(spec);
+        let gate = stack.atlassian().hold(spec);
         let others = async {
             gate.arrived().await;
             // Longer than the lock lives by itself, shorter than the holder's patience.
@@ -258,7 +258,7 @@ fn a_slow_holder_keeps_its_lock() {
             let renewed = async {
                 let mut last = i64::MAX;
                 loop {
-                    let redis::Value::Int(left) = bed.redis(&["PTTL", &key]).await? else { continue };
+                    let redis::Value::Int(left) = stack.redis(&["PTTL", &key]).await? else { continue };
                     anyhow::ensure!(left > 0, "the lock was lost");
                     if left > last {
                         return Ok(());
@@ -273,7 +273,7 @@ fn a_slow_holder_keeps_its_lock() {
         };
         let (first, second) = tokio::join!(person.access_token(), others);
         assert_eq!(first?.json(200), second?.json(200));
-        assert_eq!(bed.token_requests(&person.account) - before, 1);
-        bed.stack.stop().await
+        assert_eq!(stack.token_requests(&person.account) - before, 1);
+        stack.stop().await
     });
 }

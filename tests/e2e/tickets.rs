@@ -4,14 +4,19 @@ use std::collections::BTreeSet;
 
 use anyhow::{Context, Result};
 use juncture_local::atlassian::{Class, Fault, Rule};
-use juncture_tests::{Answer, Bed, Person, run};
+use juncture_tests::{Answer, Person, TestStack, run};
 use serde_json::{Value, json};
 
 const CALL: &str = "jira/get-tickets-for-project";
 
-async fn tickets(bed: &Bed, person: &Person<'_>, project: &str, more: &[(&str, &str)]) -> Result<Answer> {
+async fn tickets(
+    stack: &TestStack,
+    person: &Person<'_>,
+    project: &str,
+    more: &[(&str, &str)],
+) -> Result<Answer> {
     let query = [("external_id", person.external_id.as_str()), ("jira_project_id", project)];
-    bed.backend(CALL, &[&query, more].concat()).await
+    stack.backend(CALL, &[&query, more].concat()).await
 }
 
 fn keys(answer: &Value) -> Vec<String> {
@@ -27,12 +32,12 @@ fn newest_first(key: &str, count: usize) -> Vec<String> {
 #[test]
 fn up_to_a_hundred_tickets_cost_one_round_trip() {
     run(async {
-        let bed = Bed::shared().await?;
-        let person = bed.sailor().await?;
+        let stack = TestStack::shared().await?;
+        let person = stack.connected_user().await?;
         for (key, count) in [("NONE", 0), ("ONE", 1), ("FULL", 100)] {
-            let id = bed.project(key, count)?;
+            let id = stack.project(key, count)?;
             let before = person.jira_requests().len();
-            let answer = tickets(bed, &person, &id, &[]).await?.json(200);
+            let answer = tickets(stack, &person, &id, &[]).await?.json(200);
             assert_eq!(keys(&answer), newest_first(key, count));
             assert_eq!(answer["total"], count);
             assert_eq!((&answer["sprint"], &answer["next_cursor"]), (&json!(null), &json!(null)));
@@ -46,17 +51,21 @@ fn up_to_a_hundred_tickets_cost_one_round_trip() {
 #[test]
 fn a_ticket_has_the_fields_of_the_contract_and_more() {
     run(async {
-        let bed = Bed::shared().await?;
-        let person = bed.sailor().await?;
-        let answer = tickets(bed, &person, "SHIP", &[]).await?.json(200);
+        let stack = TestStack::shared().await?;
+        let person = stack.connected_user().await?;
+        let answer = tickets(stack, &person, "SHIP", &[]).await?.json(200);
         let find = |summary: &str| {
             let tickets = answer["tickets"].as_array()?;
             tickets.iter().find(|ticket| ticket["summary"] == summary).cloned()
         };
         let grain = find("Load the grain").context("no grain")?;
         let epic = find("Autumn trade").context("no epic")?;
-        let sam =
-            bed.atlassian().accounts().into_iter().find(|account| account.key == "sam").context("no Sam")?;
+        let sam = stack
+            .atlassian()
+            .accounts()
+            .into_iter()
+            .find(|account| account.key == "sam")
+            .context("no Sam")?;
         assert_eq!(
             grain,
             json!({
@@ -92,15 +101,15 @@ fn a_ticket_has_the_fields_of_the_contract_and_more() {
 #[test]
 fn larger_projects_arrive_whole_and_in_order() {
     run(async {
-        let bed = Bed::shared().await?;
-        let person = bed.person(&["lighthouse"])?;
+        let stack = TestStack::shared().await?;
+        let person = stack.person(&["lighthouse"])?;
         person.connect("lighthouse").await?;
         let projects = person.projects().await?.json(200);
         let (id, key) = (projects["projects"][0]["id"].clone(), projects["projects"][0]["key"].clone());
         let (id, key) = (id.as_str().context("no id")?, key.as_str().context("no key")?);
         for name in [id, key] {
             let before = person.jira_requests().len();
-            let answer = tickets(bed, &person, name, &[]).await?.json(200);
+            let answer = tickets(stack, &person, name, &[]).await?.json(200);
             assert_eq!(keys(&answer), newest_first(key, 230));
             // A page of tickets, a page of ids, and the rest by the hundred.
             assert_eq!(person.jira_requests().len() - before, 4);
@@ -113,9 +122,9 @@ fn larger_projects_arrive_whole_and_in_order() {
 #[test]
 fn parts_make_the_whole() {
     run(async {
-        let bed = Bed::shared().await?;
-        let person = bed.sailor().await?;
-        let id = bed.project("PARTS", 430)?;
+        let stack = TestStack::shared().await?;
+        let person = stack.connected_user().await?;
+        let id = stack.project("PARTS", 430)?;
         for limit in ["40", "150", "1000"] {
             let mut gathered = Vec::new();
             let mut cursor: Option<String> = None;
@@ -125,7 +134,7 @@ fn parts_make_the_whole() {
                     Some(cursor) => vec![("cursor", cursor.as_str())],
                     None => vec![("limit", limit)],
                 };
-                let part = tickets(bed, &person, &id, &more).await?.json(200);
+                let part = tickets(stack, &person, &id, &more).await?.json(200);
                 assert_eq!(part["total"], keys(&part).len());
                 assert!(keys(&part).len() <= limit.parse()?);
                 gathered.extend(keys(&part));
@@ -144,10 +153,10 @@ fn parts_make_the_whole() {
 #[test]
 fn a_cursor_is_good_for_its_own_list_only() {
     run(async {
-        let bed = Bed::shared().await?;
-        let (person, other) = (bed.sailor().await?, bed.sailor().await?);
-        let id = bed.project("CURSOR", 30)?;
-        let part = tickets(bed, &person, &id, &[("limit", "10")]).await?.json(200);
+        let stack = TestStack::shared().await?;
+        let (person, other) = (stack.connected_user().await?, stack.connected_user().await?);
+        let id = stack.project("CURSOR", 30)?;
+        let part = tickets(stack, &person, &id, &[("limit", "10")]).await?.json(200);
         let cursor = part["next_cursor"].as_str().context("no cursor")?;
         let before = person.jira_requests().len();
         // A letter of the sealed text, past its version and the name of its key, and before any padding.
@@ -155,26 +164,26 @@ fn a_cursor_is_good_for_its_own_list_only() {
         let letter = if cursor.as_bytes()[100] == b'a' { "b" } else { "a" };
         forged.replace_range(100..101, letter);
         for nonsense in ["x", &forged, "djE6eDp5", "../..", "eyJsIjoxMCwicCI6MH0"] {
-            let refusal = tickets(bed, &person, &id, &[("cursor", nonsense)]).await?.refusal(400);
+            let refusal = tickets(stack, &person, &id, &[("cursor", nonsense)]).await?.refusal(400);
             assert!(refusal.contains("cursor"), "{nonsense}: {refusal}");
         }
-        tickets(bed, &person, "SHIP", &[("cursor", cursor)]).await?.refusal(400);
-        tickets(bed, &other, &id, &[("cursor", cursor)]).await?.refusal(400);
+        tickets(stack, &person, "SHIP", &[("cursor", cursor)]).await?.refusal(400);
+        tickets(stack, &other, &id, &[("cursor", cursor)]).await?.refusal(400);
         let query =
             [("external_id", person.external_id.as_str()), ("jira_project_id", &id), ("cursor", cursor)];
-        bed.backend("jira/get-boards-for-project", &query).await?.refusal(400);
+        stack.backend("jira/get-boards-for-project", &query).await?.refusal(400);
         for limit in ["0", "1001", "-1", "ten", "1e2", " 1"] {
-            let refusal = tickets(bed, &person, &id, &[("limit", limit)]).await?.refusal(400);
+            let refusal = tickets(stack, &person, &id, &[("limit", limit)]).await?.refusal(400);
             assert!(refusal.contains("limit"), "{limit}: {refusal}");
         }
         assert_eq!(person.jira_requests().len(), before);
         // One that Jira has forgotten is told apart from a project that is gone.
         let gone = json!({ "errorMessages": ["The nextPageToken is invalid or has expired."], "errors": {} });
         let rule = Rule::new(Class::Jira, Fault::Status { status: 400, body: Some(gone) });
-        bed.atlassian().inject(rule.account(&person.account).times(1));
-        let refusal = tickets(bed, &person, &id, &[("cursor", cursor)]).await?.refusal(400);
+        stack.atlassian().inject(rule.account(&person.account).times(1));
+        let refusal = tickets(stack, &person, &id, &[("cursor", cursor)]).await?.refusal(400);
         assert!(refusal.contains("begin again"), "{refusal}");
-        tickets(bed, &person, &id, &[("cursor", cursor)]).await?.json(200);
+        tickets(stack, &person, &id, &[("cursor", cursor)]).await?.json(200);
         person.assert_understood();
         Ok(())
     });
@@ -183,25 +192,25 @@ fn a_cursor_is_good_for_its_own_list_only() {
 #[test]
 fn a_new_ticket_is_found_although_the_index_lags() {
     run(async {
-        let bed = Bed::shared().await?;
-        let person = bed.sailor().await?;
-        let mut settings = bed.atlassian().settings(None);
+        let stack = TestStack::shared().await?;
+        let person = stack.connected_user().await?;
+        let mut settings = stack.atlassian().settings(None);
         settings.search_lag = 1000;
-        bed.atlassian().set_settings(Some(&person.account), settings);
+        stack.atlassian().set_settings(Some(&person.account), settings);
         for (key, count) in [("LAG", 20), ("LONGLAG", 150)] {
-            let id = bed.project(key, count)?;
+            let id = stack.project(key, count)?;
             let fresh = person.task(&id, "Fresh").await?;
             // Nor does a token that Jira rejects make the search forget it.
-            bed.atlassian().expire_access_tokens(Some(&person.account));
-            let found = keys(&tickets(bed, &person, &id, &[]).await?.json(200));
+            stack.atlassian().expire_access_tokens(Some(&person.account));
+            let found = keys(&tickets(stack, &person, &id, &[]).await?.json(200));
             assert_eq!(found.len(), count + 1);
             assert_eq!(found.first(), Some(&fresh));
-            let part = tickets(bed, &person, &id, &[("limit", "10")]).await?.json(200);
+            let part = tickets(stack, &person, &id, &[("limit", "10")]).await?.json(200);
             assert_eq!(keys(&part), found[..10]);
             // What searches are told stays the same from part to part, whatever is made meanwhile.
             person.task(&id, "Fresher").await?;
             let cursor = part["next_cursor"].as_str().context("no cursor")?;
-            let part = tickets(bed, &person, &id, &[("cursor", cursor)]).await?.json(200);
+            let part = tickets(stack, &person, &id, &[("cursor", cursor)]).await?.json(200);
             assert_eq!(keys(&part), found[10..20]);
         }
         person.assert_understood();
@@ -212,25 +221,25 @@ fn a_new_ticket_is_found_although_the_index_lags() {
 #[test]
 fn tickets_that_jira_leaves_out_are_gone_and_those_it_fails_to_read_are_read_again() {
     run(async {
-        let bed = Bed::shared().await?;
-        let person = bed.sailor().await?;
-        let id = bed.project("HOLES", 150)?;
-        let whole = tickets(bed, &person, &id, &[]).await?.json(200);
+        let stack = TestStack::shared().await?;
+        let person = stack.connected_user().await?;
+        let id = stack.project("HOLES", 150)?;
+        let whole = tickets(stack, &person, &id, &[]).await?.json(200);
         let answers = |body: Value| {
             let fault = Fault::Status { status: 200, body: Some(body) };
             Rule::new(Class::Jira, fault).account(&person.account).path("bulkfetch").times(1)
         };
-        bed.atlassian().inject(answers(json!({ "issues": [], "issueErrors": [] })));
-        let answer = tickets(bed, &person, &id, &[]).await?.json(200);
+        stack.atlassian().inject(answers(json!({ "issues": [], "issueErrors": [] })));
+        let answer = tickets(stack, &person, &id, &[]).await?.json(200);
         assert_eq!(keys(&answer), newest_first("HOLES", 150)[..100]);
         let failed = json!({ "id": whole["tickets"][120]["id"], "errorMessage": "try again" });
-        bed.atlassian().inject(answers(json!({ "issues": [], "issueErrors": [failed] })));
-        let answer = tickets(bed, &person, &id, &[]).await?.json(200);
+        stack.atlassian().inject(answers(json!({ "issues": [], "issueErrors": [failed] })));
+        let answer = tickets(stack, &person, &id, &[]).await?.json(200);
         assert_eq!(keys(&answer).len(), 101);
         for _ in 0..2 {
-            bed.atlassian().inject(answers(json!({ "issues": [], "issueErrors": [failed] })));
+            stack.atlassian().inject(answers(json!({ "issues": [], "issueErrors": [failed] })));
         }
-        assert_eq!(tickets(bed, &person, &id, &[]).await?.refusal(502), "Failed to fetch Jira tickets");
+        assert_eq!(tickets(stack, &person, &id, &[]).await?.refusal(502), "Failed to fetch Jira tickets");
         Ok(())
     });
 }
@@ -238,15 +247,15 @@ fn tickets_that_jira_leaves_out_are_gone_and_those_it_fails_to_read_are_read_aga
 #[test]
 fn a_token_that_comes_again_ends_the_search() {
     run(async {
-        let bed = Bed::shared().await?;
-        let person = bed.sailor().await?;
+        let stack = TestStack::shared().await?;
+        let person = stack.connected_user().await?;
         let page = json!({ "issues": [{ "id": "1" }], "isLast": false, "nextPageToken": "again" });
         let rule = Rule::new(Class::Jira, Fault::Status { status: 200, body: Some(page) });
-        bed.atlassian().inject(rule.account(&person.account).path("search/jql"));
+        stack.atlassian().inject(rule.account(&person.account).path("search/jql"));
         let before = person.jira_requests().len();
-        assert_eq!(tickets(bed, &person, "SHIP", &[]).await?.json(200)["total"], 1);
+        assert_eq!(tickets(stack, &person, "SHIP", &[]).await?.json(200)["total"], 1);
         assert_eq!(person.jira_requests().len() - before, 3);
-        bed.atlassian().clear_faults_of(&person.account);
+        stack.atlassian().clear_faults_of(&person.account);
         Ok(())
     });
 }
@@ -261,9 +270,9 @@ fn page_of(issues: &[&str], next: Option<&str>) -> Fault {
 #[test]
 fn an_empty_page_does_not_end_a_search() {
     run(async {
-        let bed = Bed::shared().await?;
-        let person = bed.sailor().await?;
-        let inject = |fault: Fault| bed.atlassian().inject(person.trouble("search/jql", fault).times(1));
+        let stack = TestStack::shared().await?;
+        let person = stack.connected_user().await?;
+        let inject = |fault: Fault| stack.atlassian().inject(person.trouble("search/jql", fault).times(1));
         // The one page that there is, behind two that are empty; whole, and in parts of either kind.
         for limit in [None, Some("10"), Some("500")] {
             inject(page_of(&[], Some("one")));
@@ -271,14 +280,14 @@ fn an_empty_page_does_not_end_a_search() {
             inject(page_of(&["SHIP-1"], None));
             let bulk = json!({ "issues": [{ "id": "1", "key": "SHIP-1" }] });
             let rule = person.trouble("bulkfetch", Fault::Status { status: 200, body: Some(bulk) });
-            bed.atlassian().inject(rule.times(1));
+            stack.atlassian().inject(rule.times(1));
             let more: Vec<_> = limit.iter().map(|limit| ("limit", *limit)).collect();
             let before = person.jira_requests().len();
-            let answer = tickets(bed, &person, "SHIP", &more).await?.json(200);
+            let answer = tickets(stack, &person, "SHIP", &more).await?.json(200);
             assert_eq!((keys(&answer), &answer["next_cursor"]), (vec!["SHIP-1".to_owned()], &json!(null)));
             let sent = if limit == Some("500") { 4 } else { 3 };
             assert_eq!(person.jira_requests().len() - before, sent, "{limit:?}");
-            bed.atlassian().clear_faults_of(&person.account);
+            stack.atlassian().clear_faults_of(&person.account);
         }
         // Between pages of ids, too.
         inject(page_of(&["SHIP-3"], Some("more")));
@@ -286,12 +295,13 @@ fn an_empty_page_does_not_end_a_search() {
         inject(page_of(&[], Some("last")));
         inject(page_of(&["SHIP-2"], None));
         let bulk = json!({ "issues": [{ "id": "2", "key": "SHIP-2" }] });
-        bed.atlassian()
+        stack
+            .atlassian()
             .inject(person.trouble("bulkfetch", Fault::Status { status: 200, body: Some(bulk) }).times(1));
-        assert_eq!(keys(&tickets(bed, &person, "SHIP", &[]).await?.json(200)), ["SHIP-3", "SHIP-2"]);
+        assert_eq!(keys(&tickets(stack, &person, "SHIP", &[]).await?.json(200)), ["SHIP-3", "SHIP-2"]);
         // Really nothing.
         inject(page_of(&[], None));
-        assert_eq!(tickets(bed, &person, "SHIP", &[]).await?.json(200)["total"], 0);
+        assert_eq!(tickets(stack, &person, "SHIP", &[]).await?.json(200)["total"], 0);
         Ok(())
     });
 }
@@ -299,12 +309,12 @@ fn an_empty_page_does_not_end_a_search() {
 #[test]
 fn empty_pages_without_an_end_are_an_error() {
     run(async {
-        let bed = Bed::shared().await?;
-        let person = bed.sailor().await?;
-        bed.atlassian().inject(person.trouble("search/jql", page_of(&[], Some("again"))));
+        let stack = TestStack::shared().await?;
+        let person = stack.connected_user().await?;
+        stack.atlassian().inject(person.trouble("search/jql", page_of(&[], Some("again"))));
         for more in [&[][..], &[("limit", "10")], &[("limit", "500")]] {
             let before = person.jira_requests().len();
-            let refused = tickets(bed, &person, "SHIP", more).await?.json(502);
+            let refused = tickets(stack, &person, "SHIP", more).await?.json(502);
             assert_eq!(refused["code"], "search_unfinished");
             assert!(
                 refused["error"].as_str().is_some_and(|error| error.contains("empty pages")),
@@ -312,7 +322,7 @@ fn empty_pages_without_an_end_are_an_error() {
             );
             assert_eq!(person.jira_requests().len() - before, 20);
         }
-        bed.atlassian().clear_faults_of(&person.account);
+        stack.atlassian().clear_faults_of(&person.account);
         Ok(())
     });
 }
@@ -320,23 +330,23 @@ fn empty_pages_without_an_end_are_an_error() {
 #[test]
 fn a_projects_key_is_taken_in_any_case() {
     run(async {
-        let bed = Bed::shared().await?;
-        let person = bed.sailor().await?;
-        let whole = tickets(bed, &person, "SHIP", &[]).await?.json(200);
+        let stack = TestStack::shared().await?;
+        let person = stack.connected_user().await?;
+        let whole = tickets(stack, &person, "SHIP", &[]).await?.json(200);
         for key in ["ship", "Ship", "sHIP"] {
-            assert_eq!(tickets(bed, &person, key, &[]).await?.json(200), whole);
+            assert_eq!(tickets(stack, &person, key, &[]).await?.json(200), whole);
             for call in
                 ["get-boards-for-project", "get-all-sprints-for-project", "get-active-sprints-for-project"]
             {
                 let query = [("external_id", person.external_id.as_str()), ("jira_project_id", key)];
-                bed.backend(&format!("jira/{call}"), &query).await?.json(200);
+                stack.backend(&format!("jira/{call}"), &query).await?.json(200);
             }
         }
         // A cursor goes on in either case.
-        let part = tickets(bed, &person, "SHIP", &[("limit", "2")]).await?.json(200);
+        let part = tickets(stack, &person, "SHIP", &[("limit", "2")]).await?.json(200);
         let cursor = part["next_cursor"].as_str().context("no cursor")?;
-        tickets(bed, &person, "ship", &[("cursor", cursor)]).await?.json(200);
-        bed.project("CASED", 0)?;
+        tickets(stack, &person, "ship", &[("cursor", cursor)]).await?.json(200);
+        stack.project("CASED", 0)?;
         assert_eq!(person.task("cased", "In lower case").await?, "CASED-1");
         person.assert_understood();
         Ok(())
@@ -346,25 +356,25 @@ fn a_projects_key_is_taken_in_any_case() {
 #[test]
 fn the_selected_project_stands_in_for_none_named() {
     run(async {
-        let bed = Bed::shared().await?;
-        let person = bed.sailor().await?;
-        let id = bed.project("CHOSEN", 3)?;
+        let stack = TestStack::shared().await?;
+        let person = stack.connected_user().await?;
+        let id = stack.project("CHOSEN", 3)?;
         for call in [
             CALL,
             "jira/get-boards-for-project",
             "jira/get-all-sprints-for-project",
             "jira/get-active-sprints-for-project",
         ] {
-            let refusal = bed.backend(call, &[("external_id", &person.external_id)]).await?.refusal(400);
+            let refusal = stack.backend(call, &[("external_id", &person.external_id)]).await?.refusal(400);
             assert_eq!(refusal, "No project selected and no project ID provided", "{call}");
         }
         let body = json!({ "external_id": person.external_id, "jira_project_id": id });
-        bed.backend_post("jira/select-project", &body).await?.json(200);
-        let answer = bed.backend(CALL, &[("external_id", &person.external_id)]).await?.json(200);
+        stack.backend_post("jira/select-project", &body).await?.json(200);
+        let answer = stack.backend(CALL, &[("external_id", &person.external_id)]).await?.json(200);
         assert_eq!(keys(&answer), newest_first("CHOSEN", 3));
         for (unknown, sentence) in [("999999", "Project not found"), ("NOSUCH", "Project not found")] {
-            assert_eq!(tickets(bed, &person, unknown, &[]).await?.refusal(404), sentence);
-            assert_eq!(tickets(bed, &person, unknown, &[("limit", "5")]).await?.refusal(404), sentence);
+            assert_eq!(tickets(stack, &person, unknown, &[]).await?.refusal(404), sentence);
+            assert_eq!(tickets(stack, &person, unknown, &[("limit", "5")]).await?.refusal(404), sentence);
         }
         person.assert_understood();
         Ok(())
@@ -374,8 +384,8 @@ fn the_selected_project_stands_in_for_none_named() {
 #[test]
 fn injection_never_reaches_jira() {
     run(async {
-        let bed = Bed::shared().await?;
-        let person = bed.sailor().await?;
+        let stack = TestStack::shared().await?;
+        let person = stack.connected_user().await?;
         let before = person.jira_requests().len();
         let attempts = [
             "1 OR 1=1",
@@ -401,11 +411,11 @@ fn injection_never_reaches_jira() {
                 "jira/get-all-sprints-for-project",
                 "jira/get-active-sprints-for-project",
             ] {
-                let answer = bed.backend(call, &[external_id, ("jira_project_id", attempt)]).await?;
+                let answer = stack.backend(call, &[external_id, ("jira_project_id", attempt)]).await?;
                 assert!(answer.refusal(400).contains("jira_project_id"), "{call} {attempt}");
             }
             let answer =
-                bed.backend("jira/get-tickets-for-sprint", &[external_id, ("sprint_id", attempt)]).await?;
+                stack.backend("jira/get-tickets-for-sprint", &[external_id, ("sprint_id", attempt)]).await?;
             assert!(answer.refusal(400).contains("sprint_id"), "{attempt}");
         }
         assert_eq!(person.jira_requests().len(), before);
@@ -416,12 +426,12 @@ fn injection_never_reaches_jira() {
 #[test]
 fn a_failing_jira_is_survived_or_reported() {
     run(async {
-        let bed = Bed::shared().await?;
-        let person = bed.sailor().await?;
-        let id = bed.project("STORM", 230)?;
+        let stack = TestStack::shared().await?;
+        let person = stack.connected_user().await?;
+        let id = stack.project("STORM", 230)?;
         let inject = |fault: Fault, path: &str, times: u32| {
             let rule = Rule::new(Class::Jira, fault).account(&person.account).path(path).times(times);
-            bed.atlassian().inject(rule);
+            stack.atlassian().inject(rule);
         };
         // What passes is waited out.
         for (fault, path) in [
@@ -435,7 +445,7 @@ fn a_failing_jira_is_survived_or_reported() {
             (Fault::RateLimited { retry_after: None, reason: None }, "search/jql"),
         ] {
             inject(fault, path, 1);
-            let answer = tickets(bed, &person, &id, &[]).await?.json(200);
+            let answer = tickets(stack, &person, &id, &[]).await?.json(200);
             assert_eq!(keys(&answer), newest_first("STORM", 230));
         }
         // What lasts is told.
@@ -446,7 +456,7 @@ fn a_failing_jira_is_survived_or_reported() {
             (Fault::MalformedJson, 1),
         ] {
             inject(fault, "search/jql", times);
-            let refusal = tickets(bed, &person, &id, &[]).await?.refusal(502);
+            let refusal = tickets(stack, &person, &id, &[]).await?.refusal(502);
             assert_eq!(refusal, "Failed to fetch Jira tickets");
         }
         // A quota that is used up stops everything at once.
@@ -457,7 +467,7 @@ fn a_failing_jira_is_survived_or_reported() {
                 1,
             );
             let before = person.jira_requests().len();
-            let answer = tickets(bed, &person, &id, &[]).await?;
+            let answer = tickets(stack, &person, &id, &[]).await?;
             assert!(answer.refusal(429).contains("Retry-After"));
             assert_eq!(answer.header("retry-after"), retry_after.to_string());
             assert_eq!(person.jira_requests().len() - before, 1);
@@ -470,7 +480,7 @@ fn a_failing_jira_is_survived_or_reported() {
 #[test]
 fn a_missing_scope_is_named() {
     run(async {
-        let bed = Bed::shared().await?;
+        let stack = TestStack::shared().await?;
         let calls: [(&str, &str, &[&str]); 5] = [
             (CALL, "read:jira-work", &["jira_project_id"]),
             ("jira/get-tickets-for-sprint", "read:sprint:jira-software", &["sprint_id"]),
@@ -479,19 +489,19 @@ fn a_missing_scope_is_named() {
             ("jira/get-active-sprints-for-project", "read:sprint:jira-software", &["jira_project_id"]),
         ];
         for (call, scope, parameter) in calls {
-            let person = bed.person(&["harbour"])?;
-            let mut settings = bed.atlassian().settings(None);
+            let person = stack.person(&["harbour"])?;
+            let mut settings = stack.atlassian().settings(None);
             settings.withheld_scopes = [scope.to_owned(), "read:issue-details:jira".to_owned()].into();
-            bed.atlassian().set_settings(Some(&person.account), settings);
+            stack.atlassian().set_settings(Some(&person.account), settings);
             person.connect("harbour").await?;
             let value = if parameter == ["sprint_id"] { "501" } else { "10000" };
             let query = [("external_id", person.external_id.as_str()), (parameter[0], value)];
-            let before = bed.token_requests(&person.account);
-            let refusal = bed.backend(call, &query).await?.json(403);
+            let before = stack.token_requests(&person.account);
+            let refusal = stack.backend(call, &query).await?.json(403);
             assert_eq!(refusal["code"], "missing_scope", "{call}: {refusal}");
             assert!(refusal["error"].as_str().is_some_and(|text| text.contains(scope)), "{call}: {refusal}");
             assert!(refusal.get("needs_reauthorization").is_none(), "{refusal}");
-            assert_eq!(bed.token_requests(&person.account), before);
+            assert_eq!(stack.token_requests(&person.account), before);
         }
         Ok(())
     });
@@ -500,13 +510,13 @@ fn a_missing_scope_is_named() {
 #[test]
 fn answers_are_compressed_for_who_takes_it() {
     run(async {
-        let bed = Bed::shared().await?;
-        let person = bed.sailor().await?;
-        let id = bed.project("SQUEEZE", 90)?;
-        let plain = tickets(bed, &person, &id, &[]).await?;
+        let stack = TestStack::shared().await?;
+        let person = stack.connected_user().await?;
+        let id = stack.project("SQUEEZE", 90)?;
+        let plain = tickets(stack, &person, &id, &[]).await?;
         assert_eq!((plain.header("content-encoding"), plain.header("vary")), ("", "accept-encoding"));
         let path = format!("/api/backend/{CALL}?jira_project_id={id}&external_id={}", person.external_id);
-        let (compressed, opened) = bed.get_compressed(&path).await?;
+        let (compressed, opened) = stack.get_compressed(&path).await?;
         assert_eq!(opened, plain.body);
         assert!(compressed * 4 < opened.len(), "{compressed} of {}", opened.len());
         Ok(())
@@ -516,16 +526,16 @@ fn answers_are_compressed_for_who_takes_it() {
 #[test]
 fn ten_thousand_tickets_arrive_whole_over_ten_calls_at_once() {
     run(async {
-        let bed = Bed::start(|_| ()).await?;
-        let person = bed.sailor().await?;
-        let id = bed.project("HUGE", 10_000)?;
-        bed.atlassian().inject(Rule::new(Class::Jira, Fault::Latency { millis: 20 }));
+        let stack = TestStack::start(|_| ()).await?;
+        let person = stack.connected_user().await?;
+        let id = stack.project("HUGE", 10_000)?;
+        stack.atlassian().inject(Rule::new(Class::Jira, Fault::Latency { millis: 20 }));
         let path = format!("/api/backend/{CALL}?jira_project_id={id}&external_id={}", person.external_id);
-        let (_, body) = bed.get_compressed(&path).await?;
+        let (_, body) = stack.get_compressed(&path).await?;
         let answer: Value = serde_json::from_str(&body)?;
         assert_eq!(keys(&answer), newest_first("HUGE", 10_000));
         assert_eq!(answer["total"], 10_000);
-        assert_eq!(bed.atlassian().counters(Class::Jira).max_in_flight, 10);
+        assert_eq!(stack.atlassian().counters(Class::Jira).max_in_flight, 10);
         let paths: BTreeSet<_> = person.jira_requests().into_iter().map(|request| request.path).collect();
         assert!(
             paths.iter().all(|path| path.ends_with("/search/jql") || path.ends_with("/issue/bulkfetch")),
@@ -534,12 +544,12 @@ fn ten_thousand_tickets_arrive_whole_over_ten_calls_at_once() {
         person.assert_understood();
 
         // Twice as many do not fit, if they may not be compressed.
-        let id = bed.project("VAST", 20_000)?;
-        let answer = tickets(&bed, &person, &id, &[]).await?;
+        let id = stack.project("VAST", 20_000)?;
+        let answer = tickets(&stack, &person, &id, &[]).await?;
         let refusal = answer.refusal(413);
         assert!(refusal.contains("'limit'") && refusal.contains("'cursor'"), "{refusal}");
-        assert_eq!(tickets(&bed, &person, &id, &[("limit", "1000")]).await?.json(200)["total"], 1000);
-        bed.stack.stop().await
+        assert_eq!(tickets(&stack, &person, &id, &[("limit", "1000")]).await?.json(200)["total"], 1000);
+        stack.stop().await
     });
 }
 
@@ -551,15 +561,15 @@ fn what_takes_too_long_names_the_way_out() {
         std::fs::create_dir_all(&folder)?;
         let hurried = folder.join(format!("hurried-{}.yaml", std::process::id()));
         std::fs::write(&hurried, template.replace("Timeout: 29", "Timeout: 2"))?;
-        let bed = Bed::start(|options| options.template = hurried.clone()).await?;
-        let person = bed.sailor().await?;
-        bed.atlassian().inject(Rule::new(Class::Jira, Fault::Hang));
+        let stack = TestStack::start(|options| options.template = hurried.clone()).await?;
+        let person = stack.connected_user().await?;
+        stack.atlassian().inject(Rule::new(Class::Jira, Fault::Hang));
         for call in [CALL, "jira/get-all-sprints-for-project"] {
             let query = [("external_id", person.external_id.as_str()), ("jira_project_id", "10000")];
-            let refusal = bed.backend(call, &query).await?.refusal(504);
+            let refusal = stack.backend(call, &query).await?.refusal(504);
             assert!(refusal.contains("'limit'") && refusal.contains("'cursor'"), "{refusal}");
         }
         std::fs::remove_file(hurried)?;
-        bed.stack.stop().await
+        stack.stop().await
     });
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use anyhow::{Context, Result};
-use juncture_tests::{Bed, repository, run};
+use juncture_tests::{TestStack, repository, run};
 use reqwest::Method;
 use saphyr::{LoadableYamlNode as _, Yaml};
 use serde_json::{Map, Value, json};
@@ -62,11 +62,11 @@ fn routes() -> Result<Vec<Route>> {
 }
 
 /// Every field of a route, without a value, and one that it does not have.
-async fn send(bed: &Bed, route: &Route) -> Result<(u16, Value)> {
+async fn send(stack: &TestStack, route: &Route) -> Result<(u16, Value)> {
     let mut body: Map<String, Value> = route.fields.iter().map(|name| (name.clone(), Value::Null)).collect();
     body.insert("labels".to_owned(), json!(["a"]));
-    let request = bed.request(route.method.clone(), &route.path).bearer_auth(bed.stack.secret_key());
-    let answer = bed.send(request.json(&body)).await?;
+    let request = stack.request(route.method.clone(), &route.path).bearer_auth(stack.secret_key());
+    let answer = stack.send(request.json(&body)).await?;
     Ok((answer.status, answer.json(answer.status)))
 }
 
@@ -80,12 +80,12 @@ fn complaint(route: &Route) -> String {
 #[test]
 fn every_route_names_what_it_does_not_take() {
     run(async {
-        let bed = Bed::shared().await?;
+        let stack = TestStack::shared().await?;
         let routes = routes()?;
         assert_eq!(routes.iter().filter(|route| route.is_in_contract()).count(), CONTRACT.len());
         assert!(routes.len() > CONTRACT.len());
         for route in &routes {
-            let (status, answer) = send(bed, route).await?;
+            let (status, answer) = send(stack, route).await?;
             assert_eq!(status, 400, "{}: {answer}", route.path);
             if route.is_in_contract() {
                 assert_eq!(answer["warnings"], json!([complaint(route)]), "{}: {answer}", route.path);
@@ -103,9 +103,9 @@ fn every_route_names_what_it_does_not_take() {
 #[test]
 fn the_setting_refuses_everywhere_and_the_document_has_every_field() {
     run(async {
-        let bed = Bed::start(|options| options.settings.set("UNKNOWN_FIELDS", "refuse")).await?;
+        let stack = TestStack::start(|options| options.settings.set("UNKNOWN_FIELDS", "refuse")).await?;
         for route in routes()? {
-            let (status, answer) = send(&bed, &route).await?;
+            let (status, answer) = send(&stack, &route).await?;
             assert_eq!(status, 400, "{}: {answer}", route.path);
             assert!(answer.get("warnings").is_none(), "{}: {answer}", route.path);
             let said = answer["error"].as_str().unwrap_or_default();
@@ -120,13 +120,13 @@ fn the_setting_refuses_everywhere_and_the_document_has_every_field() {
 #[test]
 fn the_setting_warns_everywhere() {
     run(async {
-        let bed = Bed::start(|options| options.settings.set("UNKNOWN_FIELDS", "warn")).await?;
+        let stack = TestStack::start(|options| options.settings.set("UNKNOWN_FIELDS", "warn")).await?;
         for route in routes()? {
-            let (_, answer) = send(&bed, &route).await?;
+            let (_, answer) = send(&stack, &route).await?;
             assert_eq!(answer["warnings"], json!([complaint(&route)]), "{}: {answer}", route.path);
         }
         let body = json!({ "external_id": "a", "provider": "jira", "nickname": "b" });
-        let issued = bed.backend_post("connect-token", &body).await?.json(200);
+        let issued = stack.backend_post("connect-token", &body).await?.json(200);
         assert_eq!(issued["warnings"], json!(["nickname is not a field of connect-token"]));
         assert!(issued["connect_token"].is_string(), "{issued}");
         Ok(())
@@ -136,12 +136,12 @@ fn the_setting_warns_everywhere() {
 #[test]
 fn what_a_route_of_the_contract_does_is_as_before() {
     run(async {
-        let bed = Bed::shared().await?;
-        let person = bed.sailor().await?;
-        let project = bed.project("WARNED", 0)?;
+        let stack = TestStack::shared().await?;
+        let person = stack.connected_user().await?;
+        let project = stack.project("WARNED", 0)?;
         let selection =
             person.body(json!({ "jira_project_id": project, "project_key": "WARNED", "Jira_project_id": 1 }));
-        let selected = bed.backend_post("jira/select-project", &selection).await?.json(200);
+        let selected = stack.backend_post("jira/select-project", &selection).await?.json(200);
         let warnings =
             ["Jira_project_id", "project_key"].map(|name| format!("{name} is not a field of select-project"));
         assert_eq!(selected, json!({ "success": true, "warnings": warnings }));
@@ -150,24 +150,28 @@ fn what_a_route_of_the_contract_does_is_as_before() {
         let body = person.body(fields);
         let create =
             || person.jira(Method::POST, "create-ticket").header("idempotency-key", "warned").json(&body);
-        let created = bed.send(create()).await?.json(201);
+        let created = stack.send(create()).await?.json(201);
         assert_eq!(created["ticket"]["key"], "WARNED-1", "{created}");
         assert_eq!(created["warnings"], json!(["labels is not a field of create-ticket"]));
-        assert_eq!(bed.send(create()).await?.json(201), created, "a repetition is answered as the first was");
+        assert_eq!(
+            stack.send(create()).await?.json(201),
+            created,
+            "a repetition is answered as the first was"
+        );
 
         let edit =
             person.body(json!({ "issue_id_or_key": "WARNED-1", "summary": "Edited", "story_points": 5 }));
-        let edited = bed.send(person.jira(Method::PUT, "edit-issue").json(&edit)).await?.json(200);
+        let edited = stack.send(person.jira(Method::PUT, "edit-issue").json(&edit)).await?.json(200);
         assert_eq!(edited["issue"]["summary"], "Edited", "{edited}");
         assert_eq!(edited["warnings"], json!(["story_points is not a field of edit-issue"]));
 
         let known = person.body(json!({ "issue_id_or_key": "WARNED-1", "summary": "Again" }));
-        let edited = bed.send(person.jira(Method::PUT, "edit-issue").json(&known)).await?.json(200);
+        let edited = stack.send(person.jira(Method::PUT, "edit-issue").json(&known)).await?.json(200);
         assert!(edited.get("warnings").is_none(), "{edited}");
 
         let deletion = person.body(json!({ "issue_id_or_key": "WARNED-1", "delete_sub_tasks": true }));
         let refused =
-            bed.send(person.jira(Method::DELETE, "delete-issue").json(&deletion)).await?.refusal(400);
+            stack.send(person.jira(Method::DELETE, "delete-issue").json(&deletion)).await?.refusal(400);
         assert_eq!(
             refused,
             "delete_sub_tasks is not a field of delete-issue. Its fields are: external_id, issue_id_or_key, \

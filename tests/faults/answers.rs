@@ -1,4 +1,4 @@
-//! Every answer in full, for comparing the code before and after a change that must not be seen from outside.
+//! Every answer in full, to compare before and after a change that must not be visible to callers.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -8,10 +8,10 @@ use std::sync::Mutex;
 use anyhow::Result;
 use juncture_tests::Answer;
 
-/// Words of this length and with a digit in them are made anew in each run: tokens, ids of requests, cookies.
+/// Words of this length with digits differ from run to run: tokens, request ids, cookies.
 const SHORTEST_SECRET: usize = 20;
 
-/// Answers by what was asked for and what was wrong.
+/// Answers by endpoint, server and fault.
 #[derive(Default)]
 pub(crate) struct Answers(Mutex<BTreeMap<String, String>>);
 
@@ -35,7 +35,7 @@ impl Answers {
     }
 }
 
-/// The text without what every run makes anew: ports, times and words that nobody guesses.
+/// Masks what differs from run to run: ports, times, tokens and ids.
 fn without_what_differs(text: &str) -> String {
     let is_of_word = |letter: char| letter.is_ascii_alphanumeric() || "-_%:.".contains(letter);
     let differs = |word: &str| {

@@ -1,17 +1,16 @@
-//! The endpoints, and a request to each of them that takes the longest way: nothing is cached, the access token
-//! has to be refreshed.
+//! The endpoints, and for each a request that needs every server: nothing is cached, and the access token has to be
+//! refreshed.
 
 use anyhow::{Context as _, Result};
 use juncture_local::atlassian::Decision;
-use juncture_tests::{Bed, Person};
+use juncture_tests::{Person, TestStack};
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 use strum::{IntoStaticStr, VariantArray};
 
 use super::dependency::Dependency;
 
-/// What a request is sent to; its name is as in its route. Connect tokens and `/health` are not here: they need no
-/// server.
+/// An endpoint, by the last segment of its route. Connect tokens and `/health` are missing: they need no server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, VariantArray, IntoStaticStr)]
 #[strum(serialize_all = "kebab-case")]
 pub(crate) enum Endpoint {
@@ -52,11 +51,11 @@ impl Endpoint {
         self.into()
     }
 
-    /// One of each kind.
+    /// One of each kind, for `make test`.
     pub(crate) const FEW: [Self; 5] =
         [AuthorizationCallback, CreateConnection, GetAccessToken, SelectProject, GetProjects];
 
-    /// What it needs, in the order in which it asks.
+    /// The servers that it needs, in the order of use.
     pub(crate) fn needs(self) -> &'static [Dependency] {
         use Dependency::*;
         match self {
@@ -72,22 +71,22 @@ impl Endpoint {
         }
     }
 
-    /// Whether a person reads its answer.
-    pub(crate) fn is_a_page(self) -> bool {
+    /// Whether a browser shows its answer.
+    pub(crate) fn answers_with_page(self) -> bool {
         matches!(self, AuthorizationCallback | FinalizePage | FinalizeForm)
     }
 
-    /// Whether a repetition finds its state or code used up.
-    fn is_good_for_one(self) -> bool {
+    /// Whether a retry finds the state or code used up.
+    fn is_single_use(self) -> bool {
         matches!(self, AuthorizationCallback | CreateConnection | FinalizeForm)
     }
 
-    /// Whether this answer to a repetition after the fault has gone says that all is well.
-    pub(crate) fn is_well(self, status: u16) -> bool {
+    /// Whether a retry without the fault may get this status.
+    pub(crate) fn is_expected_on_retry(self, status: u16) -> bool {
         match status {
             200..400 => true,
-            410 => self.is_good_for_one(),
-            // The first request has deleted it.
+            410 => self.is_single_use(),
+            // The first request deleted it.
             404 => matches!(self, DeleteIssue | Disconnect),
             _ => false,
         }
@@ -106,12 +105,12 @@ pub(crate) struct Prepared {
 
 impl Prepared {
     /// The request to a gateway at `url`.
-    pub(crate) fn to(&self, bed: &Bed, url: &str) -> RequestBuilder {
-        let mut request = bed.request(self.method.clone(), &format!("{url}{}", self.path));
+    pub(crate) fn to(&self, stack: &TestStack, url: &str) -> RequestBuilder {
+        let mut request = stack.request(self.method.clone(), &format!("{url}{}", self.path));
         if self.is_backend {
-            // The header makes a create repeatable, and means nothing to the others.
+            // The header makes creating idempotent; other endpoints ignore it.
             request =
-                request.bearer_auth(bed.stack.secret_key()).header("idempotency-key", &self.idempotency_key);
+                request.bearer_auth(stack.secret_key()).header("idempotency-key", &self.idempotency_key);
         }
         match (&self.body, &self.form) {
             (Some(body), _) => request.json(body),
@@ -123,29 +122,29 @@ impl Prepared {
     }
 }
 
-/// Someone with a connection and a project of their own.
+/// A user with a connection and a project of their own.
 pub(crate) struct Tenant<'a> {
-    pub(crate) bed: &'a Bed,
+    pub(crate) stack: &'a TestStack,
     pub(crate) person: Person<'a>,
-    /// The id of a project that holds nothing yet.
+    /// The id of an empty project.
     pub(crate) project: String,
 }
 
 impl<'a> Tenant<'a> {
-    pub(crate) async fn new(bed: &'a Bed, key: &str) -> Result<Self> {
-        Ok(Self { bed, person: bed.sailor().await?, project: bed.project(key, 0)? })
+    pub(crate) async fn new(stack: &'a TestStack, key: &str) -> Result<Self> {
+        Ok(Self { stack, person: stack.connected_user().await?, project: stack.project(key, 0)? })
     }
 
-    /// As [`Self::new`], before they connect.
-    pub(crate) async fn unconnected(bed: &'a Bed, key: &str) -> Result<Self> {
-        Ok(Self { bed, person: bed.person(&["harbour"])?, project: bed.project(key, 0)? })
+    /// As [`Self::new`], not connected yet.
+    pub(crate) async fn unconnected(stack: &'a TestStack, key: &str) -> Result<Self> {
+        Ok(Self { stack, person: stack.person(&["harbour"])?, project: stack.project(key, 0)? })
     }
 
-    /// A request that has not been sent yet, by someone of whom nothing is cached.
+    /// Makes a request for a user of whom nothing is cached.
     pub(crate) async fn prepare(&self, endpoint: Endpoint) -> Result<Prepared> {
         let person = &self.person;
         if endpoint == Disconnect {
-            // The one before was removed.
+            // The previous request removed it.
             person.connect("harbour").await?;
         }
         let mut prepared = Prepared {
@@ -153,10 +152,10 @@ impl<'a> Tenant<'a> {
             path: String::new(),
             body: None,
             form: None,
-            is_backend: !endpoint.is_a_page(),
+            is_backend: !endpoint.answers_with_page(),
             idempotency_key: uuid::Uuid::new_v4().to_string(),
         };
-        let site = self.bed.site_id("harbour")?;
+        let site = self.stack.site_id("harbour")?;
         let mut query: Vec<(&str, String)> = vec![("external_id", person.external_id.clone())];
         match endpoint {
             InitiateOauthFlow => {
@@ -167,7 +166,7 @@ impl<'a> Tenant<'a> {
             }
             AuthorizationCallback => {
                 let callback = person.decide(&person.begin().await?, Decision::Accept)?;
-                prepared.path = callback.replacen(&self.bed.stack.url(), "", 1);
+                prepared.path = callback.replacen(&self.stack.url(), "", 1);
                 return Ok(prepared);
             }
             FetchAvailableSites | CreateConnection | FinalizePage | FinalizeForm => {
@@ -243,29 +242,28 @@ impl<'a> Tenant<'a> {
         Ok(prepared)
     }
 
-    /// What must hold after a connection was removed: nobody gets anything of it.
+    /// What must hold after a connection was removed.
     pub(crate) async fn assert_nothing_is_left(&self) -> Result<()> {
         self.person.info("get-connection-credentials").await?.refusal(404);
         self.person.access_token().await?.refusal(401);
         Ok(())
     }
 
-    /// What must hold whatever happened: the stored refresh token is one that Atlassian takes, and the connection
-    /// is in order.
+    /// What must hold after any fault: Atlassian accepts the stored refresh token, and the connection is valid.
     pub(crate) async fn assert_nothing_is_lost(&self) -> Result<()> {
         let credentials = self.person.info("get-connection-credentials").await?.json(200);
         let stored = credentials["refresh_token"].as_str().context("no token")?;
-        anyhow::ensure!(self.bed.atlassian().accepts_refresh_token(stored), "the refresh token is lost");
+        anyhow::ensure!(self.stack.atlassian().accepts_refresh_token(stored), "the refresh token is lost");
         anyhow::ensure!(credentials["is_invalid"] == false, "the connection is marked invalid");
         self.person.access_token().await?.json(200);
         Ok(())
     }
 
-    /// How many tickets the project holds by now.
+    /// How many tickets the project holds.
     pub(crate) async fn tickets(&self) -> Result<u64> {
         let query =
             [("external_id", self.person.external_id.as_str()), ("jira_project_id", self.project.as_str())];
-        let list = self.bed.backend("jira/get-tickets-for-project", &query).await?.json(200);
+        let list = self.stack.backend("jira/get-tickets-for-project", &query).await?.json(200);
         list["total"].as_u64().context("no total")
     }
 }

@@ -1,5 +1,4 @@
-//! Functions that die at every point at which they speak to somebody: before the n-th thing that they send has
-//! left, and right after it has.
+//! Kills functions at every point of their traffic: before the n-th piece that they send has left, and right after.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -14,7 +13,7 @@ use nix::unistd::Pid;
 
 use super::dependency::Dependency;
 use super::endpoint::{Endpoint, Prepared, Tenant};
-use super::lane::Surroundings;
+use super::scenario::Environment;
 
 /// The endpoints that write something.
 const ENDPOINTS: [Endpoint; 5] = [
@@ -26,31 +25,31 @@ const ENDPOINTS: [Endpoint; 5] = [
 ];
 
 /// How many processes are killed at once.
-const LANES: usize = 12;
+const CONCURRENT: usize = 12;
 
-/// Rows that belong to nothing.
+/// Connections without an external id or without their Jira row.
 const ORPHANS: &str = r#"
     select count(*) from "juncture-core".connection c
     where not exists (select from "juncture-core".connection_external_map m where m.connection_id = c.connection_id)
         or not exists (select from "juncture-core".jira_connection j where j.connection_id = c.connection_id)"#;
 
-/// Whether what the process was about to send still leaves.
+/// Whether the last piece still leaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Last {
     Lost,
     Sent,
 }
 
-/// Counts what a function sends, and kills it at a certain number.
+/// Counts the pieces that a function sends, and kills it at one of them.
 #[derive(Default)]
-struct Assassin {
+struct Killer {
     sent: AtomicUsize,
-    /// 0 lets everybody live.
+    /// The number of the fatal piece; 0 kills nobody.
     at: AtomicUsize,
     gateway: OnceLock<Gateway>,
 }
 
-impl Assassin {
+impl Killer {
     fn watcher(self: &Arc<Self>, last: Last) -> Watcher {
         let this = Arc::clone(self);
         Arc::new(move |_| {
@@ -67,83 +66,86 @@ impl Assassin {
         })
     }
 
-    /// Kills at the `at`-th thing that is sent from now on.
-    fn aim(&self, at: usize) {
+    /// Kills at the `at`-th piece from now on.
+    fn arm(&self, at: usize) {
         self.at.store(at, Ordering::SeqCst);
         self.sent.store(0, Ordering::SeqCst);
     }
 }
 
 /// A gateway whose functions reach everything through proxies.
-struct Scene<'a> {
-    around: &'a Surroundings,
-    assassin: Arc<Assassin>,
+struct ProxiedGateway<'a> {
+    env: &'a Environment,
+    killer: Arc<Killer>,
     _proxies: Vec<Proxy>,
 }
 
-impl<'a> Scene<'a> {
-    async fn new(around: &'a Surroundings, last: Last) -> Result<Self> {
-        let assassin = Arc::new(Assassin::default());
+impl<'a> ProxiedGateway<'a> {
+    async fn new(env: &'a Environment, last: Last) -> Result<Self> {
+        let killer = Arc::new(Killer::default());
         let (mut proxies, mut settings) = (Vec::new(), Vec::new());
         for dependency in Dependency::ALL {
-            let target = dependency.address(around.bed())?;
-            let proxy = Proxy::start(target, assassin.watcher(last)).await?;
-            settings.push(dependency.setting(around.bed(), proxy.port())?);
+            let target = dependency.address(env.stack())?;
+            let proxy = Proxy::start(target, killer.watcher(last)).await?;
+            settings.push(dependency.setting(env.stack(), proxy.port())?);
             proxies.push(proxy);
         }
-        let gateway = around.gateway(settings).await?;
-        ensure!(assassin.gateway.set(gateway).is_ok(), "one gateway");
-        Ok(Self { around, assassin, _proxies: proxies })
+        let gateway = env.gateway(settings).await?;
+        ensure!(killer.gateway.set(gateway).is_ok(), "one gateway");
+        Ok(Self { env, killer, _proxies: proxies })
     }
 
     async fn send(&self, prepared: &Prepared) -> Result<Answer> {
-        let gateway = self.assassin.gateway.get().context("a gateway")?;
+        let gateway = self.killer.gateway.get().context("a gateway")?;
         let url = format!("http://{}", gateway.address());
-        self.around.bed().send(prepared.to(self.around.bed(), &url)).await
+        self.env.stack().send(prepared.to(self.env.stack(), &url)).await
     }
 }
 
-async fn tenant(around: &Surroundings, endpoint: Endpoint) -> Result<Tenant<'_>> {
+async fn tenant(env: &Environment, endpoint: Endpoint) -> Result<Tenant<'_>> {
     static NUMBER: AtomicUsize = AtomicUsize::new(0);
     let key = format!("KILL{}", NUMBER.fetch_add(1, Ordering::Relaxed));
     match endpoint {
-        // Nothing is there yet that could be left half-written.
+        // There must be no connection yet.
         Endpoint::AuthorizationCallback | Endpoint::CreateConnection => {
-            Tenant::unconnected(around.bed(), &key).await
+            Tenant::unconnected(env.stack(), &key).await
         }
-        _ => Tenant::new(around.bed(), &key).await,
+        _ => Tenant::new(env.stack(), &key).await,
     }
 }
 
-/// How many things a request makes its function send.
-async fn count(around: &Surroundings, endpoint: Endpoint) -> Result<usize> {
-    let scene = Scene::new(around, Last::Sent).await?;
-    let prepared = tenant(around, endpoint).await?.prepare(endpoint).await?;
-    scene.assassin.aim(0);
-    let answer = scene.send(&prepared).await?;
-    ensure!(endpoint.is_well(answer.status), "{endpoint:?}: {answer:?}");
-    Ok(scene.assassin.sent.load(Ordering::SeqCst))
+/// How many pieces a function sends for one request.
+async fn count(env: &Environment, endpoint: Endpoint) -> Result<usize> {
+    let proxied = ProxiedGateway::new(env, Last::Sent).await?;
+    let prepared = tenant(env, endpoint).await?.prepare(endpoint).await?;
+    proxied.killer.arm(0);
+    let answer = proxied.send(&prepared).await?;
+    ensure!(endpoint.is_expected_on_retry(answer.status), "{endpoint:?}: {answer:?}");
+    Ok(proxied.killer.sent.load(Ordering::SeqCst))
 }
 
-/// Kills a function at one point, and finds everything in order.
-async fn strike(around: &Surroundings, endpoint: Endpoint, last: Last, at: usize) -> Result<()> {
-    let scene = Scene::new(around, last).await?;
-    let tenant = tenant(around, endpoint).await?;
+/// Kills a function at one point, then checks that nothing is lost or half-written.
+async fn strike(env: &Environment, endpoint: Endpoint, last: Last, at: usize) -> Result<()> {
+    let proxied = ProxiedGateway::new(env, last).await?;
+    let tenant = tenant(env, endpoint).await?;
     let prepared = tenant.prepare(endpoint).await?;
-    scene.assassin.aim(at);
-    let answer = scene.send(&prepared).await?;
+    proxied.killer.arm(at);
+    let answer = proxied.send(&prepared).await?;
     let is_killed = answer.status == 502 && !answer.body.contains("request_id");
-    ensure!(is_killed || endpoint.is_well(answer.status), "the killed one answered {answer:?}");
-    scene.assassin.aim(0);
+    ensure!(
+        is_killed || endpoint.is_expected_on_retry(answer.status),
+        "the killed function answered {answer:?}"
+    );
+    proxied.killer.arm(0);
 
-    let orphans: i64 = around.bed().database().await?.query_one(ORPHANS, &[]).await?.get(0);
-    ensure!(orphans == 0, "{orphans} rows belong to nothing");
-    // The product repeats its request, as it was told to.
-    let gateway = scene.assassin.gateway.get().context("a gateway")?;
-    let again = super::lane::repeat(&prepared, around.bed(), gateway).await?;
-    ensure!(endpoint.is_well(again.status), "the repeated request was answered {again:?}");
+    let orphans: i64 = env.stack().database().await?.query_one(ORPHANS, &[]).await?.get(0);
+    ensure!(orphans == 0, "{orphans} connections are half-written");
+    // The product retries, as the answer said.
+    let gateway = proxied.killer.gateway.get().context("a gateway")?;
+    let again = super::scenario::repeat(&prepared, env.stack(), gateway).await?;
+    ensure!(endpoint.is_expected_on_retry(again.status), "the retry was answered {again:?}");
     if again.status == 410 {
-        let anew = scene.send(&tenant.prepare(endpoint).await?).await?;
+        let anew = proxied.send(&tenant.prepare(endpoint).await?).await?;
         ensure!((200..400).contains(&anew.status), "anew: {anew:?}");
     }
     if endpoint != Endpoint::AuthorizationCallback {
@@ -156,19 +158,19 @@ async fn strike(around: &Surroundings, endpoint: Endpoint, last: Last, at: usize
     Ok(())
 }
 
-/// Kills every writing endpoint at every point.
-pub(crate) async fn everywhere(around: &Surroundings) -> Result<()> {
+/// Kills every endpoint that writes, at every point.
+pub(crate) async fn everywhere(env: &Environment) -> Result<()> {
     let mut points = Vec::new();
     for endpoint in ENDPOINTS {
-        let count = count(around, endpoint).await?;
-        ensure!(count > 1, "{endpoint:?} speaks to nobody");
+        let count = count(env, endpoint).await?;
+        ensure!(count > 1, "{endpoint:?} sends nothing");
         println!("{}: killed at {count} points, before and after", endpoint.name());
         points.extend((1..=count).flat_map(|at| [(endpoint, Last::Lost, at), (endpoint, Last::Sent, at)]));
     }
-    // Those that take longest first: what became of a ticket is certain only after a while.
+    // Creating tickets first: it takes longest, as its outcome is known only after a while.
     points.reverse();
     let strikes = points.into_iter().map(async |(endpoint, last, at)| {
-        strike(around, endpoint, last, at).await.with_context(|| format!("{endpoint:?}, {last:?}, {at}"))
+        strike(env, endpoint, last, at).await.with_context(|| format!("{endpoint:?}, {last:?}, {at}"))
     });
-    stream::iter(strikes).buffer_unordered(LANES).try_collect().await
+    stream::iter(strikes).buffer_unordered(CONCURRENT).try_collect().await
 }

@@ -1,12 +1,12 @@
 //! What a caller gets when a server fails that Juncture needs, for each endpoint and each server, with a proxy
-//! between the real functions and the real servers. The answers stand in `docs/faults.md`, which `make faults`
-//! writes; a few rows of it are checked by `make test`.
+//! between the real functions and the real servers. The answers are in `docs/faults.md`, which `make faults`
+//! writes; `make test` checks a few rows of it.
 
 mod answers;
 mod dependency;
 mod endpoint;
 mod killed;
-mod lane;
+mod scenario;
 mod table;
 
 use std::collections::BTreeMap;
@@ -19,41 +19,40 @@ use strum::VariantArray as _;
 
 use self::dependency::Dependency;
 use self::endpoint::Endpoint;
-use self::lane::{Row, Surroundings};
+use self::scenario::{Environment, Row};
 
-/// How many endpoints with a failing server are tried at once. Most of the time is spent in waiting.
-const LANES: usize = 24;
+/// How many scenarios run at once. They wait most of the time.
+const CONCURRENT: usize = 24;
 
-/// Set to try every endpoint, and to write the page.
+/// Set to run every endpoint, and to write the page.
 const ALL: &str = "JUNCTURE_TEST_FAULTS";
 
-/// Set to a file, which gets every answer in full. Two such files, of before and after a change, are compared with
-/// `diff`.
+/// Set to a file to record every answer in full, for a `diff` of before and after a change.
 const RECORD: &str = "JUNCTURE_TEST_FAULTS_RECORD";
 
 /// By endpoint and server.
 type Table = BTreeMap<(Endpoint, Dependency), Row>;
 
-async fn measure(around: &Surroundings, endpoints: &[Endpoint]) -> Result<Table> {
+async fn measure(env: &Environment, endpoints: &[Endpoint]) -> Result<Table> {
     let pairs = Dependency::ALL.into_iter().rev().flat_map(|dependency| {
         let needs = move |endpoint: &&Endpoint| endpoint.needs().contains(&dependency);
         endpoints.iter().filter(needs).map(move |endpoint| (*endpoint, dependency))
     });
-    let lanes = pairs.enumerate().map(async |(number, (endpoint, dependency))| {
-        let row = lane::run(around, endpoint, dependency, number).await;
+    let scenarios = pairs.enumerate().map(async |(number, (endpoint, dependency))| {
+        let row = scenario::run(env, endpoint, dependency, number).await;
         row.map(|row| ((endpoint, dependency), row)).with_context(|| format!("{endpoint:?} {dependency:?}"))
     });
-    let table: Table = stream::iter(lanes).buffer_unordered(LANES).try_collect().await?;
+    let table: Table = stream::iter(scenarios).buffer_unordered(CONCURRENT).try_collect().await?;
     let wrong: Vec<String> = table
         .iter()
         .flat_map(|(place, row)| row.iter().map(move |(fault, told)| (place, fault, told)))
-        .filter(|(_, _, told)| told.starts_with(lane::WRONG))
+        .filter(|(_, _, told)| told.starts_with(scenario::WRONG))
         .map(|((endpoint, dependency), fault, told)| {
             format!("\n{endpoint:?}, {dependency:?} {fault:?}: {told}")
         })
         .collect();
     anyhow::ensure!(wrong.is_empty(), "{}", wrong.concat());
-    around.assert_no_redirect_was_followed().await?;
+    env.assert_no_redirect_was_followed().await?;
     Ok(table)
 }
 
@@ -62,25 +61,25 @@ fn every_fault_is_answered_as_the_table_says() {
     run(async {
         let is_all = std::env::var_os(ALL).is_some();
         let endpoints = if is_all { Endpoint::VARIANTS } else { &Endpoint::FEW };
-        let around = Surroundings::start().await?;
-        let table = measure(&around, endpoints).await?;
+        let env = Environment::start().await?;
+        let table = measure(&env, endpoints).await?;
         if let Some(file) = std::env::var_os(RECORD) {
-            around.answers().write(Path::new(&file))?;
+            env.answers().write(Path::new(&file))?;
         }
         if is_all {
             table::write(&table)?
         } else {
             table::compare(&table)?
         }
-        around.stop().await
+        env.stop().await
     });
 }
 
 #[test]
 fn a_process_may_die_at_any_point() {
     run(async {
-        let around = Surroundings::start().await?;
-        killed::everywhere(&around).await?;
-        around.stop().await
+        let env = Environment::start().await?;
+        killed::everywhere(&env).await?;
+        env.stop().await
     });
 }

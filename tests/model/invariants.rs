@@ -48,7 +48,7 @@ struct Stored {
 /// # Errors
 /// What does not hold.
 pub(crate) async fn check(world: &World, subject: &Subject, initial: &State) -> Result<State> {
-    let database = world.bed.database().await?;
+    let database = world.stack.database().await?;
     let orphans: i64 = database.query_one(ORPHANS, &[]).await?.get(0);
     ensure!(orphans == 0, "{orphans} rows belong to nothing, or not to one connection");
     cache_agrees(world, subject, &stored(world, &database, subject).await?, false).await?;
@@ -67,7 +67,7 @@ pub(crate) async fn check(world: &World, subject: &Subject, initial: &State) -> 
     }
 
     let Some(before) = stored(world, &database, subject).await? else { return Ok(None) };
-    let is_good = world.bed.atlassian().accepts_refresh_token(&before.refresh_token);
+    let is_good = world.stack.atlassian().accepts_refresh_token(&before.refresh_token);
     let family = before.known.family;
     if !is_good {
         ensure!(
@@ -81,7 +81,7 @@ pub(crate) async fn check(world: &World, subject: &Subject, initial: &State) -> 
 
     // Whoever asks now has to refresh.
     for account in &subject.accounts {
-        world.bed.atlassian().expire_access_tokens(Some(account));
+        world.stack.atlassian().expire_access_tokens(Some(account));
     }
     look.projects().await?;
     look.token().await?;
@@ -97,7 +97,7 @@ pub(crate) async fn check(world: &World, subject: &Subject, initial: &State) -> 
 }
 
 fn newest(world: &World, stored: &Stored) -> Result<()> {
-    let newest = world.bed.atlassian().newest_of(stored.known.family);
+    let newest = world.stack.atlassian().newest_of(stored.known.family);
     ensure!(
         newest.as_deref() == Some(&stored.refresh_token),
         "the stored refresh token is not the newest one"
@@ -135,7 +135,7 @@ async fn cache_agrees(
     stored: &Option<Stored>,
     is_fresh: bool,
 ) -> Result<()> {
-    let entry = match world.bed.redis(&["GET", &subject.cache_key()]).await? {
+    let entry = match world.stack.redis(&["GET", &subject.cache_key()]).await? {
         redis::Value::BulkString(bytes) => serde_json::from_slice(&bytes)?,
         _ => Value::Null,
     };

@@ -8,7 +8,7 @@
 //! in which order; how the workers' steps interleave is up to the machine, so a seed finds a race again only more
 //! or less often.
 
-mod gremlin;
+mod fault_injector;
 mod history;
 mod invariants;
 mod linear;
@@ -56,7 +56,7 @@ fn check(mode: Mode) {
             }
             bail!("seed {seed}, {mode:?}: {error:#}");
         }
-        world.bed.stack.stop().await
+        world.stack.stop().await
     });
 }
 
@@ -81,14 +81,14 @@ async fn rounds(world: &World, seed: u64, operations: usize) -> Result<()> {
             subject.history.clear();
         }
     }
-    let families = world.bed.atlassian().families();
+    let families = world.stack.atlassian().families();
     let refreshes: u64 = families.iter().map(|family| family.refreshes).sum();
     println!(
         "{:?}, seed {seed}: {done} operations in {} s held; {} consents, {refreshes} refreshes, {} calls to Jira",
         world.mode,
         since.elapsed().as_secs(),
         families.len(),
-        world.bed.atlassian().counters(Class::Jira).received,
+        world.stack.atlassian().counters(Class::Jira).received,
     );
     Ok(())
 }
@@ -97,12 +97,12 @@ fn slow(random: &mut Rng) -> Fault {
     Fault::Latency { millis: random.u64(..60) }
 }
 
-/// One round: all workers at once, and in [`Mode::Faulty`] somebody who breaks things meanwhile.
+/// One round: all workers at once, and in [`Mode::Faulty`] the fault injector beside them.
 async fn work(world: &World, schedules: &mut [Schedule], random: &mut Rng, operations: usize) -> Result<()> {
     // The time between a question to the token endpoint and its answer is where others get in between.
-    world.bed.atlassian().clear_faults();
+    world.stack.atlassian().clear_faults();
     for rule in [Rule::new(Class::Token, slow(random)), Rule::new(Class::Token, slow(random)).after()] {
-        world.bed.atlassian().inject(rule);
+        world.stack.atlassian().inject(rule);
     }
     let left = AtomicUsize::new(operations);
     let stop = AtomicBool::new(false);
@@ -116,9 +116,9 @@ async fn work(world: &World, schedules: &mut [Schedule], random: &mut Rng, opera
         return Ok(());
     }
     world.is_faulty.store(true, Ordering::SeqCst);
-    let ((), healed) = tokio::join!(workers, gremlin::torment(world, random, &stop));
+    let ((), injected) = tokio::join!(workers, fault_injector::run(world, random, &stop));
     world.is_faulty.store(false, Ordering::SeqCst);
-    healed
+    injected
 }
 
 #[test]

@@ -68,7 +68,7 @@ impl Step<'_> {
             Operation::Expire { account } => {
                 let key = &self.subject.accounts[account];
                 self.subject.begin_disturbance();
-                let ended = self.world.bed.atlassian().expire_access_tokens(Some(key));
+                let ended = self.world.stack.atlassian().expire_access_tokens(Some(key));
                 self.subject.end_disturbance(self.world.clock.tick());
                 self.note(format!("{ended} access tokens of account {account} expired"));
                 Ok(())
@@ -83,9 +83,9 @@ impl Step<'_> {
     /// Begins, consents and comes back.
     async fn consent(&self, account: usize) -> Result<Option<Pending>> {
         let began = self.world.clock.tick();
-        let bed = &self.world.bed;
+        let stack = &self.world.stack;
         let body = json!({ "provider": "jira", "external_id": self.subject.external_id });
-        let answer = bed.post("/api/frontend/oauth/initiate-oauth-flow", &body).await?;
+        let answer = stack.post("/api/frontend/oauth/initiate-oauth-flow", &body).await?;
         let Outcome::Done(begun) = self.outcome(&answer)? else { return self.not_begun(&answer) };
         let consent = Consent {
             authorize_url: begun["authorization_uri"].as_str().context("no address")?.to_owned(),
@@ -93,8 +93,8 @@ impl Step<'_> {
             sites: SITES.iter().map(|&site| site.to_owned()).collect(),
             decision: Decision::Accept,
         };
-        let callback = bed.atlassian().consent(&consent).map_err(anyhow::Error::msg)?;
-        let answer = bed.get(&callback).await?;
+        let callback = stack.atlassian().consent(&consent).map_err(anyhow::Error::msg)?;
+        let answer = stack.get(&callback).await?;
         if answer.status != 303 {
             let is_page = answer.header("content-type").starts_with("text/html");
             let was_removed = answer.status == 410 && self.subject.was_removed(began);
@@ -145,7 +145,7 @@ impl Step<'_> {
         let body = json!({ "connection_code": pending.code, "site_id": self.world.site_ids[site] });
         let path = "/api/frontend/finalize-connection/jira/create-connection";
         self.subject.begin_disturbance();
-        let answer = self.world.bed.post(path, &body).await;
+        let answer = self.world.stack.post(path, &body).await;
         self.subject.end_disturbance(self.world.clock.tick());
         let answer = answer?;
         let event = Event::Connect { family: pending.family, site: self.world.site_ids[site].clone() };
@@ -171,7 +171,7 @@ impl Step<'_> {
         let began = self.world.clock.tick();
         let project = project.to_string();
         let body = json!({ "external_id": self.subject.external_id, "jira_project_id": project });
-        let answer = self.world.bed.backend_post("jira/select-project", &body).await?;
+        let answer = self.world.stack.backend_post("jira/select-project", &body).await?;
         match self.outcome(&answer)? {
             Outcome::Done(_) => self.record(began, Event::Select { project }),
             Outcome::Refused { status: 404, .. } => self.saw(began, View::Row, Seen::Nothing),
@@ -186,9 +186,9 @@ impl Step<'_> {
         let id =
             url::form_urlencoded::byte_serialize(self.subject.external_id.as_bytes()).collect::<String>();
         let path = format!("/api/backend/connection-info/connection?external_id={id}&provider=jira");
-        let request = self.world.bed.request(Method::DELETE, &path);
+        let request = self.world.stack.request(Method::DELETE, &path);
         self.subject.begin_removal();
-        let answer = self.world.bed.send(request.bearer_auth(self.world.bed.stack.secret_key())).await;
+        let answer = self.world.stack.send(request.bearer_auth(self.world.stack.secret_key())).await;
         self.subject.end_removal(self.world.clock.tick());
         let answer = answer?;
         match self.outcome(&answer)? {
@@ -229,7 +229,7 @@ impl Step<'_> {
         let began = self.world.clock.tick();
         let others_since = self.subject.under_way_since().unwrap_or(began);
         let query = [("external_id", self.subject.external_id.as_str())];
-        let answer = self.world.bed.backend("jira/get-projects", &query).await?;
+        let answer = self.world.stack.backend("jira/get-projects", &query).await?;
         // Jira may reject the second token too, if that was ended or the consent withdrawn in the same moment, if it came
         // with a new connection and had been ended before, or if somebody else had it from the token endpoint then and
         // shows it only now. A third one is not asked for.
@@ -309,7 +309,7 @@ impl Step<'_> {
     pub(crate) async fn selected(&self) -> Result<()> {
         let began = self.world.clock.tick();
         let query = [("external_id", self.subject.external_id.as_str())];
-        let answer = self.world.bed.backend("jira/get-selected-project", &query).await?;
+        let answer = self.world.stack.backend("jira/get-selected-project", &query).await?;
         let seen = match self.outcome(&answer)? {
             Outcome::Done(body) => {
                 let project = Some(body["jira_project_id"].as_str().map(str::to_owned));
@@ -332,7 +332,7 @@ impl Step<'_> {
             entry.access_token = cjson.null \
             redis.call('SET', KEYS[1], cjson.encode(entry), 'KEEPTTL') \
             return 1";
-        self.world.bed.redis(&["EVAL", EVICT, "1", &self.subject.cache_key()]).await?;
+        self.world.stack.redis(&["EVAL", EVICT, "1", &self.subject.cache_key()]).await?;
         self.note("the cached access token was evicted".to_owned());
         Ok(())
     }
@@ -342,12 +342,12 @@ impl Step<'_> {
         self.subject.note_revocation(account, at);
         self.subject.begin_disturbance();
         let key = &self.subject.accounts[account];
-        let families = self.world.bed.atlassian().families();
+        let families = self.world.stack.atlassian().families();
         let concerned = families.iter().filter(|family| family.account == *key).map(|family| family.id);
         self.subject.history.revoke(concerned, at);
-        self.world.bed.atlassian().revoke_grant(key);
+        self.world.stack.atlassian().revoke_grant(key);
         // Those that were made between the look and the revocation.
-        let families = self.world.bed.atlassian().families();
+        let families = self.world.stack.atlassian().families();
         let dead = families.iter().filter(|family| family.account == *key && family.revoked);
         self.subject.history.revoke(dead.map(|family| family.id), at);
         self.subject.end_disturbance(self.world.clock.tick());
@@ -358,7 +358,7 @@ impl Step<'_> {
 
     async fn info(&self, call: &str) -> Result<Answer> {
         let query = [("external_id", self.subject.external_id.as_str()), ("provider", "jira")];
-        self.world.bed.backend(&format!("connection-info/{call}"), &query).await
+        self.world.stack.backend(&format!("connection-info/{call}"), &query).await
     }
 
     /// Reads an answer of the API; one that the contract does not allow is an error.

@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use base::crypto::Sealer;
 use juncture_local::atlassian::{Family, NewAccount};
-use juncture_tests::Bed;
+use juncture_tests::TestStack;
 
 use super::history::{Clock, History};
 use super::schedule::{ACCOUNTS, SITES};
@@ -62,12 +62,12 @@ pub(crate) struct Subject {
 }
 
 impl Subject {
-    fn new(bed: &Bed, number: usize) -> Result<Self> {
+    fn new(stack: &TestStack, number: usize) -> Result<Self> {
         let external_id = format!("subject/{number}");
         let accounts = (0..ACCOUNTS).map(|account| {
             let key = format!("subject-{number}-account-{account}");
             let sites = SITES.iter().map(|&site| site.to_owned()).collect();
-            let made = bed.atlassian().create_account(NewAccount { key, name: None, sites });
+            let made = stack.atlassian().create_account(NewAccount { key, name: None, sites });
             made.map(|account| account.key).map_err(anyhow::Error::msg)
         });
         let accounts = accounts.collect::<Result<_>>()?;
@@ -162,7 +162,7 @@ impl Subject {
 
 /// A stack with its subjects.
 pub(crate) struct World {
-    pub(crate) bed: Bed,
+    pub(crate) stack: TestStack,
     pub(crate) mode: Mode,
     pub(crate) clock: Clock,
     pub(crate) subjects: Vec<Subject>,
@@ -176,21 +176,21 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) async fn start(mode: Mode, subjects: usize) -> Result<Self> {
-        let bed = Bed::start(|options| {
+        let stack = TestStack::start(|options| {
             options.atlassian.leeway = mode.leeway();
             options.atlassian.access_token_lifetime = ACCESS_TOKEN_LIFETIME;
         })
         .await?;
-        let key = bed.stack.environment().get("TOKEN_ENCRYPTION_KEY").context("a key")?;
+        let key = stack.environment().get("TOKEN_ENCRYPTION_KEY").context("a key")?;
         Ok(Self {
             mode,
             clock: Clock::default(),
-            subjects: (0..subjects).map(|number| Subject::new(&bed, number)).collect::<Result<_>>()?,
+            subjects: (0..subjects).map(|number| Subject::new(&stack, number)).collect::<Result<_>>()?,
             sealer: Sealer::from_keys(key)?,
-            site_ids: SITES.iter().map(|site| bed.site_id(site)).collect::<Result<_>>()?,
+            site_ids: SITES.iter().map(|site| stack.site_id(site)).collect::<Result<_>>()?,
             wrong: Mutex::default(),
             is_faulty: AtomicBool::new(false),
-            bed,
+            stack,
         })
     }
 
@@ -211,6 +211,6 @@ impl World {
 
     /// The family of a code or a token.
     pub(crate) fn family(&self, secret: &str) -> Option<Family> {
-        self.bed.atlassian().family_of(secret)
+        self.stack.atlassian().family_of(secret)
     }
 }

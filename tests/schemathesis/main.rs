@@ -8,7 +8,7 @@ use std::collections::HashMap;
 
 use anyhow::{Context, Result, bail, ensure};
 use juncture_local::atlassian::NewProject;
-use juncture_tests::{Bed, Person, repository, run};
+use juncture_tests::{Person, TestStack, repository, run};
 use serde_json::{Value, json};
 use tokio::process::Command;
 use url::Url;
@@ -33,14 +33,15 @@ fn links(said: &str) -> Option<(usize, usize)> {
 }
 
 /// Values that exist, by the name of the parameter or field that takes them.
-async fn known(bed: &Bed, person: &Person<'_>) -> Result<Value> {
+async fn known(stack: &TestStack, person: &Person<'_>) -> Result<Value> {
     let key = "CONTRACT";
     let new = NewProject { key: key.to_owned(), issues: ISSUES, boards: 2, sprints_per_board: 3 };
-    let project = bed.atlassian().create_project("harbour", &new).map_err(anyhow::Error::msg)?.id.to_string();
+    let project =
+        stack.atlassian().create_project("harbour", &new).map_err(anyhow::Error::msg)?.id.to_string();
     let selection = person.body(json!({ "jira_project_id": project }));
-    bed.backend_post("jira/select-project", &selection).await?.json(200);
+    stack.backend_post("jira/select-project", &selection).await?.json(200);
     let of_project = [("external_id", person.external_id.as_str()), ("jira_project_id", project.as_str())];
-    let boards = bed.backend("jira/get-all-sprints-for-project", &of_project).await?.json(200);
+    let boards = stack.backend("jira/get-all-sprints-for-project", &of_project).await?.json(200);
     let sprints: Vec<String> = boards["boards"]
         .as_array()
         .context("no boards")?
@@ -50,7 +51,7 @@ async fn known(bed: &Bed, person: &Person<'_>) -> Result<Value> {
         .collect();
     ensure!(!sprints.is_empty(), "the project has no sprints: {boards}");
     let issues: Vec<String> = (1..=ISSUES).map(|number| format!("{key}-{number}")).collect();
-    let accounts = bed.atlassian().accounts();
+    let accounts = stack.atlassian().accounts();
     let account = accounts.iter().find(|account| account.key == person.account).context("no account")?;
     let mut connection_codes = Vec::new();
     let (mut states, mut codes) = (Vec::new(), Vec::new());
@@ -63,7 +64,7 @@ async fn known(bed: &Bed, person: &Person<'_>) -> Result<Value> {
     }
     let mut expendable = Vec::new();
     for _ in 0..CODES {
-        let other = bed.person(&["harbour"])?;
+        let other = stack.person(&["harbour"])?;
         other.connect("harbour").await?;
         expendable.push(other.external_id);
     }
@@ -79,21 +80,21 @@ async fn known(bed: &Bed, person: &Person<'_>) -> Result<Value> {
         "connection_code": connection_codes,
         "state": states,
         "code": codes,
-        "site_id": [bed.site_id("harbour")?],
+        "site_id": [stack.site_id("harbour")?],
     }))
 }
 
 /// Runs some of the phases, and gives what schemathesis says.
-async fn check(bed: &Bed, phases: &str) -> Result<String> {
+async fn check(stack: &TestStack, phases: &str) -> Result<String> {
     let program = repository().join(PROGRAM);
     ensure!(program.exists(), "{PROGRAM} is missing: run `make setup-test`");
-    let person = bed.sailor().await?;
+    let person = stack.connected_user().await?;
     let output = Command::new(program)
         .current_dir(repository().join("tests/schemathesis"))
         .args(["--config-file", "schemathesis.toml", "run", "--phases", phases, "../../openapi.yaml"])
-        .env("JUNCTURE_TEST_URL", bed.stack.url())
-        .env("JUNCTURE_TEST_KEY", bed.stack.secret_key())
-        .env("JUNCTURE_TEST_KNOWN", known(bed, &person).await?.to_string())
+        .env("JUNCTURE_TEST_URL", stack.url())
+        .env("JUNCTURE_TEST_KEY", stack.secret_key())
+        .env("JUNCTURE_TEST_KNOWN", known(stack, &person).await?.to_string())
         .kill_on_drop(true)
         .output()
         .await?;
@@ -108,8 +109,8 @@ async fn check(bed: &Bed, phases: &str) -> Result<String> {
 #[test]
 fn the_running_stack_keeps_to_the_document() {
     run(async {
-        let bed = Bed::start(|_| ()).await?;
-        check(&bed, "examples,coverage,fuzzing").await?;
+        let stack = TestStack::start(|_| ()).await?;
+        check(&stack, "examples,coverage,fuzzing").await?;
         Ok(())
     });
 }
@@ -117,8 +118,8 @@ fn the_running_stack_keeps_to_the_document() {
 #[test]
 fn the_links_of_the_document_lead_from_call_to_call() {
     run(async {
-        let bed = Bed::start(|_| ()).await?;
-        let said = check(&bed, "stateful").await?;
+        let stack = TestStack::start(|_| ()).await?;
+        let said = check(&stack, "stateful").await?;
         let (followed, all) = links(&said).context("schemathesis does not say what links it followed")?;
         ensure!(all > 30 && followed * 100 >= all * FOLLOWED, "{followed} of {all} links were followed");
         Ok(())

@@ -1,9 +1,9 @@
-//! What came back, with assertions that show it when they fail.
+//! HTTP answers, with assertions that print them when they fail.
 
 use reqwest::header::HeaderMap;
 use serde_json::Value;
 
-/// An HTTP answer, read to its end.
+/// An HTTP answer with its body.
 #[derive(Debug)]
 pub struct Answer {
     /// The status.
@@ -15,7 +15,7 @@ pub struct Answer {
 }
 
 impl Answer {
-    /// Reads a response to its end.
+    /// Reads the body of a response.
     pub async fn read(response: reqwest::Response) -> reqwest::Result<Self> {
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         Ok(Self { status, headers, body: response.text().await? })
@@ -28,7 +28,7 @@ impl Answer {
         serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {}", self.body))
     }
 
-    /// Asserts that this is a refusal of the API: the status, JSON, and its sentence.
+    /// Asserts the status and the shape of an error of the API. Returns its text.
     #[track_caller]
     pub fn refusal(&self, status: u16) -> String {
         let body = self.json(status);
@@ -38,7 +38,7 @@ impl Answer {
         body["error"].as_str().unwrap_or_else(|| panic!("no error in {body}")).to_owned()
     }
 
-    /// Asserts that this is a page for a person: the status, HTML, and what it says.
+    /// Asserts the status and the headers of an HTML page. Returns the page.
     #[track_caller]
     pub fn page(&self, status: u16) -> &str {
         assert_eq!(self.status, status, "{}", self.body);

@@ -14,13 +14,13 @@ use serde_json::{Map, Value, json};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 
-/// How long a page may take to show what it must show, on a machine that is busy with other tests.
+/// How long to wait for a page, on a machine that is busy with other tests.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// How long to leave a page alone before it is asked again.
+/// How long to wait between two looks at a page.
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// What the browser runs on.
+/// The device that the browser imitates.
 #[derive(Clone, Copy, Debug)]
 pub struct Device {
     /// For the names of screenshots.
@@ -48,8 +48,7 @@ pub struct Browser {
 impl Browser {
     /// Opens a window with an empty profile.
     pub async fn open(device: Device) -> Result<Self> {
-        // A port that chromedriver chooses is free for IPv6; it gives up where some connection has the same one
-        // for IPv4.
+        // A port that chromedriver chooses itself is free for IPv6 only; it fails when a connection uses it for IPv4.
         let port = free_port()?;
         let mut driver = Command::new("chromedriver")
             .arg(format!("--port={port}"))
@@ -66,7 +65,7 @@ impl Browser {
         Ok(Self { client, device, driver })
     }
 
-    /// Goes to an address.
+    /// Opens a URL.
     pub async fn visit(&self, url: &str) -> Result<()> {
         Ok(self.client.goto(url).await?)
     }
@@ -86,7 +85,7 @@ impl Browser {
         self.on(selector, async |element| element.is_selected().await).await
     }
 
-    /// Replaces what a field holds.
+    /// Replaces the content of a field.
     pub async fn fill(&self, selector: &str, text: &str) -> Result<()> {
         self.on(selector, async |element| {
             element.clear().await?;
@@ -100,7 +99,7 @@ impl Browser {
         self.on(selector, async |element| element.text().await).await
     }
 
-    /// Waits until an element's text holds `part`: a page may still be on its way, or be told the news in a moment.
+    /// Waits until an element's text contains `part`.
     pub async fn shows(&self, selector: &str, part: &str) -> Result<()> {
         let deadline = Instant::now() + PATIENCE;
         loop {
@@ -113,8 +112,8 @@ impl Browser {
         }
     }
 
-    /// Does something with an element, waited for. A page that replaces it between finding and doing (it goes to
-    /// the next page, or draws its news) makes the driver refuse: it is then found anew.
+    /// Does something with an element, waited for. When the page replaces the element meanwhile, the driver refuses, and
+    /// the element is searched again.
     async fn on<T>(
         &self,
         selector: &str,
@@ -124,7 +123,7 @@ impl Browser {
         loop {
             let done = match self.client.find(Locator::Css(selector)).await {
                 Ok(element) => act(&element).await,
-                // The page went away while it was searched.
+                // The page was left during the search.
                 Err(error) if is_aborted(&error) && Instant::now() < deadline => {
                     tokio::time::sleep(PAUSE).await;
                     continue;
@@ -146,18 +145,18 @@ impl Browser {
         Ok(self.client.active_element().await?.send_keys(keys).await?)
     }
 
-    /// Where it is.
+    /// The URL of the page.
     pub async fn address(&self) -> Result<String> {
         Ok(self.client.current_url().await?.into())
     }
 
-    /// Runs a script and gives what it returns.
+    /// Runs a script and returns its result.
     pub async fn script(&self, script: &str) -> Result<Value> {
         Ok(self.client.execute(script, Vec::new()).await?)
     }
 
-    /// Saves what can be seen, when `JUNCTURE_TEST_SCREENSHOTS` names a folder; asserts that nothing has to be
-    /// scrolled sideways.
+    /// Saves a screenshot if `JUNCTURE_TEST_SCREENSHOTS` names a folder; asserts that the page is not wider than the
+    /// window.
     pub async fn look(&self, name: &str) -> Result<()> {
         if let Some(folder) = std::env::var_os("JUNCTURE_TEST_SCREENSHOTS").map(PathBuf::from) {
             std::fs::create_dir_all(&folder)?;
@@ -171,13 +170,13 @@ impl Browser {
         Ok(())
     }
 
-    /// Closes the window, and fails if a page broke its own content security policy or threw.
+    /// Closes the window. Fails if the console has errors: an exception, or a violation of the content security policy.
     pub async fn close(mut self) -> Result<()> {
         let log = self.client.issue_cmd(BrowserLog).await?;
         self.client.close().await?;
         self.driver.kill().await?;
         let entries = log.as_array().cloned().unwrap_or_default();
-        // The status of an error page shows up here too, and is wanted.
+        // The status of an error page is logged here too.
         let complaints: Vec<_> = entries
             .iter()
             .filter_map(|entry| entry["message"].as_str())
@@ -188,8 +187,8 @@ impl Browser {
     }
 }
 
-/// Whether the driver refused only because the page was not there yet, or not any longer. It says so before
-/// anything was clicked or typed.
+/// Whether the driver refused because the page was not ready, or was left. It does so before anything is clicked or
+/// typed.
 fn may_pass(error: &CmdError) -> bool {
     error.is_no_such_element()
         || error.is_stale_element_reference()
@@ -199,12 +198,12 @@ fn may_pass(error: &CmdError) -> bool {
             .any(|refusal| error.to_string().contains(refusal))
 }
 
-/// Harmless while an element is searched. A click that says so may have been made.
+/// Harmless during a search; a click with this error may have been made.
 fn is_aborted(error: &CmdError) -> bool {
     error.to_string().contains("aborted by navigation")
 }
 
-/// `POST /session/{id}/se/log`: `ChromeDriver`'s way to the console.
+/// `POST /session/{id}/se/log`: `ChromeDriver`'s command for the console's log.
 #[derive(Debug)]
 struct BrowserLog;
 
@@ -229,7 +228,7 @@ async fn started(driver: &mut Child) -> Result<()> {
     let mut said = String::new();
     while let Some(line) = lines.next_line().await? {
         if line.contains("started successfully") {
-            // Whatever else it says must be read, or it stops.
+            // Unread output would block it.
             tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
             return Ok(());
         }

@@ -1,30 +1,30 @@
-//! What must never be in a log, looked for in everything that the functions of a process have logged: at the end
-//! of every test, so that the whole suite searches the whole suite's log.
+//! Searches everything that functions log for secrets, after every test. The ledger belongs to the process, so what
+//! one test forbids is looked for in the log of all.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{LazyLock, Mutex, PoisonError};
 
 use serde_json::Value;
 
-/// Sent strings that are shorter are words that a log may well hold by chance.
+/// Shorter strings may be in a log by chance.
 const SHORTEST: usize = 12;
 
-/// How much of a string is looked for: a part of a secret is a secret.
+/// How much of a string is looked for: part of a secret is still a secret.
 const PART: usize = 24;
 
-/// Where every sandbox token and authorization code begins: the header of a JWT.
+/// How tokens and authorization codes of the sandbox begin: the header of a JWT.
 const JWT: &str = "eyJ0eXAiOiJKV1Qi";
 
 static LEDGER: LazyLock<Mutex<Ledger>> = LazyLock::new(Mutex::default);
 
-/// The bytes that every forbidden part has at least.
+/// The first bytes of a forbidden part.
 type Beginning = [u8; SHORTEST];
 
 #[derive(Default)]
 struct Ledger {
-    /// By how they begin, so that the time of a search does not grow with their number.
+    /// Keyed by their beginning, so that a search takes the same time however many there are.
     secrets: HashMap<Beginning, HashSet<(String, &'static str)>>,
-    /// What has not been searched yet.
+    /// Not searched yet.
     lines: Vec<String>,
 }
 
@@ -35,7 +35,7 @@ impl Ledger {
         }
     }
 
-    /// What kind of secret a line holds that was forbidden.
+    /// The kind of the first forbidden secret in a line.
     fn known_in(&self, line: &str) -> Option<&'static str> {
         line.as_bytes().windows(SHORTEST).enumerate().find_map(|(place, window)| {
             let rest = line.as_bytes().get(place..)?;
@@ -45,14 +45,14 @@ impl Ledger {
     }
 }
 
-/// Remembers a line that a function wrote.
+/// Adds a line of the log.
 pub(crate) fn logged(line: String) {
     LEDGER.lock().unwrap_or_else(PoisonError::into_inner).lines.push(line);
 }
 
-/// Remembers what must not be logged.
+/// Forbids a text in the log.
 pub(crate) fn forbid(what: &'static str, text: &str) {
-    // What JSON writes differently stays out of the comparison.
+    // Characters that JSON escapes are left out.
     let plain =
         |character: char| character.is_ascii() && !matches!(character, '"' | '\\' | '\0'..' ' | '\x7f');
     let longest =
@@ -64,7 +64,7 @@ pub(crate) fn forbid(what: &'static str, text: &str) {
     }
 }
 
-/// Remembers every string in a body that is sent.
+/// Forbids every string in a body.
 pub(crate) fn forbid_strings_of(body: &Value) {
     match body {
         Value::String(text) => forbid("text of a body", text),
@@ -74,7 +74,7 @@ pub(crate) fn forbid_strings_of(body: &Value) {
     }
 }
 
-/// Searches what was logged since the last search.
+/// Searches what has been logged since the last search.
 pub(crate) fn search() -> Result<(), String> {
     let mut ledger = LEDGER.lock().unwrap_or_else(PoisonError::into_inner);
     let lines = std::mem::take(&mut ledger.lines);
@@ -86,7 +86,7 @@ pub(crate) fn search() -> Result<(), String> {
     Ok(())
 }
 
-/// What kind of secret a line holds, by the looks of it.
+/// The kind of secret that a line holds, by its form.
 pub fn leak_in(line: &str) -> Option<&'static str> {
     if line.contains(JWT) {
         return Some("a token or authorization code of Atlassian");

@@ -1,16 +1,16 @@
-//! The end-to-end tests' way to the stack: a bed to run in, a client that says what it expects, and people who
-//! connect their Jira.
+//! What the tests share: a stack to run against, answers with assertions, people who connect their Jira, a browser, and
+//! a proxy that makes a server fail. `tests/README.md` is the way in.
 
 mod answer;
-mod bed;
 pub mod browser;
 mod issues;
 mod leaks;
 mod person;
 pub mod proxy;
+mod stack;
 
 pub use answer::Answer;
-pub use bed::{Bed, binaries, repository, run, secrets_manager, template_with_shorter_runs};
 pub use issues::CREATE;
 pub use leaks::leak_in;
 pub use person::Person;
+pub use stack::{TestStack, binaries, repository, run, secrets_manager, template_with_shorter_runs};

@@ -7,30 +7,30 @@ use juncture_local::atlassian::{Consent, Decision, NewAccount};
 use serde_json::{Value, json};
 
 use crate::answer::Answer;
-use crate::bed::Bed;
+use crate::stack::TestStack;
 
-/// Someone with an Atlassian account of their own, and the external id that the product knows them by.
+/// A person with an Atlassian account, and the external id by which the product knows them.
 pub struct Person<'a> {
-    pub(crate) bed: &'a Bed,
+    pub(crate) stack: &'a TestStack,
     /// The key of the account in the sandbox.
     pub account: String,
-    /// The product's id.
+    /// The product's id for the person.
     pub external_id: String,
     sites: Vec<String>,
 }
 
-impl Bed {
-    /// A new person whose account is a member of these sites of the sandbox.
+impl TestStack {
+    /// A new person, not connected yet, whose account is a member of these sites of the sandbox.
     pub fn person(&self, sites: &[&str]) -> Result<Person<'_>> {
         let name = uuid::Uuid::new_v4().to_string();
         let sites: Vec<String> = sites.iter().map(|site| (*site).to_owned()).collect();
         let account = NewAccount { key: name.clone(), name: None, sites: sites.iter().cloned().collect() };
         self.atlassian().create_account(account).map_err(anyhow::Error::msg)?;
-        Ok(Person { bed: self, account: name.clone(), external_id: format!("user/{name}"), sites })
+        Ok(Person { stack: self, account: name.clone(), external_id: format!("user/{name}"), sites })
     }
 
-    /// A new person who is connected to Harbour, and whose refresh tokens are good for one exchange, without any
-    /// leeway.
+    /// As [`Self::connected_user`], with refresh tokens that can be exchanged only once: Atlassian's leeway of ten
+    /// minutes is off.
     pub async fn strict_person(&self) -> Result<Person<'_>> {
         let person = self.person(&["harbour"])?;
         let mut settings = self.atlassian().settings(None);
@@ -48,19 +48,19 @@ impl Bed {
 }
 
 impl Person<'_> {
-    /// This account, acting for the external id of another person.
+    /// This account with the external id of another person.
     pub fn with_external_id_of(self, other: &Person<'_>) -> Self {
         Self { external_id: other.external_id.clone(), ..self }
     }
 
-    /// Clicks "Connect Jira": where the browser is sent.
+    /// Clicks "Connect Jira". Returns the URL of the consent page.
     pub async fn begin(&self) -> Result<String> {
         let body = json!({ "provider": "jira", "external_id": self.external_id });
-        let answer = self.bed.post("/api/frontend/oauth/initiate-oauth-flow", &body).await?.json(200);
+        let answer = self.stack.post("/api/frontend/oauth/initiate-oauth-flow", &body).await?.json(200);
         Ok(answer["authorization_uri"].as_str().context("no address")?.to_owned())
     }
 
-    /// Accepts or declines on the consent page: where the browser is sent back to.
+    /// Accepts or declines on the consent page. Returns the URL of the callback.
     pub fn decide(&self, authorize_url: &str, decision: Decision) -> Result<String> {
         let consent = Consent {
             authorize_url: authorize_url.to_owned(),
@@ -68,28 +68,28 @@ impl Person<'_> {
             sites: self.sites.clone(),
             decision,
         };
-        self.bed.atlassian().consent(&consent).map_err(anyhow::Error::msg)
+        self.stack.atlassian().consent(&consent).map_err(anyhow::Error::msg)
     }
 
-    /// Begins and consents: the callback's address, not visited yet.
+    /// Begins and consents. Returns the URL of the callback, not visited yet.
     pub async fn consent(&self) -> Result<String> {
         self.decide(&self.begin().await?, Decision::Accept)
     }
 
-    /// Begins, consents and comes back: the connection code.
+    /// Begins, consents and visits the callback. Returns the connection code.
     pub async fn connection_code(&self) -> Result<String> {
-        let answer = self.bed.get(&self.consent().await?).await?;
+        let answer = self.stack.get(&self.consent().await?).await?;
         ensure!(answer.status == 303, "{answer:?}");
         Ok(answer.header("location").rsplit('/').next().context("no code")?.to_owned())
     }
 
-    /// Finalizes a connection code with a site.
+    /// `create-connection` with a connection code and a site.
     pub async fn create_connection(&self, code: &str, site: &str) -> Result<Answer> {
-        let body = json!({ "connection_code": code, "site_id": self.bed.site_id(site)? });
-        self.bed.post("/api/frontend/finalize-connection/jira/create-connection", &body).await
+        let body = json!({ "connection_code": code, "site_id": self.stack.site_id(site)? });
+        self.stack.post("/api/frontend/finalize-connection/jira/create-connection", &body).await
     }
 
-    /// The whole flow, to a connection with this site.
+    /// Runs the whole flow, with this site.
     pub async fn connect(&self, site: &str) -> Result<()> {
         let code = self.connection_code().await?;
         let answer = self.create_connection(&code, site).await?;
@@ -97,10 +97,10 @@ impl Person<'_> {
         Ok(())
     }
 
-    /// A call of `connection-info` for this person.
+    /// A call of the backend API below `connection-info`.
     pub async fn info(&self, call: &str) -> Result<Answer> {
         let query = [("external_id", self.external_id.as_str()), ("provider", "jira")];
-        self.bed.backend(&format!("connection-info/{call}"), &query).await
+        self.stack.backend(&format!("connection-info/{call}"), &query).await
     }
 
     /// `get-access-token`.
@@ -116,29 +116,29 @@ impl Person<'_> {
     /// Removes the connection.
     pub async fn disconnect(&self) -> Result<Answer> {
         let body = json!({ "external_id": self.external_id, "provider": "jira" });
-        self.bed.send(self.bed.disconnection("").json(&body)).await
+        self.stack.send(self.stack.disconnection("").json(&body)).await
     }
 
     /// `get-projects`.
     pub async fn projects(&self) -> Result<Answer> {
-        self.bed.backend("jira/get-projects", &[("external_id", &self.external_id)]).await
+        self.stack.backend("jira/get-projects", &[("external_id", &self.external_id)]).await
     }
 
     /// The connection's id in the database.
     pub async fn connection_id(&self) -> Result<uuid::Uuid> {
         const ID: &str =
             r#"select connection_id from "juncture-core".connection_external_map where external_id = $1"#;
-        Ok(self.bed.database().await?.query_one(ID, &[&self.external_id]).await?.get(0))
+        Ok(self.stack.database().await?.query_one(ID, &[&self.external_id]).await?.get(0))
     }
 
-    /// Makes Juncture forget the access token, so that the next call has to refresh.
+    /// Removes the access token from the row and from the cache, so that the next call has to refresh.
     pub async fn forget_access_token(&self) -> Result<()> {
         const FORGET: &str = r#"update "juncture-core".connection
             set access_token = null, access_token_expires_at = null where connection_id = $1"#;
         let id = self.connection_id().await?;
-        self.bed.database().await?.execute(FORGET, &[&id]).await?;
+        self.stack.database().await?.execute(FORGET, &[&id]).await?;
         let key = format!("juncture:connection:1:jira:{}", self.external_id);
-        let deleted = self.bed.redis(&["DEL", &key]).await?;
+        let deleted = self.stack.redis(&["DEL", &key]).await?;
         ensure!(matches!(deleted, redis::Value::Int(_)), "{deleted:?}");
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! A proxy between a function and a server that it needs, which makes the server look ill.
+//! A proxy between a function and a server that it needs, to make the server fail.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -12,38 +12,37 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_rustls::TlsAcceptor;
 
-/// What is wrong with the server.
+/// How the proxy treats connections.
 #[derive(Clone, Default)]
-pub enum Illness {
-    /// Nothing.
+pub enum Mode {
+    /// Forwards them.
     #[default]
-    None,
-    /// Nobody listens.
+    Forward,
+    /// The port is closed.
     Refused,
-    /// The request arrives, half of the first answer comes back, then the connection is reset.
+    /// Forwards the request and half of the first piece of the answer, then resets the connection.
     Reset,
-    /// As [`Self::Reset`] for Postgres: who logs in may do so, and the first statement gets no answer.
+    /// As [`Self::Reset`] for Postgres: forwards the login, and resets at the answer to the first statement.
     ResetStatement,
-    /// The connection is taken, and nothing is ever answered.
+    /// Accepts, and never answers.
     Hanging,
-    /// Every piece of an answer comes later.
+    /// Delays every piece of an answer.
     Slow(Duration),
-    /// These bytes are the answer to everything; the server itself is not asked.
+    /// Answers everything with these bytes, without the server.
     Answer(Vec<u8>),
-    /// These bytes, and then spaces without end.
+    /// Answers with these bytes, then spaces without end.
     Endless(Vec<u8>),
-    /// TLS with this certificate; the server itself is not asked.
+    /// Shakes hands over TLS with this certificate, without the server.
     Tls(Arc<rustls::ServerConfig>),
 }
 
-/// Is shown each piece that a client sends; one that it takes (`false`) never reaches the server, and the connection
-/// ends.
+/// Called with each piece that a client sends. On `false` the piece is dropped and the connection closed.
 pub type Watcher = Arc<dyn Fn(&[u8]) -> bool + Send + Sync>;
 
 /// A running proxy; dropping it closes its port and every connection.
 pub struct Proxy {
     port: u16,
-    orders: mpsc::Sender<(Illness, oneshot::Sender<()>)>,
+    changes: mpsc::Sender<(Mode, oneshot::Sender<()>)>,
     server: JoinHandle<()>,
 }
 
@@ -56,16 +55,16 @@ impl Drop for Proxy {
 impl Proxy {
     /// Listens on a free port for connections to `target`.
     pub async fn start(target: SocketAddr, watcher: Watcher) -> Result<Self> {
-        // One that nobody else takes while it is not listened on.
+        // A port that nobody takes while the mode is `Refused`.
         let port = free_port()?;
         let listener = TcpListener::bind(("127.0.0.1", port)).await?;
-        let (orders, received) = mpsc::channel(1);
+        let (changes, received) = mpsc::channel(1);
         let server = tokio::spawn(async move {
             if let Err(error) = serve(listener, target, received, watcher).await {
                 panic!("the proxy of {target}: {error:#}");
             }
         });
-        Ok(Self { port, orders, server })
+        Ok(Self { port, changes, server })
     }
 
     /// The port on 127.0.0.1.
@@ -73,23 +72,23 @@ impl Proxy {
         self.port
     }
 
-    /// Makes the server ill, or well again. Every connection there is breaks off; when this returns, it holds.
-    pub async fn set(&self, illness: Illness) -> Result<()> {
-        let (done, heard) = oneshot::channel();
-        self.orders.send((illness, done)).await.ok().context("the proxy is gone")?;
-        heard.await.context("the proxy is gone")
+    /// Changes the mode and resets every open connection. When this returns, the mode is in force.
+    pub async fn set(&self, mode: Mode) -> Result<()> {
+        let (done, confirmed) = oneshot::channel();
+        self.changes.send((mode, done)).await.ok().context("the proxy is gone")?;
+        confirmed.await.context("the proxy is gone")
     }
 }
 
 async fn serve(
     listener: TcpListener,
     target: SocketAddr,
-    mut orders: mpsc::Receiver<(Illness, oneshot::Sender<()>)>,
+    mut changes: mpsc::Receiver<(Mode, oneshot::Sender<()>)>,
     watcher: Watcher,
 ) -> Result<()> {
     let address = listener.local_addr()?;
     let mut listener = Some(listener);
-    let mut illness = Illness::None;
+    let mut mode = Mode::Forward;
     let mut connections = JoinSet::new();
     loop {
         let next = async {
@@ -100,38 +99,38 @@ async fn serve(
         };
         tokio::select! {
             biased;
-            order = orders.recv() => {
-                let Some((wanted, done)) = order else { return Ok(()) };
+            change = changes.recv() => {
+                let Some((wanted, done)) = change else { return Ok(()) };
                 connections.shutdown().await;
-                illness = wanted;
-                if matches!(illness, Illness::Refused) {
+                mode = wanted;
+                if matches!(mode, Mode::Refused) {
                     listener = None;
                 } else if listener.is_none() {
                     listener = Some(TcpListener::bind(address).await?);
                 }
-                // Nobody waits for it any more when a test has failed.
+                // When a test has failed, nobody waits for it.
                 let _ = done.send(());
             }
             accepted = next => {
                 let (client, _) = accepted?;
                 client.set_nodelay(true)?;
-                // However it ends, it ends with a reset.
+                // Every connection ends with a reset.
                 client.set_zero_linger()?;
-                connections.spawn(connect(client, target, illness.clone(), Arc::clone(&watcher)));
+                connections.spawn(connect(client, target, mode.clone(), Arc::clone(&watcher)));
             }
         }
         while connections.try_join_next().is_some() {}
     }
 }
 
-/// One connection; that it breaks is what it is there for.
-async fn connect(client: TcpStream, target: SocketAddr, illness: Illness, watcher: Watcher) {
-    let _ = match illness {
-        Illness::Answer(bytes) => answer(client, &bytes, false).await,
-        Illness::Endless(bytes) => answer(client, &bytes, true).await,
-        Illness::Hanging => drain(client).await,
-        Illness::Tls(config) => shake_hands(client, config).await,
-        illness => forward(client, target, illness, watcher).await,
+/// Serves one connection. Its errors are expected.
+async fn connect(client: TcpStream, target: SocketAddr, mode: Mode, watcher: Watcher) {
+    let _ = match mode {
+        Mode::Answer(bytes) => answer(client, &bytes, false).await,
+        Mode::Endless(bytes) => answer(client, &bytes, true).await,
+        Mode::Hanging => drain(client).await,
+        Mode::Tls(config) => shake_hands(client, config).await,
+        mode => forward(client, target, mode, watcher).await,
     };
 }
 
@@ -151,7 +150,7 @@ async fn answer(mut client: TcpStream, bytes: &[u8], is_endless: bool) -> std::i
     if is_endless {
         loop {
             client.write_all(&buffer).await?;
-            // At the speed of a network, so that the others get on too.
+            // About the speed of a network; leaves the processor to others.
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
     }
@@ -173,12 +172,7 @@ async fn shake_hands(mut client: TcpStream, config: Arc<rustls::ServerConfig>) -
     Ok(())
 }
 
-async fn forward(
-    client: TcpStream,
-    target: SocketAddr,
-    illness: Illness,
-    watcher: Watcher,
-) -> std::io::Result<()> {
+async fn forward(client: TcpStream, target: SocketAddr, mode: Mode, watcher: Watcher) -> std::io::Result<()> {
     let server = TcpStream::connect(target).await?;
     server.set_nodelay(true)?;
     let (mut from_client, mut to_client) = client.into_split();
@@ -195,9 +189,9 @@ async fn forward(
             if !watcher(&buffer[..length]) {
                 return Ok(());
             }
-            // Parse, or a simple query; a password begins with a small p.
+            // Parse, or a simple query. (A password message begins with `p`.)
             let is_statement = matches!(buffer.first(), Some(b'P' | b'Q'));
-            if matches!(illness, Illness::ResetStatement) && is_statement {
+            if matches!(mode, Mode::ResetStatement) && is_statement {
                 is_cut.store(true, std::sync::atomic::Ordering::SeqCst);
             }
             to_server.write_all(&buffer[..length]).await?;
@@ -210,10 +204,10 @@ async fn forward(
             if length == 0 {
                 return to_client.shutdown().await;
             }
-            match &illness {
-                Illness::Reset => return to_client.write_all(&buffer[..length / 2]).await,
-                Illness::ResetStatement if cut() => return Ok(()),
-                Illness::Slow(delay) => tokio::time::sleep(*delay).await,
+            match &mode {
+                Mode::Reset => return to_client.write_all(&buffer[..length / 2]).await,
+                Mode::ResetStatement if cut() => return Ok(()),
+                Mode::Slow(delay) => tokio::time::sleep(*delay).await,
                 _ => {}
             }
             to_client.write_all(&buffer[..length]).await?;

@@ -1,6 +1,7 @@
 //! A stack to test against, and the means to look into it.
 
 use std::io::Read as _;
+use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
@@ -10,8 +11,10 @@ use anyhow::{Context, Result};
 use juncture_local::atlassian::{Class, Handle};
 use juncture_local::ports::free_port;
 use juncture_local::reaper::Reaper;
+use juncture_local::services::postgres::Postgres;
 use juncture_local::services::secrets_manager::{self, SecretsManager};
 use juncture_local::stack::{Stack, StackOptions};
+use juncture_local::upstash::Front;
 use reqwest::{Method, RequestBuilder};
 use serde_json::Value;
 use tokio::runtime::Runtime;
@@ -20,24 +23,24 @@ use tokio_postgres::NoTls;
 use crate::answer::Answer;
 use crate::leaks;
 
-/// Everything runs here: a stack outlives the test that started it.
+/// One runtime for all tests of a process: a stack outlives the test that started it.
 #[expect(clippy::expect_used, reason = "without a runtime there is nothing to test")]
 static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().expect("a runtime"));
 
-static SHARED: tokio::sync::OnceCell<Bed> = tokio::sync::OnceCell::const_new();
+static SHARED: tokio::sync::OnceCell<TestStack> = tokio::sync::OnceCell::const_new();
 
-/// How long a look into Redis or the log may take.
+/// How long to wait for Redis, or for a line of the log.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Set to run every test with `PgBouncer` and TLS between the functions and Postgres.
+/// Set to `1` to put `PgBouncer` and TLS between the functions and Postgres.
 const POOLED: &str = "JUNCTURE_TEST_POOLED";
 
-/// Set to `moto` to run every test with the settings in Secrets Manager, as moto plays it.
+/// Set to `moto` to keep the functions' settings in moto's Secrets Manager.
 const SECRETS: &str = "JUNCTURE_TEST_SECRETS";
 
 static SECRETS_MANAGER: tokio::sync::OnceCell<Arc<SecretsManager>> = tokio::sync::OnceCell::const_new();
 
-/// The Secrets Manager that all tests share; each has secrets of its own in it.
+/// The Secrets Manager that all tests share; each test has its own secrets in it.
 pub async fn secrets_manager() -> Result<Arc<SecretsManager>> {
     let start = || async {
         let options = secrets_manager::Options {
@@ -51,7 +54,7 @@ pub async fn secrets_manager() -> Result<Arc<SecretsManager>> {
     SECRETS_MANAGER.get_or_try_init(start).await.cloned()
 }
 
-/// Runs a test to its end and fails with its error, or with a secret that was logged meanwhile.
+/// Runs a test. Fails with its error, or when a function has logged a secret meanwhile.
 #[track_caller]
 pub fn run(test: impl Future<Output = Result<()>>) {
     if let Err(error) = RUNTIME.block_on(test) {
@@ -62,22 +65,29 @@ pub fn run(test: impl Future<Output = Result<()>>) {
     }
 }
 
-/// A running stack with a client for it.
-pub struct Bed {
-    /// The stack.
-    pub stack: Stack,
+/// A running stack with an HTTP client, and ways to look into its log, its database and its Redis.
+pub struct TestStack {
+    inner: Stack,
     http: reqwest::Client,
     logs: Arc<Mutex<Vec<String>>>,
 }
 
-impl Bed {
-    /// The stack that most tests share. Tests keep out of each other's way by their own accounts and external
-    /// ids.
+impl Deref for TestStack {
+    type Target = Stack;
+
+    fn deref(&self) -> &Stack {
+        &self.inner
+    }
+}
+
+impl TestStack {
+    /// The stack that most tests share. Each test uses its own accounts and external ids.
     pub async fn shared() -> Result<&'static Self> {
         SHARED.get_or_try_init(|| Self::start(|_| ())).await
     }
 
-    /// A stack of a test's own, for faults that would hit others.
+    /// A stack for one test: for other settings, for faults that would hit other tests, and for what counts rows, keys
+    /// or requests.
     pub async fn start(customize: impl FnOnce(&mut StackOptions)) -> Result<Self> {
         static NUMBER: AtomicUsize = AtomicUsize::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
@@ -92,14 +102,14 @@ impl Bed {
             leaks::logged(line.clone());
             sink.lock().unwrap_or_else(PoisonError::into_inner).push(line);
         });
-        // Everything that can be logged is searched for secrets.
+        // All that can be logged is searched for secrets.
         options.settings.set("AWS_LAMBDA_LOG_LEVEL", "debug");
         if std::env::var_os(SECRETS).is_some_and(|value| value == "moto") {
             options.secret = Some((secrets_manager().await?, format!("juncture/test-{number}")));
         }
         customize(&mut options);
         if options.settings.get("JUNCTURE_SECRETS_ID").is_some() {
-            // The test has its own.
+            // The test keeps a secret of its own.
             options.secret = None;
         }
         let stack = Stack::start(options).await?;
@@ -111,32 +121,49 @@ impl Bed {
             "UPSTASH_REDIS_REST_TOKEN",
         ];
         for (name, value) in stack.environment().iter().filter(|(name, _)| secrets.contains(&name.as_str())) {
-            // Of a list of keys each one, of an address the password.
+            // Each key of a list; of a URL the password.
             let parts = if name == "DATABASE_URL" { value.split(':').nth(2) } else { Some(value.as_str()) };
             parts
                 .into_iter()
                 .flat_map(|value| value.split([',', '@']))
                 .for_each(|part| leaks::forbid("a setting", part));
         }
-        Ok(Self { stack, http: base::tls::http_client()?, logs })
+        Ok(Self { inner: stack, http: base::tls::http_client()?, logs })
+    }
+
+    /// Stops the stack in order. Dropping it ends its processes too.
+    pub async fn stop(self) -> Result<()> {
+        self.inner.stop().await
     }
 
     /// The sandbox of Atlassian.
     pub fn atlassian(&self) -> &Handle {
         #[expect(clippy::expect_used, reason = "a test stack has one")]
-        self.stack.sandbox().expect("a sandbox").handle()
+        self.sandbox().expect("a sandbox").handle()
     }
 
-    /// What the functions have logged so far, a line each, the function's name before it.
+    /// The Upstash front.
+    pub fn front(&self) -> &Front {
+        #[expect(clippy::expect_used, reason = "a test stack has one")]
+        self.inner.front().expect("a front")
+    }
+
+    /// The database, past the pooler.
+    pub fn postgres(&self) -> &Postgres {
+        #[expect(clippy::expect_used, reason = "a test stack has one")]
+        self.inner.postgres().expect("a private Postgres")
+    }
+
+    /// What the functions have logged so far: a line each, after the function's name and a space.
     pub fn logs(&self) -> Vec<String> {
         self.logs.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// The completion line of the request that was answered so, found by API Gateway's id.
+    /// The completion line of the request with this answer, found by API Gateway's request id.
     pub async fn completion(&self, answer: &Answer) -> Result<Value> {
         let id = answer.header("apigw-requestid");
-        let is_its = |line: &Value| line["gateway_request_id"] == id && !line["status"].is_null();
-        let read = |line: &str| serde_json::from_str(line.split_once(' ')?.1).ok().filter(is_its);
+        let is_completion = |line: &Value| line["gateway_request_id"] == id && !line["status"].is_null();
+        let read = |line: &str| serde_json::from_str(line.split_once(' ')?.1).ok().filter(is_completion);
         self.line(read).await.with_context(|| format!("no completion line for {id:?}"))
     }
 
@@ -146,7 +173,7 @@ impl Bed {
         self.line(has_all).await.with_context(|| format!("never logged: {parts:?}"))
     }
 
-    /// Waits for a line of the log: what a function writes before it answers comes another way, and may come later.
+    /// Waits for a line of the log, which arrives by another way than the answer and may arrive later.
     async fn line<T>(&self, read: impl Fn(&str) -> Option<T>) -> Option<T> {
         let started = Instant::now();
         loop {
@@ -160,8 +187,7 @@ impl Bed {
 
     /// Begins a request to Juncture, without a key.
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
-        let url =
-            if path.starts_with("http") { path.to_owned() } else { format!("{}{path}", self.stack.url()) };
+        let url = if path.starts_with("http") { path.to_owned() } else { format!("{}{path}", self.url()) };
         self.http.request(method, url)
     }
 
@@ -179,24 +205,24 @@ impl Bed {
     pub async fn backend(&self, path: &str, query: &[(&str, &str)]) -> Result<Answer> {
         let query = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(query).finish();
         let path = format!("/api/backend/{path}?{query}");
-        self.send(self.request(Method::GET, &path).bearer_auth(self.stack.secret_key())).await
+        self.send(self.request(Method::GET, &path).bearer_auth(self.secret_key())).await
     }
 
     /// A call of the backend API: POST of JSON with the secret key.
     pub async fn backend_post(&self, path: &str, body: &Value) -> Result<Answer> {
         let path = format!("/api/backend/{path}");
-        self.send(self.request(Method::POST, &path).bearer_auth(self.stack.secret_key()).json(body)).await
+        self.send(self.request(Method::POST, &path).bearer_auth(self.secret_key()).json(body)).await
     }
 
-    /// Begins a call that removes a connection, with the secret key; `query` as it stands in the address.
+    /// Begins a DELETE of a connection with the secret key. `query` begins with `?`, or is empty.
     pub fn disconnection(&self, query: &str) -> RequestBuilder {
         let path = format!("/api/backend/connection-info/connection{query}");
-        self.request(Method::DELETE, &path).bearer_auth(self.stack.secret_key())
+        self.request(Method::DELETE, &path).bearer_auth(self.secret_key())
     }
 
-    /// A GET with the secret key by a caller who takes gzip: how many bytes were sent, and what they were.
+    /// A GET with the secret key and `accept-encoding: gzip`: the size of the body as sent, and its text.
     pub async fn get_compressed(&self, path: &str) -> Result<(usize, String)> {
-        let request = self.request(Method::GET, path).bearer_auth(self.stack.secret_key());
+        let request = self.request(Method::GET, path).bearer_auth(self.secret_key());
         let response = request.header("accept-encoding", "gzip").send().await?.error_for_status()?;
         let encoding = response.headers().get("content-encoding").and_then(|value| value.to_str().ok());
         anyhow::ensure!(encoding == Some("gzip"), "the encoding is {encoding:?}");
@@ -206,7 +232,7 @@ impl Bed {
         Ok((sent.len(), body))
     }
 
-    /// Sends a request and reads the answer. No text of its body may ever be logged.
+    /// Sends a request and reads the answer. From now on the log must not hold any string of the request's body.
     pub async fn send(&self, request: RequestBuilder) -> Result<Answer> {
         let copy = request.try_clone().and_then(|request| request.build().ok());
         let body = copy.as_ref().and_then(|request| request.body()?.as_bytes());
@@ -216,9 +242,9 @@ impl Bed {
         Ok(Answer::read(request.send().await?).await?)
     }
 
-    /// A connection to the database, past the pooler.
+    /// A connection to the stack's database, past the pooler.
     pub async fn database(&self) -> Result<tokio_postgres::Client> {
-        let url = self.stack.postgres().context("a private Postgres")?.url().to_owned();
+        let url = self.postgres().url().to_owned();
         let (client, connection) = tokio_postgres::connect(&url, NoTls).await?;
         tokio::spawn(connection);
         Ok(client)
@@ -226,8 +252,8 @@ impl Bed {
 
     /// Runs a Redis command, past the front.
     pub async fn redis(&self, words: &[&str]) -> Result<redis::Value> {
-        let url = self.stack.redis().context("a private Redis")?.url();
-        // Patient: the machine may be busy with fifty functions at once.
+        let url = self.inner.redis().context("a private Redis")?.url();
+        // The machine may be busy with fifty functions at once.
         let patient = redis::AsyncConnectionConfig::new()
             .set_connection_timeout(Some(PATIENCE))
             .set_response_timeout(Some(PATIENCE));
@@ -240,17 +266,16 @@ impl Bed {
         Ok(command.query_async(&mut connection).await?)
     }
 
-    /// How many token requests of an account have arrived at Atlassian.
+    /// How many token requests of an account Atlassian has received.
     pub fn token_requests(&self, account: &str) -> usize {
-        let is_its = |request: &juncture_local::atlassian::LoggedRequest| {
+        let is_counted = |request: &juncture_local::atlassian::LoggedRequest| {
             request.class == Class::Token && request.account.as_deref() == Some(account)
         };
-        self.atlassian().requests().iter().filter(|request| is_its(request)).count()
+        self.atlassian().requests().iter().filter(|request| is_counted(request)).count()
     }
 }
 
-/// A copy of the template in which a run of `RefreshIdleConnections` may take so many seconds, and what it may take in
-/// the template itself.
+/// A copy of the template with another timeout for `RefreshIdleConnections`, in seconds; and the template's own timeout.
 pub fn template_with_shorter_runs(seconds: u64) -> Result<(PathBuf, u64)> {
     let template = std::fs::read_to_string(repository().join("template.yaml"))?;
     let (before, function) =
@@ -265,12 +290,12 @@ pub fn template_with_shorter_runs(seconds: u64) -> Result<(PathBuf, u64)> {
     Ok((path, timeout.parse()?))
 }
 
-/// The top of the repository.
+/// The root of the repository.
 pub fn repository() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().map(Path::to_owned).unwrap_or_default()
 }
 
-/// The folder of the executables: the test itself runs in `deps` below it.
+/// The folder of the executables; the test itself is in its subfolder `deps`.
 pub fn binaries() -> PathBuf {
     let test = std::env::current_exe().unwrap_or_default();
     test.ancestors().nth(2).map(Path::to_owned).unwrap_or_default()

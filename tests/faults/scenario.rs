@@ -1,4 +1,4 @@
-//! One endpoint behind a gateway of its own, with a proxy before one of the servers that it needs.
+//! A scenario: one endpoint behind its own gateway, with a proxy in front of one of the servers that it needs.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use juncture_local::gateway::{Gateway, Options, Template};
-use juncture_tests::proxy::{Illness, Proxy};
-use juncture_tests::{Answer, Bed, binaries, repository};
+use juncture_tests::proxy::{Mode, Proxy};
+use juncture_tests::{Answer, TestStack, binaries, repository};
 use rcgen::{CertificateParams, CertifiedIssuer, IsCa, KeyPair, date_time_ymd};
 use serde_json::Value;
 use strum::VariantArray as _;
@@ -19,24 +19,24 @@ use super::answers::Answers;
 use super::dependency::{Dependency, Fault};
 use super::endpoint::{Endpoint, Prepared, Tenant};
 
-/// What all lanes share.
-pub(crate) struct Surroundings {
-    bed: Bed,
-    /// A server that nobody should ever ask: redirects lead there.
+/// What all scenarios share.
+pub(crate) struct Environment {
+    stack: TestStack,
+    /// Redirects lead here, and nobody must follow them.
     canary: TcpListener,
-    /// A certificate that ended in 2020, and the file of the authority that signed it.
+    /// A server with a certificate that expired in 2020, and the file of the authority that signed it.
     expired: Arc<rustls::ServerConfig>,
     authority: String,
     answers: Answers,
 }
 
-impl Surroundings {
+impl Environment {
     pub(crate) async fn start() -> Result<Self> {
-        let bed = Bed::start(|_| ()).await?;
-        let (expired, authority) = expired_certificate(bed.stack.folder())?;
+        let stack = TestStack::start(|_| ()).await?;
+        let (expired, authority) = expired_certificate(stack.folder())?;
         Ok(Self {
             canary: TcpListener::bind(("127.0.0.1", 0)).await?,
-            bed,
+            stack,
             expired,
             authority,
             answers: Answers::default(),
@@ -47,11 +47,11 @@ impl Surroundings {
         &self.answers
     }
 
-    pub(crate) fn bed(&self) -> &Bed {
-        &self.bed
+    pub(crate) fn stack(&self) -> &TestStack {
+        &self.stack
     }
 
-    /// Fails if somebody followed a redirect, perhaps with a token in hand.
+    /// Fails if a function has followed a redirect, perhaps with a token.
     pub(crate) async fn assert_no_redirect_was_followed(&self) -> Result<()> {
         tokio::select! {
             biased;
@@ -61,92 +61,91 @@ impl Surroundings {
     }
 
     pub(crate) async fn stop(self) -> Result<()> {
-        self.bed.stack.stop().await
+        self.stack.stop().await
     }
 
-    /// A gateway of its own, with one setting that differs.
+    /// Starts another gateway for the same stack, with some settings replaced.
     pub(crate) async fn gateway(
         &self,
         settings: impl IntoIterator<Item = (String, String)>,
     ) -> Result<Gateway> {
         let parameters = BTreeMap::from([
-            ("SiteRedirectUri".to_owned(), self.bed.stack.demo_url()),
+            ("SiteRedirectUri".to_owned(), self.stack.demo_url()),
             ("RequireConnectToken".to_owned(), "false".to_owned()),
         ]);
         let template = Template::read(repository().join("template.yaml"), &parameters)?;
-        let mut environment = self.bed.stack.environment().clone();
+        let mut environment = self.stack.environment().clone();
         environment.extend(settings);
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
         Gateway::start(listener, template, Options { environment, ..Options::new(binaries()) })
     }
 }
 
-/// What the result of a fault begins with that is not as it must be.
+/// Prefix of the result of a fault that broke an invariant.
 pub(crate) const WRONG: &str = "wrong";
 
-/// The result of every fault in one lane.
+/// The result of every fault in one scenario.
 pub(crate) type Row = BTreeMap<Fault, String>;
 
 /// Runs every fault of one server against one endpoint.
 pub(crate) async fn run(
-    around: &Surroundings,
+    env: &Environment,
     endpoint: Endpoint,
     dependency: Dependency,
     number: usize,
 ) -> Result<Row> {
-    let tenant = Tenant::new(&around.bed, &format!("FAULT{number}")).await?;
-    let target = dependency.address(&around.bed)?;
+    let tenant = Tenant::new(&env.stack, &format!("FAULT{number}")).await?;
+    let target = dependency.address(&env.stack)?;
     let proxy = Proxy::start(target, Arc::new(|_| true)).await?;
-    let gateway = around.gateway([dependency.setting(&around.bed, proxy.port())?]).await?;
-    let canary = around.canary.local_addr()?.port();
+    let gateway = env.gateway([dependency.setting(&env.stack, proxy.port())?]).await?;
+    let canary = env.canary.local_addr()?.port();
     let mut row = Row::new();
     for &fault in Fault::VARIANTS {
-        let Some(illness) = fault.illness(dependency, canary, &around.expired) else { continue };
-        let cell = match illness {
-            Illness::Tls(_) => {
-                let setting = dependency.setting_with_tls(&around.bed, proxy.port(), &around.authority)?;
-                let over_tls = around.gateway([setting]).await?;
-                cell(&tenant, endpoint, &proxy, illness, &over_tls, &gateway).await
+        let Some(mode) = fault.mode(dependency, canary, &env.expired) else { continue };
+        let cell = match mode {
+            Mode::Tls(_) => {
+                let setting = dependency.setting_with_tls(&env.stack, proxy.port(), &env.authority)?;
+                let over_tls = env.gateway([setting]).await?;
+                cell(&tenant, endpoint, &proxy, mode, &over_tls, &gateway).await
             }
-            illness => cell(&tenant, endpoint, &proxy, illness, &gateway, &gateway).await,
+            mode => cell(&tenant, endpoint, &proxy, mode, &gateway, &gateway).await,
         };
         let cell = cell.map(|(told, answer)| {
-            around
-                .answers
+            env.answers
                 .add(format!("{} · {} · {}", endpoint.name(), dependency.name(), fault.name()), &answer);
             told
         });
-        // All that is wrong is told at once, at the end.
+        // Reported together at the end.
         row.insert(fault, cell.unwrap_or_else(|error| format!("{WRONG}: {error:#}")));
     }
     gateway.shutdown().await;
     Ok(row)
 }
 
-/// One fault: the answer that the caller gets. Afterwards the same request is sent again through `after`, and
-/// nothing must be lost.
+/// One fault: what the caller gets. Afterwards the same request is sent again through `after`, and nothing may be
+/// lost.
 async fn cell(
     tenant: &Tenant<'_>,
     endpoint: Endpoint,
     proxy: &Proxy,
-    illness: Illness,
+    mode: Mode,
     during: &Gateway,
     after: &Gateway,
 ) -> Result<(String, Answer)> {
-    let bed = tenant.bed;
+    let stack = tenant.stack;
     let tickets = if endpoint == Endpoint::CreateTicket { tenant.tickets().await? } else { 0 };
     let prepared = tenant.prepare(endpoint).await?;
-    proxy.set(illness).await?;
-    let answer = bed.send(prepared.to(bed, &format!("http://{}", during.address()))).await?;
-    proxy.set(Illness::None).await?;
+    proxy.set(mode).await?;
+    let answer = stack.send(prepared.to(stack, &format!("http://{}", during.address()))).await?;
+    proxy.set(Mode::Forward).await?;
     let told = describe(endpoint, &answer)?;
 
-    let again = repeat(&prepared, bed, after).await?;
-    ensure!(endpoint.is_well(again.status), "after {told}, when all was well again: {again:?}");
+    let again = repeat(&prepared, stack, after).await?;
+    ensure!(endpoint.is_expected_on_retry(again.status), "after {told}, without the fault: {again:?}");
     if again.status == 410 {
-        // It was for one use. The person starts anew, and that works.
+        // The state or the code is used up. Starting over works.
         let anew = tenant.prepare(endpoint).await?;
-        let anew = bed.send(anew.to(bed, &format!("http://{}", after.address()))).await?;
+        let anew = stack.send(anew.to(stack, &format!("http://{}", after.address()))).await?;
         ensure!((200..400).contains(&anew.status), "after {told}, anew: {anew:?}");
     }
     let settled = match endpoint {
@@ -161,28 +160,28 @@ async fn cell(
     Ok((told, answer))
 }
 
-/// Sends a request again for as long as the answer is to do so later.
-pub(crate) async fn repeat(prepared: &Prepared, bed: &Bed, gateway: &Gateway) -> Result<Answer> {
+/// Sends a request until the answer has no `retry-after`.
+pub(crate) async fn repeat(prepared: &Prepared, stack: &TestStack, gateway: &Gateway) -> Result<Answer> {
     loop {
-        let answer = bed.send(prepared.to(bed, &format!("http://{}", gateway.address()))).await?;
+        let answer = stack.send(prepared.to(stack, &format!("http://{}", gateway.address()))).await?;
         let Ok(seconds) = answer.header("retry-after").parse() else { return Ok(answer) };
         tokio::time::sleep(Duration::from_secs(seconds)).await;
     }
 }
 
-/// The status and the code of an answer. What the gateway says for a function that did not answer in time or died
-/// has no code, and fails here; so does everything that is not what its caller can read.
+/// The status and the code of an answer. Fails on what the gateway answers for a function that timed out or died,
+/// which has no code, and on a content type that the caller does not expect.
 fn describe(endpoint: Endpoint, answer: &Answer) -> Result<String> {
     let status = answer.status;
     if status == 303 {
         return Ok(status.to_string());
     }
     let content_type = answer.header("content-type");
-    if endpoint.is_a_page() {
-        ensure!(content_type.starts_with("text/html"), "a person gets {answer:?}");
+    if endpoint.answers_with_page() {
+        ensure!(content_type.starts_with("text/html"), "no page: {answer:?}");
         return Ok(status.to_string());
     }
-    ensure!(content_type.starts_with("application/json"), "a program gets {answer:?}");
+    ensure!(content_type.starts_with("application/json"), "no JSON: {answer:?}");
     let body: Value = serde_json::from_str(&answer.body).with_context(|| format!("{answer:?}"))?;
     if (200..300).contains(&status) {
         return Ok(status.to_string());
