@@ -1,5 +1,5 @@
-//! Mixed traffic for minutes (`make soak MINUTES=10`): no error, and nothing grows: neither the memory nor the open
-//! files of any function, nor the connections to Postgres.
+//! Mixed traffic for minutes (`make soak MINUTES=10`): no errors, and no growth of any function's memory or open files,
+//! or of the connections to Postgres and Redis.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -17,14 +17,14 @@ const WORKERS: usize = 6;
 const PEOPLE: usize = 12;
 const PAUSE: Duration = Duration::from_secs(2);
 
-/// What an instance may need more in the last quarter than in the second: the allocator's own unrest.
+/// How much an instance may grow from the second quarter to the last: the allocator's noise.
 const MORE_MEMORY: f64 = 1.1;
 
-/// One look at everything.
+/// One sample of everything.
 #[derive(Debug)]
 struct Sample {
     at: Duration,
-    /// By process.
+    /// By process id.
     instances: BTreeMap<u32, Instance>,
     /// Connections of functions to Postgres.
     postgres: i64,
@@ -47,7 +47,9 @@ fn nothing_grows() {
         let minutes: f64 = std::env::var("MINUTES").ok().and_then(|text| text.parse().ok()).unwrap_or(10.0);
         let length = Duration::from_secs_f64(minutes * 60.0);
         let stack = TestStack::start(|options| {
-            // Tokens end and are refreshed while it runs.
+            // The connections to its servers are counted.
+            options.servers = None;
+            // Tokens expire and are refreshed meanwhile.
             options.atlassian.access_token_lifetime = Duration::from_secs(100);
         })
         .await?;
@@ -60,7 +62,7 @@ fn nothing_grows() {
         let work = (0..WORKERS).map(async |worker| {
             let mut random = Rng::with_seed(worker as u64);
             while since.elapsed() < length {
-                // Nobody shares a person: what is done to the same one at once, the model check looks at.
+                // Workers do not share a person: concurrent calls for one are the model check's subject.
                 let person = &people[random.usize(..PEOPLE / WORKERS) * WORKERS + worker];
                 step(&stack, person, &project, &mut random, &requests).await?;
             }
@@ -81,7 +83,7 @@ fn nothing_grows() {
     });
 }
 
-/// One thing that a product does.
+/// One call of a product.
 async fn step(
     stack: &TestStack,
     person: &Person<'_>,
@@ -135,7 +137,7 @@ async fn look(stack: &TestStack, at: Duration) -> Result<Sample> {
     let mut instances = BTreeMap::new();
     for instance in stack.gateway().instances() {
         let folder = format!("/proc/{}", instance.pid);
-        // It may have ended since.
+        // It may have exited since.
         let Ok(status) = fs::read_to_string(format!("{folder}/status")) else { continue };
         let memory = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
         let Some(memory) = memory.and_then(|text| text.trim().trim_end_matches(" kB").parse().ok()) else {
@@ -155,7 +157,7 @@ fn median(mut values: Vec<u64>) -> u64 {
     values.get(values.len() / 2).copied().unwrap_or_default()
 }
 
-/// Compares the last quarter of the time with the second, in which everything is warm.
+/// Compares the last quarter of the time with the second, when everything is warm.
 fn judge(samples: &[Sample], length: Duration) -> Result<()> {
     let part = |from: f64, to: f64| {
         samples.iter().filter(move |sample| (length.mul_f64(from)..length.mul_f64(to)).contains(&sample.at))
@@ -172,7 +174,7 @@ fn judge(samples: &[Sample], length: Duration) -> Result<()> {
             part(from, to).filter_map(|sample| sample.instances.get(&pid)).collect()
         };
         let (early, late) = (of(0.25, 0.5), of(0.75, 1.0));
-        // Idle instances are ended.
+        // Idle instances are stopped.
         if late.is_empty() {
             continue;
         }

@@ -1,4 +1,4 @@
-//! What an operator runs: the secret of a stage, its rotation, and sealing anew; against moto and the stack.
+//! The operator's commands: create and update a stage's secret, rotate it, reseal tokens; against moto and the stack.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -24,7 +24,7 @@ const PROGRESS: &str = "ROTATION_OF_TOKEN_ENCRYPTION_KEY";
 const ROWS: &str =
     r#"select connection_id, refresh_token from "juncture-core".connection order by connection_id"#;
 
-/// An operator in a folder of their own, in front of moto.
+/// An operator's folder and environment, with moto for AWS.
 struct Operator {
     folder: std::path::PathBuf,
     environment: BTreeMap<String, String>,
@@ -53,7 +53,7 @@ impl Operator {
         command
     }
 
-    /// Runs a command: whether it succeeded, and all that it said.
+    /// Runs a command. Returns whether it succeeded, and its output.
     async fn runs(&self, words: &[&str]) -> Result<(bool, String)> {
         let output = self.command(words).output().await.context("juncture-admin")?;
         let said = [output.stdout, output.stderr].concat();
@@ -97,13 +97,13 @@ fn the_secret_is_created_once_and_then_updated() {
         for (name, value) in COMPLETE {
             assert_eq!(created[name], value);
         }
-        // What was generated is good for what it is for.
+        // The generated values are usable.
         Sealer::from_keys(created[SEALING].as_str().context("a key")?)?;
         assert!(created[KEY].as_str().is_some_and(|key| key.len() > 40), "no key");
         let said_again = operator.does(&["secrets"]).await?;
         assert!(said_again.contains(": unchanged"), "{said_again}");
         assert_eq!(operator.secret().await?, created);
-        // The stage's own file comes first; what it lacks is kept.
+        // The stage's own file wins; settings that it lacks are kept.
         operator
             .write(&format!(".env.{}", operator.stage), &[("UPSTASH_REDIS_REST_TOKEN", "hidden-other")])?;
         let updated = operator.does(&["secrets"]).await?;
@@ -152,7 +152,7 @@ fn what_functions_cannot_start_with_is_refused_before_it_is_stored() {
             assert!(!succeeded && said.contains(expected) && !said.contains("hidden"), "{said}");
             assert!(operator.secret().await.is_err(), "it was stored");
         }
-        // A key in an old file replaces none.
+        // A key in an old file does not replace a newer one.
         operator.write(".env", &COMPLETE)?;
         operator.does(&["secrets"]).await?;
         let created = operator.secret().await?;
@@ -214,7 +214,7 @@ fn every_command_goes_where_the_stage_is_deployed() {
         operator.does(&["rotate", "--key", KEY]).await?;
         operator.does(&["check"]).await?;
 
-        // Without it, the environment's region counts, but what an ARN names is in the region of the ARN.
+        // Without it the environment's region is used, but an ARN's secret is in the region of the ARN.
         stage_is(&operator, &overrides)?;
         let (succeeded, said) = operator.runs(&["check"]).await?;
         assert!(!succeeded && said.contains("There is no such secret: make it with `make secrets"), "{said}");
@@ -223,12 +223,12 @@ fn every_command_goes_where_the_stage_is_deployed() {
         assert!(said.contains(&format!("Secret {arn} in eu-west-3")), "{said}");
         operator.does(&["drop-old", "--key", KEY]).await?;
 
-        // So it is for a function.
+        // A function does the same.
         let output = Command::new(binaries().join("migrate"))
             .env_clear()
             .envs(&operator.environment)
             .env("JUNCTURE_SECRETS_ID", arn)
-            // Comes before the secret's, and is told only once that was read.
+            // Takes precedence over the secret's, and is reported only after the secret was read.
             .env("DATABASE_URL", "mysql://h/d")
             .output()
             .await?;
@@ -261,7 +261,7 @@ fn a_secret_is_looked_at_before_a_deployment() {
             said.contains("DATABASE_URL must look like") && said.contains("JUNCTURE_SECRET_KEY is missing"),
             "{said}"
         );
-        // Who deploys need not be allowed to read it.
+        // The deployer needs no permission to read it.
         let (mood, endpoint) = moody().await?;
         mood.send_replace(Mood::Deny);
         let mut stranger = operator;
@@ -298,7 +298,7 @@ fn a_secret_key_is_rotated() {
     });
 }
 
-/// Refreshes again and again until `stop` says so; every call must succeed.
+/// Refreshes in a loop until `stop`; every call must succeed.
 async fn refresh_all_the_time(
     person: &Person<'_>,
     stop: &tokio::sync::watch::Receiver<bool>,
@@ -337,7 +337,7 @@ fn the_encryption_key_is_rotated_while_callers_refresh() {
         let keys = values[SEALING].as_str().context("keys")?.to_owned();
         let (new, kept) = keys.split_once(',').context("two keys")?;
         assert!(kept == old && !said.contains(new) && !said.contains(&old), "{said}");
-        // Run again, it says the same and does nothing.
+        // A second run reports the same and does nothing.
         let said = operator.does(&["rotate", "--key", SEALING]).await?;
         assert!(said.contains("make drop-old"), "{said}");
         let (succeeded, said) = operator.runs(&["drop-old", "--key", SEALING]).await?;
@@ -378,7 +378,7 @@ fn a_refresh_whose_row_is_resealed_under_it_keeps_its_tokens() {
         });
         let resealed = async {
             gate.arrived().await;
-            // The old refresh token is void by now, and the row still has it.
+            // The old refresh token is used up, and the row still has it.
             let said = operator.does(&["reseal"]).await;
             gate.release();
             said
@@ -405,13 +405,13 @@ fn sealing_anew_goes_on_after_it_was_killed() {
             values ($1, $2, now() + interval '1 day')"#;
         for number in 1..=250u128 {
             let id = Uuid::from_u128(number);
-            // Some are clear text of the TypeScript Juncture.
+            // Some are in clear text, from the TypeScript version.
             let stored =
                 if number % 50 == 0 { "legacy".to_owned() } else { before.seal("token", &id.to_string())? };
             database.execute(insert, &[&id, &stored]).await?;
         }
         deployed.set(SEALING, &format!("{new},{old}")).await?;
-        // The second batch stops at a row until the lock is given back.
+        // The second batch waits at a row until the lock is released.
         database
             .batch_execute(&format!(
                 r#"create function pause() returns trigger language plpgsql as $$ begin
@@ -424,7 +424,8 @@ fn sealing_anew_goes_on_after_it_was_killed() {
             .await?;
         let mut child: Child = operator.command(&["reseal"]).spawn()?;
         let stuck = async {
-            let waiting = "select count(*) from pg_locks where locktype = 'advisory' and not granted";
+            let waiting = "select count(*) from pg_locks where locktype = 'advisory' and not granted
+                and database = (select oid from pg_database where datname = current_database())";
             while database.query_one(waiting, &[]).await?.get::<_, i64>(0) == 0 {
                 tokio::time::sleep(Duration::from_millis(50)).await;
             }
@@ -466,7 +467,7 @@ fn tokens_that_wait_in_redis_are_sealed_anew() {
         deployed.set(SEALING, &format!("{new},{old}")).await?;
         let said = operator.does(&["reseal"]).await?;
         assert!(said.contains("1 waiting in Redis"), "{said}");
-        // Without the old key, what waited is still good.
+        // The connection that was locked is valid without the old key, too.
         deployed.set(SEALING, &new).await?;
         deployed.restart().await?;
         person.access_token().await?.json(200);

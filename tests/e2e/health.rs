@@ -1,4 +1,4 @@
-//! Whether Juncture lives, and whether what it stands on is there.
+//! Liveness and readiness.
 
 use std::time::{Duration, Instant};
 
@@ -17,7 +17,7 @@ async fn ready(stack: &TestStack) -> Result<Answer> {
     stack.send(stack.request(Method::GET, "/health/ready").bearer_auth(stack.secret_key())).await
 }
 
-/// Asserts the status of each part, those that are not named being well, and that nothing inward shows.
+/// Asserts the status of each part, `ok` where `unwell` does not name it, and that no internals are disclosed.
 #[track_caller]
 fn assert_parts(answer: &Answer, status: u16, unwell: &[(&str, &str)]) -> Value {
     let body = answer.json(status);
@@ -26,7 +26,7 @@ fn assert_parts(answer: &Answer, status: u16, unwell: &[(&str, &str)]) -> Value 
         let expected = unwell.iter().find(|(name, _)| *name == part).map_or("ok", |(_, status)| status);
         let found = &body["parts"][part];
         assert!(found["duration_ms"].is_u64(), "{part}: {body}");
-        // A loaded machine is slow without being told to.
+        // A loaded machine may be slow.
         let is_it = found["status"] == expected || (expected == "ok" && found["status"] == "slow");
         assert!(is_it, "{part} is not {expected}: {body}");
         assert_eq!(found["problem"].is_string(), expected == "failed", "{part}: {body}");
@@ -89,7 +89,7 @@ fn each_part_that_is_away_is_named() {
                 stack.atlassian().clear_faults();
             }
         }
-        // Refused without credentials: that is how Atlassian answers when it is well.
+        // A refusal for lack of credentials is what a healthy Atlassian answers.
         let refusal = Fault::Status { status: 403, body: None };
         stack.atlassian().inject(Rule::new(Class::Resources, refusal));
         assert_parts(&ready(&stack).await?, 200, &[]);
@@ -113,17 +113,17 @@ fn a_slow_part_is_named_with_its_time_and_is_ready() {
 #[test]
 fn a_database_that_is_away_is_named_without_its_address() {
     run(async {
-        let stack = TestStack::start(|_| ()).await?;
+        let stack = TestStack::start(|options| options.servers = None).await?;
         let server = Pid::from_raw(i32::try_from(stack.postgres().pid())?);
         let away = [("postgres", "failed"), ("migrations", "failed")];
-        // Connections come about and nobody speaks.
+        // Connections are accepted and never answered.
         kill(server, Signal::SIGSTOP)?;
         assert_parts(&ready(&stack).await?, 503, &away);
         kill(server, Signal::SIGCONT)?;
         assert_parts(&ready(&stack).await?, 200, &[]);
         // Connections are refused.
         kill(server, Signal::SIGQUIT)?;
-        // The server ends its sessions one after the other, so that the one in the function's pool may still answer.
+        // The server ends its sessions one by one, so the function's pooled connection may still work for a moment.
         let mut answer = ready(&stack).await?;
         let patience = Instant::now() + Duration::from_secs(10);
         while answer.status == 200 && Instant::now() < patience {

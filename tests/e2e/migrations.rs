@@ -1,4 +1,4 @@
-//! Databases come up to date, and those of the TypeScript Juncture are adopted.
+//! Migrations, and the adoption of databases of the TypeScript version.
 
 use std::process::{Command, Output};
 
@@ -21,7 +21,7 @@ fn said(output: &Output) -> String {
 #[test]
 fn a_database_of_the_typescript_version_is_adopted() {
     run(async {
-        // The three tables and the enum as the contract's schema states them.
+        // The three tables and the enum as in the contract.
         const LEGACY: &str = r#"
             drop schema "juncture-core" cascade;
             create schema "juncture-core";
@@ -56,7 +56,7 @@ fn a_database_of_the_typescript_version_is_adopted() {
             stack.atlassian().newest_refresh_token(&person.account).context("a refresh token")?;
         let id = uuid::Uuid::new_v4();
         let database = stack.database().await?;
-        stack.redis(&["FLUSHALL"]).await?;
+        stack.redis(&["FLUSHDB"]).await?;
         database.batch_execute(LEGACY).await?;
         database
             .execute(
@@ -106,7 +106,7 @@ fn migrations_are_applied_once_and_in_order() {
         assert!(output.status.success() && said(&output).contains("up to date"), "{}", said(&output));
         let database = stack.database().await?;
         database.batch_execute(r#"drop schema "juncture-core" cascade"#).await?;
-        // Four at once: one applies them, the others find the work done.
+        // Four at once: one applies them, the others find nothing to do.
         let outputs = try_join_all((0..4).map(|_| {
             let url = stack.postgres().url().to_owned();
             tokio::task::spawn_blocking(move || {

@@ -1,4 +1,4 @@
-//! Stores that are away: what can be answered is answered, and nothing is lost.
+//! Postgres or Redis is unavailable: what can be answered is answered, and nothing is lost.
 
 use std::time::{Duration, Instant};
 
@@ -28,7 +28,7 @@ fn without_redis_tokens_come_from_postgres() {
             person.validity().await?;
             person.info("get-connection-credentials").await?.json(200);
         }
-        // With nothing to hand out, the row is the lock: one refresh for all.
+        // With no cached token, the row is the lock: one refresh for all callers.
         front.faults().set(None);
         person.forget_access_token().await?;
         front.faults().set(Some(Fault::Refuse));
@@ -38,7 +38,7 @@ fn without_redis_tokens_come_from_postgres() {
             assert_eq!(answer.json(200), answers[0].json(200));
         }
         assert_eq!(stack.token_requests(&person.account) - before, 1);
-        // What needs Redis says so, as JSON, and in time.
+        // What needs Redis says so, in JSON and within the deadline.
         let body = serde_json::json!({ "provider": "jira", "external_id": "x" });
         let answer = stack.post("/api/frontend/oauth/initiate-oauth-flow", &body).await?;
         assert!(answer.refusal(503).contains("Redis"));
@@ -115,7 +115,7 @@ fn without_redis_a_doubt_is_remembered_too() {
     });
 }
 
-/// Makes Postgres refuse every change of a connection, until the trigger `strike` is dropped.
+/// Makes Postgres reject every update of a connection until the trigger `strike` is dropped.
 pub(crate) async fn strike(database: &tokio_postgres::Client) -> Result<()> {
     Ok(database
         .batch_execute(
@@ -140,7 +140,7 @@ fn tokens_that_cannot_be_committed_wait_for_the_database() {
         assert!(answer.refusal(503).contains("database"), "{answer:?}");
         assert!(!answer.body.contains("strike"));
         database.batch_execute(r#"drop trigger strike on "juncture-core".connection"#).await?;
-        // The old token is dead by now; only what was kept can help.
+        // The old token is used up; only the tokens kept in Redis can help.
         person.access_token().await?.json(200);
         assert_eq!(stack.token_requests(&person.account) - before, 1);
         let credentials = person.info("get-connection-credentials").await?.json(200);
@@ -153,7 +153,7 @@ fn tokens_that_cannot_be_committed_wait_for_the_database() {
 #[test]
 fn without_postgres_the_cache_answers_and_the_rest_says_so() {
     run(async {
-        let stack = TestStack::start(|_| ()).await?;
+        let stack = TestStack::start(|options| options.servers = None).await?;
         let person = stack.strict_person().await?;
         let known = person.access_token().await?.json(200);
         let postgres = stack.postgres().pid();
@@ -188,7 +188,8 @@ fn a_connection_that_died_in_a_frozen_sandbox_is_replaced() {
             }
             database
                 .execute(
-                    "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'juncture'",
+                    "select pg_terminate_backend(pid) from pg_stat_activity
+                        where application_name = 'juncture' and datname = current_database()",
                     &[],
                 )
                 .await?;
@@ -221,12 +222,12 @@ fn whoever_vanishes_within_a_transaction_lets_go_of_its_locks() {
         let first = async { transaction.query_typed(LOCK, &wanted).await.map_err(|error| failed(&error)) };
         let begun = deadline::scope(soon(), bounded(&transaction, first)).await;
         begun.map_err(|error| anyhow::anyhow!("{error}"))?;
-        // Nothing more is heard of it, and its connection stays open.
+        // The client goes silent, and its connection stays open.
         let lock = other.query_typed("select pg_advisory_lock(hashtextextended($1, 0))", &wanted);
         tokio::time::timeout(Duration::from_secs(30), lock).await.context("the lock is held")??;
         assert!(transaction.commit().await.is_err());
 
-        // Nor does the server go on with a statement that nobody waits for.
+        // Nor does the server continue a statement that nobody waits for.
         let mut waiting = waiting.connection().await.map_err(|error| anyhow::anyhow!("{error}"))?;
         let usual = waiting.query_typed(BOUNDS, &[]).await?;
         let transaction = waiting.transaction().await?;
@@ -234,7 +235,7 @@ fn whoever_vanishes_within_a_transaction_lets_go_of_its_locks() {
         let refused = deadline::scope(soon(), bounded(&transaction, first)).await.err().context("a lock")?;
         assert!(refused.to_string().contains("statement timeout"), "{refused}");
         transaction.rollback().await?;
-        // What the pooler gives to the next one is as it was.
+        // The pooler gives the connection to the next client with its usual settings.
         let after = waiting.query_typed(BOUNDS, &[]).await?;
         let read = |rows: &[tokio_postgres::Row]| -> (String, String) { (rows[0].get(0), rows[0].get(1)) };
         assert_eq!(read(&after), read(&usual));
@@ -253,7 +254,7 @@ fn a_slow_holder_keeps_its_lock() {
         let gate = stack.atlassian().hold(spec);
         let others = async {
             gate.arrived().await;
-            // Longer than the lock lives by itself, shorter than the holder's patience.
+            // Longer than the lock's lifetime, shorter than the holder's deadline.
             let key = format!("juncture:refresh-lock:jira:{}", person.external_id);
             let renewed = async {
                 let mut last = i64::MAX;

@@ -64,7 +64,7 @@ async fn inject(world: &World, random: &mut Rng) -> Result<()> {
         _ => {
             let database = world.stack.database().await?;
             const HANG_UP: &str = "select pg_terminate_backend(pid) from pg_stat_activity
-                where application_name = 'juncture' and random() < 0.5";
+                where application_name = 'juncture' and datname = current_database() and random() < 0.5";
             database.execute(HANG_UP, &[]).await?;
         }
     }
@@ -90,7 +90,7 @@ async fn recover(world: &World) -> Result<()> {
     front.set_latency(Duration::ZERO);
     // A statement that a killed function has sent still runs.
     const WORKING: &str = "select count(*) from pg_stat_activity
-        where application_name = 'juncture' and state <> 'idle'";
+        where application_name = 'juncture' and datname = current_database() and state <> 'idle'";
     let database = world.stack.database().await?;
     while database.query_one(WORKING, &[]).await?.get::<_, i64>(0) > 0 {
         tokio::time::sleep(Duration::from_millis(20)).await;

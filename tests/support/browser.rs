@@ -112,8 +112,8 @@ impl Browser {
         }
     }
 
-    /// Does something with an element, waited for. When the page replaces the element meanwhile, the driver refuses, and
-    /// the element is searched again.
+    /// Does something with an element, waited for. When the page replaces the element meanwhile, the driver refuses,
+    /// and the element is searched again.
     async fn on<T>(
         &self,
         selector: &str,

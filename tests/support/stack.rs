@@ -13,11 +13,12 @@ use juncture_local::ports::free_port;
 use juncture_local::reaper::Reaper;
 use juncture_local::services::postgres::Postgres;
 use juncture_local::services::secrets_manager::{self, SecretsManager};
-use juncture_local::stack::{Stack, StackOptions};
+use juncture_local::stack::{SharedServers, Stack, StackOptions};
 use juncture_local::upstash::Front;
 use reqwest::{Method, RequestBuilder};
 use serde_json::Value;
 use tokio::runtime::Runtime;
+use tokio::sync::OnceCell;
 use tokio_postgres::NoTls;
 
 use crate::answer::Answer;
@@ -27,7 +28,9 @@ use crate::leaks;
 #[expect(clippy::expect_used, reason = "without a runtime there is nothing to test")]
 static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().expect("a runtime"));
 
-static SHARED: tokio::sync::OnceCell<TestStack> = tokio::sync::OnceCell::const_new();
+static SHARED: OnceCell<TestStack> = OnceCell::const_new();
+
+static SERVERS: OnceCell<Arc<SharedServers>> = OnceCell::const_new();
 
 /// How long to wait for Redis, or for a line of the log.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -38,7 +41,7 @@ const POOLED: &str = "JUNCTURE_TEST_POOLED";
 /// Set to `moto` to keep the functions' settings in moto's Secrets Manager.
 const SECRETS: &str = "JUNCTURE_TEST_SECRETS";
 
-static SECRETS_MANAGER: tokio::sync::OnceCell<Arc<SecretsManager>> = tokio::sync::OnceCell::const_new();
+static SECRETS_MANAGER: OnceCell<Arc<SecretsManager>> = OnceCell::const_new();
 
 /// The Secrets Manager that all tests share; each test has its own secrets in it.
 pub async fn secrets_manager() -> Result<Arc<SecretsManager>> {
@@ -52,6 +55,21 @@ pub async fn secrets_manager() -> Result<Arc<SecretsManager>> {
         anyhow::Ok(Arc::new(SecretsManager::start(options, &reaper).await?))
     };
     SECRETS_MANAGER.get_or_try_init(start).await.cloned()
+}
+
+/// Postgres, with `PgBouncer` where it is asked for, and Redis: started once for all stacks of a process.
+async fn servers() -> Result<Arc<SharedServers>> {
+    let start = || async { anyhow::Ok(Arc::new(SharedServers::start(&options("servers")?).await?)) };
+    SERVERS.get_or_try_init(start).await.cloned()
+}
+
+/// Options with a folder of their own for data and logs.
+fn options(folder: &str) -> Result<StackOptions> {
+    let folder = binaries().join("juncture-test").join(format!("{}-{folder}", std::process::id()));
+    std::fs::create_dir_all(&folder)?;
+    let mut options = StackOptions::for_test(&repository().join("template.yaml"), &binaries(), &folder)?;
+    options.pooled = std::env::var_os(POOLED).is_some_and(|value| value == "1");
+    Ok(options)
 }
 
 /// Runs a test. Fails with its error, or when a function has logged a secret meanwhile.
@@ -87,14 +105,13 @@ impl TestStack {
     }
 
     /// A stack for one test: for other settings, for faults that would hit other tests, and for what counts rows, keys
-    /// or requests.
+    /// or requests. It has a database and a Redis database of its own on the shared servers; with `options.servers` set
+    /// to `None` it has its own servers.
     pub async fn start(customize: impl FnOnce(&mut StackOptions)) -> Result<Self> {
         static NUMBER: AtomicUsize = AtomicUsize::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        let folder = binaries().join("juncture-test").join(format!("{}-{number}", std::process::id()));
-        std::fs::create_dir_all(&folder)?;
-        let mut options = StackOptions::for_test(&repository().join("template.yaml"), &binaries(), &folder)?;
-        options.pooled = std::env::var_os(POOLED).is_some_and(|value| value == "1");
+        let mut options = options(&number.to_string())?;
+        options.servers = Some(servers().await?);
         let logs = Arc::new(Mutex::new(Vec::new()));
         let sink = Arc::clone(&logs);
         options.log = Arc::new(move |function, line| {
@@ -275,7 +292,7 @@ impl TestStack {
     }
 }
 
-/// A copy of the template with another timeout for `RefreshIdleConnections`, in seconds; and the template's own timeout.
+/// A copy of the template with another timeout for `RefreshIdleConnections`, in seconds; and the original timeout.
 pub fn template_with_shorter_runs(seconds: u64) -> Result<(PathBuf, u64)> {
     let template = std::fs::read_to_string(repository().join("template.yaml"))?;
     let (before, function) =
