@@ -1,4 +1,4 @@
-//! Removing a connection: everything goes, nothing comes back.
+//! Removing a connection: nothing of it stays, and nothing brings it back.
 
 use anyhow::{Context, Result, ensure};
 use futures_util::future::{join_all, try_join_all};
@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 const BEGIN: &str = "/api/frontend/oauth/initiate-oauth-flow";
 
-/// How many rows of the three tables belong to a connection.
+/// The number of rows of a connection in the three tables.
 async fn rows(stack: &TestStack, id: &Uuid) -> Result<i64> {
     const COUNT: &str = r#"select
         (select count(*) from "juncture-core".connection where connection_id = $1)
@@ -20,19 +20,19 @@ async fn rows(stack: &TestStack, id: &Uuid) -> Result<i64> {
     Ok(stack.database().await?.query_one(COUNT, &[id]).await?.get(0))
 }
 
-/// The names of what Redis holds that match a pattern.
+/// The Redis keys that match a pattern.
 async fn names(stack: &TestStack, pattern: &str) -> Result<Vec<String>> {
     let redis::Value::Array(names) = stack.redis(&["KEYS", pattern]).await? else { return Ok(Vec::new()) };
     names.into_iter().map(|name| Ok(redis::from_redis_value(name)?)).collect()
 }
 
-/// Asserts that nothing is stored of a connection but the note that it is gone.
+/// Asserts that nothing of a connection is stored except its tombstone.
 async fn assert_gone(stack: &TestStack, person: &Person<'_>, id: &Uuid) -> Result<()> {
     assert_eq!(rows(stack, id).await?, 0);
     assert_eq!(names(stack, &format!("*{id}*")).await?, Vec::<String>::new());
-    let cached = format!("juncture:connection:1:jira:{}", person.external_id);
+    let cached = person.cache_key();
     for name in names(stack, &format!("*{}*", person.external_id)).await? {
-        // A lock ends by itself.
+        // A lock expires.
         ensure!(name == cached || name.starts_with("juncture:refresh-lock:"), "{name} is left");
     }
     let note: String = redis::from_redis_value(stack.redis(&["GET", &cached]).await?)?;
@@ -69,11 +69,11 @@ fn everything_that_is_stored_of_a_connection_goes() {
         assert_eq!(person.projects().await?.refusal(404), "Connection not found");
         assert_eq!(person.disconnect().await?.refusal(404), "Connection not found");
 
-        // A new consent makes a new connection, which is cached like any other.
+        // A new consent makes a new connection, cached as usual.
         person.connect("harbour").await?;
         assert_ne!(person.connection_id().await?, id);
         person.access_token().await?.json(200);
-        let cached = format!("juncture:connection:1:jira:{}", person.external_id);
+        let cached = person.cache_key();
         let cached: String = redis::from_redis_value(stack.redis(&["GET", &cached]).await?)?;
         assert!(cached.contains("access_token") && !cached.contains("gone"), "{cached}");
         Ok(())
@@ -90,7 +90,7 @@ async fn connect_token(stack: &TestStack, person: &Person<'_>) -> Result<String>
 fn what_was_handed_out_before_makes_no_connection() {
     run(async {
         let stack = TestStack::shared().await?;
-        // Also where there is no connection to remove yet.
+        // The same when there is no connection to remove yet.
         for was_connected in [true, false] {
             let person = stack.person(&["harbour"])?;
             if was_connected {
@@ -120,7 +120,7 @@ fn what_was_handed_out_before_makes_no_connection() {
             stack.get(&format!("/finalize-connection/jira/{code}")).await?.page(410);
             assert_eq!(person.validity().await?["exists"], false);
 
-            // What is handed out from now on does.
+            // A token issued from now on works.
             let token = connect_token(stack, &person).await?;
             let begun = stack.post(BEGIN, &json!({ "connect_token": token })).await?.json(200);
             let begun = begun["authorization_uri"].as_str().context("no address")?;
@@ -139,7 +139,7 @@ fn a_return_that_was_under_way_when_the_connection_went_makes_none() {
         let stack = TestStack::shared().await?;
         let person = stack.connected_user().await?;
         let callback = person.consent().await?;
-        // The state is used up, and the code is on its way to Atlassian.
+        // The state is used up, and the code is being exchanged.
         let spec =
             GateSpec { class: Class::Token, account: Some(person.account.clone()), when: When::Before };
         let gate = stack.atlassian().hold(spec);
@@ -202,7 +202,7 @@ fn a_refresh_under_way_brings_nothing_back() {
             let id = person.connection_id().await?;
             person.forget_access_token().await?;
             if round % 2 == 0 {
-                // The provider has given new tokens, and nobody has heard of them yet.
+                // Atlassian has issued new tokens; the answer has not arrived yet.
                 let (account, when) = (Some(person.account.clone()), When::After);
                 let gate = stack.atlassian().hold(GateSpec { class: Class::Token, account, when });
                 let removal = async {
@@ -277,7 +277,7 @@ fn when_a_store_is_away_nothing_is_half_done() {
         }
         front.faults().set(None);
         person.access_token().await?.json(200);
-        // The commit itself fails, after Redis has forgotten the connection.
+        // The commit fails, after the cache entry was removed.
         let database = stack.database().await?;
         database.batch_execute(STRIKE).await?;
         let refusal = person.disconnect().await?.refusal(503);

@@ -54,7 +54,7 @@ fn a_flow_begins_under_every_name_of_the_route() {
 fn a_slash_at_the_end_is_taken_and_nothing_after_it() {
     run(async {
         let stack = TestStack::shared().await?;
-        // As a gateway would hand it over that keeps the slash.
+        // As from a gateway that keeps the slash.
         let with_slash = |rest: &str| {
             json!({
                 "version": "2.0",
@@ -110,7 +110,7 @@ fn states_and_codes_end_by_themselves() {
         let code = person.connection_code().await?;
         for (kind, secret, minutes) in [("state", state, 10), ("pending", code, 15)] {
             let key = format!("juncture:{kind}:{}", base::crypto::sha256_hex(secret.as_bytes()));
-            // -1 would be for ever, -2 that there is no such key.
+            // -1: no expiry; -2: no such key.
             let left = stack.redis(&["PTTL", &key]).await?;
             let is_short = matches!(left, redis::Value::Int(left) if (1..=minutes * 60_000).contains(&left));
             assert!(is_short, "{kind}: {left:?}");
@@ -144,7 +144,7 @@ fn a_declined_consent_ends_on_a_page_that_leads_back() {
         let page = answer.page(403);
         assert!(page.contains("Jira was not connected"), "{page}");
         assert!(page.contains(&stack.demo_url()), "no way back: {page}");
-        // The state is used up all the same.
+        // The state is used up nevertheless.
         stack.get(&declined).await?.page(410);
         assert_eq!(stack.token_requests(&person.account), 0);
         Ok(())
@@ -199,7 +199,7 @@ fn a_connection_code_is_good_for_one_connection() {
         let stack = TestStack::shared().await?;
         let person = stack.person(&["harbour"])?;
         let code = person.connection_code().await?;
-        // What is refused does not use it up: a site out of reach, an unknown one.
+        // A refused site does not use the code up, whether inaccessible or unknown.
         assert!(person.create_connection(&code, "lighthouse").await?.refusal(400).contains("site_id"));
         let foreign = json!({ "connection_code": code, "site_id": "11111111-1111-1111-1111-111111111111" });
         assert!(stack.post(CREATE, &foreign).await?.refusal(400).contains("site_id"));
@@ -298,7 +298,7 @@ fn connecting_again_keeps_the_connection_and_replaces_its_token() {
         person.connect("lighthouse").await?;
         assert_eq!(person.connection_id().await?, id);
         assert_eq!(selected(stack, &person.external_id).await?, json!(null), "another site, no project");
-        // The next call sees the new site, not a cached token of the old consent.
+        // The next call uses the new site, not a cached token of the old consent.
         let projects = person.projects().await?.json(200);
         assert_eq!(projects["total"], 120);
         Ok(())
@@ -349,10 +349,7 @@ fn tokens_are_sealed_wherever_they_rest() {
         person.create_connection(&code, "harbour").await?.json(200);
         let access = person.access_token().await?.json(200);
         let access = access["access_token"].as_str().context("a token")?;
-        let cached = format!(
-            "{:?}",
-            stack.redis(&["GET", &format!("juncture:connection:1:jira:{}", person.external_id)]).await?
-        );
+        let cached = format!("{:?}", stack.redis(&["GET", &person.cache_key()]).await?);
         assert!(cached.contains("v1:") && !cached.contains(access), "{cached}");
         let row = stack
             .database()

@@ -1,6 +1,6 @@
-//! Jira through a connection.
+//! `get-projects` and the selected project.
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use juncture_tests::{TestStack, run};
 use serde_json::json;
 
@@ -18,7 +18,7 @@ fn all_projects_arrive_over_all_pages() {
         assert_eq!(keys.len(), 120);
         assert!(projects.iter().all(|project| project["lead"]["displayName"].is_string()), "{answer}");
 
-        // A part costs its own pages and no others.
+        // Each answer costs only the pages of Jira that it needs.
         for (limit, cost) in [
             ("100", vec![1, 1]),
             ("50", vec![1, 1, 1]),
@@ -34,8 +34,10 @@ fn all_projects_arrive_over_all_pages() {
                 let query = [("external_id", person.external_id.as_str()), more];
                 let part = stack.backend("jira/get-projects", &query).await?.json(200);
                 costs.push(person.jira_requests().len() - before);
-                assert!(part["total"].as_u64() <= limit.parse().ok());
-                gathered.extend(part["projects"].as_array().cloned().unwrap_or_default());
+                let held = part["projects"].as_array().context("no projects")?;
+                assert_eq!(part["total"], held.len(), "{limit}");
+                assert!(held.len() <= limit.parse()?, "{limit}");
+                gathered.extend(held.iter().cloned());
                 let Some(next) = part["next_cursor"].as_str() else { break };
                 cursor = next.to_owned();
                 more = ("cursor", cursor.as_str());

@@ -1,9 +1,9 @@
-//! Where a connection's site is, and the links to what is on it.
+//! The name and URL of a connection's site, and links to its issues.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use juncture_local::atlassian::{Class, Fault, GateSpec, Rule, When};
 use juncture_local::upstash;
 use juncture_tests::{Answer, Person, TestStack, run};
@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 const HARBOUR: &str = "https://harbour.atlassian.net";
 const LIGHTHOUSE: &str = "https://lighthouse.atlassian.net";
 
-/// What the row knows of its site.
+/// The row's columns about its site.
 const NAMED: &str = r#"select jira_site_name, jira_site_url from "juncture-core".jira_connection
     where connection_id = $1 and jira_site_named = jira_site_id"#;
 
@@ -20,32 +20,22 @@ fn at(site: &str, key: &Value) -> Value {
     json!(format!("{site}/browse/{}", key.as_str().unwrap_or_default()))
 }
 
-fn cache_key(person: &Person<'_>) -> String {
-    format!("juncture:connection:1:jira:{}", person.external_id)
-}
-
 async fn snapshot(stack: &TestStack, person: &Person<'_>) -> Result<Value> {
-    match stack.redis(&["GET", &cache_key(person)]).await? {
+    match stack.redis(&["GET", &person.cache_key()]).await? {
         redis::Value::BulkString(bytes) => Ok(serde_json::from_slice(&bytes)?),
         other => anyhow::bail!("no snapshot: {other:?}"),
     }
 }
 
-async fn uncache(stack: &TestStack, person: &Person<'_>) -> Result<()> {
-    let deleted = stack.redis(&["DEL", &cache_key(person)]).await?;
-    ensure!(matches!(deleted, redis::Value::Int(_)), "{deleted:?}");
-    Ok(())
-}
-
-/// Makes a connection one from before its site's name and address were kept.
+/// Makes a connection look as before the site's name and URL were stored.
 async fn age(stack: &TestStack, person: &Person<'_>) -> Result<()> {
     const FORGET: &str = r#"update "juncture-core".jira_connection
         set jira_site_name = null, jira_site_url = null, jira_site_named = null where connection_id = $1"#;
     stack.database().await?.execute(FORGET, &[&person.connection_id().await?]).await?;
-    uncache(stack, person).await
+    person.forget_cached_connection().await
 }
 
-/// What the row says of its site.
+/// Reads the row's columns about its site.
 async fn stored(stack: &TestStack, person: &Person<'_>) -> Result<Option<(Option<String>, Option<String>)>> {
     let row = stack.database().await?.query_opt(NAMED, &[&person.connection_id().await?]).await?;
     Ok(row.map(|row| (row.get(0), row.get(1))))
@@ -55,14 +45,14 @@ fn harbour() -> Option<(Option<String>, Option<String>)> {
     Some((Some("Harbour".to_owned()), Some(HARBOUR.to_owned())))
 }
 
-/// How often Atlassian was asked for this person's sites.
+/// How many requests for this person's sites Atlassian has received.
 fn asked(stack: &TestStack, person: &Person<'_>) -> usize {
     let requests = stack.atlassian().requests();
     let is_its = |account: Option<&str>| account == Some(person.account.as_str());
     requests.iter().filter(|it| it.class == Class::Resources && is_its(it.account.as_deref())).count()
 }
 
-/// Makes the next request for this person's sites go wrong.
+/// Makes the next request for this person's sites fail.
 fn trouble(stack: &TestStack, person: &Person<'_>, fault: Fault) {
     stack.atlassian().inject(Rule::new(Class::Resources, fault).account(&person.account).times(1));
 }
@@ -80,7 +70,7 @@ fn site_of(shown: &Value) -> [&Value; 3] {
     [&shown["site_id"], &shown["site_name"], &shown["site_url"]]
 }
 
-/// Chooses another site as a version does it that does not know the columns.
+/// Chooses another site as a version does that does not know the columns.
 async fn choose_as_before(stack: &TestStack, person: &Person<'_>, site: &str) -> Result<()> {
     const CHOOSE: &str = r#"
         with chosen as (
@@ -91,7 +81,7 @@ async fn choose_as_before(stack: &TestStack, person: &Person<'_>, site: &str) ->
         where connection_id = $1"#;
     let (id, site) = (person.connection_id().await?, stack.site_id(site)?);
     stack.database().await?.execute(CHOOSE, &[&id, &site]).await?;
-    uncache(stack, person).await
+    person.forget_cached_connection().await
 }
 
 #[test]
@@ -172,7 +162,7 @@ fn a_connection_is_shown_with_its_site() {
         let stack = TestStack::start(|_| ()).await?;
         let nobody = stack.person(&["harbour"])?;
         assert_eq!(site_of(&nobody.validity().await?), [&Value::Null; 3]);
-        // One account that two customers of the product connect, each to a site of their own.
+        // One account, connected by two customers of the product to different sites.
         let first = stack.person(&["harbour", "lighthouse"])?;
         first.connect("harbour").await?;
         let mut second = stack.person(&["lighthouse"])?;
@@ -194,7 +184,7 @@ fn a_connection_is_shown_with_its_site() {
             let projects = person.projects().await?.json(200);
             assert_eq!(projects["projects"][0]["url"], at(url, &projects["projects"][0]["key"]));
         }
-        // Another choice takes the place of the first one as a whole.
+        // Another choice replaces all columns.
         first.connect("lighthouse").await?;
         assert_eq!(first.validity().await?["site_name"], "Lighthouse");
         let projects = first.projects().await?.json(200);
@@ -212,7 +202,7 @@ fn an_old_connection_learns_where_its_site_is_at_its_next_use() {
         let shown = person.validity().await?;
         assert_eq!(site_of(&shown), [&json!(stack.site_id("harbour")?), &Value::Null, &Value::Null]);
         let before = asked(stack, &person);
-        // Its token is cached, so that the call pays for what it learns alone.
+        // The token is cached, so the only extra request is the one for the site.
         person.access_token().await?.json(200);
         let answer = person.details("SHIP-1").await?;
         assert_eq!(answer.json(200)["issue"]["url"], format!("{HARBOUR}/browse/SHIP-1"));
@@ -226,13 +216,13 @@ fn an_old_connection_learns_where_its_site_is_at_its_next_use() {
             snapshot(stack, &person).await?["jira_site"],
             json!({ "name": "Harbour", "url": HARBOUR })
         );
-        // From now on it is known: to the cache, and to the row.
+        // From now on it is in the cache and in the row.
         assert_eq!(details_url(&person).await?, format!("{HARBOUR}/browse/SHIP-1"));
-        uncache(stack, &person).await?;
+        person.forget_cached_connection().await?;
         assert_eq!(details_url(&person).await?, format!("{HARBOUR}/browse/SHIP-1"));
         assert_eq!(asked(stack, &person) - before, 1);
 
-        // Every route that links learns it.
+        // Every route that returns links stores it.
         let fields = json!({ "jira_project_id": stack.project("LEARNED", 0)?, "summary": "a", "issue_type_id": "10001" });
         let ship = [("jira_project_id", "SHIP")];
         for route in 0..6 {
@@ -295,7 +285,7 @@ fn a_call_does_not_fail_for_a_site_that_cannot_be_learned() {
             assert_eq!(details_url(&person).await?, format!("{HARBOUR}/browse/SHIP-1"), "{fault:?}");
             assert_eq!(stored(stack, &person).await?, harbour());
         }
-        // Where the call itself fails, it says what it says otherwise.
+        // When the call itself fails, its error is the usual one.
         age(stack, &person).await?;
         assert_eq!(person.details("SHIP-99999").await?.refusal(404), "Issue not found");
         person.assert_understood();
@@ -329,7 +319,7 @@ fn a_site_that_atlassian_does_not_list_is_asked_for_once() {
             assert_eq!(asked(stack, &person) - before, 1, "{list}");
             assert_eq!(stored(stack, &person).await?, None);
         }
-        // Only as long as the cache lasts.
+        // For the lifetime of the cache entry only.
         person.forget_access_token().await?;
         assert_eq!(details_url(&person).await?, format!("{HARBOUR}/browse/SHIP-1"));
         assert_eq!(stored(stack, &person).await?, harbour());
@@ -346,7 +336,7 @@ fn a_snapshot_of_the_former_version_is_read_and_completed_from_the_row() {
         let mut old = snapshot(stack, &person).await?;
         let site = old.as_object_mut().and_then(|old| old.remove("jira_site")).context("no site")?;
         assert_eq!(site, json!({ "name": "Harbour", "url": HARBOUR }));
-        stack.redis(&["SET", &cache_key(&person), &old.to_string(), "PX", "600000"]).await?;
+        stack.redis(&["SET", &person.cache_key(), &old.to_string(), "PX", "600000"]).await?;
         assert_eq!(details_url(&person).await?, format!("{HARBOUR}/browse/SHIP-1"));
         assert_eq!(asked(stack, &person), before, "the row knows it");
         assert_eq!(snapshot(stack, &person).await?["jira_site"], site);
@@ -388,7 +378,7 @@ fn what_is_learned_replaces_nothing_newer() {
                 when,
             })
         };
-        // The connection gets new tokens and another project while Atlassian is asked.
+        // During the request to Atlassian the connection gets new tokens and another project.
         age(stack, &person).await?;
         let refreshes = stack.token_requests(&person.account);
         let gate = hold(When::After);
@@ -412,7 +402,7 @@ fn what_is_learned_replaces_nothing_newer() {
         assert_eq!(snapshot(stack, &person).await?["v"], version);
         assert_eq!(details_url(&person).await?, format!("{HARBOUR}/browse/SHIP-1"));
 
-        // Another site is chosen while Atlassian is asked.
+        // During the request to Atlassian another site is chosen.
         age(stack, &person).await?;
         let code = person.connection_code().await?;
         let gate = hold(When::After);
@@ -471,7 +461,7 @@ fn stores_that_are_away_cost_no_answer() {
     run(async {
         let stack = TestStack::start(|_| ()).await?;
         let person = stack.connected_user().await?;
-        // Without Redis the row learns it all the same.
+        // Without Redis it is still stored in the row.
         age(&stack, &person).await?;
         let front = stack.front();
         front.faults().set(Some(upstash::Fault::Refuse));
@@ -479,7 +469,7 @@ fn stores_that_are_away_cost_no_answer() {
         front.faults().set(None);
         assert_eq!(stored(&stack, &person).await?, harbour());
 
-        // A row that cannot be written leaves the answer as it is, and learns at a later call.
+        // If the row cannot be written, the answer is unaffected, and a later call stores it.
         age(&stack, &person).await?;
         let database = stack.database().await?;
         database
@@ -497,7 +487,7 @@ fn stores_that_are_away_cost_no_answer() {
         assert_eq!(details_url(&person).await?, format!("{HARBOUR}/browse/SHIP-1"));
         assert_eq!(stored(&stack, &person).await?, harbour());
 
-        // A table that is locked is not waited for.
+        // A locked table is not waited for.
         age(&stack, &person).await?;
         person.access_token().await?.json(200);
         database.batch_execute(r#"begin; lock table "juncture-core".jira_connection"#).await?;

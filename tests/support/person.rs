@@ -1,5 +1,6 @@
 //! A person who connects their Jira to a product.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
@@ -17,6 +18,8 @@ pub struct Person<'a> {
     /// The product's id for the person.
     pub external_id: String,
     sites: Vec<String>,
+    /// Whether an entry of the cache has been found under [`Self::cache_key`].
+    was_cached: AtomicBool,
 }
 
 impl TestStack {
@@ -26,7 +29,13 @@ impl TestStack {
         let sites: Vec<String> = sites.iter().map(|site| (*site).to_owned()).collect();
         let account = NewAccount { key: name.clone(), name: None, sites: sites.iter().cloned().collect() };
         self.atlassian().create_account(account).map_err(anyhow::Error::msg)?;
-        Ok(Person { stack: self, account: name.clone(), external_id: format!("user/{name}"), sites })
+        Ok(Person {
+            stack: self,
+            account: name.clone(),
+            external_id: format!("user/{name}"),
+            sites,
+            was_cached: AtomicBool::new(false),
+        })
     }
 
     /// As [`Self::connected_user`], with refresh tokens that can be exchanged only once: Atlassian's leeway of ten
@@ -137,9 +146,20 @@ impl Person<'_> {
             set access_token = null, access_token_expires_at = null where connection_id = $1"#;
         let id = self.connection_id().await?;
         self.stack.database().await?.execute(FORGET, &[&id]).await?;
-        let key = format!("juncture:connection:1:jira:{}", self.external_id);
-        let deleted = self.stack.redis(&["DEL", &key]).await?;
-        ensure!(matches!(deleted, redis::Value::Int(_)), "{deleted:?}");
+        self.forget_cached_connection().await
+    }
+
+    /// The Redis key of the cached connection.
+    pub fn cache_key(&self) -> String {
+        format!("juncture:connection:1:jira:{}", self.external_id)
+    }
+
+    /// Removes the connection from the cache. The first time it must be there, which proves the name of the key; later
+    /// calls may find nothing.
+    pub async fn forget_cached_connection(&self) -> Result<()> {
+        let deleted = self.stack.redis(&["DEL", &self.cache_key()]).await?;
+        let was_cached = self.was_cached.fetch_or(deleted == redis::Value::Int(1), Ordering::SeqCst);
+        ensure!(was_cached || deleted == redis::Value::Int(1), "nothing is cached as {}", self.cache_key());
         Ok(())
     }
 }
