@@ -1,4 +1,4 @@
-//! What `make build` made: every function is there, starts and answers. For the machine's own processor only:
+//! The artifacts of `make build`: every function is there, starts and answers. For this machine's processor only:
 //! `make build ARCH=x86_64`, then `cargo test --package juncture-tests --test artifacts -- --ignored`.
 
 use std::collections::BTreeMap;
@@ -18,7 +18,7 @@ use tokio::process::Command;
 
 const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Nothing listens at these addresses: what a function needs an upstream for, it refuses before it asks.
+/// Nothing listens at these addresses: the functions refuse these requests before they need a server.
 const SETTINGS: [(&str, &str); 7] = [
     ("DATABASE_URL", "postgresql://x:x@127.0.0.1:1/x"),
     ("UPSTASH_REDIS_REST_URL", "http://127.0.0.1:1"),
@@ -48,14 +48,14 @@ fn every_artifact_starts_and_answers() {
     });
 }
 
-/// The same sources give the same bytes in every folder (`make reproducible` builds twice to see it), and nobody learns
-/// from them whose machine it was.
+/// The build is reproducible in any folder (`make reproducible` compares two), and the binaries do not disclose the
+/// machine's paths.
 #[test]
 #[ignore = "needs make build"]
 fn no_artifact_names_a_folder_of_the_machine_that_built_it() {
     let home = std::env::var("HOME").unwrap_or_default();
     let cargo = std::env::var("CARGO_HOME").unwrap_or_else(|_| format!("{home}/.cargo"));
-    // The home of everybody may be the root of the file system.
+    // The home folder may be the root of the file system.
     let folders = [repository().display().to_string(), cargo, format!("{home}/")];
     let folders: Vec<&str> = folders.iter().map(String::as_str).filter(|folder| folder.len() > 4).collect();
     let artifacts = std::fs::read_dir(repository().join(".aws-sam/build")).unwrap();
@@ -92,8 +92,8 @@ async fn answers_a_request(artifact: &Path, route_key: &str) -> Result<()> {
     Ok(())
 }
 
-/// `CloudFormation` deletes the stack: nothing is to be done but to say so. Another function may return or report
-/// what it likes of an event that is not its own.
+/// For `migrate` a deletion of the stack, which needs no work, only an answer. Any other function may answer this event
+/// as it likes.
 async fn answers_an_event(artifact: &Path) -> Result<()> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let url = format!("http://{}/", listener.local_addr()?);

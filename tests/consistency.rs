@@ -1,7 +1,5 @@
-//! Every route is in three places: `template.yaml` wires it, `openapi.yaml` documents it, `functions/` answers
-//! it. None of the three may know a route that another one does not.
-//!
-//! Reads files only: it needs neither the stack nor a build of the functions.
+//! A route is in three places, and they must agree: `template.yaml` wires it, `openapi.yaml` documents it, `functions/`
+//! answers it. Reads files only.
 
 #![allow(clippy::expect_used, reason = "a helper that fails fails its test")]
 
@@ -10,14 +8,13 @@ use std::path::{Path, PathBuf};
 
 use saphyr::{LoadableYamlNode as _, Yaml};
 
-/// The functions that no route leads to: `CloudFormation` calls `migrate` when it deploys, a schedule calls
-/// `refresh-idle-connections`.
+/// The functions without a route: `CloudFormation` invokes `migrate`, a schedule invokes `refresh-idle-connections`.
 const WITHOUT_A_ROUTE: [&str; 2] = ["migrate", "refresh-idle-connections"];
 
-/// What may stand below a path of an `OpenAPI` document and is a method.
+/// The keys of a path of an `OpenAPI` document that are methods.
 const METHODS: [&str; 8] = ["get", "put", "post", "delete", "options", "head", "patch", "trace"];
 
-/// How a route ends that is there for a slash at the end of another one.
+/// The end of a route that exists for the trailing slash of another one.
 const SLASH: &str = "/{slash+}";
 
 /// A method in upper case and a path.
@@ -25,8 +22,8 @@ type Route = (String, String);
 
 #[test]
 fn the_template_and_the_contract_have_the_same_routes() {
-    // A slash at the end is another spelling to a reader, and may be another route to API Gateway: the contract has
-    // the path once, without, and `a_slash_at_the_end_changes_nothing` holds the two together.
+    // API Gateway may treat a trailing slash as another route. The contract has the path once, without it;
+    // `a_slash_at_the_end_changes_nothing` compares the two routes.
     let wired: BTreeSet<Route> = template_routes()
         .into_keys()
         .map(|(method, path)| (method, path.strip_suffix(SLASH).unwrap_or(&path).to_owned()))
@@ -80,7 +77,7 @@ fn a_function_is_named_after_a_route_of_its_own() {
         if WITHOUT_A_ROUTE.contains(&function.as_str()) {
             continue;
         }
-        // Where the segment names a thing, the method says what is done to it.
+        // Where the segment is a noun, the method is the verb.
         let is_named_after = |method: &str, path: &str| {
             let mut segments = path.split('/').filter(|segment| !segment.is_empty());
             segments.rfind(|segment| !segment.starts_with('{')).is_some_and(|segment| {
@@ -141,7 +138,7 @@ fn people_are_told_to_add_the_scopes_that_are_asked_for() {
     assert_eq!(told, juncture::provider::jira::DEFAULT_SCOPES.split(' ').collect());
 }
 
-/// The routes of the template and the binary that answers each.
+/// The routes of the template, each with its binary.
 fn template_routes() -> BTreeMap<Route, String> {
     let text = read("template.yaml");
     let document = yaml(&text, "template.yaml");
@@ -168,7 +165,7 @@ fn template_routes() -> BTreeMap<Route, String> {
     routes
 }
 
-/// The logical ids of the template's functions and the binary of each.
+/// The logical ids of the template's functions, each with its binary.
 fn template_functions() -> BTreeMap<String, String> {
     let text = read("template.yaml");
     let document = yaml(&text, "template.yaml");
@@ -192,7 +189,7 @@ fn binary_of<'a>(id: &str, function: &'a Yaml<'a>) -> &'a str {
 fn folder_of(path: &str) -> &'static str {
     let segments: Vec<&str> = path.split('/').skip(1).collect();
     match segments[..] {
-        // What a browser asks for: the API, and the pages.
+        // Called by browsers: the frontend API and the pages.
         ["api", "frontend", ..] | ["finalize-connection", ..] => "frontend",
         ["api", "backend", "connection-info" | "connect-token", ..] => "connections",
         ["api", "backend", "jira", ..] => "jira",
@@ -215,7 +212,7 @@ fn operations<'a>(openapi: &'a Yaml<'a>) -> impl Iterator<Item = (&'a str, &'a s
     })
 }
 
-/// The binaries of `functions/Cargo.toml`, and the file of each below that folder.
+/// The binaries of `functions/Cargo.toml`, each with its file below that folder.
 fn binaries() -> BTreeMap<String, String> {
     let manifest: toml::Table = read("functions/Cargo.toml").parse().expect("functions/Cargo.toml is TOML");
     let text = |binary: &toml::Value, key: &str| binary.get(key)?.as_str().map(str::to_owned);
@@ -228,7 +225,7 @@ fn binaries() -> BTreeMap<String, String> {
         .collect()
 }
 
-/// The files in the folders of `functions/` that a binary is made of: `<folder>/<name>.rs`, `<folder>/<name>/main.rs`.
+/// The main files of binaries in `functions/`: `<folder>/<name>.rs` and `<folder>/<name>/main.rs`.
 fn function_files() -> BTreeSet<String> {
     let functions = root().join("functions");
     children(&functions)
@@ -239,7 +236,7 @@ fn function_files() -> BTreeSet<String> {
         .collect()
 }
 
-/// What is in a folder; nothing, if it is a file.
+/// The entries of a folder; none of a file.
 fn children(path: &Path) -> impl Iterator<Item = PathBuf> + use<> {
     let entries = path.is_dir().then(|| std::fs::read_dir(path).expect("functions/ can be read"));
     entries.into_iter().flatten().map(|entry| entry.expect("functions/ can be read").path())
@@ -270,7 +267,7 @@ fn string<'a>(node: &'a Yaml<'a>, key: &str) -> Option<&'a str> {
     get(node, key)?.as_str()
 }
 
-/// The entries of a mapping; none of anything else.
+/// The entries of a mapping; none of any other node.
 fn entries<'a>(node: &'a Yaml<'a>) -> impl Iterator<Item = (&'a str, &'a Yaml<'a>)> {
     node.as_mapping().into_iter().flatten().filter_map(|(key, value)| Some((key.as_str()?, value)))
 }

@@ -1,5 +1,6 @@
-//! How many idle connections one stage keeps alive (`make idle-capacity`): 200,000 that are all due, refreshed by the
-//! real function over a real Postgres and Redis, with a shortened time; and what its statements and its memory cost.
+//! How many idle connections one stage keeps alive (`make idle-capacity`): 200,000 connections are due, and the real
+//! function refreshes them over a real Postgres and Redis with a shortened timeout. Also measures its statements and
+//! its memory.
 
 use std::fs;
 use std::time::{Duration, Instant};
@@ -16,17 +17,17 @@ use uuid::Uuid;
 const FUNCTION: &str = "RefreshIdleConnections";
 const DUE: usize = 200_000;
 
-/// What a run gets here, in seconds, and what the function does not use of it.
+/// The shortened timeout in seconds, and the part of it that the function leaves unused.
 const SHORT_TIME: u64 = 150;
 const UNUSED: f64 = 30.4;
 
-/// In so many days all of them must be refreshed: those between 60, when they are due, and 75, when an alarm goes off.
+/// All must be refreshed within these days: from 60, when they are due, to 75, when an alarm goes off.
 const DAYS: f64 = 15.0;
 
-/// What Atlassian's token endpoint is assumed to take.
+/// The assumed latency of Atlassian's token endpoint.
 const LATENCY: f64 = 0.3;
 
-/// What the function may need at the most, in KiB: half of what the template gives to it.
+/// The most memory that the function may use, in KiB: half of the template's.
 const MEMORY: u64 = 128 * 1024;
 
 #[test]
@@ -36,7 +37,7 @@ fn two_hundred_thousand_idle_connections_are_kept_alive() {
         let (template, time) = template_with_shorter_runs(SHORT_TIME)?;
         let stack = TestStack::start(|options| {
             options.template = template;
-            // One token is exchanged for all of them, again and again.
+            // All connections have the same token, which is exchanged again and again.
             options.atlassian.leeway = Duration::from_secs(24 * 60 * 60);
             options.settings.set("AWS_LAMBDA_LOG_LEVEL", "info");
         })
@@ -62,11 +63,11 @@ fn two_hundred_thousand_idle_connections_are_kept_alive() {
     });
 }
 
-/// What one run did.
+/// The result of one run.
 struct Measured {
     refreshed: u64,
     seconds: f64,
-    /// Resident at the most, in KiB.
+    /// The peak of the resident memory, in KiB.
     memory: u64,
     report: Value,
 }
@@ -92,7 +93,7 @@ impl std::fmt::Display for Measured {
     }
 }
 
-/// One run, with a look at the memory of its process every now and then.
+/// One run, with its memory sampled.
 async fn measure(stack: &TestStack) -> Result<Measured> {
     let since = Instant::now();
     let (event, mut memory) = (json!({}), 0);
@@ -118,8 +119,7 @@ fn resident(stack: &TestStack) -> u64 {
     line.and_then(|text| text.trim().trim_end_matches(" kB").parse().ok()).unwrap_or_default()
 }
 
-/// Copies one person's connection until 200,000 are due, which were last used 60 to 75 days ago, each with a token
-/// that is sealed for it.
+/// Copies one person's connection until 200,000 are due, last used 60 to 75 days ago, each with its own sealed token.
 async fn fill(stack: &TestStack) -> Result<()> {
     const COPIES: &str = r#"
         with new as (
@@ -148,13 +148,13 @@ async fn fill(stack: &TestStack) -> Result<()> {
             (0..10_000).map(|number| latest - apart * f64::from(part as u32 * 10_000 + number + 1)).collect();
         database.execute(COPIES, &[&ids, &tokens, &last_used, &site]).await?;
     }
-    // As autovacuum does in the course of 60 days.
+    // As autovacuum does over the 60 days.
     database.batch_execute("vacuum analyze").await?;
     println!("{DUE} connections made in {:.1} s", since.elapsed().as_secs_f64());
     Ok(())
 }
 
-/// The milliseconds that the function's two statements take in Postgres.
+/// The duration of the function's two statements in Postgres, in milliseconds.
 async fn statements(stack: &TestStack) -> Result<(f64, f64)> {
     const DUE: &str = r#"from "juncture-core".connection c
         join "juncture-core".connection_external_map m using (connection_id)
@@ -173,7 +173,7 @@ async fn statements(stack: &TestStack) -> Result<(f64, f64)> {
         let time = lines.iter().find_map(|line| line.strip_prefix("Execution Time: ")).context("no time")?;
         anyhow::Ok(time.trim_end_matches(" ms").parse()?)
     };
-    // One in the middle.
+    // The median.
     let find = explain("execute page (now() - interval '67 days', gen_random_uuid())").await?;
     Ok((find, explain(&format!("select count(*), min(c.refreshed_at) {DUE}")).await?))
 }

@@ -1,5 +1,5 @@
-//! What the template watches exists: every metric of the dashboard and of the alarms is one that the functions
-//! write or that AWS has, and the page for operators knows every alarm and every metric.
+//! Every metric of the dashboard and of the alarms is written by the functions or provided by AWS, and the page for
+//! operators documents every alarm and every metric.
 //!
 //! Reads files only.
 
@@ -12,7 +12,7 @@ use juncture_tests::repository;
 use runtime::telemetry::{DIMENSION, NAMESPACE, metric_names};
 use serde_json::{Map, Value};
 
-/// What is used of AWS's own metrics.
+/// The metrics of AWS that are used.
 /// <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-metrics.html>,
 /// <https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html>
 const OF_AWS: [(&str, &[&str]); 2] = [
@@ -20,7 +20,7 @@ const OF_AWS: [(&str, &[&str]); 2] = [
     ("AWS/Lambda", &["Errors", "Invocations", "Throttles"]),
 ];
 
-/// The alarm for which silence is the fault: it says that a schedule has stopped.
+/// The alarm that goes off when data are missing, because a schedule has stopped.
 const OF_SILENCE: &str = "ScheduleAlarm";
 
 fn read(path: &str) -> String {
@@ -42,7 +42,7 @@ fn of_type<'a>(template: &'a Value, kind: &str) -> Vec<(&'a String, &'a Value)> 
     found
 }
 
-/// Fails unless somebody writes this metric.
+/// Asserts that the metric is written.
 fn assert_metric(place: &str, namespace: &str, name: &str) {
     let exists = if namespace == NAMESPACE {
         metric_names().any(|known| known == name)
@@ -60,7 +60,7 @@ fn metrics_of_alarm(alarm: &Value) -> Vec<&Value> {
     }
 }
 
-/// The dashboard's body as `Fn::Sub` leaves it, every reference replaced by `x` and checked to lead somewhere.
+/// The dashboard's body after `Fn::Sub`, with `x` for every reference. Asserts that the references resolve.
 fn dashboard(template: &Value) -> Value {
     let (_, properties) = of_type(template, "AWS::CloudWatch::Dashboard")[0];
     let text = properties["DashboardBody"]["Fn::Sub"].as_str().expect("a body with Fn::Sub");

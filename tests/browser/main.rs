@@ -1,5 +1,4 @@
-//! The whole flow as a person sees it: the demo product, the consent page, the choice of a site, in real
-//! Chromium, at desktop and phone width.
+//! The whole flow in real Chromium, at desktop and phone width: the demo product, the consent page, the site.
 
 mod product;
 
@@ -8,7 +7,7 @@ use juncture_local::atlassian::{Class, Decision, Fault, Rule};
 use juncture_tests::browser::{Browser, DESKTOP, Device, PHONE};
 use juncture_tests::{TestStack, run};
 
-/// From the demo's button through the consent page, with an account of the sandbox and some of its sites.
+/// Clicks the demo's button and consents with an account of the sandbox and some of its sites.
 async fn consent(
     stack: &TestStack,
     browser: &Browser,
@@ -25,7 +24,7 @@ async fn consent(
     browser.click("#accept").await
 }
 
-/// On the consent page: an account and some of its sites.
+/// Chooses an account and some of its sites on the consent page.
 async fn choose(browser: &Browser, account: &str, sites: &[&str]) -> Result<()> {
     browser.click(&format!("input[name=account][value='{account}']")).await?;
     for site in sites {
@@ -89,7 +88,7 @@ fn a_person_connects_by_keyboard_alone() {
         browser.fill("#search", "team 17").await?;
         browser.shows("#search-count", "1 of ").await?;
         browser.look("finalize-search").await?;
-        // Enter takes the only match and goes to it; Enter again connects.
+        // Enter selects the only match; Enter again connects.
         browser.press("\u{e007}").await?;
         browser.find("input[name=site_id]:checked").await?;
         browser.press("\u{e007}").await?;
@@ -103,7 +102,7 @@ fn errors_stay_on_the_page_and_can_be_tried_again() {
     run(async {
         let stack = TestStack::shared().await?;
         let browser = Browser::open(PHONE).await?;
-        // Of an account of its own: the fault is for two requests, whoever makes them.
+        // With an account of its own, as the fault hits the next two requests.
         let person = stack.person(&["harbour"])?;
         consent(stack, &browser, "errors", &person.account, &["harbour"]).await?;
         browser.find("#connect").await?;
@@ -138,7 +137,7 @@ fn whoever_declines_or_comes_late_is_told_how_to_start_again() {
     });
 }
 
-/// For whom, in a long name, and with a logo that does not come: the browser complains of no policy, and the page holds.
+/// A long display name, and a logo that cannot be loaded: the layout holds, and no policy is violated.
 async fn names_the_product(device: Device) -> Result<()> {
     let stack = TestStack::start(|options| {
         options.settings.set("PRODUCT_NAME", "Söhne & Töchter, Pumpen und Rohre GmbH & Co. KG");
@@ -174,13 +173,12 @@ fn a_long_name_and_a_logo_fit_on_a_phone() {
     run(names_the_product(PHONE));
 }
 
-/// Somebody's consent page, opened in another browser: the person there must not end up connected to their
-/// workspace.
+/// Somebody's consent page, opened in another browser, must not connect the person there to that workspace.
 async fn is_told_that_it_began_elsewhere(device: Device, workspace: &str) -> Result<()> {
     let stack = TestStack::shared().await?;
     let (browser, other) = (Browser::open(device).await?, Browser::open(device).await?);
     let demo = stack.demo_url();
-    // The second flow of a browser: it has shown by then that it keeps the cookie.
+    // The browser's second flow: it is known by now that it keeps cookies.
     for _ in 0..2 {
         browser.visit(&format!("{demo}/?workspace={workspace}")).await?;
         browser.click("#connect").await?;
@@ -194,7 +192,7 @@ async fn is_told_that_it_began_elsewhere(device: Device, workspace: &str) -> Res
     other.click(&format!("a[href^='{demo}']")).await?;
     other.find("#state").await?;
 
-    // So it is with the page that asks for a site; its own browser goes on.
+    // The same for the page with the sites; the flow's own browser can continue.
     browser.visit(&format!("{demo}/?workspace={workspace}")).await?;
     browser.click("#connect").await?;
     choose(&browser, "sam", &["harbour"]).await?;
@@ -221,7 +219,7 @@ fn another_browser_is_told_where_the_flow_began_on_a_phone() {
     run(is_told_that_it_began_elsewhere(PHONE, "elsewhere-phone"));
 }
 
-/// The same workspace is connected again, with another account: the person sees which, and has to say so.
+/// Reconnecting a workspace with another account: the page names both accounts, and asks for a confirmation.
 async fn replaces_an_account(device: Device, workspace: &str) -> Result<()> {
     let stack = TestStack::shared().await?;
     let browser = Browser::open(device).await?;
@@ -237,7 +235,7 @@ async fn replaces_an_account(device: Device, workspace: &str) -> Result<()> {
     browser.click(&format!("input[value='{}']", stack.site_id("harbour")?)).await?;
     browser.script("document.querySelector('.replaces').scrollIntoView()").await?;
     browser.look("replaces-account").await?;
-    // Without the box the browser sends nothing, and the server takes nothing.
+    // Without the tick the browser submits nothing.
     browser.click("#connect").await?;
     browser.find("input[name=replace_account]:focus").await?;
     browser.script("document.querySelector('input[name=replace_account]').required = false").await?;

@@ -1,5 +1,5 @@
-//! Who connects again with another Atlassian account is shown so, and asked, before the account is replaced; and nobody
-//! gets around it by what they consent to.
+//! Reconnecting with another Atlassian account needs a confirmation before the account is replaced, whatever scopes the
+//! person consents to.
 
 use anyhow::{Context, Result};
 use futures_util::future::try_join_all;
@@ -16,7 +16,7 @@ async fn sites(stack: &TestStack, code: &str) -> Result<Value> {
     Ok(stack.get(&format!("{SITES}?connection_code={code}")).await?.json(200))
 }
 
-/// Finalizes as Juncture's own page does: it tells whether the person has confirmed.
+/// Finalizes as Juncture's own page does, with the person's confirmation or without.
 async fn create(stack: &TestStack, code: &str, replace_account: impl Into<Value>) -> Result<Answer> {
     let site = stack.site_id("harbour")?;
     let body = json!({ "connection_code": code, "site_id": site, "replace_account": replace_account.into() });
@@ -35,7 +35,7 @@ async fn digest(stack: &TestStack, person: &Person<'_>) -> Result<Option<String>
     Ok(stack.database().await?.query_one(DIGEST, &[&id]).await?.get(0))
 }
 
-/// Consents on a page whose address lacks one of the scopes: the callback's answer.
+/// Consents on a page whose URL lacks one of the scopes. Returns the callback's answer.
 async fn consent_without(stack: &TestStack, person: &Person<'_>, scope: &str) -> Result<Answer> {
     let mut uri = url::Url::parse(&person.begin().await?)?;
     let pairs: Vec<(String, String)> = uri.query_pairs().into_owned().collect();
@@ -72,7 +72,7 @@ fn the_same_account_connects_again_without_a_question() {
             assert!(!page.page(200).contains(NOTICE) && !page.body.contains("replace_account"));
             create(stack, &code, false).await?.json(200);
         }
-        // A digest, of which nobody is learned.
+        // A digest: it does not identify anybody.
         let digest = digest(stack, &person).await?.unwrap_or_default();
         assert!(digest.len() == 64 && digest.bytes().all(|byte| byte.is_ascii_hexdigit()), "{digest}");
         Ok(())
@@ -92,7 +92,7 @@ fn another_account_is_shown_and_confirmed_before_it_replaces_one() {
         let email = answer["account"]["email"].as_str().unwrap_or_default();
         assert!(!email.is_empty() && page.body.contains(email), "{}", page.body);
 
-        // Without the person's word everything stays as it is, and the code is good.
+        // Without the confirmation nothing changes, and the code stays valid.
         let refused = create(stack, &code, false).await?;
         assert!(refused.refusal(409).contains("another Atlassian account"), "{}", refused.body);
         assert_eq!(refused.json(409)["code"], "other_account");
@@ -131,7 +131,7 @@ fn a_deployment_may_require_that_pages_of_the_product_ask() {
         let refused = second.create_connection(&code, "harbour").await?;
         assert_eq!(refused.json(409)["code"], "other_account");
         assert_eq!(digest(&stack, &first).await?, before);
-        // There is nothing to confirm for the account that is connected.
+        // The account that is connected needs no confirmation.
         first.connect("harbour").await?;
         create(&stack, &code, true).await?.json(200);
         assert_ne!(digest(&stack, &first).await?, before);
@@ -165,7 +165,7 @@ fn a_consent_whose_account_cannot_be_told_makes_no_connection() {
             let page = stack.get(&path).await?;
             assert!(page.page(status).contains(said), "{fault:?}: {}", page.body);
             assert!(!page.body.contains("name=\"site_id\""), "{fault:?}: {}", page.body);
-            // The contract's own call goes on listing sites.
+            // The contract's call still lists sites.
             let answer = sites(stack, &connection_code).await?;
             assert!(answer["account"].is_null() && answer["replaces_account"] == false, "{answer}");
             for word in [json!(true), json!(false)] {
@@ -176,13 +176,13 @@ fn a_consent_whose_account_cannot_be_told_makes_no_connection() {
             assert_eq!(refused.json(status)["code"], code, "{fault:?}");
             submit(stack, &connection_code, "&replace_account=true").await?.page(status);
             assert_eq!(digest(stack, &first).await?, before, "{fault:?}");
-            // Nor a first one.
+            // Nor is a first connection made.
             let nobody = stack.person(&["harbour"])?;
             stack.atlassian().inject(Rule::new(Class::Profile, fault.clone()).account(&nobody.account));
             let first_code = nobody.connection_code().await?;
             create(stack, &first_code, false).await?.refusal(status);
             assert_eq!(nobody.validity().await?["exists"], false, "{fault:?}");
-            // The code is good when Atlassian tells again.
+            // The code is still valid when Atlassian answers again.
             stack.atlassian().clear_faults_of(&second.account);
             stack.get(&path).await?.page(200);
             create(stack, &connection_code, true).await?.json(200);
@@ -233,7 +233,7 @@ fn a_connection_whose_account_is_not_known_learns_the_one_that_consents() {
             TestStack::start(|options| options.settings.set("REQUIRE_ACCOUNT_CONFIRMATION", "true")).await?;
         let first = stack.person(&["harbour"])?;
         first.connect("harbour").await?;
-        // As a database of the TypeScript version is adopted.
+        // As in a database adopted from the TypeScript version.
         const FORGET: &str =
             r#"update "juncture-core".connection set account_digest = null where connection_id = $1"#;
         let id = first.connection_id().await?;
@@ -245,7 +245,7 @@ fn a_connection_whose_account_is_not_known_learns_the_one_that_consents() {
         assert!(!page.page(200).contains("replace_account"), "{}", page.body);
         second.create_connection(&code, "harbour").await?.json(200);
         assert!(digest(&stack, &first).await?.is_some());
-        // From now on it is known.
+        // From now on the account is known.
         let third = stack.person(&["harbour"])?.with_external_id_of(&first);
         let code = third.connection_code().await?;
         third.create_connection(&code, "harbour").await?.refusal(409);
@@ -286,7 +286,7 @@ fn what_a_consent_allows_is_kept_and_follows_the_tokens() {
             scopes.as_array().context("no scopes")?.iter().filter_map(Value::as_str).collect();
         assert_eq!(names.len(), 7, "{names:?}");
         assert!(names.is_sorted() && names.contains(&"read:me") && names.contains(&"offline_access"));
-        // A later consent of the same account replaces the scopes of this one at Atlassian, and a refresh tells.
+        // A later consent of the same account replaces its scopes at Atlassian, as the next refresh shows.
         let mut settings = stack.atlassian().settings(None);
         settings.withheld_scopes.insert("write:jira-work".to_owned());
         stack.atlassian().set_settings(Some(&person.account), settings);

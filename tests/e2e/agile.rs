@@ -49,7 +49,7 @@ fn sprints_stand_with_every_board_that_lists_them_and_count_once() {
         let person = stack.connected_user().await?;
         let before = person.jira_requests().len();
         let answer = call(stack, &person, ALL, &[SHIP]).await?.json(200);
-        // The boards, and the sprints of those two that can have any and show them.
+        // The boards, and the sprints of the two boards that support and show them.
         assert_eq!(person.jira_requests().len() - before, 3);
         let [voyages, repairs, all, private] = [0, 1, 2, 3].map(|index| &answer["boards"][index]);
         assert_eq!((&voyages["board_id"], &voyages["board_name"]), (&json!(1), &json!("Voyages")));
@@ -86,7 +86,7 @@ fn boards_that_tell_nothing_of_themselves_break_nothing() {
     run(async {
         let stack = TestStack::shared().await?;
         let person = stack.connected_user().await?;
-        // Without types, a page size or a total. The second is a kanban board, the third is private.
+        // Boards without names and types, on a page without size and total. The second is kanban, the third is private.
         let page =
             json!({ "values": [{ "id": 1 }, { "id": 2 }, { "id": 3, "isPrivate": true }], "isLast": true });
         let rule = Rule::new(Class::Jira, Fault::Status { status: 200, body: Some(page) });
@@ -110,7 +110,7 @@ fn pages_that_do_not_say_whether_they_are_the_last_are_followed_to_an_empty_one(
         let rule = Rule::new(Class::Jira, Fault::Status { status: 200, body: Some(page) });
         stack.atlassian().inject(rule.account(&person.account).path("startAt=0").times(1));
         let answer = call(stack, &person, BOARDS, &[SHIP]).await?.json(200);
-        // The second page is the sandbox's own, from the second board on.
+        // The second page comes from the sandbox unchanged.
         assert_eq!(ids(&answer["boards"]), [1, 2, 4, 3]);
         Ok(())
     });
@@ -145,7 +145,7 @@ fn sixty_boards_are_read_side_by_side_and_in_parts() {
         let active = active["boards"].as_array().cloned().context("no boards")?;
         assert!(active.iter().all(|board| ids(&board["active_sprints"]).len() == 1));
 
-        // A part costs its own pages of boards and no others, and the sprints of its boards.
+        // A page costs its own pages of boards, and the sprints of its boards.
         for (name, limit, whole, cost) in [
             (BOARDS, "25", &boards["boards"], vec![1, 1, 1]),
             (BOARDS, "55", &boards["boards"], vec![2, 1]),
@@ -220,7 +220,7 @@ fn the_tickets_of_a_sprint_come_with_the_sprint() {
         assert!(fields["reporter"]["accountId"].is_string() && fields["priority"]["id"].is_string());
         assert_eq!(fields["issuetype"]["name"], "Story");
         assert!(fields["parent"]["key"].is_string());
-        // Two calls side by side, neither of them a list of issues that Jira has removed.
+        // Two calls in parallel, neither of them to an endpoint that Jira has removed.
         assert_eq!(person.jira_requests().len(), 2);
 
         let closed = call(stack, &person, "get-tickets-for-sprint", &[("sprint_id", "501")]).await?.json(200);
@@ -265,7 +265,7 @@ fn each_call_has_its_own_words_for_a_failing_jira() {
                 assert_eq!(answer.refusal(502), sentence);
                 stack.atlassian().clear_faults_of(&person.account);
             }
-            // One list of sprints among several.
+            // One of several lists of sprints.
             let limited =
                 Fault::RateLimited { retry_after: Some(900), reason: Some("jira-quota-tenant-based".into()) };
             let path = if name == BOARDS { "board" } else { "sprint" };

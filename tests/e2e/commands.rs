@@ -1,11 +1,11 @@
-//! What Redis is asked for a warm call: Upstash is paid by the command.
+//! The Redis commands of a warm call: Upstash bills by the command.
 
 use anyhow::Result;
 use juncture_tests::{Answer, Person, TestStack, run};
 use reqwest::Method;
 use serde_json::json;
 
-/// Makes a call twice, and tells how many commands and requests of Redis the second one cost.
+/// Makes a call twice. Returns the Redis commands and requests of the second.
 async fn warm<F: Future<Output = Result<Answer>>>(
     stack: &TestStack,
     call: impl Fn() -> F,
@@ -26,7 +26,7 @@ fn a_warm_call_is_one_command_and_a_search_two() {
     run(async {
         let stack = TestStack::start(|_| ()).await?;
         let person = stack.connected_user().await?;
-        // The one that the sandbox has boards and sprints for.
+        // The project with boards and sprints.
         let project = "10000";
         let key = person.task(project, "Counted").await?;
         let selection = person.body(json!({ "jira_project_id": project }));

@@ -28,7 +28,7 @@ fn a_ticket_is_created_and_described() {
         }
         let issue = person.details("CREATED-1").await?.json(200);
         assert_eq!(issue["issue"]["description"], "Some **bold** words");
-        // What is null or empty is as good as absent here.
+        // Null and empty count as absent.
         let fields = json!({ "jira_project_id": "CREATED", "summary": "Bare", "issue_type_id": "10001",
             "description": "", "priority_id": null, "assignee_account_id": "null" });
         let created = person.create(fields).await?.json(201);
@@ -175,7 +175,7 @@ fn a_create_is_sent_once_unless_jira_says_that_nothing_was_done() {
             let answer = create().await?;
             assert!(answer.refusal(502).contains("the ticket may exist"), "{fault:?}: {answer:?}");
             assert_eq!(answer.json(502)["code"], "outcome_unknown");
-            // Whoever repeats this by itself would create a second one.
+            // An automatic retry would create a second ticket.
             assert_eq!(answer.header("retry-after"), "");
             assert_eq!(person.creates(), sent, "{fault:?}");
         }

@@ -6,7 +6,7 @@ use juncture_tests::{Person, TestStack, run};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-/// Subtasks can be made in Jira alone.
+/// Juncture cannot create subtasks; Jira can.
 async fn with_subtask(stack: &TestStack, person: &Person<'_>, project: &str) -> Result<String> {
     let key = person.task(project, "Parent").await?;
     let token = person.access_token().await?.json(200);

@@ -1,4 +1,4 @@
-//! The migrator as `CloudFormation` calls it: whatever happens, it answers.
+//! The migrator as a custom resource of `CloudFormation`: it answers whatever happens.
 
 use std::process::Stdio;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -18,11 +18,11 @@ use uuid::Uuid;
 use crate::secrets::{Mood, moody};
 
 const PASSWORD: &str = "hunter2";
-/// As long as the function may take in AWS.
+/// The function's timeout in AWS.
 const AMPLE: Duration = Duration::from_secs(120);
 const TABLE: &str = r#"select to_regclass('"juncture-core".connection') is not null"#;
 
-/// Stands for the address at which `CloudFormation` waits: a presigned one of S3.
+/// Stands in for the presigned S3 URL on which `CloudFormation` waits.
 struct CloudFormation {
     url: String,
     answers: Arc<Mutex<Vec<Value>>>,
@@ -31,7 +31,7 @@ struct CloudFormation {
 #[derive(Clone)]
 struct Desk {
     answers: Arc<Mutex<Vec<Value>>>,
-    /// How many attempts it turns away first.
+    /// How many attempts to refuse first.
     refusals: Arc<Mutex<usize>>,
 }
 
@@ -50,12 +50,12 @@ impl CloudFormation {
         Self::after_refusals(0).await
     }
 
-    /// Hands an event to a fresh migrator; `answer` gives what came of it.
+    /// Invokes a fresh migrator with an event; `answer` returns the outcome.
     async fn call(&self, event: &Event, database_url: &str, timeout: Duration) -> Result<(Reply, String)> {
         self.call_with(event, &[("DATABASE_URL", database_url)], timeout).await
     }
 
-    /// The same with other settings.
+    /// As above, with further settings.
     async fn call_with(
         &self,
         event: &Event,
@@ -78,25 +78,25 @@ impl CloudFormation {
             .spawn()?;
         let event = event.json(&self.url).to_string();
         let reply = endpoint.invoke(event.into(), timeout).await?;
-        // Without its Runtime API it ends, and its log with it.
+        // It exits when the Runtime API is gone, and its log ends.
         drop(endpoint);
         let output = process.wait_with_output().await?;
         Ok((reply, String::from_utf8_lossy(&output.stdout).into_owned()))
     }
 
-    /// The one answer that has arrived since the last time.
+    /// The one answer since the last call.
     fn answer(&self) -> Result<Value> {
         let mut answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
         ensure!(answers.len() == 1, "answers: {answers:?}");
         answers.pop().context("an answer")
     }
 
-    /// Calls the migrator and gives its answer, which belongs to the event; nothing of it may show a secret.
+    /// Invokes the migrator. Returns its answer, which must match the event and must not show a secret.
     async fn outcome(&self, event: &Event, database_url: &str, timeout: Duration) -> Result<Value> {
         self.outcome_with(event, &[("DATABASE_URL", database_url)], timeout).await
     }
 
-    /// The same with other settings.
+    /// As above, with further settings.
     async fn outcome_with(
         &self,
         event: &Event,
@@ -119,7 +119,7 @@ async fn take(State(desk): State<Desk>, headers: HeaderMap, body: String) -> Sta
         *refusals -= 1;
         return StatusCode::SERVICE_UNAVAILABLE;
     }
-    // The signature is for a request without one.
+    // The signature does not cover a content type.
     if headers.contains_key("content-type") {
         return StatusCode::FORBIDDEN;
     }
@@ -146,7 +146,7 @@ impl Event {
         Self { id: Uuid::new_v4(), kind, physical_id, newest: ["0001", "0002"] }
     }
 
-    /// An update that takes another one back.
+    /// An update that rolls another one back.
     fn rollback() -> Self {
         Self { newest: ["0002", "0001"], ..Self::later("Update", "id") }
     }
@@ -173,7 +173,7 @@ impl Event {
     }
 }
 
-/// The address of an empty database beside the shared stack's own, and a connection to it.
+/// The URL of an empty database on the shared stack's server, and a connection to it.
 async fn empty_database() -> Result<(String, tokio_postgres::Client)> {
     let stack = TestStack::shared().await?;
     let name = format!("deployment_{}", Uuid::new_v4().simple());
@@ -233,14 +233,14 @@ fn what_is_wrong_is_told_without_a_secret() {
             answer["Reason"].as_str().is_some_and(|reason| reason.contains("was changed after")),
             "{answer}"
         );
-        // CloudFormation takes back what it could not make, and must not fail at that.
+        // CloudFormation deletes what it failed to create; that must not fail.
         let answer = cloud_formation.outcome(&Event::later("Delete", "id"), &nowhere, AMPLE).await?;
         assert_eq!((&answer["Status"], &answer["PhysicalResourceId"]), (&json!("SUCCESS"), &json!("id")));
         Ok(())
     });
 }
 
-/// What leads the migrator to a Secrets Manager of the test.
+/// The settings that point the migrator to the test's Secrets Manager.
 fn secret_at(url: &str) -> [(&str, &str); 5] {
     [
         ("JUNCTURE_SECRETS_ID", "juncture/test"),
@@ -279,7 +279,7 @@ fn access_that_stays_denied_is_told_with_all_that_it_can_mean() {
         mood.send_replace(Mood::Deny);
         let cloud_formation = CloudFormation::ready().await?;
         let (event, settings) = (Event::create(), secret_at(&endpoint));
-        // In 5 s of Lambda's it may try for 1.7 s.
+        // With a timeout of 5 s it retries for 1.7 s.
         let (reply, log) = cloud_formation.call_with(&event, &settings, Duration::from_secs(5)).await?;
         ensure!(reply.is_ok(), "{reply:?}");
         let answer = cloud_formation.answer()?;
@@ -306,7 +306,7 @@ fn a_rollback_is_answered_without_touching_the_database() {
             assert_eq!((&answer["Status"], &answer["PhysicalResourceId"]), (&json!("SUCCESS"), &json!("id")));
         }
         assert!(!is_migrated(&database).await?);
-        // The same migrations again are an update like any other.
+        // An update with the same migrations succeeds too.
         let again = Event { newest: ["0002", "0002"], ..Event::later("Update", "id") };
         let answer = cloud_formation.outcome(&again, &url, AMPLE).await?;
         assert_eq!(answer["Status"], "SUCCESS", "{answer}");
@@ -320,7 +320,7 @@ fn a_migration_that_takes_too_long_is_answered_in_time_and_applied_later() {
     run(async {
         let (url, mut database) = empty_database().await?;
         let cloud_formation = CloudFormation::ready().await?;
-        // Somebody else migrates, and does not come to an end.
+        // Another migration hangs and holds the lock.
         let other = database.transaction().await?;
         other
             .batch_execute("select pg_advisory_xact_lock(hashtextextended('juncture migrations', 0))")

@@ -6,7 +6,7 @@ use juncture_tests::{TestStack, run};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-/// Much of what Markdown can say, as Juncture writes it.
+/// Most of Markdown's constructs, as Juncture writes them.
 const RICH: &str = "# Leak\n\nWater **stands** in the *bilge*:\n\n- after `rain`\n- after [tides](https://example.com/tides)\n\n\
     1. pump\n2. dry\n\n```rust\nfn main() {}\n```\n\n> so it goes\n\n---\n\n| a | b |\n| --- | --- |\n| 1 | 2 |";
 
@@ -86,7 +86,7 @@ fn an_edit_with_text_in_it_never_clears_a_description() {
             assert_eq!((&edited["success"], &edited["issue"]["description"]), (&json!(true), &json!(read)));
             assert_eq!(person.details(&key).await?.json(200)["issue"]["description"], read);
         }
-        // With another field, that one changes.
+        // With another field, only that one changes.
         let fields = json!({ "summary": "Kept", "description": "<!-- -->" });
         let edited = person.edit(&key, fields).await?.json(200);
         assert_eq!(edited["issue"]["summary"], "Kept");
@@ -104,7 +104,7 @@ fn a_description_that_is_too_long_for_jira_alone_is_refused_in_our_words() {
         let stack = TestStack::shared().await?;
         let person = stack.connected_user().await?;
         let key = person.task(&stack.project("LONG", 0)?, "Long").await?;
-        // Jira counts the ends of the blocks, the text alone is short enough.
+        // Jira counts block ends too; the text alone is short enough.
         let many = "aaaa\n\n".repeat(7_000);
         let answer = person.edit(&key, json!({ "description": many })).await?;
         assert!(answer.refusal(400).starts_with("description is too long for Jira"), "{answer:?}");
@@ -115,7 +115,7 @@ fn a_description_that_is_too_long_for_jira_alone_is_refused_in_our_words() {
     });
 }
 
-/// A document that Markdown cannot say: coloured text, a file, a mention with attributes.
+/// A document that Markdown cannot express: coloured text, a file, a mention with attributes.
 fn rich(word: &str) -> Value {
     let red = json!([{ "type": "textColor", "attrs": { "color": "#ff5630" } }]);
     let file = json!({ "type": "media", "attrs": { "type": "file", "id": "6e7c", "collection": "", "alt": "a.png" } });
@@ -143,19 +143,19 @@ fn an_edit_by_markdown_keeps_what_markdown_cannot_say() {
             Ok(details.json(200)["issue"]["description"].clone())
         };
         assert_eq!(stored().await?, rich("end"));
-        // Written back as it was, it is not written at all.
+        // Written back unchanged, it is not sent to Jira.
         let before = person.jira_requests().len();
         person.edit(&key, json!({ "description": read })).await?.json(200);
         let sent = person.jira_requests().split_off(before);
         assert!(sent.iter().all(|request| request.method == "GET"), "{sent:?}");
-        // A sentence more costs one call more, and changes nothing else.
+        // An added sentence costs one more call, and changes nothing else.
         let before = person.jira_requests().len();
         let fields = json!({ "description": read.replace("end", "the end"), "description_format": "adf" });
         let edited = person.edit(&key, fields).await?.json(200);
         assert_eq!(person.jira_requests().len() - before, 2);
         assert_eq!(edited["issue"]["description"], rich("the end"));
         assert!(edited.get("lost").is_none(), "{edited}");
-        // What goes is named, or refused.
+        // Losses are reported, or refused.
         let refused = person.edit(&key, json!({ "description": "other", "on_loss": "refuse" })).await?;
         assert!(refused.refusal(409).contains("media (1), mediaSingle (1), textColor (1)"), "{refused:?}");
         assert_eq!(refused.json(409)["code"], "would_lose");
@@ -164,7 +164,7 @@ fn an_edit_by_markdown_keeps_what_markdown_cannot_say() {
         let edited = person.edit(&key, json!({ "description": "other" })).await?.json(200);
         assert_eq!(edited["lost"][2], json!({ "kind": "textColor", "count": 1 }));
         assert_eq!(edited["issue"]["description"], "other");
-        // An edit that writes no Markdown asks for nothing before.
+        // An edit without Markdown reads nothing first.
         let before = person.jira_requests().len();
         person.edit(&key, json!({ "description": rich("end"), "summary": "Richer" })).await?.json(200);
         assert_eq!(person.jira_requests().len() - before, 1);
@@ -236,7 +236,7 @@ fn an_answer_that_makes_no_sense_is_no_success() {
             assert_eq!(answer.refusal(502), "Failed to update Jira issue", "{fault:?}");
             assert_eq!(answer.json(502)["code"], "outcome_unknown", "{fault:?}");
         }
-        // To write the same again is harmless.
+        // Writing the same again is harmless.
         person.edit(&key, json!({ "summary": "After" })).await?.json(200);
         assert_eq!(person.details(&key).await?.json(200)["issue"]["summary"], "After");
         Ok(())

@@ -1,4 +1,4 @@
-//! Connections that nobody uses are kept alive.
+//! Idle connections are refreshed before their grant expires.
 
 use anyhow::{Context, Result};
 use juncture_local::atlassian::{Class, Fault, Rule};
@@ -8,12 +8,12 @@ use serde_json::{Value, json};
 
 const FUNCTION: &str = "RefreshIdleConnections";
 
-/// What the schedule does.
+/// Invokes the function as its schedule does.
 async fn tick(stack: &TestStack) -> Result<Value> {
     stack.gateway().invoke(FUNCTION, &json!({})).await
 }
 
-/// A connection that was not used for so many days.
+/// A connection that has not been used for so many days.
 async fn idle<'a>(stack: &'a TestStack, days: i32) -> Result<Person<'a>> {
     let person = stack.strict_person().await?;
     person.forget_access_token().await?;
@@ -34,12 +34,12 @@ async fn is_alive(stack: &TestStack, person: &Person<'_>) -> Result<bool> {
     Ok(credentials["is_invalid"] == false && stack.atlassian().accepts_refresh_token(stored))
 }
 
-/// What a run tells that leaves nothing.
+/// The report of a run that finished.
 fn report(refreshed: usize, died: usize) -> Value {
     json!({ "refreshed": refreshed, "died": died, "failed": 0, "stopped": null, "due": 0, "oldest_days": 0 })
 }
 
-/// What a run tells that was stopped before it was done.
+/// The report of a run that ran out of time.
 fn stopped(refreshed: usize, code: &str, due: usize, oldest_days: u32) -> Value {
     let mut report = report(refreshed, 0);
     report["stopped"] = json!(code);
@@ -69,7 +69,7 @@ fn the_idle_ones_are_refreshed_and_the_dead_are_reported() {
         }
         assert_eq!(dead.validity().await?["is_invalid"], true);
         stack.logged(&["an idle connection died", &id]).await?;
-        // All of them are done with.
+        // None is due any longer.
         assert_eq!(tick(&stack).await?, report(0, 0));
         stack.stop().await
     });
@@ -78,12 +78,12 @@ fn the_idle_ones_are_refreshed_and_the_dead_are_reported() {
 #[test]
 fn a_run_ends_with_its_time_and_the_next_one_goes_on_with_the_longest_idle() {
     run(async {
-        // No refresh is begun when less than 30 s are left.
+        // No refresh begins in the last 30 s.
         let (template, _) = template_with_shorter_runs(38)?;
         let stack = TestStack::start(|options: &mut StackOptions| {
             options.template = template;
             options.settings.set("IDLE_REFRESH_AFTER_DAYS", "30");
-            // Of a time when the number was bounded: it is ignored.
+            // A former setting, now ignored.
             options.settings.set("IDLE_REFRESH_BATCH", "1");
         })
         .await?;
@@ -91,7 +91,7 @@ fn a_run_ends_with_its_time_and_the_next_one_goes_on_with_the_longest_idle() {
             (idle(&stack, 31).await?, idle(&stack, 60).await?, idle(&stack, 40).await?);
         let requests = || [&first, &second, &last].map(|person| stack.token_requests(&person.account));
         let before = requests();
-        // The first refresh takes 9 s: an attempt of 5, and 4 of the next.
+        // The first refresh takes 9 s: one attempt of 5 s, and 4 s of the next.
         for rule in [
             Rule::new(Class::Token, Fault::Hang).times(1),
             Rule::new(Class::Token, Fault::Latency { millis: 4000 }),
@@ -114,7 +114,7 @@ fn a_run_ends_with_its_time_and_the_next_one_goes_on_with_the_longest_idle() {
 #[test]
 fn a_run_goes_on_past_what_it_cannot_refresh_and_past_a_page() {
     run(async {
-        // Twice as many as are read at once.
+        // Two batches.
         const MANY: i32 = 200;
         const COPIES: &str = r#"
             with copy as (
@@ -127,7 +127,7 @@ fn a_run_goes_on_past_what_it_cannot_refresh_and_past_a_page() {
             select connection_id::text, 'jira', connection_id from copy"#;
         let stack = TestStack::start(|_| ()).await?;
         let person = idle(&stack, 65).await?;
-        // Tokens that no key opens, which take nobody's place, all idle since the same moment.
+        // Tokens that no key decrypts must not block others. All are idle since the same moment.
         let model = person.connection_id().await?;
         stack.database().await?.execute(COPIES, &[&model, &MANY]).await?;
         for refreshed in [1, 0] {

@@ -131,7 +131,7 @@ fn every_failure_has_its_sentence() {
             );
             stack.atlassian().clear_faults_of(&person.account);
         }
-        // One bad answer of two is not seen at all.
+        // One failure of two attempts is invisible.
         stack.atlassian().inject(person.trouble("/issue/", Fault::Drop).times(1));
         person.details("SHIP-1").await?.json(200);
         let forbidden = Fault::Status { status: 403, body: Some(json!({ "errorMessages": ["no"] })) };

@@ -1,5 +1,4 @@
-//! How often one caller may call what anybody may call, and how often with a wrong key. Each test calls from
-//! addresses of its own: all of 127.0.0.0/8 is this machine.
+//! Rate limits of the public endpoints, and of wrong keys. Each test calls from its own addresses in 127.0.0.0/8.
 
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -15,12 +14,12 @@ const PER_IP: usize = 10;
 const PER_KEY: usize = 5;
 const WRONG_KEYS: usize = 3;
 
-/// Longer than any test: a window ends when a test ends it.
+/// Longer than any test: a window ends only when a test deletes it.
 const WINDOW: i64 = 900;
 
 static LIMITED: OnceCell<TestStack> = OnceCell::const_new();
 
-/// A stack with low limits, which these tests share.
+/// The stack with low limits that these tests share.
 async fn limited() -> Result<&'static TestStack> {
     let start = || {
         TestStack::start(|options| {
@@ -36,7 +35,7 @@ async fn limited() -> Result<&'static TestStack> {
     LIMITED.get_or_try_init(start).await
 }
 
-/// Somebody at 127.0.`network`.`host`.
+/// A client at 127.0.`network`.`host`.
 struct Visitor {
     stack: &'static TestStack,
     http: reqwest::Client,
@@ -61,7 +60,7 @@ impl Visitor {
         Ok(Answer::read(request.send().await?).await?)
     }
 
-    /// Uses one of the open endpoints with a key: an external id, a state or a connection code.
+    /// Calls one of the public endpoints with a key: an external id, a state or a connection code.
     async fn call(&self, endpoint: Open, key: &str) -> Result<Answer> {
         const FINALIZE: &str = "/api/frontend/finalize-connection/jira";
         let get = |path: String| self.request(Method::GET, &path);
@@ -107,7 +106,7 @@ impl Open {
         Self::Create,
     ];
 
-    /// A key that nobody has used, and for all but the first what is told of it.
+    /// An unused key for an endpoint.
     fn key(self) -> Result<String> {
         let code = |prefix| random_code(prefix).context("no random code");
         match self {
@@ -117,7 +116,7 @@ impl Open {
         }
     }
 
-    /// How it answers a new key, when nothing limits it.
+    /// The status for a new key within the limits.
     fn usual_status(self) -> u16 {
         if matches!(self, Self::Begin | Self::BeginByItsOlderName) { 200 } else { 410 }
     }
@@ -131,7 +130,7 @@ impl Open {
     }
 }
 
-/// What an answer beyond a limit holds: JSON for programs, a page for people, and when to come back.
+/// Asserts an answer beyond a limit: JSON or a page, and when to retry.
 #[track_caller]
 fn assert_limited(endpoint: Open, answer: &Answer, whose: &str) {
     let seconds: i64 = answer.header("retry-after").parse().unwrap_or_else(|_| panic!("{answer:?}"));
@@ -215,7 +214,7 @@ fn a_window_ends() {
             "your IP address",
         );
 
-        // Redis knows no address, and forgets what it knows with the window.
+        // Redis holds no IP address, and every key expires with the window.
         let name = base::crypto::sha256_hex(visitor.address.to_string().as_bytes());
         let key = format!("juncture:limit:ip:{name}");
         let redis = async |words: &[&str]| -> Result<i64> {
@@ -249,7 +248,7 @@ fn nobody_says_where_they_come_from() {
         for number in 0..PER_IP {
             let answer = begin(number).await?;
             answer.json(200);
-            // A page of the product may read where it stands.
+            // The product's page may read the rate limit headers.
             let exposed = answer.header("access-control-expose-headers").to_owned();
             for name in ["ratelimit", "ratelimit-policy", "retry-after"] {
                 assert!(exposed.split(',').any(|header| header.trim() == name), "{exposed}");
@@ -270,7 +269,7 @@ fn what_costs_nothing_is_not_counted() {
             }
             assert_eq!(visitor.call(Open::Sites, "nonsense").await?.status, 400);
         }
-        // A connect token that is none is.
+        // An invalid connect token does count.
         let forged = async || {
             let request = visitor.request(Method::POST, "/api/frontend/oauth/initiate-oauth-flow");
             visitor.send(request.json(&json!({ "connect_token": "ct_AAAA" }))).await
@@ -308,7 +307,7 @@ fn wrong_keys_are_limited_and_the_right_one_always_passes() {
             assert!(refusal.starts_with("Too many wrong secret keys from your IP address"), "{refusal}");
             assert_eq!(refused.json(429)["code"], "too_many_wrong_keys");
             assert!(refused.header("retry-after").parse::<u64>()? >= 1);
-            // Whoever has the key shares the address with somebody else.
+            // A caller with the right key may share the address with an attacker.
             let served = ask(&visitor, path, &key).await?;
             assert!([200, 404].contains(&served.status), "{path}: {}", served.body);
             assert_eq!(served.header("ratelimit"), "");
@@ -330,7 +329,7 @@ fn without_redis_nobody_is_limited() {
         .await?;
         let body = json!({ "external_id": "x", "provider": "jira" });
         for _ in 0..3 {
-            // It is the endpoint that needs Redis, and says so.
+            // The endpoint itself needs Redis, and says so.
             let answer = stack.post("/api/frontend/oauth/initiate-oauth-flow", &body).await?;
             assert_eq!(answer.json(503)["code"], "storage_unavailable");
             let stranger = stack.get("/api/backend/connection-info/list-connections").await?;

@@ -1,4 +1,4 @@
-//! One line for each request that explains it, and no secret in any.
+//! Each request has one completion line that explains it, and no line holds a secret.
 
 use std::collections::BTreeMap;
 
@@ -88,7 +88,7 @@ fn what_becomes_of_a_connection_is_in_the_log() {
                 person.create_connection(&person.connection_code().await?, "harbour").await?
             };
             answer.json(200);
-            // What a function logs before it ends comes before its completion line.
+            // Other lines of a request come before its completion line.
             let line = stack.completion(&answer).await?;
             if id.is_empty() {
                 id = person.connection_id().await?.to_string();
@@ -114,7 +114,7 @@ fn a_request_cannot_write_a_line_of_its_own() {
             Ok(pairs["state"].clone())
         };
         let path = "/api/frontend/oauth/authorization-callback/jira";
-        // What the provider gives for a reason is logged.
+        // The provider's reason is logged.
         let mark = uuid::Uuid::new_v4();
         let begun = state(&person.begin().await?)?;
         let forged = format!("%22%7D%7B%22forged%22%3A%22{mark}");
@@ -132,7 +132,7 @@ fn a_request_cannot_write_a_line_of_its_own() {
     });
 }
 
-/// Every test ends with a search of everything that was logged (`tests/support/leaks.rs`). It would find these.
+/// After every test `tests/support/leaks.rs` searches the whole log. It would find these.
 #[test]
 fn the_search_of_every_test_knows_a_secret_when_it_sees_one() {
     run(async {
@@ -177,7 +177,7 @@ fn no_text_of_a_ticket_is_ever_logged() {
             "summary": SECRET, "description": "Ask **somebody@example.com** about the merger." });
         let created = person.create(fields.clone()).await?.json(201);
         let key = created["ticket"]["key"].as_str().context("a key")?.to_owned();
-        // Jira's refusals repeat what they refuse.
+        // Jira's errors quote the input.
         let echo = json!({ "errorMessages": [format!("The value '{SECRET}' is not valid.")],
             "errors": { "assignee": format!("somebody@example.com is not in {SECRET}") } });
         let refusal = Fault::Status { status: 400, body: Some(echo) };
@@ -208,7 +208,7 @@ fn no_secret_is_ever_logged() {
         person.create_connection(&code, "harbour").await?.json(200);
         let refresh = stack.atlassian().newest_refresh_token(&person.account).context("a token")?;
         let access = person.access_token().await?.json(200)["access_token"].as_str().context("a")?.to_owned();
-        // And on bad days.
+        // The same under faults.
         for fault in [Fault::Drop, Fault::MalformedJson, Fault::TruncatedBody, Fault::Hang] {
             person.forget_access_token().await?;
             stack.atlassian().inject(Rule::new(Class::Token, fault).account(&person.account).times(2));

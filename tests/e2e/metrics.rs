@@ -1,4 +1,4 @@
-//! What a request took, as its completion line tells it and `CloudWatch` counts it.
+//! The metrics of a request, in its completion line and in the form that `CloudWatch` extracts.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use juncture_tests::{Answer, TestStack, run};
 use runtime::telemetry::{DIMENSION, NAMESPACE, metric_names};
 use serde_json::{Value, json};
 
-/// Asserts some fields of the completion line of an answer; `null` says that a field is not there.
+/// Asserts fields of the completion line of an answer; `null` means that the field is absent.
 async fn assert_line(stack: &TestStack, answer: &Answer, expected: &[(&str, Value)]) -> Result<()> {
     let line = stack.completion(answer).await?;
     for (name, value) in expected {
@@ -20,7 +20,7 @@ async fn assert_line(stack: &TestStack, answer: &Answer, expected: &[(&str, Valu
 #[test]
 fn a_warm_call_costs_one_redis_request_and_a_refresh_one_exchange() {
     run(async {
-        // Of its own: a process that others have let wait for ten seconds asks Postgres first whether it is there.
+        // Its own stack: a process that was idle for ten seconds first checks its Postgres connection.
         let stack = TestStack::start(|_| ()).await?;
         let person = stack.strict_person().await?;
         let warm = person.access_token().await?;
@@ -46,7 +46,7 @@ fn a_warm_call_costs_one_redis_request_and_a_refresh_one_exchange() {
             [("refreshes", json!(1)), ("token_requests", json!(1)), ("refreshes_failed", Value::Null)];
         assert_line(&stack, &refreshed, &expected).await?;
         let line = stack.completion(&refreshed).await?;
-        // One look at the cache, one at the lock, one to publish; the row is read, written, and read as it is then.
+        // Redis: the cache, the lock, the new entry. Postgres: the row is read, written, and read again.
         assert_eq!((&line["redis_requests"], &line["postgres_statements"]), (&json!(3), &json!(3)), "{line}");
         stack.stop().await
     });
@@ -66,7 +66,7 @@ fn whoever_waits_for_a_refresh_says_so() {
             gate.arrived().await;
             let before = asked();
             let release = async {
-                // The second caller has looked at the cache, and at the lock.
+                // The second caller has read the cache, and tried the lock.
                 while asked() < before + 2 {
                     tokio::time::sleep(Duration::from_millis(5)).await;
                 }
@@ -115,7 +115,7 @@ fn what_becomes_of_a_refresh_is_counted() {
             ("code", json!("needs_reauthorization")),
         ];
         assert_line(stack, &rejected, &expected).await?;
-        // It was marked before: nothing is new.
+        // It was marked before, so nothing is counted.
         let again = person.access_token().await?;
         let expected = [("connections_invalidated", Value::Null), ("refreshes_rejected", Value::Null)];
         assert_line(stack, &again, &expected).await

@@ -29,7 +29,7 @@ fn the_first_answer_is_everybodys() {
         assert!(other.refusal(422).contains("Idempotency-Key was used for another request"));
         let second = person.create_once("key-2", ticket(&project, "One")).await?.json(201);
         assert_eq!(second["ticket"]["key"], "ONCE-2");
-        // Somebody else's key is another key.
+        // The same key of another person is another key.
         let other = stack.connected_user().await?;
         let third = other.create_once("key-1", ticket(&project, "Three")).await?.json(201);
         assert_eq!(third["ticket"]["key"], "ONCE-3");
@@ -89,7 +89,7 @@ fn a_lost_answer_is_found_again() {
             let lost = person.create_once("key", ticket(&project, "Lost")).await?;
             assert!(lost.refusal(502).contains("same Idempotency-Key"), "{lost:?}");
             assert_eq!(lost.header("retry-after"), "5");
-            // Others come in between.
+            // Other tickets are created in between.
             for number in 0..3 {
                 person.task(&project, &format!("Between {number}")).await?;
             }
@@ -149,7 +149,7 @@ fn empty_pages_do_not_prove_that_a_ticket_is_not_there() {
     run(async {
         let stack = TestStack::shared().await?;
         let person = stack.connected_user().await?;
-        // More than the numbers that are looked at where the search finds nothing.
+        // More than the tickets that are looked at when the search finds nothing.
         let project = stack.project("EMPTYPAGE", 101)?;
         stack.atlassian().inject(person.trouble(CREATE, Fault::Drop).after().times(1));
         person.create_once("key", ticket(&project, "Lost")).await?.refusal(502);
@@ -209,7 +209,7 @@ fn what_is_kept_of_an_answer_is_sealed() {
         }
         assert!(kept.contains("v1:") && kept.len() < 2048, "{kept}");
         assert_eq!(person.create_once("key", ticket(&project, "A secret plan")).await?.json(201), first);
-        // What cannot be read is not taken for nothing.
+        // An unreadable record does not count as none.
         stack.redis(&["SET", record, "{}"]).await?;
         person.create_once("key", ticket(&project, "A secret plan")).await?.refusal(500);
         assert_eq!(person.creates(), 1);
@@ -217,8 +217,8 @@ fn what_is_kept_of_an_answer_is_sealed() {
     });
 }
 
-/// Sends a create, and kills the function that works on it as soon as Jira has got so many requests of the person
-/// that end in this.
+/// Sends a create, and kills the function as soon as Jira has received that many requests of the person whose request
+/// line ends so.
 async fn create_and_die(
     stack: &TestStack,
     person: &Person<'_>,
@@ -238,7 +238,7 @@ async fn create_and_die(
     };
     let (answer, killed) = tokio::join!(person.create_once("key", fields), deadly);
     killed?;
-    // This is the gateway's own.
+    // The gateway's own answer.
     assert_eq!(answer?.status, 502);
     Ok(())
 }
@@ -251,7 +251,7 @@ fn a_function_that_dies_after_it_sent_leaves_a_ticket_that_is_found() {
         let project = stack.project("DIED", 3)?;
         stack.atlassian().inject(person.trouble(CREATE, Fault::Hang).after().times(1));
         create_and_die(&stack, &person, ticket(&project, "Died"), "/issue", 1).await?;
-        // The lock of the dead one ends by itself; until then this waits.
+        // Waits until the lock of the killed function expires.
         let found = person.create_once("key", ticket(&project, "Died")).await?.json(201);
         assert_eq!((&found["ticket"]["key"], person.creates()), (&json!("DIED-4"), 1));
         assert_eq!(person.create_once("key", ticket(&project, "Died")).await?.json(201), found);
@@ -268,11 +268,11 @@ fn a_function_that_dies_while_it_sends_is_repeated_only_when_jira_must_be_done()
         let project = stack.project("DIES", 3)?;
         stack.atlassian().inject(person.trouble(CREATE, Fault::Hang).times(1));
         create_and_die(&stack, &person, ticket(&project, "Dies"), "/issue", 1).await?;
-        // Jira may have it in hand for 20 seconds. Meanwhile a repetition looks for the ticket and sends nothing;
-        // this one dies too.
+        // Jira may still be processing it for 20 seconds. Until then a retry only looks for the ticket; this one is
+        // killed too.
         create_and_die(&stack, &person, ticket(&project, "Dies"), "/search/jql", 2).await?;
         assert_eq!(person.creates(), 1);
-        // As if they had passed.
+        // As if the 20 seconds had passed.
         let [record] = &records(&stack, &person).await?[..] else { anyhow::bail!("not one record") };
         let kept: String = redis::from_redis_value(stack.redis(&["GET", record]).await?)?;
         let mut kept: Value = serde_json::from_str(&kept)?;
@@ -294,7 +294,7 @@ fn a_second_request_waits_for_the_first_and_then_says_so() {
         let person = stack.connected_user().await?;
         let project = stack.project("WAITS", 0)?;
         person.create_once("key", ticket(&project, "One")).await?.json(201);
-        // As if the first had never come to an end: its lock is there, its record is not.
+        // As if the first were still running: its lock is there, its record is not.
         let [record] = &records(stack, &person).await?[..] else { anyhow::bail!("not one record") };
         stack.redis(&["DEL", record]).await?;
         stack.redis(&["SET", &record.replace("once:", "once-lock:"), "somebody"]).await?;

@@ -1,4 +1,4 @@
-//! The page on which a person chooses a site, without a browser: as a form, and as what it says.
+//! The page on which a person chooses a site, without a browser: the form and the texts.
 
 use anyhow::Result;
 use juncture_local::atlassian::{Class, Decision, Fault, Rule};

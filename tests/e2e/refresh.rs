@@ -1,4 +1,4 @@
-//! Tokens that never get lost.
+//! Refreshing: no token is ever lost.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::json;
 
-/// Asserts what must hold at every moment: the stored refresh token is the newest, and it is good.
+/// Asserts the invariant: the stored refresh token is the newest, and valid.
 pub(crate) async fn assert_nothing_is_lost(stack: &TestStack, person: &Person<'_>) -> Result<()> {
     let credentials = person.info("get-connection-credentials").await?.json(200);
     let stored = credentials["refresh_token"].as_str().context("a token")?;
@@ -44,7 +44,7 @@ fn a_token_is_refreshed_before_it_ends() {
         settings.access_token_lifetime = Duration::from_secs(50);
         stack.atlassian().set_settings(Some(&person.account), settings);
         person.connect("harbour").await?;
-        // Less than a minute is left of it: not handed out, not even cached.
+        // It expires within a minute: neither handed out nor cached.
         let mut settings = stack.atlassian().settings(None);
         settings.access_token_lifetime = Duration::from_secs(600);
         stack.atlassian().set_settings(Some(&person.account), settings);
@@ -106,7 +106,7 @@ fn a_project_that_is_selected_during_a_refresh_stays_selected() {
         let (token, selected) = tokio::join!(person.access_token(), select);
         selected?;
         token?.json(200);
-        // From the cache, which the refresh has written.
+        // From the cache, which the refresh filled.
         assert_eq!(person.projects().await?.json(200)["selected_project_id"], "10002");
         Ok(())
     });
@@ -205,14 +205,14 @@ fn a_rejected_refresh_token_is_marked_once_and_not_sent_again() {
     });
 }
 
-/// Makes the token endpoint say this of a person's refresh token.
+/// Makes the token endpoint answer a person's refresh with this error.
 fn refuse(stack: &TestStack, person: &Person<'_>, description: &serde_json::Value) {
     let body = json!({ "error": "unauthorized_client", "error_description": description });
     let fault = Fault::Status { status: 403, body: Some(body) };
     stack.atlassian().inject(Rule::new(Class::Token, fault).account(&person.account));
 }
 
-/// Lets time pass for what the connection's row remembers.
+/// Moves the timestamps of the connection's row into the past.
 async fn pass(stack: &TestStack, person: &Person<'_>, minutes: i32) -> Result<()> {
     const EARLIER: &str = r#"update "juncture-core".connection set
         refreshed_at = refreshed_at - make_interval(mins => $2), doubted_at = doubted_at - make_interval(mins => $2)
@@ -241,7 +241,7 @@ fn a_suspended_app_ends_no_connection_before_it_has_said_so_twice() {
             assert_eq!(person.access_token().await?.json(403)["needs_reauthorization"], true);
             assert_eq!(person.validity().await?["is_invalid"], true);
             stack.atlassian().clear_faults_of(&person.account);
-            // A new consent begins without a doubt.
+            // A new consent clears `doubted_at`.
             person.connect("harbour").await?;
             person.forget_access_token().await?;
             refuse(stack, &person, &said);
@@ -266,7 +266,7 @@ fn a_refresh_that_succeeds_ends_the_doubt() {
             person.access_token().await?.refusal(502);
             stack.atlassian().clear_faults_of(&person.account);
             if refreshed_by_former {
-                // The version before this one moves refreshed_at and knows no doubt.
+                // The previous version updates refreshed_at and does not know doubted_at.
                 const FORMER: &str =
                     r#"update "juncture-core".connection set refreshed_at = now() where connection_id = $1"#;
                 stack.database().await?.execute(FORMER, &[&person.connection_id().await?]).await?;

@@ -1,4 +1,4 @@
-//! A flow ends in the browser in which it began, wherever cookies allow to check that.
+//! A flow must end in the browser in which it began, where cookies allow the check.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -15,14 +15,14 @@ const CREATE: &str = "/api/frontend/finalize-connection/jira/create-connection";
 const SITES: &str = "/api/frontend/finalize-connection/jira/fetch-available-sites";
 const ELSEWHERE: &str = "Started in another browser";
 
-/// A browser, as far as cookies go: it brings back what it was given.
+/// A browser, as far as cookies go: it sends back what it was given.
 struct Browser<'a> {
     stack: &'a TestStack,
     cookies: Mutex<BTreeMap<String, String>>,
 }
 
 impl<'a> Browser<'a> {
-    /// One that other software of the same domain has given a cookie, which need not be ASCII.
+    /// A browser with a cookie of other software on the same domain, not in ASCII.
     fn new(stack: &'a TestStack) -> Self {
         let cookies = BTreeMap::from([("city".to_owned(), "Köln".to_owned())]);
         Self { stack, cookies: Mutex::new(cookies) }
@@ -48,7 +48,7 @@ impl<'a> Browser<'a> {
         Ok(answer)
     }
 
-    /// Clicks "Connect Jira" and consents: the callback's address.
+    /// Clicks "Connect Jira" and consents. Returns the URL of the callback.
     async fn consent(&self, person: &Person<'_>) -> Result<String> {
         self.decide(person, Decision::Accept).await
     }
@@ -65,7 +65,7 @@ impl<'a> Browser<'a> {
         self.send(self.stack.request(Method::GET, path)).await
     }
 
-    /// Comes back to the callback: the connection code.
+    /// Visits the callback. Returns the connection code.
     async fn code(&self, callback: &str) -> Result<String> {
         let answer = self.get(callback).await?;
         anyhow::ensure!(answer.status == 303, "{answer:?}");
@@ -77,7 +77,7 @@ impl<'a> Browser<'a> {
         self.send(self.stack.request(Method::POST, CREATE).json(&body)).await
     }
 
-    /// What a code is good for in this browser: nothing, by any way.
+    /// Asserts that a code is invalid in this browser, on every route that takes one.
     async fn is_refused(&self, code: &str) -> Result<()> {
         let page = format!("/finalize-connection/jira/{code}");
         assert!(self.get(&page).await?.page(403).contains(ELSEWHERE));
@@ -94,7 +94,7 @@ impl<'a> Browser<'a> {
     }
 }
 
-/// The callback as this machine serves it; browsers may know it under another scheme.
+/// The callback's URL on this machine; the flow's may have another scheme.
 fn here(stack: &TestStack, callback: &str) -> String {
     callback.split_once("/api/").map_or_else(String::new, |(_, rest)| format!("{}/api/{rest}", stack.url()))
 }
@@ -129,7 +129,7 @@ fn a_return_in_another_browser_ends_the_flow_on_the_page_that_explains_it() {
             let page = other.get(&callback).await?;
             assert!(page.page(403).contains(ELSEWHERE), "{}", page.body);
             assert!(page.body.contains(&stack.demo_url()), "no way to start again");
-            // The state is used up, for its own browser too, and the code was not exchanged.
+            // The state is used up, for its own browser too, and the code is not exchanged.
             assert!(one.get(&callback).await?.page(410).contains("expired"));
             assert_eq!(stack.token_requests(&person.account), 0);
         }
@@ -151,7 +151,7 @@ fn a_browser_that_has_shown_that_it_keeps_cookies_must_bring_one() {
     });
 }
 
-/// Where a callback leads to.
+/// Where a callback redirects to.
 fn location(answer: &Answer) -> String {
     assert_eq!(answer.status, 303, "{answer:?}");
     answer.header("location").to_owned()
@@ -212,7 +212,7 @@ fn the_flows_own_browser_may_arrive_twice_and_nobody_else() {
             assert_eq!(location(&browser.get(&callback).await?), first);
         }
         assert_eq!(stack.token_requests(&person.account), 1, "a code is for one exchange");
-        // Another browser, with cookies or without, and this one with another code.
+        // Another browser with or without cookies, and this one with another code.
         for stranger in [&other, &Browser::new(stack)] {
             assert!(stranger.get(&callback).await?.page(410).contains("expired"));
         }
@@ -224,7 +224,7 @@ fn the_flows_own_browser_may_arrive_twice_and_nobody_else() {
         let code = first.rsplit('/').next().context("no code")?;
         browser.create(code).await?.json(200);
         assert_eq!(person.validity().await?["exists"], true);
-        // What is used up says so there.
+        // The page says that the code is used up.
         browser.get(&location(&browser.get(&callback).await?)).await?.page(410);
         Ok(())
     });
@@ -236,7 +236,7 @@ fn whoever_fetches_the_callback_first_without_a_cookie_does_not_take_it_from_its
         let stack = TestStack::shared().await?;
         let browser = Browser::new(stack);
         let person = stack.person(&["harbour"])?;
-        // The first flow of this browser: it has not shown yet that it keeps cookies.
+        // The browser's first flow: it is not known yet whether it keeps cookies.
         let callback = browser.consent(&person).await?;
         let scanned = location(&Browser::new(stack).get(&callback).await?);
         assert_eq!(location(&browser.get(&callback).await?), scanned);
@@ -258,7 +258,7 @@ fn two_arrivals_at_once_end_at_the_same_place() {
         let gate = stack.atlassian().hold(spec);
         let (first, second) = (browser.get(&callback), async {
             gate.arrived().await;
-            // It looks for the answer until there is one.
+            // Retries until the answer of the first request is stored.
             let (answer, ()) = tokio::join!(browser.get(&callback), async { gate.release() });
             answer
         });
@@ -316,7 +316,7 @@ fn a_connection_code_that_is_carried_to_another_browser_is_of_no_use_there() {
         let somebody = stack.person(&["harbour"])?;
         other.code(&other.consent(&somebody).await?).await?;
         other.is_refused(&code).await?;
-        // Its own browser finishes all the same.
+        // Its own browser can still finish.
         browser.get(&format!("/finalize-connection/jira/{code}")).await?.page(200);
         browser.create(&code).await?.json(200);
         assert_eq!(person.validity().await?["exists"], true);
@@ -324,7 +324,7 @@ fn a_connection_code_that_is_carried_to_another_browser_is_of_no_use_there() {
     });
 }
 
-/// A deployment as it is without a domain of its own: over TLS, and of another site than the product.
+/// A deployment without a custom domain: over TLS, and cross-site to the product.
 #[test]
 fn a_product_of_another_site_connects_and_its_codes_are_bound_from_the_return_on() {
     run(async {
@@ -337,7 +337,7 @@ fn a_product_of_another_site_connects_and_its_codes_are_bound_from_the_return_on
         .await?;
         let browser = Browser::new(&stack);
         for _ in 0..2 {
-            // The call that begins is of another site: its cookie is not kept.
+            // The first call is cross-site, and its cookie is not kept.
             let person = stack.person(&["harbour"])?;
             let callback = here(&stack, &person.consent().await?);
             let code = browser.code(&callback).await?;
@@ -345,7 +345,7 @@ fn a_product_of_another_site_connects_and_its_codes_are_bound_from_the_return_on
             browser.create(&code).await?.json(200);
             assert_eq!(person.validity().await?["exists"], true);
         }
-        // The browser's own word that it keeps the cookie.
+        // The browser says that it keeps the cookie.
         let person = stack.person(&["harbour"])?;
         let body = json!({ "provider": "jira", "external_id": person.external_id });
         let request = stack.request(Method::POST, BEGIN).header("sec-fetch-site", "same-origin");
@@ -365,7 +365,7 @@ fn a_deployment_may_require_the_same_browser_and_have_a_page_of_its_own() {
             options.settings.set("JUNCTURE_FRONTEND_URL", "https://app.example.com");
         })
         .await?;
-        // Whoever begins a flow without a browser and sends its consent page to somebody gets nothing.
+        // Beginning a flow without a browser and sending its consent page to somebody yields nothing.
         let attacker = stack.person(&["harbour"])?;
         let callback = attacker.consent().await?;
         assert!(Browser::new(&stack).get(&callback).await?.page(403).contains(ELSEWHERE));
@@ -380,7 +380,7 @@ fn a_deployment_may_require_the_same_browser_and_have_a_page_of_its_own() {
         let person = stack.person(&["harbour"])?;
         let browser = Browser::new(&stack);
         let code = browser.code(&browser.consent(&person).await?).await?;
-        // The page of another origin calls without cookies.
+        // A page of another origin sends no cookies.
         person.create_connection(&code, "harbour").await?.json(200);
         assert_eq!(person.validity().await?["exists"], true);
         Ok(())

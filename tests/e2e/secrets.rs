@@ -1,4 +1,4 @@
-//! Settings in Secrets Manager: moto's, behind the AWS SDK; and a broken one of our own for what moto never does.
+//! Settings in Secrets Manager: moto behind the AWS SDK, and a server of our own for failures that moto never has.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -22,7 +22,7 @@ const MAX_AGE: &str = "SECRETS_MAX_AGE_SECONDS";
 const VALIDITY: &str = "/api/backend/connection-info/check-connection-validity?provider=jira&external_id=x";
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A stack whose functions have every setting from a secret of its own.
+/// A stack whose functions read every setting from their own secret.
 pub(crate) struct Deployed {
     pub(crate) stack: TestStack,
     pub(crate) manager: Arc<SecretsManager>,
@@ -46,7 +46,7 @@ impl Deployed {
         Ok(serde_json::from_str(&self.manager.get(&self.id).await?)?)
     }
 
-    /// Replaces one setting, and gives what it was.
+    /// Replaces one setting. Returns the old value.
     pub(crate) async fn set(&self, name: &str, value: &str) -> Result<String> {
         let mut values = self.values().await?;
         let before = values[name].as_str().unwrap_or_default().to_owned();
@@ -59,12 +59,12 @@ impl Deployed {
         self.stack.send(self.stack.request(Method::GET, VALIDITY).bearer_auth(key)).await
     }
 
-    /// Asks with a key until the answer has this status.
+    /// Calls with a key until the answer has this status.
     pub(crate) async fn eventually_with_key(&self, key: &str, status: u16) -> Result<Answer> {
         eventually(status, async || self.with_key(key).await).await
     }
 
-    /// Has every function start anew at its next request.
+    /// Makes every function start a new process at its next request.
     pub(crate) async fn restart(&self) -> Result<()> {
         restart(&self.stack).await
     }
@@ -74,7 +74,7 @@ impl Deployed {
     }
 }
 
-/// Has every function start anew at its next request.
+/// Makes every function start a new process at its next request.
 async fn restart(stack: &TestStack) -> Result<()> {
     for function in stack.functions() {
         stack.gateway().replace(&function.name).await?;
@@ -82,7 +82,7 @@ async fn restart(stack: &TestStack) -> Result<()> {
     Ok(())
 }
 
-/// Asks again and again until the answer has this status.
+/// Calls until the answer has this status.
 async fn eventually(status: u16, mut ask: impl AsyncFnMut() -> Result<Answer>) -> Result<Answer> {
     let answered = async {
         loop {
@@ -108,7 +108,7 @@ async fn assert_alive(person: &Person<'_>) -> Result<()> {
 #[test]
 fn a_rotated_secret_key_is_taken_over_without_a_deployment() {
     run(async {
-        // Nobody looks again because of the age: what makes a sandbox look is the unknown key.
+        // The secret is not read again for its age, but for the unknown key.
         let deployed = Deployed::start("3600").await?;
         let old = deployed.values().await?[KEY].as_str().context("a key")?.to_owned();
         deployed.with_key(&old).await?.json(200);
@@ -143,15 +143,14 @@ fn a_new_encryption_key_and_a_new_client_secret_are_taken_over() {
         let deployed = Deployed::start("3600").await?;
         let person = deployed.stack.strict_person().await?;
         assert_alive(&person).await?;
-        // Another client secret than Atlassian's is told apart from a dead connection, and mended by its
-        // correction alone.
+        // A wrong client secret is not mistaken for a dead connection, and correcting it is enough.
         let right = deployed.set(CLIENT_SECRET, "wrong-client-secret").await?;
         deployed.restart().await?;
         person.forget_access_token().await?;
         assert_eq!(person.access_token().await?.json(500)["code"], "provider_misconfigured");
         deployed.set(CLIENT_SECRET, &right).await?;
         eventually(200, async || person.access_token().await).await?;
-        // A sandbox that has only the old key meets what another one sealed with the new key.
+        // A function with only the old key reads what another one sealed with the new key.
         let sandboxes = deployed.sandboxes();
         let old = deployed.values().await?[SEALING].as_str().context("a key")?.to_owned();
         let new = base::crypto::random_key()?;
@@ -216,7 +215,7 @@ fn an_incomplete_secret_is_named_in_the_log_and_mended_without_a_deployment() {
             deployed.stack.logged(&[expected]).await?;
             let logs = deployed.stack.logs().join("\n");
             assert!(!logs.contains("hidden-"), "{logs}");
-            // People get a page.
+            // In a browser it is a page.
             let page = format!("/finalize-connection/jira/cc_{}", "a".repeat(43));
             if text.is_none() {
                 deployed.stack.get(&page).await?.page(503);
@@ -230,7 +229,7 @@ fn an_incomplete_secret_is_named_in_the_log_and_mended_without_a_deployment() {
     });
 }
 
-/// What a broken Secrets Manager does.
+/// How a Secrets Manager fails.
 #[derive(Clone)]
 pub(crate) enum Mood {
     Hang,
@@ -239,7 +238,7 @@ pub(crate) enum Mood {
     Answer(Value),
 }
 
-/// A Secrets Manager that can be broken.
+/// A Secrets Manager that can be made to fail.
 pub(crate) async fn moody() -> Result<(watch::Sender<Mood>, String)> {
     let (mood, seen) = watch::channel(Mood::Hang);
     let answer = move || {
@@ -288,12 +287,12 @@ fn a_service_that_is_slow_or_fails_is_waited_for_in_bounds() {
         for broken in [Mood::Hang, Mood::Fail] {
             mood.send_replace(broken);
             restart(&stack).await?;
-            // The start gives up and so does the request, both before Lambda or the gateway would.
+            // Startup and request give up before Lambda or the gateway would.
             assert_eq!(ask().await?.json(503)["code"], "not_configured");
         }
         stack.logged(&["did not answer within"]).await?;
         stack.logged(&["InternalServiceError"]).await?;
-        // The same sandbox recovers, and keeps what it knows when the service breaks again.
+        // The same process recovers, and keeps its settings when the service fails again.
         mood.send_replace(Mood::Answer(json!({ KEY: "the-key", MAX_AGE: "0" })));
         ask().await?.json(200);
         for broken in [Mood::Fail, Mood::Hang, Mood::Answer(json!({ KEY: " , " }))] {

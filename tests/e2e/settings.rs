@@ -1,4 +1,4 @@
-//! What a function needs to start, and where it gets it from.
+//! The settings that each function requires, and their sources.
 
 use std::collections::BTreeMap;
 use std::process::{Command, Output};
@@ -13,7 +13,7 @@ const TOKENS: [&str; 2] = ["DEFAULT_JIRA_CLIENT_ID", "DEFAULT_JIRA_CLIENT_SECRET
 const DATABASE: &str = "DATABASE_URL";
 const SEALING: &str = "TOKEN_ENCRYPTION_KEY";
 
-/// What each function needs, and nothing else.
+/// The settings that each function requires, and no others.
 fn needs() -> BTreeMap<&'static str, Vec<&'static str>> {
     let all = |groups: &[&[&'static str]]| groups.concat();
     let sessions = all(&[&[KEY, DATABASE, SEALING], &REDIS, &TOKENS]);
@@ -88,7 +88,7 @@ fn a_missing_setting_fails_at_start_by_name() {
 fn a_function_needs_only_what_it_uses() {
     run(async {
         for (function, needs) in needs() {
-            // Outside of Lambda it gets no further than the runtime, but past its settings.
+            // Outside of Lambda it reads its settings, then fails for lack of the Runtime API.
             let (_, said) = start(function, &needs, &[])?;
             assert!(!said.contains("the setting"), "{function}: {said}");
         }

@@ -1,11 +1,11 @@
-//! `make smoke` finds nothing wrong with a deployment, and tells what to do when something is.
+//! `make smoke` passes on a deployment that works, and says what to do on one that does not.
 
 use std::process::{Command, Output};
 
 use anyhow::Result;
 use juncture_tests::{TestStack, run};
 
-/// Never blocks the runtime, which serves the deployment.
+/// On a thread of its own: the runtime serves the deployment.
 async fn smoke(api: String, key: String, origin: &'static str) -> Result<Output> {
     let program = juncture_tests::binaries().join("juncture-admin");
     let asked = tokio::task::spawn_blocking(move || {
@@ -39,7 +39,7 @@ fn a_deployment_is_as_it_should_be() {
             "nothing is begun"
         );
 
-        // What is not given is not asked.
+        // Without a key and an origin, their checks are skipped.
         let output = smoke(stack.url(), String::new(), "").await?;
         let text = said(&output);
         assert!(
@@ -47,7 +47,7 @@ fn a_deployment_is_as_it_should_be() {
             "{text}"
         );
 
-        // What is wrong is told.
+        // Each problem is reported.
         let output = smoke(stack.url(), "wrong".to_owned(), "https://other.example.com").await?;
         let text = said(&output);
         assert_eq!(output.status.code(), Some(1), "{text}");
@@ -63,12 +63,12 @@ fn whatever_is_no_juncture_is_found_out() {
     run(async {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
         let api = format!("http://{}", listener.local_addr()?);
-        // Alive, by its word, and nothing else.
+        // A server that is alive, and nothing more.
         let anything = axum::Router::new().fallback(|_: String| async { r#"{"alive":true}"# });
         tokio::spawn(async move { axum::serve(listener, anything).await });
         let output = smoke(api, "key".to_owned(), "https://app.example.com").await?;
         let text = said(&output);
-        // A slash at the end and a foreign origin look as they should.
+        // A trailing slash and a foreign origin pass.
         assert!(output.status.code() == Some(1) && text.contains("10 failed"), "{text}");
 
         for (api, expected) in [

@@ -24,7 +24,7 @@ fn keys(answer: &Value) -> Vec<String> {
     tickets.iter().filter_map(|ticket| ticket["key"].as_str()).map(str::to_owned).collect()
 }
 
-/// The keys of a generated project, the newest first.
+/// The issue keys of a generated project, newest first.
 fn newest_first(key: &str, count: usize) -> Vec<String> {
     (1..=count).rev().map(|number| format!("{key}-{number}")).collect()
 }
@@ -111,7 +111,7 @@ fn larger_projects_arrive_whole_and_in_order() {
             let before = person.jira_requests().len();
             let answer = tickets(stack, &person, name, &[]).await?.json(200);
             assert_eq!(keys(&answer), newest_first(key, 230));
-            // A page of tickets, a page of ids, and the rest by the hundred.
+            // One page of tickets, one page of ids, and the rest in batches of a hundred.
             assert_eq!(person.jira_requests().len() - before, 4);
         }
         person.assert_understood();
@@ -129,7 +129,7 @@ fn parts_make_the_whole() {
             let mut gathered = Vec::new();
             let mut cursor: Option<String> = None;
             loop {
-                // A cursor goes on with its limit.
+                // A cursor keeps its limit.
                 let more = match &cursor {
                     Some(cursor) => vec![("cursor", cursor.as_str())],
                     None => vec![("limit", limit)],
@@ -159,7 +159,7 @@ fn a_cursor_is_good_for_its_own_list_only() {
         let part = tickets(stack, &person, &id, &[("limit", "10")]).await?.json(200);
         let cursor = part["next_cursor"].as_str().context("no cursor")?;
         let before = person.jira_requests().len();
-        // A letter of the sealed text, past its version and the name of its key, and before any padding.
+        // A character of the ciphertext: after the version and the key id, before any padding.
         let mut forged = cursor.to_owned();
         let letter = if cursor.as_bytes()[100] == b'a' { "b" } else { "a" };
         forged.replace_range(100..101, letter);
@@ -177,7 +177,7 @@ fn a_cursor_is_good_for_its_own_list_only() {
             assert!(refusal.contains("limit"), "{limit}: {refusal}");
         }
         assert_eq!(person.jira_requests().len(), before);
-        // One that Jira has forgotten is told apart from a project that is gone.
+        // A cursor that Jira has forgotten is not mistaken for a project that is gone.
         let gone = json!({ "errorMessages": ["The nextPageToken is invalid or has expired."], "errors": {} });
         let rule = Rule::new(Class::Jira, Fault::Status { status: 400, body: Some(gone) });
         stack.atlassian().inject(rule.account(&person.account).times(1));
@@ -200,14 +200,14 @@ fn a_new_ticket_is_found_although_the_index_lags() {
         for (key, count) in [("LAG", 20), ("LONGLAG", 150)] {
             let id = stack.project(key, count)?;
             let fresh = person.task(&id, "Fresh").await?;
-            // Nor does a token that Jira rejects make the search forget it.
+            // A token that Jira rejects does not lose the cursor either.
             stack.atlassian().expire_access_tokens(Some(&person.account));
             let found = keys(&tickets(stack, &person, &id, &[]).await?.json(200));
             assert_eq!(found.len(), count + 1);
             assert_eq!(found.first(), Some(&fresh));
             let part = tickets(stack, &person, &id, &[("limit", "10")]).await?.json(200);
             assert_eq!(keys(&part), found[..10]);
-            // What searches are told stays the same from part to part, whatever is made meanwhile.
+            // Every page sends the same `reconcileIssues`, whatever is created meanwhile.
             person.task(&id, "Fresher").await?;
             let cursor = part["next_cursor"].as_str().context("no cursor")?;
             let part = tickets(stack, &person, &id, &[("cursor", cursor)]).await?.json(200);
@@ -273,7 +273,7 @@ fn an_empty_page_does_not_end_a_search() {
         let stack = TestStack::shared().await?;
         let person = stack.connected_user().await?;
         let inject = |fault: Fault| stack.atlassian().inject(person.trouble("search/jql", fault).times(1));
-        // The one page that there is, behind two that are empty; whole, and in parts of either kind.
+        // The only page, behind two empty ones; as a whole, and paged in either way.
         for limit in [None, Some("10"), Some("500")] {
             inject(page_of(&[], Some("one")));
             inject(page_of(&[], Some("one")));
@@ -289,7 +289,7 @@ fn an_empty_page_does_not_end_a_search() {
             assert_eq!(person.jira_requests().len() - before, sent, "{limit:?}");
             stack.atlassian().clear_faults_of(&person.account);
         }
-        // Between pages of ids, too.
+        // The same between pages of ids.
         inject(page_of(&["SHIP-3"], Some("more")));
         inject(page_of(&["SHIP-3"], Some("empty")));
         inject(page_of(&[], Some("last")));
@@ -299,7 +299,7 @@ fn an_empty_page_does_not_end_a_search() {
             .atlassian()
             .inject(person.trouble("bulkfetch", Fault::Status { status: 200, body: Some(bulk) }).times(1));
         assert_eq!(keys(&tickets(stack, &person, "SHIP", &[]).await?.json(200)), ["SHIP-3", "SHIP-2"]);
-        // Really nothing.
+        // No tickets at all.
         inject(page_of(&[], None));
         assert_eq!(tickets(stack, &person, "SHIP", &[]).await?.json(200)["total"], 0);
         Ok(())
@@ -342,7 +342,7 @@ fn a_projects_key_is_taken_in_any_case() {
                 stack.backend(&format!("jira/{call}"), &query).await?.json(200);
             }
         }
-        // A cursor goes on in either case.
+        // The cursor works in both cases.
         let part = tickets(stack, &person, "SHIP", &[("limit", "2")]).await?.json(200);
         let cursor = part["next_cursor"].as_str().context("no cursor")?;
         tickets(stack, &person, "ship", &[("cursor", cursor)]).await?.json(200);
@@ -433,7 +433,7 @@ fn a_failing_jira_is_survived_or_reported() {
             let rule = Rule::new(Class::Jira, fault).account(&person.account).path(path).times(times);
             stack.atlassian().inject(rule);
         };
-        // What passes is waited out.
+        // Temporary failures are retried.
         for (fault, path) in [
             (Fault::Drop, "bulkfetch"),
             (Fault::TruncatedBody, "search/jql"),
@@ -448,7 +448,7 @@ fn a_failing_jira_is_survived_or_reported() {
             let answer = tickets(stack, &person, &id, &[]).await?.json(200);
             assert_eq!(keys(&answer), newest_first("STORM", 230));
         }
-        // What lasts is told.
+        // Permanent failures are reported.
         for (fault, times) in [
             (Fault::Status { status: 502, body: None }, 3),
             (Fault::Status { status: 200, body: None }, 1),
@@ -459,7 +459,7 @@ fn a_failing_jira_is_survived_or_reported() {
             let refusal = tickets(stack, &person, &id, &[]).await?.refusal(502);
             assert_eq!(refusal, "Failed to fetch Jira tickets");
         }
-        // A quota that is used up stops everything at once.
+        // An exhausted quota stops all requests at once.
         for (retry_after, reason) in [(1800, "jira-quota-global-based"), (60, "jira-burst-based")] {
             inject(
                 Fault::RateLimited { retry_after: Some(retry_after), reason: Some(reason.into()) },
@@ -543,7 +543,7 @@ fn ten_thousand_tickets_arrive_whole_over_ten_calls_at_once() {
         );
         person.assert_understood();
 
-        // Twice as many do not fit, if they may not be compressed.
+        // Twice as many do not fit uncompressed.
         let id = stack.project("VAST", 20_000)?;
         let answer = tickets(&stack, &person, &id, &[]).await?;
         let refusal = answer.refusal(413);

@@ -1,4 +1,4 @@
-//! A field in a JSON body that its route does not take is not ignored in silence.
+//! Unknown fields of a JSON body are not ignored silently.
 
 use std::collections::BTreeSet;
 
@@ -8,7 +8,7 @@ use reqwest::Method;
 use saphyr::{LoadableYamlNode as _, Yaml};
 use serde_json::{Map, Value, json};
 
-/// The routes of the original Juncture that take a JSON body.
+/// The routes of the contract that take a JSON body.
 const CONTRACT: [(&str, &str); 6] = [
     ("POST", "/api/frontend/oauth/initiate-oauth-flow"),
     ("POST", "/api/frontend/oauth/get-authorization-uri"),
@@ -18,7 +18,7 @@ const CONTRACT: [(&str, &str); 6] = [
     ("POST", "/api/backend/jira/create-ticket"),
 ];
 
-/// A route that takes a JSON body, with the names of its fields as `openapi.yaml` has them.
+/// A route that takes a JSON body, with its fields from `openapi.yaml`.
 struct Route {
     method: Method,
     path: String,
@@ -61,7 +61,7 @@ fn routes() -> Result<Vec<Route>> {
     Ok(routes)
 }
 
-/// Every field of a route, without a value, and one that it does not have.
+/// Every field of a route with null for a value, and an unknown one.
 async fn send(stack: &TestStack, route: &Route) -> Result<(u16, Value)> {
     let mut body: Map<String, Value> = route.fields.iter().map(|name| (name.clone(), Value::Null)).collect();
     body.insert("labels".to_owned(), json!(["a"]));
@@ -72,7 +72,7 @@ async fn send(stack: &TestStack, route: &Route) -> Result<(u16, Value)> {
 
 fn complaint(route: &Route) -> String {
     let name = route.path.rsplit('/').next().unwrap_or_default();
-    // The older name of the same function.
+    // The former name of the same function.
     let name = if name == "get-authorization-uri" { "initiate-oauth-flow" } else { name };
     format!("labels is not a field of {name}")
 }

@@ -1,12 +1,11 @@
-//! What happened to one external id, in the order of one clock.
+//! What happened to one external id, ordered by one logical clock.
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Ticks once for each begin and each end; of two operations, one came after the other if it began after the
-/// other's end.
+/// Ticks at each begin and each end. One operation came after another if it began after the other's end.
 #[derive(Debug, Default)]
 pub(crate) struct Clock(AtomicU64);
 
@@ -19,7 +18,7 @@ impl Clock {
 /// A connection as the model knows it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Connection {
-    /// The family of tokens at the sandbox that its consent made.
+    /// The sandbox's token family of its consent.
     pub(crate) family: usize,
     /// The cloud id.
     pub(crate) site: String,
@@ -27,8 +26,8 @@ pub(crate) struct Connection {
     pub(crate) is_invalid: bool,
 }
 
-/// Where an answer is read from. What is written reaches the row first and the cache a moment later, so each is
-/// held to the writes by itself.
+/// Where an answer is read from. A write reaches the row first and the cache a moment later, so each view is checked
+/// against the writes separately.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum View {
     /// Postgres.
@@ -37,7 +36,7 @@ pub(crate) enum View {
     Session,
 }
 
-/// What an operation did, or what it saw.
+/// What an operation wrote or read.
 #[derive(Clone, Debug)]
 pub(crate) enum Event {
     Connect { family: usize, site: String },
@@ -46,12 +45,12 @@ pub(crate) enum Event {
     Read { view: View, seen: Seen },
 }
 
-/// What an answer tells of the connection.
+/// What an answer says about the connection.
 #[derive(Clone, Debug)]
 pub(crate) enum Seen {
     /// There is none.
     Nothing,
-    /// There is one; of what the answer does not tell, nothing is said here.
+    /// There is one. `None` where the answer does not say.
     Connection {
         family: Option<usize>,
         site: Option<String>,
@@ -61,7 +60,7 @@ pub(crate) enum Seen {
 }
 
 impl Seen {
-    /// A connection that is in order, and nothing more.
+    /// A valid connection, and nothing more.
     pub(crate) fn valid() -> Self {
         Self::Connection { family: None, site: None, project: None, is_invalid: Some(false) }
     }
@@ -77,7 +76,7 @@ impl Seen {
 pub(crate) struct Record {
     pub(crate) worker: usize,
     pub(crate) began: u64,
-    /// `None` if nobody knows whether it had its effect: it may have had one at any time since.
+    /// `None` if its outcome is unknown: it may take effect at any later time.
     pub(crate) ended: Option<u64>,
     pub(crate) event: Event,
 }
@@ -95,13 +94,13 @@ impl fmt::Display for Record {
     }
 }
 
-/// Everything about one external id since the last look at it.
+/// Everything about one external id since the last check.
 #[derive(Debug, Default)]
 pub(crate) struct History {
     records: Mutex<Vec<Record>>,
-    /// Things that happened beside: revocations, refusals, faults. For whoever reads a failure.
+    /// Other events, for reading a failure: revocations, refusals, faults.
     notes: Mutex<Vec<(u64, String)>>,
-    /// Families that their owner revoked, and when; kept for good.
+    /// Families that their owner revoked, and when. Never cleared.
     revoked: Mutex<BTreeMap<usize, u64>>,
 }
 

@@ -1,4 +1,4 @@
-//! What must hold when nobody works.
+//! The invariants, checked while no operation is running.
 
 use anyhow::{Context as _, Result, ensure};
 use secrecy::ExposeSecret as _;
@@ -10,10 +10,10 @@ use super::linear::{self, State};
 use super::work::Step;
 use super::world::{Mode, Subject, World};
 
-/// The number that the model itself bears among the workers.
+/// The worker number of these checks.
 const REFEREE: usize = 99;
 
-/// Rows that belong to nothing, and external ids with more or less than one connection.
+/// Orphaned rows, and external ids without exactly one connection.
 const ORPHANS: &str = r#"
     select
         (select count(*) from "juncture-core".connection c
@@ -34,7 +34,7 @@ const ROW: &str = r#"
     join "juncture-core".jira_connection j using (connection_id)
     where m.external_id = $1 and m.provider = 'jira'"#;
 
-/// A connection as Postgres has it.
+/// A connection as stored in Postgres.
 struct Stored {
     id: String,
     version: i64,
@@ -43,17 +43,14 @@ struct Stored {
     known: Connection,
 }
 
-/// Holds everything against what must be, and tells the state to go on from.
-///
-/// # Errors
-/// What does not hold.
+/// Checks every invariant. Returns the state from which the next round starts.
 pub(crate) async fn check(world: &World, subject: &Subject, initial: &State) -> Result<State> {
     let database = world.stack.database().await?;
     let orphans: i64 = database.query_one(ORPHANS, &[]).await?.get(0);
     ensure!(orphans == 0, "{orphans} rows belong to nothing, or not to one connection");
     cache_agrees(world, subject, &stored(world, &database, subject).await?, false).await?;
 
-    // A last look through every door closes the history.
+    // A last read through every endpoint ends the history.
     let look = Step { world, subject, worker: REFEREE };
     look.validity().await?;
     look.credentials().await?;
@@ -79,7 +76,7 @@ pub(crate) async fn check(world: &World, subject: &Subject, initial: &State) -> 
     }
     ensure!(!(before.known.is_invalid && is_good), "family {family} is marked invalid, and is not");
 
-    // Whoever asks now has to refresh.
+    // The next call has to refresh.
     for account in &subject.accounts {
         world.stack.atlassian().expire_access_tokens(Some(account));
     }
@@ -128,7 +125,7 @@ fn read(world: &World, row: &Row) -> Result<Stored> {
     })
 }
 
-/// What is cached is what is stored. An access token may have been evicted.
+/// The cache agrees with the row. An access token may be missing from it.
 async fn cache_agrees(
     world: &World,
     subject: &Subject,
@@ -143,7 +140,7 @@ async fn cache_agrees(
         ensure!(entry["id"].is_null(), "a connection is cached that does not exist: {entry}");
         return Ok(());
     };
-    // A barrier says that the row is to be read.
+    // A barrier: the row has to be read.
     if entry.is_null() || entry["id"].is_null() {
         ensure!(!is_fresh || !entry.is_null(), "nothing is cached");
         return Ok(());
@@ -153,8 +150,8 @@ async fn cache_agrees(
         "jira_site_id": stored.known.site,
         "jira_project_id": stored.known.project,
     });
-    // When Redis is away just then, a refresh goes on without it, and a rejected token may stay cached until it
-    // ends or is rejected again.
+    // While Redis is unavailable a refresh continues without it, and a rejected token may stay cached until it
+    // expires or is rejected again.
     let may_be_older = world.mode == Mode::Faulty && !is_fresh;
     if !may_be_older {
         expected["v"] = stored.version.into();

@@ -1,18 +1,18 @@
-//! Whether there is an order in which the operations of a history could have happened one by one, each between
-//! its begin and its end, so that every answer is what a correct Juncture would have said: linearizability
-//! (Herlihy and Wing, <https://doi.org/10.1145/78969.78972>), by the search of Wing and Gong.
+//! Linearizability (Herlihy and Wing, <https://doi.org/10.1145/78969.78972>): is there an order of a history's
+//! operations, each taking effect between its begin and its end, that explains every answer? The search is Wing and
+//! Gong's.
 
 use std::collections::HashSet;
 
 use super::history::{Connection, Event, Record, Seen, View};
 
-/// A search that has seen more states than this gives up.
+/// The search gives up after this many states.
 const MOST_STATES: usize = 500_000;
 
 pub(crate) type State = Option<Connection>;
 
-/// What an operation makes of a state; `None` if it cannot have happened in it. `revoked_at` tells when a family
-/// began to be revoked.
+/// The state after an operation; `None` if the operation is impossible in this state. `revoked_at`: when the revocation
+/// of a family began.
 fn apply(state: &State, record: &Record, revoked_at: &dyn Fn(usize) -> Option<u64>) -> Option<State> {
     match (&record.event, state) {
         (Event::Connect { family, site }, before) => {
@@ -31,8 +31,8 @@ fn apply(state: &State, record: &Record, revoked_at: &dyn Fn(usize) -> Option<u6
             let fits = family.is_none_or(|family| family == now.family)
                 && site.as_ref().is_none_or(|site| *site == now.site)
                 && project.as_ref().is_none_or(|project| *project == now.project);
-            // Nobody tells when a connection is found to be invalid. But it is so only after it was revoked,
-            // and stays so.
+            // The history does not say when a connection becomes invalid, but that is possible only after a
+            // revocation, and it stays invalid.
             let is_invalid = is_invalid.unwrap_or(now.is_invalid);
             let was_revoked = || revoked_at(now.family).is_some_and(|at| at < record.end());
             let allowed = if is_invalid { now.is_invalid || was_revoked() } else { !now.is_invalid };
@@ -42,10 +42,8 @@ fn apply(state: &State, record: &Record, revoked_at: &dyn Fn(usize) -> Option<u6
     }
 }
 
-/// Looks for an order of the writes and of what was read from `view`, from a known state on.
-///
-/// # Errors
-/// When there is none: how far the best attempt came.
+/// Searches for an order of the writes and the reads of one view, from a known state. The error says how far the best
+/// attempt came.
 pub(crate) fn check(
     records: &[Record],
     view: View,
@@ -72,7 +70,7 @@ pub(crate) fn check(
 struct TooMany;
 
 struct Search<'a> {
-    /// By their begin.
+    /// Sorted by their begin.
     records: Vec<&'a Record>,
     revoked_at: &'a dyn Fn(usize) -> Option<u64>,
     seen: HashSet<(Vec<bool>, State)>,
@@ -95,7 +93,7 @@ impl Search<'_> {
                 return Err(TooMany);
             }
             self.remember(&done, &state, &candidates);
-            // What surely happened is tried first: it is pushed last.
+            // Operations with a known outcome are tried first, so they are pushed last.
             let (sure, unsure): (Vec<usize>, Vec<usize>) =
                 candidates.into_iter().rev().partition(|index| self.records[*index].ended.is_some());
             for index in unsure.into_iter().chain(sure) {
@@ -109,7 +107,8 @@ impl Search<'_> {
         Ok(false)
     }
 
-    /// Takes every read that fits now: that is never wrong, as it changes nothing. Gives what else may come next.
+    /// Takes every read that fits the state, which is always right, as reads change nothing. Returns the other
+    /// candidates.
     fn settle(&self, done: &mut [bool], state: &State) -> Vec<usize> {
         loop {
             let open = |index: &usize| !done[*index];
@@ -206,7 +205,7 @@ mod tests {
             records.push(record(5, 6, wrong.clone()));
             assert!(!holds(&records), "{wrong:?}");
         }
-        // Two who look at the same time may differ, one after the other may not go back.
+        // Concurrent reads may differ; a later read must not go back.
         let back = [
             record(1, 2, connect(1, "a")),
             record(3, 10, connect(2, "a")),

@@ -1,12 +1,11 @@
-//! A model check by random schedules: many workers connect, reconnect, use, select, revoke and disconnect the
-//! same few external ids at once, through the real functions, against a real Postgres and Redis. Then everything
-//! that was answered must have an order that explains it (`linear.rs`), and everything that is stored must be what
-//! the sandbox of Atlassian issued (`invariants.rs`).
+//! A model check with random schedules: many workers concurrently connect, reconnect, use, select, revoke and
+//! disconnect the same few external ids, through the real functions, against a real Postgres and Redis. Then there must
+//! be an order of the operations that explains every answer (`linear.rs`), and everything stored must be what the
+//! sandbox of Atlassian issued (`invariants.rs`).
 //!
-//! `make model` runs it for longer than `make test` does; `SEED`, `OPERATIONS` (per mode) and `MODE` (`strict`,
-//! `lenient`, `faulty`) say what. A seed fixes what every worker does and in which order, and which faults strike
-//! in which order; how the workers' steps interleave is up to the machine, so a seed finds a race again only more
-//! or less often.
+//! `make model` runs more operations than `make test`; see `SEED`, `OPERATIONS` (per mode) and `MODE` (`strict`,
+//! `lenient`, `faulty`). A seed fixes each worker's operations and the sequence of faults. How they interleave is up to
+//! the machine, so a seed reproduces a race only sometimes.
 
 mod fault_injector;
 mod history;
@@ -31,11 +30,11 @@ use self::world::{Mode, World};
 const WORKERS: usize = 10;
 const SUBJECTS: usize = 3;
 
-/// After so many operations everybody rests, and everything is checked.
+/// After this many operations the workers pause and everything is checked.
 const ROUND: usize = 200;
 
-/// What `make test` runs of each mode.
-const SMALL_DOSE: usize = 200;
+/// The operations per mode in `make test`.
+const DEFAULT_OPERATIONS: usize = 200;
 
 fn setting<T: std::str::FromStr>(name: &str, default: T) -> T {
     std::env::var(name).ok().and_then(|value| value.parse().ok()).unwrap_or(default)
@@ -46,7 +45,7 @@ fn check(mode: Mode) {
     if !wanted.is_empty() && !format!("{mode:?}").eq_ignore_ascii_case(&wanted) {
         return;
     }
-    let (seed, operations) = (setting("SEED", 1), setting("OPERATIONS", SMALL_DOSE));
+    let (seed, operations) = (setting("SEED", 1), setting("OPERATIONS", DEFAULT_OPERATIONS));
     run(async {
         let world = World::start(mode, SUBJECTS).await?;
         let outcome = rounds(&world, seed, operations).await;
@@ -99,7 +98,7 @@ fn slow(random: &mut Rng) -> Fault {
 
 /// One round: all workers at once, and in [`Mode::Faulty`] the fault injector beside them.
 async fn work(world: &World, schedules: &mut [Schedule], random: &mut Rng, operations: usize) -> Result<()> {
-    // The time between a question to the token endpoint and its answer is where others get in between.
+    // Latency at the token endpoint gives the other workers time to interfere.
     world.stack.atlassian().clear_faults();
     for rule in [Rule::new(Class::Token, slow(random)), Rule::new(Class::Token, slow(random)).after()] {
         world.stack.atlassian().inject(rule);

@@ -1,15 +1,14 @@
-//! What the workers do: a function of the seed alone.
+//! The workers' operations, determined by the seed.
 
 use fastrand::Rng;
 
-/// Two sites on which a connection's site can be told from the number of its projects.
+/// Two sites that can be told apart by their number of projects.
 pub(crate) const SITES: [&str; 2] = ["harbour", "meadow"];
 
-/// One step of one worker. Which one of several waiting codes it takes, and what others do meanwhile, is up to
-/// the machine.
+/// One step of a worker. Which of several pending codes it takes depends on the interleaving.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Operation {
-    /// A person comes back from the consent page, and chooses no site yet.
+    /// A person returns from the consent page, without choosing a site yet.
     Consent { account: usize },
     /// A person chooses a site, once or with a double click.
     Finalize { account: usize, site: usize, twice: bool },
@@ -27,18 +26,18 @@ pub(crate) enum Operation {
     Credentials,
     /// `get-selected-project`.
     Selected,
-    /// The cached access token is gone before its time.
+    /// The cached access token is evicted.
     Evict,
-    /// Atlassian lets an account's access tokens end before their time.
+    /// Atlassian expires an account's access tokens early.
     Expire { account: usize },
-    /// A person withdraws their consent at Atlassian.
+    /// A person revokes the grant at Atlassian.
     Revoke { account: usize },
 }
 
 /// Accounts that take turns in connecting one external id.
 pub(crate) const ACCOUNTS: usize = 2;
 
-/// The steps of one worker, without end: each with the number of the external id it concerns.
+/// The endless steps of one worker, each with the number of its external id.
 pub(crate) struct Schedule {
     random: Rng,
     external_ids: usize,
@@ -46,7 +45,7 @@ pub(crate) struct Schedule {
 
 impl Schedule {
     pub(crate) fn new(seed: u64, worker: usize, external_ids: usize) -> Self {
-        // The generator's neighbours are alike; the multiplier sets them apart.
+        // Neighbouring seeds give similar sequences; the multiplier spreads them.
         let own = (worker as u64 + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
         Self { random: Rng::with_seed(seed.rotate_left(32) ^ own), external_ids }
     }

@@ -1,4 +1,4 @@
-//! Carries out operations and writes down what came of them.
+//! Runs the operations and records their outcomes.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -12,17 +12,17 @@ use super::history::{Event, Record, Seen, View};
 use super::schedule::{Operation, SITES, Schedule};
 use super::world::{Mode, Pending, Subject, World};
 
-/// What an answer says of the operation.
+/// What an answer says about the operation.
 enum Outcome {
     /// It was done.
     Done(Value),
-    /// It was not, for a reason that is the connection's or the caller's.
+    /// It was refused, for a reason of the connection's or the caller's.
     Refused { status: u16, code: String },
-    /// Nobody knows.
+    /// It may or may not have been done.
     Unknown,
 }
 
-/// One worker's steps, until all workers together have taken as many as there are left.
+/// Runs one worker until all workers together have taken the steps that are left.
 pub(crate) async fn work(world: &World, worker: usize, schedule: &mut Schedule, left: &AtomicUsize) {
     while world.wrong().is_empty() {
         let taken = left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
@@ -80,7 +80,7 @@ impl Step<'_> {
         }
     }
 
-    /// Begins, consents and comes back.
+    /// Begins, consents and visits the callback.
     async fn consent(&self, account: usize) -> Result<Option<Pending>> {
         let began = self.world.clock.tick();
         let stack = &self.world.stack;
@@ -118,7 +118,7 @@ impl Step<'_> {
         Ok(None)
     }
 
-    /// Whether an account has begun to withdraw its consent since a moment.
+    /// Whether a revocation of the account's grant has begun since a moment.
     fn was_revoked(&self, account: usize, since: u64) -> bool {
         self.subject.last_revocation(account).is_some_and(|at| at > since)
     }
@@ -139,7 +139,7 @@ impl Step<'_> {
         self.choose(&pending, site).await.map(drop)
     }
 
-    /// `create-connection`; whether it was done.
+    /// `create-connection`. Returns whether it was done.
     async fn choose(&self, pending: &Pending, site: usize) -> Result<bool> {
         let began = self.world.clock.tick();
         let body = json!({ "connection_code": pending.code, "site_id": self.world.site_ids[site] });
@@ -154,7 +154,7 @@ impl Step<'_> {
                 self.record(began, event);
                 return Ok(true);
             }
-            // It was used already, or the consent was withdrawn.
+            // The code was used already, or the grant revoked.
             Outcome::Refused { status: 410, code } => {
                 self.note(format!("worker {}: family {}: {code}", self.worker, pending.family));
             }
@@ -211,8 +211,8 @@ impl Step<'_> {
                     family: Some(family.id),
                     site: None,
                     project: None,
-                    // When Redis is away while a connection is found to be invalid, its last access token may stay
-                    // cached until it ends.
+                    // If Redis is unavailable when a connection becomes invalid, its last access token may stay cached
+                    // until it expires.
                     is_invalid: (self.world.mode != Mode::Faulty).then_some(false),
                 }
             }
@@ -230,9 +230,9 @@ impl Step<'_> {
         let others_since = self.subject.under_way_since().unwrap_or(began);
         let query = [("external_id", self.subject.external_id.as_str())];
         let answer = self.world.stack.backend("jira/get-projects", &query).await?;
-        // Jira may reject the second token too, if that was ended or the consent withdrawn in the same moment, if it came
-        // with a new connection and had been ended before, or if somebody else had it from the token endpoint then and
-        // shows it only now. A third one is not asked for.
+        // Jira may reject the second token too: if it was expired or the grant revoked at the same moment, if it came
+        // with a new connection and was expired before, or if another caller had it from the token endpoint and uses it
+        // only now. A third token is not requested.
         let is_rejected = answer.status == 502 && answer.body.contains(r#""Unauthorized""#);
         if is_rejected && self.subject.was_disturbed(others_since) {
             self.note(format!("worker {}: get-projects since {began}: {}", self.worker, answer.body));
@@ -240,8 +240,7 @@ impl Step<'_> {
         }
         match self.outcome(&answer)? {
             Outcome::Done(body) => {
-                // The token may be renewed on the way: what is read first and what is read last need not be from
-                // the same moment.
+                // The token may be refreshed during the call: the first read and the last may be of different states.
                 let site = self.world.site_ids[usize::from(body["total"] == 0)].clone();
                 let of_site = Seen::Connection {
                     family: None,
@@ -323,7 +322,7 @@ impl Step<'_> {
         Ok(())
     }
 
-    /// Takes the access token out of the cached connection. The rest stays: Upstash evicts nothing by itself.
+    /// Removes the access token from the cached connection. The rest stays: Upstash evicts nothing by itself.
     async fn evict(&self) -> Result<()> {
         const EVICT: &str = "\
             local known = redis.call('GET', KEYS[1]) \
@@ -346,7 +345,7 @@ impl Step<'_> {
         let concerned = families.iter().filter(|family| family.account == *key).map(|family| family.id);
         self.subject.history.revoke(concerned, at);
         self.world.stack.atlassian().revoke_grant(key);
-        // Those that were made between the look and the revocation.
+        // Families created between the listing and the revocation.
         let families = self.world.stack.atlassian().families();
         let dead = families.iter().filter(|family| family.account == *key && family.revoked);
         self.subject.history.revoke(dead.map(|family| family.id), at);
@@ -361,7 +360,7 @@ impl Step<'_> {
         self.world.stack.backend(&format!("connection-info/{call}"), &query).await
     }
 
-    /// Reads an answer of the API; one that the contract does not allow is an error.
+    /// Classifies an answer of the API. An answer that the contract does not allow is an error.
     fn outcome(&self, answer: &Answer) -> Result<Outcome> {
         let content_type = answer.header("content-type");
         anyhow::ensure!(content_type.starts_with("application/json"), "not JSON: {answer:?}");

@@ -1,4 +1,4 @@
-//! The stack under test, and what the model knows of it.
+//! The stack under test, and what the model knows about it.
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -16,9 +16,9 @@ use super::schedule::{ACCOUNTS, SITES};
 /// How the stack is treated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Mode {
-    /// A refresh token is good for one exchange; nothing fails. Whoever exchanges one twice has lost it.
+    /// A refresh token can be exchanged once; exchanging it twice loses the grant. No faults.
     Strict,
-    /// As Atlassian does it: ten minutes in which a token may be exchanged again. Nothing fails.
+    /// As Atlassian: a token may be exchanged again for ten minutes. No faults.
     Lenient,
     /// As [`Mode::Lenient`], with faults.
     Faulty,
@@ -30,11 +30,11 @@ impl Mode {
     }
 }
 
-/// How long an access token lasts: long enough to be used (it is not handed out in its last minute), short enough
-/// to end several times in a run.
+/// The lifetime of an access token: long enough to be handed out, which ends a minute before it expires; short enough
+/// to expire several times in a run.
 const ACCESS_TOKEN_LIFETIME: Duration = Duration::from_secs(67);
 
-/// A consent that waits for its site.
+/// A consent without a site yet.
 #[derive(Clone, Debug)]
 pub(crate) struct Pending {
     pub(crate) code: String,
@@ -50,14 +50,14 @@ pub(crate) struct Subject {
     pending: Mutex<Vec<Pending>>,
     /// By account.
     revocations: Mutex<[Option<u64>; ACCOUNTS]>,
-    /// When access tokens were last ended before their time, by a withdrawn consent too, or a connection was made.
+    /// When access tokens were last expired early or revoked, or a connection was made.
     last_disturbance: AtomicU64,
-    /// How many are doing so.
+    /// How many operations are doing so.
     disturbing: AtomicUsize,
-    /// When somebody last asked for the removal of the connection, and how many are asking.
+    /// When the removal of the connection was last requested, and how many requests are running.
     last_removal: AtomicU64,
     removing: AtomicUsize,
-    /// When the operations that are under way began.
+    /// When the running operations began.
     under_way: Mutex<BTreeSet<u64>>,
 }
 
@@ -93,7 +93,7 @@ impl Subject {
         self.pending.lock().unwrap_or_else(PoisonError::into_inner).push(pending);
     }
 
-    /// When an account last began to withdraw its consent.
+    /// When the last revocation of an account's grant began.
     pub(crate) fn last_revocation(&self, account: usize) -> Option<u64> {
         self.revocations.lock().unwrap_or_else(PoisonError::into_inner)[account]
     }
@@ -103,29 +103,29 @@ impl Subject {
         revocations[account] = revocations[account].max(Some(at));
     }
 
-    /// Somebody is about to make a connection, or to end access tokens before their time.
+    /// A connection is about to be made, or access tokens are about to be expired early.
     pub(crate) fn begin_disturbance(&self) {
         self.disturbing.fetch_add(1, Ordering::SeqCst);
     }
 
-    /// They have done so, or not.
+    /// That operation has ended.
     pub(crate) fn end_disturbance(&self, at: u64) {
         self.last_disturbance.fetch_max(at, Ordering::SeqCst);
         self.disturbing.fetch_sub(1, Ordering::SeqCst);
     }
 
-    /// Somebody is about to remove the connection, and with it what was handed out before.
+    /// The connection is about to be removed, and with it all pending codes.
     pub(crate) fn begin_removal(&self) {
         self.removing.fetch_add(1, Ordering::SeqCst);
     }
 
-    /// They have done so, or not.
+    /// That operation has ended.
     pub(crate) fn end_removal(&self, at: u64) {
         self.last_removal.fetch_max(at, Ordering::SeqCst);
         self.removing.fetch_sub(1, Ordering::SeqCst);
     }
 
-    /// Whether the removal of the connection was asked for since a moment.
+    /// Whether the removal of the connection was requested since a moment.
     pub(crate) fn was_removed(&self, since: u64) -> bool {
         self.removing.load(Ordering::SeqCst) > 0 || self.last_removal.load(Ordering::SeqCst) >= since
     }
@@ -134,27 +134,27 @@ impl Subject {
         self.under_way.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Somebody begins an operation.
+    /// An operation begins.
     pub(crate) fn begins(&self, at: u64) {
         self.under_way().insert(at);
     }
 
-    /// The operation that began at this moment is over.
+    /// The operation that began at this moment has ended.
     pub(crate) fn ends(&self, began: u64) {
         self.under_way().remove(&began);
     }
 
-    /// When the longest of all operations that are under way began.
+    /// When the longest running operation began.
     pub(crate) fn under_way_since(&self) -> Option<u64> {
         self.under_way().first().copied()
     }
 
-    /// Whether access tokens were ended before their time, or a connection was made, since a moment.
+    /// Whether access tokens were expired early, or a connection was made, since a moment.
     pub(crate) fn was_disturbed(&self, since: u64) -> bool {
         self.disturbing.load(Ordering::SeqCst) > 0 || self.last_disturbance.load(Ordering::SeqCst) >= since
     }
 
-    /// The key under which the cache holds this connection.
+    /// The Redis key of the cached connection.
     pub(crate) fn cache_key(&self) -> String {
         format!("juncture:connection:1:jira:{}", self.external_id)
     }
@@ -168,7 +168,7 @@ pub(crate) struct World {
     pub(crate) subjects: Vec<Subject>,
     pub(crate) sealer: Sealer,
     pub(crate) site_ids: Vec<String>,
-    /// What no answer may be: the first one ends the run.
+    /// Wrong answers. The first one ends the run.
     wrong: Mutex<Vec<String>>,
     /// Whether faults are being injected.
     pub(crate) is_faulty: AtomicBool,
@@ -194,7 +194,7 @@ impl World {
         })
     }
 
-    /// Reports something that must never happen.
+    /// Reports a violation.
     pub(crate) fn report(&self, subject: &Subject, what: String) {
         let report = format!("{}: {what}", subject.external_id);
         subject.history.note(self.clock.tick(), format!("WRONG: {what}"));

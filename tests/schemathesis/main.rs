@@ -1,8 +1,6 @@
-//! `openapi.yaml` against the running stack: schemathesis makes requests out of the document, good and bad
-//! ones, and holds every answer against it. No 5xx, no status, header or field that is not documented. Then it goes
-//! from call to call along the links of the document, with what the answers gave.
-//!
-//! What it is told is in `schemathesis.toml`.
+//! `openapi.yaml` against the running stack: schemathesis generates valid and invalid requests from the document and
+//! checks every answer against it. No 5xx, and no status, header or field that is not documented. Then it follows the
+//! links of the document from call to call. Its settings are in `schemathesis.toml`.
 
 use std::collections::HashMap;
 
@@ -15,24 +13,24 @@ use url::Url;
 
 const PROGRAM: &str = ".local/venv-schemathesis/bin/schemathesis";
 
-/// More than the run deletes.
+/// More issues than the run deletes.
 const ISSUES: usize = 100;
 
-/// The run uses codes up.
+/// Codes and states of each kind; the run uses them up.
 const CODES: usize = 8;
 
-/// How many of the document's links must have been followed, in percent. Ids differ from run to run, so which
-/// scenarios come up is partly chance; most runs follow all.
+/// The percentage of the document's links that a run must follow. Ids differ from run to run, and with them the
+/// scenarios; most runs follow all links.
 const FOLLOWED: usize = 85;
 
-/// How many links were followed, and how many there are: `API Links: 39 covered / 40 selected / 40 total`.
+/// The number of links followed, and of all links: `API Links: 39 covered / 40 selected / 40 total`.
 fn links(said: &str) -> Option<(usize, usize)> {
     let line = said.lines().find_map(|line| line.trim().strip_prefix("API Links:"))?;
     let mut numbers = line.split_whitespace().filter_map(|word| word.parse().ok());
     Some((numbers.next()?, numbers.next_back()?))
 }
 
-/// Values that exist, by the name of the parameter or field that takes them.
+/// Existing values, by the name of their parameter or field.
 async fn known(stack: &TestStack, person: &Person<'_>) -> Result<Value> {
     let key = "CONTRACT";
     let new = NewProject { key: key.to_owned(), issues: ISSUES, boards: 2, sprints_per_board: 3 };
@@ -84,7 +82,7 @@ async fn known(stack: &TestStack, person: &Person<'_>) -> Result<Value> {
     }))
 }
 
-/// Runs some of the phases, and gives what schemathesis says.
+/// Runs some phases of schemathesis. Returns its output.
 async fn check(stack: &TestStack, phases: &str) -> Result<String> {
     let program = repository().join(PROGRAM);
     ensure!(program.exists(), "{PROGRAM} is missing: run `make setup-test`");
