@@ -529,7 +529,7 @@ fn ten_thousand_tickets_arrive_whole_over_ten_calls_at_once() {
         let stack = TestStack::start(|_| ()).await?;
         let person = stack.connected_user().await?;
         let id = stack.project("HUGE", 10_000)?;
-        stack.atlassian().inject(Rule::new(Class::Jira, Fault::Latency { millis: 20 }));
+        stack.atlassian().inject(Rule::new(Class::Jira, Fault::Latency { millis: 100 }));
         let path = format!("/api/backend/{CALL}?jira_project_id={id}&external_id={}", person.external_id);
         let (_, body) = stack.get_compressed(&path).await?;
         let answer: Value = serde_json::from_str(&body)?;
