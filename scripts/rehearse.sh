@@ -7,7 +7,7 @@ scripts/sam-cli.sh
 # Whatever fails: nothing goes on installing behind the next try.
 trap wait EXIT
 # Beside the build: it waits for the network.
-scripts/venv.sh venv-rehearsal tests/rehearsal/requirements.txt "ministack, an emulator of AWS" &
+scripts/venv.sh venv-rehearsal tools/ministack/requirements.txt "ministack, an emulator of AWS" &
 installing=$!
 # `make build` leaves the artifacts of one processor, and this machine can run its own alone.
 case "$(uname -m)" in

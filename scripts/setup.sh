@@ -73,10 +73,10 @@ with_brew() {
   brew install --quiet "$@" || fail "The installation failed. Run: brew install $*"
 }
 
-# What the tests take from npm, each in a folder with a lock file. Nothing is done while that has not changed.
+# What comes from npm, each in a folder with a lock file. Nothing is done while that has not changed.
 with_npm() {
   local folder
-  for folder in tests/*/package-lock.json; do
+  for folder in tools/*/package-lock.json; do
     folder="$(dirname "$folder")"
     [ "$folder/node_modules/.package-lock.json" -nt "$folder/package-lock.json" ] && continue
     echo "Installing the packages of $folder"
@@ -114,9 +114,9 @@ EOF
     with_npm &
     installing+=($!)
     # Checks the running stack against openapi.yaml; stands in for AWS Secrets Manager.
-    scripts/venv.sh venv-schemathesis tests/openapi/requirements.txt schemathesis &
+    scripts/venv.sh venv-schemathesis tools/schemathesis/requirements.txt schemathesis &
     installing+=($!)
-    scripts/venv.sh venv-moto tests/aws/requirements.txt moto &
+    scripts/venv.sh venv-moto tools/moto/requirements.txt moto &
     installing+=($!)
     for one in "${installing[@]}"; do
       wait "$one" || fail "The installation failed."

@@ -60,6 +60,7 @@ async fn run() -> Result<()> {
         secrets: Secrets::load_or_create(&folder.join("secrets.env"))?,
         durable: true,
         pooled: false,
+        servers: None,
         secret: None,
         atlassian: sandbox::Settings::default(),
         reaper: Arc::clone(&reaper),

@@ -71,7 +71,7 @@ fn redis_server(folder: &Path) -> Child {
 #[tokio::test]
 async fn upstashs_own_client_is_content() {
     let stack = Stack::start().await;
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/upstash");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tools/upstash");
     assert!(
         folder.join("node_modules/@upstash/redis").exists(),
         "@upstash/redis is missing: run `make setup`"

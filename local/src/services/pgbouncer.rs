@@ -11,7 +11,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use super::account::Account;
-use super::postgres::{NAME, Postgres};
+use super::postgres::{NAME, Postgres, with_database};
 use super::process::Process;
 use super::tls::Authority;
 use crate::reaper::Reaper;
@@ -29,10 +29,10 @@ pub struct Options {
     pub authority: Arc<Authority>,
 }
 
-/// A running PgBouncer.
+/// A running PgBouncer, as the way to one of the databases behind it.
 #[derive(Debug)]
 pub struct PgBouncer {
-    process: Process,
+    process: Arc<Process>,
     url: String,
 }
 
@@ -50,7 +50,7 @@ impl PgBouncer {
             &file,
             &format!(
                 "[databases]\n\
-                 {NAME} = host=127.0.0.1 port={server} dbname={NAME}\n\
+                 * = host=127.0.0.1 port={server}\n\
                  [pgbouncer]\n\
                  listen_addr = 127.0.0.1\n\
                  listen_port = {port}\n\
@@ -86,7 +86,12 @@ impl PgBouncer {
             options.port,
             options.authority.certificate().display(),
         );
-        Ok(Self { process, url })
+        Ok(Self { process: Arc::new(process), url })
+    }
+
+    /// The way to another database of the server behind it.
+    pub fn to_database(&self, name: &str) -> Self {
+        Self { process: Arc::clone(&self.process), url: with_database(&self.url, name) }
     }
 
     /// Address of the database behind it, with `sslmode=require` and the authority in `sslrootcert`.
@@ -94,9 +99,9 @@ impl PgBouncer {
         &self.url
     }
 
-    /// Disconnects everybody and ends.
+    /// Disconnects everybody and ends, unless it is still the way to another database.
     pub async fn stop(self) -> Result<()> {
-        self.process.stop().await
+        self.process.release().await
     }
 }
 

@@ -39,10 +39,10 @@ pub struct Options {
     pub tls: Option<Arc<Authority>>,
 }
 
-/// A running PostgreSQL.
+/// A database of a running PostgreSQL.
 #[derive(Debug)]
 pub struct Postgres {
-    process: Process,
+    process: Arc<Process>,
     url: String,
     version: String,
     port: u16,
@@ -68,13 +68,16 @@ impl Postgres {
         let mut command = programs.command(account, "postgres");
         command.arg("-D").arg(&data).arg("-p").arg(options.port.to_string());
         // Over TCP only: the path of a socket must be shorter than many a project's path.
-        for setting in ["listen_addresses=127.0.0.1", "unix_socket_directories=", "max_connections=200"] {
-            command.args(["-c", setting]);
+        let mut settings = vec!["listen_addresses=127.0.0.1", "unix_socket_directories="];
+        if options.durable {
+            settings.push("max_connections=200");
+        } else {
+            settings.extend(["fsync=off", "synchronous_commit=off", "full_page_writes=off"]);
+            // Many stacks of tests may share it.
+            settings.push("max_connections=1000");
         }
-        if !options.durable {
-            for setting in ["fsync=off", "synchronous_commit=off", "full_page_writes=off"] {
-                command.args(["-c", setting]);
-            }
+        for setting in settings {
+            command.args(["-c", setting]);
         }
         let mut url =
             format!("postgres://{NAME}:{}@localhost:{}/{NAME}?sslmode=", options.password, options.port);
@@ -92,7 +95,31 @@ impl Postgres {
         // https://www.postgresql.org/docs/current/server-shutdown.html
         let mut process = Process::spawn("PostgreSQL", command, Signal::SIGINT, &options.log, reaper)?;
         process.ready(async || answers(options.port, &options.password).await).await?;
-        Ok(Self { process, url, version: programs.version, port: options.port, password: options.password })
+        Ok(Self {
+            process: Arc::new(process),
+            url,
+            version: programs.version,
+            port: options.port,
+            password: options.password,
+        })
+    }
+
+    /// Creates another database on the same server, a copy of `template` or empty. Not for a server that requires TLS.
+    pub async fn create_database(&self, name: &str, template: Option<&str>) -> Result<Self> {
+        let (client, connection) = tokio_postgres::connect(&self.url, NoTls).await?;
+        tokio::spawn(connection);
+        let template = template.unwrap_or("template1");
+        client
+            .batch_execute(&format!("CREATE DATABASE {name} TEMPLATE {template}"))
+            .await
+            .with_context(|| format!("cannot create the database {name}"))?;
+        Ok(Self {
+            process: Arc::clone(&self.process),
+            url: with_database(&self.url, name),
+            version: self.version.clone(),
+            port: self.port,
+            password: self.password.clone(),
+        })
     }
 
     /// Address of the database, with user, password and `sslmode`.
@@ -120,10 +147,15 @@ impl Postgres {
         self.process.pid()
     }
 
-    /// Disconnects everybody, writes everything, and ends.
+    /// Disconnects everybody, writes everything, and ends, unless another database of the server is still in use.
     pub async fn stop(self) -> Result<()> {
-        self.process.stop().await
+        self.process.release().await
     }
+}
+
+/// The URL of another database of the same server.
+pub(super) fn with_database(url: &str, name: &str) -> String {
+    url.replacen(&format!("/{NAME}?"), &format!("/{name}?"), 1)
 }
 
 /// Passwords go into URLs and configuration files as they are.

@@ -118,6 +118,14 @@ impl Process {
         Ok(())
     }
 
+    /// Stops the process if nobody else holds it.
+    pub(crate) async fn release(self: Arc<Self>) -> Result<()> {
+        match Arc::into_inner(self) {
+            Some(process) => process.stop().await,
+            None => Ok(()),
+        }
+    }
+
     fn signal(&self, signal: Signal) {
         // `id` is None once the process was waited for: its number may be another's by then.
         if let Some(pid) = self.child.id().and_then(|pid| i32::try_from(pid).ok()) {

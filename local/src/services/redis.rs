@@ -5,13 +5,16 @@ use std::path::PathBuf;
 use std::process::Stdio;
 use std::sync::Arc;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use nix::sys::signal::Signal;
 use tokio::io::AsyncWriteExt;
 
 use super::postgres::check_password;
 use super::process::Process;
 use crate::reaper::Reaper;
+
+/// How many databases it has: one for each stack that shares it.
+const DATABASES: u16 = 1024;
 
 /// How a private Redis is to be started.
 #[derive(Debug, Clone)]
@@ -28,10 +31,10 @@ pub struct Options {
     pub durable: bool,
 }
 
-/// A running Redis.
+/// A database of a running Redis.
 #[derive(Debug)]
 pub struct Redis {
-    process: Process,
+    process: Arc<Process>,
     url: String,
     version: String,
 }
@@ -56,7 +59,7 @@ impl Redis {
         )
         .context("`make setup` installs it")?;
         let settings = format!(
-            "port {}\nbind 127.0.0.1\nrequirepass {}\nsave \"\"\nappendonly {}\n",
+            "port {}\nbind 127.0.0.1\nrequirepass {}\ndatabases {DATABASES}\nsave \"\"\nappendonly {}\n",
             options.port,
             options.password,
             if options.durable { "yes" } else { "no" },
@@ -84,10 +87,21 @@ impl Redis {
                 Ok(true)
             })
             .await?;
-        Ok(Self { process, url, version })
+        Ok(Self { process: Arc::new(process), url, version })
     }
 
-    /// Address of the server, with its password.
+    /// Another database of the same server; the first is number 0.
+    pub fn database(&self, number: u16) -> Result<Self> {
+        ensure!(number < DATABASES, "Redis was started with {DATABASES} databases");
+        let server = self.url.rsplit_once('/').map_or("", |(server, _)| server);
+        Ok(Self {
+            process: Arc::clone(&self.process),
+            url: format!("{server}/{number}"),
+            version: self.version.clone(),
+        })
+    }
+
+    /// Address of the database, with the server's password.
     pub fn url(&self) -> &str {
         &self.url
     }
@@ -102,8 +116,8 @@ impl Redis {
         self.process.pid()
     }
 
-    /// Writes everything and ends.
+    /// Writes everything and ends, unless another database of the server is still in use.
     pub async fn stop(self) -> Result<()> {
-        self.process.stop().await
+        self.process.release().await
     }
 }

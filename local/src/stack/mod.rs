@@ -2,6 +2,7 @@
 
 mod options;
 mod servers;
+mod shared;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -24,6 +25,7 @@ use crate::upstash::Front;
 use sandbox::Sandbox;
 
 pub use self::options::StackOptions;
+pub use self::shared::SharedServers;
 
 /// Is told each step in one line.
 pub type Progress = Arc<dyn Fn(&str) + Send + Sync>;
@@ -85,7 +87,10 @@ impl Stack {
             set(name, value);
         }
 
-        migrate(&options, servers.postgres.as_ref()).await?;
+        // Shared servers hand out databases that are up to date.
+        if options.servers.is_none() {
+            migrate(&options, servers.postgres.as_ref()).await?;
+        }
 
         let gateway = Gateway::start(
             listeners.take(Part::Gateway)?.context("no listener for the gateway")?,

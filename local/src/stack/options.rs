@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
 
-use super::Progress;
+use super::{Progress, SharedServers};
 use crate::gateway::LogSink;
 use crate::ports::Ports;
 use crate::reaper::Reaper;
@@ -31,6 +31,8 @@ pub struct StackOptions {
     pub durable: bool,
     /// Whether the functions reach the private PostgreSQL through PgBouncer, over TLS.
     pub pooled: bool,
+    /// Servers to use in place of private ones; each stack gets databases of its own in them.
+    pub servers: Option<Arc<SharedServers>>,
     /// Keeps the functions' settings, under this name, in place of their environment.
     pub secret: Option<(Arc<SecretsManager>, String)>,
     /// How the sandbox of Atlassian treats tokens.
@@ -60,6 +62,7 @@ impl StackOptions {
             secrets: Secrets::generate()?,
             durable: false,
             pooled: false,
+            servers: None,
             secret: None,
             atlassian: sandbox::Settings::default(),
             reaper: Arc::new(Reaper::start(&binaries.join("juncture-local"), None)?),

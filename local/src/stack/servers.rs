@@ -65,9 +65,20 @@ impl Servers {
             None => None,
             Some(listener) => Some(sandbox(options, listener, redirect_uri).await?),
         };
-        let front = listeners.take(Part::Upstash)?;
-        let ((postgres, pooler), (redis, front)) =
-            tokio::try_join!(database(options), upstash(options, front))?;
+        let Stores { postgres, pooler, redis } = match &options.servers {
+            Some(shared) => shared.stores().await?,
+            None => Stores::start(options).await?,
+        };
+        let listener = listeners.take(Part::Upstash)?;
+        let front = match (listener, &redis) {
+            (Some(listener), Some(redis)) => {
+                let front = Front::start(listener, redis.url(), &options.secrets.upstash_token)?;
+                let port = front.address().port();
+                (options.progress)(&format!("Upstash front on {port} … ready"));
+                Some(front)
+            }
+            _ => None,
+        };
         Ok(Self { sandbox, front, redis, pooler, postgres })
     }
 
@@ -151,7 +162,22 @@ async fn sandbox(
     Ok(sandbox)
 }
 
-/// Starts PostgreSQL and, where it is asked for, its pooler; neither where a hosted one is used.
+/// A database of PostgreSQL, with its pooler where one is asked for, and one of Redis; neither where a hosted one is
+/// used.
+pub(super) struct Stores {
+    pub(super) postgres: Option<Postgres>,
+    pub(super) pooler: Option<PgBouncer>,
+    pub(super) redis: Option<Redis>,
+}
+
+impl Stores {
+    /// Starts private servers.
+    pub(super) async fn start(options: &StackOptions) -> Result<Self> {
+        let ((postgres, pooler), redis) = tokio::try_join!(database(options), redis(options))?;
+        Ok(Self { postgres, pooler, redis })
+    }
+}
+
 async fn database(options: &StackOptions) -> Result<(Option<Postgres>, Option<PgBouncer>)> {
     if options.settings.hosted_database() {
         (options.progress)("PostgreSQL: the one in DATABASE_URL");
@@ -193,15 +219,11 @@ async fn database(options: &StackOptions) -> Result<(Option<Postgres>, Option<Pg
     Ok((Some(postgres), Some(pooler)))
 }
 
-/// Starts Redis and its front, unless Upstash itself is used.
-async fn upstash(
-    options: &StackOptions,
-    listener: Option<tokio::net::TcpListener>,
-) -> Result<(Option<Redis>, Option<Front>)> {
-    let Some(listener) = listener else {
+async fn redis(options: &StackOptions) -> Result<Option<Redis>> {
+    if options.settings.hosted_redis() {
         (options.progress)("Redis: the one in UPSTASH_REDIS_REST_URL");
-        return Ok((None, None));
-    };
+        return Ok(None);
+    }
     let since = Instant::now();
     let port = options.settings.ports.of(Part::Redis);
     let redis = Redis::start(
@@ -215,12 +237,10 @@ async fn upstash(
         &options.reaper,
     )
     .await?;
-    let front = Front::start(listener, redis.url(), &options.secrets.upstash_token)?;
     (options.progress)(&format!(
-        "Redis {} on {port}, its Upstash front on {} … ready {:.1} s",
+        "Redis {} on {port} … ready {:.1} s",
         redis.version(),
-        front.address().port(),
         since.elapsed().as_secs_f32()
     ));
-    Ok((Some(redis), Some(front)))
+    Ok(Some(redis))
 }

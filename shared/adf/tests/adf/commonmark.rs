@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::schema;
 
-const FILE: &str = "../../tests/commonmark/node_modules/commonmark-spec/spec.txt";
+const FILE: &str = "../../tools/commonmark/node_modules/commonmark-spec/spec.txt";
 
 /// The first and the last line of an example.
 const FENCE: &str = "````````````````````````````````";

@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use jsonschema::{Draft, Validator};
 use serde_json::Value;
 
-const FILE: &str = "tests/adf-schema/node_modules/@atlaskit/adf-schema/dist/json-schema/v1/full.json";
+const FILE: &str = "tools/adf-schema/node_modules/@atlaskit/adf-schema/dist/json-schema/v1/full.json";
 
 /// The schema itself.
 pub(crate) static SCHEMA: LazyLock<Value> = LazyLock::new(|| {

@@ -1,0 +1,168 @@
+//! The settings that each function requires, and their sources.
+
+use std::collections::BTreeMap;
+use std::process::{Command, Output};
+
+use anyhow::{Context, Result};
+use juncture_tests::{TestStack, binaries, run};
+
+const KEY: &str = "JUNCTURE_SECRET_KEY";
+const REDIS: [&str; 2] = ["UPSTASH_REDIS_REST_URL", "UPSTASH_REDIS_REST_TOKEN"];
+const CLIENT: &str = "DEFAULT_JIRA_CLIENT_ID";
+const TOKENS: [&str; 2] = ["DEFAULT_JIRA_CLIENT_ID", "DEFAULT_JIRA_CLIENT_SECRET"];
+const DATABASE: &str = "DATABASE_URL";
+const SEALING: &str = "TOKEN_ENCRYPTION_KEY";
+
+/// The settings that each function requires, and no others.
+fn needs() -> BTreeMap<&'static str, Vec<&'static str>> {
+    let all = |groups: &[&[&'static str]]| groups.concat();
+    let sessions = all(&[&[KEY, DATABASE, SEALING], &REDIS, &TOKENS]);
+    BTreeMap::from([
+        ("initiate-oauth-flow", all(&[&REDIS, &[CLIENT, SEALING]])),
+        ("connect-token", vec![KEY, SEALING]),
+        ("authorization-callback", all(&[&REDIS, &TOKENS, &[SEALING]])),
+        ("fetch-available-sites", all(&[&REDIS, &[SEALING, DATABASE]])),
+        ("create-connection", all(&[&REDIS, &[SEALING, DATABASE]])),
+        ("finalize-connection", all(&[&REDIS, &[SEALING, DATABASE]])),
+        ("check-connection-validity", vec![KEY, DATABASE]),
+        ("get-connection-credentials", vec![KEY, DATABASE, SEALING]),
+        ("list-connections", vec![KEY, DATABASE, SEALING]),
+        ("delete-connection", all(&[&REDIS, &[KEY, DATABASE]])),
+        ("refresh-idle-connections", all(&[&REDIS, &TOKENS, &[DATABASE, SEALING]])),
+        ("get-access-token", sessions.clone()),
+        ("get-projects", sessions.clone()),
+        ("get-issue-details", sessions.clone()),
+        ("edit-issue", sessions.clone()),
+        ("create-ticket", sessions.clone()),
+        ("delete-issue", sessions.clone()),
+        ("get-tickets-for-project", sessions.clone()),
+        ("get-boards-for-project", sessions.clone()),
+        ("get-all-sprints-for-project", sessions.clone()),
+        ("get-active-sprints-for-project", sessions.clone()),
+        ("get-tickets-for-sprint", sessions),
+        ("select-project", all(&[&REDIS, &[KEY, DATABASE]])),
+        ("get-selected-project", vec![KEY, DATABASE]),
+        ("health", Vec::new()),
+        ("ready", all(&[&REDIS, &[KEY, DATABASE]])),
+        ("migrate", vec![DATABASE]),
+    ])
+}
+
+fn value(name: &str) -> &'static str {
+    match name {
+        "DATABASE_URL" => "postgresql://nobody:secret-password@127.0.0.1:1/none",
+        "TOKEN_ENCRYPTION_KEY" => "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=",
+        name if name.ends_with("_URL") || name.ends_with("_URI") => "http://localhost:1",
+        _ => "secret-value",
+    }
+}
+
+fn start(function: &str, settings: &[&str], more: &[(&str, &str)]) -> Result<(Output, String)> {
+    let output = Command::new(binaries().join(function))
+        .env_clear()
+        .envs(settings.iter().map(|name| (*name, value(name))))
+        .envs(more.iter().copied())
+        .output()
+        .with_context(|| function.to_owned())?;
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    Ok((output, said))
+}
+
+#[test]
+fn a_missing_setting_fails_at_start_by_name() {
+    run(async {
+        for (function, needs) in needs() {
+            for missing in &needs {
+                let others: Vec<_> = needs.iter().copied().filter(|name| name != missing).collect();
+                let (output, said) = start(function, &others, &[(missing, "")])?;
+                assert!(!output.status.success(), "{function} started without {missing}");
+                assert!(said.contains(&format!("the setting {missing} is missing")), "{function}: {said}");
+                assert!(!said.contains("secret-"), "{function}: {said}");
+            }
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn a_function_needs_only_what_it_uses() {
+    run(async {
+        for (function, needs) in needs() {
+            // Outside of Lambda it reads its settings, then fails for lack of the Runtime API.
+            let (_, said) = start(function, &needs, &[])?;
+            assert!(!said.contains("the setting"), "{function}: {said}");
+        }
+        let deployed: Vec<String> =
+            TestStack::shared().await?.functions().iter().map(|function| function.binary.clone()).collect();
+        for binary in deployed {
+            assert!(needs().contains_key(binary.as_str()), "{binary} is not in this test");
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn cloud_mode_is_refused_with_a_reason() {
+    run(async {
+        for (mode, is_refused) in [("true", true), ("On", true), ("false", false), ("0", false), ("", false)]
+        {
+            let (_, said) = start("check-connection-validity", &[KEY, DATABASE], &[("CLOUD_MODE", mode)])?;
+            assert_eq!(said.contains("CLOUD_MODE=true is not supported yet"), is_refused, "{mode}: {said}");
+            assert!(!said.contains("the setting"), "{mode}: {said}");
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn flags_take_the_same_words_and_what_is_none_is_refused_by_name() {
+    run(async {
+        let needs = [&REDIS[..], &[CLIENT, SEALING]].concat();
+        for name in ["REQUIRE_CONNECT_TOKEN", "REQUIRE_SAME_BROWSER", "CLOUD_MODE"] {
+            for (value, is_refused) in [("No", false), ("FALSE", false), ("secret-word", true)] {
+                let (_, said) = start("initiate-oauth-flow", &needs, &[(name, value)])?;
+                let refusal = format!("the setting {name} must be true or false");
+                assert_eq!(said.contains(&refusal), is_refused, "{name}={value}: {said}");
+                assert!(!said.contains("secret-"), "{said}");
+            }
+        }
+        let name = "REQUIRE_ACCOUNT_CONFIRMATION";
+        let needs = [&REDIS[..], &[SEALING, DATABASE]].concat();
+        let (_, said) = start("create-connection", &needs, &[(name, "secret-word")])?;
+        assert!(said.contains(&format!("the setting {name} must be true or false")), "{said}");
+        let (_, said) = start("create-connection", &needs, &[("UNKNOWN_FIELDS", "secret-word")])?;
+        assert!(said.contains("the setting UNKNOWN_FIELDS must be warn or refuse"), "{said}");
+        assert!(!said.contains("secret-"), "{said}");
+        let needs = [&REDIS[..], &[SEALING, DATABASE]].concat();
+        for (name, value) in [
+            ("PRODUCT_NAME", "secret-\u{202e}name"),
+            ("PRODUCT_LOGO_URL", "http://secret-host.example/logo.svg"),
+            ("PRODUCT_LOGO_URL", "https://*/secret-logo.svg"),
+        ] {
+            let (output, said) = start("finalize-connection", &needs, &[(name, value)])?;
+            assert!(
+                !output.status.success() && said.contains(&format!("the setting {name} must be")),
+                "{said}"
+            );
+            assert!(!said.contains("secret-"), "{said}");
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn malformed_settings_are_named_and_not_shown() {
+    run(async {
+        let wrong = [
+            ("DATABASE_URL", "mysql://secret-user:secret-password@h/d"),
+            ("TOKEN_ENCRYPTION_KEY", "secret-but-too-short"),
+        ];
+        for (name, value) in wrong {
+            let all = [KEY, DATABASE, SEALING];
+            let (output, said) = start("get-connection-credentials", &all, &[(name, value)])?;
+            assert!(!output.status.success() && said.contains(&format!("the setting {name} ")), "{said}");
+            assert!(!said.contains("secret-"), "{said}");
+        }
+        Ok(())
+    });
+}

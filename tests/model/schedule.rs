@@ -1,0 +1,93 @@
+//! The workers' operations, determined by the seed.
+
+use fastrand::Rng;
+
+/// Two sites that can be told apart by their number of projects.
+pub(crate) const SITES: [&str; 2] = ["harbour", "meadow"];
+
+/// One step of a worker. Which of several pending codes it takes depends on the interleaving.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Operation {
+    /// A person returns from the consent page, without choosing a site yet.
+    Consent { account: usize },
+    /// A person chooses a site, once or with a double click.
+    Finalize { account: usize, site: usize, twice: bool },
+    /// `select-project`.
+    Select { project: u32 },
+    /// `DELETE connection`.
+    Disconnect,
+    /// `get-access-token`.
+    Token,
+    /// `get-projects`.
+    Projects,
+    /// `check-connection-validity`.
+    Validity,
+    /// `get-connection-credentials`.
+    Credentials,
+    /// `get-selected-project`.
+    Selected,
+    /// The cached access token is evicted.
+    Evict,
+    /// Atlassian expires an account's access tokens early.
+    Expire { account: usize },
+    /// A person revokes the grant at Atlassian.
+    Revoke { account: usize },
+}
+
+/// Accounts that take turns in connecting one external id.
+pub(crate) const ACCOUNTS: usize = 2;
+
+/// The endless steps of one worker, each with the number of its external id.
+pub(crate) struct Schedule {
+    random: Rng,
+    external_ids: usize,
+}
+
+impl Schedule {
+    pub(crate) fn new(seed: u64, worker: usize, external_ids: usize) -> Self {
+        // Neighbouring seeds give similar sequences; the multiplier spreads them.
+        let own = (worker as u64 + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        Self { random: Rng::with_seed(seed.rotate_left(32) ^ own), external_ids }
+    }
+}
+
+impl Iterator for Schedule {
+    type Item = (usize, Operation);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let external_id = self.random.usize(..self.external_ids);
+        let account = self.random.usize(..ACCOUNTS);
+        let operation = match self.random.u32(..100) {
+            0..28 => Operation::Token,
+            28..38 => Operation::Projects,
+            38..46 => Operation::Validity,
+            46..50 => Operation::Credentials,
+            50..58 => Operation::Selected,
+            58..66 => Operation::Select { project: 10_000 + self.random.u32(..1_000) },
+            66..72 => Operation::Consent { account },
+            72..81 => Operation::Finalize {
+                account,
+                site: self.random.usize(..SITES.len()),
+                twice: self.random.u32(..4) == 0,
+            },
+            81..87 => Operation::Evict,
+            87..89 => Operation::Disconnect,
+            89..96 => Operation::Expire { account },
+            _ => Operation::Revoke { account },
+        };
+        Some((external_id, operation))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_seed_makes_the_same_schedule_and_another_seed_another() {
+        let of = |seed, worker| Schedule::new(seed, worker, 3).take(200).collect::<Vec<_>>();
+        assert_eq!(of(7, 0), of(7, 0));
+        assert_ne!(of(7, 0), of(7, 1));
+        assert_ne!(of(7, 0), of(8, 0));
+    }
+}

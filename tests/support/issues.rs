@@ -1,0 +1,106 @@
+//! Calls of the Jira API of the backend for a person, and what Jira received from them.
+
+use anyhow::{Context, Result};
+use reqwest::{Method, RequestBuilder};
+use sandbox::{Class, Fault, LoggedRequest, NewProject, Rule};
+use serde_json::{Value, json};
+
+use crate::answer::Answer;
+use crate::person::Person;
+use crate::stack::TestStack;
+
+/// The end of the request line of Jira's `create issue`.
+pub const CREATE: &str = "/issue HTTP";
+
+impl TestStack {
+    /// Creates a project on the site `harbour`. Returns its id.
+    pub fn project(&self, key: &str, issues: usize) -> Result<String> {
+        let new = NewProject { key: key.to_owned(), issues, boards: 0, sprints_per_board: 0 };
+        let made = self.atlassian().create_project("harbour", &new).map_err(anyhow::Error::msg)?;
+        Ok(made.id.to_string())
+    }
+
+    /// A new person who is connected to the site `harbour`.
+    pub async fn connected_user(&self) -> Result<Person<'_>> {
+        let person = self.person(&["harbour"])?;
+        person.connect("harbour").await?;
+        Ok(person)
+    }
+}
+
+impl Person<'_> {
+    /// Begins a call of the backend API below `jira`.
+    pub fn jira(&self, method: Method, call: &str) -> RequestBuilder {
+        let path = format!("/api/backend/jira/{call}");
+        self.stack.request(method, &path).bearer_auth(self.stack.secret_key())
+    }
+
+    /// Adds this person's external id to a body.
+    pub fn body(&self, mut fields: Value) -> Value {
+        fields["external_id"] = self.external_id.clone().into();
+        fields
+    }
+
+    /// `get-issue-details`.
+    pub async fn details(&self, issue: &str) -> Result<Answer> {
+        self.details_with(issue, &[]).await
+    }
+
+    /// `get-issue-details` with further parameters.
+    pub async fn details_with(&self, issue: &str, more: &[(&str, &str)]) -> Result<Answer> {
+        let query = [("external_id", self.external_id.as_str()), ("issue_id_or_key", issue)];
+        self.stack.backend("jira/get-issue-details", &[&query, more].concat()).await
+    }
+
+    /// `edit-issue`.
+    pub async fn edit(&self, issue: &str, mut fields: Value) -> Result<Answer> {
+        fields["issue_id_or_key"] = issue.into();
+        self.stack.send(self.jira(Method::PUT, "edit-issue").json(&self.body(fields))).await
+    }
+
+    /// `create-ticket`.
+    pub async fn create(&self, fields: Value) -> Result<Answer> {
+        self.stack.send(self.jira(Method::POST, "create-ticket").json(&self.body(fields))).await
+    }
+
+    /// `create-ticket` with an `Idempotency-Key`.
+    pub async fn create_once(&self, key: &str, fields: Value) -> Result<Answer> {
+        let request = self.jira(Method::POST, "create-ticket").header("idempotency-key", key);
+        self.stack.send(request.json(&self.body(fields))).await
+    }
+
+    /// Creates a task. Returns its key.
+    pub async fn task(&self, project: &str, summary: &str) -> Result<String> {
+        let fields = json!({ "jira_project_id": project, "summary": summary, "issue_type_id": "10001" });
+        let created = self.create(fields).await?.json(201);
+        Ok(created["ticket"]["key"].as_str().context("no key")?.to_owned())
+    }
+
+    /// `delete-issue` with a query.
+    pub async fn delete(&self, issue: &str, more: &[(&str, &str)]) -> Result<Answer> {
+        let query = [("external_id", self.external_id.as_str()), ("issue_id_or_key", issue)];
+        let query = url::form_urlencoded::Serializer::new(String::new())
+            .extend_pairs(query)
+            .extend_pairs(more)
+            .finish();
+        self.stack.send(self.jira(Method::DELETE, &format!("delete-issue?{query}"))).await
+    }
+
+    /// A fault for this person's requests to Jira whose request line contains `line`.
+    pub fn trouble(&self, line: &str, fault: Fault) -> Rule {
+        Rule::new(Class::Jira, fault).account(&self.account).path(line)
+    }
+
+    /// The requests that Jira received for this person.
+    pub fn jira_requests(&self) -> Vec<LoggedRequest> {
+        let mut requests = self.stack.atlassian().requests();
+        requests.retain(|r| r.class == Class::Jira && r.account.as_deref() == Some(&self.account));
+        requests
+    }
+
+    /// How many `create issue` requests Jira received for this person.
+    pub fn creates(&self) -> usize {
+        let is_create = |r: &&LoggedRequest| r.method == "POST" && r.path.ends_with("/issue");
+        self.jira_requests().iter().filter(is_create).count()
+    }
+}

@@ -1,0 +1,17 @@
+//! What the tests share: a stack to run against, answers with assertions, people who connect their Jira, a browser, and
+//! a proxy that makes a server fail. `tests/README.md` is the way in.
+
+mod answer;
+pub mod browser;
+mod contract;
+mod issues;
+mod leaks;
+mod person;
+pub mod proxy;
+mod stack;
+
+pub use answer::Answer;
+pub use issues::CREATE;
+pub use leaks::leak_in;
+pub use person::Person;
+pub use stack::{TestStack, binaries, repository, run, secrets_manager, template_with_shorter_runs};
