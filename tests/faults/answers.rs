@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
-use std::sync::Mutex;
+use std::sync::{Mutex, PoisonError};
 
 use anyhow::Result;
 use juncture_tests::Answer;
@@ -25,11 +25,11 @@ impl Answers {
             .collect();
         headers.sort();
         let text = format!("{}\n{}\n\n{}\n", answer.status, headers.join("\n"), answer.body);
-        self.0.lock().expect("nobody panics while it is held").insert(name, without_what_differs(&text));
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(name, without_what_differs(&text));
     }
 
     pub(crate) fn write(&self, file: &Path) -> Result<()> {
-        let answers = self.0.lock().expect("nobody panics while it is held");
+        let answers = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let text: String = answers.iter().map(|(name, answer)| format!("=== {name}\n{answer}\n")).collect();
         Ok(fs::write(file, text)?)
     }
