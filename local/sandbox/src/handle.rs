@@ -55,6 +55,11 @@ impl Handle {
         consent.apply(&self.shared)
     }
 
+    /// Every account.
+    pub fn accounts(&self) -> Vec<Account> {
+        self.shared.world().accounts.clone()
+    }
+
     /// Every site.
     pub fn sites(&self) -> Vec<Site> {
         self.shared.world().sites.clone()
