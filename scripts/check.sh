@@ -46,6 +46,7 @@ step "template.yaml: sam validate --lint" \
 step "template.yaml: transformed, cfn-lint" lint_transformed
 step "template.yaml: policies" "$python" tests/template/test_policies.py
 step "deployer's policy" "$python" tests/template/test_deployer.py
+step "Rust: no circles of modules" python3 scripts/circles.py
 step "dependencies: cargo deny" cargo deny --locked check bans licenses sources
 step "Rust: clippy" cargo clippy --locked --workspace --all-targets -- -D warnings
 # Of the workspace, here and below: cargo then chooses the same features of dependencies as for make test, and builds

@@ -12,6 +12,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 USE = re.compile(r"^\s*(pub(?:\([^)]*\))? )?use ([^;]+);", re.MULTILINE)
+INLINE = re.compile(r"(?<![\w:.])([a-z]\w*(?:::\w+)+)")
 PATH = re.compile(r"\b(crate|super)((?:::\w+)+)")
 
 
@@ -89,8 +90,10 @@ class Crate:
         paths = []
         for public, used in USE.findall(text):
             paths += [path for path in expand(used) if not public]
-        for first, rest in PATH.findall(USE.sub("", text)):
+        code = re.sub(r"\bpub\([^)]*\)", "pub", USE.sub("", text))
+        for first, rest in PATH.findall(code):
             paths.append([first, *rest.strip(":").split("::")])
+        paths += [path.split("::") for path in INLINE.findall(code) if module + (path.split("::")[0],) in self.files]
         for path in paths:
             target = self.absolute(module, path)
             if target:

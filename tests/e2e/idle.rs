@@ -246,7 +246,7 @@ fn connections_from_before_count_from_their_newest_token_or_their_beginning() {
 #[test]
 fn a_run_holds_one_connection_to_postgres() {
     run(async {
-        const HELD: &str = "select pid from pg_stat_activity where application_name = 'juncture'";
+        const HELD: &str = "select pid from pg_stat_activity where application_name = 'juncture' and datname = current_database()";
         // Behind a pooler the server sees the pooler's connections.
         let stack = TestStack::start(|options| options.pooled = false).await?;
         let person = idle(&stack, 70).await?;

@@ -9,9 +9,9 @@ use axum::{Json, Router};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::Product;
 use super::markdown;
 use super::problem::Problem;
+use super::product::Product;
 use super::workspace::Workspace;
 
 /// How many tickets the page shows before it asks for more.

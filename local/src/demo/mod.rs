@@ -8,6 +8,7 @@ mod juncture;
 mod markdown;
 mod page;
 mod problem;
+mod product;
 mod workspace;
 
 use std::sync::Arc;
@@ -20,6 +21,7 @@ use tokio::task::JoinHandle;
 use url::Url;
 
 use juncture::Juncture;
+use product::Product;
 
 /// What the product is called, on its own pages and on Juncture's.
 pub const NAME: &str = "Lantern Tasks";
@@ -73,11 +75,4 @@ pub async fn start(listener: TcpListener, options: Options) -> anyhow::Result<De
         }
     });
     Ok(Demo { server })
-}
-
-struct Product {
-    juncture: Juncture,
-    juncture_origin: String,
-    juncture_url: String,
-    url: String,
 }

@@ -11,9 +11,9 @@ use axum::response::{Html, IntoResponse, Redirect, Response};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::Product;
 use super::juncture::Connection;
 use super::problem::Problem;
+use super::product::Product;
 use super::workspace::Workspace;
 
 #[derive(Template)]

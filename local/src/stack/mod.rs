@@ -1,5 +1,6 @@
 //! The whole development stack: servers, migrations, gateway, demo product; started, and stopped in order.
 
+mod migrations;
 mod options;
 mod servers;
 mod shared;
@@ -7,11 +8,11 @@ mod shared;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Instant;
 
 use anyhow::{Context, Result};
 use nix::sys::signal::Signal;
 
+use self::migrations::migrate;
 use self::servers::{Listeners, Servers};
 use crate::demo::{self, Demo};
 use crate::gateway::{self, Function, Gateway, Template};
@@ -19,16 +20,12 @@ use crate::ports::Part;
 use crate::reaper::Reaper;
 use crate::services::account;
 use crate::services::postgres::Postgres;
-use crate::services::process::Process;
 use crate::services::redis::Redis;
 use crate::upstash::Front;
 use sandbox::Sandbox;
 
-pub use self::options::StackOptions;
+pub use self::options::{Progress, StackOptions};
 pub use self::shared::SharedServers;
-
-/// Is told each step in one line.
-pub type Progress = Arc<dyn Fn(&str) + Send + Sync>;
 
 /// A running stack. [`Stack::stop`] ends it in order; when it is dropped, the reaper ends it.
 pub struct Stack {
@@ -264,23 +261,6 @@ async fn deployed(
     environment.extend(manager.environment());
     environment.insert("JUNCTURE_SECRETS_ID".to_owned(), id.clone());
     Ok(environment)
-}
-
-/// Applies the migrations, as a program of its own. Not through the pooler: they hold a lock that belongs to one
-/// connection.
-async fn migrate(options: &StackOptions, postgres: Option<&Postgres>) -> Result<()> {
-    let since = Instant::now();
-    let database_url = postgres.map(Postgres::url).or(options.settings.get("DATABASE_URL"));
-    let mut command = std::process::Command::new(options.binaries.join("migrate"));
-    command.env("DATABASE_URL", database_url.context("no database")?);
-    // The one of .env belongs to the database of .env.
-    let direct = options.settings.hosted_database().then(|| options.settings.get("DATABASE_DIRECT_URL"));
-    command.env("DATABASE_DIRECT_URL", direct.flatten().unwrap_or_default());
-    let log = options.logs().join("migrate.log");
-    let process = Process::spawn("migrate", command, Signal::SIGTERM, &log, &options.reaper)?;
-    process.finish().await.context("the migrations were not applied")?;
-    (options.progress)(&format!("Migrations … applied {:.1} s", since.elapsed().as_secs_f32()));
-    Ok(())
 }
 
 /// The executables of all functions, each once.

@@ -6,13 +6,16 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
 
-use super::{Progress, SharedServers};
+use super::shared::SharedServers;
 use crate::gateway::LogSink;
 use crate::ports::Ports;
 use crate::reaper::Reaper;
 use crate::secrets::Secrets;
 use crate::services::secrets_manager::SecretsManager;
 use crate::settings::Settings;
+
+/// Is told each step in one line.
+pub type Progress = Arc<dyn Fn(&str) + Send + Sync>;
 
 /// How a stack is to be started.
 #[derive(Clone)]

@@ -5,9 +5,11 @@ use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::Instant;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 
-use super::{Progress, StackOptions};
+use super::migrations::migrate;
+use super::options::{Progress, StackOptions};
+use super::shared::{SharedServers, Stores, TEMPLATE};
 use crate::ports::{Part, free_port};
 use crate::services::pgbouncer::{self, PgBouncer};
 use crate::services::postgres::{self, Postgres};
@@ -66,8 +68,12 @@ impl Servers {
             Some(listener) => Some(sandbox(options, listener, redirect_uri).await?),
         };
         let Stores { postgres, pooler, redis } = match &options.servers {
-            Some(shared) => shared.stores().await?,
-            None => Stores::start(options).await?,
+            Some(shared) => {
+                let stores = shared.stores().await?;
+                // A stack may do without the pooler that others have.
+                Stores { pooler: stores.pooler.filter(|_| options.pooled), ..stores }
+            }
+            None => private_stores(options).await?,
         };
         let listener = listeners.take(Part::Upstash)?;
         let front = match (listener, &redis) {
@@ -162,19 +168,20 @@ async fn sandbox(
     Ok(sandbox)
 }
 
-/// A database of PostgreSQL, with its pooler where one is asked for, and one of Redis; neither where a hosted one is
-/// used.
-pub(super) struct Stores {
-    pub(super) postgres: Option<Postgres>,
-    pub(super) pooler: Option<PgBouncer>,
-    pub(super) redis: Option<Redis>,
+/// Starts private servers.
+pub(super) async fn private_stores(options: &StackOptions) -> Result<Stores> {
+    let ((postgres, pooler), redis) = tokio::try_join!(database(options), redis(options))?;
+    Ok(Stores { postgres, pooler, redis })
 }
 
-impl Stores {
-    /// Starts private servers.
-    pub(super) async fn start(options: &StackOptions) -> Result<Self> {
-        let ((postgres, pooler), redis) = tokio::try_join!(database(options), redis(options))?;
-        Ok(Self { postgres, pooler, redis })
+impl SharedServers {
+    /// Starts them on the ports and in the folder of `options`, and returns when they answer.
+    pub async fn start(options: &StackOptions) -> Result<Self> {
+        let stores = private_stores(options).await?;
+        let postgres = stores.postgres.as_ref().context("a hosted PostgreSQL cannot be shared")?;
+        let template = postgres.create_database(TEMPLATE, None).await?;
+        migrate(options, Some(&template)).await?;
+        Self::of(stores)
     }
 }
 

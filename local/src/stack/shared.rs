@@ -4,14 +4,12 @@ use std::sync::atomic::{AtomicU16, Ordering};
 
 use anyhow::{Context, Result};
 
-use super::servers::Stores;
-use super::{StackOptions, migrate};
 use crate::services::pgbouncer::PgBouncer;
 use crate::services::postgres::Postgres;
 use crate::services::redis::Redis;
 
 /// The database that those of the stacks are copies of: it has the migrations, and no rows.
-const TEMPLATE: &str = "template_juncture";
+pub(super) const TEMPLATE: &str = "template_juncture";
 
 /// A PostgreSQL, with a PgBouncer where one is asked for, and a Redis. Dropping it leaves them to the reaper.
 #[derive(Debug)]
@@ -22,15 +20,20 @@ pub struct SharedServers {
     next: AtomicU16,
 }
 
+/// A database of PostgreSQL, with its pooler where one is asked for, and one of Redis; neither where a hosted one is
+/// used.
+pub(super) struct Stores {
+    pub(super) postgres: Option<Postgres>,
+    pub(super) pooler: Option<PgBouncer>,
+    pub(super) redis: Option<Redis>,
+}
+
 impl SharedServers {
-    /// Starts them on the ports and in the folder of `options`, and returns when they answer.
-    pub async fn start(options: &StackOptions) -> Result<Self> {
-        let Stores { postgres, pooler, redis } = Stores::start(options).await?;
-        let postgres = postgres.context("a hosted PostgreSQL cannot be shared")?;
-        let redis = redis.context("a hosted Redis cannot be shared")?;
-        let template = postgres.create_database(TEMPLATE, None).await?;
-        migrate(options, Some(&template)).await?;
-        Ok(Self { postgres, pooler, redis, next: AtomicU16::new(0) })
+    /// These servers, whose PostgreSQL has the [`TEMPLATE`].
+    pub(super) fn of(stores: Stores) -> Result<Self> {
+        let postgres = stores.postgres.context("a hosted PostgreSQL cannot be shared")?;
+        let redis = stores.redis.context("a hosted Redis cannot be shared")?;
+        Ok(Self { postgres, pooler: stores.pooler, redis, next: AtomicU16::new(0) })
     }
 
     /// Empty databases for one stack; the migrations are applied.

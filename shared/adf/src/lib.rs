@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod bare_urls;
+mod blocks;
 mod characters;
 mod clean;
 mod comments;

@@ -2,33 +2,21 @@
 
 use std::ops::Range;
 use std::rc::Rc;
-use std::sync::Arc;
 
 use pulldown_cmark::{CodeBlockKind, Event, LinkType, Tag, TagEnd};
 
 use super::bare_urls::Piece;
+use super::blocks::{Builder, Frame, OpenImage, OpenLink, Placed};
 use super::characters::{code_text, without_controls};
 use super::comments::{is_comment, without_comments};
 use super::destination;
 use super::links;
-use super::model::{Block, Image, Inline, Item, Link, List, Marks};
+use super::model::{Block, Image, Inline, Item, List, Marks};
 use super::node::Node;
-use super::panel::Panel;
 use super::source::Source;
-
-/// Lists and quotes that are nested deeper lose their frame and keep their content: nobody reads that far,
-/// and JSON parsers stop at a depth too (`serde_json`'s at 128; a level of a list takes four).
-pub(super) const MAX_DEPTH: usize = 20;
 
 pub(super) fn blocks(markdown: &str) -> Vec<Block> {
     placed_blocks(markdown).into_iter().map(|placed| placed.block).collect()
-}
-
-/// A block, and the lines of the Markdown that it was read from, counted from 0. Blocks that were read from one, such as
-/// the parts of a mixed list, share its lines.
-pub(super) struct Placed {
-    pub(super) lines: Range<usize>,
-    pub(super) block: Block,
 }
 
 /// As [`blocks`]. The lines are those of the text only where that has no definitions of links.
@@ -70,72 +58,6 @@ pub(super) fn placed_blocks(markdown: &str) -> Vec<Placed> {
 fn is_break(html: &str) -> bool {
     let name = html.trim_start_matches('<').trim_end_matches('>').trim_end_matches('/').trim_end();
     name.eq_ignore_ascii_case("br")
-}
-
-/// A container that is open. `Flat` is one that is too deep: its content goes to the one around it.
-enum Frame {
-    Quote(Vec<Block>),
-    Panel(Panel, Vec<Block>),
-    List(List),
-    Item(Item),
-    Flat,
-}
-
-#[derive(Default)]
-struct Builder {
-    source: Rc<Source>,
-    /// Of the outermost block that is read.
-    lines: Lines,
-    root: Vec<Placed>,
-    frames: Vec<Frame>,
-    /// Frames that are not `Flat`.
-    depth: usize,
-    inlines: Vec<Inline>,
-    strong: usize,
-    em: usize,
-    strike: usize,
-    link: Option<OpenLink>,
-    image: Option<OpenImage>,
-    code: Option<(Option<String>, String)>,
-    /// The block of HTML that is read.
-    html: String,
-    rows: Vec<Vec<Vec<Block>>>,
-    row_end: usize,
-    last_cell_end: Option<usize>,
-}
-
-/// Counts the lines of a text, from its beginning to its end.
-#[derive(Default)]
-struct Lines {
-    current: Range<usize>,
-    /// How far they are counted, in bytes and lines.
-    counted: (usize, usize),
-}
-
-impl Lines {
-    fn move_to(&mut self, text: &str, range: &Range<usize>) {
-        let (from, line) = self.counted;
-        let before = text.get(from..range.start).unwrap_or_default();
-        let start = line + before.matches('\n').count();
-        let block = text.get(range.clone()).unwrap_or_default().trim_end();
-        self.current = start..start + block.matches('\n').count() + 1;
-        self.counted = (from.max(range.start), start);
-    }
-}
-
-struct OpenLink {
-    raw: String,
-    title: String,
-    link: Option<Arc<Link>>,
-    /// Where its content starts in the line.
-    from: usize,
-}
-
-struct OpenImage {
-    url: String,
-    alt: String,
-    /// Images within the description of the image.
-    nested: usize,
 }
 
 impl Builder {
@@ -361,73 +283,6 @@ impl Builder {
             Some(Frame::Item(item)) => item.task = Some(done),
             _ => self.text(if done { "[x] " } else { "[ ] " }),
         }
-    }
-
-    fn open(&mut self, frame: Frame) {
-        self.flush();
-        // An item belongs to its list: it is never too deep.
-        let deep = self.depth >= MAX_DEPTH && !matches!(frame, Frame::Item(_));
-        let frame = if deep { Frame::Flat } else { frame };
-        self.depth += usize::from(matches!(frame, Frame::Quote(_) | Frame::Panel(..) | Frame::List(_)));
-        self.frames.push(frame);
-    }
-
-    fn close(&mut self) {
-        self.flush();
-        match self.frames.pop() {
-            Some(Frame::Quote(blocks)) => {
-                self.depth -= 1;
-                self.push(Block::Quote(blocks));
-            }
-            Some(Frame::Panel(panel, blocks)) => {
-                self.depth -= 1;
-                self.push(Block::Panel(panel, blocks));
-            }
-            Some(Frame::List(list)) => {
-                self.depth -= 1;
-                self.push(Block::List(list));
-            }
-            Some(Frame::Item(item)) => {
-                if let Some(Frame::List(list)) = self.frames.last_mut() {
-                    list.items.push(item);
-                }
-            }
-            Some(Frame::Flat) | None => {}
-        }
-    }
-
-    /// Ends the line that is being read: the items of a tight list have no paragraph around their text.
-    fn flush(&mut self) {
-        if !self.inlines.is_empty() {
-            let inlines = std::mem::take(&mut self.inlines);
-            self.push(Block::Paragraph(inlines));
-        }
-    }
-
-    fn block(&mut self, block: Block) {
-        self.flush();
-        self.push(block);
-    }
-
-    fn push(&mut self, block: Block) {
-        let frame = self.frames.iter_mut().rev().find(|frame| !matches!(frame, Frame::Flat));
-        match frame {
-            Some(Frame::Quote(blocks) | Frame::Panel(_, blocks) | Frame::Item(Item { blocks, .. })) => {
-                blocks.push(block);
-            }
-            Some(Frame::List(list)) => list.items.push(Item { task: None, blocks: vec![block] }),
-            Some(Frame::Flat) | None => {
-                self.root.push(Placed { lines: self.lines.current.clone(), block });
-            }
-        }
-    }
-
-    fn finish(mut self) -> Vec<Placed> {
-        while !self.frames.is_empty() {
-            self.close();
-        }
-        self.flush();
-        self.root
     }
 
     /// The first word of a fence's info string, where it can be said on a fence again.

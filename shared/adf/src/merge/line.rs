@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use super::inlines;
+use super::node::inlines;
 use crate::links::linked;
 use crate::model::{Inline, Marks, Text};
 use crate::node::Node;

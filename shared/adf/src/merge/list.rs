@@ -6,7 +6,10 @@ use std::ops::Range;
 use serde_json::{Value, json};
 
 use super::kept::{likeness, matches, pairs};
-use super::{Merger, Unit, line, set_attr, shown, with_content};
+use super::node::{inlines, set_attr, with_content};
+use super::shape::shown;
+use super::units::Unit;
+use super::{Merger, line};
 use crate::fit::Place;
 use crate::links::linked;
 use crate::model::{Block, Inline, Item, List};
@@ -53,25 +56,25 @@ impl Merger {
         nodes.extend(self.blocks(below, rest, Place::Item));
         nodes
     }
-}
 
-/// Decisions that are now these.
-pub(super) fn decisions(writer: &mut Writer, node: &Value, new: &[Vec<Inline>]) -> Option<Value> {
-    let old = content(node);
-    if old.iter().any(|child| kind(child) != "decisionItem") {
-        return None;
+    /// Decisions that are now these.
+    pub(super) fn decisions(&mut self, node: &Value, new: &[Vec<Inline>]) -> Option<Value> {
+        let old = content(node);
+        if old.iter().any(|child| kind(child) != "decisionItem") {
+            return None;
+        }
+        let read = |node: &Value| linked(content(node).iter().flat_map(inlines));
+        let lines: Vec<Vec<Inline>> = old.iter().map(read).collect();
+        let children = new
+            .iter()
+            .zip(partners(&lines, new, |line| shown(&[Block::Paragraph(line.clone())])))
+            .map(|(new, partner)| match partner.and_then(|at| old.get(at)) {
+                Some(node) => with_content(node, line::merge(content(node), new)),
+                None => self.writer.decision(new.clone()),
+            });
+        let children: Vec<Value> = children.collect();
+        Some(with_content(node, children))
     }
-    let read = |node: &Value| linked(content(node).iter().flat_map(super::inlines));
-    let lines: Vec<Vec<Inline>> = old.iter().map(read).collect();
-    let children = new
-        .iter()
-        .zip(partners(&lines, new, |line| shown(&[Block::Paragraph(line.clone())])))
-        .map(|(new, partner)| match partner.and_then(|at| old.get(at)) {
-            Some(node) => with_content(node, line::merge(content(node), new)),
-            None => writer.decision(new.clone()),
-        });
-    let children: Vec<Value> = children.collect();
-    Some(with_content(node, children))
 }
 
 /// The children of a list, item by item: the lists below a task follow it. `None` for children of other kinds.

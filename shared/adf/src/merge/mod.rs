@@ -9,6 +9,8 @@ mod kept;
 mod line;
 mod list;
 mod lost;
+mod node;
+mod shape;
 mod table;
 mod units;
 
@@ -18,13 +20,15 @@ use std::ops::Range;
 use serde_json::{Value, json};
 
 use super::fit::Place;
-use super::model::{Block, Inline};
+use super::model::Block;
 use super::panel::Panel;
 use super::read_inline::{attr, content, is_inline, kind};
 use super::write::Writer;
 use kept::{Matches, likeness, matches, pairs};
 pub use lost::Lost;
 pub(super) use lost::lost;
+use node::{set_attr, with_content};
+use shape::{Shape, shape, shape_of_node, shown};
 use units::{Unit, units};
 
 /// The stored document with the blocks of the new Markdown in the place of its own.
@@ -201,7 +205,7 @@ impl Merger {
             }),
             Block::Code { language, text } => Some(code(node, language.as_deref(), text)),
             Block::List(new) => self.list(node, unit, new),
-            Block::Decisions(lines) => list::decisions(&mut self.writer, node, lines),
+            Block::Decisions(lines) => self.decisions(node, lines),
             Block::Table(rows) => self.table(node, rows),
             Block::Rule | Block::Image(_) | Block::Card { .. } => None,
         };
@@ -252,20 +256,6 @@ fn moves(units: &[Unit], new: &[Block], matches: &Matches) -> Moves {
     Moves { blocks, nodes }
 }
 
-fn with_content(node: &Value, children: Vec<Value>) -> Value {
-    let mut node = node.clone();
-    node["content"] = children.into();
-    node
-}
-
-/// Attributes that are none give way.
-fn set_attr(node: &mut Value, name: &str, value: Value) {
-    match node.get_mut("attrs").and_then(Value::as_object_mut) {
-        Some(attrs) => _ = attrs.insert(name.to_owned(), value),
-        None => node["attrs"] = json!({ name: value }),
-    }
-}
-
 /// The columns of a layout; what stands between two belongs to the first.
 fn in_columns(children: Vec<Value>) -> Option<Vec<Value>> {
     let mut columns: Vec<Value> = Vec::new();
@@ -293,93 +283,4 @@ fn code(node: &Value, language: Option<&str>, text: &str) -> Value {
         }
     }
     merged
-}
-
-/// What a node and a block have in common if one may become the other.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-enum Shape {
-    Line,
-    Quote,
-    Panel,
-    Bullets,
-    Numbers,
-    Tasks,
-    Decisions,
-    Code,
-    Table,
-    Other,
-}
-
-fn shape(block: &Block) -> Shape {
-    match block {
-        Block::Paragraph(_) | Block::Heading(..) => Shape::Line,
-        Block::Quote(_) => Shape::Quote,
-        Block::Panel(..) => Shape::Panel,
-        Block::List(list) if list.is_tasks() => Shape::Tasks,
-        Block::List(list) if list.start.is_some() => Shape::Numbers,
-        Block::List(_) => Shape::Bullets,
-        Block::Decisions(_) => Shape::Decisions,
-        Block::Code { .. } => Shape::Code,
-        Block::Table(_) => Shape::Table,
-        Block::Rule | Block::Image(_) | Block::Card { .. } => Shape::Other,
-    }
-}
-
-fn shape_of_node(node: &Value) -> Shape {
-    match kind(node) {
-        "paragraph" | "heading" => Shape::Line,
-        "blockquote" => Shape::Quote,
-        "panel" => Shape::Panel,
-        "bulletList" => Shape::Bullets,
-        "orderedList" => Shape::Numbers,
-        "taskList" => Shape::Tasks,
-        "decisionList" => Shape::Decisions,
-        "codeBlock" => Shape::Code,
-        "table" => Shape::Table,
-        _ => Shape::Other,
-    }
-}
-
-/// The beginning of what blocks show, to tell how much they are alike.
-fn shown(blocks: &[Block]) -> String {
-    const ENOUGH: usize = 200;
-    fn lines(line: &[Inline], out: &mut String) {
-        for inline in line {
-            match inline {
-                Inline::Text(text) => out.push_str(&text.text),
-                Inline::Node(node) => out.push_str(&node.link().0),
-                Inline::Break => out.push('\n'),
-                Inline::Image(image) => out.push_str(&image.alt),
-            }
-        }
-    }
-    fn collect(blocks: &[Block], out: &mut String) {
-        for block in blocks {
-            if out.len() > ENOUGH {
-                return;
-            }
-            match block {
-                Block::Paragraph(line) | Block::Heading(_, line) => lines(line, out),
-                Block::Quote(blocks) | Block::Panel(_, blocks) => collect(blocks, out),
-                Block::List(list) => list.items.iter().for_each(|item| collect(&item.blocks, out)),
-                Block::Code { text, .. } => out.push_str(text),
-                Block::Table(rows) => rows.iter().flatten().for_each(|cell| collect(cell, out)),
-                Block::Decisions(decisions) => decisions.iter().for_each(|line| lines(line, out)),
-                Block::Image(image) => out.push_str(&image.url),
-                Block::Card { url, .. } => out.push_str(url),
-                Block::Rule => {}
-            }
-            out.push('\n');
-        }
-    }
-    let mut out = String::new();
-    collect(blocks, &mut out);
-    out.chars().take(ENOUGH).collect()
-}
-
-/// The pieces of a node that stands in a line.
-fn inlines(node: &Value) -> Vec<Inline> {
-    let mut line = Vec::new();
-    super::read_inline::node(node, &mut line);
-    line
 }

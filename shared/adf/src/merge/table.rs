@@ -2,8 +2,10 @@
 
 use serde_json::Value;
 
+use super::Merger;
 use super::list::partners;
-use super::{Merger, shown, with_content};
+use super::node::with_content;
+use super::shape::shown;
 use crate::fit::Place;
 use crate::grid::Grid;
 use crate::model::{Block, Inline};

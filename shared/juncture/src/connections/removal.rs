@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::key::ConnectionKey;
 use super::row::lock;
 use super::store::Connections;
-use super::tokens::refresh::stash_key;
+use super::tokens::stash_key;
 use super::{cache, expiring_keys, recent_issues, removal_time};
 use crate::error::{Error, Result};
 

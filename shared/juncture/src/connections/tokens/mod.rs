@@ -12,9 +12,10 @@
 //! 6. If Redis is away, the row itself is the lock.
 
 mod learn;
-pub(crate) mod refresh;
+mod refresh;
+mod stash;
 
-pub(crate) use refresh::{reseal_stash, stash_key};
+pub(crate) use stash::{reseal_stash, stash_key};
 
 use std::time::Duration;
 
@@ -222,7 +223,7 @@ impl Tokens {
         let mut pauses = Pauses::new(FIRST_LOOK, SLOWEST_LOOK);
         let mut has_waited = false;
         loop {
-            let look = [lock.take(), cache::read(key), Command::get(&refresh::stash_key(key))];
+            let look = [lock.take(), cache::read(key), Command::get(&stash_key(key))];
             let [taken, entry, stash] = match self.redis().pipeline(look).await {
                 Ok(results) => results,
                 Err(error) => return self.obtain_without_redis(key, rejected, error).await,

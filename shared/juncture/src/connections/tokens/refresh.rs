@@ -3,21 +3,20 @@
 use std::time::Duration;
 
 use base::counters::{Counter, count};
-use base::crypto::{Sealed, Sealer, sha256_hex};
+use base::crypto::sha256_hex;
 use secrecy::{ExposeSecret, SecretString};
-use serde::{Deserialize, Serialize};
 use stores::postgres::{bounded, within_budget};
 use stores::upstash::UpstashError;
-use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::super::cache::{self, Snapshot};
 use super::super::key::ConnectionKey;
 use super::super::rotation::{self, SealedTokens};
 use super::super::row::{Connection, StoredAccessToken, find_for_update};
+use super::stash::{Stash, stash_key};
 use super::{Known, Session, Tokens, seal};
 use crate::error::{Error, Result};
-use crate::provider::{GrantedScopes, TokenError};
+use crate::provider::TokenError;
 
 /// New tokens that could not be committed are kept this long.
 const STASH_LIFETIME: Duration = Duration::from_secs(7 * 24 * 60 * 60);
@@ -290,35 +289,4 @@ fn rotated(row: &Connection, tokens: SealedTokens, version: i64) -> Connection {
 
 fn invalidated(row: &Connection, version: i64) -> Connection {
     Connection { version, access_token: None, is_invalid: true, ..row.clone() }
-}
-
-/// Tokens that wait in Redis for Postgres to come back; sealed for their connection.
-#[derive(Serialize, Deserialize)]
-struct Stash {
-    /// The digest of the refresh token that they replace.
-    replaces: String,
-    refresh_token: Sealed,
-    access_token: Sealed,
-    #[serde(with = "time::serde::timestamp")]
-    access_token_expires_at: OffsetDateTime,
-    #[serde(default)]
-    granted_scopes: Option<GrantedScopes>,
-}
-
-/// A stash with its tokens sealed anew; `None` when there is nothing to do, or nothing that can be done.
-pub(crate) fn reseal_stash(text: &str, id: &Uuid, sealer: &Sealer) -> Option<String> {
-    let mut stash: Stash = serde_json::from_str(text).ok()?;
-    let aad = id.to_string();
-    let refresh_token = sealer.reseal(&stash.refresh_token, &aad).ok()?;
-    let access_token = sealer.reseal(&stash.access_token, &aad).ok()?;
-    if refresh_token.is_none() && access_token.is_none() {
-        return None;
-    }
-    stash.refresh_token = refresh_token.unwrap_or(stash.refresh_token);
-    stash.access_token = access_token.unwrap_or(stash.access_token);
-    serde_json::to_string(&stash).ok()
-}
-
-pub(crate) fn stash_key(key: &ConnectionKey) -> String {
-    format!("juncture:uncommitted:{}", key.storage_name())
 }

@@ -1,0 +1,10 @@
+//! What the product knows of itself and of Juncture.
+
+use super::juncture::Juncture;
+
+pub(super) struct Product {
+    pub(super) juncture: Juncture,
+    pub(super) juncture_origin: String,
+    pub(super) juncture_url: String,
+    pub(super) url: String,
+}

@@ -1,0 +1,40 @@
+//! New tokens that wait in Redis, because Postgres could not take them.
+
+use base::crypto::{Sealed, Sealer};
+use base::oauth::GrantedScopes;
+use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use super::super::key::ConnectionKey;
+
+/// Tokens that wait in Redis for Postgres to come back; sealed for their connection.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Stash {
+    /// The digest of the refresh token that they replace.
+    pub(super) replaces: String,
+    pub(super) refresh_token: Sealed,
+    pub(super) access_token: Sealed,
+    #[serde(with = "time::serde::timestamp")]
+    pub(super) access_token_expires_at: OffsetDateTime,
+    #[serde(default)]
+    pub(super) granted_scopes: Option<GrantedScopes>,
+}
+
+/// A stash with its tokens sealed anew; `None` when there is nothing to do, or nothing that can be done.
+pub(crate) fn reseal_stash(text: &str, id: &Uuid, sealer: &Sealer) -> Option<String> {
+    let mut stash: Stash = serde_json::from_str(text).ok()?;
+    let aad = id.to_string();
+    let refresh_token = sealer.reseal(&stash.refresh_token, &aad).ok()?;
+    let access_token = sealer.reseal(&stash.access_token, &aad).ok()?;
+    if refresh_token.is_none() && access_token.is_none() {
+        return None;
+    }
+    stash.refresh_token = refresh_token.unwrap_or(stash.refresh_token);
+    stash.access_token = access_token.unwrap_or(stash.access_token);
+    serde_json::to_string(&stash).ok()
+}
+
+pub(crate) fn stash_key(key: &ConnectionKey) -> String {
+    format!("juncture:uncommitted:{}", key.storage_name())
+}
