@@ -1,7 +1,5 @@
 //! A document that may be sent to Jira.
 
-use std::fmt;
-
 use serde::Serialize;
 use serde_json::Value;
 
@@ -19,43 +17,31 @@ const MAX_DEPTH: usize = 128;
 pub struct Document(Value);
 
 /// Why a JSON value is no document; the text says what to change.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Invalid {
     /// The value is not an object.
+    #[error("an ADF document must be a JSON object")]
     NotAnObject,
     /// `type` is not `"doc"`.
+    #[error("`type` of an ADF document must be \"doc\"")]
     Type,
     /// `version` is not `1`.
+    #[error("`version` of an ADF document must be the number 1")]
     Version,
     /// `content` is not an array.
+    #[error("`content` of an ADF document must be an array of nodes")]
     Content,
     /// An element of `content`, counted from 0, is not an object with a `type`.
+    #[error("`content[{0}]` must be an ADF node: an object with a `type`")]
     Node(usize),
     /// A key that a document does not have.
+    #[error("remove `{}`: an ADF document has only `type`, `version` and `content`", .0.chars().take(50).collect::<String>())]
     Key(String),
     /// The JSON is nested too deep.
+    #[error("nest the ADF document less: at most {MAX_DEPTH} levels of JSON")]
     Depth,
 }
-
-impl fmt::Display for Invalid {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NotAnObject => f.write_str("an ADF document must be a JSON object"),
-            Self::Type => f.write_str("`type` of an ADF document must be \"doc\""),
-            Self::Version => f.write_str("`version` of an ADF document must be the number 1"),
-            Self::Content => f.write_str("`content` of an ADF document must be an array of nodes"),
-            Self::Node(at) => write!(f, "`content[{at}]` must be an ADF node: an object with a `type`"),
-            Self::Key(key) => {
-                let key: String = key.chars().take(50).collect();
-                write!(f, "remove `{key}`: an ADF document has only `type`, `version` and `content`")
-            }
-            Self::Depth => write!(f, "nest the ADF document less: at most {MAX_DEPTH} levels of JSON"),
-        }
-    }
-}
-
-impl std::error::Error for Invalid {}
 
 impl Document {
     pub(super) fn valid(value: Value) -> Self {

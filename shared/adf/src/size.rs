@@ -1,7 +1,5 @@
 //! How large a document will be, told before it costs memory: an element takes about a kilobyte as JSON.
 
-use std::fmt;
-
 use super::document::MAX_CHARACTERS;
 use super::model::{Block, Inline, Link};
 
@@ -12,38 +10,23 @@ const MAX_ELEMENTS: usize = MAX_CHARACTERS;
 const MAX_ADDRESSES: usize = 1 << 20;
 
 /// Why a text makes no document that Jira would take. Said after "description", it says what to change.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum TooLarge {
     /// It has so many UTF-16 units of text.
+    #[error("is {0} characters long without its markup; Jira takes {MAX_CHARACTERS}")]
     Text(usize),
     /// It has so many paragraphs, cells, pieces of text with marks of their own, and so on.
+    #[error(
+        "has {0} paragraphs, table cells, list items and pieces of styled text; at most {MAX_ELEMENTS} can be sent to Jira"
+    )]
     Elements(usize),
     /// The addresses of its links and images have so many bytes, repeated in each piece of a link's text.
+    #[error(
+        "has links of {0} bytes in all, counted for each piece of a link's text; at most {MAX_ADDRESSES} can be sent to Jira"
+    )]
     Addresses(usize),
 }
-
-impl fmt::Display for TooLarge {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Text(length) => {
-                write!(f, "is {length} characters long without its markup; Jira takes {MAX_CHARACTERS}")
-            }
-            Self::Elements(count) => write!(
-                f,
-                "has {count} paragraphs, table cells, list items and pieces of styled text; at most \
-                 {MAX_ELEMENTS} can be sent to Jira"
-            ),
-            Self::Addresses(bytes) => write!(
-                f,
-                "has links of {bytes} bytes in all, counted for each piece of a link's text; at most \
-                 {MAX_ADDRESSES} can be sent to Jira"
-            ),
-        }
-    }
-}
-
-impl std::error::Error for TooLarge {}
 
 /// Counts blocks that `fit` has seen.
 #[derive(Default)]

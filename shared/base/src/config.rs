@@ -168,14 +168,18 @@ impl FromSettings for () {
 }
 
 /// Why a function cannot start. Never carries a value.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SettingsError {
     /// A required setting is absent or empty.
+    #[error(
+        "the setting {name} is missing: set it in the environment or in the secret named by JUNCTURE_SECRETS_ID"
+    )]
     Missing {
         /// Its name.
         name: &'static str,
     },
     /// A setting does not have the form it must have.
+    #[error("the setting {name} {reason}")]
     Invalid {
         /// Its name.
         name: &'static str,
@@ -183,25 +187,11 @@ pub enum SettingsError {
         reason: String,
     },
     /// Cloud mode is not built yet.
+    #[error(
+        "CLOUD_MODE=true is not supported yet: leave CLOUD_MODE out or set it to false to run Juncture for one product"
+    )]
     CloudMode,
 }
-
-impl std::fmt::Display for SettingsError {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Missing { name } => write!(
-                formatter,
-                "the setting {name} is missing: set it in the environment or in the secret named by JUNCTURE_SECRETS_ID"
-            ),
-            Self::Invalid { name, reason } => write!(formatter, "the setting {name} {reason}"),
-            Self::CloudMode => formatter.write_str(
-                "CLOUD_MODE=true is not supported yet: leave CLOUD_MODE out or set it to false to run Juncture for one product",
-            ),
-        }
-    }
-}
-
-impl std::error::Error for SettingsError {}
 
 #[cfg(test)]
 mod tests {

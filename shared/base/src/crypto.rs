@@ -241,43 +241,30 @@ fn random_bytes<const N: usize>() -> Result<[u8; N], CryptoError> {
 }
 
 /// Why a value cannot be sealed or opened. None of these carries a secret.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum CryptoError {
     /// No key was given.
+    #[error("no encryption key is given")]
     NoKey,
     /// The key at this position (from 1) is not the base64 of 32 bytes.
+    #[error("encryption key {position} is not the base64 of 32 bytes")]
     BadKey {
         /// Which one of the comma-separated keys.
         position: usize,
     },
     /// The value was sealed with a key that is not in the list any more.
+    #[error("the value was sealed with a key that is not configured")]
     UnknownKey,
     /// The value was changed, or it belongs to something else.
+    #[error("the sealed value was changed or belongs to something else")]
     DecryptionFailed,
     /// The text is too long to be sealed.
+    #[error("the text is too long to be sealed")]
     EncryptionFailed,
     /// The system gave no random numbers.
+    #[error("the system gave no random numbers")]
     NoRandomness,
 }
-
-impl std::fmt::Display for CryptoError {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::NoKey => formatter.write_str("no encryption key is given"),
-            Self::BadKey { position } => {
-                write!(formatter, "encryption key {position} is not the base64 of 32 bytes")
-            }
-            Self::UnknownKey => formatter.write_str("the value was sealed with a key that is not configured"),
-            Self::DecryptionFailed => {
-                formatter.write_str("the sealed value was changed or belongs to something else")
-            }
-            Self::EncryptionFailed => formatter.write_str("the text is too long to be sealed"),
-            Self::NoRandomness => formatter.write_str("the system gave no random numbers"),
-        }
-    }
-}
-
-impl std::error::Error for CryptoError {}
 
 #[cfg(test)]
 mod tests {

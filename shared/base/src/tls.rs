@@ -93,16 +93,9 @@ pub fn is_safe_for_credentials(url: &Url) -> bool {
 }
 
 /// TLS cannot be set up.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
+#[error("TLS: {0}")]
 pub struct TlsError(String);
-
-impl std::fmt::Display for TlsError {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(formatter, "TLS: {}", self.0)
-    }
-}
-
-impl std::error::Error for TlsError {}
 
 #[cfg(test)]
 mod tests {

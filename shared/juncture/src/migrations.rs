@@ -135,16 +135,9 @@ pub async fn status(postgres: &Postgres) -> error::Result<Status> {
 }
 
 /// Why the database was left as it was. Never carries the connection string.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
 pub struct MigrationError(String);
-
-impl std::fmt::Display for MigrationError {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.write_str(&self.0)
-    }
-}
-
-impl std::error::Error for MigrationError {}
 
 #[cfg(test)]
 mod tests {

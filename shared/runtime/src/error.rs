@@ -7,20 +7,26 @@ use http::StatusCode;
 use serde_json::Value;
 
 /// Why the runtime refuses a request or fails it.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 pub enum RequestError {
     /// The request is malformed; the sentence says what to change.
+    #[error("{0}")]
     Malformed(Cow<'static, str>),
     /// A part of the request is larger than any legitimate one: 413, or 414 for the address and 431 for the headers. The
     /// sentence says which.
+    #[error("{1}")]
     TooLarge(StatusCode, Cow<'static, str>),
     /// The answer is larger than Lambda lets through.
+    #[error("the answer is larger than Lambda lets through")]
     AnswerTooLarge,
     /// The settings cannot be had, or lack something; nothing was done. With the reason, for the log.
+    #[error("{0}")]
     NotConfigured(String),
     /// The handler did not end in time.
+    #[error("the handler did not end in time")]
     TimedOut,
     /// A defect; with what is known of it, for the log.
+    #[error("{0}")]
     Internal(String),
 }
 
@@ -37,19 +43,6 @@ impl RequestError {
         Self::Internal(cause.to_string())
     }
 }
-
-impl fmt::Display for RequestError {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Malformed(text) | Self::TooLarge(_, text) => formatter.write_str(text),
-            Self::AnswerTooLarge => formatter.write_str("the answer is larger than Lambda lets through"),
-            Self::TimedOut => formatter.write_str("the handler did not end in time"),
-            Self::NotConfigured(cause) | Self::Internal(cause) => formatter.write_str(cause),
-        }
-    }
-}
-
-impl std::error::Error for RequestError {}
 
 /// An error that answers a request.
 pub trait ErrorAnswer: From<RequestError> + Send + Sync + 'static {

@@ -206,44 +206,29 @@ fn connector_error(error: reqwest::Error) -> ConnectorError {
 }
 
 /// Why the secret cannot be had; each with its text.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SecretsError {
     /// Access is denied, which IAM also says of a secret that does not exist, and of a role that was made seconds ago.
+    #[error("{0}")]
     AccessDenied(String),
     /// There is no such secret in the region.
+    #[error("{0}")]
     NotFound(String),
     /// Anything else.
+    #[error("{0}")]
     Other(String),
 }
 
-impl std::fmt::Display for SecretsError {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let (Self::AccessDenied(text) | Self::NotFound(text) | Self::Other(text)) = self;
-        formatter.write_str(text)
-    }
-}
-
-impl std::error::Error for SecretsError {}
-
 /// Why there are no settings.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LoadError {
     /// One is missing or malformed.
+    #[error("{0}")]
     Settings(SettingsError),
     /// The secret of `JUNCTURE_SECRETS_ID` cannot be read.
+    #[error("the setting JUNCTURE_SECRETS_ID: {0}")]
     Secret(SecretsError),
 }
-
-impl std::fmt::Display for LoadError {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Settings(error) => error.fmt(formatter),
-            Self::Secret(error) => write!(formatter, "the setting JUNCTURE_SECRETS_ID: {error}"),
-        }
-    }
-}
-
-impl std::error::Error for LoadError {}
 
 impl From<SettingsError> for LoadError {
     fn from(error: SettingsError) -> Self {

@@ -175,11 +175,13 @@ impl Postgres {
 }
 
 /// Why Postgres gave nothing; each with what it, or the connection to it, said.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 pub enum PostgresError {
     /// It is away, overloaded or too slow; the same may succeed later.
+    #[error("{0}")]
     Unavailable(String),
     /// It answered that something is wrong with us.
+    #[error("{0}")]
     Refused(String),
 }
 
@@ -189,15 +191,6 @@ impl PostgresError {
         matches!(self, Self::Unavailable(_))
     }
 }
-
-impl std::fmt::Display for PostgresError {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let (Self::Unavailable(cause) | Self::Refused(cause)) = self;
-        formatter.write_str(cause)
-    }
-}
-
-impl std::error::Error for PostgresError {}
 
 /// What a failed statement or connection means: that the database is away or overloaded, or that it found something
 /// wrong with us, for instance that it was never migrated.

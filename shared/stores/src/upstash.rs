@@ -226,9 +226,10 @@ impl Item {
 }
 
 /// Why Redis gave no result.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 pub enum UpstashError {
     /// It cannot be reached, or did not answer in time.
+    #[error("Redis cannot be reached: {cause}")]
     Unreachable {
         /// Whether the commands may have been carried out all the same.
         sent: bool,
@@ -236,10 +237,13 @@ pub enum UpstashError {
         cause: String,
     },
     /// It refused the request as a whole, for instance for a wrong token (401).
+    #[error("Redis refused the request: status {}", .0.as_u16())]
     Status(StatusCode),
     /// It refused one command.
+    #[error("Redis refused a command: {0}")]
     Command(String),
     /// It answered something else than its documentation says.
+    #[error("Redis answered {0}")]
     Malformed(&'static str),
 }
 
@@ -248,18 +252,3 @@ impl UpstashError {
         Self::Unreachable { sent: !error.is_connect(), cause: chain(&error.without_url()) }
     }
 }
-
-impl std::fmt::Display for UpstashError {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Unreachable { cause, .. } => write!(formatter, "Redis cannot be reached: {cause}"),
-            Self::Status(status) => {
-                write!(formatter, "Redis refused the request: status {}", status.as_u16())
-            }
-            Self::Command(error) => write!(formatter, "Redis refused a command: {error}"),
-            Self::Malformed(what) => write!(formatter, "Redis answered {what}"),
-        }
-    }
-}
-
-impl std::error::Error for UpstashError {}
