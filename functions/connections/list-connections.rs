@@ -10,7 +10,7 @@ use juncture::callers::SecretKeys;
 use juncture::connections::ConnectionRows;
 use juncture::error::Result;
 use juncture::operations::{ConnectionFilter, ConnectionState, ConnectionSummary};
-use juncture::paging::{Paging, Part};
+use juncture::paging::{PageRequest, Paging};
 use juncture::parts::Parts;
 use juncture::provider::ProviderId;
 use runtime::{Query, Request, Response, json, serve};
@@ -53,7 +53,8 @@ async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
     };
     let filtered = filter.in_cursors();
     let paging = Paging::of_connections(sealer, "list-connections", &filtered);
-    let Part { limit, from } = paging.part(&query)?.unwrap_or(Part { limit: LIMIT, from: None });
+    let PageRequest { limit, from } =
+        paging.part(&query)?.unwrap_or(PageRequest { limit: LIMIT, from: None });
     // One more than asked for tells whether there are more.
     let mut connections = rows.list(&caller, filter, from.as_ref(), limit + 1).await?;
     let has_more = connections.len() > limit;

@@ -9,7 +9,6 @@ mod definitions;
 mod destination;
 mod document;
 mod escape;
-mod fit;
 mod flanking;
 mod grid;
 mod inline;
@@ -17,6 +16,7 @@ mod links;
 mod merge;
 mod model;
 mod node;
+mod normalize;
 mod outline;
 mod padding;
 mod panel;
@@ -89,13 +89,13 @@ pub fn edit(stored: &Value, markdown: &str) -> Result<Edited, TooLarge> {
 }
 
 fn blocks(markdown: &str) -> Vec<Block> {
-    let blocks = fit::document(parse::blocks(markdown));
+    let blocks = normalize::document(parse::blocks(markdown));
     if !blocks.is_empty() {
         return blocks;
     }
     // What shows nothing as Markdown, such as a lone `#`, is shown as it was written.
     let text = comments::without_comments(&clean::markdown(markdown));
-    fit::document(vec![Block::Paragraph(vec![Inline::text(text)])])
+    normalize::document(vec![Block::Paragraph(vec![Inline::text(text)])])
 }
 
 /// Converts a document to Markdown, as Jira gives it: any JSON gives a text, `null` the empty one.

@@ -1,6 +1,6 @@
 //! What Markdown can say: the tree between Markdown and ADF.
 //!
-//! `parse` and `read` make it, `fit` brings it into the shape that ADF allows, `write` and `render` say it
+//! `parse` and `read` make it, `normalize` brings it into the shape that ADF allows, `write` and `render` say it
 //! again in either language.
 
 use std::sync::Arc;
@@ -36,7 +36,7 @@ pub(super) enum Block {
 
 /// A bullet list, an ordered list (`start` is its first number), or a task list.
 ///
-/// A list that `fit` has seen is a task list when its first item is a task: then all are, and an item holds
+/// A list that `normalize` has seen is a task list when its first item is a task: then all are, and an item holds
 /// one paragraph and nothing but task lists after it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct List {

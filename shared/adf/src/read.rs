@@ -3,11 +3,11 @@
 use serde_json::Value;
 
 use super::characters::code_text;
-use super::fit::DECISION;
 use super::grid::Grid;
 use super::links::linked;
 use super::model::{Block, Inline, Item, List};
 use super::node::{Card, Node};
+use super::normalize::DECISION;
 use super::panel::Panel;
 use super::read_inline::{self, attachment, attr, content, extension, image, kind, number};
 

@@ -3,10 +3,10 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use super::fit::DECISION;
 use super::inline::normal;
 use super::model::{Block, Inline, Item, List};
 use super::node::Node;
+use super::normalize::DECISION;
 use super::render_inline::{self, Position, inlines, longest_run};
 
 /// Highest number that Markdown takes for one of an ordered list.

@@ -28,7 +28,7 @@ pub enum TooLarge {
     Addresses(usize),
 }
 
-/// Counts blocks that `fit` has seen.
+/// Counts blocks that `normalize` has seen.
 #[derive(Default)]
 pub(super) struct Size {
     text: usize,

@@ -76,7 +76,7 @@ fn nest<'a>(mut texts: &'a [Inline], kinds: &[Kind], in_link: bool, out: &mut Ve
                 Inline::Text(Text { text, marks }) if marks.code => Some(Token::Code(text)),
                 Inline::Text(Text { text, .. }) => Some(Token::Text { text, in_link }),
                 Inline::Node(node) => Some(Token::Node(node)),
-                // Breaks end a line, and `fit` and `read` leave no image in one.
+                // Breaks end a line, and `normalize` and `read` leave no image in one.
                 Inline::Break | Inline::Image(_) => None,
             });
             texts = &texts[1..];

@@ -1,4 +1,4 @@
-//! Blocks that `fit` has seen to ADF's JSON.
+//! Blocks that `normalize` has seen to ADF's JSON.
 
 use serde_json::{Map, Value, json};
 
@@ -152,7 +152,7 @@ pub(super) fn line(inlines: Vec<Inline>) -> Vec<Value> {
         }
         Inline::Break => Some(json!({ "type": "hardBreak" })),
         Inline::Node(node) => Some(inline_node(node)),
-        // `fit` leaves none in a line.
+        // `normalize` leaves none in a line.
         Inline::Image(_) => None,
     };
     inlines.into_iter().filter_map(node).collect()

@@ -25,7 +25,7 @@ pub struct Paging<'a> {
 
 /// A part of a list that begins at a position, whatever that is for this list, or at its beginning.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Part<P> {
+pub struct PageRequest<P> {
     /// How many entries it may have, 1 to 1000.
     pub limit: usize,
     /// Where it begins.
@@ -58,14 +58,14 @@ impl<'a> Paging<'a> {
     ///
     /// # Errors
     /// 400 when the limit is no number from 1 to 1000, or the cursor was not given for this list.
-    pub fn part<P: DeserializeOwned>(&self, query: &Query) -> Result<Option<Part<P>>> {
+    pub fn part<P: DeserializeOwned>(&self, query: &Query) -> Result<Option<PageRequest<P>>> {
         let limit = query.optional("limit").map(parse_limit).transpose()?;
         let cursor: Option<Cursor<P>> = query.optional("cursor").map(|text| self.open(text)).transpose()?;
         let part = match (limit, cursor) {
             (None, None) => return Ok(None),
-            (Some(limit), None) => Part { limit, from: None },
+            (Some(limit), None) => PageRequest { limit, from: None },
             (limit, Some(cursor)) => {
-                Part { limit: limit.unwrap_or(cursor.limit), from: Some(cursor.position) }
+                PageRequest { limit: limit.unwrap_or(cursor.limit), from: Some(cursor.position) }
             }
         };
         Ok(Some(part))
@@ -85,7 +85,11 @@ impl<'a> Paging<'a> {
     ///
     /// # Errors
     /// As [`Self::cursor`].
-    pub fn after<P: Serialize>(&self, part: Option<&Part<P>>, next: Option<P>) -> Result<Option<String>> {
+    pub fn after<P: Serialize>(
+        &self,
+        part: Option<&PageRequest<P>>,
+        next: Option<P>,
+    ) -> Result<Option<String>> {
         let Some((part, next)) = part.zip(next) else { return Ok(None) };
         self.cursor(part.limit, next).map(Some)
     }
@@ -147,14 +151,14 @@ mod tests {
         let paging = Paging::new(&sealer, "call", &key("x"), "1");
         let part = |paging: &Paging<'_>, text: &str| paging.part::<usize>(&query(text));
         assert_eq!(part(&paging, "").unwrap(), None);
-        assert_eq!(part(&paging, "limit=7").unwrap(), Some(Part { limit: 7, from: None }));
+        assert_eq!(part(&paging, "limit=7").unwrap(), Some(PageRequest { limit: 7, from: None }));
         let cursor = paging.cursor(7, 14).unwrap();
         assert_eq!(
             part(&paging, &format!("cursor={cursor}")).unwrap(),
-            Some(Part { limit: 7, from: Some(14) })
+            Some(PageRequest { limit: 7, from: Some(14) })
         );
         let other_limit = format!("cursor={cursor}&limit=9");
-        assert_eq!(part(&paging, &other_limit).unwrap(), Some(Part { limit: 9, from: Some(14) }));
+        assert_eq!(part(&paging, &other_limit).unwrap(), Some(PageRequest { limit: 9, from: Some(14) }));
         for (call, id, of) in
             [("other", "x", "1"), ("call", "y", "1"), ("call", "x", "2"), ("call", "x\",\"1", "")]
         {
@@ -175,12 +179,12 @@ mod tests {
     fn a_whole_list_has_no_cursor_and_neither_has_the_last_part() {
         let sealer = sealer();
         let paging = Paging::new(&sealer, "call", &key("x"), "1");
-        let part = Part { limit: 10, from: None };
+        let part = PageRequest { limit: 10, from: None };
         assert_eq!(paging.after(None, Some(5)).unwrap(), None);
         assert_eq!(paging.after(Some(&part), None).unwrap(), None);
         let cursor = paging.after(Some(&part), Some(10)).unwrap().unwrap();
         let next = paging.part(&query(&format!("cursor={cursor}"))).unwrap();
-        assert_eq!(next, Some(Part { limit: 10, from: Some(10) }));
+        assert_eq!(next, Some(PageRequest { limit: 10, from: Some(10) }));
     }
 
     #[test]

@@ -40,7 +40,7 @@ pub fn accepts_gzip(headers: &HeaderMap) -> bool {
 ///
 /// # Errors
 /// 413 when the answer is larger than Lambda lets through.
-pub(super) fn fit(mut response: Response, accepts_gzip: bool) -> Result<Response, RequestError> {
+pub(super) fn compress(mut response: Response, accepts_gzip: bool) -> Result<Response, RequestError> {
     let is_json =
         response.headers().get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes() == b"application/json");
     if let Body::Text(text) = response.body()
@@ -119,16 +119,16 @@ mod tests {
     #[test]
     fn what_is_compressed_says_so_and_opens_again() {
         let text = "{\"a\":\"b\"}".repeat(1000);
-        let response = fit(answer(text.clone()), true).unwrap();
+        let response = compress(answer(text.clone()), true).unwrap();
         assert_eq!(response.headers()[CONTENT_ENCODING], "gzip");
         assert_eq!(response.headers()[VARY], "accept-encoding");
         let mut opened = String::new();
         flate2::read::GzDecoder::new(response.body().as_ref()).read_to_string(&mut opened).unwrap();
         assert_eq!(opened, text);
-        let plain = fit(answer(text.clone()), false).unwrap();
+        let plain = compress(answer(text.clone()), false).unwrap();
         assert_eq!(plain.body().as_ref(), text.as_bytes());
         assert!(plain.headers().contains_key(VARY) && !plain.headers().contains_key(CONTENT_ENCODING));
-        let small = fit(answer("{}"), true).unwrap();
+        let small = compress(answer("{}"), true).unwrap();
         assert!(!small.headers().contains_key(CONTENT_ENCODING));
     }
 
@@ -136,10 +136,10 @@ mod tests {
     fn only_what_is_sent_counts() {
         // Each quote takes two bytes on the way.
         let text = "\"".repeat(MAX_SENT / 2 + 1);
-        let error = fit(answer(text.clone()), false).unwrap_err();
+        let error = compress(answer(text.clone()), false).unwrap_err();
         assert!(matches!(error, RequestError::AnswerTooLarge));
-        assert!(fit(answer(text), true).is_ok());
-        assert!(fit(answer("x".repeat(MAX_SENT)), false).is_ok());
-        assert!(fit(answer(vec![0; MAX_SENT * 3 / 4 + 3]), false).is_err());
+        assert!(compress(answer(text), true).is_ok());
+        assert!(compress(answer("x".repeat(MAX_SENT)), false).is_ok());
+        assert!(compress(answer(vec![0; MAX_SENT * 3 / 4 + 3]), false).is_err());
     }
 }

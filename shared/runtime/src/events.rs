@@ -14,8 +14,8 @@ use base::deadline;
 use lambda_http::lambda_runtime::{self, LambdaEvent};
 use serde_json::Value;
 
-use crate::current::Current;
 use crate::error::ErrorAnswer;
+use crate::reloading_app::ReloadingApp;
 use crate::run::run_app;
 use crate::telemetry::{self, Completion, Kind};
 
@@ -30,7 +30,7 @@ where
     A: FromSettings + Send + Sync + 'static,
     E: ErrorAnswer,
 {
-    run_app(Settings::from_environment(), async |current: Current<A>| {
+    run_app(Settings::from_environment(), async |current: ReloadingApp<A>| {
         let (current, is_cold) = (Arc::new(current), AtomicBool::new(true));
         let answer = move |event: LambdaEvent<Value>| {
             let cold_start = is_cold.swap(false, Ordering::Relaxed);

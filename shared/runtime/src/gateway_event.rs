@@ -12,7 +12,7 @@ const FORBIDDEN: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b'#').add(b'<').a
 /// we failed. And gives a body that does not say what it is the content type that it has then, so that it is not taken for
 /// JSON: a browser sends such a body across sites without asking first
 /// (<https://www.rfc-editor.org/rfc/rfc9110#section-8.3>, <https://fetch.spec.whatwg.org/#cors-safelisted-request-header>).
-pub(super) fn mend(event: &mut LambdaRequest) {
+pub(super) fn encode_query(event: &mut LambdaRequest) {
     let LambdaRequest::ApiGatewayV2(event) = event else { return };
     if let Some(query) = &mut event.raw_query_string {
         *query = utf8_percent_encode(query, FORBIDDEN).to_string();
@@ -25,7 +25,7 @@ pub(super) fn mend(event: &mut LambdaRequest) {
 
 /// The request that an event becomes.
 pub fn into_request(mut event: LambdaRequest) -> super::Request {
-    mend(&mut event);
+    encode_query(&mut event);
     event.into()
 }
 

@@ -20,7 +20,7 @@ use lambda_http::request::{LambdaRequest, RequestContext};
 use lambda_http::{Adapter, LambdaEvent, RequestExt, Service, lambda_runtime, service_fn};
 
 use super::added::Added;
-use super::current::Current;
+use super::reloading_app::ReloadingApp;
 use super::{Request, Response, bearer_token, bounds, compress, gateway_event, respond};
 use crate::error::{ErrorAnswer, RequestError};
 use crate::telemetry::{self, Completion, Failure, Kind};
@@ -80,7 +80,7 @@ where
     A: FromSettings + Send + Sync + 'static,
     E: ErrorAnswer,
 {
-    run_app(settings, async |current: Current<A>| {
+    run_app(settings, async |current: ReloadingApp<A>| {
         let runner = Arc::new(Runner { current, handler, render, kind, is_cold: AtomicBool::new(true) });
         let service = service_fn(move |request| {
             let runner = Arc::clone(&runner);
@@ -89,7 +89,7 @@ where
         });
         let mut adapter = Adapter::from(service);
         let answer = move |mut event: LambdaEvent<LambdaRequest>| {
-            gateway_event::mend(&mut event.payload);
+            gateway_event::encode_query(&mut event.payload);
             adapter.call(event)
         };
         // Not `lambda_runtime::run`, which puts every invocation into a span that nobody reads.
@@ -100,7 +100,7 @@ where
 /// Builds what a function needs, and runs it for as long as its sandbox lives.
 pub(crate) fn run_app<A: FromSettings>(
     settings: Settings,
-    run: impl AsyncFnOnce(Current<A>) -> Result<(), lambda_http::Error>,
+    run: impl AsyncFnOnce(ReloadingApp<A>) -> Result<(), lambda_http::Error>,
 ) -> ExitCode {
     telemetry::init();
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
@@ -108,7 +108,7 @@ pub(crate) fn run_app<A: FromSettings>(
         Err(error) => return cannot_start(&error),
     };
     runtime.block_on(async {
-        let current = match Current::start(settings).await {
+        let current = match ReloadingApp::start(settings).await {
             Ok(current) => current,
             Err(error) => return cannot_start(&error),
         };
@@ -126,7 +126,7 @@ fn cannot_start(error: &dyn std::error::Error) -> ExitCode {
 }
 
 struct Runner<A, E> {
-    current: Current<A>,
+    current: ReloadingApp<A>,
     handler: fn(Arc<A>, Request) -> Handled<E>,
     render: fn(Option<&A>, &E, &str) -> Response,
     kind: Kind,
@@ -141,7 +141,7 @@ impl<A: FromSettings + Send + Sync + 'static, E: ErrorAnswer> Runner<A, E> {
         let answer = async {
             let accepts_gzip = compress::accepts_gzip(request.headers());
             let outcome = self.handle(request).await;
-            let outcome = outcome.and_then(|response| Ok(compress::fit(response, accepts_gzip)?));
+            let outcome = outcome.and_then(|response| Ok(compress::compress(response, accepts_gzip)?));
             let (mut response, error) = match outcome {
                 Ok(response) => (response, None),
                 Err(error) => (self.render(&error, &metrics.identity().request), Some(error)),
@@ -299,7 +299,7 @@ mod tests {
     }
 
     async fn outcome_of(handler: fn(Arc<()>, Request) -> Handled<Told>, time: Duration) -> RequestError {
-        let current = Current::<()>::start(Settings::default()).await.unwrap();
+        let current = ReloadingApp::<()>::start(Settings::default()).await.unwrap();
         let is_cold = AtomicBool::new(true);
         let runner = Runner { current, handler, render: render_json, kind: Kind::Request, is_cold };
         let Told(error) =

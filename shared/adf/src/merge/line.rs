@@ -66,7 +66,7 @@ fn atoms(line: &[Inline]) -> Vec<Atom> {
             }
             Inline::Break => atoms.push(Atom::Break),
             Inline::Node(node) => atoms.push(Atom::Node(node.clone())),
-            // `fit` leaves none in a line.
+            // `normalize` leaves none in a line.
             Inline::Image(_) => {}
         }
     }

@@ -10,9 +10,9 @@ use super::node::{inlines, set_attr, with_content};
 use super::shape::shown;
 use super::units::Unit;
 use super::{Merger, line};
-use crate::fit::Place;
 use crate::links::linked;
 use crate::model::{Block, Inline, Item, List};
+use crate::normalize::Place;
 use crate::read_inline::{content, kind};
 use crate::write::Writer;
 

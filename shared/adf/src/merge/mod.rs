@@ -19,8 +19,8 @@ use std::ops::Range;
 
 use serde_json::{Value, json};
 
-use super::fit::Place;
 use super::model::Block;
+use super::normalize::Place;
 use super::panel::Panel;
 use super::read_inline::{attr, content, is_inline, kind};
 use super::write::Writer;

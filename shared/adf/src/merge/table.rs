@@ -6,13 +6,13 @@ use super::Merger;
 use super::list::partners;
 use super::node::with_content;
 use super::shape::shown;
-use crate::fit::Place;
 use crate::grid::Grid;
 use crate::model::{Block, Inline};
+use crate::normalize::Place;
 use crate::parse::placed_blocks;
 use crate::read_inline::{content, kind};
 use crate::render::placed_document;
-use crate::{fit, read};
+use crate::{normalize, read};
 
 type Cells = Vec<Vec<Block>>;
 
@@ -24,7 +24,8 @@ impl Merger {
         let (columns, has_tall) = columns(rows)?;
         let written = read::children(std::slice::from_ref(node), 0);
         let read = placed_blocks(&placed_document(&written).0);
-        let read = fit::fit(read.into_iter().map(|placed| placed.block).collect(), Place::Document);
+        let read =
+            normalize::normalize(read.into_iter().map(|placed| placed.block).collect(), Place::Document);
         let [Block::Table(old)] = read.as_slice() else { return None };
         if old.len() != rows.len() {
             return None;

@@ -4,8 +4,8 @@ use std::ops::Range;
 
 use serde_json::Value;
 
-use crate::fit::{Place, fit};
 use crate::model::Block;
+use crate::normalize::{Place, normalize};
 use crate::parse::placed_blocks;
 use crate::read::children;
 use crate::render::placed_document;
@@ -47,7 +47,7 @@ pub(super) fn units(nodes: &[Value], place: Place) -> Vec<Unit> {
         let is_within = |span: &&Range<usize>| span.is_empty() || span.start < placed.lines.end;
         let spans = spans.get(node..).unwrap_or_default().iter().take_while(is_within);
         let (count, last) = spans.fold((0, last_line), |(count, last), span| (count + 1, span.end.max(last)));
-        let blocks = fit(vec![placed.block], place);
+        let blocks = normalize(vec![placed.block], place);
         match units.last_mut() {
             // A node of several blocks, or a block of several nodes.
             Some(unit) if count == 0 || placed.lines.start < last_line => {

@@ -12,7 +12,7 @@ use secrecy::ExposeSecret;
 use super::{accepted, from_settings};
 use crate::connections::{ConnectionKey, ExternalId};
 use crate::oauth::{ConnectTokens, ConnectionCode, ReturnUrls};
-use crate::paging::{Paging, Part};
+use crate::paging::{PageRequest, Paging};
 use crate::provider::ProviderId;
 
 const BOUND_TO: &str = "a connection";
@@ -79,7 +79,7 @@ pub fn cursor(data: &[u8]) {
         if let Some(query) = accepted(Query::of(&with_cursor)) {
             let part = accepted(paging.part::<usize>(&query)).flatten();
             assert!(part.is_some() || text != real, "{text:?}");
-            assert!(part.is_none_or(|part| part == Part { limit: 7, from: Some(14) }), "{text:?}");
+            assert!(part.is_none_or(|part| part == PageRequest { limit: 7, from: Some(14) }), "{text:?}");
         }
     }
 }

@@ -5,7 +5,7 @@ use atlassian::{Board, BoardSprints, ProjectId, Sprint, SprintId, SprintState};
 use super::errors::missing;
 use super::site::ConnectedSite;
 use crate::error::{Error, ErrorCode, Result};
-use crate::paging::Part;
+use crate::paging::PageRequest;
 
 impl ConnectedSite<'_> {
     /// The boards of a project in Jira's order, all of them or one part, and where the next part begins.
@@ -15,7 +15,7 @@ impl ConnectedSite<'_> {
     pub async fn boards(
         &self,
         project: &ProjectId,
-        part: Option<&Part<usize>>,
+        part: Option<&PageRequest<usize>>,
     ) -> Result<(Vec<Board>, Option<usize>)> {
         let (from, limit) = part.map_or((0, usize::MAX), |part| (part.from.unwrap_or(0), part.limit));
         let (boards, next) = self.jira.boards(project, from, limit).await.map_err(no_project)?;
@@ -32,7 +32,7 @@ impl ConnectedSite<'_> {
         &self,
         project: &ProjectId,
         state: SprintState,
-        part: Option<&Part<usize>>,
+        part: Option<&PageRequest<usize>>,
     ) -> Result<(Vec<BoardSprints>, Option<usize>)> {
         if part.is_some() {
             let (boards, next) = self.boards(project, part).await?;

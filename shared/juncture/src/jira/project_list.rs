@@ -10,7 +10,7 @@ use super::site::{ConnectedSite, Jira};
 use crate::callers::SecretKeys;
 use crate::connections::ConnectionKey;
 use crate::error::Result;
-use crate::paging::{Paging, Part};
+use crate::paging::{PageRequest, Paging};
 use crate::provider::ProviderId;
 
 /// A request for a list of a project's boards, sprints or tickets: `external_id`, and if they are given,
@@ -74,7 +74,7 @@ impl ProjectList {
         sealer: &'a Sealer,
         call: &str,
         project: &ProjectId,
-    ) -> Result<(Paging<'a>, Option<Part<P>>)> {
+    ) -> Result<(Paging<'a>, Option<PageRequest<P>>)> {
         let paging = Paging::new(sealer, call, &self.address, project.as_str());
         let part = paging.part(&self.query)?;
         Ok((paging, part))

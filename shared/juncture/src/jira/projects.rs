@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::links::{Linked, Links};
 use super::site::ConnectedSite;
 use crate::error::Result;
-use crate::paging::Part;
+use crate::paging::PageRequest;
 
 /// A project, as `get-projects` lists it. What Jira leaves out, or sends as something odd, is null.
 #[derive(Debug, Clone, Serialize)]
@@ -83,7 +83,7 @@ impl ConnectedSite<'_> {
     ///
     /// # Errors
     /// What Jira refuses or fails at.
-    pub async fn projects(&self, part: Option<&Part<usize>>) -> Result<(Vec<Project>, Option<usize>)> {
+    pub async fn projects(&self, part: Option<&PageRequest<usize>>) -> Result<(Vec<Project>, Option<usize>)> {
         let (from, limit) = part.map_or((0, usize::MAX), |part| (part.from.unwrap_or(0), part.limit));
         self.linked(async {
             let (projects, next) = self.jira.projects(from, limit).await?;

@@ -11,7 +11,7 @@ use super::errors::missing;
 use super::links::{Linked, Links};
 use super::site::ConnectedSite;
 use crate::error::{Error, ErrorCode, Result};
-use crate::paging::Part;
+use crate::paging::PageRequest;
 
 /// A ticket as `get-tickets-for-project` lists it. What Jira leaves out, or sends as something odd, is null.
 #[derive(Debug, Clone, Serialize)]
@@ -224,7 +224,7 @@ impl ConnectedSite<'_> {
     pub async fn tickets<T: From<(atlassian::Ticket, DescriptionFormat)> + Linked>(
         &self,
         search: &TicketSearch,
-        part: Option<&Part<SearchPosition>>,
+        part: Option<&PageRequest<SearchPosition>>,
     ) -> Result<(Vec<T>, Option<SearchPosition>)> {
         self.linked(self.find_tickets(search, part)).await
     }
@@ -232,11 +232,11 @@ impl ConnectedSite<'_> {
     async fn find_tickets<T: From<(atlassian::Ticket, DescriptionFormat)>>(
         &self,
         of: &TicketSearch,
-        part: Option<&Part<SearchPosition>>,
+        part: Option<&PageRequest<SearchPosition>>,
     ) -> Result<(Vec<T>, Option<SearchPosition>)> {
         let convert = |ticket| T::from((ticket, of.format));
         let recent = self.recent_issues();
-        let Some(Part { limit, from }) = part else {
+        let Some(PageRequest { limit, from }) = part else {
             let all = self.jira.all_tickets(&of.search, &recent, &convert).await;
             return Ok((all.map_err(|error| of.explain(error))?, None));
         };

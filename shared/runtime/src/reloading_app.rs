@@ -21,18 +21,18 @@ const AGAIN_LIMIT: Duration = Duration::from_secs(1);
 
 /// How long the secret is left alone after it could not be read, and between two requests whose failure calls
 /// for it: whoever sends wrong keys must not make Juncture ask all the time.
-const REST: Duration = Duration::from_secs(5);
+const RELOAD_COOLDOWN: Duration = Duration::from_secs(5);
 
 /// The app and where it comes from.
-pub(crate) struct Current<A> {
+pub(crate) struct ReloadingApp<A> {
     environment: Settings,
     secret_id: Option<String>,
-    held: Mutex<Held<A>>,
+    loaded: Mutex<Loaded<A>>,
     /// Held by the one who reads the secret.
     reading: tokio::sync::Mutex<()>,
 }
 
-struct Held<A> {
+struct Loaded<A> {
     app: Option<Arc<A>>,
     secret: Values,
     max_age: Duration,
@@ -42,7 +42,7 @@ struct Held<A> {
     tried_at: SystemTime,
 }
 
-impl<A: FromSettings> Current<A> {
+impl<A: FromSettings> ReloadingApp<A> {
     /// Builds the app. Where a secret is behind the settings, failing at that ends nothing: requests try again
     /// and are told, and whoever corrects the secret needs no deployment.
     ///
@@ -50,15 +50,19 @@ impl<A: FromSettings> Current<A> {
     /// When the settings come from the environment alone and lack something; only a deployment mends that.
     pub(super) async fn start(environment: Settings) -> Result<Self, SettingsError> {
         let secret_id = environment.secret_id();
-        let held = Held {
+        let loaded = Loaded {
             app: None,
             secret: Values::new(),
             max_age: MAX_AGE,
             read_at: SystemTime::UNIX_EPOCH,
             tried_at: SystemTime::UNIX_EPOCH,
         };
-        let current =
-            Self { environment, secret_id, held: Mutex::new(held), reading: tokio::sync::Mutex::default() };
+        let current = Self {
+            environment,
+            secret_id,
+            loaded: Mutex::new(loaded),
+            reading: tokio::sync::Mutex::default(),
+        };
         match &current.secret_id {
             None => current.adopt(Values::new())?,
             Some(id) => {
@@ -77,7 +81,7 @@ impl<A: FromSettings> Current<A> {
     pub(crate) async fn app(&self) -> Result<Arc<A>, RequestError> {
         let Some(id) = &self.secret_id else { return self.peek().ok_or_else(never_built) };
         match self.peek() {
-            Some(app) if !self.held().is_due() => Ok(app),
+            Some(app) if !self.loaded().is_due() => Ok(app),
             Some(app) => Ok(self.read_again(id).await.unwrap_or(app)),
             None => {
                 let _reading = self.reading.lock().await;
@@ -94,7 +98,7 @@ impl<A: FromSettings> Current<A> {
 
     /// The app as it is, if there is one.
     pub(super) fn peek(&self) -> Option<Arc<A>> {
-        self.held().app.clone()
+        self.loaded().app.clone()
     }
 
     /// Whether a request may meet another app than the one before.
@@ -109,7 +113,7 @@ impl<A: FromSettings> Current<A> {
         if let Some(app) = self.peek().filter(is_newer) {
             return Some(app);
         }
-        if !self.held().is_rested() || deadline::remaining() < AGAIN_LIMIT * 2 {
+        if !self.loaded().is_rested() || deadline::remaining() < AGAIN_LIMIT * 2 {
             return None;
         }
         self.read_again(id).await.filter(is_newer)
@@ -125,7 +129,7 @@ impl<A: FromSettings> Current<A> {
     }
 
     async fn read(&self, id: &str, limit: Duration) -> Result<(), LoadError> {
-        self.held().tried_at = SystemTime::now();
+        self.loaded().tried_at = SystemTime::now();
         let secret = secrets::read(id, limit).await?;
         Ok(self.adopt(secret)?)
     }
@@ -133,36 +137,36 @@ impl<A: FromSettings> Current<A> {
     /// Builds the app from what the secret holds now, unless it is built from that already.
     fn adopt(&self, secret: Values) -> Result<(), SettingsError> {
         {
-            let mut held = self.held();
-            held.read_at = SystemTime::now();
-            if held.app.is_some() && held.secret == secret {
+            let mut loaded = self.loaded();
+            loaded.read_at = SystemTime::now();
+            if loaded.app.is_some() && loaded.secret == secret {
                 return Ok(());
             }
         }
         let settings = self.environment.with_secret(&secret)?;
         let max_age = settings.seconds("SECRETS_MAX_AGE_SECONDS", MAX_AGE)?;
         let app = Arc::new(A::from_settings(&settings)?);
-        let mut held = self.held();
-        if held.app.replace(app).is_some() {
+        let mut loaded = self.loaded();
+        if loaded.app.replace(app).is_some() {
             tracing::info!("the settings have changed and are in use");
         }
-        held.secret = secret;
-        held.max_age = max_age;
+        loaded.secret = secret;
+        loaded.max_age = max_age;
         Ok(())
     }
 
-    fn held(&self) -> MutexGuard<'_, Held<A>> {
-        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    fn loaded(&self) -> MutexGuard<'_, Loaded<A>> {
+        self.loaded.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl<A> Held<A> {
+impl<A> Loaded<A> {
     fn is_due(&self) -> bool {
         age(self.read_at) >= self.max_age && self.is_rested()
     }
 
     fn is_rested(&self) -> bool {
-        age(self.tried_at) >= REST.min(self.max_age)
+        age(self.tried_at) >= RELOAD_COOLDOWN.min(self.max_age)
     }
 }
 

@@ -21,18 +21,18 @@ pub(super) enum Place {
 
 /// The blocks of a document as ADF allows them.
 pub(super) fn document(blocks: Vec<Block>) -> Vec<Block> {
-    fit(blocks, Place::Document)
+    normalize(blocks, Place::Document)
 }
 
 /// The blocks as ADF allows them in a place.
-pub(super) fn fit(blocks: Vec<Block>, place: Place) -> Vec<Block> {
+pub(super) fn normalize(blocks: Vec<Block>, place: Place) -> Vec<Block> {
     let mut out = Vec::with_capacity(blocks.len());
     for block in blocks {
         match block {
             Block::Paragraph(inlines) => paragraph(inlines, place, &mut out),
             Block::Heading(level, inlines) => heading(level, inlines, place, &mut out),
             Block::Panel(panel, blocks) if place == Place::Document => {
-                let blocks = fit(blocks, Place::Panel);
+                let blocks = normalize(blocks, Place::Panel);
                 out.push(Block::Panel(
                     panel,
                     if blocks.is_empty() { vec![Block::Paragraph(Vec::new())] } else { blocks },
@@ -40,15 +40,15 @@ pub(super) fn fit(blocks: Vec<Block>, place: Place) -> Vec<Block> {
             }
             Block::Panel(panel, blocks) => {
                 out.push(Block::Paragraph(vec![Inline::strong(panel.label())]));
-                out.extend(fit(blocks, place));
+                out.extend(normalize(blocks, place));
             }
             Block::Quote(blocks) if place == Place::Document => {
-                let blocks = fit(blocks, Place::Quote);
+                let blocks = normalize(blocks, Place::Quote);
                 if !blocks.is_empty() {
                     out.push(Block::Quote(blocks));
                 }
             }
-            Block::Quote(blocks) => out.extend(fit(blocks, place)),
+            Block::Quote(blocks) => out.extend(normalize(blocks, place)),
             Block::List(list) => split_list(list, place, &mut out),
             Block::Table(rows) if place == Place::Document => out.push(table(rows)),
             Block::Table(rows) => flat_table(rows, &mut out),
@@ -178,7 +178,7 @@ fn split_list(List { start, items }: List, place: Place, out: &mut Vec<Block>) {
         {
             mark_as_text(&mut item.blocks, done);
         }
-        item.blocks = fit(item.blocks, Place::Item);
+        item.blocks = normalize(item.blocks, Place::Item);
         let kind = kind(&item, start, place);
         if kind != run_kind {
             number = end_run(number, run_kind, std::mem::take(&mut run), out);
