@@ -77,7 +77,7 @@ async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
     let App { states, bodies, jira, address, entrance, limits } = &*app;
     // The route `…/{slash+}` is there for an address that ends in a slash, and for nothing below it.
     if !path_parameter(&request, "slash").trim_matches('/').is_empty() {
-        return Err(Error::new(ErrorCode::RouteNotFound, "Nothing is served at this address"));
+        return Err(Error::new(ErrorCode::RouteNotFound, "There is no endpoint at this address"));
     }
     let body = bodies.read(&request, &FIELDS)?;
     let admitted = entrance.admit(&request, &body);
@@ -139,9 +139,7 @@ impl Entrance {
             ("provider", intent.connection_key.provider().as_str()),
         ] {
             if body.optional(name)?.is_some_and(|other| other != said) {
-                return Err(Error::bad_request(format!(
-                    "{name} is not the one that connect_token was made for: leave it out"
-                )));
+                return Err(Error::bad_request(format!("{name} does not match connect_token: leave it out")));
             }
         }
         Ok((intent, Some(ticket)))

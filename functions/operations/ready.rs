@@ -119,7 +119,7 @@ async fn part(name: &'static str, question: impl Future<Output = Result<()>>) ->
         }
         Err(error) => {
             let cause = error.cause_chain().unwrap_or_default();
-            tracing::warn!(part = name, duration_ms, error = error.message(), cause, "a part is not ready");
+            tracing::warn!(part = name, duration_ms, error = error.message(), cause, "dependency not ready");
             Part { status: Status::Failed, duration_ms, problem: Some(error.message().to_owned()) }
         }
     }

@@ -290,7 +290,7 @@ fn access_that_stays_denied_is_told_with_all_that_it_can_mean() {
             reason.contains("or there is no such secret in eu-central-1: make it with `make secrets`"),
             "{reason}"
         );
-        assert_eq!(log.matches("the secret cannot be read yet").count(), 1, "{log}");
+        assert_eq!(log.matches("secret not readable yet").count(), 1, "{log}");
         Ok(())
     });
 }

@@ -70,7 +70,7 @@ fn the_idle_ones_are_refreshed_and_the_dead_are_reported() {
             assert!(is_alive(&stack, person).await?);
         }
         assert_eq!(dead.validity().await?["is_invalid"], true);
-        stack.logged(&["an idle connection died", &id]).await?;
+        stack.logged(&["idle connection needs reauthorization", &id]).await?;
         // None is due any longer.
         assert_eq!(tick(&stack).await?, report(0, 0));
         stack.stop().await

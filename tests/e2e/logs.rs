@@ -81,7 +81,7 @@ fn what_becomes_of_a_connection_is_in_the_log() {
         let stack = TestStack::shared().await?;
         let person = stack.person(&["harbour"])?;
         let mut id = String::new();
-        for what in ["a connection was made", "a connection was replaced", "a connection was removed"] {
+        for what in ["a connection was made", "a connection was replaced", "connection removed"] {
             let answer = if what.ends_with("removed") {
                 person.disconnect().await?
             } else {

@@ -479,7 +479,7 @@ fn stores_that_are_away_cost_no_answer() {
             .await?;
         assert_eq!(details_url(&person).await?, format!("{HARBOUR}/browse/SHIP-1"));
         assert_eq!(stored(&stack, &person).await?, None);
-        stack.logged(&["the name and the address of a site could not be stored"]).await?;
+        stack.logged(&["site name and URL not stored"]).await?;
         database.batch_execute(r#"drop trigger strike on "juncture-core".jira_connection"#).await?;
         assert_eq!(details_url(&person).await?, format!("{HARBOUR}/browse/SHIP-1"));
         assert_eq!(stored(&stack, &person).await?, harbour());

@@ -73,13 +73,13 @@ async fn handle(event: LambdaEvent<Request>) -> Result<(), Error> {
         "Delete" => None,
         // The former code works on the new schema, and on the one it was made for.
         _ if request.is_rollback() => {
-            tracing::info!("the deployment is rolled back: the database stays as it is");
+            tracing::info!("rollback: database left unchanged");
             None
         }
         _ => migrate_within(limit).await.err(),
     };
     if let Some(cause) = &failure {
-        tracing::error!(cause, request_type = request.request_type, "the database could not be migrated");
+        tracing::error!(cause, request_type = request.request_type, "migrations failed");
     }
     let answer = answer(&request, failure.as_deref());
     match tokio::time::timeout_at(deadline.into(), deliver(&request.response_url, &answer)).await {
@@ -131,7 +131,7 @@ async fn deliver(response_url: &str, answer: &Value) -> Result<(), Error> {
         if attempt == ATTEMPTS {
             return Err(format!("CloudFormation could not be answered: {cause}").into());
         }
-        tracing::warn!(cause, attempt, "CloudFormation could not be answered yet");
+        tracing::warn!(cause, attempt, "CloudFormation not answered yet");
         tokio::time::sleep(Duration::from_secs(1) * attempt).await;
         attempt += 1;
     }

@@ -29,7 +29,7 @@ async fn main() -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            tracing::error!(cause = %error, "the database could not be migrated");
+            tracing::error!(cause = %error, "migrations failed");
             ExitCode::FAILURE
         }
     }
@@ -43,7 +43,7 @@ async fn migrate(limit: Option<Duration>) -> Result<(), lambda_runtime::Error> {
     if applied.is_empty() {
         tracing::info!("the database is up to date");
     } else {
-        tracing::info!(applied = applied.join(", "), "the database has been migrated");
+        tracing::info!(applied = applied.join(", "), "migrations applied");
     }
     Ok(())
 }
@@ -55,7 +55,7 @@ async fn settings(limit: Option<Duration>) -> Result<Settings, LoadError> {
     loop {
         match secrets::load().await {
             Err(LoadError::Secret(SecretsError::AccessDenied(cause))) if Instant::now() + PAUSE < end => {
-                tracing::warn!(cause, "the secret cannot be read yet");
+                tracing::warn!(cause, "secret not readable yet");
                 tokio::time::sleep(PAUSE).await;
             }
             outcome => return outcome,

@@ -243,7 +243,7 @@ impl JiraSite<'_> {
         match self.jira.sites.granted_scopes(token, &self.id).await {
             Ok(granted) => granted.is_some_and(|granted| is_lacking(scopes, &granted)),
             Err(error) => {
-                tracing::warn!(cause = %error, "it is not known whether a scope is missing");
+                tracing::warn!(cause = %error, "granted scopes unknown");
                 false
             }
         }

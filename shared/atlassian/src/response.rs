@@ -41,7 +41,7 @@ pub enum Refusal {
     Conflict,
     /// 429.
     RateLimited,
-    /// 410: Jira does not offer this any more.
+    /// 410: Jira no longer offers this.
     Removed,
     /// Any other 4xx: the request makes no sense to Jira.
     Invalid,

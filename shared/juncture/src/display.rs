@@ -21,7 +21,7 @@ impl DisplayName {
     pub fn parse(text: &str) -> Result<Option<Self>> {
         if text.chars().any(is_deceptive) {
             return Err(Error::bad_request(
-                "display_name holds characters that control how text is shown, such as line breaks or a change of direction",
+                "display_name contains characters that control how text is shown, such as line breaks or a change of direction",
             ));
         }
         if text.chars().count() > LONGEST_NAME {

@@ -102,7 +102,7 @@ impl<'a> Paging<'a> {
         };
         opened().ok_or_else(|| {
             Error::bad_request(
-                "cursor is not one of this list: send next_cursor as it came, with the same parameters otherwise",
+                "cursor does not belong to this list: send next_cursor unchanged, with the same parameters",
             )
         })
     }

@@ -193,7 +193,7 @@ async fn count(redis: &Upstash, counters: &[Counter]) -> Option<Exceeded> {
     match answer {
         Ok(standing) => tell(counters, &standing),
         Err(error) => {
-            tracing::warn!(cause = %error, "a call could not be counted and passes");
+            tracing::warn!(cause = %error, "rate limit not checked, request allowed");
             None
         }
     }

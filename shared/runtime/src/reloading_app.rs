@@ -67,7 +67,7 @@ impl<A: FromSettings> ReloadingApp<A> {
             None => current.adopt(Values::new())?,
             Some(id) => {
                 if let Err(error) = current.read(id, START_LIMIT).await {
-                    tracing::error!(cause = %error, "no settings yet: every request tries to read them");
+                    tracing::error!(cause = %error, "settings not loaded yet, every request retries");
                 }
             }
         }
@@ -123,7 +123,7 @@ impl<A: FromSettings> ReloadingApp<A> {
     async fn read_again(&self, id: &str) -> Option<Arc<A>> {
         let _reading = self.reading.try_lock().ok()?;
         if let Err(error) = self.read(id, deadline::at_most(AGAIN_LIMIT)).await {
-            tracing::warn!(cause = %error, "the settings could not be renewed; the known ones are kept");
+            tracing::warn!(cause = %error, "settings not reloaded, keeping the current ones");
         }
         self.peek()
     }
@@ -148,7 +148,7 @@ impl<A: FromSettings> ReloadingApp<A> {
         let app = Arc::new(A::from_settings(&settings)?);
         let mut loaded = self.loaded();
         if loaded.app.replace(app).is_some() {
-            tracing::info!("the settings have changed and are in use");
+            tracing::info!("settings changed, now in use");
         }
         loaded.secret = secret;
         loaded.max_age = max_age;

@@ -62,7 +62,7 @@ impl Query {
     /// Reads the query.
     ///
     /// # Errors
-    /// When there are more than 50 parameters, or one is given twice, holds control characters or is too long.
+    /// When there are more than 50 parameters, or one is given twice, contains control characters or is too long.
     pub fn of(request: &Request) -> Result<Self, RequestError> {
         let raw = request.uri().query().unwrap_or_default();
         read_pairs(raw.as_bytes(), "query parameter").map(Self)
@@ -176,7 +176,7 @@ impl JsonBody {
     /// A text field that may be absent; `null` and the empty text count as absent.
     ///
     /// # Errors
-    /// When it is not a string, holds control characters or is too long.
+    /// When it is not a string, contains control characters or is too long.
     pub fn optional(&self, name: &str) -> Result<Option<&str>, RequestError> {
         match self.0.get(name) {
             None | Some(Value::Null) => Ok(None),
@@ -272,7 +272,7 @@ fn read_pairs(raw: &[u8], what: &str) -> Result<BTreeMap<String, String>, Reques
 
 fn check_value(name: &str, value: &str, what: &str) -> Result<(), RequestError> {
     if name.chars().chain(value.chars()).any(char::is_control) {
-        return Err(RequestError::malformed(format!("A {what} holds control characters")));
+        return Err(RequestError::malformed(format!("A {what} contains control characters")));
     }
     if name.len() > MAX_VALUE_CHARACTERS || value.chars().count() > MAX_VALUE_CHARACTERS {
         return Err(RequestError::too_large(format!(

@@ -121,7 +121,7 @@ pub(crate) fn run_app<A: FromSettings>(
 
 /// Says in one line why the function is of no use, and ends it: Lambda reports a failed start.
 fn cannot_start(error: &dyn std::error::Error) -> ExitCode {
-    tracing::error!(cause = %base::chain(error), "the function cannot run");
+    tracing::error!(cause = %base::chain(error), "function cannot start");
     ExitCode::FAILURE
 }
 

@@ -83,7 +83,7 @@ impl Accounts {
             Err(error) if self.is_asked_for => Err(error),
             Err(AccountError::NotAllowed) => Ok(None),
             Err(AccountError::Failed(cause)) => {
-                tracing::warn!(%cause, "it is not known whose consent this is");
+                tracing::warn!(%cause, "consenting account unknown");
                 Ok(None)
             }
         }

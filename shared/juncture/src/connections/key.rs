@@ -17,7 +17,7 @@ impl ExternalId {
     /// Reads an external id: any text without control characters.
     ///
     /// # Errors
-    /// 400 when it is empty, too long or holds control characters.
+    /// 400 when it is empty, too long or contains control characters.
     pub fn parse(text: &str) -> Result<Self> {
         if text.is_empty() {
             return Err(Error::bad_request("Missing external_id"));
@@ -28,7 +28,7 @@ impl ExternalId {
             )));
         }
         if text.chars().any(char::is_control) {
-            return Err(Error::bad_request("external_id holds control characters"));
+            return Err(Error::bad_request("external_id contains control characters"));
         }
         Ok(Self(text.to_owned()))
     }

@@ -69,7 +69,7 @@ impl Lock {
         loop {
             tokio::time::sleep(HEARTBEAT).await;
             if let Err(error) = redis.run(self.renew()).await {
-                tracing::warn!(cause = %error, "a lock could not be renewed");
+                tracing::warn!(cause = %error, "lock not renewed");
             }
         }
     }

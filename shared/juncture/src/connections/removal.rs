@@ -38,7 +38,7 @@ impl Connections {
         self.forget(key, &id, version).await?;
         within_budget(transaction.commit()).await?;
         client.release();
-        tracing::info!(connection_id = %id, "a connection was removed");
+        tracing::info!(connection_id = %id, "connection removed");
         Ok(())
     }
 

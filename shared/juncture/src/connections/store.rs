@@ -45,7 +45,7 @@ impl Connections {
     /// Caches a snapshot; a cache that is away is only slow.
     pub(super) async fn publish(&self, key: &ConnectionKey, snapshot: &Snapshot) {
         if let Err(error) = self.redis.run(cache::write(key, snapshot)).await {
-            tracing::warn!(cause = %error, "a connection could not be cached");
+            tracing::warn!(cause = %error, "connection not cached");
         }
     }
 }

@@ -120,7 +120,7 @@ impl Error {
     pub fn account_unavailable(cause: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         Self::new(
             ErrorCode::AccountUnavailable,
-            "Atlassian does not tell at the moment whose consent this is, so nothing was connected. Try again shortly.",
+            "Atlassian cannot say right now whose consent this is, so nothing was connected. Try again shortly.",
         )
         .because(cause)
     }
@@ -163,7 +163,7 @@ impl Error {
     /// 503: an address that a person has to visit was fetched ahead of them. Nothing was done, so that it is still good
     /// when they come.
     pub fn prefetch() -> Self {
-        Self::new(ErrorCode::Prefetch, "This address is not served ahead of time. Nothing was done.")
+        Self::new(ErrorCode::Prefetch, "This address must not be prefetched. Nothing was done.")
     }
 
     /// 502: the provider answered with a fault.

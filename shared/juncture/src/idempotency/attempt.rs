@@ -93,7 +93,7 @@ impl Attempt<'_> {
             None => self.redis.run(self.lock.release()).await.map(drop),
         };
         if let Err(error) = written {
-            tracing::warn!(cause = %error, "the outcome of an idempotent request could not be recorded");
+            tracing::warn!(cause = %error, "outcome of an idempotent request not recorded");
         }
         outcome
     }

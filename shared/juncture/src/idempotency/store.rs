@@ -112,7 +112,7 @@ impl IdempotencyStore {
 
     async fn let_go(&self, lock: &Lock, is_mine: bool) {
         if is_mine && let Err(error) = self.redis.run(lock.release()).await {
-            tracing::warn!(cause = %error, "a lock could not be released; it ends by itself");
+            tracing::warn!(cause = %error, "lock not released, it expires by itself");
         }
     }
 }

@@ -210,7 +210,7 @@ impl ConnectedSite<'_> {
                     Ok(read) => read.err().map(|error| error.to_string()),
                     Err(late) => Some(late.to_string()),
                 };
-                tracing::warn!(cause, "a created ticket could not be read");
+                tracing::warn!(cause, "created issue could not be read back");
                 let ticket = CreatedTicket { id, key, summary, ..CreatedTicket::default() };
                 Created { ticket, warning: Some(UNREAD) }
             }

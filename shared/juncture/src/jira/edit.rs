@@ -160,7 +160,7 @@ impl ConnectedSite<'_> {
             None => match self.jira.issue(issue.as_str(), FIELDS).await {
                 Ok(read) => Some(read),
                 Err(error) => {
-                    tracing::warn!(cause = %error, "an edited issue could not be read");
+                    tracing::warn!(cause = %error, "edited issue could not be read back");
                     None
                 }
             },
@@ -185,8 +185,11 @@ impl ConnectedSite<'_> {
 
 /// An answer that cannot be read and leaves open whether the call had its effect.
 fn unconfirmed(what: &str, unread: JiraError) -> Error {
-    Error::provider_failed(format!("Jira gave an answer that cannot be read. {what}"), unread.to_string())
-        .unconfirmed()
+    Error::provider_failed(
+        format!("Jira returned a response that could not be read. {what}"),
+        unread.to_string(),
+    )
+    .unconfirmed()
 }
 
 /// Refuses an edit of an issue that has changed since its `updated` was this.
@@ -199,7 +202,7 @@ fn check_unchanged(expected: Option<OffsetDateTime>, stored: &Issue) -> Result<(
             "The issue was changed since it was read. Read it again, then try again.",
         )),
         None => Err(Error::provider_failed(
-            "Jira does not say when the issue was changed, so it is not known whether expected_updated is right",
+            "Jira did not return when the issue was last updated, so expected_updated could not be checked",
             "an issue without updated",
         )),
     }

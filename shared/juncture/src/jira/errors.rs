@@ -9,7 +9,7 @@ use crate::error::{Error, ErrorCode};
 
 impl From<JiraError> for Error {
     fn from(error: JiraError) -> Self {
-        const UNREADABLE: &str = "Jira gave an answer that cannot be read";
+        const UNREADABLE: &str = "Jira returned a response that could not be read";
         match error {
             JiraError::Refused { response, scopes } => refused(&response, scopes),
             JiraError::TimedOut(cause) => {
@@ -20,7 +20,7 @@ impl From<JiraError> for Error {
             }
             JiraError::Unreadable(cause) => Self::provider_failed(UNREADABLE, cause),
             error @ JiraError::EndlessSearch(_) => Self::provider_failed(
-                "Jira goes on with empty pages and does not end its search. Try again shortly.",
+                "Jira keeps returning empty pages, and the search does not end. Try again shortly.",
                 error.to_string(),
             )
             .with_code(ErrorCode::SearchUnfinished),
@@ -49,7 +49,7 @@ fn refused(response: &JiraErrorResponse, scopes: &str) -> Error {
             ),
         ),
         Refusal::Token => provider_failed(
-            "Jira does not accept an access token that Atlassian has just given. Try again shortly.",
+            "Jira does not accept an access token that Atlassian has just issued. Try again shortly.",
         ),
         Refusal::Blocked => provider_failed(
             "Something in front of Jira, such as a firewall, has refused the request. Try again shortly.",
@@ -57,17 +57,19 @@ fn refused(response: &JiraErrorResponse, scopes: &str) -> Error {
         Refusal::Forbidden => {
             Error::new(ErrorCode::JiraForbidden, "The connected Jira account is not allowed to do this")
         }
-        Refusal::NotFound => Error::new(ErrorCode::JiraNotFound, "Jira has no such thing, or hides it"),
+        Refusal::NotFound => {
+            Error::new(ErrorCode::JiraNotFound, "Not found in Jira, or not visible to the connected account")
+        }
         Refusal::Conflict => Error::new(
             ErrorCode::JiraConflict,
-            "Jira was changing the same thing. Read it again, then try again.",
+            "Jira was already changing this issue. Read it again, then retry.",
         ),
         Refusal::RateLimited => Error::new(
             ErrorCode::JiraRateLimited,
-            "Jira limits the rate of requests. Try again after the time in Retry-After.",
+            "Jira is rate limiting requests. Try again after the time in Retry-After.",
         )
         .retry_after(response.retry_after().unwrap_or(Duration::from_secs(5))),
-        Refusal::Removed => provider_failed("Jira does not offer this any more"),
+        Refusal::Removed => provider_failed("Jira no longer offers this"),
         Refusal::Invalid => Error::new(ErrorCode::JiraRefused, "Jira refused the request"),
         Refusal::Failing => provider_failed("Jira is failing at the moment"),
     };
@@ -94,7 +96,7 @@ impl From<SitesError> for Error {
         match error {
             SitesError::ConsentWithdrawn => Self::gone(
                 ErrorCode::ConsentWithdrawn,
-                "Atlassian does not accept this consent any more. Start connecting again.",
+                "Atlassian no longer accepts this consent. Start connecting again.",
             ),
             SitesError::TimedOut => {
                 Self::timed_out("Atlassian took too long to list the Jira sites. Try again.")

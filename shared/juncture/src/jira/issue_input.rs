@@ -130,7 +130,7 @@ fn summary(field: Field<'_>) -> Result<Option<String>> {
         return Err(Error::bad_request("summary must not be empty: an issue always has one"));
     }
     if text.contains('\n') {
-        return Err(Error::bad_request("summary must be one line, without line ends"));
+        return Err(Error::bad_request("summary must be a single line, without line breaks"));
     }
     if text.encode_utf16().count() > MAX_SUMMARY {
         return Err(Error::bad_request(format!("summary is longer than {MAX_SUMMARY} characters")));

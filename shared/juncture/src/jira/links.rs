@@ -100,7 +100,7 @@ impl ConnectedSite<'_> {
         match deadline::scope(limit, self.connection.learn_site(&session, ask)).await {
             Ok(site) => Some(site),
             Err(error) => {
-                tracing::warn!(cause = %error, "it is not known where the site is, so nothing is linked");
+                tracing::warn!(cause = %error, "site URL unknown, answer has no links");
                 None
             }
         }

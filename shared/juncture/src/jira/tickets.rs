@@ -243,7 +243,7 @@ impl ConnectedSite<'_> {
         let some = self.jira.some_tickets(&of.search, from.as_ref(), &recent, *limit, &convert).await;
         some.map_err(|error| match error {
             PageError::Page(error) if from.is_some() && error.refusal() == Some(Refusal::Invalid) => {
-                Error::bad_request("The cursor is not good any more: begin again without it")
+                Error::bad_request("The cursor has expired; start again without it")
                     .because(Error::from(error).cause_chain().unwrap_or_default())
             }
             PageError::Page(error) => of.explain(error),

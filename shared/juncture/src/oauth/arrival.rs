@@ -133,7 +133,7 @@ impl OAuthStates {
             }
             if !pauses.sleep_in_time().await {
                 return Err(Error::timed_out(
-                    "This link was opened twice, and the first time is still at work.",
+                    "This link was opened twice, and the first request is still in progress.",
                 ));
             }
             found = self.redis.run(Command::get(key)).await?;
@@ -167,7 +167,7 @@ impl OAuthStates {
 
     async fn delete(&self, key: &str) {
         if let Err(error) = self.redis.run(Command::delete(key)).await {
-            tracing::warn!(cause = %error, "an arrival could not be forgotten; it ends by itself");
+            tracing::warn!(cause = %error, "first arrival not forgotten, it expires by itself");
         }
     }
 

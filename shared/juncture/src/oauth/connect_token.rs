@@ -104,7 +104,7 @@ impl ConnectTokens {
         let content = opened().ok_or_else(|| {
             Error::new(
                 ErrorCode::InvalidConnectToken,
-                "connect_token is none of this deployment: ask your backend for a new one",
+                "connect_token was not issued by this deployment: ask your backend for a new one",
             )
         })?;
         let left = content.expires_at - OffsetDateTime::now_utc();

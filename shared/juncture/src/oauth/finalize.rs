@@ -69,7 +69,7 @@ impl Finalizer {
             Err(refusal) => (None, Some(refusal)),
         };
         let known = known.unwrap_or_else(|error| {
-            tracing::warn!(cause = %error, "it is not known whether another account is connected");
+            tracing::warn!(cause = %error, "connected account unknown");
             None
         });
         let replaces_account = known.is_some_and(|known| known.is_of_another(account.as_ref()));
@@ -116,7 +116,7 @@ impl Finalizer {
         let (sites, account) = self.reach(&pending).await?;
         let site = sites.into_iter().find(|available| available.id == site).ok_or_else(|| {
             Error::bad_request(
-                "site_id is not a site that this consent reaches: send one that fetch-available-sites lists",
+                "site_id is not a site that this consent covers: send one that fetch-available-sites lists",
             )
         })?;
         let account = account?;

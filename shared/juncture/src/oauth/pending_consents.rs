@@ -35,9 +35,7 @@ impl ConnectionCode {
     /// 400 when the text cannot be one.
     pub fn parse(text: &str) -> Result<Self> {
         if !is_code(text, CODE_PREFIX) {
-            return Err(Error::bad_request(
-                "connection_code is malformed: use the one that the callback gave",
-            ));
+            return Err(Error::bad_request("connection_code is malformed: use the one from the callback"));
         }
         Ok(Self(text.to_owned()))
     }
@@ -214,7 +212,7 @@ impl PendingConsents {
         }
         .await;
         if let Err(error) = restored {
-            tracing::warn!(cause = %error, "a connection code could not be restored; its owner has to start again");
+            tracing::warn!(cause = %error, "connection code not restored, its owner has to start again");
         }
     }
 

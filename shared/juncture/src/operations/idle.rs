@@ -155,25 +155,25 @@ impl IdleConnections {
         let cause = error.cause_chain().unwrap_or_else(|| error.message().to_owned());
         match error.code() {
             ErrorCode::NeedsReauthorization => {
-                tracing::warn!(connection_id = %idle.id, "an idle connection died");
+                tracing::warn!(connection_id = %idle.id, "idle connection needs reauthorization");
                 report.died += 1;
                 Turn::Over
             }
             // Removed meanwhile.
             ErrorCode::ConnectionNotFound => Turn::Over,
             ErrorCode::Internal | ErrorCode::InvalidRequest => {
-                tracing::error!(connection_id = %idle.id, cause, "an idle connection could not be refreshed");
+                tracing::error!(connection_id = %idle.id, cause, "idle connection not refreshed");
                 report.failed += 1;
                 Turn::Over
             }
             code @ (ErrorCode::ProviderFailed | ErrorCode::TimedOut) => {
                 let code = code.as_str();
-                tracing::warn!(connection_id = %idle.id, code, cause, "an idle connection is left for later");
+                tracing::warn!(connection_id = %idle.id, code, cause, "idle connection left for the next run");
                 Turn::Failed(code)
             }
             code => {
                 let code = code.as_str();
-                tracing::warn!(connection_id = %idle.id, code, cause, "idle connections are left for later");
+                tracing::warn!(connection_id = %idle.id, code, cause, "idle connections left for the next run");
                 Turn::Stop(code)
             }
         }

@@ -67,7 +67,7 @@ impl Tokens {
         };
         written.await.map_or_else(
             |error| {
-                tracing::warn!(cause = %error, "the name and the address of a site could not be stored");
+                tracing::warn!(cause = %error, "site name and URL not stored");
                 false
             },
             |rows| rows > 0,

@@ -128,7 +128,7 @@ impl Tokens {
     /// fails, a search may find the issue a little later.
     pub async fn remember_issue(&self, key: &ConnectionKey, issue_id: &str) {
         if let Err(error) = self.redis().run(recent_issues::remember(key, issue_id)).await {
-            tracing::warn!(cause = %error, "a new issue could not be remembered");
+            tracing::warn!(cause = %error, "new issue not recorded for searches");
         }
     }
 
@@ -243,7 +243,7 @@ impl Tokens {
                 if let (Some(version), Some(_)) = (version, rejected)
                     && let Err(error) = self.redis().run(cache::barrier(key, version)).await
                 {
-                    tracing::warn!(cause = %error, "a rejected token is still cached");
+                    tracing::warn!(cause = %error, "rejected token still cached");
                 }
                 let work = self.refresh(key, rejected, stash.as_str());
                 let outcome = lock.hold(self.redis(), work).await;
@@ -280,11 +280,11 @@ impl Tokens {
         let snapshot = Snapshot::from(&row);
         let published = self.redis().pipeline([cache::write(key, &snapshot), lock.release()]).await;
         if let Err(error) = published {
-            tracing::warn!(cause = %error, "a refreshed token could not be cached");
+            tracing::warn!(cause = %error, "refreshed token not cached");
         }
         self.session_of(&snapshot, rejected)?.ok_or_else(|| {
             Error::provider_failed(
-                "The provider gave an access token that cannot be used. Try again shortly.",
+                "The provider returned an access token that cannot be used. Try again shortly.",
                 "the refreshed token is stale already",
             )
         })
@@ -292,7 +292,7 @@ impl Tokens {
 
     async fn let_go(&self, lock: &Lock) {
         if let Err(error) = self.redis().run(lock.release()).await {
-            tracing::warn!(cause = %error, "the refresh lock could not be released; it ends by itself");
+            tracing::warn!(cause = %error, "refresh lock not released, it expires by itself");
         }
     }
 }

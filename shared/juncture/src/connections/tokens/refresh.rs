@@ -121,7 +121,7 @@ impl Tokens {
                 let stash = stash_key(key);
                 let keep = cache::set_unless_gone(key, row.version, &stash, &value, STASH_LIFETIME);
                 let kept = self.redis().run(keep).await;
-                tracing::error!(kept = kept.is_ok(), "refreshed tokens could not be committed");
+                tracing::error!(kept = kept.is_ok(), "refreshed tokens not committed");
                 Err(error)
             }
         }
@@ -171,7 +171,7 @@ impl Tokens {
             return Ok(Refreshed::Overtaken);
         }
         count(Counter::ConnectionsInvalidated);
-        tracing::warn!(connection_id = %row.id, cause = %rejection, "a connection needs to be reauthorized");
+        tracing::warn!(connection_id = %row.id, cause = %rejection, "connection needs reauthorization");
         self.written(key).await
     }
 
@@ -201,7 +201,7 @@ impl Tokens {
         rejected: Option<&SecretString>,
         reason: UpstashError,
     ) -> Result<Session> {
-        tracing::warn!(cause = %reason, "going on without Redis");
+        tracing::warn!(cause = %reason, "Redis unavailable, using Postgres");
         let row = self.find(key).await?;
         if let Some(session) = self.session_of(&Snapshot::from(&row), rejected)? {
             return Ok(session);
@@ -241,7 +241,7 @@ impl Tokens {
                     Err(error) => {
                         tracing::warn!(
                             cause = error.cause_chain(),
-                            "a refresh could not be committed at first"
+                            "refreshed tokens not committed at first, trying another connection"
                         );
                         drop(client);
                         match self.commit(key, &row, &refresh_token, tokens).await? {
@@ -260,7 +260,7 @@ impl Tokens {
                     return Err(rejection.into());
                 }
                 count(Counter::ConnectionsInvalidated);
-                tracing::warn!(connection_id = %row.id, cause = %rejection, "a connection needs to be reauthorized");
+                tracing::warn!(connection_id = %row.id, cause = %rejection, "connection needs reauthorization");
                 let version = rotation::invalidate(&transaction, &row.id, &row.refresh_token).await?;
                 within_budget(transaction.commit()).await?;
                 client.release();
