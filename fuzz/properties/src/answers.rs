@@ -1,14 +1,19 @@
 //! What servers answer.
 
+use std::time::SystemTime;
+
+use atlassian::{lenient, oauth};
+use base::wait;
 use http::header::RETRY_AFTER;
 use http::{HeaderMap, HeaderValue, StatusCode};
+use juncture::error::Error;
+use juncture::provider::TokenError;
+use secrecy::ExposeSecret;
 use serde_json::Value;
 use stores::upstash;
+use time::OffsetDateTime;
 
-use crate::error::Error;
-use crate::jira::fuzzing as jira;
-use crate::provider::jira::fuzzing as atlassian;
-use crate::provider::{ProviderId, TokenError};
+use crate::jira;
 
 fn first(data: &[u8]) -> (usize, &[u8]) {
     data.split_first().map_or((0, data), |(first, rest)| (usize::from(*first), rest))
@@ -47,20 +52,22 @@ pub fn jira_refusal(data: &[u8]) {
 /// Tokens, a refusal of tokens, or a list of sites.
 pub fn atlassian_answer(data: &[u8]) {
     let (which, rest) = first(data);
-    let (kind, rest) = (which % 3, rest);
-    match kind {
+    match which % 3 {
         0 => {
-            if let Some((access, refresh, lifetime)) = atlassian::grant(rest) {
-                assert!(refresh.as_deref() != Some(""), "an empty token is none");
-                assert!(lifetime.is_positive() || lifetime.is_zero());
-                assert!(!access.is_empty(), "an empty token opens nothing");
+            let begun_at = OffsetDateTime::now_utc().truncate_to_second();
+            if let Ok(grant) = oauth::grant(rest) {
+                let refresh = grant.refresh_token.as_ref().map(ExposeSecret::expose_secret);
+                assert!(refresh != Some(""), "an empty token is none");
+                assert!(grant.expires_at >= begun_at, "it opens for a time, or not at all");
+                assert!(!grant.access_token.expose_secret().is_empty(), "an empty token opens nothing");
             }
         }
         1 => {
             let (which, rest) = first(rest);
             let mut parts = rest.splitn(2, |byte| *byte == b'\n');
             let headers = headers(&[(RETRY_AFTER.as_str(), parts.next().unwrap_or_default())]);
-            let refusal = atlassian::refusal(status(which), &headers, parts.next().unwrap_or_default());
+            let retry_after = wait::retry_after(&headers, SystemTime::now());
+            let refusal = oauth::refusal(status(which), retry_after, parts.next().unwrap_or_default());
             // Nobody's consent ends because a server fails.
             if status(which).is_server_error() && matches!(refusal, TokenError::Rejected(_)) {
                 assert!(String::from_utf8_lossy(rest).contains("error"));
@@ -68,13 +75,9 @@ pub fn atlassian_answer(data: &[u8]) {
             check_upstream(&Error::from(refusal));
         }
         _ => {
-            for site in atlassian::sites(rest).unwrap_or_default() {
-                let id = site["site_id"].as_str().expect("an id");
+            for site in lenient::from_slice(rest).map(oauth::jira_sites).unwrap_or_default() {
+                let id = site.id.as_str();
                 assert!((1..=64).contains(&id.len()) && !id.contains(['/', '.', '%', '?', '#']), "{id}");
-                assert!(
-                    (site["site_name"].is_string() || site["site_name"].is_null())
-                        && ProviderId::parse("jira").is_ok()
-                );
             }
         }
     }

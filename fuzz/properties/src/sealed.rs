@@ -2,24 +2,34 @@
 
 use std::sync::LazyLock;
 
+use base::config::Settings;
 use base::crypto::{Sealed, Sealer, is_code};
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use percent_encoding::percent_decode_str;
-use runtime::Query;
+use runtime::{Query, Request};
 use secrecy::ExposeSecret;
 
-use super::{accepted, from_settings};
-use crate::connections::{ConnectionKey, ExternalId};
-use crate::oauth::{ConnectTokens, ConnectionCode, ReturnUrls};
-use crate::paging::{Paging, Part};
-use crate::provider::ProviderId;
+use crate::support::{accepted, from_settings};
+use juncture::callers::BrowserCaller;
+use juncture::connections::ConnectionKey;
+use juncture::oauth::{ConnectionCode, ReturnUrl, ReturnUrls};
+use juncture::paging::{Paging, Part};
+use juncture::parts::Parts;
 
 const BOUND_TO: &str = "a connection";
 
 static KEYS: LazyLock<String> =
     LazyLock::new(|| format!("{},{}", STANDARD.encode([1; 32]), STANDARD.encode([2; 32])));
 static SEALER: LazyLock<Sealer> = LazyLock::new(|| Sealer::from_keys(&KEYS).expect("two keys"));
+static SETTINGS: LazyLock<Settings> =
+    LazyLock::new(|| Settings::from_pairs([("TOKEN_ENCRYPTION_KEY".to_owned(), KEYS.clone())]));
+
+/// A connection, named as a browser names it.
+fn connection_key() -> ConnectionKey {
+    let browser = BrowserCaller::of(&Request::default());
+    browser.connection_key("jira", "x").expect("a provider and an id")
+}
 
 /// The bytes as text, and whatever they say with what was really given out in the place of each `@`.
 fn texts(data: &[u8], real: &str) -> Vec<String> {
@@ -59,7 +69,7 @@ pub fn sealed(data: &[u8]) {
 
 /// A cursor: one that was given, or none.
 pub fn cursor(data: &[u8]) {
-    let key = ConnectionKey::new(ProviderId::Jira, ExternalId::parse("x").expect("an id"));
+    let key = connection_key();
     let paging = Paging::new(&SEALER, "call", &key, "1");
     let real = paging.cursor(7, 14_usize).expect("a cursor");
     for text in texts(data, &real) {
@@ -86,8 +96,8 @@ pub fn cursor(data: &[u8]) {
 
 /// A connect token: one that was issued, or none.
 pub fn connect_token(data: &[u8]) {
-    let tokens = ConnectTokens::new(&SEALER);
-    let key = ConnectionKey::new(ProviderId::Jira, ExternalId::parse("x").expect("an id"));
+    let tokens = Parts::of(&SETTINGS).connect_tokens().expect("two keys");
+    let key = connection_key();
     let real = tokens.issue(&key.clone().into(), std::time::Duration::from_secs(60)).expect("a token").value;
     for text in texts(data, &real) {
         let opened = accepted(tokens.open(&text)).map(|(intent, _)| intent.connection_key);
@@ -137,5 +147,5 @@ pub fn return_url(data: &[u8]) {
     assert!(!path.split(['/', '\\']).any(|segment| segment == ".."), "{url}");
     // It stands in a header, and is stored and read again.
     http::HeaderValue::from_str(url.as_str()).expect("a header");
-    assert_eq!(accepted(urls.parse(url.as_str())).as_ref().map(crate::oauth::ReturnUrl::as_url), Some(url));
+    assert_eq!(accepted(urls.parse(url.as_str())).as_ref().map(ReturnUrl::as_url), Some(url));
 }

@@ -17,11 +17,11 @@ use runtime::{
 use serde_json::{Map, Value, json};
 use url::Url;
 
-use super::accepted;
-use crate::connections::ExternalId;
-use crate::jira::{IssueInput, ProjectId, SprintId, issue_ref};
-use crate::provider::ProviderId;
-use crate::provider::jira::SiteId;
+use crate::support::accepted;
+use juncture::connections::ExternalId;
+use juncture::jira::{IssueInput, ProjectId, SprintId, issue_ref};
+use juncture::provider::ProviderId;
+use juncture::provider::jira::SiteId;
 
 const NAMES: [&str; 4] = ["external_id", "provider", "limit", "a"];
 
@@ -114,7 +114,7 @@ pub fn issue_input(data: &[u8]) {
     let Some(body) = accepted(JsonBody::of(&http::Request::new(Body::Binary(data.to_vec())))) else { return };
     let Some(input) = accepted(IssueInput::of(&body)) else { return };
     let is_empty = input.is_empty();
-    let fields = crate::jira::fuzzing::fields(input);
+    let fields = input.into_fields();
     assert_eq!(is_empty, fields.is_empty());
     let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     for (name, value) in &fields {

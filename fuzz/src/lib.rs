@@ -1,14 +1,8 @@
-//! One parser under libFuzzer: the one that the environment names, `PARSER=query`.
-//!
-//! What it must hold is in `shared/juncture/src/fuzz/`; what an input may cost, here.
+//! What an input may cost, whichever parser reads it.
 
-#![no_main]
-
-use std::sync::LazyLock;
+use std::sync::Once;
 use std::time::Duration;
 
-use juncture::fuzz::TARGETS;
-use libfuzzer_sys::fuzz_target;
 use nix::time::{ClockId, clock_gettime};
 use peak_alloc::PeakAlloc;
 
@@ -24,24 +18,11 @@ const MEMORY_PER_BYTE: usize = 16 * 1024;
 const TIME: Duration = Duration::from_secs(1);
 const TIME_PER_BYTE: Duration = Duration::from_micros(500);
 
-static PARSER: LazyLock<fn(&[u8])> = LazyLock::new(|| {
-    let wanted = std::env::var("PARSER").unwrap_or_default();
-    let known = TARGETS.iter().find(|(name, _)| *name == wanted);
-    known.map_or_else(
-        || panic!("PARSER={wanted} is none of {:?}", TARGETS.map(|(name, _)| name)),
-        |(_, parser)| *parser,
-    )
-});
-
-fn time() -> Duration {
-    clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).map(Duration::from).unwrap_or_default()
-}
-
-fuzz_target!(|data: &[u8]| {
-    let parser = *PARSER;
+/// Has a parser read an input, and ends the run if that takes more than it may.
+pub fn check(parser: fn(&[u8]), data: &[u8]) {
     // The first run sets up what all share, such as the schema.
-    static WARM: LazyLock<()> = LazyLock::new(|| PARSER(b""));
-    LazyLock::force(&WARM);
+    static WARM: Once = Once::new();
+    WARM.call_once(|| parser(b""));
     let (memory_before, time_before) = (ALLOCATOR.current_usage(), time());
     ALLOCATOR.reset_peak_usage();
     parser(data);
@@ -53,4 +34,8 @@ fuzz_target!(|data: &[u8]| {
         data.len()
     );
     assert!(time <= TIME + TIME_PER_BYTE * data.len() as u32, "{} bytes take {time:?}", data.len());
-});
+}
+
+fn time() -> Duration {
+    clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).map(Duration::from).unwrap_or_default()
+}

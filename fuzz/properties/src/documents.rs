@@ -3,7 +3,7 @@
 use adf::{Document, edit, from_markdown, from_markdown_within_limits, text_length, to_markdown};
 use serde_json::{Value, json};
 
-use super::{schema, schema_documents};
+use crate::{schema, schema_documents};
 
 /// Markdown: any text makes a document that the schema allows, says no less than the text, and comes back.
 pub fn markdown(data: &[u8]) {

@@ -6,10 +6,10 @@ use runtime::secrets;
 use stores::postgres::Postgres;
 use stores::upstash::Upstash;
 
-use super::from_settings;
-use crate::provider::Consent;
-use crate::provider::jira::JiraConsent;
-use crate::public_address::PublicAddress;
+use crate::support::from_settings;
+use juncture::provider::Consent;
+use juncture::provider::jira::JiraConsent;
+use juncture::public_address::PublicAddress;
 
 fn check(error: &SettingsError, name: &str) {
     let sentence = error.to_string();

@@ -1,4 +1,4 @@
-//! Jira's answers, read as the client reads them, for `crate::fuzz`.
+//! Jira's answers, read as the client reads them.
 
 use std::time::Duration;
 
@@ -7,18 +7,13 @@ use atlassian::{
     AgilePage, Board, Bulk, Id, Issue, JiraError, JiraErrorResponse, OneIssue, Page, ProjectPage, Sprint,
 };
 use http::{HeaderMap, StatusCode};
+use juncture::error::Error;
+use juncture::jira::{
+    DescriptionFormat, EditedIssue, IssueDetails, Project, SprintTicket, Ticket, following_keys, newest_issue,
+};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::{Map, Value, json};
-
-use super::create_recovery;
-use super::description::DescriptionFormat;
-use super::edit::EditedIssue;
-use super::issue_details::IssueDetails;
-use super::issue_input::IssueInput;
-use super::projects::Project;
-use super::tickets::{SprintTicket, Ticket};
-use crate::error::Error;
+use serde_json::{Value, json};
 
 /// What the calls answer with an answer of Jira's; `None` where Jira's cannot be read.
 pub(crate) fn answer(which: usize, body: &[u8]) -> Option<Value> {
@@ -47,8 +42,8 @@ pub(crate) fn answer(which: usize, body: &[u8]) -> Option<Value> {
         _ => {
             let page: Page<Issue> = read(body)?;
             let issues: Vec<Issue> = page.issues.into_iter().flatten().collect();
-            let (key, number) = create_recovery::newest_of(&issues)?;
-            Some(json!(create_recovery::following(key, number)))
+            let (key, number) = newest_issue(&issues)?;
+            Some(json!(following_keys(key, number)))
         }
     }
 }
@@ -59,11 +54,6 @@ pub(crate) fn refusal(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> (
     let wait = response.retry_in(1);
     let error = JiraError::Refused { response: Box::new(response), scopes: "read:jira-work" };
     (error.into(), wait)
-}
-
-/// What is sent to Jira.
-pub(crate) fn fields(input: IssueInput) -> Map<String, Value> {
-    input.into_fields()
 }
 
 fn read<T: DeserializeOwned>(body: &[u8]) -> Option<T> {
