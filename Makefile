@@ -1,6 +1,6 @@
 # Works with GNU make 3.81, which macOS has.
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test setup-deploy run reset build deploy release rehearse test model faults soak idle-capacity fuzz check bench audit sbom reproducible smoke secrets rotate drop-old reseal
+.PHONY: help setup setup-test setup-deploy run reset build deploy release rehearse test model faults soak idle-capacity fuzz fuzz-archive check bench audit sbom reproducible smoke secrets rotate drop-old reseal
 ARCH ?= arm64
 SECONDS ?= 60
 
@@ -56,11 +56,15 @@ idle-capacity: setup-test ## How many idle connections a stage keeps alive, from
 fuzz: ## Fuzz every parser of outside input for SECONDS=60 each (PARSER=query: one of them)
 	@SECONDS_EACH="$(SECONDS)" scripts/fuzz.sh
 
+fuzz-archive: ## Pack the inputs that make fuzz keeps, as dist/fuzz-corpus-<date>.tar.gz
+	@mkdir -p dist
+	tar -czf "dist/fuzz-corpus-$$(date -u +%F).tar.gz" -C fuzz corpus-grown
+
 check: ## Check everything that needs no running stack
 	@scripts/check.sh
 
 bench: setup ## Measure every endpoint and function (BENCH=--quick: in two minutes)
-	cargo build --release --workspace --exclude juncture-tests --exclude juncture-admin
+	cargo build --release --workspace --exclude juncture-tests --exclude juncture-admin --exclude juncture-fuzz-properties
 	@target/release/juncture-benches $(BENCH)
 
 sbom: ## Write the software bill of materials of a release to dist/ (ARCH=arm64 or x86_64)

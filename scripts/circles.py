@@ -18,7 +18,7 @@ PATH = re.compile(r"\b(crate|super)((?:::\w+)+)")
 
 def without_tests(text: str) -> str:
     text = re.sub(r"//[^\n]*", "", text)
-    for marker in re.finditer(r"#\[cfg\((?:test|any\(test, fuzzing\))\)\]\s*(?:pub(?:\([^)]*\))? )?mod (\w+)( \{)?", text):
+    for marker in re.finditer(r"#\[cfg\(test\)\]\s*(?:pub(?:\([^)]*\))? )?mod (\w+)( \{)?", text):
         if marker.group(2):
             return text[: marker.start()]
     return text

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Has libFuzzer try each parser of outside input: `SECONDS_EACH=60 PARSER=query scripts/fuzz.sh`. What breaks a promise
-# is left in fuzz/artifacts/; of what reached new code, the smallest goes to fuzz/corpus/. Prints the table of
-# docs/fuzzing.md.
+# is left in fuzz/artifacts/; the inputs that reach the most, in fuzz/corpus-grown/, where the next run goes on. Prints
+# the table of docs/audits/fuzzing.md.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -21,31 +21,31 @@ export PATH="$PWD/.local/bin:$PATH"
 # What is tried is built with the versions of what is deployed. Without the address sanitizer: the workspace has no
 # unsafe code, and twice as many inputs are tried in the same time.
 cp Cargo.lock fuzz/Cargo.lock
-cargo +nightly fuzz build --sanitizer none --fuzz-dir fuzz parser
-fuzzer="$(find fuzz/target/*/release -maxdepth 1 -name parser -type f | head -1)"
-
 parsers="${PARSER:-$(ls fuzz/corpus)}"
+for parser in $parsers; do
+  cargo +nightly fuzz build --sanitizer none --fuzz-dir fuzz "$parser"
+done
+
 failed=0
 echo "| parser | seconds | inputs tried | corpus | broken promises |"
 echo "| --- | --- | --- | --- | --- |"
 for parser in $parsers; do
-  export PARSER="$parser"
-  corpus="fuzz/corpus/$parser" found="fuzz/artifacts/$parser" log="fuzz/artifacts/$parser.log"
-  rm -rf "$found.work" "$found.kept"
-  mkdir -p "$corpus" "$found" "$found.work" "$found.kept"
+  fuzzer="$(find fuzz/target/*/release -maxdepth 1 -name "$parser" -type f | head -1)"
+  seeds="fuzz/corpus/$parser" grown="fuzz/corpus-grown/$parser" found="fuzz/artifacts/$parser" log="fuzz/artifacts/$parser.log"
+  rm -rf "$grown.merged"
+  mkdir -p "$grown" "$grown.merged" "$found"
   "$fuzzer" -max_total_time="$seconds" -max_len="$LONGEST" -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 \
-    -artifact_prefix="$found/" "$found.work" "$corpus" >"$log" 2>&1 || true
+    -artifact_prefix="$found/" "$grown" "$seeds" >"$log" 2>&1 || true
   tried="$(grep -o 'stat::number_of_executed_units: *[0-9]*' "$log" | grep -o '[0-9]*$' || echo 0)"
-  # Beside those written by hand (seed-*), the smallest inputs that reach as much: up to 64, of less than 1 KiB.
-  "$fuzzer" -merge=1 -max_len=$LONGEST "$found.kept" "$corpus" "$found.work" >>"$log" 2>&1 || true
-  find "$corpus" -type f ! -name 'seed-*' -delete
-  for input in $(find "$found.kept" -type f -size -3 | LC_ALL=C sort | head -64); do
-    cp -n "$input" "$corpus/"
-  done
+  # The fewest and smallest that reach as much.
+  if "$fuzzer" -merge=1 -max_len="$LONGEST" "$grown.merged" "$seeds" "$grown" >>"$log" 2>&1; then
+    rm -rf "$grown"
+    mv "$grown.merged" "$grown"
+  fi
+  rm -rf "$grown.merged"
   broken="$(find "$found" -type f -name '*-*' | wc -l | tr -d ' ')"
   [ "$broken" -eq 0 ] || failed=1
-  echo "| $parser | $seconds | $tried | $(find "$corpus" -type f | wc -l | tr -d ' ') | $broken |"
-  rm -rf "$found.work" "$found.kept"
+  echo "| $parser | $seconds | $tried | $(find "$grown" -type f | wc -l | tr -d ' ') | $broken |"
 done
-[ "$failed" -eq 0 ] || echo "Inputs that break a promise are in fuzz/artifacts/: PARSER=<name> $fuzzer <file> shows one." >&2
+[ "$failed" -eq 0 ] || echo "Inputs that break a promise are in fuzz/artifacts/: give one to the parser's program beside $fuzzer." >&2
 exit "$failed"

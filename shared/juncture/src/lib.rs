@@ -14,8 +14,6 @@ pub mod callers;
 pub mod connections;
 pub mod display;
 pub mod error;
-#[cfg(any(test, fuzzing))]
-pub mod fuzz;
 pub mod idempotency;
 pub mod jira;
 pub mod migrations;

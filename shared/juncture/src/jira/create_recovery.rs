@@ -44,13 +44,13 @@ fn number(issue: &Issue) -> Option<(&str, u64)> {
     Some((project, number.parse().ok()?))
 }
 
-/// The key and the number of the issue that was made last.
-pub(super) fn newest_of(issues: &[Issue]) -> Option<(&str, u64)> {
+/// The project's key and the number of the issue that was made last, by their keys.
+pub fn newest_issue(issues: &[Issue]) -> Option<(&str, u64)> {
     issues.iter().filter_map(number).max_by_key(|(_, number)| *number)
 }
 
-/// The keys that follow an issue's.
-pub(super) fn following(key: &str, number: u64) -> Vec<String> {
+/// The keys that the issues made after an issue have, as many as one call reads; none after the last number there is.
+pub fn following_keys(key: &str, number: u64) -> Vec<String> {
     (1..=ISSUES_AT_ONCE)
         .filter_map(|step| number.checked_add(step))
         .map(|next| format!("{key}-{next}"))
@@ -92,7 +92,7 @@ impl ConnectedSite<'_> {
         let mut token = None;
         loop {
             let page = self.jira.newest_issues(project, PROPERTY, token.take()).await?;
-            if let Some((key, number)) = newest_of(&page.issues)
+            if let Some((key, number)) = newest_issue(&page.issues)
                 && newest.as_ref().is_none_or(|(_, known)| number > *known)
             {
                 newest = Some((key.to_owned(), number));
@@ -112,7 +112,7 @@ impl ConnectedSite<'_> {
             Some(newest) => newest,
             None => (self.jira.project_key(project).await?, 0),
         };
-        let next = self.jira.issues_with_property(&following(&key, number), PROPERTY).await?;
+        let next = self.jira.issues_with_property(&following_keys(&key, number), PROPERTY).await?;
         Ok(next.into_iter().find(|issue| bears(issue, mark)))
     }
 }
@@ -123,9 +123,9 @@ mod tests {
 
     #[test]
     fn the_last_number_of_all_is_followed_by_none() {
-        assert_eq!(following("A", 7).first().map(String::as_str), Some("A-8"));
-        assert_eq!(following("A", 7).len() as u64, ISSUES_AT_ONCE);
-        assert_eq!(following("A", u64::MAX - 1), [format!("A-{}", u64::MAX)]);
-        assert!(following("A", u64::MAX).is_empty());
+        assert_eq!(following_keys("A", 7).first().map(String::as_str), Some("A-8"));
+        assert_eq!(following_keys("A", 7).len() as u64, ISSUES_AT_ONCE);
+        assert_eq!(following_keys("A", u64::MAX - 1), [format!("A-{}", u64::MAX)]);
+        assert!(following_keys("A", u64::MAX).is_empty());
     }
 }

@@ -90,7 +90,7 @@ impl IssueInput {
     }
 
     /// The fields as Jira takes them; those that are emptied are null. There may be none.
-    pub(super) fn into_fields(self) -> Map<String, Value> {
+    pub fn into_fields(self) -> Map<String, Value> {
         let id = |id: String| json!({ "id": id });
         let assignee =
             self.assignee.and_then(|change| change.into_json(|account| json!({ "accountId": account })));

@@ -7,8 +7,6 @@ mod custom_field;
 mod description;
 mod edit;
 mod errors;
-#[cfg(any(test, fuzzing))]
-pub(crate) mod fuzzing;
 mod ids;
 mod issue_details;
 mod issue_input;
@@ -20,6 +18,7 @@ mod tickets;
 
 pub use atlassian::{Board, BoardSprints, IssueRef, ProjectId, Sprint, SprintId, SprintState};
 pub use create::{Created, CreatedTicket, NewTicket};
+pub use create_recovery::{following_keys, newest_issue};
 pub use description::DescriptionFormat;
 pub use edit::{Edit, EditedIssue, Outcome};
 pub use ids::{issue_ref, project_id};

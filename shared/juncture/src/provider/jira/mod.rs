@@ -1,8 +1,6 @@
 //! Jira Cloud as a provider: what Atlassian's client gives is put into the words that all providers share.
 
 mod chosen_site;
-#[cfg(any(test, fuzzing))]
-pub(crate) mod fuzzing;
 
 pub use atlassian::SiteId;
 pub use atlassian::oauth::{

@@ -1,0 +1,53 @@
+//! What holds for every input from outside, one function per parser, each for any bytes.
+//!
+//! The tests replay `fuzz/corpus/`; `make fuzz` has libFuzzer look for bytes that break one (`fuzz/fuzz_targets/`). What an
+//! input may cost in memory and time is in `fuzz/src/lib.rs`.
+
+#![allow(clippy::expect_used, reason = "a broken promise is to end the run, in a test as under the fuzzer")]
+
+mod answers;
+mod documents;
+mod jira;
+mod request;
+#[path = "../../../shared/adf/tests/adf/schema.rs"]
+mod schema;
+#[path = "../../../shared/adf/tests/adf/documents.rs"]
+mod schema_documents;
+mod sealed;
+mod settings;
+mod support;
+
+pub use answers::{atlassian_answer, jira_answer, jira_refusal, upstash_answer};
+pub use documents::{adf_document, adf_json, markdown};
+pub use request::{body, event, form, headers, ids, issue_input, query};
+pub use sealed::{code, connect_token, cursor, return_url, sealed};
+pub use settings::{addresses, database_url, secret};
+
+/// A parser, by its name.
+pub type Target = (&'static str, fn(&[u8]));
+
+/// Every parser of outside input.
+pub const TARGETS: [Target; 22] = [
+    ("addresses", addresses),
+    ("adf_document", adf_document),
+    ("adf_json", adf_json),
+    ("atlassian_answer", atlassian_answer),
+    ("body", body),
+    ("code", code),
+    ("connect_token", connect_token),
+    ("cursor", cursor),
+    ("database_url", database_url),
+    ("event", event),
+    ("form", form),
+    ("headers", headers),
+    ("ids", ids),
+    ("issue_input", issue_input),
+    ("jira_answer", jira_answer),
+    ("jira_refusal", jira_refusal),
+    ("markdown", markdown),
+    ("query", query),
+    ("return_url", return_url),
+    ("sealed", sealed),
+    ("secret", secret),
+    ("upstash_answer", upstash_answer),
+];

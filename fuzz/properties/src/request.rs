@@ -1,0 +1,260 @@
+//! What a request carries.
+
+use std::collections::BTreeSet;
+
+use base::surrogates::replace_lone;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use http::HeaderValue;
+use http::header::{AUTHORIZATION, CONTENT_TYPE};
+use lambda_http::request::LambdaRequest;
+use lambda_http::{Body, RequestExt};
+use percent_encoding::percent_decode;
+use runtime::{
+    Field, Form, JsonBody, Query, Request, accepts_gzip, bearer_token, check_bounds, cookie, idempotency_key,
+    into_request, path_parameter,
+};
+use serde_json::{Map, Value, json};
+use url::Url;
+
+use crate::support::accepted;
+use juncture::connections::ExternalId;
+use juncture::jira::{IssueInput, ProjectId, SprintId, issue_ref};
+use juncture::provider::ProviderId;
+use juncture::provider::jira::SiteId;
+
+const NAMES: [&str; 4] = ["external_id", "provider", "limit", "a"];
+
+/// The longest value that a request may carry, in bytes of UTF-8.
+const LONGEST: usize = 4 * 10_240;
+
+fn check_value(value: &str) {
+    assert!(!value.is_empty() && value.len() <= LONGEST);
+    assert!(!value.chars().any(|character| character.is_control() || character == '\u{fffd}'));
+}
+
+fn with_query(query: &str) -> Option<Request> {
+    http::Request::builder().uri(format!("https://api.example.com/x?{query}")).body(Body::Empty).ok()
+}
+
+fn encoded(query: &str) -> String {
+    form_urlencoded::Serializer::new(String::new())
+        .extend_pairs(form_urlencoded::parse(query.as_bytes()))
+        .finish()
+}
+
+/// A query: what is read of it is what stands in it, and another spelling of the same means the same.
+pub fn query(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    let Some(request) = with_query(text) else { return };
+    let Some(query) = accepted(Query::of(&request)) else { return };
+    let again = with_query(&encoded(request.uri().query().unwrap_or_default())).expect("an address");
+    let again = Query::of(&again).expect("what was fine is fine");
+    for name in NAMES {
+        let value = query.optional(name);
+        assert_eq!(value, again.optional(name));
+        assert_eq!(value, accepted(query.required([name])).map(|[value]| value));
+        value.into_iter().for_each(check_value);
+    }
+    let both = accepted(query.required(["external_id", "provider"]));
+    assert_eq!(
+        both.is_some(),
+        query.optional("external_id").is_some() && query.optional("provider").is_some()
+    );
+}
+
+/// A posted form.
+pub fn form(data: &[u8]) {
+    let request = http::Request::new(Body::Binary(data.to_vec()));
+    let Some(form) = accepted(Form::of(&request)) else { return };
+    for name in NAMES.into_iter().chain(["connection_code", "site_id"]) {
+        form.optional(name).into_iter().for_each(check_value);
+    }
+}
+
+/// A JSON body, behind a line with its content type.
+pub fn body(data: &[u8]) {
+    let Some(body) = accepted(JsonBody::of(&typed(data))) else { return };
+    let mut count = 0;
+    for name in NAMES {
+        let text = accepted(body.optional(name)).flatten();
+        text.into_iter().for_each(check_value);
+        count += usize::from(text.is_some());
+        assert!(text.is_none() || matches!(body.field(name), Field::Text(_)));
+        assert!(!body.field(name).is_blank() || text.is_none());
+        accepted(body.flag(name));
+    }
+    assert_eq!(accepted(body.required(NAMES)).is_some(), count == NAMES.len());
+    let text = std::str::from_utf8(request_body(data)).expect("it was read before");
+    let parsed: Value = serde_json::from_str(&replace_lone(text)).expect("it was read before");
+    let pretty = serde_json::to_string_pretty(&parsed).expect("JSON");
+    if pretty.len() < 256 * 1024 {
+        let same = JsonBody::of(&http::Request::new(Body::from(pretty))).expect("the same in more lines");
+        assert_eq!(same.digest(), body.digest());
+    }
+}
+
+fn request_body(data: &[u8]) -> &[u8] {
+    data.iter().position(|byte| *byte == b'\n').and_then(|end| data.get(end + 1..)).unwrap_or_default()
+}
+
+fn typed(data: &[u8]) -> Request {
+    let kind = data.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    let mut request = http::Request::new(Body::Binary(request_body(data).to_vec()));
+    if let Ok(kind) = HeaderValue::from_bytes(kind)
+        && !kind.is_empty()
+    {
+        request.headers_mut().insert(CONTENT_TYPE, kind);
+    }
+    request
+}
+
+/// A JSON body with the fields of an issue: what is sent to Jira is what Jira documents.
+pub fn issue_input(data: &[u8]) {
+    let Some(body) = accepted(JsonBody::of(&http::Request::new(Body::Binary(data.to_vec())))) else { return };
+    let Some(input) = accepted(IssueInput::of(&body)) else { return };
+    let is_empty = input.is_empty();
+    let fields = input.into_fields();
+    assert_eq!(is_empty, fields.is_empty());
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    for (name, value) in &fields {
+        match (name.as_str(), value) {
+            ("description" | "assignee", Value::Null) => {}
+            ("summary", Value::String(text)) => {
+                assert!(
+                    (1..=255).contains(&text.encode_utf16().count()) && !text.chars().any(char::is_control)
+                );
+            }
+            ("description", document) => {
+                assert_eq!(document["type"], "doc");
+                assert!(document["content"].as_array().is_some_and(|content| !content.is_empty()));
+            }
+            ("issuetype" | "priority", value) => assert!(value["id"].as_str().is_some_and(is_number)),
+            ("assignee", value) => assert!(value["accountId"].as_str().is_some_and(|id| id.len() <= 128)),
+            (name, value) => panic!("{name}: {value}"),
+        }
+    }
+}
+
+/// The headers that Juncture reads, a line each: the bearer token, the key of a request, what coding is accepted, and
+/// cookies.
+pub fn headers(data: &[u8]) {
+    let mut request = Request::new(Body::Empty);
+    let names = [AUTHORIZATION.as_str(), "idempotency-key", "accept-encoding", "cookie"];
+    for (name, value) in names.into_iter().zip(data.split(|byte| *byte == b'\n')) {
+        if let Ok(value) = HeaderValue::from_bytes(value) {
+            request.headers_mut().insert(name, value);
+        }
+    }
+    if let Some(token) = bearer_token(&request) {
+        assert!(!token.is_empty() && token.trim() == token);
+        assert!(token.bytes().all(|byte| byte == b'\t' || (0x20..0x7f).contains(&byte)));
+    }
+    if let Some(key) = accepted(idempotency_key(&request)).flatten() {
+        assert!((1..=255).contains(&key.len()) && key.bytes().all(|byte| byte.is_ascii_graphic()));
+    }
+    let _ = accepts_gzip(request.headers());
+    for name in ["__Host-a", "a", ""] {
+        let found = cookie(&request, name);
+        assert!(found.is_none_or(|value| !value.contains(';')));
+        let line = request.headers().get("cookie").map(HeaderValue::as_bytes).unwrap_or_default();
+        let lines = String::from_utf8_lossy(line);
+        assert!(found.is_none_or(|value| lines.contains(&format!("{name}={value}"))));
+    }
+}
+
+/// Names of things, a line each: what is accepted cannot climb out of a path or end a text in a query.
+pub fn ids(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    for text in text.split('\n') {
+        let numbers = accepted(SprintId::parse(text)).map(|id| id.as_str().to_owned());
+        let projects = accepted(ProjectId::parse(text)).map(|id| id.as_str().to_owned());
+        let issues = accepted(issue_ref(text, "issue_id")).map(|id| id.as_str().to_owned());
+        let sites = accepted(SiteId::parse(text)).map(|id| id.as_str().to_owned());
+        for id in [&numbers, &projects, &issues, &sites].into_iter().flatten() {
+            assert!(
+                id.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_')),
+                "{id}"
+            );
+            assert!(id.eq_ignore_ascii_case(text) && (1..=300).contains(&id.len()));
+            let mut url = Url::parse("https://api.example.com/ex/jira/").expect("an address");
+            url.path_segments_mut().expect("a path").pop_if_empty().extend([id.as_str(), "end"]);
+            assert_eq!(url.path(), format!("/ex/jira/{id}/end"));
+        }
+        let number = accepted(ProjectId::parse_number(text));
+        assert_eq!(number.map(|id| id.as_str().to_owned()), numbers);
+        assert_eq!(
+            accepted(ProviderId::parse(text)).map(ProviderId::as_str),
+            (text == "jira").then_some("jira")
+        );
+        if let Some(id) = accepted(ExternalId::parse(text)) {
+            assert!(id.as_str() == text && !text.is_empty() && text.chars().count() <= 512);
+        }
+    }
+}
+
+/// An event of API Gateway: a path, a query, headers up to an empty line, a body. It becomes a request, whatever
+/// stands in it, and what the request says is what the caller sent.
+pub fn event(data: &[u8]) {
+    let (head, body) = match data.windows(2).position(|pair| pair == b"\n\n") {
+        Some(end) => (data.get(..end).unwrap_or_default(), data.get(end + 2..).unwrap_or_default()),
+        None => (data, &[][..]),
+    };
+    let mut lines = head.split(|byte| *byte == b'\n');
+    let path = percent_decode(lines.next().unwrap_or_default()).decode_utf8_lossy();
+    let path = format!("/{}", path.split('?').next().unwrap_or_default());
+    // A request line ends at a space, and no server lets control characters through.
+    let query = String::from_utf8_lossy(lines.next().unwrap_or_default());
+    let query: String = query.chars().filter(|c| !c.is_whitespace() && !c.is_control()).collect();
+    let mut headers = Map::new();
+    let mut cookies = Vec::new();
+    for line in lines.map(String::from_utf8_lossy) {
+        let Some((name, value)) = line.split_once(':') else { continue };
+        let name = name.to_ascii_lowercase();
+        let is_fine =
+            http::HeaderName::from_bytes(name.as_bytes()).is_ok() && HeaderValue::from_str(value).is_ok();
+        match name.as_str() {
+            "cookie" if is_fine => cookies.push(value.to_owned()),
+            // The gateway's own.
+            "host" | "x-forwarded-proto" => {}
+            _ if is_fine => drop(headers.insert(name, value.into())),
+            _ => {}
+        }
+    }
+    headers.insert("host".to_owned(), "abc.execute-api.eu-central-1.amazonaws.com".into());
+    let text = std::str::from_utf8(body).ok();
+    let event = json!({
+        "version": "2.0", "routeKey": "GET /{id}", "rawPath": path, "rawQueryString": query, "headers": headers,
+        "cookies": cookies, "pathParameters": { "id": path.trim_start_matches('/') },
+        "body": text.map_or_else(|| STANDARD.encode(body), str::to_owned), "isBase64Encoded": text.is_none(),
+        "requestContext": {
+            "apiId": "abc", "domainName": "abc.execute-api.eu-central-1.amazonaws.com", "stage": "$default",
+            "http": { "method": "GET", "path": path, "protocol": "HTTP/1.1", "sourceIp": "192.0.2.1" },
+        },
+    });
+    let event: LambdaRequest = serde_json::from_value(event).expect("an event");
+    let request = into_request(event);
+    assert_eq!(path_parameter(&request, "id"), path.trim_start_matches('/'));
+    assert!(request.request_context_ref().is_some());
+    assert_eq!(request.body().as_ref(), body);
+    if !path.contains('#') {
+        let pairs = |query: &str| -> BTreeSet<(String, String)> {
+            form_urlencoded::parse(query.as_bytes()).into_owned().collect()
+        };
+        assert_eq!(pairs(request.uri().query().unwrap_or_default()), pairs(&query));
+    }
+    accepted(check_bounds(&request));
+    accepted(Query::of(&request));
+    accepted(JsonBody::of(&request));
+    accepted(idempotency_key(&request));
+    for line in &cookies {
+        let whole = line.split_once('=').filter(|(name, value)| {
+            !name.is_empty() && name.trim() == *name && value.trim() == *value && !line.contains(';')
+        });
+        if let Some((name, _)) = whole.filter(|_| line.is_ascii()) {
+            assert!(
+                cookie(&request, name).is_some_and(|value| cookies.iter().any(|line| line.contains(value)))
+            );
+        }
+    }
+}
