@@ -137,7 +137,7 @@ fn jiras_refusals_have_the_contracts_sentences() {
         }
         for (more, said) in [
             (json!({ "jira_project_id": "a b" }), "jira_project_id"),
-            (json!({ "summary": "a\nb" }), "one line"),
+            (json!({ "summary": "a\nb" }), "single line"),
             (json!({ "description": "a".repeat(32_768) }), "32767"),
             (json!({ "issue_type_id": "Task" }), "issue_type_id"),
         ] {

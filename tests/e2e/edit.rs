@@ -253,7 +253,7 @@ fn what_cannot_be_written_never_reaches_jira() {
         }
         for (fields, said) in [
             (json!({ "summary": "" }), "summary"),
-            (json!({ "summary": "a\nb" }), "one line"),
+            (json!({ "summary": "a\nb" }), "single line"),
             (json!({ "summary": "a".repeat(256) }), "255"),
             (json!({ "summary": ["a"] }), "string"),
             (json!({ "description": "a".repeat(32_768) }), "32767"),

@@ -94,7 +94,7 @@ fn every_connection_is_listed_once_with_its_state_and_no_token() {
         let rest = ids(&stack, &[("state", "valid"), ("cursor", &cursor), ("limit", "1000")]).await?.0;
         assert_eq!(valid.len() + rest.len(), names.len() - 2);
         let other = stack.backend(LIST, &[("state", "invalid"), ("cursor", &cursor)]).await?;
-        assert!(other.refusal(400).contains("cursor is not one of this list"));
+        assert!(other.refusal(400).contains("cursor does not belong to this list"));
         stack.stop().await
     });
 }
@@ -109,8 +109,8 @@ fn questions_that_make_no_sense_are_refused() {
             ("provider", "github", "Unknown provider"),
             ("limit", "0", "limit must be"),
             ("limit", "1001", "limit must be"),
-            ("cursor", "x", "cursor is not one of this list"),
-            ("cursor", "' or '1'='1", "cursor is not one of this list"),
+            ("cursor", "x", "cursor does not belong to this list"),
+            ("cursor", "' or '1'='1", "cursor does not belong to this list"),
         ] {
             let refusal = stack.backend(LIST, &[(name, value)]).await?.refusal(400);
             assert!(refusal.contains(said), "{name}={value}: {refusal}");

@@ -301,7 +301,7 @@ fn a_service_that_is_slow_or_fails_is_waited_for_in_bounds() {
             mood.send_replace(broken);
             ask().await?.json(200);
         }
-        stack.logged(&["the known ones are kept"]).await?;
+        stack.logged(&["keeping the current ones"]).await?;
         stack.logged(&["the setting JUNCTURE_SECRET_KEY is missing"]).await?;
         mood.send_replace(Mood::Answer(json!({ KEY: "another-key", MAX_AGE: "0" })));
         ask().await?.refusal(401);

@@ -178,7 +178,7 @@ fn a_cursor_is_good_for_its_own_list_only() {
         let rule = Rule::new(Class::Jira, Fault::Status { status: 400, body: Some(gone) });
         stack.atlassian().inject(rule.account(&person.account).times(1));
         let refusal = tickets(stack, &person, &id, &[("cursor", cursor)]).await?.refusal(400);
-        assert!(refusal.contains("begin again"), "{refusal}");
+        assert!(refusal.contains("start again"), "{refusal}");
         tickets(stack, &person, &id, &[("cursor", cursor)]).await?.json(200);
         Ok(())
     });
