@@ -14,4 +14,6 @@ pub use answer::Answer;
 pub use issues::CREATE;
 pub use leaks::leak_in;
 pub use person::Person;
-pub use stack::{TestStack, binaries, repository, run, secrets_manager, template_with_shorter_runs};
+pub use stack::{
+    TestStack, binaries, repository, run, run_with_any_input, secrets_manager, template_with_shorter_runs,
+};

@@ -76,14 +76,21 @@ fn options(folder: &str) -> Result<StackOptions> {
 /// Atlassian would refuse.
 #[track_caller]
 pub fn run(test: impl Future<Output = Result<()>>) {
+    run_with_any_input(test);
+    if let Err(violations) = contract::check() {
+        panic!("{violations}");
+    }
+}
+
+/// As [`run`], for a test whose requests hold what Juncture passes on and Atlassian refuses, such as a document with nodes
+/// that there are none of.
+#[track_caller]
+pub fn run_with_any_input(test: impl Future<Output = Result<()>>) {
     if let Err(error) = RUNTIME.block_on(test) {
         panic!("{error:?}");
     }
     if let Err(leak) = leaks::search() {
         panic!("{leak}");
-    }
-    if let Err(violations) = contract::check() {
-        panic!("{violations}");
     }
 }
 
