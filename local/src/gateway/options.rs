@@ -19,7 +19,7 @@ pub type Hook = Arc<dyn Fn(u32) + Send + Sync>;
 /// How a gateway runs its functions.
 #[derive(Clone)]
 pub struct Options {
-    /// The folder of the executables, named by [`Function::binary`].
+    /// The folder of the executables, named by [`super::Function::binary`].
     pub binaries: PathBuf,
     /// Environment variables of every function; they replace those of the template.
     pub environment: BTreeMap<String, String>,
