@@ -335,7 +335,7 @@ mod tests {
     fn what_jira_would_refuse_is_refused_with_a_sentence() {
         for (body, said) in [
             (json!({ "summary": "  " }), "empty"),
-            (json!({ "summary": "a\nb" }), "one line"),
+            (json!({ "summary": "a\nb" }), "single line"),
             (json!({ "summary": "🙂".repeat(128) }), "255"),
             (json!({ "summary": 1 }), "string"),
             (json!({ "description": 1 }), "Markdown"),
