@@ -56,18 +56,12 @@ pub struct Jira {
 
 impl FromSettings for Jira {
     fn from_settings(settings: &Settings) -> std::result::Result<Self, SettingsError> {
-        Self::new(http_client()?, settings)
+        let api = settings.service_url("ATLASSIAN_API_URL", Some(DEFAULT_API_URL))?;
+        Ok(Self { sites: Sites::from_settings(settings)?, http: http_client()?, api })
     }
 }
 
 impl Jira {
-    /// # Errors
-    /// When the setting is malformed.
-    pub fn new(http: reqwest::Client, settings: &Settings) -> std::result::Result<Self, SettingsError> {
-        let api = settings.service_url("ATLASSIAN_API_URL", Some(DEFAULT_API_URL))?;
-        Ok(Self { sites: Sites::new(http.clone(), settings)?, http, api })
-    }
-
     /// A site, by its cloud id, ready for calls.
     ///
     /// # Errors

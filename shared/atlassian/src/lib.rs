@@ -31,7 +31,7 @@ pub use ticket::{
 const DEFAULT_AUTH_URL: &str = "https://auth.atlassian.com";
 const DEFAULT_API_URL: &str = "https://api.atlassian.com";
 
-/// An HTTP client for whoever is not handed one.
+/// The HTTP client, which is one for the process.
 fn http_client() -> Result<reqwest::Client, SettingsError> {
     let name = "ATLASSIAN_API_URL";
     base::tls::http_client().map_err(|error| SettingsError::Invalid { name, reason: error.to_string() })

@@ -53,19 +53,13 @@ pub enum AccountError {
 
 impl FromSettings for Accounts {
     fn from_settings(settings: &Settings) -> Result<Self, SettingsError> {
-        Self::new(http_client()?, settings)
+        let mut me = settings.service_url("ATLASSIAN_API_URL", Some(DEFAULT_API_URL))?;
+        me.set_path("/me");
+        Ok(Self { http: http_client()?, me, is_asked_for: asks_for_the_account(settings) })
     }
 }
 
 impl Accounts {
-    /// # Errors
-    /// When a setting is malformed.
-    pub fn new(http: reqwest::Client, settings: &Settings) -> Result<Self, SettingsError> {
-        let mut me = settings.service_url("ATLASSIAN_API_URL", Some(DEFAULT_API_URL))?;
-        me.set_path("/me");
-        Ok(Self { http, me, is_asked_for: asks_for_the_account(settings) })
-    }
-
     /// The account behind an access token. Without the scope `read:me` Atlassian does not tell: `None`, if it is not
     /// asked for. If it is, whoever consents could otherwise take it out of the address of the consent page, and with
     /// it the question whether another account is replaced.

@@ -20,7 +20,11 @@ pub struct AtlassianProbe {
 
 impl FromSettings for AtlassianProbe {
     fn from_settings(settings: &Settings) -> Result<Self, SettingsError> {
-        Self::new(http_client()?, settings)
+        let mut auth = settings.service_url("ATLASSIAN_AUTH_URL", Some(DEFAULT_AUTH_URL))?;
+        auth.set_path("/authorize");
+        let mut api = settings.service_url("ATLASSIAN_API_URL", Some(DEFAULT_API_URL))?;
+        api.set_path("/oauth/token/accessible-resources");
+        Ok(Self { http: http_client()?, auth, api })
     }
 }
 
@@ -39,16 +43,6 @@ pub enum ProbeError {
 }
 
 impl AtlassianProbe {
-    /// # Errors
-    /// When a setting is malformed.
-    pub fn new(http: reqwest::Client, settings: &Settings) -> Result<Self, SettingsError> {
-        let mut auth = settings.service_url("ATLASSIAN_AUTH_URL", Some(DEFAULT_AUTH_URL))?;
-        auth.set_path("/authorize");
-        let mut api = settings.service_url("ATLASSIAN_API_URL", Some(DEFAULT_API_URL))?;
-        api.set_path("/oauth/token/accessible-resources");
-        Ok(Self { http, auth, api })
-    }
-
     /// Asks the host of consent and tokens.
     ///
     /// # Errors

@@ -60,19 +60,13 @@ pub struct Sites {
 
 impl FromSettings for Sites {
     fn from_settings(settings: &Settings) -> std::result::Result<Self, SettingsError> {
-        Self::new(http_client()?, settings)
+        let mut resources = settings.service_url("ATLASSIAN_API_URL", Some(DEFAULT_API_URL))?;
+        resources.set_path(RESOURCES);
+        Ok(Self { http: http_client()?, resources })
     }
 }
 
 impl Sites {
-    /// # Errors
-    /// When the setting is malformed.
-    pub fn new(http: reqwest::Client, settings: &Settings) -> std::result::Result<Self, SettingsError> {
-        let mut resources = settings.service_url("ATLASSIAN_API_URL", Some(DEFAULT_API_URL))?;
-        resources.set_path(RESOURCES);
-        Ok(Self { http, resources })
-    }
-
     /// The Jira sites that an access token reaches, each once, in Atlassian's order.
     ///
     /// A lost answer or a failing server is asked once more.

@@ -47,7 +47,14 @@ pub struct JiraTokenEndpoint {
 
 impl FromSettings for JiraTokenEndpoint {
     fn from_settings(settings: &Settings) -> Result<Self, SettingsError> {
-        Self::new(http_client()?, settings)
+        let mut token = settings.service_url("ATLASSIAN_AUTH_URL", Some(DEFAULT_AUTH_URL))?;
+        token.set_path("/oauth/token");
+        Ok(Self {
+            http: http_client()?,
+            token,
+            client_id: settings.required("DEFAULT_JIRA_CLIENT_ID")?,
+            client_secret: settings.secret("DEFAULT_JIRA_CLIENT_SECRET")?,
+        })
     }
 }
 
@@ -87,19 +94,6 @@ impl TokenEndpoint for JiraTokenEndpoint {
 }
 
 impl JiraTokenEndpoint {
-    /// # Errors
-    /// When a setting is missing or malformed.
-    pub fn new(http: reqwest::Client, settings: &Settings) -> Result<Self, SettingsError> {
-        let mut token = settings.service_url("ATLASSIAN_AUTH_URL", Some(DEFAULT_AUTH_URL))?;
-        token.set_path("/oauth/token");
-        Ok(Self {
-            http,
-            token,
-            client_id: settings.required("DEFAULT_JIRA_CLIENT_ID")?,
-            client_secret: settings.secret("DEFAULT_JIRA_CLIENT_SECRET")?,
-        })
-    }
-
     async fn request(&self, body: &Value) -> Result<Grant, TokenError> {
         let budget = deadline::remaining().saturating_sub(STORING_RESERVE);
         if budget.is_zero() {

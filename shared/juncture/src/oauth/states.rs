@@ -48,7 +48,7 @@ impl From<ConnectionKey> for Intent {
 
 /// What lets one flow begin, and no second one.
 pub struct ConnectTokenUse {
-    /// Unguessable, and this ticket's alone.
+    /// Unguessable, and this connect token's alone.
     pub(super) id: String,
     /// How long it is good for.
     pub(super) left: Duration,
