@@ -10,7 +10,7 @@ use reqwest::Method;
 use serde_json::json;
 use tokio::net::TcpListener;
 
-use crate::endpoints::{SAILOR, path_of};
+use crate::endpoints::{CONNECTED_USER, path_of};
 use crate::journal::Upstream;
 use crate::link::Link;
 use crate::report::ColdFigures;
@@ -51,7 +51,7 @@ pub(crate) async fn measure(world: &World, effort: Effort) -> Result<Vec<ColdFig
         for run in 1..=runs {
             say(&format!("cold {function}, run {run} of {runs}"));
             gateway.replace(world.function(function)?).await?;
-            let request = world.request_to(&gateway, Method::GET, &path_of(function, SAILOR, &query));
+            let request = world.request_to(&gateway, Method::GET, &path_of(function, CONNECTED_USER, &query));
             let answer = world.call(request).await?;
             latency.push(answer.latency.as_secs_f64() * 1e3);
             chain.push(answer.trips.chain() as f64);

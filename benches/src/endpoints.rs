@@ -68,7 +68,7 @@ pub(crate) struct Stage<'a> {
 }
 
 /// Connected to the Harbour.
-pub(crate) const SAILOR: &str = "sailor";
+pub(crate) const CONNECTED_USER: &str = "sailor";
 /// Connected to the site with 120 projects.
 const KEEPER: &str = "keeper";
 /// Goes through the flow again and again.
@@ -81,7 +81,7 @@ const DOOMED: usize = 5000;
 impl<'a> Stage<'a> {
     /// Connects the accounts and makes the projects.
     pub(crate) async fn set(world: &'a World) -> Result<Self> {
-        for (account, site) in [(SAILOR, "harbour"), (KEEPER, "lighthouse"), (NEWCOMER, "harbour")] {
+        for (account, site) in [(CONNECTED_USER, "harbour"), (KEEPER, "lighthouse"), (NEWCOMER, "harbour")] {
             world.account(account, site)?;
             world.connect(account, site).await?;
         }
@@ -106,27 +106,28 @@ impl<'a> Stage<'a> {
             let path = format!("/api/backend/jira/{}", endpoint.name);
             self.world.request(method, &path).json(&body)
         };
-        let project = |project: &Project| get(SAILOR, &format!("jira_project_id={}", project.id));
+        let project = |project: &Project| get(CONNECTED_USER, &format!("jira_project_id={}", project.id));
         Ok(match endpoint.name {
             "get-access-token"
             | "check-connection-validity"
             | "get-connection-credentials"
-            | "list-connections" => get(SAILOR, "provider=jira"),
-            "get-selected-project" => get(SAILOR, ""),
+            | "list-connections" => get(CONNECTED_USER, "provider=jira"),
+            "get-selected-project" => get(CONNECTED_USER, ""),
             "select-project" => {
                 let project = ["10000", "10001"][number % 2];
-                send(Method::POST, json!({ "external_id": SAILOR, "jira_project_id": project }))
+                send(Method::POST, json!({ "external_id": CONNECTED_USER, "jira_project_id": project }))
             }
             "get-projects" => get(KEEPER, ""),
-            "get-issue-details" => get(SAILOR, &format!("issue_id_or_key={issue}")),
+            "get-issue-details" => get(CONNECTED_USER, &format!("issue_id_or_key={issue}")),
             "edit-issue" => {
                 let summary = format!("Item {number}");
-                let body = json!({ "external_id": SAILOR, "issue_id_or_key": issue, "summary": summary });
+                let body =
+                    json!({ "external_id": CONNECTED_USER, "issue_id_or_key": issue, "summary": summary });
                 send(Method::PUT, body)
             }
             "create-ticket" => {
                 let (project, kind) = (&self.issues.id, "10001");
-                let body = json!({ "external_id": SAILOR, "jira_project_id": project,
+                let body = json!({ "external_id": CONNECTED_USER, "jira_project_id": project,
                     "summary": format!("Item {number}"), "issue_type_id": kind });
                 let request = send(Method::POST, body);
                 let is_plain = endpoint.case == "without a key";
@@ -135,11 +136,11 @@ impl<'a> Stage<'a> {
             "delete-issue" => {
                 let number = self.deleted.fetch_add(1, Ordering::Relaxed);
                 let issue = format!("{}-{}", self.issues.key, KEPT + number + 1);
-                send(Method::DELETE, json!({ "external_id": SAILOR, "issue_id_or_key": issue }))
+                send(Method::DELETE, json!({ "external_id": CONNECTED_USER, "issue_id_or_key": issue }))
             }
             "get-tickets-for-sprint" => {
                 let sprint = self.sprint.sprints.first().context("no sprint")?;
-                get(SAILOR, &format!("sprint_id={sprint}"))
+                get(CONNECTED_USER, &format!("sprint_id={sprint}"))
             }
             "get-tickets-for-project" => project(&self.tickets).header("accept-encoding", "gzip"),
             _ if endpoint.case == "60 boards" => project(&self.boards),

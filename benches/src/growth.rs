@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::Result;
 use reqwest::Method;
 
-use crate::endpoints::{SAILOR, path_of};
+use crate::endpoints::{CONNECTED_USER, path_of};
 use crate::journal::Upstream;
 use crate::processes::peak_memory;
 use crate::report::{GrowthFigures, GrowthPoint};
@@ -60,10 +60,10 @@ async fn point(
         Effort::Full => 5,
         Effort::Quick => 1,
     };
-    let path = path_of(function, SAILOR, &format!("jira_project_id={}", project.id));
+    let path = path_of(function, CONNECTED_USER, &format!("jira_project_id={}", project.id));
     // A new process: the peak of an old one is that of its largest answer.
     world.replace(function).await?;
-    let warm = path_of(function, SAILOR, "jira_project_id=SHIP");
+    let warm = path_of(function, CONNECTED_USER, "jira_project_id=SHIP");
     world.call(world.request(Method::GET, &warm)).await?;
     let mut latency = Vec::new();
     let mut last = None;

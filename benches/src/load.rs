@@ -8,7 +8,7 @@ use futures_util::future::try_join_all;
 use juncture_local::gateway::Gateway;
 use reqwest::Method;
 
-use crate::endpoints::{SAILOR, path_of};
+use crate::endpoints::{CONNECTED_USER, path_of};
 use crate::processes::user_cpu;
 use crate::report::{CpuFigures, Throughput};
 use crate::stats::Spread;
@@ -22,7 +22,7 @@ const CALLERS: usize = 16;
 /// Compares a call's CPU time with that of an empty function which answers the same bytes, turn by turn.
 pub(crate) async fn cpu(world: &World, effort: Effort) -> Result<CpuFigures> {
     world.slow_down(false, Duration::ZERO);
-    let path = path_of(FUNCTION, SAILOR, "provider=jira");
+    let path = path_of(FUNCTION, CONNECTED_USER, "provider=jira");
     let body = world.request(Method::GET, &path).send().await?.error_for_status()?.text().await?;
     let empty = world.empty_gateway(&body).await?;
     let same = world.request_to(&empty, Method::GET, &path).send().await?.text().await?;
@@ -73,7 +73,7 @@ pub(crate) async fn throughput(world: &World, effort: Effort) -> Result<Throughp
 
 async fn round(world: &World, time: Duration) -> Result<f64> {
     let (calls, over) = (AtomicUsize::new(0), AtomicBool::new(false));
-    let path = path_of(FUNCTION, SAILOR, "provider=jira");
+    let path = path_of(FUNCTION, CONNECTED_USER, "provider=jira");
     let caller = async || {
         while !over.load(Ordering::Relaxed) {
             world.call(world.request(Method::GET, &path)).await?;

@@ -16,7 +16,6 @@ use serde_json::{Value, json};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use super::ids::project_id;
 use super::site::ConnectedSite;
 use crate::error::{Error, Result};
 use crate::idempotency::{Attempt, UnconfirmedSend};
@@ -67,7 +66,7 @@ impl ConnectedSite<'_> {
         claim: &Attempt<'_>,
         doubt: &UnconfirmedSend,
     ) -> Result<Option<Issue>> {
-        let project = &project_id(&doubt.place)?;
+        let project = &ProjectId::parse(&doubt.place)?;
         let mark = claim.key().digest();
         let since = (doubt.sent_at - CLOCKS_APART).format(&Rfc3339).map_err(Error::internal)?;
         let since = utc(&since);

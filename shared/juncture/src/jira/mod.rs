@@ -21,7 +21,7 @@ pub use create::{Created, CreatedTicket, NewTicket};
 pub use create_recovery::{following_keys, newest_issue};
 pub use description::DescriptionFormat;
 pub use edit::{Edit, EditedIssue, Outcome};
-pub use ids::{issue_ref, project_id};
+pub use ids::issue_ref;
 pub use issue_details::{
     IssueDetails, IssueProject, IssueStatus, NameAndIcon, Resolution, TimeTracking, User,
 };
