@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use base::config::{FromSettings, Settings, SettingsError};
 use http::StatusCode;
-use juncture::callers::SecretKeys;
+use juncture::callers::{NamedConnection, SecretKeys};
 use juncture::connections::ConnectionRows;
 use juncture::error::Result;
 use juncture::parts::Parts;
-use runtime::{Query, Request, Response, json, serve};
+use runtime::{Request, Response, json, query, serve};
 use serde::Serialize;
 
 struct App {
@@ -43,9 +43,8 @@ struct Validity {
 async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
     let App { keys, rows } = &*app;
     let caller = keys.authorize(&request).await?;
-    let query = Query::of(&request)?;
-    let [external_id, provider] = query.required(["external_id", "provider"])?;
-    let connection = rows.find(&caller.connection_key(provider, external_id)?).await?;
+    let NamedConnection { external_id, provider } = query(&request)?;
+    let connection = rows.find(&caller.connection_key(&provider, &external_id)?).await?;
     let validity = connection.map_or_else(Validity::default, |connection| Validity {
         exists: true,
         is_expired: connection.is_expired(),

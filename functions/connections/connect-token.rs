@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use base::config::{FromSettings, Settings, SettingsError};
 use http::StatusCode;
-use juncture::callers::SecretKeys;
+use juncture::callers::{NamedConnection, SecretKeys};
 use juncture::display::DisplayName;
 use juncture::error::{Error, Result};
 use juncture::oauth::{ConnectTokens, Intent, LONGEST_CONNECT_TOKEN, ReturnUrls};
 use juncture::parts::Parts;
-use runtime::{Field, Fields, JsonBodies, JsonBody, Request, Response, json, serve};
-use serde::Serialize;
+use runtime::{Field, JsonBodies, Request, Response, Route, json, serve};
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use time::OffsetDateTime;
 
@@ -35,10 +35,17 @@ impl FromSettings for App {
     }
 }
 
-const FIELDS: Fields = Fields::of(
-    "connect-token",
-    &["external_id", "provider", "return_url", "display_name", "same_browser", "expires_in"],
-);
+const ROUTE: Route = Route::of("connect-token");
+
+/// How the flow is to go that the token begins.
+#[derive(Deserialize)]
+struct FlowOptions {
+    return_url: Option<String>,
+    display_name: Option<String>,
+    same_browser: bool,
+    /// In seconds.
+    expires_in: Field,
+}
 
 /// How long a token lives unless the caller says otherwise.
 const LIFETIME: Duration = Duration::from_secs(10 * 60);
@@ -58,20 +65,18 @@ struct Issued {
 async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
     let App { keys, bodies, tokens, return_urls } = &*app;
     let caller = keys.authorize(&request).await?;
-    let body = bodies.read(&request, &FIELDS)?;
-    let [external_id, provider] = body.required(["external_id", "provider"])?;
-    let key = caller.connection_key(provider, external_id)?;
+    let (named, options): (NamedConnection, FlowOptions) = bodies.read(&request, ROUTE)?;
+    let key = caller.connection_key(&named.provider, &named.external_id)?;
     let mut intent = Intent::from(key);
-    intent.return_url = body.optional("return_url")?.map(|url| return_urls.parse(url)).transpose()?;
-    intent.display_name = body.optional("display_name")?.map(DisplayName::parse).transpose()?.flatten();
-    intent.same_browser = body.flag("same_browser")?;
-    let token = tokens.issue(&intent, lifetime(&body)?)?;
+    intent.return_url = options.return_url.map(|url| return_urls.parse(&url)).transpose()?;
+    intent.display_name = options.display_name.map(|name| DisplayName::parse(&name)).transpose()?.flatten();
+    intent.same_browser = options.same_browser;
+    let token = tokens.issue(&intent, lifetime(&options.expires_in)?)?;
     json(StatusCode::OK, &Issued { connect_token: token.value, expires_at: token.expires_at })
 }
 
-/// `expires_in`, in seconds.
-fn lifetime(body: &JsonBody) -> Result<Duration> {
-    let seconds = match body.field("expires_in") {
+fn lifetime(expires_in: &Field) -> Result<Duration> {
+    let seconds = match expires_in {
         Field::Absent | Field::Null => return Ok(LIFETIME),
         Field::Other(Value::Number(number)) => number.as_u64(),
         _ => None,

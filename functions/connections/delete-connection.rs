@@ -6,11 +6,11 @@ use std::sync::Arc;
 
 use base::config::{FromSettings, Settings, SettingsError};
 use http::StatusCode;
-use juncture::callers::{BackendCaller, SecretKeys};
-use juncture::connections::{ConnectionKey, Connections};
+use juncture::callers::{NamedConnection, SecretKeys};
+use juncture::connections::Connections;
 use juncture::error::Result;
 use juncture::parts::Parts;
-use runtime::{Fields, JsonBodies, Query, Request, Response, json, serve};
+use runtime::{JsonBodies, Request, Response, Route, json, serve};
 use serde::Serialize;
 
 struct App {
@@ -26,7 +26,7 @@ impl FromSettings for App {
     }
 }
 
-const FIELDS: Fields = Fields::of("connection", &["external_id", "provider"]);
+const ROUTE: Route = Route::of("connection");
 
 fn main() -> ExitCode {
     serve::<App, _>(|app, request| Box::pin(handle(app, request)))
@@ -41,19 +41,7 @@ struct Disconnected {
 async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
     let App { keys, bodies, connections } = &*app;
     let caller = keys.authorize(&request).await?;
-    connections.remove(&named(&caller, bodies, &request)?).await?;
+    let NamedConnection { external_id, provider } = bodies.read_or_query(&request, ROUTE)?;
+    connections.remove(&caller.connection_key(&provider, &external_id)?).await?;
     json(StatusCode::OK, &Disconnected { success: true })
-}
-
-/// Which connection is meant. A request with a body is read by it alone.
-fn named(caller: &BackendCaller, bodies: &JsonBodies, request: &Request) -> Result<ConnectionKey> {
-    const NAMES: [&str; 2] = ["external_id", "provider"];
-    if request.body().is_empty() {
-        let query = Query::of(request)?;
-        let [external_id, provider] = query.required(NAMES)?;
-        return caller.connection_key(provider, external_id);
-    }
-    let body = bodies.read(request, &FIELDS)?;
-    let [external_id, provider] = body.required(NAMES)?;
-    caller.connection_key(provider, external_id)
 }

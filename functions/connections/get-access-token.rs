@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use base::config::{FromSettings, Settings, SettingsError};
 use http::StatusCode;
-use juncture::callers::SecretKeys;
+use juncture::callers::{NamedConnection, SecretKeys};
 use juncture::connections::Tokens;
 use juncture::error::{Error, ErrorCode, Result};
 use juncture::parts::Parts;
-use runtime::{Query, Request, Response, json, serve};
+use runtime::{Request, Response, json, query, serve};
 use secrecy::ExposeSecret;
 use serde::Serialize;
 use time::OffsetDateTime;
@@ -41,10 +41,9 @@ struct Token<'a> {
 async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
     let App { keys, tokens } = &*app;
     let caller = keys.authorize(&request).await?;
-    let query = Query::of(&request)?;
-    let [external_id, provider] = query.required(["external_id", "provider"])?;
+    let NamedConnection { external_id, provider } = query(&request)?;
     let session =
-        tokens.session(&caller.connection_key(provider, external_id)?).await.map_err(unknown_is_401)?;
+        tokens.session(&caller.connection_key(&provider, &external_id)?).await.map_err(unknown_is_401)?;
     let token = &session.access_token;
     json(StatusCode::OK, &Token { access_token: token.value.expose_secret(), expires_at: token.expires_at })
 }

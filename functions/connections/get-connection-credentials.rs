@@ -6,11 +6,11 @@ use std::sync::Arc;
 use base::config::{FromSettings, Settings, SettingsError};
 use base::crypto::Sealer;
 use http::StatusCode;
-use juncture::callers::SecretKeys;
+use juncture::callers::{NamedConnection, SecretKeys};
 use juncture::connections::ConnectionRows;
 use juncture::error::{Error, Result};
 use juncture::parts::Parts;
-use runtime::{Query, Request, Response, json, serve};
+use runtime::{Request, Response, json, query, serve};
 use secrecy::ExposeSecret;
 use serde::Serialize;
 use time::OffsetDateTime;
@@ -44,10 +44,9 @@ struct Credentials<'a> {
 async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
     let App { keys, rows, sealer } = &*app;
     let caller = keys.authorize(&request).await?;
-    let query = Query::of(&request)?;
-    let [external_id, provider] = query.required(["external_id", "provider"])?;
+    let NamedConnection { external_id, provider } = query(&request)?;
     let connection = rows
-        .find(&caller.connection_key(provider, external_id)?)
+        .find(&caller.connection_key(&provider, &external_id)?)
         .await?
         .ok_or_else(Error::connection_not_found)?;
     let refresh_token = connection.refresh_token(sealer)?;

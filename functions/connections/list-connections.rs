@@ -10,11 +10,11 @@ use juncture::callers::SecretKeys;
 use juncture::connections::ConnectionRows;
 use juncture::error::Result;
 use juncture::operations::{ConnectionFilter, ConnectionState, ConnectionSummary};
-use juncture::paging::{PageRequest, Paging};
+use juncture::paging::{PageQuery, PageRequest, Paging};
 use juncture::parts::Parts;
 use juncture::provider::ProviderId;
-use runtime::{Query, Request, Response, json, serve};
-use serde::Serialize;
+use runtime::{Request, Response, json, query, serve};
+use serde::{Deserialize, Serialize};
 
 struct App {
     keys: SecretKeys,
@@ -27,6 +27,13 @@ impl FromSettings for App {
         let parts = Parts::of(settings);
         Ok(Self { keys: parts.secret_keys()?, rows: parts.connection_rows()?, sealer: parts.sealer()? })
     }
+}
+
+/// Which connections are asked for; without either, all of them.
+#[derive(Deserialize)]
+struct Filter {
+    provider: Option<String>,
+    state: Option<String>,
 }
 
 /// How many connections an answer holds unless the caller says otherwise.
@@ -46,15 +53,14 @@ struct Connections {
 async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
     let App { keys, rows, sealer } = &*app;
     let caller = keys.authorize(&request).await?;
-    let query = Query::of(&request)?;
+    let (Filter { provider, state }, page): (_, PageQuery) = query(&request)?;
     let filter = ConnectionFilter {
-        provider: query.optional("provider").map(ProviderId::parse).transpose()?,
-        state: query.optional("state").map(ConnectionState::parse).transpose()?,
+        provider: provider.as_deref().map(ProviderId::parse).transpose()?,
+        state: state.as_deref().map(ConnectionState::parse).transpose()?,
     };
     let filtered = filter.in_cursors();
     let paging = Paging::of_connections(sealer, "list-connections", &filtered);
-    let PageRequest { limit, from } =
-        paging.part(&query)?.unwrap_or(PageRequest { limit: LIMIT, from: None });
+    let PageRequest { limit, from } = paging.part(&page)?.unwrap_or(PageRequest { limit: LIMIT, from: None });
     // One more than asked for tells whether there are more.
     let mut connections = rows.list(&caller, filter, from.as_ref(), limit + 1).await?;
     let has_more = connections.len() > limit;

@@ -17,7 +17,10 @@ use juncture::provider::jira::{JiraConsent, JiraTokenEndpoint};
 use juncture::provider::{Consent, ProviderId, TokenEndpoint};
 use juncture::public_address::PublicAddress;
 use juncture::rate_limit::{PublicRateLimits, RateLimitSubject};
-use runtime::{Query, Request, Response, is_prefetch, path_parameter, redirect, serve_pages, with_cookie};
+use runtime::{
+    Request, RequestError, Response, is_prefetch, path_parameter, query, redirect, serve_pages, with_cookie,
+};
+use serde::Deserialize;
 
 const JIRA: &str = "Jira";
 
@@ -50,20 +53,28 @@ fn main() -> ExitCode {
     serve_pages::<App, _>(|app, request| Box::pin(handle(app, request)), explain)
 }
 
+/// What the provider sends a person back with: `code`, or `error` in its place
+/// (<https://www.rfc-editor.org/rfc/rfc6749#section-4.1.2>).
+#[derive(Deserialize)]
+struct Query {
+    state: String,
+    code: Option<String>,
+    error: Option<String>,
+}
+
 async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
     // Before anything is counted or looked at.
     if is_prefetch(request.headers()) {
         return Err(Error::prefetch());
     }
     let provider = ProviderId::parse(&path_parameter(&request, "provider"))?;
-    let query = Query::of(&request)?;
-    let [state] = query.required(["state"])?;
+    let Query { state, code, error: refusal } = query(&request)?;
     // What cannot be a return of the provider leaves the state alone.
-    let refusal = query.optional("error");
     let code = match refusal {
-        Some(_) => "",
-        None => query.required(["code"])?[0],
+        Some(_) => String::new(),
+        None => code.ok_or_else(|| RequestError::missing("code"))?,
     };
+    let (state, code) = (state.as_str(), code.as_str());
     app.limits.admit(&request, Some(RateLimitSubject { name: "state", value: state })).await?;
     // The state is used up before anything is sent anywhere, also when the person declined or this is another
     // browser than the one that began.
@@ -72,7 +83,7 @@ async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
         let intent = app.states.consume(provider, state, began.as_ref()).await?;
         let known = app.product.as_ref();
         let own = intent.return_url.as_ref().and_then(|url| Product::returning_to(url.as_url(), known));
-        return Ok(refused(own.as_ref().or(known), error));
+        return Ok(refused(own.as_ref().or(known), &error));
     }
     let browser = Browser::named(&request, FlowLeg::ToConnection)?;
     let returned = match app.states.arrive(provider, state, code, began.as_ref(), &browser).await? {

@@ -10,8 +10,8 @@ use juncture::oauth::{Browser, ConnectionCode, Finalizer, FlowLeg};
 use juncture::parts::Parts;
 use juncture::provider::jira::SiteId;
 use juncture::rate_limit::PublicRateLimits;
-use runtime::{Field, Fields, JsonBodies, Request, Response, json, serve};
-use serde::Serialize;
+use runtime::{Field, JsonBodies, Request, Response, Route, json, serve};
+use serde::{Deserialize, Serialize};
 
 struct App {
     finalizer: Finalizer,
@@ -32,8 +32,15 @@ impl FromSettings for App {
     }
 }
 
-const FIELDS: Fields =
-    Fields::of_contract("create-connection", &["connection_code", "site_id", "replace_account"]);
+const ROUTE: Route = Route::of_contract("create-connection");
+
+#[derive(Deserialize)]
+#[serde(expecting = "connection_code or site_id")]
+struct Body {
+    connection_code: String,
+    site_id: String,
+    replace_account: Field,
+}
 
 /// What a page agrees to that does not say whether an account may be replaced. Setting: `REQUIRE_ACCOUNT_CONFIRMATION`;
 /// unless it is `true`, such a page has shown it to the person, or has nothing to do with accounts.
@@ -59,14 +66,13 @@ struct Created {
 
 async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
     let App { finalizer, bodies, limits, silence } = &*app;
-    let body = bodies.read(&request, &FIELDS)?;
-    let [code, site_id] = body.required(["connection_code", "site_id"])?;
-    let (code, site_id) = (ConnectionCode::parse(code)?, SiteId::parse(site_id)?);
+    let Body { connection_code, site_id, replace_account } = bodies.read(&request, ROUTE)?;
+    let (code, site_id) = (ConnectionCode::parse(&connection_code)?, SiteId::parse(&site_id)?);
     limits.admit(&request, Some(code.limited())).await?;
     let visitor = Browser::known(&request, FlowLeg::ToConnection);
-    let may_replace = match body.field("replace_account") {
+    let may_replace = match replace_account {
         Field::Absent => silence.may_replace,
-        _ => body.flag("replace_account")?,
+        given => given.flag("replace_account")?,
     };
     finalizer.connect(&code, visitor.as_ref(), site_id, may_replace).await?;
     json(StatusCode::OK, &Created { success: true })

@@ -11,8 +11,8 @@ use juncture::oauth::{Browser, Choice, ConnectionCode, Finalizer, FlowLeg};
 use juncture::parts::Parts;
 use juncture::provider::jira::{self, SiteId};
 use juncture::rate_limit::PublicRateLimits;
-use runtime::{Query, Request, Response, json, serve};
-use serde::Serialize;
+use runtime::{Request, Response, json, query, serve};
+use serde::{Deserialize, Serialize};
 
 struct App {
     finalizer: Finalizer,
@@ -28,6 +28,11 @@ impl FromSettings for App {
 
 fn main() -> ExitCode {
     serve::<App, _>(|app, request| Box::pin(handle(app, request)))
+}
+
+#[derive(Deserialize)]
+struct Query {
+    connection_code: String,
 }
 
 /// The sites, in Atlassian's order, and whose consent it is.
@@ -70,9 +75,8 @@ impl From<jira::Account> for Account {
 
 async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
     let App { finalizer, limits } = &*app;
-    let query = Query::of(&request)?;
-    let [code] = query.required(["connection_code"])?;
-    let code = ConnectionCode::parse(code)?;
+    let Query { connection_code } = query(&request)?;
+    let code = ConnectionCode::parse(&connection_code)?;
     limits.admit(&request, Some(code.limited())).await?;
     let visitor = Browser::known(&request, FlowLeg::ToConnection);
     let Choice { sites, account, replaces_account, display_name, .. } =

@@ -16,7 +16,8 @@ use juncture::parts::Parts;
 use juncture::provider::ProviderId;
 use juncture::provider::jira::SiteId;
 use juncture::rate_limit::PublicRateLimits;
-use runtime::{Form, Request, Response, page, path_parameter, serve_pages};
+use runtime::{Request, Response, form, page, path_parameter, serve_pages};
+use serde::Deserialize;
 
 const JIRA: &str = "Jira";
 
@@ -37,6 +38,13 @@ fn main() -> ExitCode {
     serve_pages::<App, _>(|app, request| Box::pin(handle(app, request)), explain)
 }
 
+/// What the page's form posts.
+#[derive(Deserialize)]
+struct Form {
+    site_id: Option<String>,
+    replace_account: Option<String>,
+}
+
 async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
     let App { finalizer, product, limits } = &*app;
     match request.uri().path() {
@@ -52,12 +60,12 @@ async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
     if request.method() != Method::POST {
         return choice(&app, &code, visitor, StatusCode::OK, None, None).await;
     }
-    let form = Form::of(&request)?;
-    let Some(site_id) = form.optional("site_id") else {
+    let Form { site_id, replace_account } = form(&request)?;
+    let Some(site_id) = site_id.as_deref() else {
         return choice(&app, &code, visitor, StatusCode::BAD_REQUEST, None, Some("Choose a site first."))
             .await;
     };
-    let may_replace = form.optional("replace_account") == Some("true");
+    let may_replace = replace_account.as_deref() == Some("true");
     match connect(finalizer, &code, visitor, site_id, may_replace).await {
         Ok(return_url) => {
             let product = landing(return_url.as_ref(), product.as_ref());

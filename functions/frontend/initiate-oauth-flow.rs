@@ -16,8 +16,8 @@ use juncture::provider::Consent;
 use juncture::provider::jira::JiraConsent;
 use juncture::public_address::PublicAddress;
 use juncture::rate_limit::{PublicRateLimits, RateLimitSubject};
-use runtime::{Fields, JsonBodies, JsonBody, Request, Response, json, path_parameter, serve, with_cookie};
-use serde::Serialize;
+use runtime::{JsonBodies, Request, RequestError, Response, Route, json, path_parameter, serve, with_cookie};
+use serde::{Deserialize, Serialize};
 
 struct App {
     states: OAuthStates,
@@ -42,8 +42,15 @@ impl FromSettings for App {
     }
 }
 
-const FIELDS: Fields =
-    Fields::of_contract("initiate-oauth-flow", &["external_id", "provider", "connect_token"]);
+const ROUTE: Route = Route::of_contract("initiate-oauth-flow");
+
+/// Which connection the flow is to make: a connect token says it, or, where none is required, the two others do.
+#[derive(Deserialize)]
+struct Body {
+    external_id: Option<String>,
+    provider: Option<String>,
+    connect_token: Option<String>,
+}
 
 /// Who may begin a flow. Settings: those of [`ConnectTokens`], `REQUIRE_CONNECT_TOKEN` (with `false`, whoever can
 /// call this may connect their Jira to any external id, so absent is `true`), and `REQUIRE_SAME_BROWSER` (unless that
@@ -79,7 +86,7 @@ async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
     if !path_parameter(&request, "slash").trim_matches('/').is_empty() {
         return Err(Error::new(ErrorCode::RouteNotFound, "There is no endpoint at this address"));
     }
-    let body = bodies.read(&request, &FIELDS)?;
+    let body = bodies.read(&request, ROUTE)?;
     let admitted = entrance.admit(&request, &body);
     // A token that is none counts as well, for whoever sent it.
     let external_id = admitted.as_ref().ok().map(|(intent, _)| intent.connection_key.external_id().as_str());
@@ -122,23 +129,25 @@ impl Entrance {
     }
 
     /// What the flow is to lead to: as the connect token says, or, where none is required, as the body says.
-    fn admit(&self, request: &Request, body: &JsonBody) -> Result<(Intent, Option<ConnectTokenUse>)> {
-        let Some(token) = body.optional("connect_token")? else {
+    fn admit(&self, request: &Request, body: &Body) -> Result<(Intent, Option<ConnectTokenUse>)> {
+        let Some(token) = &body.connect_token else {
             if self.token_is_required {
                 return Err(Error::new(
                     ErrorCode::ConnectTokenRequired,
                     "Missing connect_token: let your backend ask for one at /api/backend/connect-token",
                 ));
             }
-            let [external_id, provider] = body.required(["external_id", "provider"])?;
+            let (Some(external_id), Some(provider)) = (&body.external_id, &body.provider) else {
+                return Err(RequestError::missing("external_id or provider").into());
+            };
             return Ok((BrowserCaller::of(request).connection_key(provider, external_id)?.into(), None));
         };
         let (intent, ticket) = self.tokens.open(token)?;
-        for (name, said) in [
-            ("external_id", intent.connection_key.external_id().as_str()),
-            ("provider", intent.connection_key.provider().as_str()),
+        for (name, given, said) in [
+            ("external_id", &body.external_id, intent.connection_key.external_id().as_str()),
+            ("provider", &body.provider, intent.connection_key.provider().as_str()),
         ] {
-            if body.optional(name)?.is_some_and(|other| other != said) {
+            if given.as_deref().is_some_and(|given| given != said) {
                 return Err(Error::bad_request(format!("{name} does not match connect_token: leave it out")));
             }
         }

@@ -9,10 +9,11 @@ use http::StatusCode;
 use juncture::callers::SecretKeys;
 use juncture::error::{Error, ErrorCode, Result};
 use juncture::idempotency::IdempotencyStore;
-use juncture::jira::{IssueInput, Jira, NewTicket, ProjectId};
+use juncture::jira::{IssueFields, IssueInput, Jira, NewTicket, ProjectId};
 use juncture::parts::Parts;
 use juncture::provider::ProviderId;
-use runtime::{Fields, JsonBodies, Request, Response, idempotency_key, json, serve};
+use runtime::{JsonBodies, Present, Request, Response, Route, idempotency_key, json, serve};
+use serde::Deserialize;
 
 struct App {
     keys: SecretKeys,
@@ -33,18 +34,19 @@ impl FromSettings for App {
     }
 }
 
-const FIELDS: Fields = Fields::of_contract(
-    "create-ticket",
-    &[
-        "external_id",
-        "jira_project_id",
-        "summary",
-        "description",
-        "issue_type_id",
-        "priority_id",
-        "assignee_account_id",
-    ],
-);
+const ROUTE: Route = Route::of_contract("create-ticket");
+
+/// Where the ticket is made, and what it cannot be made without.
+#[derive(Deserialize)]
+#[serde(expecting = "required fields: external_id, summary, or issue_type_id")]
+struct Target {
+    external_id: String,
+    jira_project_id: Option<String>,
+    #[serde(rename = "summary")]
+    _summary: Present,
+    #[serde(rename = "issue_type_id")]
+    _issue_type_id: Present,
+}
 
 const IN_DOUBT: &str = "Failed to create Jira ticket: Jira did not confirm it, so the ticket may exist. Look for it \
     before you create it again; with an Idempotency-Key, creating it again would be safe.";
@@ -60,19 +62,15 @@ async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
     let App { keys, bodies, jira, idempotency } = &*app;
     let caller = keys.authorize(&request).await?;
     let idempotency_key = idempotency_key(&request)?;
-    let body = bodies.read(&request, &FIELDS)?;
-    if ["external_id", "summary", "issue_type_id"].iter().any(|name| body.field(name).is_blank()) {
-        return Err(Error::bad_request("Missing required fields: external_id, summary, or issue_type_id"));
-    }
-    let [external_id] = body.required(["external_id"])?;
-    let named = body.optional("jira_project_id")?.map(ProjectId::parse).transpose()?;
-    let input = IssueInput::of(&body)?;
-    let key = caller.connection_key(ProviderId::Jira.as_str(), external_id)?;
+    let ((target, fields), digest): ((Target, IssueFields), _) = bodies.read_with_digest(&request, ROUTE)?;
+    let named = target.jira_project_id.as_deref().map(ProjectId::parse).transpose()?;
+    let input = IssueInput::of(fields)?;
+    let key = caller.connection_key(ProviderId::Jira.as_str(), &target.external_id)?;
     let site = jira.site(&key).await?;
     let ticket = NewTicket { project: site.project_or_selected(named)?, input };
     match idempotency_key {
         Some(idempotency_key) => {
-            let created = site.create_once(idempotency, idempotency_key, &body.digest(), ticket).await;
+            let created = site.create_once(idempotency, idempotency_key, &digest, ticket).await;
             json(StatusCode::CREATED, &created.map_err(|error| retryable(explain(error, IN_DOUBT_WITH_KEY)))?)
         }
         None => {

@@ -8,11 +8,11 @@ use base::config::{FromSettings, Settings, SettingsError};
 use http::StatusCode;
 use juncture::callers::SecretKeys;
 use juncture::error::{ErrorCode, Result};
-use juncture::jira::{Edit, EditedIssue, Jira, issue_ref};
+use juncture::jira::{Edit, EditOptions, EditedIssue, IssueFields, Jira, issue_ref};
 use juncture::parts::Parts;
 use juncture::provider::ProviderId;
-use runtime::{Fields, JsonBodies, Request, Response, json, serve};
-use serde::Serialize;
+use runtime::{JsonBodies, Request, Response, Route, json, serve};
+use serde::{Deserialize, Serialize};
 
 struct App {
     keys: SecretKeys,
@@ -27,21 +27,14 @@ impl FromSettings for App {
     }
 }
 
-const FIELDS: Fields = Fields::of_contract(
-    "edit-issue",
-    &[
-        "external_id",
-        "issue_id_or_key",
-        "summary",
-        "description",
-        "issue_type_id",
-        "priority_id",
-        "assignee_account_id",
-        "expected_updated",
-        "on_loss",
-        "description_format",
-    ],
-);
+const ROUTE: Route = Route::of_contract("edit-issue");
+
+/// Which issue is changed.
+#[derive(Deserialize)]
+struct Target {
+    external_id: String,
+    issue_id_or_key: String,
+}
 
 const UNREAD: &str =
     "The issue was changed, but Jira could not be asked for it: get-issue-details will have it.";
@@ -65,12 +58,10 @@ struct Edited {
 async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
     let App { keys, bodies, jira } = &*app;
     let caller = keys.authorize(&request).await?;
-    let body = bodies.read(&request, &FIELDS)?;
-    let [external_id] = body.required(["external_id"])?;
-    let [issue] = body.required(["issue_id_or_key"])?;
-    let issue = issue_ref(issue, "issue_id_or_key")?;
-    let edit = Edit::of(&body)?;
-    let key = caller.connection_key(ProviderId::Jira.as_str(), external_id)?;
+    let (target, fields, options): (Target, IssueFields, EditOptions) = bodies.read(&request, ROUTE)?;
+    let issue = issue_ref(&target.issue_id_or_key, "issue_id_or_key")?;
+    let edit = Edit::of(fields, &options)?;
+    let key = caller.connection_key(ProviderId::Jira.as_str(), &target.external_id)?;
     let site = jira.site(&key).await?;
     let outcome = site.edit(&issue, edit).await.map_err(|error| {
         let sentences = [

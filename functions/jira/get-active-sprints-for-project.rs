@@ -9,7 +9,7 @@ use base::crypto::Sealer;
 use http::StatusCode;
 use juncture::callers::SecretKeys;
 use juncture::error::Result;
-use juncture::jira::{BoardSprints, Jira, ProjectList, Sprint, SprintState};
+use juncture::jira::{Jira, ProjectList, SprintBoard, SprintState};
 use juncture::paging::explain;
 use juncture::parts::Parts;
 use runtime::{Request, Response, json, serve};
@@ -35,22 +35,8 @@ fn main() -> ExitCode {
 /// The boards of a project, or a part of them. A sprint that several boards list stands with each of them.
 #[derive(Serialize)]
 struct Sprints {
-    boards: Vec<Board>,
+    boards: Vec<SprintBoard>,
     next_cursor: Option<String>,
-}
-
-#[derive(Serialize)]
-struct Board {
-    board_id: Option<i64>,
-    board_name: Option<String>,
-    board_type: Option<String>,
-    active_sprints: Vec<Sprint>,
-}
-
-impl From<BoardSprints> for Board {
-    fn from(BoardSprints { board, sprints }: BoardSprints) -> Self {
-        Self { board_id: board.id, board_name: board.name, board_type: board.kind, active_sprints: sprints }
-    }
 }
 
 async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
@@ -63,5 +49,6 @@ async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
         .await
         .map_err(|error| explain(error, "Failed to fetch active Jira sprints"))?;
     let next_cursor = paging.after(part.as_ref(), next)?;
-    json(StatusCode::OK, &Sprints { boards: boards.into_iter().map(Board::from).collect(), next_cursor })
+    let boards = boards.into_iter().map(SprintBoard::of_active).collect();
+    json(StatusCode::OK, &Sprints { boards, next_cursor })
 }

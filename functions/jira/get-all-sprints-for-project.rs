@@ -9,7 +9,7 @@ use base::crypto::Sealer;
 use http::StatusCode;
 use juncture::callers::SecretKeys;
 use juncture::error::Result;
-use juncture::jira::{BoardSprints, Jira, ProjectList, Sprint, SprintState};
+use juncture::jira::{Jira, ProjectList, SprintBoard, SprintState};
 use juncture::paging::explain;
 use juncture::parts::Parts;
 use runtime::{Request, Response, json, serve};
@@ -35,26 +35,10 @@ fn main() -> ExitCode {
 /// The boards of a project, or a part of them. A sprint that several boards list stands with each of them.
 #[derive(Serialize)]
 struct Sprints {
-    boards: Vec<Board>,
+    boards: Vec<SprintBoard>,
     /// How many sprints this answer holds; one that several boards list counts once.
     total_sprints: usize,
     next_cursor: Option<String>,
-}
-
-#[derive(Serialize)]
-struct Board {
-    board_id: Option<i64>,
-    board_name: Option<String>,
-    board_type: Option<String>,
-    sprints: Vec<Sprint>,
-    active_sprints: Vec<Sprint>,
-}
-
-impl From<BoardSprints> for Board {
-    fn from(BoardSprints { board, sprints }: BoardSprints) -> Self {
-        let active_sprints = sprints.iter().filter(|sprint| sprint.is_active()).cloned().collect();
-        Self { board_id: board.id, board_name: board.name, board_type: board.kind, sprints, active_sprints }
-    }
 }
 
 async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
@@ -70,6 +54,6 @@ async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
     let mut seen = HashSet::new();
     let sprints = boards.iter().flat_map(|board| &board.sprints);
     let total_sprints = sprints.filter(|sprint| sprint.id.is_none_or(|id| seen.insert(id))).count();
-    let boards = boards.into_iter().map(Board::from).collect();
+    let boards = boards.into_iter().map(SprintBoard::of_all).collect();
     json(StatusCode::OK, &Sprints { boards, total_sprints, next_cursor })
 }

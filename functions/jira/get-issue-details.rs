@@ -7,12 +7,12 @@ use std::sync::Arc;
 use base::config::{FromSettings, Settings, SettingsError};
 use http::StatusCode;
 use juncture::callers::SecretKeys;
-use juncture::error::{Error, ErrorCode, Result};
+use juncture::error::{ErrorCode, Result};
 use juncture::jira::{DescriptionFormat, IssueDetails, Jira, issue_ref};
 use juncture::parts::Parts;
 use juncture::provider::ProviderId;
-use runtime::{Query, Request, Response, json, serve};
-use serde::Serialize;
+use runtime::{Request, RequestError, Response, json, query, serve};
+use serde::{Deserialize, Serialize};
 
 struct App {
     keys: SecretKeys,
@@ -30,6 +30,15 @@ fn main() -> ExitCode {
     serve::<App, _>(|app, request| Box::pin(handle(app, request)))
 }
 
+#[derive(Deserialize)]
+struct Query {
+    external_id: String,
+    issue_id_or_key: Option<String>,
+    /// The issue's name in the contract's example.
+    issue_key: Option<String>,
+    description_format: Option<String>,
+}
+
 /// The issue.
 #[derive(Serialize)]
 struct Details {
@@ -39,15 +48,13 @@ struct Details {
 async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
     let App { keys, jira } = &*app;
     let caller = keys.authorize(&request).await?;
-    let query = Query::of(&request)?;
-    let [external_id] = query.required(["external_id"])?;
-    // The second is its name in the contract's example.
-    let named =
-        ["issue_id_or_key", "issue_key"].into_iter().find_map(|name| Some((name, query.optional(name)?)));
-    let (name, issue) = named.ok_or_else(|| Error::bad_request("Missing issue_id_or_key"))?;
-    let issue = issue_ref(issue, name)?;
-    let format = DescriptionFormat::of(&query)?;
-    let key = caller.connection_key(ProviderId::Jira.as_str(), external_id)?;
+    let Query { external_id, issue_id_or_key, issue_key, description_format } = query(&request)?;
+    let named = issue_id_or_key.map(|issue| (issue, "issue_id_or_key"));
+    let named = named.or_else(|| issue_key.map(|issue| (issue, "issue_key")));
+    let (issue, name) = named.ok_or_else(|| RequestError::missing("issue_id_or_key"))?;
+    let issue = issue_ref(&issue, name)?;
+    let format = DescriptionFormat::parse(description_format.as_deref())?;
+    let key = caller.connection_key(ProviderId::Jira.as_str(), &external_id)?;
     let site = jira.site(&key).await?;
     let issue = site.issue(&issue, format).await.map_err(|error| {
         error.in_words_of(&[(ErrorCode::JiraNotFound, "Issue not found")], "Failed to fetch Jira issue")

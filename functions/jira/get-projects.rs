@@ -9,11 +9,11 @@ use http::StatusCode;
 use juncture::callers::SecretKeys;
 use juncture::error::Result;
 use juncture::jira::{Jira, Project};
-use juncture::paging::{Paging, explain};
+use juncture::paging::{PageQuery, Paging, explain};
 use juncture::parts::Parts;
 use juncture::provider::ProviderId;
-use runtime::{Query, Request, Response, json, serve};
-use serde::Serialize;
+use runtime::{Request, Response, json, query, serve};
+use serde::{Deserialize, Serialize};
 
 struct App {
     keys: SecretKeys,
@@ -32,6 +32,11 @@ fn main() -> ExitCode {
     serve::<App, _>(|app, request| Box::pin(handle(app, request)))
 }
 
+#[derive(Deserialize)]
+struct Query {
+    external_id: String,
+}
+
 /// The projects by key, or a part of them, and the one that is selected.
 #[derive(Serialize)]
 struct Projects {
@@ -45,11 +50,10 @@ struct Projects {
 async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
     let App { keys, jira, sealer } = &*app;
     let caller = keys.authorize(&request).await?;
-    let query = Query::of(&request)?;
-    let [external_id] = query.required(["external_id"])?;
-    let key = caller.connection_key(ProviderId::Jira.as_str(), external_id)?;
+    let (Query { external_id }, page): (_, PageQuery) = query(&request)?;
+    let key = caller.connection_key(ProviderId::Jira.as_str(), &external_id)?;
     let paging = Paging::new(sealer, "get-projects", &key, "");
-    let part = paging.part(&query)?;
+    let part = paging.part(&page)?;
     let site = jira.site(&key).await?;
     let (projects, next) = site
         .projects(part.as_ref())

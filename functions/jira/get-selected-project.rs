@@ -10,8 +10,8 @@ use juncture::connections::ConnectionRows;
 use juncture::error::{Error, Result};
 use juncture::parts::Parts;
 use juncture::provider::ProviderId;
-use runtime::{Query, Request, Response, json, serve};
-use serde::Serialize;
+use runtime::{Request, Response, json, query, serve};
+use serde::{Deserialize, Serialize};
 
 struct App {
     keys: SecretKeys,
@@ -29,6 +29,11 @@ fn main() -> ExitCode {
     serve::<App, _>(|app, request| Box::pin(handle(app, request)))
 }
 
+#[derive(Deserialize)]
+struct Query {
+    external_id: String,
+}
+
 /// The project's id, or null.
 #[derive(Serialize)]
 struct Selected {
@@ -38,9 +43,8 @@ struct Selected {
 async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
     let App { keys, rows } = &*app;
     let caller = keys.authorize(&request).await?;
-    let query = Query::of(&request)?;
-    let [external_id] = query.required(["external_id"])?;
-    let key = caller.connection_key(ProviderId::Jira.as_str(), external_id)?;
+    let Query { external_id } = query(&request)?;
+    let key = caller.connection_key(ProviderId::Jira.as_str(), &external_id)?;
     let connection = rows.find(&key).await?.ok_or_else(Error::connection_not_found)?;
     json(StatusCode::OK, &Selected { jira_project_id: connection.jira_project_id })
 }

@@ -10,11 +10,11 @@ use http::StatusCode;
 use juncture::callers::SecretKeys;
 use juncture::error::Result;
 use juncture::jira::{DescriptionFormat, Jira, Sprint, SprintId, SprintTicket, TicketSearch};
-use juncture::paging::{Paging, explain};
+use juncture::paging::{PageQuery, Paging, explain};
 use juncture::parts::Parts;
 use juncture::provider::ProviderId;
-use runtime::{Query, Request, Response, json, serve};
-use serde::Serialize;
+use runtime::{Request, Response, json, query, serve};
+use serde::{Deserialize, Serialize};
 
 struct App {
     keys: SecretKeys,
@@ -33,6 +33,13 @@ fn main() -> ExitCode {
     serve::<App, _>(|app, request| Box::pin(handle(app, request)))
 }
 
+#[derive(Deserialize)]
+struct Query {
+    external_id: String,
+    sprint_id: String,
+    description_format: Option<String>,
+}
+
 /// The tickets of a sprint, or a part of them.
 #[derive(Serialize)]
 struct Tickets {
@@ -46,14 +53,12 @@ struct Tickets {
 async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
     let App { keys, jira, sealer } = &*app;
     let caller = keys.authorize(&request).await?;
-    let query = Query::of(&request)?;
-    let [external_id] = query.required(["external_id"])?;
-    let [sprint_id] = query.required(["sprint_id"])?;
-    let sprint_id = SprintId::parse(sprint_id)?;
-    let format = DescriptionFormat::of(&query)?;
-    let key = caller.connection_key(ProviderId::Jira.as_str(), external_id)?;
+    let (query, page): (Query, PageQuery) = query(&request)?;
+    let sprint_id = SprintId::parse(&query.sprint_id)?;
+    let format = DescriptionFormat::parse(query.description_format.as_deref())?;
+    let key = caller.connection_key(ProviderId::Jira.as_str(), &query.external_id)?;
     let paging = Paging::new(sealer, "get-tickets-for-sprint", &key, sprint_id.as_str());
-    let part = paging.part(&query)?;
+    let part = paging.part(&page)?;
     let site = jira.site_for_search(&key).await?;
     let search = TicketSearch::of_sprint(&sprint_id, format);
     let ((tickets, next), sprint) = try_join(site.tickets(&search, part.as_ref()), site.sprint(&sprint_id))

@@ -11,8 +11,8 @@ use juncture::error::Result;
 use juncture::jira::ProjectId;
 use juncture::parts::Parts;
 use juncture::provider::ProviderId;
-use runtime::{Fields, JsonBodies, Request, Response, json, serve};
-use serde::Serialize;
+use runtime::{JsonBodies, Request, Response, Route, json, serve};
+use serde::{Deserialize, Serialize};
 
 struct App {
     keys: SecretKeys,
@@ -27,7 +27,14 @@ impl FromSettings for App {
     }
 }
 
-const FIELDS: Fields = Fields::of_contract("select-project", &["external_id", "jira_project_id"]);
+const ROUTE: Route = Route::of_contract("select-project");
+
+#[derive(Deserialize)]
+#[serde(expecting = "external_id or jira_project_id")]
+struct Body {
+    external_id: String,
+    jira_project_id: String,
+}
 
 fn main() -> ExitCode {
     serve::<App, _>(|app, request| Box::pin(handle(app, request)))
@@ -42,10 +49,9 @@ struct Selected {
 async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
     let App { keys, bodies, connections } = &*app;
     let caller = keys.authorize(&request).await?;
-    let body = bodies.read(&request, &FIELDS)?;
-    let [external_id, project] = body.required(["external_id", "jira_project_id"])?;
-    let project = ProjectId::parse_number(project)?;
-    let key = caller.connection_key(ProviderId::Jira.as_str(), external_id)?;
+    let Body { external_id, jira_project_id } = bodies.read(&request, ROUTE)?;
+    let project = ProjectId::parse_number(&jira_project_id)?;
+    let key = caller.connection_key(ProviderId::Jira.as_str(), &external_id)?;
     connections.select_project(&key, project.as_str()).await?;
     json(StatusCode::OK, &Selected { success: true })
 }

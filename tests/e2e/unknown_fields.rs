@@ -3,10 +3,11 @@
 use std::collections::BTreeSet;
 
 use anyhow::{Context, Result};
-use juncture_tests::{TestStack, repository, run};
+use juncture_tests::{TestStack, run};
 use reqwest::Method;
-use saphyr::{LoadableYamlNode as _, Yaml};
 use serde_json::{Map, Value, json};
+
+use crate::openapi::{Operation, operations};
 
 /// The routes of the contract that take a JSON body.
 const CONTRACT: [(&str, &str); 6] = [
@@ -31,34 +32,11 @@ impl Route {
     }
 }
 
-fn at<'a>(node: &'a Yaml<'a>, path: &[&str]) -> Option<&'a Yaml<'a>> {
-    path.iter().try_fold(node, |node, key| node.as_mapping_get(key))
-}
-
 fn routes() -> Result<Vec<Route>> {
-    let text = std::fs::read_to_string(repository().join("openapi.yaml"))?;
-    let documents = Yaml::load_from_str(&text)?;
-    let document = documents.first().context("openapi.yaml is empty")?;
-    let paths = at(document, &["paths"]).and_then(Yaml::as_mapping).context("no paths")?;
-    let mut routes = Vec::new();
-    for (path, item) in paths {
-        for (method, operation) in item.as_mapping().into_iter().flatten() {
-            let Some(body) = at(operation, &["requestBody"]) else { continue };
-            let shared = at(body, &["$ref"]).and_then(Yaml::as_str).and_then(|name| name.rsplit('/').next());
-            let body = match shared {
-                Some(name) => at(document, &["components", "requestBodies", name]).context("no such body")?,
-                None => body,
-            };
-            let properties = at(body, &["content", "application/json", "schema", "properties"]);
-            let Some(properties) = properties.and_then(Yaml::as_mapping) else { continue };
-            routes.push(Route {
-                method: method.as_str().context("no method")?.to_uppercase().parse()?,
-                path: path.as_str().context("no path")?.to_owned(),
-                fields: properties.keys().filter_map(Yaml::as_str).map(str::to_owned).collect(),
-            });
-        }
-    }
-    Ok(routes)
+    let with_body = operations()?.into_iter().filter_map(|Operation { method, path, body, .. }| {
+        Some(Route { method, path, fields: body?.fields.into_keys().collect() })
+    });
+    Ok(with_body.collect())
 }
 
 /// Every field of a route with null for a value, and an unknown one.

@@ -11,9 +11,10 @@ use lambda_http::request::LambdaRequest;
 use lambda_http::{Body, RequestExt};
 use percent_encoding::percent_decode;
 use runtime::{
-    Field, Form, JsonBody, Query, Request, accepts_gzip, bearer_token, check_bounds, cookie, idempotency_key,
-    into_request, path_parameter,
+    Field, JsonBody, Request, accepts_gzip, bearer_token, check_bounds, cookie, form as read_form,
+    idempotency_key, into_request, path_parameter, query as read_query,
 };
+use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use url::Url;
 
@@ -23,7 +24,36 @@ use juncture::jira::{IssueInput, ProjectId, SprintId, issue_ref};
 use juncture::provider::ProviderId;
 use juncture::provider::jira::SiteId;
 
-const NAMES: [&str; 4] = ["external_id", "provider", "limit", "a"];
+/// Short texts that may be absent.
+#[derive(Debug, PartialEq, Deserialize)]
+struct Texts {
+    external_id: Option<String>,
+    provider: Option<String>,
+    limit: Option<String>,
+    a: Option<String>,
+}
+
+impl Texts {
+    fn all(&self) -> [Option<&str>; 4] {
+        [&self.external_id, &self.provider, &self.limit, &self.a].map(Option::as_deref)
+    }
+}
+
+/// Texts that must be there.
+#[derive(Deserialize)]
+struct Required {
+    external_id: String,
+    provider: String,
+}
+
+/// The same fields as they came.
+#[derive(Deserialize)]
+struct Raw {
+    external_id: Field,
+    provider: Field,
+    limit: Field,
+    a: Field,
+}
 
 /// The longest value that a request may carry, in bytes of UTF-8.
 const LONGEST: usize = 4 * 10_240;
@@ -47,44 +77,42 @@ fn encoded(query: &str) -> String {
 pub fn query(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
     let Some(request) = with_query(text) else { return };
-    let Some(query) = accepted(Query::of(&request)) else { return };
+    let Some(texts) = accepted(read_query::<Texts>(&request)) else { return };
     let again = with_query(&encoded(request.uri().query().unwrap_or_default())).expect("an address");
-    let again = Query::of(&again).expect("what was fine is fine");
-    for name in NAMES {
-        let value = query.optional(name);
-        assert_eq!(value, again.optional(name));
-        assert_eq!(value, accepted(query.required([name])).map(|[value]| value));
-        value.into_iter().for_each(check_value);
-    }
-    let both = accepted(query.required(["external_id", "provider"]));
-    assert_eq!(
-        both.is_some(),
-        query.optional("external_id").is_some() && query.optional("provider").is_some()
-    );
+    assert_eq!(read_query::<Texts>(&again).expect("what was fine is fine"), texts);
+    texts.all().into_iter().flatten().for_each(check_value);
+    let both = accepted(read_query::<Required>(&request)).map(|both| (both.external_id, both.provider));
+    assert_eq!(both, texts.external_id.zip(texts.provider));
 }
 
 /// A posted form.
 pub fn form(data: &[u8]) {
     let request = http::Request::new(Body::Binary(data.to_vec()));
-    let Some(form) = accepted(Form::of(&request)) else { return };
-    for name in NAMES.into_iter().chain(["connection_code", "site_id"]) {
-        form.optional(name).into_iter().for_each(check_value);
-    }
+    let Some(texts) = accepted(read_form::<Texts>(&request)) else { return };
+    texts.all().into_iter().flatten().for_each(check_value);
 }
 
 /// A JSON body, behind a line with its content type.
 pub fn body(data: &[u8]) {
     let Some(body) = accepted(JsonBody::of(&typed(data))) else { return };
-    let mut count = 0;
-    for name in NAMES {
-        let text = accepted(body.optional(name)).flatten();
-        text.into_iter().for_each(check_value);
-        count += usize::from(text.is_some());
-        assert!(text.is_none() || matches!(body.field(name), Field::Text(_)));
-        assert!(!body.field(name).is_blank() || text.is_none());
-        accepted(body.flag(name));
+    let raw = body.read::<Raw>().expect("any field is a field");
+    let raw = [raw.external_id, raw.provider, raw.limit, raw.a];
+    for field in &raw {
+        accepted(field.flag("a"));
     }
-    assert_eq!(accepted(body.required(NAMES)).is_some(), count == NAMES.len());
+    if let Some(texts) = accepted(body.read::<Texts>()) {
+        for (text, field) in texts.all().into_iter().zip(raw) {
+            text.into_iter().for_each(check_value);
+            let is_blank = match field {
+                Field::Text(text) => text.is_empty(),
+                Field::Absent | Field::Null => true,
+                Field::Other(value) => panic!("{value} is read as a text"),
+            };
+            assert_eq!(text.is_none(), is_blank);
+        }
+        let both = accepted(body.read::<Required>()).map(|both| (both.external_id, both.provider));
+        assert_eq!(both, texts.external_id.zip(texts.provider));
+    }
     let text = std::str::from_utf8(request_body(data)).expect("it was read before");
     let parsed: Value = serde_json::from_str(&replace_lone(text)).expect("it was read before");
     let pretty = serde_json::to_string_pretty(&parsed).expect("JSON");
@@ -112,7 +140,9 @@ fn typed(data: &[u8]) -> Request {
 /// A JSON body with the fields of an issue: what is sent to Jira is what Jira documents.
 pub fn issue_input(data: &[u8]) {
     let Some(body) = accepted(JsonBody::of(&http::Request::new(Body::Binary(data.to_vec())))) else { return };
-    let Some(input) = accepted(IssueInput::of(&body)) else { return };
+    let Some(input) = accepted(body.read()).and_then(|fields| accepted(IssueInput::of(fields))) else {
+        return;
+    };
     let is_empty = input.is_empty();
     let fields = input.into_fields();
     assert_eq!(is_empty, fields.is_empty());
@@ -244,7 +274,7 @@ pub fn event(data: &[u8]) {
         assert_eq!(pairs(request.uri().query().unwrap_or_default()), pairs(&query));
     }
     accepted(check_bounds(&request));
-    accepted(Query::of(&request));
+    accepted(read_query::<Texts>(&request));
     accepted(JsonBody::of(&request));
     accepted(idempotency_key(&request));
     for line in &cookies {

@@ -7,14 +7,14 @@ use base::crypto::{Sealed, Sealer, is_code};
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use percent_encoding::percent_decode_str;
-use runtime::{Query, Request};
+use runtime::Request;
 use secrecy::ExposeSecret;
 
 use crate::support::{accepted, from_settings};
 use juncture::callers::BrowserCaller;
 use juncture::connections::ConnectionKey;
 use juncture::oauth::{ConnectionCode, ReturnUrl, ReturnUrls};
-use juncture::paging::{PageRequest, Paging};
+use juncture::paging::{PageQuery, PageRequest, Paging};
 use juncture::parts::Parts;
 
 const BOUND_TO: &str = "a connection";
@@ -83,10 +83,10 @@ pub fn cursor(data: &[u8]) {
         );
         let with_cursor = http::Request::builder().uri(uri).body(Default::default());
         let (Ok(with_both), Ok(with_cursor)) = (with_both, with_cursor) else { continue };
-        if let Some(query) = accepted(Query::of(&with_both)) {
+        if let Some(query) = accepted(runtime::query::<PageQuery>(&with_both)) {
             assert_eq!(accepted(paging.part::<usize>(&query)).flatten(), None, "nothing is both");
         }
-        if let Some(query) = accepted(Query::of(&with_cursor)) {
+        if let Some(query) = accepted(runtime::query::<PageQuery>(&with_cursor)) {
             let part = accepted(paging.part::<usize>(&query)).flatten();
             assert!(part.is_some() || text != real, "{text:?}");
             assert!(part.is_none_or(|part| part == PageRequest { limit: 7, from: Some(14) }), "{text:?}");

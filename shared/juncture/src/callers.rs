@@ -6,6 +6,7 @@ use base::config::{Settings, SettingsError};
 use base::crypto::secrets_are_equal;
 use runtime::{Request, bearer_token};
 use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
 use stores::upstash::Upstash;
 
 use crate::connections::{ConnectionKey, ExternalId};
@@ -51,6 +52,16 @@ impl SecretKeys {
             self.keys.iter().fold(false, |known, key| secrets_are_equal(key.expose_secret(), given) | known)
         })
     }
+}
+
+/// What a request names a connection by.
+#[derive(Debug, Deserialize)]
+#[serde(expecting = "external_id or provider")]
+pub struct NamedConnection {
+    /// The product's own id of whoever is connected.
+    pub external_id: String,
+    /// The provider's name.
+    pub provider: String,
 }
 
 /// A backend that has shown a secret key. [`SecretKeys::authorize`] alone makes one, so that whoever has one may do what the

@@ -6,7 +6,6 @@
 use base::crypto::Sealer;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use runtime::Query;
 use secrecy::ExposeSecret;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -30,6 +29,15 @@ pub struct PageRequest<P> {
     pub limit: usize,
     /// Where it begins.
     pub from: Option<P>,
+}
+
+/// The parameters that ask for a part of a list.
+#[derive(Debug, Default, Deserialize)]
+pub struct PageQuery {
+    /// How many entries the part may have.
+    limit: Option<String>,
+    /// Where it begins.
+    cursor: Option<String>,
 }
 
 /// What a cursor holds.
@@ -58,9 +66,9 @@ impl<'a> Paging<'a> {
     ///
     /// # Errors
     /// 400 when the limit is no number from 1 to 1000, or the cursor was not given for this list.
-    pub fn part<P: DeserializeOwned>(&self, query: &Query) -> Result<Option<PageRequest<P>>> {
-        let limit = query.optional("limit").map(parse_limit).transpose()?;
-        let cursor: Option<Cursor<P>> = query.optional("cursor").map(|text| self.open(text)).transpose()?;
+    pub fn part<P: DeserializeOwned>(&self, query: &PageQuery) -> Result<Option<PageRequest<P>>> {
+        let limit = query.limit.as_deref().map(parse_limit).transpose()?;
+        let cursor: Option<Cursor<P>> = query.cursor.as_deref().map(|text| self.open(text)).transpose()?;
         let part = match (limit, cursor) {
             (None, None) => return Ok(None),
             (Some(limit), None) => PageRequest { limit, from: None },
@@ -140,9 +148,9 @@ mod tests {
         ConnectionKey::new(ProviderId::parse("jira").unwrap(), ExternalId::parse(external_id).unwrap())
     }
 
-    fn query(text: &str) -> Query {
+    fn query(text: &str) -> PageQuery {
         let uri = format!("https://api.example.com/x?{text}");
-        Query::of(&http::Request::builder().uri(uri).body(Default::default()).unwrap()).unwrap()
+        runtime::query(&http::Request::builder().uri(uri).body(Default::default()).unwrap()).unwrap()
     }
 
     #[test]

@@ -35,6 +35,11 @@ impl RequestError {
         Self::Malformed(sentence.into())
     }
 
+    /// What must be there and is not, for what the types of a struct cannot say: `Missing code`.
+    pub fn missing(names: &str) -> Self {
+        Self::Malformed(format!("Missing {names}").into())
+    }
+
     pub(crate) fn too_large(sentence: impl Into<Cow<'static, str>>) -> Self {
         Self::TooLarge(StatusCode::PAYLOAD_TOO_LARGE, sentence.into())
     }

@@ -1,11 +1,41 @@
 //! Boards and sprints, as the API lists them.
 
 use atlassian::{Board, BoardSprints, ProjectId, Sprint, SprintId, SprintState};
+use serde::Serialize;
 
 use super::errors::missing;
 use super::site::ConnectedSite;
 use crate::error::{Error, ErrorCode, Result};
 use crate::paging::PageRequest;
+
+/// A board in a list of sprints.
+#[derive(Debug, Clone, Serialize)]
+pub struct SprintBoard {
+    board_id: Option<i64>,
+    board_name: Option<String>,
+    board_type: Option<String>,
+    /// All its sprints, in a list of those.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sprints: Option<Vec<Sprint>>,
+    active_sprints: Vec<Sprint>,
+}
+
+impl SprintBoard {
+    /// A board in the list of active sprints, which are all that it has here.
+    pub fn of_active(BoardSprints { board, sprints }: BoardSprints) -> Self {
+        Self::of(board, None, sprints)
+    }
+
+    /// A board in the list of all sprints.
+    pub fn of_all(BoardSprints { board, sprints }: BoardSprints) -> Self {
+        let active_sprints = sprints.iter().filter(|sprint| sprint.is_active()).cloned().collect();
+        Self::of(board, Some(sprints), active_sprints)
+    }
+
+    fn of(board: Board, sprints: Option<Vec<Sprint>>, active_sprints: Vec<Sprint>) -> Self {
+        Self { board_id: board.id, board_name: board.name, board_type: board.kind, sprints, active_sprints }
+    }
+}
 
 impl ConnectedSite<'_> {
     /// The boards of a project in Jira's order, all of them or one part, and where the next part begins.

@@ -1,7 +1,6 @@
 //! Descriptions, in the form that the caller wants.
 
 use adf::{from_markdown, to_markdown};
-use runtime::Query;
 use serde_json::Value;
 
 use crate::error::{Error, Result};
@@ -17,18 +16,10 @@ pub enum DescriptionFormat {
 }
 
 impl DescriptionFormat {
-    /// Reads the parameter `description_format`; Markdown without it.
+    /// Parses the parameter `description_format`; Markdown without it.
     ///
     /// # Errors
     /// 400 for another word.
-    pub fn of(query: &Query) -> Result<Self> {
-        Self::parse(query.optional("description_format"))
-    }
-
-    /// As [`Self::of`], from the word itself.
-    ///
-    /// # Errors
-    /// As [`Self::of`].
     pub fn parse(word: Option<&str>) -> Result<Self> {
         match word {
             None | Some("markdown") => Ok(Self::Markdown),

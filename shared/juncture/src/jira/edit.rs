@@ -3,14 +3,13 @@
 use adf::Lost;
 use atlassian::timestamp::moment;
 use atlassian::{Issue, IssueRef, JiraError};
-use runtime::JsonBody;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 
 use super::description::DescriptionFormat;
 use super::issue_details::{NameAndIcon, User};
-use super::issue_input::{self, IssueInput};
+use super::issue_input::{self, IssueFields, IssueInput};
 use super::links::{Linked, Links};
 use super::site::ConnectedSite;
 use crate::error::{Error, ErrorCode, Result};
@@ -30,33 +29,40 @@ pub struct Edit {
     format: DescriptionFormat,
 }
 
+/// How an edit is made, as it stands in a body.
+#[derive(Debug, Default, Deserialize)]
+pub struct EditOptions {
+    /// The issue's `updated` as it was read; if Jira has another one by now, nothing is changed.
+    expected_updated: Option<String>,
+    /// `report` or `refuse`: what to do if the description would lose what Markdown cannot say.
+    on_loss: Option<String>,
+    /// The form of the description in the answer.
+    description_format: Option<String>,
+}
+
 impl Edit {
-    /// Reads a body: the fields of [`IssueInput`], and
-    ///
-    /// - `expected_updated`: the issue's `updated` as it was read; if Jira has another one by now, nothing is changed;
-    /// - `on_loss`: `report` or `refuse`, what to do if the description would lose what Markdown cannot say;
-    /// - `description_format`: the form of the description in the answer.
+    /// Reads what a body has of an edit.
     ///
     /// # Errors
     /// 400 with a sentence that names the field and what to send.
-    pub fn of(body: &JsonBody) -> Result<Self> {
-        let input = IssueInput::of(body)?;
+    pub fn of(fields: IssueFields, options: &EditOptions) -> Result<Self> {
+        let input = IssueInput::of(fields)?;
         if input.is_empty() {
             return Err(Error::bad_request("At least one field must be provided for update"));
         }
-        let expected = body.optional("expected_updated")?.map(|text| {
+        let expected = options.expected_updated.as_deref().map(|text| {
             moment(text).ok_or_else(|| {
                 Error::bad_request(
                     "expected_updated must be the issue's updated as it was read, such as 2024-01-02T16:45:00.000Z",
                 )
             })
         });
-        let refuses_loss = match body.optional("on_loss")? {
+        let refuses_loss = match options.on_loss.as_deref() {
             None | Some("report") => false,
             Some("refuse") => true,
             Some(_) => return Err(Error::bad_request("on_loss must be report or refuse")),
         };
-        let format = DescriptionFormat::parse(body.optional("description_format")?)?;
+        let format = DescriptionFormat::parse(options.description_format.as_deref())?;
         Ok(Self { input, expected_updated: expected.transpose()?, refuses_loss, format })
     }
 }

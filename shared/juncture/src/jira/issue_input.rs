@@ -2,7 +2,8 @@
 
 use adf::{Document, MAX_CHARACTERS, TooLarge};
 use atlassian::{JiraError, Refusal, is_number};
-use runtime::{Field, JsonBody};
+use runtime::Field;
+use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use crate::error::{Error, Result};
@@ -29,8 +30,23 @@ struct Description {
     markdown: Option<String>,
 }
 
-/// The fields of an issue that a caller may write: `summary`, `description`, `issue_type_id`, `priority_id` and
-/// `assignee_account_id`.
+/// The fields of an issue that a caller may write, as they stand in a body.
+#[derive(Debug, Clone, Default, Deserialize)]
+pub struct IssueFields {
+    /// One line of at most 255 characters.
+    summary: Field,
+    /// Markdown, or an ADF document as a JSON object; `null`, the empty text and white space clear it. A text of comments
+    /// or control characters alone leaves it as it is.
+    description: Field,
+    /// A number as text.
+    issue_type_id: Option<String>,
+    /// A number as text.
+    priority_id: Option<String>,
+    /// An account id; `null` or the text `"null"` unassigns.
+    assignee_account_id: Field,
+}
+
+/// The fields of an issue that a caller writes.
 #[derive(Debug, Clone, Default)]
 pub struct IssueInput {
     summary: Option<String>,
@@ -43,21 +59,15 @@ pub struct IssueInput {
 impl IssueInput {
     /// Reads the fields of a body.
     ///
-    /// - `summary`: one line of at most 255 characters.
-    /// - `description`: Markdown, or an ADF document as a JSON object; `null`, the empty text and white space clear
-    ///   it. A text of comments or control characters alone leaves it as it is.
-    /// - `issue_type_id`, `priority_id`: numbers as text.
-    /// - `assignee_account_id`: an account id; `null` or the text `"null"` unassigns.
-    ///
     /// # Errors
     /// 400 with a sentence that names the field and what to send.
-    pub fn of(body: &JsonBody) -> Result<Self> {
+    pub fn of(fields: IssueFields) -> Result<Self> {
         Ok(Self {
-            summary: summary(body.field("summary"))?,
-            description: description(body.field("description"))?,
-            issue_type: number(body, "issue_type_id", "10001")?,
-            priority: number(body, "priority_id", "3")?,
-            assignee: assignee(body.field("assignee_account_id"))?,
+            summary: summary(fields.summary)?,
+            description: description(fields.description)?,
+            issue_type: number(fields.issue_type_id, "issue_type_id", "10001")?,
+            priority: number(fields.priority_id, "priority_id", "3")?,
+            assignee: assignee(fields.assignee_account_id)?,
         })
     }
 
@@ -119,10 +129,10 @@ impl<T> Change<T> {
     }
 }
 
-fn summary(field: Field<'_>) -> Result<Option<String>> {
+fn summary(field: Field) -> Result<Option<String>> {
     let text = match field {
         Field::Absent | Field::Null => return Ok(None),
-        Field::Text(text) => adf::one_line(text),
+        Field::Text(text) => adf::one_line(&text),
         Field::Other(_) => return Err(Error::bad_request("The field 'summary' must be a string")),
     };
     let text = text.trim();
@@ -138,21 +148,21 @@ fn summary(field: Field<'_>) -> Result<Option<String>> {
     Ok(Some(text.to_owned()))
 }
 
-fn description(field: Field<'_>) -> Result<Option<Change<Description>>> {
+fn description(field: Field) -> Result<Option<Change<Description>>> {
     let (document, markdown) = match field {
         Field::Absent => return Ok(None),
         Field::Null => return Ok(Some(Change::Clear)),
         Field::Text(text) if text.trim().is_empty() => return Ok(Some(Change::Clear)),
         Field::Text(text) => {
-            let document = adf::from_markdown_within_limits(text)
+            let document = adf::from_markdown_within_limits(&text)
                 .map_err(|too_large| Error::bad_request(format!("description {too_large}")))?;
             if document.is_empty() {
                 return Ok(Some(Change::Keep));
             }
-            (document, Some(text.to_owned()))
+            (document, Some(text))
         }
         Field::Other(value @ Value::Object(_)) => {
-            let document = Document::from_json(value.clone())
+            let document = Document::from_json(value)
                 .map_err(|invalid| Error::bad_request(format!("description: {invalid}")))?;
             let length = adf::text_length(&document);
             if length > MAX_CHARACTERS {
@@ -187,15 +197,14 @@ pub(super) fn refused_length(error: &JiraError) -> Option<Error> {
     Some(refusal.with_details(response.details().unwrap_or_default()).because(response.to_string()))
 }
 
-fn number(body: &JsonBody, name: &str, example: &str) -> Result<Option<String>> {
-    let Some(text) = body.optional(name)? else { return Ok(None) };
-    if !is_number(text) {
+fn number(text: Option<String>, name: &str, example: &str) -> Result<Option<String>> {
+    if text.as_deref().is_some_and(|text| !is_number(text)) {
         return Err(Error::bad_request(format!("{name} must be a number as text, such as \"{example}\"")));
     }
-    Ok(Some(text.to_owned()))
+    Ok(text)
 }
 
-fn assignee(field: Field<'_>) -> Result<Option<Change<String>>> {
+fn assignee(field: Field) -> Result<Option<Change<String>>> {
     // <https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-users/>: at most 128 characters.
     let is_account = |text: &str| {
         (1..=128).contains(&text.len())
@@ -203,8 +212,9 @@ fn assignee(field: Field<'_>) -> Result<Option<Change<String>>> {
     };
     match field {
         Field::Absent => Ok(None),
-        Field::Null | Field::Text("null") => Ok(Some(Change::Clear)),
-        Field::Text(text) if is_account(text) => Ok(Some(Change::Set(text.to_owned()))),
+        Field::Null => Ok(Some(Change::Clear)),
+        Field::Text(text) if text == "null" => Ok(Some(Change::Clear)),
+        Field::Text(text) if is_account(&text) => Ok(Some(Change::Set(text))),
         _ => Err(Error::bad_request(
             "assignee_account_id must be the id of an Atlassian account, or \"null\" for nobody",
         )),
@@ -220,8 +230,8 @@ mod tests {
     use crate::error::ErrorCode;
 
     fn read(body: Value) -> Result<IssueInput> {
-        let text = body.to_string();
-        IssueInput::of(&JsonBody::of(&http::Request::builder().body(text.into()).unwrap()).unwrap())
+        let body = runtime::JsonBody::of(&http::Request::new(body.to_string().into()))?;
+        IssueInput::of(body.read()?)
     }
 
     fn fields(body: Value) -> Value {

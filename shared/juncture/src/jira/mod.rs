@@ -17,15 +17,16 @@ mod site;
 mod tickets;
 
 pub use atlassian::{Board, BoardSprints, IssueRef, ProjectId, Sprint, SprintId, SprintState};
+pub use boards::SprintBoard;
 pub use create::{Created, CreatedTicket, NewTicket};
 pub use create_recovery::{following_keys, newest_issue};
 pub use description::DescriptionFormat;
-pub use edit::{Edit, EditedIssue, Outcome};
+pub use edit::{Edit, EditOptions, EditedIssue, Outcome};
 pub use ids::issue_ref;
 pub use issue_details::{
     IssueDetails, IssueProject, IssueStatus, NameAndIcon, Resolution, TimeTracking, User,
 };
-pub use issue_input::IssueInput;
+pub use issue_input::{IssueFields, IssueInput};
 pub use links::{Linked, Links};
 pub use project_list::ProjectList;
 pub use projects::{Lead, Project};

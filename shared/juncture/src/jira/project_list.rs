@@ -2,7 +2,8 @@
 
 use atlassian::ProjectId;
 use base::crypto::Sealer;
-use runtime::{Query, Request};
+use runtime::Request;
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::description::DescriptionFormat;
@@ -10,16 +11,24 @@ use super::site::{ConnectedSite, Jira};
 use crate::callers::SecretKeys;
 use crate::connections::ConnectionKey;
 use crate::error::Result;
-use crate::paging::{PageRequest, Paging};
+use crate::paging::{PageQuery, PageRequest, Paging};
 use crate::provider::ProviderId;
 
 /// A request for a list of a project's boards, sprints or tickets: `external_id`, and if they are given,
 /// `jira_project_id`, `limit` and `cursor`.
 pub struct ProjectList {
     address: ConnectionKey,
-    query: Query,
     /// The project, if the caller names one.
     named: Option<ProjectId>,
+    description_format: Option<String>,
+    page: PageQuery,
+}
+
+#[derive(Deserialize)]
+struct Query {
+    external_id: String,
+    jira_project_id: Option<String>,
+    description_format: Option<String>,
 }
 
 impl ProjectList {
@@ -29,19 +38,19 @@ impl ProjectList {
     /// 401 without the key (429 after many tries), 400 when a parameter is missing or malformed.
     pub async fn of(keys: &SecretKeys, request: &Request) -> Result<Self> {
         let caller = keys.authorize(request).await?;
-        let query = Query::of(request)?;
-        let [external_id] = query.required(["external_id"])?;
-        let named = query.optional("jira_project_id").map(ProjectId::parse).transpose()?;
-        let address = caller.connection_key(ProviderId::Jira.as_str(), external_id)?;
-        Ok(Self { address, query, named })
+        let (query, page): (Query, PageQuery) = runtime::query(request)?;
+        let Query { external_id, jira_project_id, description_format } = query;
+        let named = jira_project_id.as_deref().map(ProjectId::parse).transpose()?;
+        let address = caller.connection_key(ProviderId::Jira.as_str(), &external_id)?;
+        Ok(Self { address, named, description_format, page })
     }
 
     /// The form that descriptions are asked for in.
     ///
     /// # Errors
-    /// As [`DescriptionFormat::of`].
+    /// As [`DescriptionFormat::parse`].
     pub fn description_format(&self) -> Result<DescriptionFormat> {
-        DescriptionFormat::of(&self.query)
+        DescriptionFormat::parse(self.description_format.as_deref())
     }
 
     /// The connection's site, and the project: the named one, or else the selected one.
@@ -76,7 +85,7 @@ impl ProjectList {
         project: &ProjectId,
     ) -> Result<(Paging<'a>, Option<PageRequest<P>>)> {
         let paging = Paging::new(sealer, call, &self.address, project.as_str());
-        let part = paging.part(&self.query)?;
+        let part = paging.part(&self.page)?;
         Ok((paging, part))
     }
 }

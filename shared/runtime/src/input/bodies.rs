@@ -1,0 +1,184 @@
+//! The JSON bodies of routes, and what becomes of a field that a route does not take: a misspelled `prioritty_id` must not
+//! be ignored in silence.
+
+use base::config::{FromSettings, Settings, SettingsError};
+use serde::de::DeserializeOwned;
+
+use super::deserialize::names;
+use super::json_body::JsonBody;
+use super::pairs::query;
+use super::shown;
+use crate::Request;
+use crate::added::set_warnings;
+use crate::error::RequestError;
+
+/// More unknown fields than this are counted, not named.
+const MAX_NAMED: usize = 20;
+
+/// A route that takes a JSON body.
+#[derive(Clone, Copy)]
+pub struct Route {
+    name: &'static str,
+    is_in_contract: bool,
+}
+
+impl Route {
+    /// One that refuses fields that it does not take. `name` is the last segment of its path.
+    pub const fn of(name: &'static str) -> Self {
+        Self { name, is_in_contract: false }
+    }
+
+    /// One that the original Juncture has: it ignored other fields, so its callers are warned.
+    pub const fn of_contract(name: &'static str) -> Self {
+        Self { name, is_in_contract: true }
+    }
+
+    /// A sentence for each field of a body that is not among the route's, without a full stop.
+    fn complaints(self, body: &JsonBody, known: &[&str]) -> Vec<String> {
+        let Self { name: route, .. } = self;
+        let unknown: Vec<_> = body.names().filter(|name| !known.contains(name)).collect();
+        let named = unknown.iter().take(MAX_NAMED);
+        let named = named.map(|name| format!("{} is not a field of {route}", shown(name)));
+        let mut complaints: Vec<_> = named.collect();
+        match unknown.len().saturating_sub(MAX_NAMED) {
+            0 => {}
+            1 => complaints.push(format!("one more field is not a field of {route}")),
+            more => complaints.push(format!("{more} more fields are not fields of {route}")),
+        }
+        complaints
+    }
+}
+
+/// Reads JSON bodies. Setting: `UNKNOWN_FIELDS`, which is `warn` or `refuse`, for every route; when it is absent, the
+/// routes of the contract warn and the others refuse.
+pub struct JsonBodies {
+    refuses: Option<bool>,
+}
+
+impl FromSettings for JsonBodies {
+    fn from_settings(settings: &Settings) -> Result<Self, SettingsError> {
+        let name = "UNKNOWN_FIELDS";
+        let refuses = match settings.optional(name).map(|word| word.to_ascii_lowercase()).as_deref() {
+            None => None,
+            Some("warn") => Some(false),
+            Some("refuse") => Some(true),
+            Some(_) => {
+                return Err(SettingsError::Invalid { name, reason: "must be warn or refuse".to_owned() });
+            }
+        };
+        Ok(Self { refuses })
+    }
+}
+
+impl JsonBodies {
+    /// Reads the body of a request to a route. Where an unknown field is not refused, the answer will have a `warnings`
+    /// list, whatever the answer is.
+    ///
+    /// # Errors
+    /// As [`JsonBody::of`]; 400 that names the unknown fields and those that the route takes, or the first field that is
+    /// not what `T` asks for.
+    pub fn read<T: DeserializeOwned>(&self, request: &Request, route: Route) -> Result<T, RequestError> {
+        self.fields(&JsonBody::of(request)?, route)
+    }
+
+    /// As [`Self::read`], or, where there is no body, as [`query`].
+    ///
+    /// # Errors
+    /// As [`Self::read`] and [`query`].
+    pub fn read_or_query<T: DeserializeOwned>(
+        &self,
+        request: &Request,
+        route: Route,
+    ) -> Result<T, RequestError> {
+        if request.body().is_empty() { query(request) } else { self.read(request, route) }
+    }
+
+    /// As [`Self::read`], with the body's [`JsonBody::digest`].
+    ///
+    /// # Errors
+    /// As [`Self::read`].
+    pub fn read_with_digest<T: DeserializeOwned>(
+        &self,
+        request: &Request,
+        route: Route,
+    ) -> Result<(T, String), RequestError> {
+        let body = JsonBody::of(request)?;
+        Ok((self.fields(&body, route)?, body.digest()))
+    }
+
+    fn fields<T: DeserializeOwned>(&self, body: &JsonBody, route: Route) -> Result<T, RequestError> {
+        let known = names::<T>()?;
+        let complaints = route.complaints(body, &known);
+        if !complaints.is_empty() {
+            if self.refuses.unwrap_or(!route.is_in_contract) {
+                let complaints = complaints.join("; ");
+                let known = known.join(", ");
+                return Err(RequestError::malformed(format!("{complaints}. Its fields are: {known}")));
+            }
+            set_warnings(complaints);
+        }
+        body.read()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Map, Value, json};
+
+    use super::super::Field;
+    use super::*;
+
+    const ROUTE: Route = Route::of_contract("create-ticket");
+
+    #[derive(serde::Deserialize)]
+    #[expect(dead_code, reason = "only its names count here")]
+    struct Ticket {
+        external_id: Option<String>,
+        summary: Field,
+    }
+
+    fn refusal(setting: Option<&str>, route: Route, body: &Value) -> Option<String> {
+        let setting = setting.map(|value| ("UNKNOWN_FIELDS".to_owned(), value.to_owned()));
+        let bodies = JsonBodies::from_settings(&Settings::from_pairs(setting)).unwrap();
+        let read = bodies.read::<Ticket>(&http::Request::new(body.to_string().into()), route);
+        read.err().map(|error| error.to_string())
+    }
+
+    #[test]
+    fn the_setting_decides_for_every_route_and_the_contract_where_it_is_absent() {
+        const NEW: Route = Route::of("add-comment");
+        let body = json!({ "external_id": "a", "labels": [] });
+        for (setting, old, new) in
+            [(None, false, true), (Some("warn"), false, false), (Some("Refuse"), true, true)]
+        {
+            assert_eq!(refusal(setting, ROUTE, &body).is_some(), old, "{setting:?}");
+            assert_eq!(refusal(setting, NEW, &body).is_some(), new, "{setting:?}");
+            let known = json!({ "external_id": null, "summary": 7 });
+            assert_eq!(refusal(setting, NEW, &known), None, "{setting:?}");
+        }
+        let settings = Settings::from_pairs([("UNKNOWN_FIELDS".to_owned(), "ignore".to_owned())]);
+        assert!(JsonBodies::from_settings(&settings).is_err());
+    }
+
+    #[test]
+    fn a_refusal_names_what_is_unknown_and_what_is_not() {
+        let body = json!({ "labels": [], "Summary": "a" });
+        assert_eq!(
+            refusal(Some("refuse"), ROUTE, &body).unwrap(),
+            "Summary is not a field of create-ticket; labels is not a field of create-ticket. Its fields are: \
+             external_id, summary"
+        );
+    }
+
+    #[test]
+    fn neither_a_long_name_nor_many_of_them_make_a_long_answer() {
+        let many: Map<String, Value> =
+            (0..1000).map(|number| (format!("{number:05}{}", "a".repeat(5000)), json!(1))).collect();
+        let said = refusal(Some("refuse"), ROUTE, &many.into()).unwrap();
+        assert!(said.len() < 2500, "{}", said.len());
+        assert!(said.contains("980 more fields are not fields of create-ticket"), "{said}");
+        let many: Map<String, Value> = (0..21).map(|number| (format!("f{number}"), json!(1))).collect();
+        let said = refusal(Some("refuse"), ROUTE, &many.into()).unwrap();
+        assert!(said.contains("; one more field is not a field of create-ticket."), "{said}");
+    }
+}

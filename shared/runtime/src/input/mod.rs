@@ -1,0 +1,61 @@
+//! What a request carries, as structs: a query, a form or a JSON body is read into whatever derives [`Deserialize`].
+//!
+//! The types of a struct's fields say what a caller must send:
+//!
+//! - `String`: a short text that must be there; absent, `null` and `""` are refused as `Missing external_id`.
+//! - `Option<String>`: a short text; absent, `null` and `""` are `None`.
+//! - `bool`: absent and `null` are false; in a query or a form it is spelled `true` or `false`.
+//! - [`Field`]: the value as it came, for whoever tells absent, `null` and empty apart or reads it by rules of its own.
+//! - [`Present`]: must be there like a `String`, and is read by another struct.
+//!
+//! Where the contract names several fields in one sentence, the struct says how:
+//! `#[serde(expecting = "external_id or provider")]` makes it `Missing external_id or provider`. A tuple of structs reads
+//! the same request into each of them.
+
+mod bodies;
+mod deserialize;
+mod distinct;
+mod json_body;
+mod pairs;
+
+pub use bodies::{JsonBodies, Route};
+pub use deserialize::{Field, Present};
+pub use json_body::JsonBody;
+pub use pairs::{form, query};
+
+use http::Request;
+use lambda_http::Body;
+
+use crate::error::RequestError;
+
+/// The longest value of a query parameter or a short field.
+const MAX_VALUE_CHARACTERS: usize = 10_240;
+
+/// How much of a name that a caller made up is repeated to them.
+const MAX_NAME_SHOWN: usize = 50;
+
+/// The beginning of a name that a caller made up.
+fn shown(name: &str) -> String {
+    name.chars().take(MAX_NAME_SHOWN).collect()
+}
+
+fn body_bytes(request: &Request<Body>) -> &[u8] {
+    match request.body() {
+        Body::Text(text) => text.as_bytes(),
+        Body::Binary(bytes) => bytes,
+        _ => &[],
+    }
+}
+
+/// Refuses a short value that no field means; `what` is where it stands.
+fn check_value(name: &str, value: &str, what: &str) -> Result<(), RequestError> {
+    if name.chars().chain(value.chars()).any(char::is_control) {
+        return Err(RequestError::malformed(format!("A {what} contains control characters")));
+    }
+    if name.len() > MAX_VALUE_CHARACTERS || value.chars().count() > MAX_VALUE_CHARACTERS {
+        return Err(RequestError::too_large(format!(
+            "A {what} is longer than {MAX_VALUE_CHARACTERS} characters"
+        )));
+    }
+    Ok(())
+}

@@ -1,0 +1,118 @@
+//! Queries and posted forms.
+
+use std::collections::BTreeMap;
+
+use serde::de::DeserializeOwned;
+
+use super::deserialize::Source;
+use super::{body_bytes, check_value, shown};
+use crate::Request;
+use crate::error::RequestError;
+
+/// More parameters than any route has; the pages of others may add a few of their own.
+const MAX_PAIRS: usize = 50;
+
+/// Reads the query. Parameters that `T` does not have are ignored.
+///
+/// # Errors
+/// When a parameter is not what `T` asks for, is given twice, contains control characters or is too long, or when there
+/// are more than 50 of them.
+pub fn query<T: DeserializeOwned>(request: &Request) -> Result<T, RequestError> {
+    let raw = request.uri().query().unwrap_or_default();
+    T::deserialize(Source::Pairs(&read_pairs(raw.as_bytes(), "query parameter")?))
+}
+
+/// Reads a posted form (`application/x-www-form-urlencoded`).
+///
+/// # Errors
+/// As [`query`].
+pub fn form<T: DeserializeOwned>(request: &Request) -> Result<T, RequestError> {
+    T::deserialize(Source::Pairs(&read_pairs(body_bytes(request), "field")?))
+}
+
+fn read_pairs(raw: &[u8], what: &str) -> Result<BTreeMap<String, String>, RequestError> {
+    let mut pairs = BTreeMap::new();
+    for pair in raw.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty()) {
+        let decoded = form_urlencoded::parse(pair).next();
+        let Some((name, value)) = decoded else { continue };
+        // The decoder puts U+FFFD where the bytes are no UTF-8.
+        if name.contains('\u{fffd}') || value.contains('\u{fffd}') {
+            return Err(RequestError::malformed(format!("A {what} is not valid UTF-8")));
+        }
+        check_value(&name, &value, what)?;
+        if pairs.len() == MAX_PAIRS {
+            return Err(RequestError::malformed(format!("There are more than {MAX_PAIRS} {what}s")));
+        }
+        if pairs.insert(name.clone().into_owned(), value.into_owned()).is_some() {
+            let name = shown(&name);
+            return Err(RequestError::malformed(format!("The {what} '{name}' is given more than once")));
+        }
+    }
+    Ok(pairs)
+}
+
+#[cfg(test)]
+mod tests {
+    use lambda_http::Body;
+    use serde::Deserialize;
+
+    use super::*;
+
+    #[derive(Debug, Deserialize)]
+    #[serde(expecting = "external_id or provider")]
+    struct Connection {
+        external_id: String,
+        provider: String,
+    }
+
+    #[derive(Debug, Deserialize)]
+    struct Lone {
+        a: Option<String>,
+    }
+
+    fn read<T: DeserializeOwned>(text: &str) -> Result<T, String> {
+        let uri = format!("https://api.example.com/x?{text}");
+        let request = http::Request::builder().uri(uri).body(Body::Empty).unwrap();
+        query(&request).map_err(|error| error.to_string())
+    }
+
+    fn refusal(text: &str) -> String {
+        read::<Lone>(text).err().unwrap_or_default()
+    }
+
+    #[test]
+    fn missing_parameters_are_named_as_the_contract_names_them() {
+        for missing in ["", "external_id=&provider=jira", "external_id=a"] {
+            assert_eq!(read::<Connection>(missing).err().unwrap(), "Missing external_id or provider");
+        }
+        let connection = read::<Connection>("external_id=a%2Fb+c%25&provider=jira&x=1").unwrap();
+        assert_eq!((connection.external_id.as_str(), connection.provider.as_str()), ("a/b c%", "jira"));
+    }
+
+    #[test]
+    fn a_query_is_decoded_once_and_checked() {
+        assert_eq!(read::<Lone>("a=%2541").unwrap().a.as_deref(), Some("%41"));
+        assert_eq!(read::<Lone>("a=&b=1").unwrap().a, None);
+        assert!(refusal("a=1&a=2").contains("more than once"));
+        let long = "a".repeat(5000);
+        assert!(refusal(&format!("{long}=1&{long}=2")).len() < 150);
+        assert!(refusal("a=%00").contains("control characters"));
+        assert!(refusal("a=%ff").contains("UTF-8"));
+        assert!(refusal(&format!("a={}", "x".repeat(10_241))).contains("longer than"));
+    }
+
+    #[test]
+    fn parameters_are_counted() {
+        let many = |count| (0..count).map(|i| format!("a{i}=1")).collect::<Vec<_>>().join("&");
+        assert!(read::<Lone>(&many(MAX_PAIRS)).is_ok());
+        assert_eq!(refusal(&many(MAX_PAIRS + 1)), "There are more than 50 query parameters");
+    }
+
+    #[test]
+    fn a_form_is_read_as_a_query_is() {
+        let posted = |text: &str| form::<Lone>(&http::Request::new(Body::from(text)));
+        assert_eq!(posted("a=b+c").unwrap().a.as_deref(), Some("b c"));
+        let twice = posted("a=1&a=2").err().map(|error| error.to_string());
+        assert_eq!(twice.as_deref(), Some("The field 'a' is given more than once"));
+    }
+}
