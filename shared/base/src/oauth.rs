@@ -10,7 +10,7 @@ use time::OffsetDateTime;
 
 /// What a provider issues for a consent or a refresh.
 pub struct Grant {
-    /// Authorizes API calls until `expires_at`.
+    /// Authorises API calls until `expires_at`.
     pub access_token: SecretString,
     /// When the access token expires.
     pub expires_at: OffsetDateTime,
