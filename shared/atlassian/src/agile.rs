@@ -103,7 +103,7 @@ pub enum SprintState {
     Active,
 }
 
-/// A page as sent by Jira. An entry that is not an object is `None`, so that positions still count.
+/// A page as sent by Jira. An entry that is not an object is kept as `None`, so that offsets stay correct.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", bound(deserialize = "T: Deserialize<'de>"))]
 pub struct AgilePage<T> {

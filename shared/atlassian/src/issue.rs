@@ -119,8 +119,8 @@ impl JiraSite<'_> {
         Ok(issue)
     }
 
-    /// Creates an issue with these fields and, if given, entity properties. The request is repeated only after a 429,
-    /// which means that nothing was done. The returned issue has only its id and key.
+    /// Creates an issue with these fields and, if given, entity properties. Retried only after a 429 or a rejected
+    /// token, which mean that nothing was done. The returned issue has only its id and key.
     ///
     /// # Errors
     /// [`JiraError::Unconfirmed`] if the issue may have been created anyway.
@@ -168,7 +168,8 @@ impl JiraSite<'_> {
         }
     }
 
-    /// Deletes an issue permanently, with its subtasks if `with_subtasks`. Not retried, except after a 429.
+    /// Deletes an issue permanently, with its subtasks if `with_subtasks`. Retried only after a 429 or a rejected
+    /// token.
     ///
     /// # Errors
     /// Jira rejects it if the issue has subtasks and they are not to be deleted. [`JiraError::Unconfirmed`] if the

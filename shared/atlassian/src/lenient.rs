@@ -1,4 +1,4 @@
-//! Lenient JSON parsing: a malformed value is lost alone, without affecting the values around it.
+//! Lenient JSON parsing: a malformed value is dropped without affecting the values around it.
 //!
 //! The functions are for `#[serde(deserialize_with)]`, together with `#[serde(default)]`: a value of the expected
 //! type is parsed, one of any other type becomes `None`. Nothing is buffered, because lists of issues are megabytes;

@@ -16,7 +16,7 @@ const PAGE_SIZE: usize = 100;
 
 const SCOPES: &str = "read:jira-work";
 
-/// A page as sent by Jira. An entry that is not an object is `None`, so that positions still count.
+/// A page as sent by Jira. An entry that is not an object is kept as `None`, so that offsets stay correct.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ProjectPage {

@@ -3,7 +3,7 @@
 /// Whether one of the required scopes (`a and b`) is not granted. Instead of a classic scope such as
 /// `read:jira-work`, an app may have granular ones
 /// (<https://developer.atlassian.com/cloud/jira/platform/scopes-for-oauth-2-3LO-and-forge-apps/>). Which of those
-/// suffice is not known here, so any granular issue scope for the same verb counts.
+/// suffice is not known here, so any granular issue scope for the same verb counts (for `write`, also `delete`).
 pub(crate) fn is_lacking(needed: &str, granted: &[String]) -> bool {
     let is_granular = |verb: &str| {
         let issues = format!("{verb}:issue");

@@ -29,7 +29,7 @@ const STORING_RESERVE: Duration = Duration::from_secs(2);
 /// expires earlier, Jira responds with 401 and it is renewed.
 const USUAL_LIFETIME: f64 = 3600.0;
 
-/// The only error message of Atlassian's that invalidates a connection: with `unauthorized_client`, it means that the
+/// The only error message from Atlassian that invalidates a connection: with `unauthorized_client`, it means that the
 /// refresh token is dead (<https://github.com/raycast/extensions/issues/11836>). On its own, that code means that the
 /// app may not request tokens (<https://www.rfc-editor.org/rfc/rfc6749#section-5.2>), which would affect every
 /// connection.
