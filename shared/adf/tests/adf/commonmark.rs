@@ -97,7 +97,7 @@ fn unescaped(html: &str) -> String {
 /// Returns the text of a document; blocks and line breaks become white space.
 fn shown(node: &Value, out: &mut String) {
     match node["type"].as_str() {
-        Some("text") => out.push_str(node["text"].as_str().expect("a text node has a text")),
+        Some("text") => out.push_str(node["text"].as_str().expect("a text node has text")),
         Some("hardBreak") => out.push('\n'),
         _ => {
             out.push('\n');
@@ -115,7 +115,7 @@ fn lost<'a>(expected: &'a str, said: &str) -> Option<&'a str> {
 
 #[test]
 fn no_word_of_the_examples_is_lost_or_joined_to_another() {
-    assert_eq!(EXAMPLES.len(), 652, "version 0.31.2 has so many");
+    assert_eq!(EXAMPLES.len(), 652, "the number in version 0.31.2");
     let mut faults = Vec::new();
     for (at, Example { markdown, html }) in EXAMPLES.iter().enumerate() {
         let document = from_markdown(markdown);

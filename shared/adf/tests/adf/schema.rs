@@ -20,7 +20,7 @@ pub(crate) static SCHEMA: LazyLock<Value> = LazyLock::new(|| {
 });
 
 static VALIDATOR: LazyLock<Validator> = LazyLock::new(|| {
-    jsonschema::options().with_draft(Draft::Draft4).build(&SCHEMA).expect("the schema is a schema")
+    jsonschema::options().with_draft(Draft::Draft4).build(&SCHEMA).expect("the schema is valid")
 });
 
 /// Whether a document is valid. Does not list the errors: the schema consists of nested alternatives, so that would
