@@ -6,7 +6,7 @@ use super::characters::is_noncharacter;
 /// repeats it.
 pub(super) const MAX_DESTINATION: usize = 4_096;
 
-/// Encodes a destination so that it needs no escapes in Markdown, except for `|` in a table: white space, quotes,
+/// Encodes a destination so that it needs no escapes in Markdown, except for `|` in a table: whitespace, quotes,
 /// angle brackets and backslashes are percent-encoded. Other characters that RFC 3986 forbids (`{id}`) are kept, as
 /// in browsers.
 pub(super) fn destination(raw: &str) -> String {

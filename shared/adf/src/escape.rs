@@ -12,7 +12,7 @@ pub(super) struct Around {
     /// It is followed by a link.
     pub(super) before_link: bool,
     pub(super) in_link: bool,
-    /// Its first or last character must not count as white space; see `render_inline`.
+    /// Its first or last character must not count as whitespace; see `render_inline`.
     pub(super) encode_first: bool,
     pub(super) encode_last: bool,
 }

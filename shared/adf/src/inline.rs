@@ -8,8 +8,8 @@ use super::model::{Inline, Marks, Text};
 ///
 /// - no empty texts, no adjacent texts with the same marks, no control characters; a line end becomes a space;
 /// - code has no marks except a link;
-/// - no white space at the ends of a line, and no breaks at the ends of the content;
-/// - white space between two texts has only the marks that both have (Markdown cannot express `**bold **`).
+/// - no whitespace at the ends of a line, and no breaks at the ends of the content;
+/// - whitespace between two texts has only the marks that both have (Markdown cannot express `**bold **`).
 pub(super) fn normal(inlines: impl IntoIterator<Item = Inline>) -> Vec<Inline> {
     let mut line = Normal::default();
     for inline in inlines {
@@ -25,7 +25,7 @@ pub(super) fn normal(inlines: impl IntoIterator<Item = Inline>) -> Vec<Inline> {
 #[derive(Default)]
 struct Normal {
     done: Vec<Inline>,
-    /// White space after the last word of this line, with the marks that all of it has.
+    /// Whitespace after the last word of this line, with the marks that all of it has.
     space: Option<Text>,
     /// Breaks that only count if something follows.
     breaks: usize,

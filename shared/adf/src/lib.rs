@@ -42,7 +42,7 @@ pub use size::TooLarge;
 
 /// Converts any Markdown to a document that is valid according to Atlassian's schema.
 ///
-/// Plain text is Markdown, too. A text of only white space, comments and control characters gives a document without
+/// Plain text is Markdown, too. A text of only whitespace, comments and control characters gives a document without
 /// content; any other text gives one that shows something.
 ///
 /// A document takes more than a hundred times the memory of its text. For untrusted text, use

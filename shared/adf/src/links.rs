@@ -121,8 +121,8 @@ pub(super) fn url_at(text: &str) -> Option<(usize, String)> {
     (href.len() <= MAX_DESTINATION).then_some((url.len(), href))
 }
 
-/// Whether a character ends a URL: white space, characters that `destination` would encode, and Chinese and Japanese
-/// punctuation that has no white space around it.
+/// Whether a character ends a URL: whitespace, characters that `destination` would encode, and Chinese and Japanese
+/// punctuation that has no whitespace around it.
 pub(super) fn ends_url(c: char) -> bool {
     c.is_whitespace()
         || c.is_control()

@@ -1,7 +1,7 @@
 //! Inline content to Markdown.
 //!
 //! Whether a delimiter such as `**` opens or closes depends on the characters on both sides (CommonMark's flanking
-//! rules). It always works with a letter inside, or with white space or punctuation outside. Where the text has
+//! rules). It always works with a letter inside, or with whitespace or punctuation outside. Where the text has
 //! neither, an empty comment is inserted, whose ends count as punctuation. `_` replaces `*` next to `**`, because
 //! adjacent delimiters of the same character are read as one run.
 
@@ -119,7 +119,7 @@ fn edge(text: &str, side: Side) -> Option<char> {
     }
 }
 
-/// Whether the first or last character of a text must be written as an entity, because it is white space next to the
+/// Whether the first or last character of a text must be written as an entity, because it is whitespace next to the
 /// text's own delimiter.
 fn encodes(tokens: &[Token<'_>], at: usize, side: Side) -> bool {
     let Token::Text { text, .. } = tokens[at] else { return false };
@@ -221,7 +221,7 @@ fn title_text(title: &str) -> String {
     escape::text(title, Around::default()).replace('"', "\\\"")
 }
 
-/// A destination contains no white space or angle brackets, because `destination::destination` has encoded them.
+/// A destination contains no whitespace or angle brackets, because `destination::destination` has encoded them.
 fn destination(href: &str) -> String {
     let href = escape_references(href);
     if href.contains(['(', ')']) { format!("<{href}>") } else { href }

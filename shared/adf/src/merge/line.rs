@@ -115,7 +115,7 @@ impl<'a> Old<'a> {
             }
             pieces.extend(read);
         }
-        // `linked` drops white space and characters that cannot be stored, but adds nothing.
+        // `linked` drops whitespace and characters that cannot be stored, but adds nothing.
         let atoms = atoms(&linked(pieces));
         let mut places = Vec::with_capacity(atoms.len());
         let mut from = 0;

@@ -94,7 +94,7 @@ fn unescaped(html: &str) -> String {
     html.replace("&lt;", "<").replace("&gt;", ">").replace("&quot;", "\"").replace("&amp;", "&")
 }
 
-/// Returns the text of a document; blocks and line breaks become white space.
+/// Returns the text of a document; blocks and line breaks become whitespace.
 fn shown(node: &Value, out: &mut String) {
     match node["type"].as_str() {
         Some("text") => out.push_str(node["text"].as_str().expect("a text node has text")),

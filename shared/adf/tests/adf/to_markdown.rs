@@ -58,7 +58,7 @@ fn inline_nodes_become_what_they_show() {
 }
 
 #[test]
-fn white_space_is_moved_out_of_marks() {
+fn whitespace_is_moved_out_of_marks() {
     assert_eq!(line(json!([text("a"), marked(" b ", "strong"), text("c")])), "a **b** c");
     assert_eq!(line(json!([marked("a ", "strong"), marked("b", "em")])), "**a** *b*");
     assert_eq!(line(json!([text("a "), marked(" ", "strong")])), "a");
