@@ -22,7 +22,7 @@ use crate::telemetry::{self, Completion, Kind};
 /// What an event handler returns.
 pub type HandledEvent<E> = Pin<Box<dyn Future<Output = Result<Value, E>> + Send>>;
 
-/// Runs an event handler: loads the settings once, then runs every invocation under its deadline and writes one
+/// Runs an event handler: loads the settings at startup, then runs every invocation under its deadline and writes one
 /// completion line, with the status that an HTTP request would have. A failure is reported to Lambda with its
 /// message, but not its cause.
 pub fn serve_events<A, E>(handler: fn(Arc<A>, Value) -> HandledEvent<E>) -> ExitCode

@@ -192,7 +192,7 @@ impl<A: FromSettings + Send + Sync + 'static, E: ErrorAnswer> Runner<A, E> {
 
     /// Runs the handler with a timeout, and turns a panic into an error, so it does not end the sandbox.
     async fn run(&self, app: Arc<A>, request: Request, deadline: Instant) -> Result<Response, E> {
-        // Unwind safety: only the app is shared, and its locks would be poisoned.
+        // Unwind safe: a panic can only leave the app inconsistent, and its locks are poisoned then.
         let work = AssertUnwindSafe((self.handler)(app, request)).catch_unwind();
         // Adapters give up at the deadline and say what they were waiting for; this timeout is for code that does
         // not.
