@@ -1,7 +1,8 @@
-//! Bare URLs, found before the parser sees the text: the underscores of `https://git.example/pkg/__init__.py` are no
-//! emphasis, and brackets or a `|` in an address mean nothing.
+//! Bare URLs, extracted before the text is parsed: the underscores of `https://git.example/pkg/__init__.py` are not
+//! emphasis, and brackets or a `|` in a URL have no meaning.
 //!
-//! Each is replaced by a placeholder that the parser takes for a word, and put back where its events are read.
+//! Each URL is replaced by a placeholder that the parser treats as a word, and restored when the parser's events are
+//! read.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -14,28 +15,28 @@ use super::links::{self, ends_url, may_precede_url};
 use super::model::Link;
 use super::outline::Outline;
 
-/// A placeholder is a number between these two, in sixteen digits from [`DIGIT`] on. All are noncharacters, of which
-/// `clean` leaves none in a text.
+/// A placeholder is a number between these two, in hexadecimal digits starting at [`DIGIT`]. All are noncharacters,
+/// which `clean` removes from every text.
 const BEGIN: char = '\u{fdd0}';
 const END: char = '\u{fdd1}';
 const DIGIT: u32 = 0xfde0;
 
-/// A URL may take in the bracket that began a link, and what that link held is text then, with URLs of its own. So
-/// texts are looked through until there are no more, which is after two passes as a rule.
+/// A URL can absorb the opening bracket of a link, so the content of that link becomes text, which may contain more
+/// URLs. The search is repeated until it finds no more, usually after two passes.
 const MAX_PASSES: usize = 8;
 
-/// The bare URLs of a text, in its order.
+/// The bare URLs of a text, in order.
 #[derive(Debug, Default)]
 pub(super) struct BareUrls(Vec<BareUrl>);
 
-/// What a placeholder stands for.
+/// The URL behind a placeholder.
 #[derive(Debug)]
 pub(super) struct BareUrl {
-    /// Where it stands in the text.
+    /// Its position in the original text.
     range: Range<usize>,
-    /// As it was written, with its escapes.
+    /// The URL as written, with escapes.
     source: String,
-    /// As it is shown.
+    /// The URL as shown.
     pub(super) text: String,
     pub(super) link: Arc<Link>,
 }
@@ -47,7 +48,7 @@ pub(super) enum Piece<'a> {
 }
 
 impl BareUrls {
-    /// Finds those of a text, and gives it with a placeholder in the place of each.
+    /// Finds the bare URLs of a text, and returns them and the text with placeholders in their place.
     pub(super) fn take_out(text: &str, definitions: &Definitions) -> (Self, String) {
         let mut urls = Self::default();
         let mut replaced = text.to_owned();
@@ -60,7 +61,7 @@ impl BareUrls {
         (urls, replaced)
     }
 
-    /// Adds what an outline of the text with placeholders shows, and says whether that is any.
+    /// Adds the URLs in an outline of the text with placeholders. Returns whether there were any.
     fn add(&mut self, text: &str, outline: &Outline) -> bool {
         let mut found = Vec::new();
         let places = self.places();
@@ -88,7 +89,7 @@ impl BareUrls {
             }
         }
         let is_any = !found.is_empty();
-        // One that starts before another may take that one in.
+        // A URL that starts before another one may absorb it.
         found.append(&mut self.0);
         found.sort_by_key(|url| url.range.start);
         let mut end = 0;
@@ -103,7 +104,7 @@ impl BareUrls {
         is_any
     }
 
-    /// The known URL that a place of the text is in.
+    /// Returns the known URL that contains a position of the original text.
     fn around(&self, at: usize) -> Option<&BareUrl> {
         let before = self.0.partition_point(|url| url.range.start <= at);
         self.0.get(before.checked_sub(1)?).filter(|url| at < url.range.end)
@@ -121,7 +122,7 @@ impl BareUrls {
         out
     }
 
-    /// Where the placeholders are in the text that has them, and where that is in the text itself.
+    /// Returns the position of each placeholder in the text with placeholders, and of its URL in the original text.
     fn places(&self) -> Vec<(Range<usize>, Range<usize>)> {
         let (mut at, mut from) = (0, 0);
         let place = |(number, url): (usize, &BareUrl)| {
@@ -132,7 +133,7 @@ impl BareUrls {
         self.0.iter().enumerate().map(place).collect()
     }
 
-    /// The text between the placeholders, and what these stand for.
+    /// Splits a text into the parts between placeholders and the URLs behind them.
     pub(super) fn pieces<'a>(&'a self, text: &'a str) -> Vec<Piece<'a>> {
         let mut pieces = Vec::new();
         let mut rest = text;
@@ -152,7 +153,7 @@ impl BareUrls {
         pieces
     }
 
-    /// The text as it was written, for where a URL means nothing.
+    /// Returns the text with its URLs as written, for contexts in which a URL has no meaning.
     pub(super) fn written<'a>(&self, text: &'a str) -> Cow<'a, str> {
         if !text.contains(BEGIN) {
             return text.into();
@@ -172,7 +173,7 @@ fn placeholder(number: usize) -> String {
     std::iter::once(BEGIN).chain(digits).chain([END]).collect()
 }
 
-/// Where a place of a text with placeholders is in the text itself.
+/// Maps a position in the text with placeholders to the original text.
 fn original(places: &[(Range<usize>, Range<usize>)], at: usize) -> usize {
     let before = places.partition_point(|(placeholder, _)| placeholder.start <= at);
     match before.checked_sub(1).and_then(|last| places.get(last)) {
@@ -189,7 +190,7 @@ fn number(digits: &str) -> Option<usize> {
     })
 }
 
-/// Where the next URL may start, before `end`.
+/// Returns the next position before `end` where a URL may start.
 fn next_candidate(source: &str, from: usize, end: usize) -> Option<usize> {
     let text = source.get(from..end)?;
     let mut places = text.char_indices().map(|(at, _)| from + at);
@@ -197,7 +198,7 @@ fn next_candidate(source: &str, from: usize, end: usize) -> Option<usize> {
         .find(|&at| links::starts_url(&source[at..]) && last_char(&source[..at]).is_none_or(may_precede_url))
 }
 
-/// The last character of a source; one that is written as a number (`&#49;`) is that character.
+/// Returns the last character of a source; a numeric character reference (`&#49;`) counts as its character.
 fn last_char(source: &str) -> Option<char> {
     let number = source.strip_suffix(';').and_then(|source| {
         let digits = source.trim_end_matches(|c: char| c.is_ascii_digit());
@@ -208,17 +209,17 @@ fn last_char(source: &str) -> Option<char> {
 }
 
 enum Found {
-    /// How long it is in the source, how it is shown, and where it leads.
+    /// The URL's length in the source, its text as shown, and its destination.
     Url(usize, String, String),
-    /// How much of the source is longer than a URL may be.
+    /// The length of a part of the source that is too long for a URL.
     TooLong(usize),
     Nothing,
 }
 
-/// The URL that a source starts with. An escape in it stands for its character, as anywhere in Markdown.
+/// Parses the URL at the start of a source. An escape in it stands for its character, as everywhere in Markdown.
 fn url_in_source(source: &str) -> Found {
     let mut shown = String::new();
-    // Where each byte of what is shown ends in the source.
+    // For each byte of the text as shown, where it ends in the source.
     let mut ends = Vec::new();
     let mut rest = source;
     while let Some(c) = rest.chars().next() {

@@ -1,4 +1,4 @@
-//! The blocks that are being built while Markdown is read, and the containers that are open.
+//! Builds blocks while Markdown is parsed, and keeps track of the open containers.
 
 use std::ops::Range;
 use std::rc::Rc;
@@ -8,18 +8,18 @@ use super::model::{Block, Inline, Item, Link, List};
 use super::panel::Panel;
 use super::source::Source;
 
-/// Lists and quotes that are nested deeper lose their frame and keep their content: nobody reads that far,
-/// and JSON parsers stop at a depth too (`serde_json`'s at 128; a level of a list takes four).
+/// Lists and quotes nested more deeply lose their structure and keep their content. Nobody reads that far, and JSON
+/// parsers have a depth limit too (128 for `serde_json`; each list level takes four).
 pub(super) const MAX_DEPTH: usize = 20;
 
-/// A block, and the lines of the Markdown that it was read from, counted from 0. Blocks that were read from one, such as
-/// the parts of a mixed list, share its lines.
+/// A block and the lines of the Markdown it was parsed from, counted from 0. Blocks that come from a single one, such
+/// as the parts of a mixed list, share its lines.
 pub(super) struct Placed {
     pub(super) lines: Range<usize>,
     pub(super) block: Block,
 }
 
-/// A container that is open. `Flat` is one that is too deep: its content goes to the one around it.
+/// An open container. `Flat` is one that is nested too deeply: its content goes to the container around it.
 pub(super) enum Frame {
     Quote(Vec<Block>),
     Panel(Panel, Vec<Block>),
@@ -31,11 +31,11 @@ pub(super) enum Frame {
 #[derive(Default)]
 pub(super) struct Builder {
     pub(super) source: Rc<Source>,
-    /// Of the outermost block that is read.
+    /// The lines of the current top-level block.
     pub(super) lines: Lines,
     pub(super) root: Vec<Placed>,
     pub(super) frames: Vec<Frame>,
-    /// Frames that are not `Flat`.
+    /// The number of open frames, without `Item` and `Flat`.
     pub(super) depth: usize,
     pub(super) inlines: Vec<Inline>,
     pub(super) strong: usize,
@@ -44,18 +44,18 @@ pub(super) struct Builder {
     pub(super) link: Option<OpenLink>,
     pub(super) image: Option<OpenImage>,
     pub(super) code: Option<(Option<String>, String)>,
-    /// The block of HTML that is read.
+    /// The current HTML block.
     pub(super) html: String,
     pub(super) rows: Vec<Vec<Vec<Block>>>,
     pub(super) row_end: usize,
     pub(super) last_cell_end: Option<usize>,
 }
 
-/// Counts the lines of a text, from its beginning to its end.
+/// Counts lines from the start of a text to its end.
 #[derive(Default)]
 pub(super) struct Lines {
     pub(super) current: Range<usize>,
-    /// How far they are counted, in bytes and lines.
+    /// How far lines have been counted, in bytes and in lines.
     pub(super) counted: (usize, usize),
 }
 
@@ -74,21 +74,21 @@ pub(super) struct OpenLink {
     pub(super) raw: String,
     pub(super) title: String,
     pub(super) link: Option<Arc<Link>>,
-    /// Where its content starts in the line.
+    /// Where the link's content starts in the line.
     pub(super) from: usize,
 }
 
 pub(super) struct OpenImage {
     pub(super) url: String,
     pub(super) alt: String,
-    /// Images within the description of the image.
+    /// The number of images open within the image's description.
     pub(super) nested: usize,
 }
 
 impl Builder {
     pub(super) fn open(&mut self, frame: Frame) {
         self.flush();
-        // An item belongs to its list: it is never too deep.
+        // An item is never too deep, because it belongs to its list.
         let deep = self.depth >= MAX_DEPTH && !matches!(frame, Frame::Item(_));
         let frame = if deep { Frame::Flat } else { frame };
         self.depth += usize::from(matches!(frame, Frame::Quote(_) | Frame::Panel(..) | Frame::List(_)));
@@ -119,7 +119,7 @@ impl Builder {
         }
     }
 
-    /// Ends the line that is being read: the items of a tight list have no paragraph around their text.
+    /// Ends the current line: items of a tight list have text without a paragraph around it.
     pub(super) fn flush(&mut self) {
         if !self.inlines.is_empty() {
             let inlines = std::mem::take(&mut self.inlines);

@@ -1,22 +1,22 @@
-//! What people paste, as text that can be stored.
+//! Cleans pasted text so that it can be stored.
 
 use super::characters::is_noncharacter;
 
-/// Markdown as the parser gets it: lines end in `\n`, a separator of lines (U+2028, a form feed) is a hard break, and
-/// what cannot be stored is left out.
+/// Prepares Markdown for the parser: lines end in `\n`, line separators (U+2028, form feed) become hard breaks, and
+/// what cannot be stored is removed.
 pub(super) fn markdown(text: &str) -> String {
     storable(text, "  \n")
 }
 
-/// A text of one line, such as a summary, without what cannot be stored.
+/// Cleans a text that should be one line, such as a summary.
 ///
-/// Colours of a terminal and other control characters are left out, tabs and separators of lines become spaces. A
-/// line end stays, as `\n`: it is the caller's to say what it means.
+/// Terminal colours and other control characters are removed; tabs and line separators become spaces. Line ends are
+/// kept as `\n`: what they mean is up to the caller.
 pub fn one_line(text: &str) -> String {
     storable(text, " ").replace('\t', " ")
 }
 
-/// A byte order mark where a line begins is dropped: it would hide a heading. Files that were joined have several.
+/// Drops byte order marks at the start of a line, where they would hide a heading. Concatenated files have several.
 fn storable(text: &str, line_break: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
@@ -41,24 +41,26 @@ fn storable(text: &str, line_break: &str) -> String {
     out
 }
 
-/// What follows a sequence of a terminal that began with ESC
-/// ([ECMA-48](https://ecma-international.org/publications-and-standards/standards/ecma-48/), [the sequences of
-/// xterm](https://invisible-island.net/xterm/ctlseqs/ctlseqs.html)). A letter behind an ESC that begins none stays.
+/// Returns what follows a terminal escape sequence, of which ESC has been read
+/// ([ECMA-48](https://ecma-international.org/publications-and-standards/standards/ecma-48/), [xterm's
+/// sequences](https://invisible-island.net/xterm/ctlseqs/ctlseqs.html)). If it is not a sequence, what follows ESC is
+/// kept.
 fn after_escape(rest: &str) -> &str {
     let mut chars = rest.chars();
     match (chars.next(), chars.next()) {
         (Some('['), _) => after_control_sequence(&rest[1..]),
         (Some(']' | 'P' | 'X' | '^' | '_'), _) => after_control_string(&rest[1..]).unwrap_or(rest),
-        // A set of characters, the alignment test, UTF-8.
+        // Character sets, the screen alignment test, UTF-8.
         (Some('(' | ')' | '*' | '+'), Some('0'..='2' | 'A' | 'B')) => &rest[2..],
         (Some('#'), Some('3'..='8')) | (Some('%'), Some('@' | 'G')) => &rest[2..],
-        // The cursor is saved and restored, the keypad changes its mode.
+        // Saving and restoring the cursor, keypad modes.
         (Some('7' | '8' | '=' | '>'), _) => &rest[1..],
         _ => rest,
     }
 }
 
-/// What follows parameters, intermediate characters and the final one; where that is missing, the parameters.
+/// Returns what follows the parameters, intermediate characters and final character of a control sequence. If the
+/// final character is missing, only the parameters are skipped.
 fn after_control_sequence(rest: &str) -> &str {
     let parameters = rest.trim_start_matches(|c| ('0'..='?').contains(&c));
     let is_bare = parameters.len() == rest.len();
@@ -66,8 +68,7 @@ fn after_control_sequence(rest: &str) -> &str {
     last.strip_prefix(|c| ('@'..='~').contains(&c)).unwrap_or(parameters)
 }
 
-/// What follows a title, a link's address or another string for the terminal; `None` where it does not end on its
-/// line.
+/// Returns what follows a control string, such as a title or a link target; `None` if it does not end on its line.
 fn after_control_string(rest: &str) -> Option<&str> {
     let end = rest.find(['\n', '\r', '\u{7}', '\u{1b}', '\u{9c}'])?;
     let after = &rest[end..];

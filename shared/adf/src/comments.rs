@@ -1,4 +1,4 @@
-//! HTML comments: nobody sees them.
+//! HTML comments, which are not shown.
 
 use pulldown_cmark::{Event, Parser, Tag};
 
@@ -9,10 +9,10 @@ use super::syntax::OPTIONS;
 const OPEN: &str = "<!--";
 const CLOSE: &str = "-->";
 
-/// What stands behind one that does not end is Markdown again, where another may stand that does not end.
+/// What follows an unterminated comment is Markdown again, which may contain another unterminated comment.
 const MAX_PASSES: usize = 8;
 
-/// Makes those that do not end text. A whole document would be one of them.
+/// Escapes unterminated comments, so that they become text. Otherwise one could hide the rest of the document.
 pub(super) fn escape_unclosed(mut text: String) -> String {
     for _ in 0..MAX_PASSES {
         if !text.contains(OPEN) {
@@ -35,12 +35,12 @@ pub(super) fn escape_unclosed(mut text: String) -> String {
     text
 }
 
-/// Whether a piece of inline HTML is one.
+/// Whether inline HTML is a comment.
 pub(super) fn is_comment(html: &str) -> bool {
     html.starts_with(OPEN)
 }
 
-/// HTML without those in it, and without the lines that held nothing else.
+/// Removes comments from HTML, and the lines that contained nothing else.
 pub(super) fn without_comments(html: &str) -> String {
     if !html.contains(OPEN) {
         return html.to_owned();
@@ -48,7 +48,7 @@ pub(super) fn without_comments(html: &str) -> String {
     let mut out = String::with_capacity(html.len());
     let mut rest = html;
     while let Some((before, comment)) = rest.split_once(OPEN) {
-        // `<!-->` is a whole one.
+        // `<!-->` is a complete comment.
         let Some(end) = html_comment_end(comment) else { break };
         out.push_str(before);
         out.push_str(GUARD);

@@ -1,8 +1,8 @@
-//! Definitions of links, such as `[docs]: https://docs.example`.
+//! Link reference definitions, such as `[docs]: https://docs.example`.
 //!
-//! Markdown shows nothing of them, not even of one that nothing refers to. Log lines look like them
-//! (`[ERROR]: OutOfMemoryError`), so one that nothing refers to is text here, and so is one that may be a log line
-//! although something refers to it.
+//! Markdown shows none of them, whether they are referenced or not. Log lines can look the same
+//! (`[ERROR]: OutOfMemoryError`), so a definition that is not referenced stays text, and so does one that is
+//! referenced but may be a log line.
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -13,10 +13,10 @@ use super::characters::GUARD;
 use super::splice::{self, Edit};
 use super::syntax::OPTIONS;
 
-/// How many characters a label may have.
+/// The maximum length of a label, in characters.
 const MAX_LABEL: usize = 999;
 
-/// The definitions of a text by their labels, spelled as what refers to them spells them.
+/// The definitions of a text by label, spelled as in their references.
 #[derive(Debug, Default)]
 pub(super) struct Definitions(HashMap<String, Definition>);
 
@@ -27,7 +27,7 @@ struct Definition {
 }
 
 impl Definitions {
-    /// Takes those out of a text that show nothing; the others become text.
+    /// Removes the definitions that are not shown, and escapes the others so that they become text.
     pub(super) fn take_out(text: String) -> (Self, String) {
         if !text.contains("]:") {
             return (Self::default(), text);
@@ -35,7 +35,7 @@ impl Definitions {
         let mut definitions = Self::default();
         let mut edits = Vec::new();
         let mut labels = Vec::new();
-        // Where a `[` does not begin a line of text.
+        // The ranges in which a `[` does not start a line of text.
         let mut taken = Vec::new();
         let mut events = Parser::new_ext(&text, OPTIONS).into_offset_iter();
         for (event, range) in events.by_ref() {
@@ -68,7 +68,7 @@ impl Definitions {
         (definitions, text)
     }
 
-    /// The events of a text that they were taken out of.
+    /// Parses a text whose definitions were taken out.
     pub(super) fn events<'a>(
         &'a self,
         text: &'a str,
@@ -81,7 +81,7 @@ impl Definitions {
     }
 }
 
-/// Whether a destination cannot be a word of a log.
+/// Whether a destination cannot be a word from a log.
 fn is_address(destination: &str) -> bool {
     destination.is_empty()
         || destination.contains(['/', '@', ' '])
@@ -89,7 +89,7 @@ fn is_address(destination: &str) -> bool {
         || destination.get(..4).is_some_and(|scheme| scheme.eq_ignore_ascii_case("tel:"))
 }
 
-/// Where a line starts, behind the markers of quotes and lists, with `[label]:`.
+/// Finds the lines that start with `[label]:`, after any quote and list markers; returns the offset of each `[`.
 fn labels_at_line_starts(text: &str, mut taken: Vec<Range<usize>>) -> impl Iterator<Item = usize> {
     taken.sort_unstable_by_key(|range| range.start);
     let mut taken = taken.into_iter().peekable();

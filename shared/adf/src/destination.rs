@@ -2,11 +2,13 @@
 
 use super::characters::is_noncharacter;
 
-/// A longer destination is kept as text: every text node of a link repeats it, so that it multiplies.
+/// The maximum length of a destination, in bytes. A longer one becomes text, because every text node of a link
+/// repeats it.
 pub(super) const MAX_DESTINATION: usize = 4_096;
 
-/// Makes a destination that needs no escape in Markdown, but for a `|` in a table: white space, quotes, angle brackets
-/// and backslashes are percent-encoded. Other characters that RFC 3986 forbids stay (`{id}`), as they do in browsers.
+/// Encodes a destination so that it needs no escapes in Markdown, except for `|` in a table: whitespace, quotes,
+/// angle brackets and backslashes are percent-encoded. Other characters that RFC 3986 forbids (`{id}`) are kept, as
+/// in browsers.
 pub(super) fn destination(raw: &str) -> String {
     let mut out = String::with_capacity(raw.len());
     for c in raw.trim().chars().filter(|&c| !c.is_control() && !is_noncharacter(c)) {
@@ -26,7 +28,7 @@ fn encode(c: char, out: &mut String) {
     }
 }
 
-/// Whether Jira can show an image from there.
+/// Whether Jira can show an image with this URL.
 pub(super) fn is_web(url: &str) -> bool {
     let lower = url.get(..8).unwrap_or(url).to_ascii_lowercase();
     url.len() <= MAX_DESTINATION && (lower.starts_with("http://") || lower == "https://")

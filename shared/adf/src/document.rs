@@ -1,13 +1,13 @@
-//! A document that may be sent to Jira.
+//! Documents that can be sent to Jira.
 
 use serde::Serialize;
 use serde_json::Value;
 
-/// How long a rich text field of Jira may be: longer ones are refused with `The entered text is too long. It
+/// The maximum length of a rich text field in Jira, which rejects longer ones with `The entered text is too long. It
 /// exceeds the allowed limit of 32,767 characters.`
 pub const MAX_CHARACTERS: usize = 32_767;
 
-/// How deep the JSON of a document may be nested: parsers stop about there (`serde_json`'s own does).
+/// The maximum nesting of a document's JSON, at about the limit of JSON parsers, including `serde_json`'s own.
 const MAX_DEPTH: usize = 128;
 
 /// A document in the [Atlassian Document Format](https://developer.atlassian.com/cloud/jira/platform/apis/document/structure/):
@@ -16,7 +16,7 @@ const MAX_DEPTH: usize = 128;
 #[serde(transparent)]
 pub struct Document(Value);
 
-/// Why a JSON value is no document; the text says what to change.
+/// Why a JSON value is not a document. The message says what to change.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Invalid {
@@ -35,10 +35,10 @@ pub enum Invalid {
     /// An element of `content`, counted from 0, is not an object with a `type`.
     #[error("`content[{0}]` must be an ADF node: an object with a `type`")]
     Node(usize),
-    /// A key that a document does not have.
+    /// A key that documents do not have.
     #[error("remove `{}`: an ADF document has only `type`, `version` and `content`", .0.chars().take(50).collect::<String>())]
     Key(String),
-    /// The JSON is nested too deep.
+    /// The JSON is nested too deeply.
     #[error("nest the ADF document less: at most {MAX_DEPTH} levels of JSON")]
     Depth,
 }
@@ -48,10 +48,8 @@ impl Document {
         Self(value)
     }
 
-    /// Takes a document that a caller wrote.
-    ///
-    /// # Errors
-    /// When its frame is wrong. What stands inside is left to Jira, which knows what its instance accepts.
+    /// Accepts a document written by a caller. Only its top level is validated; the content is left to Jira, which
+    /// knows what its instance accepts.
     pub fn from_json(value: Value) -> Result<Self, Invalid> {
         match check(&value) {
             Ok(()) => Ok(Self(value)),
@@ -62,17 +60,17 @@ impl Document {
         }
     }
 
-    /// Whether it has no content, which Jira takes for an empty field.
+    /// Whether the document has no content, which Jira treats as an empty field.
     pub fn is_empty(&self) -> bool {
         self.0.get("content").and_then(Value::as_array).is_none_or(Vec::is_empty)
     }
 
-    /// The document as JSON.
+    /// Returns the document as JSON.
     pub fn as_json(&self) -> &Value {
         &self.0
     }
 
-    /// The document as JSON.
+    /// Returns the document as JSON.
     pub fn into_json(self) -> Value {
         self.0
     }
@@ -118,7 +116,7 @@ fn check_depth(value: &Value) -> Result<(), Invalid> {
     Ok(())
 }
 
-/// Drops a value without recursion, which JSON that is nested deep enough would run out of stack for.
+/// Drops a value without recursion, because deeply nested JSON would overflow the stack.
 fn dismantle(value: Value) {
     let mut left = vec![value];
     while let Some(value) = left.pop() {
@@ -130,11 +128,10 @@ fn dismantle(value: Value) {
     }
 }
 
-/// How much text a document holds, in the UTF-16 units of a Java string: more than [`MAX_CHARACTERS`] is more than
-/// Jira takes.
+/// Returns the length of a document's text in UTF-16 code units. If it exceeds [`MAX_CHARACTERS`], Jira rejects the
+/// document.
 ///
-/// Jira counts after it has converted the document to text with markup, and does not say how. So it may refuse a
-/// document that holds less.
+/// Jira counts after an undocumented conversion to text with markup, so it may also reject a document with less text.
 pub fn text_length(document: &Document) -> usize {
     let mut length = 0;
     let mut left = vec![&document.0];

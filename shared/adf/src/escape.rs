@@ -1,18 +1,18 @@
-//! Text as Markdown that reads as that text.
+//! Escapes text so that it is read as itself in Markdown.
 
 use super::characters::is_space;
 
-/// What stands around a text, as far as it changes what its characters mean.
+/// The context of a text, as far as it affects the meaning of its characters.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Around {
-    /// It starts a line that may be taken for a block.
+    /// It starts a line that could be read as a block.
     pub(super) line_start: bool,
     /// It ends a heading.
     pub(super) heading_end: bool,
-    /// A link starts behind it.
+    /// It is followed by a link.
     pub(super) before_link: bool,
     pub(super) in_link: bool,
-    /// Its first or last character must not count as white space: see `render_inline`.
+    /// Its first or last character must not count as whitespace; see `render_inline`.
     pub(super) encode_first: bool,
     pub(super) encode_last: bool,
 }
@@ -58,19 +58,19 @@ pub(super) fn text(text: &str, around: Around) -> String {
     out
 }
 
-/// Whether what follows `<` may make it an e-mail address, whose first character need not be a letter.
+/// Whether the text after `<` could make it an e-mail address, which need not start with a letter.
 fn is_address(after: &str) -> bool {
     let end = after.find(|c: char| c.is_whitespace() || matches!(c, '<' | '>'));
     after[..end.unwrap_or(after.len())].contains('@')
 }
 
-/// Whether the next character is of a kind, and is written as itself.
+/// Whether the next character is of this kind and is written unencoded.
 fn followed_by_itself(after: &str, around: Around, kind: impl Fn(char) -> bool) -> bool {
     let is_encoded = around.encode_last && after.chars().nth(1).is_none();
     !is_encoded && after.starts_with(kind)
 }
 
-/// Where the escape belongs in a line that would start a block, or continue the one above as a heading or a
+/// Returns where to escape a line that would otherwise start a block, or turn the previous line into a heading or a
 /// table.
 fn block_start(text: &str) -> Option<usize> {
     let rest = text.trim_start_matches(|c: char| c.is_ascii_digit());
@@ -95,13 +95,13 @@ fn ends_marker(after: &str) -> bool {
     after.is_empty() || after.starts_with(is_space)
 }
 
-/// Whether what follows `&` may make it a character reference.
+/// Whether the text after `&` could make it a character reference.
 pub(super) fn is_reference(after: &str) -> bool {
     let name = after.trim_start_matches(|c: char| c.is_ascii_alphanumeric() || c == '#');
     name.len() < after.len() && name.starts_with(';')
 }
 
-/// What would be dropped or break the line where it stands as itself.
+/// Whether a character would be dropped, or break the line, unless it is written as an entity.
 fn needs_entity(c: char) -> bool {
     matches!(c, '\u{feff}' | '\u{2028}' | '\u{2029}') || c.is_control() && c != '\t'
 }

@@ -1,13 +1,14 @@
-//! Emphasis in texts that have no spaces between words.
+//! Emphasis in scripts without spaces between words.
 //!
-//! To CommonMark the second `**` of `**重要：**確認` ends nothing: it stands between punctuation and a letter, as the
-//! first of `x.**y**` does. Chinese, Japanese and Korean have no space there, so such a delimiter gets a [`GUARD`]
-//! on the side of the punctuation, which counts as a letter and is left out of what is read.
+//! In CommonMark, the second `**` of `**重要：**確認` does not close the emphasis, because it stands between punctuation
+//! and a letter, like the first `**` of `x.**y**`. Chinese, Japanese and Korean have no space there, so such a
+//! delimiter gets a [`GUARD`] on the side of the punctuation. It counts as a letter, and is removed from the parsed
+//! text.
 
 use super::characters::GUARD;
 use super::splice::{self, Edit};
 
-/// Puts the guards into a text.
+/// Inserts the guards into a text.
 pub(super) fn guard(text: String) -> String {
     if text.is_ascii() {
         return text;
@@ -36,7 +37,8 @@ pub(super) fn guard(text: String) -> String {
     if edits.is_empty() { text } else { splice::apply(&text, edits) }
 }
 
-/// Whether a delimiter between these two gets a guard: its own text ends in the one, the other stands outside.
+/// Whether a delimiter needs a guard between the character of its own text (`inside`) and the one beyond it
+/// (`outside`).
 pub(super) fn needs_guard(inside: char, outside: char) -> bool {
     (is_cjk(inside) || is_cjk(outside)) && kind(inside) == Kind::Punctuation && kind(outside) == Kind::Letter
 }
@@ -45,7 +47,7 @@ pub(super) fn needs_guard(inside: char, outside: char) -> bool {
 enum Kind {
     Letter,
     Punctuation,
-    /// White space and the delimiters of other marks.
+    /// White space, and the delimiters of other marks.
     Other,
 }
 
@@ -58,7 +60,7 @@ fn kind(c: char) -> Kind {
     }
 }
 
-/// Whether a character is of a script without spaces between words, or of its punctuation.
+/// Whether a character belongs to a script without spaces between words, or to its punctuation.
 fn is_cjk(c: char) -> bool {
     matches!(c,
         // Jamo.

@@ -1,30 +1,30 @@
-//! The columns of a table whose cells reach over several rows and columns.
+//! The columns of a table with cells that span rows and columns.
 
 use serde_json::Value;
 
 use super::model::Block;
 use super::read_inline::{content, number};
 
-/// Further columns, and the number is a mistake.
+/// The maximum number of columns a cell can span; a higher number is a mistake.
 const MAX_COLUMNS: usize = 100;
 
-/// How many cells of a table may be filled in; its cells reach no further then.
+/// How many cells may be filled in for a table's spans; further spans are ignored.
 const MAX_FILLED: usize = 10_000;
 
-/// Puts each cell into its column. The places that it reaches over beside the first are empty.
+/// Puts each cell into its column. The other positions that a cell spans are empty.
 #[derive(Default)]
 pub(super) struct Grid {
-    /// How many more rows a cell above reaches over, by column.
+    /// For each column, how many more rows a cell from above spans.
     reached: Vec<usize>,
-    /// Of the cells so far.
+    /// The number of columns with cells so far.
     pub(super) columns: usize,
     filled: usize,
-    /// Where the cells of the last row begin.
+    /// The column of each cell in the last row.
     starts: Vec<usize>,
 }
 
 impl Grid {
-    /// The cells of the next row, each as `read` gives it; none for a row that has nothing in it.
+    /// Returns the cells of the next row, each read by `read`, or `None` for an empty row.
     pub(super) fn row(
         &mut self,
         row: &Value,
@@ -65,12 +65,12 @@ impl Grid {
         (!cells.is_empty()).then_some(cells)
     }
 
-    /// The column of each cell of the last row.
+    /// Returns the column of each cell in the last row.
     pub(super) fn starts(&self) -> &[usize] {
         &self.starts
     }
 
-    /// Whether a cell above reaches over a column of this row; asked once for each.
+    /// Whether a cell from above spans this column of the current row. Called once for each.
     fn is_reached(&mut self, column: usize) -> bool {
         let Some(rows) = self.reached.get_mut(column).filter(|rows| **rows > 0) else { return false };
         *rows -= 1;

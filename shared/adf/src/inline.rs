@@ -1,15 +1,15 @@
-//! The normal form of a line's pieces. Both directions bring their texts into it, and Markdown can say
-//! everything that is in it: that is why a document comes back as it was.
+//! The normal form of inline content. Both directions convert text into it, and Markdown can express everything in
+//! it; this is why a document comes back unchanged.
 
 use super::characters::{is_line_end, is_space, without_controls};
 use super::model::{Inline, Marks, Text};
 
-/// Brings inline content into its normal form:
+/// Converts inline content into its normal form:
 ///
-/// - no empty text, no two neighbours with the same marks, no control character, a line end is a space;
-/// - code keeps no mark but its link, which keeps no code with `]:` in it;
-/// - no white space at the ends of a line and no break at the ends of the content;
-/// - white space between two texts has only marks that both have (Markdown cannot end `**bold **`).
+/// - no empty texts, no adjacent texts with the same marks, no control characters; a line end becomes a space;
+/// - code has no marks except a link;
+/// - no whitespace at the ends of a line, and no breaks at the ends of the content;
+/// - whitespace between two texts has only the marks that both have (Markdown cannot express `**bold **`).
 pub(super) fn normal(inlines: impl IntoIterator<Item = Inline>) -> Vec<Inline> {
     let mut line = Normal::default();
     for inline in inlines {
@@ -25,9 +25,9 @@ pub(super) fn normal(inlines: impl IntoIterator<Item = Inline>) -> Vec<Inline> {
 #[derive(Default)]
 struct Normal {
     done: Vec<Inline>,
-    /// White space after the last word of this line, and the marks that all of it has.
+    /// Whitespace after the last word of this line, with the marks that all of it has.
     space: Option<Text>,
-    /// Breaks that count only if something follows.
+    /// Breaks that only count if something follows.
     breaks: usize,
 }
 

@@ -40,42 +40,37 @@ pub use document::{Document, Invalid, MAX_CHARACTERS, text_length};
 pub use merge::Lost;
 pub use size::TooLarge;
 
-/// Converts Markdown to a document that is valid by Atlassian's schema, whatever the text is.
+/// Converts any Markdown to a document that is valid according to Atlassian's schema.
 ///
-/// Plain text is Markdown too. A text of white space, comments and control characters makes a document without
-/// content; any other text has something to show.
+/// Plain text is Markdown, too. A text of only whitespace, comments and control characters gives a document without
+/// content; any other text gives one that shows something.
 ///
-/// A document takes a hundred times the memory of its text and more: for a text that anybody may send there is
+/// A document takes more than a hundred times the memory of its text. For untrusted text, use
 /// [`from_markdown_within_limits`].
 pub fn from_markdown(markdown: &str) -> Document {
     Document::valid(write::document(blocks(markdown)))
 }
 
-/// As [`from_markdown`], for a document that Jira may take.
-///
-/// # Errors
-/// When it would be too large, before it is made.
+/// Like [`from_markdown`], but returns an error before building a document that is too large for Jira.
 pub fn from_markdown_within_limits(markdown: &str) -> Result<Document, TooLarge> {
     let blocks = blocks(markdown);
     size::Size::of(&blocks).check()?;
     Ok(Document::valid(write::document(blocks)))
 }
 
-/// What becomes of a stored document by an edit.
+/// The result of an edit.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Edited {
-    /// The document now.
+    /// The edited document.
     pub document: Document,
-    /// What it had that Markdown cannot say, and has no longer.
+    /// What the edit removed that Markdown cannot express.
     pub lost: Vec<Lost>,
 }
 
-/// Gives a stored document the content of a Markdown text, and keeps what Markdown cannot say wherever the text says
-/// still what [`to_markdown`] made of the document: a text that did not change changes nothing, and a paragraph more adds
-/// one.
+/// Replaces a stored document's content with Markdown, and keeps what Markdown cannot express wherever the text still
+/// says what [`to_markdown`] made of the document: unchanged text changes nothing, and a new paragraph adds one.
 ///
-/// # Errors
-/// When the text would make too large a document.
+/// Returns an error if the text is too large for Jira.
 pub fn edit(stored: &Value, markdown: &str) -> Result<Edited, TooLarge> {
     let is_same = |read: &str| clean::markdown(markdown).trim_end() == read.trim_end();
     if stored.get("type").is_some_and(|kind| kind == "doc") && is_same(&to_markdown(stored)) {
@@ -93,15 +88,14 @@ fn blocks(markdown: &str) -> Vec<Block> {
     if !blocks.is_empty() {
         return blocks;
     }
-    // What shows nothing as Markdown, such as a lone `#`, is shown as it was written.
+    // A text that shows nothing as Markdown, such as a lone `#`, is shown as written.
     let text = comments::without_comments(&clean::markdown(markdown));
     normalize::document(vec![Block::Paragraph(vec![Inline::text(text)])])
 }
 
-/// Converts a document to Markdown, as Jira gives it: any JSON gives a text, `null` the empty one.
+/// Converts a document from Jira to Markdown. Accepts any JSON; `null` gives an empty text.
 ///
-/// Nodes that Markdown lacks are written as what they show; a node that this version does not know, as the
-/// text in it.
+/// Nodes that Markdown lacks are written as what they show, unknown nodes as the text they contain.
 pub fn to_markdown(document: &Value) -> String {
     render::document(&read::document(document))
 }

@@ -8,10 +8,10 @@ use super::inline::normal;
 use super::model::{Inline, Link, Marks, Text};
 use super::node::is_node;
 
-/// What no browser should run or load from a description.
+/// Schemes that no browser should run or load from a description.
 const UNSAFE_SCHEMES: [&str; 4] = ["javascript:", "vbscript:", "data:", "file:"];
 
-/// The link to a destination, or `None` where it is empty, unsafe, too long, or stands for a node.
+/// Creates a link; `None` if the destination is empty, unsafe, too long, or represents a node.
 pub(super) fn link(raw: &str, title: &str) -> Option<Arc<Link>> {
     let href = destination(raw);
     let lower = href.get(..16).unwrap_or(&href).to_ascii_lowercase();
@@ -22,25 +22,25 @@ pub(super) fn link(raw: &str, title: &str) -> Option<Arc<Link>> {
     usable.then(|| Arc::new(Link { href, title }))
 }
 
-/// The destination of a text that is a bare URL and nothing else.
+/// Returns the destination of a text that is a bare URL and nothing else.
 pub(super) fn bare_url(text: &str) -> Option<String> {
     let (length, href) = url_at(text)?;
     (length == text.len()).then_some(href)
 }
 
-/// Whether a bare URL would not take in any of the text behind it.
+/// Whether a bare URL ends before the text that follows, without absorbing any of it.
 pub(super) fn ends_before(url: &str, text: &str) -> bool {
     let joined: String = url.chars().chain(text.chars().take_while(|&c| !ends_url(c))).collect();
     url_at(&joined).is_some_and(|(length, _)| length == url.len())
 }
 
-/// The normal form of a line whose bare URLs are links.
+/// Returns the normal form of a line, with its bare URLs as links.
 pub(super) fn linked(inlines: impl IntoIterator<Item = Inline>) -> Vec<Inline> {
     normal(link_bare_urls(normal(inlines)))
 }
 
-/// Turns the bare URLs of texts into links, as GitHub's Markdown does: `http://`, `https://`, `ftp://` and
-/// `www.`, without the punctuation behind them.
+/// Turns bare URLs into links, as GitHub's Markdown does: `http://`, `https://`, `ftp://` and `www.`, without
+/// trailing punctuation.
 fn link_bare_urls(inlines: Vec<Inline>) -> Vec<Inline> {
     let mut out = Vec::with_capacity(inlines.len());
     for inline in inlines {
@@ -73,7 +73,7 @@ fn link_in_text(text: &str, marks: &Marks, out: &mut Vec<Inline>) {
     }
 }
 
-/// Where URLs start in a run of characters that a URL may have, how long they are, and where they lead.
+/// Finds the URLs in a run of characters that a URL may contain. Returns the start, length and destination of each.
 fn urls_in_run(run: &str) -> Vec<(usize, usize, String)> {
     let mut urls = Vec::new();
     if run.len() > MAX_DESTINATION - "http://".len() {
@@ -94,17 +94,17 @@ fn urls_in_run(run: &str) -> Vec<(usize, usize, String)> {
     urls
 }
 
-/// Whether a text starts as a URL does.
+/// Whether a text starts like a URL.
 pub(super) fn starts_url(text: &str) -> bool {
     url_prefix(text).is_some()
 }
 
-/// Whether a URL may start behind a character: not within a word or another URL.
+/// Whether a URL may start after this character: not within a word or another URL.
 pub(super) fn may_precede_url(before: char) -> bool {
     !before.is_alphanumeric() && !matches!(before, '/' | '.' | '-' | '+' | '@')
 }
 
-/// How it starts; a letter or a digit follows.
+/// Returns the prefix of a URL, which a letter or digit must follow.
 fn url_prefix(text: &str) -> Option<&'static str> {
     let starts_with = |prefix: &str| {
         text.as_bytes().get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix.as_bytes()))
@@ -113,7 +113,7 @@ fn url_prefix(text: &str) -> Option<&'static str> {
     text[prefix.len()..].starts_with(char::is_alphanumeric).then_some(prefix)
 }
 
-/// The length and the destination of the URL that a text starts with.
+/// Returns the length and the destination of the URL at the start of a text.
 pub(super) fn url_at(text: &str) -> Option<(usize, String)> {
     let prefix = url_prefix(text)?;
     let url = without_trailing_punctuation(text.split(ends_url).next()?);
@@ -121,8 +121,8 @@ pub(super) fn url_at(text: &str) -> Option<(usize, String)> {
     (href.len() <= MAX_DESTINATION).then_some((url.len(), href))
 }
 
-/// Whether a character is none of a URL: white space, what `destination` would encode, and the punctuation that
-/// stands in Chinese and Japanese texts without white space around it.
+/// Whether a character ends a URL: whitespace, characters that `destination` would encode, and Chinese and Japanese
+/// punctuation that has no whitespace around it.
 pub(super) fn ends_url(c: char) -> bool {
     c.is_whitespace()
         || c.is_control()

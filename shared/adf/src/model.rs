@@ -1,7 +1,7 @@
-//! What Markdown can say: the tree between Markdown and ADF.
+//! The tree between Markdown and ADF, with everything that Markdown can express.
 //!
-//! `parse` and `read` make it, `normalize` brings it into the shape that ADF allows, `write` and `render` say it
-//! again in either language.
+//! `parse` and `read` build it, `normalize` brings it into the structure that ADF allows, and `write` and `render`
+//! output ADF and Markdown.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use super::characters::is_space;
 use super::node::{Card, Node};
 use super::panel::Panel;
 
-/// A block of text; blocks follow each other from top to bottom.
+/// A block. Blocks follow each other from top to bottom.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Block {
     Paragraph(Vec<Inline>),
@@ -22,22 +22,22 @@ pub(super) enum Block {
         text: String,
     },
     Rule,
-    /// Rows of cells of blocks; the first row is the header.
+    /// Rows of cells, each a list of blocks; the first row is the header.
     Table(Vec<Vec<Vec<Block>>>),
     Image(Image),
-    /// Lines of a list of decisions.
+    /// A decision list, one line per decision.
     Decisions(Vec<Vec<Inline>>),
-    /// A smart link that stands alone; not an inline one.
+    /// A smart link alone in its paragraph; never an inline one.
     Card {
         url: String,
         card: Card,
     },
 }
 
-/// A bullet list, an ordered list (`start` is its first number), or a task list.
+/// A bullet list, an ordered list (`start` is its first number) or a task list.
 ///
-/// A list that `normalize` has seen is a task list when its first item is a task: then all are, and an item holds
-/// one paragraph and nothing but task lists after it.
+/// After `normalize`, a list is a task list if its first item is a task: then all items are tasks, and an item
+/// contains one paragraph, followed by task lists only.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct List {
     pub(super) start: Option<u64>,
@@ -46,7 +46,7 @@ pub(super) struct List {
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(super) struct Item {
-    /// `None` for an item of an ordinary list; otherwise whether the task is done.
+    /// For a task, whether it is done; `None` in other lists.
     pub(super) task: Option<bool>,
     pub(super) blocks: Vec<Block>,
 }
@@ -66,7 +66,7 @@ pub(super) struct Text {
     pub(super) marks: Marks,
 }
 
-/// How a text looks. `code` stands alone or with a link: ADF allows nothing else beside it.
+/// The style of a text. `code` can only be combined with a link, because ADF allows nothing else.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(super) struct Marks {
     pub(super) strong: bool,
@@ -102,7 +102,7 @@ impl Inline {
         Self::Text(Text { text: text.into(), marks })
     }
 
-    /// Whether a reader would see anything of it.
+    /// Whether it shows nothing.
     pub(super) fn is_blank(&self) -> bool {
         match self {
             Self::Text(text) => !text.marks.code && text.text.chars().all(is_space),
@@ -111,7 +111,7 @@ impl Inline {
         }
     }
 
-    /// Its marks; what is no text has none.
+    /// Returns its marks; only text has any.
     pub(super) fn marks(&self) -> &Marks {
         static NONE: Marks = Marks { strong: false, em: false, strike: false, code: false, link: None };
         match self {
@@ -122,7 +122,7 @@ impl Inline {
 }
 
 impl Marks {
-    /// The marks that both have.
+    /// Returns the marks that both have.
     pub(super) fn common(&self, other: &Self) -> Self {
         Self {
             strong: self.strong && other.strong,

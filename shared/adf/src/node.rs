@@ -1,6 +1,6 @@
-//! Nodes of a line that are links in Markdown: mentions, dates, statuses and smart links.
+//! Inline nodes that are links in Markdown: mentions, dates, statuses and smart links.
 //!
-//! A link of theirs reads well and is no link that anybody would write otherwise, so that it comes back as the node.
+//! These links are readable, and nobody would write them otherwise, so they come back as the same nodes.
 
 use time::format_description::well_known::Iso8601;
 use time::{Date, OffsetDateTime};
@@ -12,7 +12,7 @@ const MENTION: &str = "accountid:";
 const DATE: &str = "date:";
 const STATUS: &str = "status:";
 
-/// The title of a link that is a card.
+/// The link titles that stand for a card.
 const CARDS: [(Card, &str); 3] =
     [(Card::Inline, "smart link"), (Card::Block, "card"), (Card::Embed, "embedded")];
 
@@ -20,16 +20,17 @@ const COLORS: [&str; 6] = ["neutral", "purple", "blue", "red", "yellow", "green"
 
 const DAY: i64 = 24 * 60 * 60 * 1_000;
 
-/// A node that stands in a line as a word does. It has no marks.
+/// A node that is part of a line like a word. It has no marks.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Node {
     /// `[@Ada](accountid:5b10a2844c20165700ede21g)`
     Mention {
         id: String,
-        /// With its `@`.
+        /// Includes the `@`.
         text: String,
     },
-    /// Milliseconds since 1970: `[2026-11-20](date:)`; one that does not begin a day in UTC is told in the link.
+    /// Milliseconds since 1970: `[2026-11-20](date:)`. If it is not midnight UTC, the destination contains the
+    /// milliseconds.
     Date(i64),
     /// `[In progress](status:blue)`
     Status { text: String, color: &'static str },
@@ -37,7 +38,7 @@ pub(super) enum Node {
     Card { url: String, card: Card },
 }
 
-/// How a smart link is shown. A card that is no inline one stands alone.
+/// How a smart link is displayed. Cards other than inline ones are alone in their paragraph.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Card {
     Inline,
@@ -45,7 +46,7 @@ pub(super) enum Card {
     Embed,
 }
 
-/// Whether a destination stands for a node: no link has it.
+/// Whether a destination represents a node; links cannot have it.
 pub(super) fn is_node(destination: &str) -> bool {
     [MENTION, DATE, STATUS].iter().any(|scheme| destination.starts_with(scheme))
 }
@@ -65,7 +66,7 @@ impl Node {
         day(milliseconds).map(|_| node)
     }
 
-    /// A colour that Jira does not have is its neutral one.
+    /// Unknown colours become neutral.
     pub(super) fn status(text: &str, color: &str) -> Option<Self> {
         let color = COLORS.into_iter().find(|known| *known == color).unwrap_or("neutral");
         let text = shown(text);
@@ -77,7 +78,7 @@ impl Node {
         is_web(&url).then_some(Self::Card { url, card })
     }
 
-    /// The node that a link stands for.
+    /// Returns the node that a link represents.
     pub(super) fn of_link(text: &str, destination: &str, title: &str) -> Option<Self> {
         if let Some(id) = destination.strip_prefix(MENTION) {
             return Self::mention(id, text).filter(|_| text.starts_with('@'));
@@ -97,7 +98,7 @@ impl Node {
         Self::card(destination, card).filter(|_| text == destination)
     }
 
-    /// Its link: text, destination and title.
+    /// Returns the link that represents this node: text, destination and title.
     pub(super) fn link(&self) -> (String, String, Option<&'static str>) {
         match self {
             Self::Mention { id, text } => (text.clone(), format!("{MENTION}{id}"), None),
@@ -115,14 +116,14 @@ impl Node {
     }
 }
 
-/// The day of a moment, `2026-11-20`.
+/// Formats the day of a timestamp, `2026-11-20`.
 fn day(milliseconds: i64) -> Option<String> {
     let moment = OffsetDateTime::from_unix_timestamp(milliseconds.div_euclid(1_000)).ok()?;
-    // Years of four digits, which `[…](date:)` reads again.
+    // Four-digit years only, which `[…](date:)` can be parsed from.
     (0..=9_999).contains(&moment.year()).then(|| moment.date().to_string())
 }
 
-/// A text of one line, with one space between words.
+/// Returns a text on one line, with single spaces between words.
 fn shown(text: &str) -> String {
     let text = without_controls(text).replace(is_line_end, " ");
     text.split([' ', '\t']).filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")

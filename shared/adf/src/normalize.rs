@@ -1,5 +1,5 @@
-//! Brings blocks into the shape that ADF allows in each place. Whatever it forbids there is flattened:
-//! the text stays, in its order.
+//! Brings blocks into the structure that ADF allows. What it forbids in a place is flattened: the text is kept, in
+//! order.
 
 use super::characters::is_space;
 use super::destination;
@@ -7,10 +7,10 @@ use super::links::{self, linked};
 use super::model::{Block, Image, Inline, Item, List, Marks};
 use super::node::{Card, Node};
 
-/// How the line of a decision begins, in bold.
+/// The bold label at the start of a decision.
 pub(super) const DECISION: &str = "Decision:";
 
-/// Where a block stands.
+/// The container of a block.
 #[derive(Clone, Copy, PartialEq)]
 pub(super) enum Place {
     Document,
@@ -19,12 +19,12 @@ pub(super) enum Place {
     Item,
 }
 
-/// The blocks of a document as ADF allows them.
+/// Normalizes the blocks of a document.
 pub(super) fn document(blocks: Vec<Block>) -> Vec<Block> {
     normalize(blocks, Place::Document)
 }
 
-/// The blocks as ADF allows them in a place.
+/// Normalizes the blocks of a container.
 pub(super) fn normalize(blocks: Vec<Block>, place: Place) -> Vec<Block> {
     let mut out = Vec::with_capacity(blocks.len());
     for block in blocks {
@@ -60,12 +60,12 @@ pub(super) fn normalize(blocks: Vec<Block>, place: Place) -> Vec<Block> {
     out
 }
 
-/// Whether headings may stand in a place, and rules.
+/// Whether a container allows headings and rules.
 fn has_headings(place: Place) -> bool {
     matches!(place, Place::Document | Place::Panel)
 }
 
-/// Whether a card may stand alone in a place.
+/// Whether a container allows this card as a block.
 fn may_hold(place: Place, card: Card) -> bool {
     match card {
         Card::Inline => false,
@@ -74,7 +74,7 @@ fn may_hold(place: Place, card: Card) -> bool {
     }
 }
 
-/// A paragraph of nothing but images is those images; an image within text is a link.
+/// A paragraph that consists of images becomes those images; an image within text becomes a link.
 fn paragraph(inlines: Vec<Inline>, place: Place, out: &mut Vec<Block>) {
     if let [Inline::Node(Node::Card { url, card })] = inlines.as_slice()
         && may_hold(place, *card)
@@ -107,7 +107,7 @@ fn heading(level: u8, inlines: Vec<Inline>, place: Place, out: &mut Vec<Block>) 
     out.push(if has_headings(place) { Block::Heading(level, inlines) } else { Block::Paragraph(inlines) });
 }
 
-/// The normal form of a line, images as links and bare URLs linked.
+/// Returns the normal form of a line, with images and bare URLs as links.
 fn line(inlines: Vec<Inline>) -> Vec<Inline> {
     let inlines = inlines.into_iter().map(|inline| match inline {
         Inline::Image(image) => image_text(image),
@@ -148,7 +148,7 @@ fn table(rows: Vec<Vec<Vec<Block>>>) -> Block {
     Block::Table(rows.into_iter().map(|row| row.into_iter().map(cell).collect()).collect())
 }
 
-/// A table where none may stand: a paragraph for each row.
+/// Flattens a table where none is allowed into one paragraph per row.
 fn flat_table(rows: Vec<Vec<Vec<Block>>>, out: &mut Vec<Block>) {
     for (number, row) in rows.into_iter().enumerate() {
         let mut cells = Vec::new();
@@ -167,7 +167,7 @@ fn flat_table(rows: Vec<Vec<Vec<Block>>>, out: &mut Vec<Block>) {
     }
 }
 
-/// ADF has lists of items, of tasks and of decisions: a mixed list is several lists.
+/// ADF has separate lists for items, tasks and decisions, so a mixed list becomes several.
 fn split_list(List { start, items }: List, place: Place, out: &mut Vec<Block>) {
     let mut number = start;
     let mut run: Vec<Item> = Vec::new();
@@ -206,7 +206,7 @@ fn kind(item: &Item, start: Option<u64>, place: Place) -> Kind {
     if is_decision { Kind::Decision } else { Kind::Plain }
 }
 
-/// What is decided in a line that says so first.
+/// Returns the content of a decision, if the line starts with its label.
 fn decision(inlines: &[Inline]) -> Option<Vec<Inline>> {
     let is_likely = matches!(inlines.first(), Some(Inline::Text(first)) if first.text.starts_with('D'));
     let mut inlines = if is_likely { line(inlines.to_vec()) } else { return None };
@@ -220,7 +220,7 @@ fn decision(inlines: &[Inline]) -> Option<Vec<Inline>> {
     Some(line(inlines))
 }
 
-/// Where no task list may stand, the box of a task is text, as it was written.
+/// Where no task list is allowed, the checkbox stays text.
 fn mark_as_text(blocks: &mut Vec<Block>, done: bool) {
     let mark = Inline::text(if done { "[x] " } else { "[ ] " });
     match blocks.first_mut() {
@@ -229,7 +229,7 @@ fn mark_as_text(blocks: &mut Vec<Block>, done: bool) {
     }
 }
 
-/// Ends a list of one kind of items; says the number of the next item.
+/// Ends a list of items of the same kind. Returns the number of the next item.
 fn end_run(start: Option<u64>, kind: Kind, items: Vec<Item>, out: &mut Vec<Block>) -> Option<u64> {
     let next = start.map(|start| start + items.len() as u64);
     if items.is_empty() {
@@ -253,15 +253,15 @@ fn end_run(start: Option<u64>, kind: Kind, items: Vec<Item>, out: &mut Vec<Block
 }
 
 fn item_blocks(mut blocks: Vec<Block>) -> Vec<Block> {
-    // The schema allows a list first; older editors of Jira do not.
+    // The schema allows a list first, but older Jira editors do not.
     if matches!(blocks.first(), None | Some(Block::List(_))) {
         blocks.insert(0, Block::Paragraph(Vec::new()));
     }
     blocks
 }
 
-/// A task holds one line and, below it, tasks. Further paragraphs join the line; anything else ends the
-/// list, stands behind it, and the list goes on after it.
+/// A task contains one line and, below it, tasks. Further paragraphs are joined to the line. Anything else ends the
+/// list, is placed after it, and a new list follows.
 fn tasks(items: Vec<Item>, out: &mut Vec<Block>) {
     let mut done: Vec<Item> = Vec::new();
     let end = |done: &mut Vec<Item>, out: &mut Vec<Block>| {

@@ -1,4 +1,4 @@
-//! What the parser takes each place of a text for.
+//! Finds the plain text of a document with the parser.
 
 use std::ops::Range;
 
@@ -6,25 +6,25 @@ use pulldown_cmark::{Event, Tag, TagEnd};
 
 use super::definitions::Definitions;
 
-/// Where what stands in a text, in the order of the text.
+/// The plain texts of a document, in order.
 #[derive(Debug, Default)]
 pub(super) struct Outline {
-    /// Texts, but those of code, links and images.
+    /// Texts outside code, links and images.
     pub(super) texts: Vec<PlainText>,
 }
 
-/// A text in which every character but an escape is itself.
+/// A text in which every character stands for itself, except escapes.
 #[derive(Debug)]
 pub(super) struct PlainText {
     pub(super) range: Range<usize>,
-    /// Where a URL ends at the latest that starts in it: at the end of the cell in a table.
+    /// Where a URL in this text must end: at the end of a table cell, or of the document.
     pub(super) limit: usize,
 }
 
 impl Outline {
     pub(super) fn of(text: &str, definitions: &Definitions) -> Self {
         let mut outline = Self::default();
-        // Code blocks, links and images that are open.
+        // The number of open code blocks, links and images.
         let mut opaque = 0_usize;
         let mut limit = text.len();
         for (event, range) in definitions.events(text) {

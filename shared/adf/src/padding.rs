@@ -1,17 +1,17 @@
-//! Tables whose rows are shorter than their header.
+//! Tables with rows that are shorter than the header.
 //!
-//! The parser fills such rows with cells, which `parse` leaves out again. There may be as many as 2^18 in a table,
-//! and as many tables as fit: a few kilobytes would take hundreds of megabytes.
+//! The parser pads such rows with cells, which `parse` removes again. There can be up to 2^18 in a table, and any
+//! number of tables: a few kilobytes of text could take hundreds of megabytes.
 
 use super::splice::{self, Edit};
 
-/// How many cells a document may lack; a table that lacks more is text.
+/// How many cells a document may lack in total; a table beyond that becomes text.
 const MAX_MISSING: usize = 1 << 17;
 
-/// Escapes the delimiter row of each table that would make a text lack more.
+/// Escapes the delimiter row of every table that would exceed the limit.
 pub(super) fn limit(text: String) -> String {
     let mut edits = Vec::new();
-    // The cells that the tables so far lack, the last one aside.
+    // The cells missing in all tables before the current one.
     let mut missing = 0;
     let mut table = Table::default();
     let mut line_start = 0;
@@ -35,11 +35,11 @@ pub(super) fn limit(text: String) -> String {
     if edits.is_empty() { text } else { splice::apply(&text, edits) }
 }
 
-/// What may be a table.
+/// A possible table.
 #[derive(Default)]
 struct Table {
     delimiter_row: usize,
-    /// None where there is no table.
+    /// Zero outside a table.
     columns: usize,
     missing: usize,
 }
@@ -48,7 +48,7 @@ fn is_delimiter_row(row: &str) -> bool {
     row.contains('|') && row.contains('-') && row.chars().all(|c| matches!(c, '|' | '-' | ':' | ' ' | '\t'))
 }
 
-/// As many as a row has, or up to two more where it begins and ends with `|`.
+/// Counts the cells of a row; up to two too many if it starts and ends with `|`.
 fn cells(row: &str) -> usize {
     row.matches('|').count() + 1
 }

@@ -1,8 +1,8 @@
-//! Panels: boxes with a colour and an icon.
+//! Panels, which Markdown has as GitHub's alerts.
 
 use pulldown_cmark::BlockQuoteKind;
 
-/// The kind of a panel, by ADF's name; GitHub's alerts have the same colours.
+/// The type of a panel, named as in ADF; the GitHub alert with the same colour is given for each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Panel {
     /// Blue; `> [!NOTE]`.
@@ -18,7 +18,7 @@ pub(super) enum Panel {
 }
 
 impl Panel {
-    /// A kind that Markdown lacks is read as the one that is most like it.
+    /// Returns the panel for an ADF type; a type that Markdown lacks becomes the most similar one.
     pub(super) fn of_adf(panel_type: &str) -> Self {
         match panel_type {
             "success" | "tip" => Self::Success,
@@ -50,7 +50,7 @@ impl Panel {
         }
     }
 
-    /// What stands before the content where no panel may be.
+    /// The label before the content where no panel is allowed.
     pub(super) fn label(self) -> &'static str {
         match self {
             Self::Info => "Note:",

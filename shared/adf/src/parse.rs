@@ -1,4 +1,4 @@
-//! Markdown to blocks: follows the events of the Markdown parser, without recursion.
+//! Markdown to blocks, from the events of the Markdown parser, without recursion.
 
 use std::ops::Range;
 use std::rc::Rc;
@@ -19,7 +19,7 @@ pub(super) fn blocks(markdown: &str) -> Vec<Block> {
     placed_blocks(markdown).into_iter().map(|placed| placed.block).collect()
 }
 
-/// As [`blocks`]. The lines are those of the text only where that has no definitions of links.
+/// Like [`blocks`], with lines. They are the lines of `markdown` only if it contains no link reference definitions.
 pub(super) fn placed_blocks(markdown: &str) -> Vec<Placed> {
     let source = Rc::new(Source::of(markdown));
     let mut builder = Builder { source: source.clone(), ..Builder::default() };
@@ -46,7 +46,7 @@ pub(super) fn placed_blocks(markdown: &str) -> Vec<Placed> {
             Event::HardBreak => builder.line_break(),
             Event::Rule => builder.block(Block::Rule),
             Event::TaskListMarker(done) => builder.task(done),
-            // Extensions that are not switched on.
+            // Extensions that are not enabled.
             Event::InlineMath(text) | Event::DisplayMath(text) | Event::FootnoteReference(text) => {
                 builder.text(&text);
             }
@@ -104,7 +104,7 @@ impl Builder {
                     self.image = Some(OpenImage { url, alt: String::new(), nested: 0 });
                 }
             },
-            // Extensions that are not switched on.
+            // Extensions that are not enabled.
             _ => {}
         }
     }
@@ -135,7 +135,7 @@ impl Builder {
                 self.push(Block::Table(rows));
             }
             TagEnd::TableHead | TagEnd::TableRow => self.end_row(range.end),
-            // The parser fills a row that is shorter than the header.
+            // A cell with which the parser pads a short row.
             TagEnd::TableCell if range.start == self.row_end => {}
             TagEnd::TableCell => {
                 let inlines = std::mem::take(&mut self.inlines);
@@ -155,7 +155,7 @@ impl Builder {
         }
     }
 
-    /// GFM ignores the cells of a row that the header has no column for; their text goes to the last cell.
+    /// GFM drops cells beyond the columns of the header; here their text is appended to the last cell.
     fn end_row(&mut self, end: usize) {
         let rest =
             self.last_cell_end.take().and_then(|from| self.source.text.get(from..end)).unwrap_or_default();
@@ -175,14 +175,14 @@ impl Builder {
         let Some(OpenLink { raw, title, link, from }) = self.link.take() else { return };
         let shown = self.inlines.get(from..).unwrap_or_default();
         let blank = shown.iter().all(Inline::is_blank);
-        // A destination that makes no link is not lost, unless it is the text already.
+        // A destination that is too long for a link is kept, unless it is the text already.
         let too_long = link.is_none() && destination::is_web(raw.get(..8).unwrap_or_default());
         let text = shown.iter().filter_map(|inline| match inline {
             Inline::Text(text) => Some(text.text.as_str()),
             _ => None,
         });
         let text = text.collect::<String>();
-        // The description of an image is a text.
+        // An image's description is plain text.
         if self.image.is_some() {
             return;
         }
@@ -241,7 +241,7 @@ impl Builder {
         }
     }
 
-    /// Whether a run has two tildes: as one of three or more they are text, as a single one is.
+    /// Whether a delimiter run has exactly two tildes; shorter and longer ones are text.
     fn is_strike(&self, range: &Range<usize>) -> bool {
         let (before, after) = self.source.text.split_at_checked(range.start).unwrap_or_default();
         let is_longer = before.strip_suffix('~').is_some_and(|before| {
@@ -266,7 +266,7 @@ impl Builder {
         }
     }
 
-    /// Raw HTML is text; its lines stay lines.
+    /// Raw HTML becomes text, line by line.
     fn html_lines(&mut self, html: &str) {
         for line in html.split_inclusive('\n') {
             if !is_break(line.trim()) {
@@ -285,7 +285,7 @@ impl Builder {
         }
     }
 
-    /// The first word of a fence's info string, where it can be said on a fence again.
+    /// Returns the first word of a fence's info string, if it can be written on a fence again.
     fn language(&self, kind: &CodeBlockKind<'_>) -> Option<String> {
         let CodeBlockKind::Fenced(info) = kind else { return None };
         let info = self.source.urls.written(info);

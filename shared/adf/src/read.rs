@@ -1,4 +1,4 @@
-//! Any JSON to blocks: every node of the schema has its likeness in Markdown, an unknown one its text.
+//! JSON to blocks. Every node of the schema has a counterpart in Markdown; an unknown node is read as its text.
 
 use serde_json::Value;
 
@@ -11,14 +11,14 @@ use super::normalize::DECISION;
 use super::panel::Panel;
 use super::read_inline::{self, attachment, attr, content, extension, image, kind, number};
 
-/// Nodes that are nested deeper are read as their text, without recursion.
+/// Nodes nested more deeply are read as their text, without recursion.
 const MAX_DEPTH: usize = 64;
 
 pub(super) fn document(value: &Value) -> Vec<Block> {
     children(std::slice::from_ref(value), 0)
 }
 
-/// Reads nodes; neighbours that are inline share a paragraph.
+/// Reads nodes; adjacent inline nodes share a paragraph.
 pub(super) fn children(nodes: &[Value], depth: usize) -> Vec<Block> {
     let mut blocks = Vec::new();
     let mut line = Vec::new();
@@ -35,7 +35,7 @@ pub(super) fn children(nodes: &[Value], depth: usize) -> Vec<Block> {
 }
 
 fn paragraph(line: Vec<Inline>, blocks: &mut Vec<Block>) {
-    // What is written there as a bare URL is read as one when it comes back.
+    // Text that is written as a bare URL would come back as a link, so it is read as one.
     let line = linked(line);
     if !line.is_empty() {
         blocks.push(Block::Paragraph(line));
@@ -86,7 +86,7 @@ fn node(node: &Value, depth: usize, out: &mut Vec<Block>) {
             out.extend(blocks);
         }
         "syncBlock" => paragraph(vec![Inline::text("(synced block)")], out),
-        // What only holds others (doc, paragraph, layout, media, caption) and what nobody knows yet.
+        // Nodes that only contain others (doc, paragraph, layout, media, caption), and unknown ones.
         _ => {
             let text = attr(node, "text").or(node.get("text").and_then(Value::as_str));
             paragraph(vec![Inline::text(text.unwrap_or_default())], out);
@@ -130,7 +130,7 @@ fn list(start: Option<u64>, nodes: &[Value], depth: usize, out: &mut Vec<Block>)
     }
 }
 
-/// Decisions are lines; where anything else is among them, they are a list of which each says what it is.
+/// Each decision is one line. If one has other content, all become items of a bullet list, each with its label.
 fn decisions(nodes: &[Value], depth: usize) -> Option<Block> {
     let read = |node: &Value| match kind(node) {
         "decisionItem" => children(content(node), depth + 1),
@@ -166,7 +166,7 @@ fn card(node: &Value, card: Card, out: &mut Vec<Block>) {
     }
 }
 
-/// A list of tasks that stands beside a task is the list below it.
+/// In ADF, a task list after a task is the list below it.
 fn tasks(nodes: &[Value], depth: usize) -> Vec<Item> {
     let mut items: Vec<Item> = Vec::new();
     for child in nodes {
@@ -193,7 +193,7 @@ fn table(node: &Value, depth: usize, out: &mut Vec<Block>) {
     for row in content(node) {
         rows.extend(grid.row(row, |cell| children(content(cell), depth + 2)));
     }
-    // Columns that only cells of several columns reach into.
+    // Drop columns in which no cell starts.
     rows.iter_mut().for_each(|row| row.truncate(grid.columns));
     if !rows.is_empty() {
         out.push(Block::Table(rows));
@@ -205,7 +205,7 @@ fn language(node: &Value) -> Option<String> {
     attr(node, "language").filter(|name| name.chars().all(plain)).map(str::to_owned)
 }
 
-/// The text of a node and of all that it holds, in order; for code and for what is nested too deep.
+/// Returns the text of a node and its descendants, in order; for code and for nodes nested too deeply.
 fn all_text(node: &Value) -> String {
     let mut text = String::new();
     let mut left = vec![node];

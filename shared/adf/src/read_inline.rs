@@ -1,4 +1,4 @@
-//! Any JSON to the pieces of a line, and what the reader of blocks shares with it.
+//! JSON to inline content, and helpers shared with the reader of blocks.
 
 use serde_json::Value;
 
@@ -8,12 +8,12 @@ use super::links;
 use super::model::{Image, Inline, Marks};
 use super::node::{Card, Node};
 
-/// The type of a node; empty where it has none.
+/// Returns the type of a node, or an empty string.
 pub(super) fn kind(node: &Value) -> &str {
     node.get("type").and_then(Value::as_str).unwrap_or_default()
 }
 
-/// The children of a node, of a list of nodes too.
+/// Returns the children of a node, or the elements of a list of nodes.
 pub(super) fn content(node: &Value) -> &[Value] {
     match node {
         Value::Array(nodes) => nodes,
@@ -21,7 +21,7 @@ pub(super) fn content(node: &Value) -> &[Value] {
     }
 }
 
-/// An attribute that is a text with something in it.
+/// Returns an attribute that is a non-blank string.
 pub(super) fn attr<'a>(node: &'a Value, name: &str) -> Option<&'a str> {
     text_in(node.get("attrs")?, name)
 }
@@ -30,7 +30,7 @@ fn text_in<'a>(object: &'a Value, name: &str) -> Option<&'a str> {
     object.get(name)?.as_str().filter(|text| !text.trim().is_empty())
 }
 
-/// Whether a node stands in a line. An unknown one does if it has a text and no content.
+/// Whether a node is inline. An unknown node is if it has a text and no content.
 pub(super) fn is_inline(node: &Value) -> bool {
     match kind(node) {
         "text" | "hardBreak" | "mention" | "emoji" | "date" | "status" | "inlineCard" | "placeholder"
@@ -43,7 +43,7 @@ pub(super) fn is_inline(node: &Value) -> bool {
     }
 }
 
-/// Reads a node that stands in a line.
+/// Reads an inline node.
 pub(super) fn node(node: &Value, line: &mut Vec<Inline>) {
     let shown = match kind(node) {
         "text" => return text(node, line),
@@ -75,7 +75,7 @@ pub(super) fn node(node: &Value, line: &mut Vec<Inline>) {
         "inlineExtension" => extension(node),
         "mediaInline" => attachment(node),
         _ if node.is_string() => node.as_str().unwrap_or_default().to_owned(),
-        // Placeholder and whatever else has a text.
+        // A placeholder, or an unknown node with a text.
         _ => attr(node, "text").or(text_in(node, "text")).unwrap_or_default().to_owned(),
     };
     lines(&shown, &Marks::default(), line);
@@ -90,7 +90,8 @@ fn text(node: &Value, line: &mut Vec<Inline>) {
             "strike" => marks.strike = true,
             "code" => marks.code = true,
             "link" => marks.link = link(mark),
-            // Markdown has no underline, colour, sub- or superscript, annotation: the text stays.
+            // Underline, colour, sub- and superscript, annotations: Markdown has none of them, so only the text is
+            // kept.
             _ => {}
         }
     }
@@ -101,7 +102,7 @@ fn link(mark: &Value) -> Option<std::sync::Arc<super::model::Link>> {
     links::link(attr(mark, "href")?, attr(mark, "title").unwrap_or_default())
 }
 
-/// Jira shows a line end within a text as one.
+/// Jira shows a line end within a text as a line break.
 fn lines(text: &str, marks: &Marks, line: &mut Vec<Inline>) {
     for (number, piece) in text.split(is_line_end).enumerate() {
         if number > 0 {
@@ -111,7 +112,7 @@ fn lines(text: &str, marks: &Marks, line: &mut Vec<Inline>) {
     }
 }
 
-/// A card is its link; one that only has data (JSON-LD) is its name.
+/// Reads a card as its link, or as its name if it has only data (JSON-LD).
 pub(super) fn card(node: &Value, line: &mut Vec<Inline>) {
     let data = node.get("attrs").and_then(|attrs| attrs.get("data"));
     let in_data = |name| data.and_then(|data| text_in(data, name));
@@ -132,7 +133,7 @@ pub(super) fn extension(node: &Value) -> String {
     }
 }
 
-/// What stands for a file that only Jira has.
+/// Returns a placeholder for a file that only Jira has.
 pub(super) fn attachment(node: &Value) -> String {
     let name = ["alt", "__fileName", "title"].into_iter().find_map(|name| attr(node, name));
     match name.or(attr(node, "url")) {
@@ -141,7 +142,7 @@ pub(super) fn attachment(node: &Value) -> String {
     }
 }
 
-/// An image that everyone can load.
+/// Returns an image that everyone can load.
 pub(super) fn image(node: &Value) -> Option<Image> {
     let url = destination::destination(attr(node, "url")?);
     let alt = attr(node, "alt").unwrap_or_default().split_whitespace().collect::<Vec<_>>().join(" ");
@@ -150,7 +151,7 @@ pub(super) fn image(node: &Value) -> Option<Image> {
     destination::is_web(&url).then_some(Image { url, alt, link })
 }
 
-/// A date, whose timestamp is a text of milliseconds since 1970 in UTC; the text of one that is none.
+/// Reads a date, whose timestamp is a string of milliseconds since 1970 in UTC. Returns the text of an invalid one.
 fn date(node: &Value) -> Result<Node, String> {
     let Some(timestamp) = node.get("attrs").and_then(|attrs| attrs.get("timestamp")) else {
         return Err(String::new());
@@ -159,7 +160,7 @@ fn date(node: &Value) -> Result<Node, String> {
     text.trim().parse().ok().and_then(Node::date).ok_or(text)
 }
 
-/// JSON has one kind of number: 2 and 2.0 are the same.
+/// JSON does not distinguish integers: 2 and 2.0 are the same number.
 pub(super) fn number(value: &Value) -> Option<u64> {
     value.as_f64().filter(|number| *number >= 0.0).map(|number| number as u64)
 }

@@ -9,10 +9,10 @@ use super::node::Node;
 use super::normalize::DECISION;
 use super::render_inline::{self, Position, inlines, longest_run};
 
-/// Highest number that Markdown takes for one of an ordered list.
+/// The highest number that Markdown accepts in an ordered list.
 const MAX_NUMBER: u64 = 999_999_999;
 
-/// Before an item of a list in a cell, for each list around its own.
+/// The indentation of a list item in a cell, for each list around its own.
 const CELL_INDENT: &str = "\u{a0}\u{a0}";
 
 pub(super) fn document(blocks: &[Block]) -> String {
@@ -21,7 +21,7 @@ pub(super) fn document(blocks: &[Block]) -> String {
     lines.join("\n")
 }
 
-/// As [`document`], with the lines of each block, counted from 0.
+/// Like [`document`], with the lines of each block, counted from 0.
 pub(super) fn placed_document(blocks: &[Block]) -> (String, Vec<Range<usize>>) {
     let mut lines = Vec::new();
     let mut places = Vec::with_capacity(blocks.len());
@@ -29,13 +29,13 @@ pub(super) fn placed_document(blocks: &[Block]) -> (String, Vec<Range<usize>>) {
     (lines.join("\n"), places)
 }
 
-/// Appends the lines of blocks, an empty line between two; in an item, none before a list where it can be
-/// spared.
+/// Appends the lines of blocks, separated by empty lines. In an item there is none before a list, unless it is
+/// needed.
 fn render(blocks: &[Block], in_item: bool, out: &mut Vec<String>) {
     render_each(blocks, in_item, out, |_| {});
 }
 
-/// As [`render`]; tells the lines of each block.
+/// Like [`render`]; calls `place` with the lines of each block.
 fn render_each(blocks: &[Block], in_item: bool, out: &mut Vec<String>, mut place: impl FnMut(Range<usize>)) {
     let mut before: Option<Cow<'_, Block>> = None;
     let mut second_marker = false;
@@ -54,7 +54,7 @@ fn render_each(blocks: &[Block], in_item: bool, out: &mut Vec<String>, mut place
             Block::Quote(blocks) => quote(blocks, out),
             Block::Panel(panel, blocks) => {
                 out.push(format!("> [!{}]", panel.alert()));
-                // What cannot interrupt a paragraph would be text right below.
+                // A block that cannot interrupt a paragraph would be read as text directly below.
                 if !matches!(blocks.first(), Some(Block::Paragraph(_)) | None) {
                     out.push(">".to_owned());
                 }
@@ -65,7 +65,7 @@ fn render_each(blocks: &[Block], in_item: bool, out: &mut Vec<String>, mut place
             Block::Rule => out.push("---".to_owned()),
             Block::Table(rows) => table(rows, out),
             Block::Image(image) => out.push(render_inline::image(image)),
-            // Other blocks, as they are written.
+            // Already converted by `as_written`.
             Block::Decisions(_) | Block::Card { .. } => {}
         }
         place(start..out.len());
@@ -73,7 +73,7 @@ fn render_each(blocks: &[Block], in_item: bool, out: &mut Vec<String>, mut place
     }
 }
 
-/// Decisions are written as a list, a card as a paragraph.
+/// Converts decisions to a list and a card to a paragraph, as they are written.
 fn as_written(block: &Block) -> Cow<'_, Block> {
     match block {
         Block::Decisions(lines) => {
@@ -105,7 +105,7 @@ fn push_lines(text: &str, out: &mut Vec<String>) {
     out.extend(text.split('\n').map(str::to_owned));
 }
 
-/// Two lists of one kind would be read as one: every other list has the other marker.
+/// Adjacent lists of the same kind would be read as one, so every other list has a different marker.
 fn follows_its_like(before: Option<&Block>, block: &Block) -> bool {
     match (before, block) {
         (Some(Block::List(before)), Block::List(list)) => before.start.is_some() == list.start.is_some(),
@@ -113,8 +113,8 @@ fn follows_its_like(before: Option<&Block>, block: &Block) -> bool {
     }
 }
 
-/// A list may follow the paragraph above it without an empty line, unless Markdown would take its first
-/// line for a part of that paragraph.
+/// A list can follow a paragraph without an empty line, unless its first line would be read as part of that
+/// paragraph.
 fn follows_tightly(before: &Block, block: &Block) -> bool {
     let Block::List(list) = block else { return false };
     let has_text = list.items.first().is_some_and(|item| item.task.is_some() || starts_with_text(item));
@@ -152,7 +152,7 @@ fn render_list(List { start, items }: &List, second_marker: bool, out: &mut Vec<
         };
         for (at, line) in lines.iter().enumerate() {
             out.push(match (at, line.is_empty()) {
-                // A box needs something behind it.
+                // A checkbox needs content after it.
                 (0, true) if !task.is_empty() => format!("{marker} {task}&#32;"),
                 (0, true) => marker.clone(),
                 (0, false) => format!("{marker} {task}{line}"),
@@ -191,7 +191,8 @@ fn table(rows: &[Vec<Vec<Block>>], out: &mut Vec<String>) {
     }
 }
 
-/// A cell is one line of Markdown: its blocks become lines that `<br>` joins. It stands in items of so many lists.
+/// A cell is one line of Markdown: its blocks become lines, joined by `<br>`. `lists` is the number of lists around
+/// them.
 fn cell_lines(blocks: &[Block], lists: usize) -> Vec<String> {
     let mut out = Vec::new();
     for block in blocks.iter().map(as_written) {
@@ -213,7 +214,7 @@ fn cell_lines(blocks: &[Block], lists: usize) -> Vec<String> {
                     };
                     let lines = cell_lines(&item.blocks, lists + 1);
                     let indent = CELL_INDENT.repeat(lists);
-                    // A list in front of an item is below it.
+                    // A list at the start of an item is written below it.
                     let has_text = starts_with_text(item);
                     let first = lines.first().filter(|_| has_text).map_or("", String::as_str);
                     out.push(format!("{indent}{marker} {}", first).trim_end_matches(' ').to_owned());

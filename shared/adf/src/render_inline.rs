@@ -1,9 +1,9 @@
-//! The pieces of a line to Markdown.
+//! Inline content to Markdown.
 //!
-//! A delimiter such as `**` opens or closes by what stands on its two sides (CommonMark's flanking rules).
-//! It always does what it should when it has a letter inside, or else white space or punctuation outside;
-//! where a text has neither to offer, an empty comment stands between, whose ends are punctuation to the
-//! rules. `_` takes the place of `*` beside a `**`, because runs of one character are read as one.
+//! Whether a delimiter such as `**` opens or closes depends on the characters on both sides (CommonMark's flanking
+//! rules). It always works with a letter inside, or with whitespace or punctuation outside. Where the text has
+//! neither, an empty comment is inserted, whose ends count as punctuation. `_` replaces `*` next to `**`, because
+//! adjacent delimiters of the same character are read as one run.
 
 use super::escape::{self, Around};
 use super::flanking::needs_guard;
@@ -12,20 +12,20 @@ use super::model::{Image, Inline, Link, Text};
 use super::node::Node;
 use super::tokens::{Token, tokens};
 
-/// Nothing, between a text and a delimiter.
+/// Separates a text from a delimiter and shows nothing.
 const SEPARATOR: &str = "<!-- -->";
 
-/// Where a line stands.
+/// The context of a line.
 #[derive(Clone, Copy, PartialEq)]
 pub(super) enum Position {
-    /// At the start of a line of a paragraph.
+    /// A paragraph, where the line can be mistaken for a block.
     Paragraph,
     Heading,
-    /// In the cell of a table, where `|` is escaped.
+    /// A table cell, where `|` is escaped.
     Cell,
 }
 
-/// Renders inline content in its normal form; a break in a heading or a cell is `<br>`.
+/// Renders inline content in its normal form; a break in a heading or a cell becomes `<br>`.
 pub(super) fn inlines(inlines: &[Inline], position: Position) -> String {
     let lines: Vec<String> =
         inlines.split(|inline| *inline == Inline::Break).map(|line| write(&tokens(line), position)).collect();
@@ -50,7 +50,7 @@ fn write(tokens: &[Token<'_>], position: Position) -> String {
         match token {
             Token::Open(delimiter) | Token::Close(delimiter) => out.push_str(delimiter),
             Token::LinkOpen => out.push('['),
-            // No definition has a space here.
+            // A definition cannot have a space here.
             Token::LinkClose(link) if like_definition == Some(at) => {
                 out.push_str(&format!("]( {})", target(link)));
             }
@@ -88,8 +88,8 @@ fn write(tokens: &[Token<'_>], position: Position) -> String {
     out
 }
 
-/// The end of a link at the start of a line that would be read as a link reference definition (`[label]: address`),
-/// which shows nothing: its code has `]:`, and code knows no escapes.
+/// Returns the end of a link at the start of a line that would be read as a link reference definition
+/// (`[label]: address`) and not be shown: the link contains code with `]:`, and code has no escapes.
 fn definition(tokens: &[Token<'_>]) -> Option<usize> {
     if !matches!(tokens.first(), Some(Token::LinkOpen)) {
         return None;
@@ -119,7 +119,8 @@ fn edge(text: &str, side: Side) -> Option<char> {
     }
 }
 
-/// Whether the character of a text at its own delimiter has to be written as an entity: white space is in its way.
+/// Whether the first or last character of a text must be written as an entity, because it is whitespace next to the
+/// text's own delimiter.
 fn encodes(tokens: &[Token<'_>], at: usize, side: Side) -> bool {
     let Token::Text { text, .. } = tokens[at] else { return false };
     let is_own = matches!(
@@ -129,7 +130,7 @@ fn encodes(tokens: &[Token<'_>], at: usize, side: Side) -> bool {
     is_own && edge(text, side).is_some_and(char::is_whitespace)
 }
 
-/// Whether a text must be kept from the delimiter of another text beside it.
+/// Whether a text must be separated from the delimiter of an adjacent text.
 fn is_separated(tokens: &[Token<'_>], at: usize, side: Side) -> bool {
     let Token::Text { text, .. } = tokens[at] else { return false };
     let (delimiter, beyond) = match (neighbour(tokens, at, side), side) {
@@ -154,7 +155,7 @@ fn is_safe_outside(c: char) -> bool {
     c.is_whitespace() || c.is_ascii_punctuation() || (ends_url(c) && !c.is_control() && c != '\u{feff}')
 }
 
-/// Whether a bare URL starts and ends where it should between the texts around it.
+/// Whether a bare URL would start and end in the right places between the texts around it.
 fn stands_free(tokens: &[Token<'_>], at: usize, url: &str) -> bool {
     let starts = match neighbour(tokens, at, Side::Start) {
         None => true,
@@ -164,7 +165,7 @@ fn stands_free(tokens: &[Token<'_>], at: usize, url: &str) -> bool {
     starts
         && match neighbour(tokens, at, Side::End) {
             None => true,
-            // It would take in what follows the text too.
+            // Otherwise the URL would also absorb what follows the text.
             Some(Token::Text { text, .. }) => {
                 ends_before(url, text) && (text.contains(ends_url) || at + 2 == tokens.len())
             }
@@ -172,19 +173,19 @@ fn stands_free(tokens: &[Token<'_>], at: usize, url: &str) -> bool {
         }
 }
 
-/// Whether a URL that cannot stand bare cannot stand between `<` and `>` either, which know no escapes.
+/// Whether a URL that cannot be bare cannot be written between `<` and `>` either, because escapes do not work there.
 fn needs_brackets(url: &Text, position: Position) -> bool {
     position == Position::Cell && url.text.contains('|')
 }
 
-/// Whether a URL needs no escape, not even before the semicolon of what follows.
+/// Whether a URL needs no escapes, even with a semicolon after it.
 fn is_plain_url(text: &Text) -> bool {
     let href = text.marks.link.as_ref().map(|link| link.href.as_str());
     let followed = format!("{};", text.text);
     bare_url(&text.text).as_deref() == href && escape_references(&followed) == followed
 }
 
-/// Code between as many backticks as it takes, with a space inside where one would be lost.
+/// Writes code between enough backticks, padded with spaces where Markdown would otherwise strip one.
 fn code_span(code: &str) -> String {
     let fence = "`".repeat(longest_run(code, '`') + 1);
     let padded = code.starts_with('`')
@@ -220,7 +221,7 @@ fn title_text(title: &str) -> String {
     escape::text(title, Around::default()).replace('"', "\\\"")
 }
 
-/// A destination has no white space and no angle bracket: `destination::destination` has encoded them.
+/// A destination contains no whitespace or angle brackets, because `destination::destination` has encoded them.
 fn destination(href: &str) -> String {
     let href = escape_references(href);
     if href.contains(['(', ')']) { format!("<{href}>") } else { href }
@@ -237,7 +238,7 @@ fn escape_references(href: &str) -> String {
     out
 }
 
-/// A line of a code block in the cell of a table.
+/// Writes a line of a code block in a table cell.
 pub(super) fn code_in_cell(line: &str) -> String {
     code_span(line).replace('|', "\\|")
 }

@@ -1,34 +1,35 @@
-//! How large a document will be, told before it costs memory: an element takes about a kilobyte as JSON.
+//! Estimates a document's size before it takes memory; an element takes about a kilobyte as JSON.
 
 use super::document::MAX_CHARACTERS;
 use super::model::{Block, Inline, Link};
 
-/// Each element is a character at least in the text with markup that Jira makes of a document and counts.
+/// Jira counts the document as text with markup, in which each element takes at least one character.
 const MAX_ELEMENTS: usize = MAX_CHARACTERS;
 
-/// A link's address is repeated in each piece of its text.
+/// The maximum total size of link destinations, in bytes. Each text of a link repeats them.
 const MAX_ADDRESSES: usize = 1 << 20;
 
-/// Why a text makes no document that Jira would take. Said after "description", it says what to change.
+/// Why a text is too large for a document that Jira accepts. The message is worded to follow "description" and says
+/// what to change.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum TooLarge {
-    /// It has so many UTF-16 units of text.
+    /// The length of the text, in UTF-16 code units.
     #[error("is {0} characters long without its markup; Jira takes {MAX_CHARACTERS}")]
     Text(usize),
-    /// It has so many paragraphs, cells, pieces of text with marks of their own, and so on.
+    /// The number of paragraphs, cells, texts with their own marks, and so on.
     #[error(
         "has {0} paragraphs, table cells, list items and pieces of styled text; at most {MAX_ELEMENTS} can be sent to Jira"
     )]
     Elements(usize),
-    /// The addresses of its links and images have so many bytes, repeated in each piece of a link's text.
+    /// The total size of link and image destinations in bytes, counted for each text of a link.
     #[error(
         "has links of {0} bytes in all, counted for each piece of a link's text; at most {MAX_ADDRESSES} can be sent to Jira"
     )]
     Addresses(usize),
 }
 
-/// Counts blocks that `normalize` has seen.
+/// Counts normalized blocks.
 #[derive(Default)]
 pub(super) struct Size {
     text: usize,

@@ -1,4 +1,4 @@
-//! The text as the parser gets it.
+//! Prepares a text for the parser.
 
 use pulldown_cmark::Event;
 use std::ops::Range;
@@ -7,7 +7,7 @@ use super::bare_urls::BareUrls;
 use super::definitions::Definitions;
 use super::{clean, comments, flanking, padding};
 
-/// A text with placeholders for its bare URLs, and without its definitions of links.
+/// A text with placeholders for its bare URLs, and without its link reference definitions.
 #[derive(Debug, Default)]
 pub(super) struct Source {
     pub(super) text: String,

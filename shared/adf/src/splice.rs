@@ -1,8 +1,8 @@
-//! Small changes to a text, made in one go.
+//! Applies several small edits to a text at once.
 
 use std::ops::Range;
 
-/// A piece of a text, and what takes its place.
+/// A range of a text and its replacement.
 #[derive(Debug)]
 pub(super) struct Edit {
     range: Range<usize>,
@@ -19,7 +19,7 @@ impl Edit {
     }
 }
 
-/// Makes the changes, which may repeat and do not overlap otherwise.
+/// Applies the edits. The same edit may occur twice; otherwise edits must not overlap.
 pub(super) fn apply(text: &str, mut edits: Vec<Edit>) -> String {
     edits.sort_by_key(|edit| edit.range.start);
     let mut out = String::with_capacity(text.len() + edits.len());

@@ -1,8 +1,9 @@
-//! Which Markdown is spoken.
+//! The supported Markdown syntax.
 
 use pulldown_cmark::Options;
 
-/// What is Markdown beyond CommonMark. A `~` alone strikes nothing out: as a subscript it is told from `~~`.
+/// The extensions to CommonMark. Subscript is enabled so that a single `~` can be told from `~~` and does not strike
+/// out.
 pub(super) const OPTIONS: Options = Options::ENABLE_TABLES
     .union(Options::ENABLE_STRIKETHROUGH)
     .union(Options::ENABLE_SUBSCRIPT)

@@ -1,9 +1,9 @@
-//! The texts of a line as delimiters and what is between them.
+//! Splits a line into delimiters and what is between them.
 
 use super::model::{Inline, Link, Marks, Text};
 use super::node::Node;
 
-/// The tokens of the texts and nodes of a line in their normal form, marks nested in each other.
+/// Returns the tokens of texts and nodes in their normal form, with nested marks.
 pub(super) fn tokens<'a>(texts: &'a [Inline]) -> Vec<Token<'a>> {
     let mut out = Vec::with_capacity(texts.len() * 3);
     nest(texts, &KINDS, false, &mut out);
@@ -18,10 +18,10 @@ enum Kind {
     Link,
 }
 
-/// From the outside to the inside, where two marks go equally far.
+/// The nesting of marks with the same extent, outermost first.
 const KINDS: [Kind; 4] = [Kind::Strong, Kind::Em, Kind::Strike, Kind::Link];
 
-/// A piece of a line of Markdown.
+/// A token of a line of Markdown.
 pub(super) enum Token<'a> {
     Open(&'static str),
     Close(&'static str),
@@ -52,7 +52,7 @@ fn has(marks: &Marks, kind: Kind) -> bool {
     }
 }
 
-/// How many texts from the first on have a mark; a link goes as far as it is the same.
+/// Counts the texts from the start that have a mark; for a link, the same link.
 fn extent(texts: &[Inline], kind: Kind) -> usize {
     let link = texts.first().and_then(|text| text.marks().link.as_ref());
     texts
@@ -63,7 +63,7 @@ fn extent(texts: &[Inline], kind: Kind) -> usize {
         .count()
 }
 
-/// Puts the marks around the texts, the one that goes farthest first; `kinds` are not open yet.
+/// Nests the marks around the texts, the one that extends furthest first. `kinds` are those that are not open yet.
 fn nest<'a>(mut texts: &'a [Inline], kinds: &[Kind], in_link: bool, out: &mut Vec<Token<'a>>) {
     while let Some(first) = texts.first() {
         let farthest = kinds
@@ -76,7 +76,7 @@ fn nest<'a>(mut texts: &'a [Inline], kinds: &[Kind], in_link: bool, out: &mut Ve
                 Inline::Text(Text { text, marks }) if marks.code => Some(Token::Code(text)),
                 Inline::Text(Text { text, .. }) => Some(Token::Text { text, in_link }),
                 Inline::Node(node) => Some(Token::Node(node)),
-                // Breaks end a line, and `normalize` and `read` leave no image in one.
+                // Lines are split at breaks, and `normalize` and `read` leave no images in a line.
                 Inline::Break | Inline::Image(_) => None,
             });
             texts = &texts[1..];
@@ -108,7 +108,7 @@ fn nest<'a>(mut texts: &'a [Inline], kinds: &[Kind], in_link: bool, out: &mut Ve
     }
 }
 
-/// A text that is its destination.
+/// Returns a text that equals the destination of its link.
 fn autolink(inline: &Inline) -> Option<&Text> {
     let Inline::Text(text) = inline else { return None };
     let link = text.marks.link.as_ref()?;
@@ -117,7 +117,7 @@ fn autolink(inline: &Inline) -> Option<&Text> {
     is_it.then_some(text)
 }
 
-/// Makes an emphasis `_` where it touches the delimiter of another.
+/// Uses `_` for emphasis that is next to another delimiter.
 fn delimit(mut tokens: Vec<Token<'_>>) -> Vec<Token<'_>> {
     let mut open = None;
     for at in 0..tokens.len() {

@@ -1,4 +1,4 @@
-//! Blocks that `normalize` has seen to ADF's JSON.
+//! Normalized blocks to ADF's JSON.
 
 use serde_json::{Map, Value, json};
 
@@ -13,15 +13,16 @@ pub(super) fn document(blocks: Vec<Block>) -> Value {
 
 #[derive(Default)]
 pub(super) struct Writer {
-    /// Tasks and decisions need ids that are unique in the document; counted, so that the same text makes the same document.
+    /// Tasks and decisions need ids that are unique in the document. They are numbered, so that the same text gives
+    /// the same document.
     local_ids: u32,
 }
 
-/// How an id of ours begins.
+/// The prefix of generated ids.
 const LOCAL_ID: &str = "task-";
 
 impl Writer {
-    /// Writes into a document that has ids already.
+    /// Creates a writer for a document that already has ids.
     pub(super) fn beside(document: &Value) -> Self {
         let mut local_ids = 0;
         let mut left = vec![document];
@@ -75,7 +76,7 @@ impl Writer {
         format!("{LOCAL_ID}{}", self.local_ids)
     }
 
-    /// The tasks below a task follow it as a list of their own, beside it and not in it.
+    /// In ADF, the tasks below a task are a list next to it, not in it.
     fn tasks(&mut self, list: List) -> Value {
         let local_id = self.local_id();
         let mut content = Vec::with_capacity(list.items.len());
@@ -152,7 +153,7 @@ pub(super) fn line(inlines: Vec<Inline>) -> Vec<Value> {
         }
         Inline::Break => Some(json!({ "type": "hardBreak" })),
         Inline::Node(node) => Some(inline_node(node)),
-        // `normalize` leaves none in a line.
+        // `normalize` leaves no images in a line.
         Inline::Image(_) => None,
     };
     inlines.into_iter().filter_map(node).collect()

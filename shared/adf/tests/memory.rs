@@ -1,4 +1,4 @@
-//! What a description costs in memory: a function has 256 MB, and a body may have 256 KiB.
+//! Memory needed to convert a description. A function has 256 MB, and a request body at most 256 KiB.
 
 use std::fmt::Write;
 
@@ -8,14 +8,14 @@ use peak_alloc::PeakAlloc;
 #[global_allocator]
 static ALLOCATOR: PeakAlloc = PeakAlloc;
 
-/// So long that the document is refused, or just not.
+/// Lengths at which a text is always rejected, or may just be accepted.
 const LENGTHS: [usize; 2] = [64 * 1024, 24 * 1024];
 
-/// How many bytes of memory a text may take for itself, and how many for each byte of it.
+/// The fixed memory limit for a conversion, and the limit per byte of text.
 const MOST: usize = 12 * 1024 * 1024;
 const MOST_PER_BYTE: usize = 1_100;
 
-/// The most memory that was in use at a time, in bytes, beyond what was before.
+/// Returns the peak memory use of `work` in bytes, above what was in use before.
 fn peak<T>(work: impl FnOnce() -> T) -> (T, usize) {
     let before = ALLOCATOR.current_usage();
     ALLOCATOR.reset_peak_usage();
@@ -32,7 +32,7 @@ fn ragged_table(columns: usize, rows: usize) -> String {
 }
 
 #[test]
-fn a_description_takes_memory_by_its_length() {
+fn a_description_takes_memory_linear_in_its_length() {
     let mut longest_link = String::from("[");
     for _ in 0..60_000 {
         longest_link.push_str("*a*b");

@@ -1,7 +1,7 @@
 //! Boards and sprints.
 //!
-//! Lists are paged on `isLast` and on what was received: Jira caps pages without a word, and `total` is not
-//! always there.
+//! Paging relies on `isLast` and on the number of entries received: Jira silently caps the page size, and `total` is
+//! not always present.
 //!
 //! <https://developer.atlassian.com/cloud/jira/software/rest/>
 
@@ -17,10 +17,10 @@ use crate::ids::{ProjectId, SprintId};
 use crate::response::Refusal;
 use crate::{lenient, timestamp};
 
-/// What Jira gives at most.
+/// The largest page that Jira returns.
 const PAGE_SIZE: usize = 50;
 
-/// How many boards' sprints may wait for their turn; how many calls are in flight is the client's concern.
+/// How many boards may have their sprints queued. The client limits how many calls are in flight.
 const READ_AHEAD: usize = 1000;
 
 const BOARD_SCOPES: &str = "read:board-scope:jira-software and read:project:jira";
@@ -39,19 +39,19 @@ pub struct Board {
     /// `scrum`, `kanban`, or `simple` for a team-managed project's; null for a private board.
     #[serde(rename = "type", deserialize_with = "lenient::text")]
     pub kind: Option<String>,
-    /// Whether only some people see it.
+    /// Whether only some people can see the board.
     #[serde(rename = "isPrivate", skip_serializing, deserialize_with = "lenient::flag")]
     is_private: Option<bool>,
 }
 
 impl Board {
-    /// Whether the connected account may know of the board that it exists, and nothing else.
+    /// Whether the account sees no more than the board's existence.
     fn is_hidden(&self) -> bool {
         self.is_private == Some(true) && self.kind.is_none()
     }
 }
 
-/// A sprint. What it has not got (a future one has no dates), or Jira sends as something odd, is null.
+/// A sprint. A field that is missing (a future sprint has no dates) or malformed is null.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub struct Sprint {
@@ -73,54 +73,54 @@ pub struct Sprint {
     /// When it was closed; RFC 3339, in UTC.
     #[serde(deserialize_with = "timestamp::deserialize")]
     pub complete_date: Option<String>,
-    /// What it is for.
+    /// The sprint goal.
     #[serde(deserialize_with = "lenient::text")]
     pub goal: Option<String>,
 }
 
 impl Sprint {
-    /// Whether it has begun and is not closed.
+    /// Whether the sprint has started and is not closed.
     pub fn is_active(&self) -> bool {
         self.state.as_deref() == Some("active")
     }
 }
 
-/// A board with sprints. A sprint that several boards list stands with each of them.
+/// A board with its sprints. A sprint that is on several boards is listed with each of them.
 #[derive(Debug, Clone)]
 pub struct BoardSprints {
     /// The board.
     pub board: Board,
-    /// Its sprints in Jira's order: closed, active, future.
+    /// The board's sprints in Jira's order: closed, active, future.
     pub sprints: Vec<Sprint>,
 }
 
-/// Which sprints are asked for.
+/// Which sprints to list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SprintState {
-    /// All of them.
+    /// All sprints.
     Any,
-    /// Those that have begun and are not closed.
+    /// Sprints that have started and are not closed.
     Active,
 }
 
-/// A page as Jira sends it. What is no object has its place in it and is nothing else.
+/// A page as sent by Jira. An entry that is not an object is kept as `None`, so that offsets stay correct.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", bound(deserialize = "T: Deserialize<'de>"))]
 pub struct AgilePage<T> {
-    #[serde(deserialize_with = "lenient::objects")]
     /// The entries.
+    #[serde(deserialize_with = "lenient::objects")]
     pub values: Vec<Option<T>>,
     #[serde(default, deserialize_with = "lenient::flag")]
     is_last: Option<bool>,
 }
 
-/// What is new on a page, and where the list goes on after it.
+/// The new entries of a page, and the offset of the next page.
 struct Page<T> {
     values: Vec<T>,
     next: Option<usize>,
 }
 
-/// What has an id of its own.
+/// An entity with an id.
 trait Identified {
     fn id(&self) -> Option<i64>;
 }
@@ -138,11 +138,8 @@ impl Identified for Sprint {
 }
 
 impl JiraSite<'_> {
-    /// The boards of a project in Jira's order: `limit` of them from the place `from` on (`0` and `usize::MAX` for all),
-    /// and where the list goes on.
-    ///
-    /// # Errors
-    /// What Jira refuses or fails at.
+    /// Lists a project's boards in Jira's order, from offset `from`, at most `limit` (`0` and `usize::MAX` for all).
+    /// Also returns the offset at which the list continues.
     pub async fn boards(
         &self,
         project: &ProjectId,
@@ -157,11 +154,8 @@ impl JiraSite<'_> {
         pages.try_fold((Vec::new(), None), gather).await
     }
 
-    /// All boards of a project with their sprints: those of the first boards are read while further boards are still
-    /// being listed.
-    ///
-    /// # Errors
-    /// As [`Self::boards`].
+    /// Lists all boards of a project with their sprints. The sprints of the first boards are read while more boards
+    /// are still being listed.
     pub async fn boards_with_sprints(
         &self,
         project: &ProjectId,
@@ -172,10 +166,7 @@ impl JiraSite<'_> {
         self.add_sprints(boards, state).await
     }
 
-    /// The sprints of boards that were listed before.
-    ///
-    /// # Errors
-    /// As [`Self::boards`].
+    /// Reads the sprints of boards that are already known.
     pub async fn sprints_of(&self, boards: Vec<Board>, state: SprintState) -> Result<Vec<BoardSprints>> {
         self.add_sprints(stream::iter(boards.into_iter().map(Ok)), state).await
     }
@@ -188,10 +179,7 @@ impl JiraSite<'_> {
         boards.map_ok(|board| self.with_sprints(board, state)).try_buffered(READ_AHEAD).try_collect().await
     }
 
-    /// A sprint.
-    ///
-    /// # Errors
-    /// As [`Self::boards`].
+    /// Reads one sprint.
     pub async fn sprint(&self, sprint: &SprintId) -> Result<Sprint> {
         let path = ["rest", "agile", "1.0", "sprint", sprint.as_str()];
         let found: Sprint = self.call(Call::get(&path, &[], SPRINT_SCOPES)).await?;
@@ -201,7 +189,7 @@ impl JiraSite<'_> {
         Ok(Sprint { id: found.id.or_else(|| sprint.as_str().parse().ok()), ..found })
     }
 
-    /// The boards from one place of the list to another. Private ones stand at its end, by their ids alone.
+    /// Lists a range of a project's boards. Private boards come last, with only their ids.
     fn board_pages<'s>(
         &'s self,
         project: &'s ProjectId,
@@ -215,7 +203,7 @@ impl JiraSite<'_> {
     async fn with_sprints(&self, board: Board, state: SprintState) -> Result<BoardSprints> {
         let id = board.id.filter(|_| board.kind.as_deref() != Some("kanban") && !board.is_hidden());
         let Some(id) = id else {
-            // It would be refused, or cannot be asked for.
+            // Jira would reject the request, or there is no id to request with.
             return Ok(BoardSprints { board, sprints: Vec::new() });
         };
         let filter = match state {
@@ -227,7 +215,7 @@ impl JiraSite<'_> {
         let sprints: Result<Vec<Sprint>> = pages.map_ok(|page| page.values).try_concat().await;
         let mut sprints = match sprints {
             Ok(sprints) => sprints,
-            // 400: the board does not support sprints. 403, 404: it is private, or was deleted meanwhile.
+            // 400: the board does not support sprints. 403, 404: it is private, or was deleted in the meantime.
             Err(error) => match error.refusal() {
                 Some(Refusal::Invalid | Refusal::Forbidden | Refusal::NotFound) => Vec::new(),
                 _ => return Err(error),
@@ -239,7 +227,7 @@ impl JiraSite<'_> {
         Ok(BoardSprints { board, sprints })
     }
 
-    /// The pages of a list below `/rest/agile/1.0` from one place to another, each entry once.
+    /// Reads a range of a list under `/rest/agile/1.0` page by page, without duplicates.
     fn agile_pages<'s, T: DeserializeOwned + Identified + Send + 's>(
         &'s self,
         path: Vec<String>,
@@ -248,7 +236,7 @@ impl JiraSite<'_> {
         from: usize,
         end: usize,
     ) -> impl Stream<Item = Result<Page<T>>> + Send + 's {
-        /// Where the next page begins, and what has been seen.
+        /// The offset of the next page, and the ids seen so far.
         struct State<'s> {
             start: usize,
             seen: HashSet<i64>,
@@ -272,7 +260,7 @@ impl JiraSite<'_> {
                 is_new |= is_first;
                 is_first
             });
-            // A page that holds nothing new ends the list too, whatever it says.
+            // A page with nothing new also ends the list, whatever `isLast` says.
             let is_last = page.is_last.unwrap_or(false) || !is_new;
             let next = (!is_last).then_some(state.start);
             let goes_on = next.is_some_and(|next| next < end);
@@ -303,7 +291,7 @@ mod tests {
     }
 
     #[test]
-    fn an_odd_value_is_null_and_costs_no_board_and_no_sprint() {
+    fn a_malformed_value_is_null_and_loses_no_board_or_sprint() {
         for odd in [json!(null), json!(7), json!([1]), json!({ "a": 1 })] {
             let board = json!({ "id": "3", "name": odd, "type": odd, "isPrivate": odd });
             let page = json!({ "values": [null, odd, board, { "id": 4 }], "isLast": odd });
@@ -319,10 +307,7 @@ mod tests {
             assert!(sprint.goal.is_none() && sprint.start_date.is_none(), "{odd}");
         }
         for no_list in [json!({}), json!({ "values": null }), json!({ "values": {} })] {
-            assert!(
-                serde_json::from_value::<AgilePage<Board>>(no_list).is_err(),
-                "an empty list is made of none"
-            );
+            assert!(serde_json::from_value::<AgilePage<Board>>(no_list).is_err(), "not a list");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Calls to Jira: authorised, within the invocation's time, repeated only where that is safe.
+//! Authorised calls to Jira, within the invocation's deadline, retried only where that is safe.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,27 +23,27 @@ use crate::response::JiraErrorResponse;
 use crate::scopes::is_lacking;
 use crate::{DEFAULT_API_URL, http_client, lenient};
 
-/// How long one call may take; a slow page of a search takes seconds.
+/// Timeout of one attempt. A slow search page takes seconds.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How many calls of one invocation are in flight at once.
+/// How many calls of one invocation may be in flight at once.
 pub(crate) const IN_FLIGHT: usize = 10;
 
-/// How often a call is sent at the most.
+/// The maximum number of attempts for a call.
 const ATTEMPTS: u32 = 3;
 
-/// More than an answer ever holds, in bytes: a hundred tickets with long descriptions are a few megabytes.
+/// Response size limit in bytes. A hundred issues with long descriptions are a few megabytes.
 const LONGEST_BODY: usize = 16 * 1024 * 1024;
 
 pub(crate) type Result<T> = std::result::Result<T, JiraError>;
 
-/// Where the access tokens of a connection come from.
+/// The source of a connection's access tokens.
 pub trait TokenSource: Send + Sync {
-    /// The token to call with now.
+    /// Returns the current access token.
     fn token(&self) -> SecretString;
 
-    /// Gets another token in place of one that Jira has rejected; [`Self::token`] gives it from then on. Several calls
-    /// in flight may ask for it with the same rejected token.
+    /// Replaces a token that Jira has rejected, after which [`Self::token`] returns the new one. Several calls in
+    /// flight may request this with the same rejected token.
     fn renew<'a>(&'a self, rejected: &'a SecretString) -> BoxFuture<'a, std::result::Result<(), BoxError>>;
 }
 
@@ -62,10 +62,7 @@ impl FromSettings for Jira {
 }
 
 impl Jira {
-    /// A site, by its cloud id, ready for calls.
-    ///
-    /// # Errors
-    /// [`JiraError::BadAddress`].
+    /// Prepares calls to the site with this cloud id.
     pub fn site<'a>(&'a self, id: &str, tokens: Arc<dyn TokenSource + 'a>) -> Result<JiraSite<'a>> {
         let mut base = self.api.clone();
         base.path_segments_mut()
@@ -76,61 +73,61 @@ impl Jira {
     }
 }
 
-/// One Jira site, reached with one connection's tokens.
+/// One Jira site, called with the tokens of one connection.
 pub struct JiraSite<'a> {
     jira: &'a Jira,
     id: String,
     base: Url,
     tokens: Arc<dyn TokenSource + 'a>,
-    /// Whoever calls has one of [`IN_FLIGHT`] places; who comes later waits, in order.
+    /// Limits calls to [`IN_FLIGHT`]; further calls wait in order.
     in_flight: Semaphore,
 }
 
-/// A call of Jira's API.
+/// A call to Jira's API.
 pub(crate) struct Call<'a> {
-    /// The method.
+    /// The HTTP method.
     pub(crate) method: Method,
-    /// The path below the site, one segment each; segments are encoded.
+    /// The path below the site, by segment. Segments are percent-encoded.
     pub(crate) path: &'a [&'a str],
-    /// The query.
+    /// The query parameters.
     pub(crate) query: &'a [(&'a str, &'a str)],
     /// The body, sent as JSON.
     pub(crate) body: Option<&'a Value>,
-    /// The scopes that Jira asks for, named to the caller when they are missing.
+    /// The scopes that the call requires, named to the caller if one is missing.
     pub(crate) scopes: &'static str,
-    /// Whether sending it twice is harmless: reads are, a create is not.
+    /// Whether the call is safe to repeat: a read is, a create is not.
     pub(crate) repeatable: bool,
 }
 
 impl<'a> Call<'a> {
-    /// A read by GET.
+    /// A read with GET.
     pub(crate) fn get(path: &'a [&'a str], query: &'a [(&'a str, &'a str)], scopes: &'static str) -> Self {
         Self { method: Method::GET, path, query, body: None, scopes, repeatable: true }
     }
 
-    /// A read by POST: a search, say, whose parameters are too long for an address.
+    /// A read with POST, such as a search with parameters that are too long for a URL.
     pub(crate) fn query(path: &'a [&'a str], body: &'a Value, scopes: &'static str) -> Self {
         Self { method: Method::POST, path, query: &[], body: Some(body), scopes, repeatable: true }
     }
 
-    /// Marks the error of a call that may have had its effect all the same.
+    /// Marks the error of a call that may have taken effect anyway.
     fn in_doubt(&self, error: JiraError) -> JiraError {
         if self.repeatable { error } else { error.unconfirmed() }
     }
 }
 
 impl JiraSite<'_> {
-    /// Makes a call and reads its JSON answer.
+    /// Makes a call and parses its JSON response.
     pub(crate) async fn call<T: DeserializeOwned>(&self, call: Call<'_>) -> Result<T> {
         let body = self.answer(call).await?;
         lenient::from_slice(&body).map_err(|error| JiraError::Unreadable(error.to_string()))
     }
 
-    /// Makes a call and gives its answer as it came, which may be empty.
+    /// Makes a call and returns the response body unparsed; it may be empty.
     ///
-    /// A 401 for an expired or revoked access token is followed by one renewal and one retry. A 429 says that
-    /// nothing was done, so it is tried again while there is time, whatever the call; 5xx and broken connections
-    /// only if repeating is harmless.
+    /// A 401 for an expired or revoked access token is followed by one token renewal and one retry. A 429 means that
+    /// nothing was done, so any call is retried while there is time; after a 5xx or a broken connection, only calls
+    /// that are safe to repeat are.
     pub(crate) async fn answer(&self, call: Call<'_>) -> Result<Bytes> {
         let url = self.url(&call)?;
         let refused = |response: JiraErrorResponse| JiraError::Refused {
@@ -150,7 +147,7 @@ impl JiraSite<'_> {
                     self.tokens.renew(&token).await.map_err(JiraError::Token)?;
                     continue;
                 }
-                // A new token is refused as well.
+                // The renewed token is rejected as well.
                 Err(CallError::Refused(mut response)) if response.is_stale_token() => {
                     response.lacks_scope = self.lacks_scope(call.scopes, &token).await;
                     return Err(refused(response));
@@ -179,10 +176,7 @@ impl JiraSite<'_> {
         }
     }
 
-    /// What the site is called and where people find it, as Atlassian lists it.
-    ///
-    /// # Errors
-    /// As [`SitesError`].
+    /// Returns the site's name and URL as Atlassian lists them.
     pub async fn named(&self) -> std::result::Result<NamedSite, SitesError> {
         self.jira.sites.named(&self.tokens.token(), &self.id).await
     }
@@ -232,7 +226,8 @@ impl JiraSite<'_> {
         Err(CallError::Refused(response))
     }
 
-    /// Whether the consent lacks one of these scopes, by Atlassian's own list of them; not when that cannot be told.
+    /// Whether the consent lacks one of these scopes according to Atlassian's list; false if that cannot be
+    /// determined.
     async fn lacks_scope(&self, scopes: &str, token: &SecretString) -> bool {
         match self.jira.sites.granted_scopes(token, &self.id).await {
             Ok(granted) => granted.is_some_and(|granted| is_lacking(scopes, &granted)),
@@ -244,13 +239,13 @@ impl JiraSite<'_> {
     }
 }
 
-/// Why a call gave nothing, and whether it can have had an effect.
+/// Why a call failed, and whether it may have taken effect.
 enum CallError {
-    /// Jira answered with a refusal.
+    /// Jira responded with an error.
     Refused(JiraErrorResponse),
-    /// Jira was not reached, so nothing was done.
+    /// The connection failed, so nothing was done.
     Unsent(JiraError),
-    /// There is no whole answer.
+    /// The response is missing or incomplete.
     Broken(JiraError),
 }
 

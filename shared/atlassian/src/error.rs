@@ -1,61 +1,61 @@
-//! What can go wrong with a call.
+//! Errors of calls to Jira.
 
 use std::error::Error;
 
 use crate::response::{JiraErrorResponse, Refusal};
 
-/// An error of whoever handed something in.
+/// An error of an implementation supplied by the caller.
 pub type BoxError = Box<dyn Error + Send + Sync>;
 
-/// Why a call gave nothing.
+/// Why a call failed.
 #[derive(Debug, thiserror::Error)]
 pub enum JiraError {
-    /// Jira refused. A 401 comes here when another token did not help.
+    /// Jira responded with an error. For a 401, renewing the token did not help.
     #[error("{response}")]
     Refused {
-        /// What it answered.
+        /// The error response.
         response: Box<JiraErrorResponse>,
-        /// The scopes that the call needs.
+        /// The scopes that the call requires.
         scopes: &'static str,
     },
-    /// Jira did not answer in time.
+    /// The request timed out.
     #[error("{0}")]
     TimedOut(String),
-    /// Jira was not reached, or the connection broke.
+    /// Jira is unreachable, or the connection broke.
     #[error("{0}")]
     Unreachable(String),
-    /// The answer is not what the call gives.
+    /// The response cannot be parsed.
     #[error("{0}")]
     Unreadable(String),
-    /// Page after page of a search is empty, and none is the last.
+    /// Page after page of a search was empty, and none was the last.
     #[error("{0} pages of a search were empty, and none was the last")]
     EndlessSearch(usize),
-    /// Jira failed to read one of the issues that it found.
+    /// Jira found an issue but failed to load it.
     #[error("issueErrors names {0}")]
     UnreadableIssue(String),
-    /// The call may have had its effect all the same.
+    /// The call may have taken effect anyway.
     #[error("{0}")]
     Unconfirmed(#[source] Box<JiraError>),
-    /// There is no token to call with. The error is that of the [`crate::TokenSource`].
+    /// There is no token for the call. The error is that of the [`crate::TokenSource`].
     #[error("{0}")]
     Token(BoxError),
-    /// The address of the API cannot be called.
+    /// The URL of the API is unusable.
     #[error("{0}")]
     BadAddress(&'static str),
 }
 
 impl JiraError {
-    /// Marks the error of a call that may have had its effect all the same.
+    /// Marks the error of a call that may have taken effect anyway.
     pub(crate) fn unconfirmed(self) -> Self {
         Self::Unconfirmed(Box::new(self))
     }
 
-    /// What the refusal comes down to, if Jira refused.
+    /// Classifies the error response, if Jira sent one.
     pub fn refusal(&self) -> Option<Refusal> {
         self.response().map(JiraErrorResponse::refusal)
     }
 
-    /// The answer, if Jira refused.
+    /// Returns the error response, if Jira sent one.
     pub fn response(&self) -> Option<&JiraErrorResponse> {
         match self {
             Self::Refused { response, .. } => Some(response),

@@ -1,23 +1,23 @@
-//! What names things at Atlassian. Each is checked before it becomes part of an address or a query.
+//! Atlassian's identifiers. Each is validated before it becomes part of a URL or a query.
 
 use serde::{Deserialize, Serialize};
 
-/// A text that cannot be the id it is given for.
+/// A text that is not a valid id of its kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidId {
-    /// It is neither the number nor the key of a project.
+    /// Neither a project's id nor a key.
     #[error("not a Jira project id")]
     Project,
-    /// It is not the number of a project; it may be a key.
+    /// Not a numeric project id, though it may be a key.
     #[error("not the number of a Jira project")]
     ProjectNumber,
-    /// It is neither the number nor the key of an issue.
+    /// Neither an issue's id nor a key.
     #[error("not a Jira issue")]
     Issue,
-    /// It is not the number of a sprint.
+    /// Not a sprint's id.
     #[error("not a Jira sprint id")]
     Sprint,
-    /// It is not a cloud id.
+    /// Not a cloud id.
     #[error("not a site id")]
     Site,
 }
@@ -29,11 +29,9 @@ type Result<T> = std::result::Result<T, InvalidId>;
 pub struct ProjectId(String);
 
 impl ProjectId {
-    /// Reads a project id or key; a key may be given in any case. Jira's own are in upper case, and it finds no others
+    /// Parses a project id or key. Keys are case-insensitive here and converted to upper case, because Jira's own are
+    /// upper case and it finds no others
     /// (<https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-projects/>).
-    ///
-    /// # Errors
-    /// When the text can be neither.
     pub fn parse(text: &str) -> Result<Self> {
         if is_number(text) {
             return Ok(Self(text.to_owned()));
@@ -45,21 +43,19 @@ impl ProjectId {
         Err(InvalidId::Project)
     }
 
-    /// Reads a project id, not a key: what is stored is compared with the ids that Jira lists.
-    ///
-    /// # Errors
-    /// When the text is no number.
+    /// Parses a numeric project id. Keys are rejected, because what is stored is compared with the ids that Jira
+    /// lists.
     pub fn parse_number(text: &str) -> Result<Self> {
         let id = Self::parse(text)?;
         if id.is_number() { Ok(id) } else { Err(InvalidId::ProjectNumber) }
     }
 
-    /// Whether it is the id and not the key.
+    /// Whether this is a numeric id rather than a key.
     pub fn is_number(&self) -> bool {
         is_number(&self.0)
     }
 
-    /// The id or key as Jira writes it.
+    /// Returns the id or key as Jira writes it.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -70,10 +66,7 @@ impl ProjectId {
 pub struct IssueRef(String);
 
 impl IssueRef {
-    /// Reads an issue id or key; a key may be given in any case.
-    ///
-    /// # Errors
-    /// When the text can be neither.
+    /// Parses an issue id or key. Keys are case-insensitive here and converted to upper case.
     pub fn parse(text: &str) -> Result<Self> {
         if is_number(text) {
             return Ok(Self(text.to_owned()));
@@ -86,7 +79,7 @@ impl IssueRef {
         Err(InvalidId::Issue)
     }
 
-    /// The id or key as Jira writes it.
+    /// Returns the id or key as Jira writes it.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -97,10 +90,7 @@ impl IssueRef {
 pub struct SprintId(String);
 
 impl SprintId {
-    /// Reads a sprint id.
-    ///
-    /// # Errors
-    /// When the text is no number.
+    /// Parses a numeric sprint id.
     pub fn parse(text: &str) -> Result<Self> {
         if is_number(text) {
             return Ok(Self(text.to_owned()));
@@ -108,29 +98,26 @@ impl SprintId {
         Err(InvalidId::Sprint)
     }
 
-    /// The id as Jira writes it.
+    /// Returns the id as Jira writes it.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-/// A cloud id: what names a Jira site in the API's addresses.
+/// A cloud id, which identifies a Jira site in the API's URLs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct SiteId(String);
 
 impl SiteId {
-    /// Reads a cloud id.
-    ///
-    /// # Errors
-    /// When the text cannot be one.
+    /// Parses a cloud id: up to 64 letters, digits and hyphens.
     pub fn parse(text: &str) -> Result<Self> {
         let is_plausible = (1..=64).contains(&text.len())
             && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
         if is_plausible { Ok(Self(text.to_owned())) } else { Err(InvalidId::Site) }
     }
 
-    /// The id as Atlassian writes it.
+    /// Returns the id as Atlassian writes it.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -150,7 +137,7 @@ impl From<SiteId> for String {
     }
 }
 
-/// Whether a text is digits that fit into the 64 bits of Jira's ids.
+/// Whether a text is all digits and fits into the 64 bits of Jira's ids.
 pub fn is_number(text: &str) -> bool {
     text.bytes().all(|byte| byte.is_ascii_digit()) && text.parse::<i64>().is_ok()
 }
@@ -166,7 +153,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn projects_are_named_by_number_or_key() {
+    fn projects_are_identified_by_number_or_key() {
         for (fine, read) in [
             ("10000", "10000"),
             ("PROJ", "PROJ"),
@@ -184,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn issues_are_named_by_number_or_key() {
+    fn issues_are_identified_by_number_or_key() {
         for (fine, read) in [("10000", "10000"), ("PROJ-1", "PROJ-1"), ("proj-12", "PROJ-12")] {
             assert_eq!(IssueRef::parse(fine).unwrap().as_str(), read);
         }
@@ -195,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn sprints_are_named_by_number() {
+    fn sprints_are_identified_by_number() {
         assert!(SprintId::parse("501").is_ok());
         for bad in ["", "Sprint 1", "1 OR 1=1", "-1", "1.0", "\"1\"", "9999999999999999999999"] {
             assert!(SprintId::parse(bad).is_err(), "{bad}");
@@ -203,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn a_site_id_cannot_climb_out_of_a_path() {
+    fn a_site_id_cannot_traverse_paths() {
         assert!(SiteId::parse("11223344-a1b2-3b33-c444-def123456789").is_ok());
         for bad in ["", "../admin", "a/b", "a b", "a%2fb", &"x".repeat(65)] {
             assert!(SiteId::parse(bad).is_err(), "{bad}");

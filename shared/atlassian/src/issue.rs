@@ -1,4 +1,4 @@
-//! Single issues: read, made, changed and deleted.
+//! Reading, creating, editing and deleting single issues.
 //!
 //! <https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-issues/>
 
@@ -12,26 +12,26 @@ use crate::ids::{IssueRef, ProjectId};
 use crate::search::Found;
 use crate::{lenient, timestamp};
 
-/// Both the page of a search with fields and the most that one `bulkfetch` takes.
+/// Jira's maximum, both for a search page with fields and for one `bulkfetch`.
 pub const ISSUES_AT_ONCE: u64 = 100;
 
 const READ: &str = "read:jira-work";
 const WRITE: &str = "write:jira-work";
 
-/// An issue, read tolerantly: a value of an unexpected kind is as good as none, and never costs the others.
+/// An issue, parsed leniently: a value of an unexpected type is treated as missing and affects nothing else.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 pub struct Issue {
-    /// Digits.
+    /// The numeric id.
     #[serde(deserialize_with = "lenient::id")]
     pub id: Option<String>,
-    /// `PROJ-1`.
+    /// The key, `PROJ-1`.
     #[serde(deserialize_with = "lenient::text")]
     pub key: Option<String>,
-    /// Its fields, by Jira's names.
+    /// The fields, by Jira's names.
     #[serde(deserialize_with = "object")]
     pub fields: Map<String, Value>,
-    /// Entity properties, if they were asked for.
+    /// The entity properties, if requested.
     #[serde(deserialize_with = "object")]
     pub properties: Map<String, Value>,
 }
@@ -40,7 +40,7 @@ fn object<'de, D: Deserializer<'de>>(from: D) -> std::result::Result<Map<String,
     Ok(lenient::object(from)?.unwrap_or_default())
 }
 
-/// A whole answer that is one issue. What names none is no issue, whatever else it is.
+/// A response that is one issue. A response with neither id nor key is rejected.
 #[derive(Deserialize)]
 #[serde(try_from = "Issue")]
 pub struct OneIssue(pub Issue);
@@ -58,40 +58,40 @@ impl TryFrom<Issue> for OneIssue {
 }
 
 impl Issue {
-    /// A field; null if it is not there.
+    /// Returns a field; null if it is missing.
     pub fn field(&self, name: &str) -> &Value {
         self.fields.get(name).unwrap_or(&Value::Null)
     }
 
-    /// A field that is a text.
+    /// Returns a field that is a string.
     pub fn text(&self, name: &str) -> Option<String> {
         lenient::text_of(self.field(name))
     }
 
-    /// A field that is a point in time, as [`timestamp::utc`] writes it.
+    /// Returns a field that is a timestamp, formatted by [`timestamp::utc`].
     pub fn time(&self, name: &str) -> Option<String> {
         self.field(name).as_str().map(timestamp::utc)
     }
 
-    /// What `read` makes of a field that is an object.
+    /// Applies `read` to a field that is an object.
     pub fn object<T>(&self, name: &str, read: impl FnOnce(&Value) -> T) -> Option<T> {
         Some(self.field(name)).filter(|value| value.is_object()).map(read)
     }
 
-    /// The elements of a field that is a list.
+    /// Iterates over a field that is a list.
     pub fn list(&self, name: &str) -> impl Iterator<Item = &Value> {
         self.field(name).as_array().into_iter().flatten()
     }
 }
 
-/// What `bulkfetch` gives.
+/// The response of `bulkfetch`.
 #[derive(Deserialize)]
 struct Fetched {
     #[serde(deserialize_with = "lenient::objects")]
     issues: Vec<Option<Issue>>,
 }
 
-/// The issue types of a project.
+/// A project's issue types.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct IssueTypes {
@@ -103,30 +103,27 @@ struct IssueTypes {
 #[derive(Default, Deserialize)]
 #[serde(default)]
 pub struct IssueType {
-    /// Digits.
+    /// The numeric id.
     #[serde(deserialize_with = "lenient::id")]
     pub id: Option<String>,
-    /// Whether its issues are sub-tasks, which need a parent.
+    /// Whether issues of this type are subtasks, which need a parent.
     #[serde(deserialize_with = "lenient::flag")]
     pub subtask: Option<bool>,
 }
 
 impl JiraSite<'_> {
-    /// Some fields of an issue (`*all,-comment` …).
-    ///
-    /// # Errors
-    /// What Jira refuses or fails at.
+    /// Reads an issue with the given fields (`*all,-comment` …).
     pub async fn issue(&self, id_or_key: &str, fields: &str) -> Result<Issue> {
         let path = ["rest", "api", "3", "issue", id_or_key];
         let OneIssue(issue) = self.call(Call::get(&path, &[("fields", fields)], READ)).await?;
         Ok(issue)
     }
 
-    /// Makes an issue of these fields and, if they are given, entity properties. Jira is asked once, and again only
-    /// after a 429, which says that nothing was done. The answer has the id and the key.
+    /// Creates an issue with these fields and, if given, entity properties. Retried only after a 429 or a rejected
+    /// token, which mean that nothing was done. The returned issue has only its id and key.
     ///
     /// # Errors
-    /// What Jira refuses; [`JiraError::Unconfirmed`] when the issue may exist all the same.
+    /// [`JiraError::Unconfirmed`] if the issue may have been created anyway.
     pub async fn create_issue(&self, fields: Map<String, Value>, properties: Option<Value>) -> Result<Issue> {
         let mut body = json!({ "fields": fields });
         if let Some(properties) = properties {
@@ -147,11 +144,11 @@ impl JiraSite<'_> {
         }
     }
 
-    /// Changes fields of an issue and gives the issue as it is then, unless Jira does not return it. Writing the same
-    /// twice is harmless, so this is repeated as a read is.
+    /// Updates fields of an issue and returns the updated issue, unless Jira leaves it out. Safe to repeat, so it is
+    /// retried like a read.
     ///
     /// # Errors
-    /// What Jira refuses; [`JiraError::Unconfirmed`] when the answer makes no sense.
+    /// [`JiraError::Unconfirmed`] if the response cannot be parsed.
     pub async fn edit_issue(&self, issue: &IssueRef, fields: Map<String, Value>) -> Result<Option<Issue>> {
         let body = json!({ "fields": fields });
         let call = Call {
@@ -163,7 +160,7 @@ impl JiraSite<'_> {
             repeatable: true,
         };
         let answer = self.answer(call).await?;
-        // A success is empty or the issue; whatever answers otherwise is not Jira.
+        // On success Jira sends nothing or the issue; any other response is not Jira's.
         match lenient::from_slice(&answer) {
             Ok(OneIssue(issue)) => Ok(Some(issue).filter(|issue| !issue.fields.is_empty())),
             Err(_) if answer.is_empty() => Ok(None),
@@ -171,11 +168,12 @@ impl JiraSite<'_> {
         }
     }
 
-    /// Deletes an issue for good, with its sub-tasks if that is wanted; sent once.
+    /// Deletes an issue permanently, with its subtasks if `with_subtasks`. Retried only after a 429 or a rejected
+    /// token.
     ///
     /// # Errors
-    /// What Jira refuses: sub-tasks that are not to be deleted, say; [`JiraError::Unconfirmed`] when it did not say
-    /// whether it is done.
+    /// Jira rejects it if the issue has subtasks and they are not to be deleted. [`JiraError::Unconfirmed`] if the
+    /// issue may have been deleted anyway.
     pub async fn delete_issue(&self, issue: &IssueRef, with_subtasks: bool) -> Result<()> {
         let call = Call {
             method: Method::DELETE,
@@ -185,30 +183,24 @@ impl JiraSite<'_> {
             scopes: WRITE,
             repeatable: false,
         };
-        // A success has no body; whatever answers otherwise is not Jira.
+        // On success Jira sends no body; any other response is not Jira's.
         match self.answer(call).await? {
             answer if answer.is_empty() => Ok(()),
             _ => Err(JiraError::Unreadable("a deletion was answered with a body".to_owned()).unconfirmed()),
         }
     }
 
-    /// The issue types that a project has, 200 at the most.
+    /// Lists a project's issue types, at most 200.
     ///
     /// <https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-issues/#api-rest-api-3-issue-createmeta-projectidorkey-issuetypes-get>
-    ///
-    /// # Errors
-    /// What Jira refuses or fails at.
     pub async fn issue_types(&self, project: &ProjectId) -> Result<Vec<IssueType>> {
         let path = ["rest", "api", "3", "issue", "createmeta", project.as_str(), "issuetypes"];
         let types: IssueTypes = self.call(Call::get(&path, &[("maxResults", "200")], READ)).await?;
         Ok(types.issue_types.into_iter().flatten().collect())
     }
 
-    /// Issues by their keys, up to [`ISSUES_AT_ONCE`], with an entity property. Those that do not exist are left out. This
-    /// asks no index.
-    ///
-    /// # Errors
-    /// What Jira refuses or fails at.
+    /// Reads up to [`ISSUES_AT_ONCE`] issues by key, with one entity property. Keys that do not exist are skipped.
+    /// Does not depend on Jira's search index.
     pub async fn issues_with_property(&self, keys: &[String], property: &str) -> Result<Vec<Issue>> {
         let body = json!({ "issueIdsOrKeys": keys, "fields": ["created"], "properties": [property] });
         let path = ["rest", "api", "3", "issue", "bulkfetch"];
@@ -216,10 +208,7 @@ impl JiraSite<'_> {
         Ok(fetched.issues.into_iter().flatten().collect())
     }
 
-    /// A page of the issues of a project with an entity property, the newest first, as the index knows them.
-    ///
-    /// # Errors
-    /// What Jira refuses or fails at.
+    /// Reads a page of a project's issues from Jira's search index, newest first, with one entity property.
     pub async fn newest_issues(
         &self,
         project: &ProjectId,
@@ -241,7 +230,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn whatever_is_odd_in_an_issue_the_rest_is_there() {
+    fn a_malformed_value_leaves_the_rest_of_an_issue_intact() {
         for odd in [json!(null), json!(7), json!("none"), json!([])] {
             let raw = json!({ "id": 10_001, "key": odd, "fields": odd, "properties": odd });
             let OneIssue(raw) = serde_json::from_value(raw).unwrap();

@@ -1,8 +1,8 @@
-//! Reading others' JSON tolerantly: an odd value costs itself and nothing around it.
+//! Lenient JSON parsing: a malformed value is dropped without affecting the values around it.
 //!
-//! Each function is for `#[serde(deserialize_with)]`, beside `#[serde(default)]`: what is of the wanted kind is read,
-//! what is of any other is none. Nothing is buffered on the way, as lists of tickets are megabytes; that is why
-//! these are not the adapters of `serde_with`, which copy a value before they try it.
+//! The functions are for `#[serde(deserialize_with)]`, together with `#[serde(default)]`: a value of the expected
+//! type is parsed, one of any other type becomes `None`. Nothing is buffered, because lists of issues are megabytes;
+//! this is why the adapters of `serde_with` are not used, which buffer a value before they try it.
 
 use std::fmt;
 use std::marker::PhantomData;
@@ -13,14 +13,12 @@ use serde::de::{DeserializeOwned, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
-/// The largest whole number below which a `f64` has every other: 2^53.
+/// `f64` represents every integer up to this one exactly: 2^53.
 const EXACT: f64 = 9_007_199_254_740_992.0;
 
-/// Reads JSON. Two things would cost all of it: half a character (text that was cut within an emoji, say), which is read
-/// as U+FFFD, as browsers do; and a name that an object has twice, of which the last counts.
-///
-/// # Errors
-/// When it is no JSON otherwise, or not of this type.
+/// Parses JSON, tolerating two defects that would otherwise fail the whole document: a lone surrogate, as in text
+/// that was cut in the middle of an emoji, becomes U+FFFD, as in browsers; and of duplicate names in an object, the
+/// last wins.
 pub fn from_slice<T: DeserializeOwned>(body: &[u8]) -> serde_json::Result<T> {
     serde_json::from_slice(body).or_else(|error| {
         let text = String::from_utf8_lossy(body);
@@ -29,42 +27,42 @@ pub fn from_slice<T: DeserializeOwned>(body: &[u8]) -> serde_json::Result<T> {
     })
 }
 
-/// A value that is a text.
+/// Returns a value that is a string.
 pub fn text_of(value: &Value) -> Option<String> {
     value.as_str().map(str::to_owned)
 }
 
-/// A value that is an id: a text, or a number as one.
+/// Returns a value that is an id: a string, or an integer as a string.
 pub fn id_of(value: &Value) -> Option<String> {
     text_of(value).or_else(|| value.as_i64().map(|number| number.to_string()))
 }
 
-/// A text.
+/// Deserializes a string.
 pub fn text<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
     Ok(read::<D, Text>(from)?.map(|Text(text)| text))
 }
 
-/// A text, or a whole number as one: ids are texts of digits in one answer and numbers in another.
+/// Deserializes a string or an integer as a string: the same id is a string in one response and a number in another.
 pub fn id<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
     Ok(read::<D, Id>(from)?.map(|Id(id)| id))
 }
 
-/// A whole number, or a text of its digits.
+/// Deserializes an integer, or a string of digits.
 pub fn integer<'de, D: Deserializer<'de>>(from: D) -> Result<Option<i64>, D::Error> {
     Ok(read::<D, Integer>(from)?.map(|Integer(number)| number))
 }
 
-/// A number of any kind, or a text of one; never infinite.
+/// Deserializes a finite number, or a string that contains one.
 pub fn number<'de, D: Deserializer<'de>>(from: D) -> Result<Option<f64>, D::Error> {
     Ok(read::<D, Number>(from)?.map(|Number(number)| number))
 }
 
-/// A truth value.
+/// Deserializes a boolean.
 pub fn flag<'de, D: Deserializer<'de>>(from: D) -> Result<Option<bool>, D::Error> {
     Ok(read::<D, Flag>(from)?.map(|Flag(flag)| flag))
 }
 
-/// An object.
+/// Deserializes an object.
 pub fn object<'de, D, T>(from: D) -> Result<Option<T>, D::Error>
 where
     D: Deserializer<'de>,
@@ -73,13 +71,13 @@ where
     Ok(read::<D, Object<T>>(from)?.map(|Object(object)| object))
 }
 
-/// The texts of a list; what is no list has none.
+/// Deserializes the strings of a list, skipping other elements. Anything but a list becomes an empty one.
 pub fn texts<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<String>, D::Error> {
     let texts: Option<List<Text>> = read(from)?;
     Ok(texts.into_iter().flat_map(|List(texts)| texts).flatten().map(|Text(text)| text).collect())
 }
 
-/// The objects of a list in their places; what is no list has none.
+/// Deserializes a list of objects; other elements become `None`. Anything but a list becomes an empty one.
 pub fn any_objects<'de, D, T>(from: D) -> Result<Vec<Option<T>>, D::Error>
 where
     D: Deserializer<'de>,
@@ -90,7 +88,8 @@ where
     Ok(objects.map(|object| object.map(|Object(object)| object)).collect())
 }
 
-/// The objects of a list in their places. What is no list is an error: it must not pass for an empty one.
+/// Deserializes a list of objects; other elements become `None`. Anything but a list is an error, so that it is not
+/// mistaken for an empty one.
 pub fn objects<'de, D, T>(from: D) -> Result<Vec<Option<T>>, D::Error>
 where
     D: Deserializer<'de>,
@@ -105,7 +104,7 @@ fn read<'de, D: Deserializer<'de>, W: Wanted<'de>>(from: D) -> Result<Option<W>,
     from.deserialize_any(Tolerant(PhantomData))
 }
 
-/// A kind of value; each makes itself of the forms that it knows.
+/// An expected type, and the JSON types that it can be converted from.
 trait Wanted<'de>: Sized {
     fn of_text(_: &str) -> Option<Self> {
         None
@@ -298,7 +297,7 @@ mod tests {
 
     const NAMES: [&str; 8] = ["text", "id", "integer", "number", "flag", "object", "texts", "objects"];
 
-    /// From the bytes, as an answer is read, and from a value: both are in use.
+    /// Deserializes both from bytes, as a response is read, and from a [`Value`], because both are in use.
     fn each_way(value: Value) -> [Answer; 2] {
         [
             serde_json::from_slice(value.to_string().as_bytes()).unwrap(),
@@ -307,7 +306,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_of_another_kind_is_none_and_costs_nothing_else() {
+    fn a_value_of_the_wrong_type_is_none_and_affects_nothing_else() {
         let odd = [
             json!(null),
             json!(true),
@@ -344,7 +343,7 @@ mod tests {
     }
 
     #[test]
-    fn half_a_character_costs_itself_alone() {
+    fn only_the_lone_surrogate_is_replaced() {
         let read = |json: &[u8]| from_slice::<Value>(json).ok();
         for (json, text) in [
             (&br#"["a\ud83d"]"#[..], "a\u{fffd}"),
@@ -366,7 +365,7 @@ mod tests {
     }
 
     #[test]
-    fn of_a_name_that_comes_twice_the_last_counts() {
+    fn the_last_of_duplicate_names_wins() {
         assert!(serde_json::from_str::<Answer>(r#"{"id":1,"id":2}"#).is_err());
         let read: Answer = from_slice(br#"{"id":1,"object":{"text":"a","text":"b"},"id":2}"#).unwrap();
         assert_eq!(read.id.as_deref(), Some("2"));
@@ -374,7 +373,7 @@ mod tests {
     }
 
     #[test]
-    fn what_can_be_meant_is_taken() {
+    fn equivalent_types_are_converted() {
         for (name, value, expected) in [
             ("id", json!(10_001), json!(["10001"])),
             ("id", json!(10_001.0), json!(["10001"])),
@@ -401,7 +400,7 @@ mod tests {
     }
 
     #[test]
-    fn lists_keep_what_is_good_and_objects_their_places() {
+    fn lists_keep_valid_elements_and_objects_their_positions() {
         for read in each_way(json!({ "texts": [null, "a", 1, ["b"], "c"], "objects": [null, {}, [], "x"] })) {
             assert_eq!(read.texts, ["a", "c"]);
             assert_eq!(
@@ -419,7 +418,7 @@ mod tests {
         for no_list in
             [json!({}), json!({ "values": null }), json!({ "values": {} }), json!({ "values": "" })]
         {
-            assert!(serde_json::from_value::<Page>(no_list).is_err(), "an empty list is made of none");
+            assert!(serde_json::from_value::<Page>(no_list).is_err(), "not a list");
         }
     }
 }

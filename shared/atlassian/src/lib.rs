@@ -31,7 +31,7 @@ pub use ticket::{
 const DEFAULT_AUTH_URL: &str = "https://auth.atlassian.com";
 const DEFAULT_API_URL: &str = "https://api.atlassian.com";
 
-/// The HTTP client, which is one for the process.
+/// Returns the HTTP client, which the whole process shares.
 fn http_client() -> Result<reqwest::Client, SettingsError> {
     let name = "ATLASSIAN_API_URL";
     base::tls::http_client().map_err(|error| SettingsError::Invalid { name, reason: error.to_string() })

@@ -11,17 +11,17 @@ use crate::client::{Call, IN_FLIGHT, JiraSite, Result};
 use crate::ids::ProjectId;
 use crate::lenient;
 
-/// Jira clamps higher page sizes to this.
+/// Jira caps the page size at this.
 const PAGE_SIZE: usize = 100;
 
 const SCOPES: &str = "read:jira-work";
 
-/// A page as Jira sends it. What is no object has its place in it and is nothing else.
+/// A page as sent by Jira. An entry that is not an object is kept as `None`, so that offsets stay correct.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ProjectPage {
-    #[serde(deserialize_with = "lenient::objects")]
     /// The projects.
+    #[serde(deserialize_with = "lenient::objects")]
     pub values: Vec<Option<Project>>,
     #[serde(default, deserialize_with = "lenient::integer")]
     total: Option<i64>,
@@ -35,14 +35,14 @@ impl ProjectPage {
     }
 }
 
-/// A project. What Jira leaves out, or sends as something odd, is none.
+/// A project. A field that is missing or malformed is `None`.
 #[derive(Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub struct Project {
-    /// Digits.
+    /// The numeric id.
     #[serde(deserialize_with = "lenient::id")]
     pub id: Option<String>,
-    /// `PROJ`.
+    /// The key, `PROJ`.
     #[serde(deserialize_with = "lenient::text")]
     pub key: Option<String>,
     /// The name.
@@ -54,71 +54,68 @@ pub struct Project {
     /// `classic` or `next-gen` (team-managed).
     #[serde(deserialize_with = "lenient::text")]
     pub style: Option<String>,
-    /// Whether only its members see it.
+    /// Whether only members can see the project.
     #[serde(deserialize_with = "lenient::flag")]
     pub is_private: Option<bool>,
-    /// Pictures of it.
+    /// The project's avatars.
     #[serde(deserialize_with = "lenient::object")]
     pub avatar_urls: Option<AvatarUrls>,
     /// The category, if the project has one.
     #[serde(deserialize_with = "lenient::object")]
     pub project_category: Option<Category>,
-    /// Who leads it. One whose account shows no name is there all the same.
+    /// The project lead; present even if the account shows no name.
     #[serde(deserialize_with = "lenient::object")]
     pub lead: Option<Lead>,
 }
 
-/// Who leads a project.
+/// A project lead.
 #[derive(Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub struct Lead {
-    /// The Atlassian account.
+    /// The Atlassian account id.
     #[serde(deserialize_with = "lenient::text")]
     pub account_id: Option<String>,
     /// The name that the account shows.
     #[serde(deserialize_with = "lenient::text")]
     pub display_name: Option<String>,
-    /// Pictures of the account's owner.
+    /// The account's avatars.
     #[serde(deserialize_with = "lenient::object")]
     pub avatar_urls: Option<AvatarUrls>,
-    /// Whether the account is in use.
+    /// Whether the account is active.
     #[serde(deserialize_with = "lenient::flag")]
     pub active: Option<bool>,
 }
 
-/// Addresses of a picture, by its size.
+/// Avatar URLs by size.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 pub struct AvatarUrls {
-    /// The one of 48 by 48 pixels.
+    /// The 48 by 48 pixel avatar.
     #[serde(rename = "48x48", deserialize_with = "lenient::text")]
     pub large: Option<String>,
 }
 
-/// The category of a project.
+/// A project category.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Category {
-    /// Digits.
+    /// The numeric id.
     #[serde(deserialize_with = "lenient::id")]
     pub id: Option<String>,
     /// The name.
     #[serde(deserialize_with = "lenient::text")]
     pub name: Option<String>,
-    /// What it is for.
+    /// The description.
     #[serde(deserialize_with = "lenient::text")]
     pub description: Option<String>,
 }
 
 impl JiraSite<'_> {
-    /// The projects that the account of the token sees, by key, each once: `limit` of them from the place `from` on
-    /// (`0` and `usize::MAX` for all), and where the list goes on.
+    /// Lists the projects that the token's account can see, ordered by key, from offset `from`, at most `limit` (`0`
+    /// and `usize::MAX` for all), without duplicates. Also returns the offset at which the list continues.
     ///
-    /// The first page tells how many there are; the others are read side by side, as far apart as the first page
-    /// turned out to be long. Whatever is still missing then (Jira may shorten any page) is read page by page.
-    ///
-    /// # Errors
-    /// What Jira refuses or fails at.
+    /// The first page gives the total; the other pages are read in parallel, in steps of the first page's length. If
+    /// projects are still missing (Jira may shorten any page), they are read page by page.
     pub async fn projects(&self, from: usize, limit: usize) -> Result<(Vec<Project>, Option<usize>)> {
         let end = from.saturating_add(limit);
         let first = self.project_page(from, end).await?;
@@ -148,17 +145,14 @@ impl JiraSite<'_> {
             found.extend(page.values);
         }
         let next = (!is_complete).then_some(from + found.len());
-        // A project that is made or deleted meanwhile shifts the pages: one may come twice.
+        // Projects created or deleted in the meantime shift the pages, so one can appear twice.
         let mut seen = HashSet::new();
         let found = found.into_iter().flatten();
         let found = found.filter(|project| project.id.as_ref().is_none_or(|id| seen.insert(id.clone())));
         Ok((found.collect(), next))
     }
 
-    /// The key of a project.
-    ///
-    /// # Errors
-    /// What Jira refuses or fails at.
+    /// Returns a project's key.
     pub async fn project_key(&self, project: &ProjectId) -> Result<String> {
         #[derive(Deserialize)]
         struct Found {
@@ -169,7 +163,7 @@ impl JiraSite<'_> {
         Ok(found.key)
     }
 
-    /// A page of the projects from one place to another, or to as far as a page goes.
+    /// Reads a page of projects from offset `start`, ending at `end` or earlier.
     async fn project_page(&self, start: usize, end: usize) -> Result<ProjectPage> {
         let (start_at, size) = (start.to_string(), (end - start).min(PAGE_SIZE).to_string());
         let path = ["rest", "api", "3", "project", "search"];

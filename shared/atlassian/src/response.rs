@@ -1,4 +1,4 @@
-//! Jira's refusals, read.
+//! Jira's error responses.
 
 use std::time::{Duration, SystemTime};
 
@@ -8,48 +8,47 @@ use serde_json::{Map, Value, json};
 
 use crate::lenient;
 
-/// An answer of Jira that is not a success, read tolerantly: Jira's own errors are JSON of two kinds, a gateway's
-/// may be HTML.
+/// An error response, parsed leniently: Jira's own errors are JSON in two formats, a gateway's may be HTML.
 pub struct JiraErrorResponse {
-    /// The status.
+    /// The HTTP status.
     pub status: StatusCode,
     said: Said,
-    /// Whether it can be Jira's: what stands in front of it answers with pages.
+    /// Whether the response can be Jira's own; proxies in front of Jira respond with HTML pages.
     is_jiras: bool,
-    /// Whether the token is known to lack a scope; [`Self::read`] does not know.
+    /// Whether the token is known to lack a scope. Not set by [`Self::read`].
     pub(crate) lacks_scope: bool,
-    /// When to come back, if that is known.
+    /// How long to wait before a retry, if known.
     retry_after: Option<Duration>,
-    /// `RateLimit-Reason`, on 429 only.
+    /// The `RateLimit-Reason` header, sent with 429 only.
     reason: Option<String>,
 }
 
-/// What a refusal comes down to.
+/// The kind of an error response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Refusal {
     /// 401: the token lacks a scope.
     MissingScope,
-    /// 401: Jira does not accept the token.
+    /// 401: Jira rejects the token.
     Token,
-    /// 403 that is not Jira's: something in front of it has refused.
+    /// 403 that is not Jira's own: a proxy in front of it blocked the request.
     Blocked,
-    /// 403: the account may not do this.
+    /// 403: the account lacks permission.
     Forbidden,
-    /// 404: there is no such thing, or it is hidden from the account.
+    /// 404: the resource does not exist or is hidden from the account.
     NotFound,
-    /// 409: somebody else was just writing.
+    /// 409: a concurrent write.
     Conflict,
-    /// 429.
+    /// 429: rate limited.
     RateLimited,
-    /// 410: Jira no longer offers this.
+    /// 410: Jira no longer offers this resource.
     Removed,
-    /// Any other 4xx: the request makes no sense to Jira.
+    /// Any other 4xx: the request is invalid.
     Invalid,
-    /// Anything else: Jira fails.
+    /// Anything else: Jira failed.
     Failing,
 }
 
-/// What Jira said of it.
+/// Jira's error messages, general and by field.
 #[derive(Default)]
 struct Said {
     messages: Vec<String>,
@@ -57,7 +56,8 @@ struct Said {
 }
 
 impl Said {
-    /// `errorMessages` and `errors` of Jira, `message` of a gateway; each may be a text, a list, an object or null.
+    /// Collects `errorMessages` and `errors` of Jira and `message` of a gateway. Each may be a string, a list, an
+    /// object or null.
     fn read(body: Value) -> Self {
         let mut said = Self::default();
         match body {
@@ -93,16 +93,16 @@ impl Said {
     }
 }
 
-/// What an error's own words are called, by whoever it is from.
+/// The names of an error's message, depending on who sent it.
 const MESSAGE: [&str; 2] = ["message", "errorMessage"];
 
 impl JiraErrorResponse {
-    /// Reads an answer.
+    /// Parses an error response.
     pub fn read(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Self {
         Self::read_at(SystemTime::now(), status, headers, body)
     }
 
-    /// As [`Self::read`], at a time of the clock.
+    /// Like [`Self::read`], with a given current time.
     pub fn read_at(now: SystemTime, status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Self {
         let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
         let reason = header("ratelimit-reason").map(str::to_owned);
@@ -116,14 +116,14 @@ impl JiraErrorResponse {
             retry_after: wait::retry_after(headers, now),
             reason,
         };
-        // A quota is not back at once, whatever a date that is past says.
+        // A quota is not available again at once, even if `Retry-After` is a date in the past.
         if failure.is_quota() {
             failure.retry_after = failure.retry_after.filter(|wait| !wait.is_zero());
         }
         if failure.retry_after.is_none() && status == StatusCode::TOO_MANY_REQUESTS {
             failure.retry_after = wait::until_reset(headers, now);
         }
-        // Jira gives each hour's quota anew at the full hour
+        // Hourly quotas reset at the full hour
         // (<https://developer.atlassian.com/cloud/jira/platform/rate-limiting/>).
         if failure.retry_after.is_none() && failure.is_quota() {
             failure.retry_after = Some(wait::until_the_hour(now));
@@ -136,9 +136,9 @@ impl JiraErrorResponse {
         self.status == StatusCode::UNAUTHORIZED && !self.is_missing_scope()
     }
 
-    /// Whether the token lacks a scope. The gateway in front of Jira says so, and nothing but its words tells this 401
-    /// from that of a stale token. They save a refresh, and nothing else hangs on them: in other words, it is a 401 that a
-    /// new token does not mend, and then Atlassian's list of scopes tells.
+    /// Whether the token lacks a scope. Only the message of the gateway in front of Jira tells this 401 from the one
+    /// for a stale token. Matching that message only saves a refresh: if its wording changes, a new token does not
+    /// help either, and then Atlassian's list of granted scopes decides.
     ///
     /// <https://developer.atlassian.com/cloud/jira/platform/scopes-for-oauth-2-3LO-and-forge-apps/>
     fn is_missing_scope(&self) -> bool {
@@ -147,15 +147,14 @@ impl JiraErrorResponse {
                 || self.said.messages.iter().any(|message| message.contains("scope does not match")))
     }
 
-    /// Whether a 429 means an exhausted quota rather than too many requests at once.
+    /// Whether a 429 means an exhausted quota rather than a temporary rate limit.
     pub fn is_quota(&self) -> bool {
         self.status == StatusCode::TOO_MANY_REQUESTS
             && self.reason.as_deref().is_some_and(|reason| reason.starts_with("jira-quota"))
     }
 
-    /// How long to wait before the same read is worth another try; `None` if none is.
-    ///
-    /// An exhausted quota comes back at the full hour, so nothing is tried then.
+    /// Returns the time to wait before retrying a read, or `None` if a retry is pointless. An exhausted quota is not
+    /// retried, because it resets only at the full hour.
     pub fn retry_in(&self, attempt: u32) -> Option<Duration> {
         let backoff = Duration::from_millis(250 * 2_u64.pow(attempt.min(4)));
         match self.status {
@@ -167,7 +166,7 @@ impl JiraErrorResponse {
         }
     }
 
-    /// What it comes down to.
+    /// Classifies the response.
     pub fn refusal(&self) -> Refusal {
         match self.status {
             StatusCode::UNAUTHORIZED if self.is_missing_scope() => Refusal::MissingScope,
@@ -183,17 +182,17 @@ impl JiraErrorResponse {
         }
     }
 
-    /// When to come back, if that is known.
+    /// Returns how long to wait before a retry, if known.
     pub fn retry_after(&self) -> Option<Duration> {
         self.retry_after
     }
 
-    /// What Jira said of a field, if it names one of this name.
+    /// Returns Jira's error for a field, if there is one.
     pub fn field(&self, name: &str) -> Option<&Value> {
         self.said.fields.get(name).filter(|said| !said.is_null())
     }
 
-    /// Jira's own words as `{"messages": […], "fields": {…}}`, if it said any.
+    /// Returns Jira's messages as `{"messages": […], "fields": {…}}`, if there are any.
     pub fn details(&self) -> Option<Value> {
         let Said { messages, fields } = &self.said;
         (!messages.is_empty() || !fields.is_empty())
@@ -201,14 +200,14 @@ impl JiraErrorResponse {
     }
 }
 
-/// As it is displayed: an error that is shown for debugging tells no more.
+/// Same as `Display`, so that debug output reveals no more.
 impl std::fmt::Debug for JiraErrorResponse {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         std::fmt::Display::fmt(self, formatter)
     }
 }
 
-/// For a log. Jira's words may repeat the body: they are for the caller, who sent it.
+/// For logs. Leaves out Jira's messages, which may quote the request body and are only for the caller, who sent it.
 impl std::fmt::Display for JiraErrorResponse {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let fields: Vec<&str> = self.said.fields.keys().map(String::as_str).collect();

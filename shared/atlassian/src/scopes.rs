@@ -1,8 +1,9 @@
-//! Which scopes a call needs, and whether they are granted.
+//! The scopes that calls require.
 
-/// Whether one of the scopes that a call needs (`a and b`) is not among those that are granted. In place of a classic
-/// scope such as `read:jira-work`, an app may have granular ones, of which which are enough is not known here
-/// (<https://developer.atlassian.com/cloud/jira/platform/scopes-for-oauth-2-3LO-and-forge-apps/>).
+/// Whether one of the required scopes (`a and b`) is not granted. Instead of a classic scope such as
+/// `read:jira-work`, an app may have granular ones
+/// (<https://developer.atlassian.com/cloud/jira/platform/scopes-for-oauth-2-3LO-and-forge-apps/>). Which of those
+/// suffice is not known here, so any granular issue scope for the same verb counts (for `write`, also `delete`).
 pub(crate) fn is_lacking(needed: &str, granted: &[String]) -> bool {
     let is_granular = |verb: &str| {
         let issues = format!("{verb}:issue");
@@ -24,7 +25,7 @@ mod tests {
     use super::is_lacking;
 
     #[test]
-    fn a_scope_is_lacking_when_neither_it_nor_finer_ones_are_granted() {
+    fn a_scope_is_lacking_if_neither_it_nor_a_granular_one_is_granted() {
         let lacking = |needed: &str, granted: &str| {
             let granted: Vec<String> = granted.split_whitespace().map(str::to_owned).collect();
             is_lacking(needed, &granted)

@@ -1,8 +1,8 @@
-//! Searches for tickets: of any size, in the order of the search, each ticket once.
+//! Issue search: complete results of any size, in the order of the search, without duplicates.
 //!
-//! `/search/jql` is paged by token, one page after the other. It gives up to 5000 ids at a time, but only about a
-//! hundred tickets with their fields. So a whole result is read in two steps that overlap: pages of ids, and
-//! beside them their tickets by the hundred (`/issue/bulkfetch`). A result of one page is read in one call.
+//! `/search/jql` is paged by token, so pages can only be read in sequence. A page has up to 5000 ids, but only about
+//! a hundred issues with fields. A complete result is therefore read in two overlapping steps: pages of ids, and in
+//! parallel their issues by the hundred (`/issue/bulkfetch`). A result that fits on one page takes one call.
 //!
 //! <https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-issue-search/>
 
@@ -19,36 +19,36 @@ use crate::ids::{ProjectId, SprintId};
 use crate::lenient;
 use crate::ticket::{FIELDS, Ticket};
 
-/// The most that a page of tickets, or one bulk read, gives.
+/// The maximum number of issues on a page with fields, and in one bulk fetch.
 const TICKETS: usize = 100;
 
-/// The most that a page of ids gives.
+/// The maximum number of ids on a page.
 const IDS: usize = 5000;
 
-/// How many bulk reads may wait for their turn; how many are in flight is the client's concern.
+/// How many bulk fetches may be queued. The client limits how many are in flight.
 const READ_AHEAD: usize = 1000;
 
-/// How many pages of a search may be empty one after the other while it goes on. What says so is the token, not what is
-/// on a page, which may be shorter than was asked for.
+/// How many empty pages in a row are read before a search is given up. The token decides whether a search continues,
+/// not the content of a page, which may be shorter than requested.
 const EMPTY_PAGES: usize = 20;
 
 const SCOPES: &str = "read:jira-work";
 
-/// What to search for. The newest tickets come first; of those made at once, the one with the highest number.
+/// A search. The newest issues come first; of issues created at the same time, the one with the highest number.
 pub struct Search {
     jql: String,
 }
 
 impl Search {
-    /// The tickets of a project.
+    /// The issues of a project.
     pub fn of_project(project: &ProjectId) -> Self {
         let id = project.as_str();
-        // A key may be a reserved word, so it is quoted. A number is not: quoted it could also be a name.
+        // A key may be a reserved word, so it is quoted. A number is not, because in quotes it could match a name.
         let operand = if project.is_number() { id.to_owned() } else { format!("\"{id}\"") };
         Self::new(&format!("project = {operand}"))
     }
 
-    /// The tickets of a sprint.
+    /// The issues of a sprint.
     pub fn of_sprint(sprint: &SprintId) -> Self {
         Self::new(&format!("sprint = {}", sprint.as_str()))
     }
@@ -58,17 +58,17 @@ impl Search {
     }
 }
 
-/// A place in the result of a search. Jira keeps it for seven days.
+/// A position in a search result. Jira keeps it for seven days.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct SearchPosition {
     #[serde(rename = "t")]
     token: String,
-    /// Must be the same on every page.
+    /// Must be the same for every page.
     #[serde(rename = "r")]
     reconciled: Vec<u64>,
 }
 
-/// How a ticket can be asked for.
+/// The identifiers of an issue on a page of ids.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 pub struct Id {
@@ -79,18 +79,18 @@ pub struct Id {
 }
 
 impl Id {
-    /// The id, or else the key; `None` when there is neither, and so no way to learn more.
+    /// Returns the id, or the key if there is none; `None` if there is neither, so the issue cannot be fetched.
     pub fn name(self) -> Option<String> {
         self.id.or(self.key)
     }
 }
 
-/// A page of tickets or of ids.
+/// A page of issues or ids.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", bound(deserialize = "T: Deserialize<'de>"))]
 pub struct Page<T> {
+    /// The issues; an entry that is not an object is `None`.
     #[serde(deserialize_with = "lenient::objects")]
-    /// The issues; what is no object has its place and is nothing else.
     pub issues: Vec<Option<T>>,
     #[serde(default, deserialize_with = "lenient::flag")]
     is_last: Option<bool>,
@@ -99,38 +99,38 @@ pub struct Page<T> {
 }
 
 impl<T> Page<T> {
-    /// The token of the page that follows, if one does: an empty page is not the end.
+    /// Takes the token of the next page, if there is one. An empty page is not the end.
     pub fn take_next(&mut self) -> Option<String> {
         let token = self.next_page_token.take();
         token.filter(|token| self.is_last != Some(true) && !token.is_empty())
     }
 }
 
-/// Some pages of a search: what is on them, and the token of the page that follows, if one does.
+/// Pages of a search, and the token of the next page, if there is one.
 pub struct Found<T> {
     /// The issues.
     pub issues: Vec<T>,
-    /// The token.
+    /// The token of the next page.
     pub next: Option<String>,
 }
 
-/// What `bulkfetch` gives.
+/// The response of `bulkfetch`.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Bulk {
-    /// The tickets.
+    /// The issues.
     #[serde(deserialize_with = "lenient::objects")]
     pub issues: Vec<Option<Ticket>>,
     #[serde(default, deserialize_with = "lenient::any_objects")]
     issue_errors: Vec<Option<IssueError>>,
 }
 
-/// Why a part of a search gave nothing.
+/// Why a part of a search failed.
 #[derive(Debug)]
 pub enum PageError {
-    /// The page of the search.
+    /// The search page failed.
     Page(JiraError),
-    /// The tickets on it.
+    /// Fetching the issues on the page failed.
     Tickets(JiraError),
 }
 
@@ -142,12 +142,12 @@ struct IssueError {
 }
 
 impl JiraSite<'_> {
-    /// All tickets of a search. `reconciled` are ids of issues that Jira's index may not know yet. Each ticket is turned
-    /// into what the caller wants as soon as it comes: that takes the time in which other calls are under way, and
-    /// Jira's form of them is several times as large.
+    /// Reads all issues of a search. `reconciled` are ids of issues that Jira's index may not contain yet. `convert`
+    /// runs on each issue as soon as it arrives, while other calls are in flight; Jira's format takes several times
+    /// the memory.
     ///
     /// # Errors
-    /// What Jira refuses or fails at; [`JiraError::EndlessSearch`] when page after page is empty.
+    /// [`JiraError::EndlessSearch`] if page after page is empty.
     pub async fn all_tickets<T>(
         &self,
         search: &Search,
@@ -162,8 +162,8 @@ impl JiraSite<'_> {
         if is_whole {
             return Ok(tickets);
         }
-        // The search begins anew: whether its token is good for pages of another kind is not documented. A ticket
-        // that moves within the order meanwhile may come twice.
+        // Start the search over: it is not documented whether the token is valid for pages of another kind. An issue
+        // whose position in the order changes in the meantime can appear twice.
         let rest = self
             .id_pages(search, reconciled, known)
             .map_ok(|ids| {
@@ -179,12 +179,12 @@ impl JiraSite<'_> {
         Ok(tickets)
     }
 
-    /// As [`Self::all_tickets`], up to `limit` tickets from a place in the result on, and where it goes on. There may be
-    /// fewer and still be more to come. `reconciled` counts for the first of them only: a position has its own.
+    /// Like [`Self::all_tickets`], but reads up to `limit` issues from a position, and returns the next position.
+    /// Fewer issues do not mean that the result ends. `reconciled` applies without a position only; a position
+    /// contains its own.
     ///
     /// # Errors
-    /// As [`Self::all_tickets`]; a [`PageError::Page`] is about the search itself or the position, which Jira may have
-    /// forgotten.
+    /// [`PageError::Page`] if the search itself fails, for example because Jira no longer knows the position.
     pub async fn some_tickets<T>(
         &self,
         search: &Search,
@@ -212,14 +212,14 @@ impl JiraSite<'_> {
         Ok((tickets, next))
     }
 
-    /// The ids of a search that are not known yet, page by page.
+    /// Reads the ids of a search page by page, without the known ones.
     fn id_pages<'s>(
         &'s self,
         search: &'s Search,
         reconciled: &'s [u64],
         known: HashSet<String>,
     ) -> impl Stream<Item = Result<Vec<String>>> + Send + 's {
-        /// Which page to read, and what has been seen: ids, and tokens.
+        /// The next page to read, and the ids and tokens seen so far.
         struct State {
             token: Option<String>,
             known: HashSet<String>,
@@ -253,12 +253,11 @@ impl JiraSite<'_> {
         self.next_issues(body, token.map(str::to_owned)).await
     }
 
-    /// The next page of a search that has something on it, or its end.
-    ///
-    /// A page that repeats the token it was asked with is the last: there is nowhere to go on to.
+    /// Returns the next page of a search that is not empty, or the end of the search. A page whose next token is the
+    /// one it was requested with is the last.
     ///
     /// # Errors
-    /// [`JiraError::EndlessSearch`] when page after page is empty and yet none is the last.
+    /// [`JiraError::EndlessSearch`] if page after page is empty and none is the last.
     pub(crate) async fn next_issues<T: DeserializeOwned>(
         &self,
         mut body: Value,
@@ -283,8 +282,8 @@ impl JiraSite<'_> {
         Err(JiraError::EndlessSearch(EMPTY_PAGES))
     }
 
-    /// Tickets by their ids, in this order. One that is missing has been deleted or hidden meanwhile; one that
-    /// Jira failed to read is asked for once more.
+    /// Fetches issues by id, in this order. An issue that was deleted or hidden in the meantime is skipped; one that
+    /// Jira failed to load is requested once more.
     async fn bulk<T>(&self, ids: Vec<String>, convert: &(impl Fn(Ticket) -> T + Sync)) -> Result<Vec<T>> {
         let mut found = HashMap::new();
         let mut failed = self.bulk_page(&ids, convert, &mut found).await?;
@@ -297,7 +296,7 @@ impl JiraSite<'_> {
         Ok(ids.iter().filter_map(|id| found.remove(id)).collect())
     }
 
-    /// Reads tickets, by the name that each was asked for by; gives the names of those that Jira failed to read.
+    /// Fetches issues into `found`, by the id or key each was requested with. Returns those that Jira failed to load.
     async fn bulk_page<T>(
         &self,
         ids: &[String],
@@ -317,7 +316,7 @@ impl JiraSite<'_> {
         }
         let failed = bulk.issue_errors.into_iter().flatten().filter_map(|error| error.id);
         let failed: Vec<String> = failed.filter(|id| ids.contains(id)).collect();
-        // Whichever of them a ticket without a name is, it is one of those that did not come under theirs.
+        // An issue without a known id or key must be one of those still missing, so it takes the place of one.
         let missing = ids.iter().filter(|id| !found.contains_key(*id) && !failed.contains(id));
         let missing: Vec<String> = missing.cloned().collect();
         found.extend(missing.into_iter().zip(nameless));
@@ -361,14 +360,14 @@ mod tests {
         ] {
             assert_eq!(next(end.clone()), None, "{end}");
         }
-        // Not an empty list: whoever looks for a lost ticket would take it for the proof that there is none.
+        // Not an empty list: when looking for a lost issue, that would prove that there is none.
         for no_list in [json!({}), json!({ "issues": null }), json!({ "issues": {} })] {
             assert!(serde_json::from_value::<Page<Id>>(no_list).is_err());
         }
     }
 
     #[test]
-    fn what_is_odd_on_a_page_costs_no_ticket() {
+    fn malformed_entries_on_a_page_lose_no_issue() {
         let issues =
             json!([null, { "id": 1 }, "x", { "key": "A-2" }, {}, { "id": null, "key": 7, "fields": null }]);
         let page: Page<Id> = serde_json::from_value(json!({ "issues": issues })).unwrap();

@@ -1,11 +1,11 @@
-//! Issues as searches give them: few fields, many at once.
+//! Issues as search returns them: few fields, many at once.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::{lenient, timestamp};
 
-/// What is asked of Jira for a ticket.
+/// The fields requested for an issue.
 pub const FIELDS: [&str; 11] = [
     "summary",
     "description",
@@ -20,15 +20,15 @@ pub const FIELDS: [&str; 11] = [
     "updated",
 ];
 
-/// An issue as Jira sends it, as far as it is read here. A value of an unexpected kind is as good as none, and never
-/// costs the others.
+/// An issue as sent by Jira, reduced to what is used here. A value of an unexpected type is treated as missing and
+/// affects nothing else.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 pub struct Ticket {
-    /// Digits.
+    /// The numeric id.
     #[serde(deserialize_with = "lenient::id")]
     pub id: Option<String>,
-    /// `PROJ-1`.
+    /// The key, `PROJ-1`.
     #[serde(deserialize_with = "lenient::text")]
     pub key: Option<String>,
     /// The fields.
@@ -40,56 +40,56 @@ pub struct Ticket {
 #[derive(Default, Deserialize)]
 #[serde(default)]
 pub struct TicketFields {
-    /// One line.
+    /// The summary, one line.
     #[serde(deserialize_with = "lenient::text")]
     pub summary: Option<String>,
-    /// An ADF document, or whatever Jira has in its place.
+    /// An ADF document, or whatever Jira sends instead.
     pub description: Value,
-    /// Where it stands.
+    /// The workflow status.
     #[serde(deserialize_with = "lenient::object")]
     pub status: Option<Status>,
-    /// Who works on it.
+    /// The assignee.
     #[serde(deserialize_with = "lenient::object")]
     pub assignee: Option<User>,
-    /// Who wrote it.
+    /// The reporter.
     #[serde(deserialize_with = "lenient::object")]
     pub reporter: Option<User>,
-    /// How urgent it is.
+    /// The priority.
     #[serde(deserialize_with = "lenient::object")]
     pub priority: Option<Named>,
-    /// Task, bug, story and so on.
+    /// The issue type: task, bug, story and so on.
     #[serde(deserialize_with = "lenient::object")]
     pub issuetype: Option<Named>,
-    /// Labels; what is no text is none.
+    /// The labels; elements that are not strings are skipped.
     #[serde(deserialize_with = "lenient::texts")]
     pub labels: Vec<String>,
-    /// The epic, or the issue that this is a subtask of.
+    /// The epic, or the parent of a subtask.
     #[serde(deserialize_with = "lenient::object")]
     pub parent: Option<Parent>,
-    /// RFC 3339, in UTC.
+    /// When the issue was created; RFC 3339, in UTC.
     #[serde(deserialize_with = "timestamp::deserialize")]
     pub created: Option<String>,
-    /// RFC 3339, in UTC.
+    /// When the issue was last updated; RFC 3339, in UTC.
     #[serde(deserialize_with = "timestamp::deserialize")]
     pub updated: Option<String>,
 }
 
-/// A status.
+/// A workflow status.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Status {
-    /// Digits.
+    /// The numeric id.
     #[serde(deserialize_with = "lenient::id")]
     pub id: Option<String>,
     /// The name.
     #[serde(deserialize_with = "lenient::text")]
     pub name: Option<String>,
-    /// What the status amounts to.
+    /// The category that the status belongs to.
     #[serde(rename = "statusCategory", deserialize_with = "lenient::object")]
     pub category: Option<StatusCategory>,
 }
 
-/// To do, in progress or done.
+/// A status category: to do, in progress or done.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct StatusCategory {
@@ -99,28 +99,28 @@ pub struct StatusCategory {
     /// `new`, `indeterminate` or `done`.
     #[serde(deserialize_with = "lenient::text")]
     pub key: Option<String>,
-    /// The colour that Jira shows it in.
+    /// The colour in Jira's UI.
     #[serde(rename = "colorName", deserialize_with = "lenient::text")]
     pub color_name: Option<String>,
 }
 
-/// A person. One whose account shows no name is there all the same, with the account alone; nobody is null.
+/// A person; present with only the account id if the account shows no name.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct User {
-    /// The Atlassian account.
+    /// The Atlassian account id.
     #[serde(rename = "accountId", deserialize_with = "lenient::text")]
     pub account_id: Option<String>,
-    /// The name that the account shows, if it shows one.
+    /// The name that the account shows, if any.
     #[serde(rename = "displayName", deserialize_with = "lenient::text")]
     pub display_name: Option<String>,
 }
 
-/// A priority, or an issue type.
+/// A priority or an issue type.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Named {
-    /// Digits.
+    /// The numeric id.
     #[serde(deserialize_with = "lenient::id")]
     pub id: Option<String>,
     /// The name.
@@ -128,14 +128,14 @@ pub struct Named {
     pub name: Option<String>,
 }
 
-/// The issue that another belongs to.
+/// The parent of an issue.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default)]
 pub struct Parent {
-    /// Digits.
+    /// The numeric id.
     #[serde(deserialize_with = "lenient::id")]
     pub id: Option<String>,
-    /// `PROJ-1`.
+    /// The key, `PROJ-1`.
     #[serde(deserialize_with = "lenient::text")]
     pub key: Option<String>,
 }

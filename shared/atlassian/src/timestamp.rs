@@ -1,4 +1,4 @@
-//! Jira's points in time.
+//! Jira's timestamps.
 
 use serde::Deserializer;
 use time::format_description::well_known::Rfc3339;
@@ -6,26 +6,26 @@ use time::{OffsetDateTime, UtcOffset};
 
 use crate::lenient;
 
-/// Reads a point in time in either of Jira's spellings (`…+0000` in issues, `…+01:00` in sprints) and writes it
-/// as the contract does: `2024-01-01T00:00:00.000Z`. What is neither stays as it is.
+/// Converts a timestamp in either of Jira's formats (`…+0000` in issues, `…+01:00` in sprints) into the API's format,
+/// `2024-01-01T00:00:00.000Z`. Anything else is returned unchanged.
 pub fn utc(text: &str) -> String {
     let Some(at) = moment(text) else { return text.to_owned() };
     let (hour, minute, second, millisecond) = at.time().as_hms_milli();
     format!("{}T{hour:02}:{minute:02}:{second:02}.{millisecond:03}Z", at.date())
 }
 
-/// The point in time that a text is, in UTC.
+/// Parses a timestamp and converts it to UTC.
 pub fn moment(text: &str) -> Option<OffsetDateTime> {
     let parsed = OffsetDateTime::parse(&with_colon(text), &Rfc3339);
     parsed.ok().map(|at| at.to_offset(UtcOffset::UTC))
 }
 
-/// [`utc`] for `#[serde(deserialize_with)]`; what is no text is none.
+/// [`utc`] for `#[serde(deserialize_with)]`; a value that is not a string becomes `None`.
 pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
     Ok(lenient::text(from)?.map(|text| utc(&text)))
 }
 
-/// RFC 3339 has a colon in its offsets.
+/// Adds the colon that RFC 3339 requires in an offset.
 fn with_colon(text: &str) -> String {
     match text.split_at_checked(text.len().saturating_sub(2)) {
         Some((rest, minutes)) if is_offset_hours(rest) => format!("{rest}:{minutes}"),

@@ -1,8 +1,9 @@
-//! Errors and their causes in words.
+//! Formatting of errors with their causes.
 
 use std::error::Error as StdError;
 
-/// One line for an error and everything that caused it: `outer: inner: innermost`.
+/// Formats an error and its chain of causes on one line: `outer: inner: innermost`. Causes whose text the line
+/// already contains are skipped.
 pub fn chain(error: &dyn StdError) -> String {
     let mut line = error.to_string();
     let mut next = error.source();

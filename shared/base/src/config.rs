@@ -1,7 +1,7 @@
-//! Settings: from the environment, and behind it from one secret of AWS Secrets Manager.
+//! Settings, read from environment variables and, as a fallback, from one secret in AWS Secrets Manager.
 //!
-//! Each concern reads its own few settings through [`FromSettings`], so that a function requires only what it
-//! uses and a missing one fails at start, by name. The names are listed in `.env.example`.
+//! Each component reads only its own settings, through [`FromSettings`], so a function requires only what it uses,
+//! and a missing setting fails at startup, by name. All names are listed in `.env.example`.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -11,10 +11,10 @@ use url::Url;
 
 use crate::tls::is_safe_for_credentials;
 
-/// Names and values of settings, as a secret holds them.
+/// Setting names and values, as stored in a secret.
 pub type Values = BTreeMap<String, String>;
 
-/// The settings of one sandbox. An empty value counts as absent: a template passes empty defaults.
+/// The settings of one sandbox. An empty value counts as absent, because the template passes empty defaults.
 #[derive(Default)]
 pub struct Settings {
     environment: Values,
@@ -22,7 +22,7 @@ pub struct Settings {
 }
 
 impl Settings {
-    /// The environment alone.
+    /// Reads the environment only.
     pub fn from_environment() -> Self {
         Self::from_pairs(
             std::env::vars_os()
@@ -30,20 +30,19 @@ impl Settings {
         )
     }
 
-    /// Settings from given pairs, for tests and tools.
+    /// Builds settings from name-value pairs, for tests and tools.
     pub fn from_pairs(pairs: impl IntoIterator<Item = (String, String)>) -> Self {
         Self { environment: pairs.into_iter().collect(), secret: Values::new() }
     }
 
-    /// The secret behind these settings, if there is one: `JUNCTURE_SECRETS_ID`.
+    /// Returns the id of the secret that supplements the environment (`JUNCTURE_SECRETS_ID`), if set.
     pub fn secret_id(&self) -> Option<String> {
         self.optional("JUNCTURE_SECRETS_ID")
     }
 
-    /// The same environment with these values of the secret behind it.
+    /// Returns the same environment, supplemented by the values of a secret. The environment takes precedence.
     ///
-    /// # Errors
-    /// When `CLOUD_MODE` asks for what is not built yet, or is no flag.
+    /// Fails if `CLOUD_MODE` is set to true, which is not supported yet, or is not a boolean.
     pub fn with_secret(&self, secret: &Values) -> Result<Self, SettingsError> {
         let settings = Self { environment: self.environment.clone(), secret: secret.clone() };
         if settings.flag("CLOUD_MODE", false)? {
@@ -52,7 +51,7 @@ impl Settings {
         Ok(settings)
     }
 
-    /// A setting that may be absent.
+    /// Returns an optional setting.
     pub fn optional(&self, name: &str) -> Option<String> {
         let present = |values: &Values| {
             values.get(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty())
@@ -60,18 +59,12 @@ impl Settings {
         present(&self.environment).or_else(|| present(&self.secret))
     }
 
-    /// A setting without which the function cannot work.
-    ///
-    /// # Errors
-    /// When it is absent or empty.
+    /// Returns a required setting; fails if it is absent or empty.
     pub fn required(&self, name: &'static str) -> Result<String, SettingsError> {
         self.optional(name).ok_or(SettingsError::Missing { name })
     }
 
-    /// A number of seconds, with its default.
-    ///
-    /// # Errors
-    /// When it is present and no whole number.
+    /// Parses a setting as a whole number of seconds; an absent one gives `default`.
     pub fn seconds(&self, name: &'static str, default: Duration) -> Result<Duration, SettingsError> {
         let Some(value) = self.optional(name) else { return Ok(default) };
         let invalid =
@@ -79,18 +72,13 @@ impl Settings {
         value.parse().map(Duration::from_secs).map_err(|_| invalid())
     }
 
-    /// A required setting that must not be shown.
-    ///
-    /// # Errors
-    /// As [`Self::required`].
+    /// Returns a required setting as a secret.
     pub fn secret(&self, name: &'static str) -> Result<SecretString, SettingsError> {
         self.required(name).map(SecretString::from)
     }
 
-    /// A setting that is `true` or `false`, or another usual word for that, in letters of any case.
-    ///
-    /// # Errors
-    /// When it is something else.
+    /// Parses a boolean setting: `true`, `yes`, `on`, `1` or `false`, `no`, `off`, `0`, case-insensitive. An absent
+    /// one gives `absent`; anything else is an error.
     pub fn flag(&self, name: &'static str, absent: bool) -> Result<bool, SettingsError> {
         let Some(value) = self.optional(name) else { return Ok(absent) };
         match value.to_ascii_lowercase().as_str() {
@@ -100,34 +88,24 @@ impl Settings {
         }
     }
 
-    /// A required `http(s)` address.
-    ///
-    /// # Errors
-    /// When it is absent or no such address.
+    /// Parses a required `http(s)` URL.
     pub fn url(&self, name: &'static str) -> Result<Url, SettingsError> {
         parse_url(name, &self.required(name)?)
     }
 
-    /// An `http(s)` address that may be absent.
-    ///
-    /// # Errors
-    /// When it is present and no such address.
+    /// Parses an optional `http(s)` URL.
     pub fn optional_url(&self, name: &'static str) -> Result<Option<Url>, SettingsError> {
         self.optional(name).map(|value| parse_url(name, &value)).transpose()
     }
 
-    /// An address that codes travel to and that may be absent: `https`, or this very machine.
-    ///
-    /// # Errors
-    /// As [`Self::service_url`].
+    /// Parses an optional URL that receives codes, under the same rules as [`Self::service_url`].
     pub fn optional_service_url(&self, name: &'static str) -> Result<Option<Url>, SettingsError> {
         self.optional(name).map(|_| self.service_url(name, None)).transpose()
     }
 
-    /// The address of a service that is sent credentials, with its default: `https`, or this very machine.
+    /// Parses the URL of a service that receives credentials; an absent one gives `default`.
     ///
-    /// # Errors
-    /// When it is no address or would carry credentials in clear text over a network.
+    /// Fails unless the URL is `https`, or `http` on localhost, so credentials never cross a network in clear text.
     pub fn service_url(&self, name: &'static str, default: Option<&str>) -> Result<Url, SettingsError> {
         let value = match (self.optional(name), default) {
             (Some(value), _) => value,
@@ -152,12 +130,9 @@ fn parse_url(name: &'static str, value: &str) -> Result<Url, SettingsError> {
     Ok(url)
 }
 
-/// One concern that is set up from the settings.
+/// A component that is configured from the settings.
 pub trait FromSettings: Sized {
-    /// Reads what it needs, and nothing else.
-    ///
-    /// # Errors
-    /// When a setting is missing or malformed.
+    /// Reads the settings it needs, and no others.
     fn from_settings(settings: &Settings) -> Result<Self, SettingsError>;
 }
 
@@ -167,7 +142,7 @@ impl FromSettings for () {
     }
 }
 
-/// Why a function cannot start. Never carries a value.
+/// Why a function cannot start. Contains setting names, never values.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SettingsError {
     /// A required setting is absent or empty.
@@ -175,18 +150,18 @@ pub enum SettingsError {
         "the setting {name} is missing: set it in the environment or in the secret named by JUNCTURE_SECRETS_ID"
     )]
     Missing {
-        /// Its name.
+        /// The setting's name.
         name: &'static str,
     },
-    /// A setting does not have the form it must have.
+    /// A setting is malformed.
     #[error("the setting {name} {reason}")]
     Invalid {
-        /// Its name.
+        /// The setting's name.
         name: &'static str,
-        /// What is wrong with it, to be read after the name.
+        /// What is wrong with it, worded to follow the name.
         reason: String,
     },
-    /// Cloud mode is not built yet.
+    /// Cloud mode is not supported yet.
     #[error(
         "CLOUD_MODE=true is not supported yet: leave CLOUD_MODE out or set it to false to run Juncture for one product"
     )]
@@ -217,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn flags_take_the_usual_words_and_refuse_the_rest() {
+    fn flags_accept_the_usual_words_and_reject_the_rest() {
         let flag = |value: &str| settings(&[("FLAG", value)]).flag("FLAG", true);
         for word in ["true", "TRUE", "Yes", "on", "1", "", " "] {
             assert_eq!(flag(word), Ok(true), "{word}");

@@ -1,7 +1,8 @@
-//! What a request did, counted while it runs.
+//! Counters for what a request does.
 //!
-//! Adapters say `count(Counter::RedisRequests)` where they send; whoever runs the request reads the sum at its end.
-//! A count is one relaxed addition to an atomic of the request's own; outside of a request it goes nowhere.
+//! Adapters call `count(Counter::RedisRequests)` where they send; the runner reads the totals when the request ends.
+//! A count is one relaxed atomic addition, on an atomic that belongs to the request. Outside a request, counts are
+//! dropped.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -14,13 +15,13 @@ tokio::task_local! {
     static METRICS: Arc<RequestMetrics>;
 }
 
-/// What ties the log lines of one request together.
+/// What correlates the log lines of one request.
 #[derive(Debug, Default, Serialize)]
 pub struct Identity {
-    /// Lambda's id of the invocation, which the caller is told.
+    /// Lambda's request id, which the caller also gets.
     #[serde(rename = "request_id")]
     pub request: String,
-    /// API Gateway's id, as its access log has it.
+    /// API Gateway's request id, as in its access log.
     #[serde(rename = "gateway_request_id")]
     pub gateway: String,
     /// The function's name.
@@ -29,48 +30,48 @@ pub struct Identity {
     pub route: String,
 }
 
-/// What is counted. The name of a counter, in snake case, is that of its field and of its metric.
+/// What is counted. A counter's name in snake case is its log field and its metric.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, strum::EnumCount, strum::IntoStaticStr, strum::VariantArray)]
 #[strum(serialize_all = "snake_case")]
 pub enum Counter {
-    /// Requests to Redis; a pipeline is one.
+    /// Requests to Redis; a pipeline counts once.
     RedisRequests,
-    /// Statements sent to Postgres, `begin` and `commit` included.
+    /// Statements sent to Postgres, including `begin` and `commit`.
     PostgresStatements,
-    /// Requests to Atlassian's API, repeated ones included.
+    /// Requests to Atlassian's API, including retries.
     JiraRequests,
-    /// Requests to Atlassian's token endpoint, repeated ones included.
+    /// Requests to Atlassian's token endpoint, including retries.
     TokenRequests,
     /// Refresh tokens that were exchanged and committed.
     Refreshes,
-    /// Requests that waited for another one's refresh.
+    /// Requests that waited for a refresh by another request.
     RefreshesWaitedFor,
     /// Refresh tokens that the provider rejected.
     RefreshesRejected,
-    /// Refreshes that failed and say nothing about the connection: an outage, our own wrong client secret.
+    /// Failed refreshes that say nothing about the connection: an outage, or our own wrong client secret.
     RefreshesFailed,
-    /// Connections that were newly marked: only a new consent helps.
+    /// Connections newly marked invalid, which need a new consent.
     ConnectionsInvalidated,
-    /// Answers 429 of Jira that pass by themselves.
+    /// Temporary rate limits: 429 responses from Jira that clear soon.
     JiraRateLimited,
-    /// Answers 429 of Jira that mean an exhausted quota, which comes back at the full hour.
+    /// Exhausted quotas: 429 responses from Jira that clear only at the next full hour.
     JiraQuotaExhausted,
-    /// Idle connections that are due for a refresh after a run.
+    /// Idle connections still due for a refresh after a run.
     IdleConnectionsDue,
-    /// For how many days the longest idle of them was not used.
+    /// Days since the longest-idle of those connections was last used.
     IdleConnectionsOldestDays,
 }
 
 impl Counter {
-    /// Every counter.
+    /// All counters.
     pub const ALL: &[Self] = <Self as strum::VariantArray>::VARIANTS;
 
-    /// The name of the field and of the metric.
+    /// Returns the name of the log field and metric.
     pub fn name(self) -> &'static str {
         self.into()
     }
 
-    /// Whether a zero is worth a field: of a round trip it is, of an event it is not.
+    /// Whether this counts round trips. Round trips are logged even when zero, events only when they happened.
     pub fn is_round_trip(self) -> bool {
         matches!(
             self,
@@ -79,7 +80,7 @@ impl Counter {
     }
 }
 
-/// The counts of one request, and whose they are.
+/// The counts of one request, and the request they belong to.
 #[derive(Debug, Default)]
 pub struct RequestMetrics {
     identity: Identity,
@@ -87,39 +88,40 @@ pub struct RequestMetrics {
 }
 
 impl RequestMetrics {
-    /// Nothing yet, for this request.
+    /// Starts a request with all counts at zero.
     pub fn new(identity: Identity) -> Self {
         Self { identity, ..Self::default() }
     }
 
-    /// Whose counts these are.
+    /// Returns the request that these counts belong to.
     pub fn identity(&self) -> &Identity {
         &self.identity
     }
 
-    /// How often something was counted.
+    /// Returns the current value of a counter.
     pub fn of(&self, counter: Counter) -> u32 {
         self.counts[counter as usize].load(Ordering::Relaxed)
     }
 }
 
-/// Runs a future whose counts go to `metrics`, and whose log lines carry its identity. What it spawns counts nowhere.
+/// Runs a future with its counts going to `metrics` and its log lines carrying that identity. Tasks it spawns are not
+/// counted.
 pub async fn scope<F: Future>(metrics: Arc<RequestMetrics>, future: F) -> F::Output {
     METRICS.scope(metrics, future).await
 }
 
-/// Counts one more for the current request.
+/// Adds one to a counter of the current request.
 pub fn count(counter: Counter) {
-    // Outside of a request there is nobody to tell.
+    // Outside a request there is nothing to count for.
     let _ = METRICS.try_with(|metrics| metrics.counts[counter as usize].fetch_add(1, Ordering::Relaxed));
 }
 
-/// Records what was read off and not counted one by one.
+/// Sets a counter to a value that was measured rather than counted.
 pub fn record(counter: Counter, value: u32) {
     let _ = METRICS.try_with(|metrics| metrics.counts[counter as usize].store(value, Ordering::Relaxed));
 }
 
-/// Tells of the current request, if there is one.
+/// Calls `tell` with the identity of the current request, if there is one.
 pub fn with_identity<T>(tell: impl FnOnce(&Identity) -> T) -> Option<T> {
     METRICS.try_with(|metrics| tell(&metrics.identity)).ok()
 }
@@ -129,7 +131,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn each_request_has_counts_of_its_own() {
+    async fn each_request_has_its_own_counts() {
         count(Counter::RedisRequests);
         let (one, other) = (Arc::new(RequestMetrics::default()), Arc::new(RequestMetrics::default()));
         let twice = async {

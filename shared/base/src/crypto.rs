@@ -1,4 +1,4 @@
-//! Sealing of tokens, unguessable codes, digests and comparison in constant time; all of it by ring.
+//! Encryption of tokens, random codes, digests and constant-time comparison, all based on ring.
 
 use std::sync::Arc;
 
@@ -16,21 +16,22 @@ use crate::config::{FromSettings, Settings, SettingsError};
 
 const VERSION: &str = "v1";
 
-/// A text as a store holds it: sealed, or clear text that the TypeScript Juncture left and nobody has written since.
+/// A text as a store holds it: sealed (encrypted), or clear text written by the TypeScript Juncture and not rewritten
+/// since.
 ///
-/// A token is either this or a [`SecretString`], never a bare string, so that nothing reaches a store unsealed. Like the
-/// other it is shown nowhere.
+/// A token is either this or a [`SecretString`], never a plain string, so none is stored unencrypted. Like
+/// [`SecretString`], it does not print its content.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Sealed(String);
 
 impl Sealed {
-    /// What a store holds, at its word; whether it opens shows [`Sealer::open`].
+    /// Wraps a text read from a store. It is not checked until [`Sealer::open`].
     pub fn stored(text: String) -> Self {
         Self(text)
     }
 
-    /// The text, as stores keep it.
+    /// Returns the text as stored.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -48,10 +49,10 @@ impl std::fmt::Debug for Sealed {
     }
 }
 
-/// Seals tokens with AES-256-GCM before they reach a store.
+/// Encrypts tokens with AES-256-GCM before they are stored.
 ///
-/// A sealed value reads `v1:<key id>:<base64 of nonce and ciphertext>` and is bound to its associated data (the
-/// connection id, say), so that it cannot be moved to another row. The first key seals, every key opens.
+/// A sealed value has the form `v1:<key id>:<base64 of nonce and ciphertext>` and is bound to its associated data
+/// (such as the connection id), so it cannot be moved to another row. The first key encrypts; all keys decrypt.
 #[derive(Clone)]
 pub struct Sealer {
     keys: Arc<[Key]>,
@@ -60,15 +61,13 @@ pub struct Sealer {
 struct Key {
     id: String,
     key: LessSafeKey,
-    /// What keys of other purposes are derived from.
+    /// The root that keys for other purposes are derived from.
     root: Prk,
 }
 
 impl Sealer {
-    /// Reads a comma-separated list of keys, each the base64 of 32 random bytes (`openssl rand -base64 32`).
-    ///
-    /// # Errors
-    /// When the list is empty or a key is not the base64 of exactly 32 bytes; says which, not what it is.
+    /// Parses a comma-separated list of keys, each the base64 of 32 random bytes (`openssl rand -base64 32`). The
+    /// error gives the position of a malformed key, never its value.
     pub fn from_keys(list: &str) -> Result<Self, CryptoError> {
         let keys: Vec<Key> = list
             .split(',')
@@ -85,17 +84,14 @@ impl Sealer {
         Ok(Self { keys: keys.into() })
     }
 
-    /// Another sealer whose keys are derived from these for one purpose (HKDF with SHA-256): what either of the two
-    /// seals, the other one does not open.
+    /// Returns a sealer with keys derived from these for one purpose (HKDF with SHA-256). Neither sealer can decrypt
+    /// what the other encrypted.
     #[must_use]
     pub fn derived(&self, purpose: &str) -> Self {
         Self { keys: self.keys.iter().filter_map(|key| key.derived(purpose)).collect() }
     }
 
-    /// Seals a text, bound to `aad`, its associated data.
-    ///
-    /// # Errors
-    /// When the system has no random numbers to give.
+    /// Encrypts a text and binds it to the associated data `aad`.
     pub fn seal(&self, plaintext: &str, aad: &str) -> Result<Sealed, CryptoError> {
         let Some(key) = self.keys.first() else { return Err(CryptoError::NoKey) };
         let nonce: [u8; NONCE_LEN] = random_bytes()?;
@@ -112,11 +108,10 @@ impl Sealer {
         Ok(Sealed(format!("{VERSION}:{}:{}", key.id, STANDARD.encode(framed))))
     }
 
-    /// Opens a sealed text. A value that was never sealed (written by the TypeScript Juncture) is returned as
-    /// it is; it is sealed at its next write.
+    /// Decrypts a stored text. A value that was never sealed (written by the TypeScript Juncture) is returned
+    /// unchanged; its next write seals it.
     ///
-    /// # Errors
-    /// When the key is not in the list, or the value was changed or bound to something else.
+    /// Fails if the key is not configured, the value was modified, or it is bound to other associated data.
     pub fn open(&self, stored: &Sealed, aad: &str) -> Result<SecretString, CryptoError> {
         if Self::parts(stored.as_str()).is_none() {
             return Ok(SecretString::from(stored.as_str()));
@@ -124,10 +119,8 @@ impl Sealer {
         self.open_sealed(stored.as_str(), aad)
     }
 
-    /// Opens a text that must be a sealed one: what comes back from outside is never taken at its word.
-    ///
-    /// # Errors
-    /// As [`Self::open`], and when the text was never sealed.
+    /// Decrypts a text that must be sealed: input from outside is never accepted as clear text. Otherwise like
+    /// [`Self::open`].
     pub fn open_sealed(&self, sealed: &str, aad: &str) -> Result<SecretString, CryptoError> {
         let (key_id, encoded) = Self::parts(sealed).ok_or(CryptoError::DecryptionFailed)?;
         let key = self.keys.iter().find(|key| key.id == key_id).ok_or(CryptoError::UnknownKey)?;
@@ -143,10 +136,8 @@ impl Sealer {
         Ok(SecretString::from(plaintext))
     }
 
-    /// Seals a stored value anew with the first key, or for the first time; `None` when that key sealed it already.
-    ///
-    /// # Errors
-    /// As [`Self::open`] and [`Self::seal`].
+    /// Encrypts a stored value again with the first key, or for the first time if it is clear text. Returns `None` if
+    /// it already uses that key.
     pub fn reseal(&self, stored: &Sealed, aad: &str) -> Result<Option<Sealed>, CryptoError> {
         let first = self.keys.first().ok_or(CryptoError::NoKey)?;
         if Self::parts(stored.as_str()).is_some_and(|(key_id, _)| key_id == first.id) {
@@ -199,23 +190,17 @@ impl Key {
     }
 }
 
-/// A new key for [`Sealer::from_keys`].
-///
-/// # Errors
-/// When the system has no random numbers to give.
+/// Generates a key for [`Sealer::from_keys`].
 pub fn random_key() -> Result<String, CryptoError> {
     Ok(STANDARD.encode(random_bytes::<32>()?))
 }
 
-/// An unguessable code of 256 bits, safe in a URL: `<prefix>_<43 characters>`.
-///
-/// # Errors
-/// When the system has no random numbers to give.
+/// Generates a URL-safe, unguessable code with 256 bits of entropy: `<prefix>_<43 characters>`.
 pub fn random_code(prefix: &str) -> Result<String, CryptoError> {
     Ok(format!("{prefix}_{}", URL_SAFE_NO_PAD.encode(random_bytes::<32>()?)))
 }
 
-/// Whether a text has the form that [`random_code`] gives for this prefix.
+/// Whether a text has the format of a [`random_code`] with this prefix.
 pub fn is_code(text: &str, prefix: &str) -> bool {
     text.strip_prefix(prefix).and_then(|rest| rest.strip_prefix('_')).is_some_and(|code| {
         code.len() == 43
@@ -223,12 +208,12 @@ pub fn is_code(text: &str, prefix: &str) -> bool {
     })
 }
 
-/// The SHA-256 of some bytes in lower-case hexadecimal.
+/// Returns the SHA-256 digest in lowercase hex.
 pub fn sha256_hex(bytes: &[u8]) -> String {
     digest(&SHA256, bytes).as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Compares two secrets in a time that tells nothing of either, not even a length.
+/// Compares two secrets in constant time, without leaking their lengths.
 pub fn secrets_are_equal(left: &str, right: &str) -> bool {
     let (left, right) = (digest(&SHA256, left.as_bytes()), digest(&SHA256, right.as_bytes()));
     left.as_ref().ct_eq(right.as_ref()).into()
@@ -240,28 +225,28 @@ fn random_bytes<const N: usize>() -> Result<[u8; N], CryptoError> {
     Ok(bytes)
 }
 
-/// Why a value cannot be sealed or opened. None of these carries a secret.
+/// Why a value cannot be encrypted or decrypted. Contains no secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum CryptoError {
-    /// No key was given.
+    /// No key is configured.
     #[error("no encryption key is given")]
     NoKey,
-    /// The key at this position (from 1) is not the base64 of 32 bytes.
+    /// The key at this position (counted from 1) is not the base64 of 32 bytes.
     #[error("encryption key {position} is not the base64 of 32 bytes")]
     BadKey {
-        /// Which one of the comma-separated keys.
+        /// The position in the comma-separated list.
         position: usize,
     },
-    /// The value was sealed with a key that is not in the list any more.
+    /// The value was encrypted with a key that is no longer configured.
     #[error("the value was sealed with a key that is not configured")]
     UnknownKey,
-    /// The value was changed, or it belongs to something else.
+    /// The value was modified, or is bound to other associated data.
     #[error("the sealed value was changed or belongs to something else")]
     DecryptionFailed,
-    /// The text is too long to be sealed.
+    /// The text is too long to be encrypted.
     #[error("the text is too long to be sealed")]
     EncryptionFailed,
-    /// The system gave no random numbers.
+    /// The system could not provide random numbers.
     #[error("the system gave no random numbers")]
     NoRandomness,
 }
@@ -294,7 +279,7 @@ mod tests {
             bytes[position] = if bytes[position] == b'A' { b'B' } else { b'A' };
             let changed = String::from_utf8(bytes).unwrap();
             if changed != sealed {
-                assert!(sealer.open(&Sealed(changed), "c").is_err(), "byte {position} may be changed");
+                assert!(sealer.open(&Sealed(changed), "c").is_err(), "byte {position} can be changed");
             }
         }
     }
@@ -322,7 +307,7 @@ mod tests {
     }
 
     #[test]
-    fn clear_text_of_the_typescript_version_is_read() {
+    fn clear_text_from_the_typescript_version_is_read() {
         let sealer = Sealer::from_keys(FIRST).unwrap();
         for legacy in ["eyJhbGciOiJIUzI1NiJ9.e30.x", "v1:not-a-key-id:text", "v2:whatever", ""] {
             let stored = Sealed(legacy.to_owned());

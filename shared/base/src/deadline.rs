@@ -1,4 +1,4 @@
-//! Time as a budget: each invocation has a deadline, and whoever waits asks how much is left.
+//! Time budgets: each invocation has a deadline, and every wait is bounded by the time left.
 
 use std::future::Future;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -7,16 +7,16 @@ tokio::task_local! {
     static DEADLINE: Instant;
 }
 
-/// What is kept back for writing the answer and the log.
+/// Time reserved for writing the response and the log line.
 const RESERVE: Duration = Duration::from_millis(400);
 
-/// Runs a future under a deadline that [`remaining`] reports to everything it calls.
+/// Runs a future under a deadline, which [`remaining`] reports to everything it calls.
 pub async fn scope<F: Future>(deadline: Instant, future: F) -> F::Output {
     DEADLINE.scope(deadline, future).await
 }
 
-/// The moment by which an invocation must have answered, from Lambda's own deadline in milliseconds since
-/// the Unix epoch (`Lambda-Runtime-Deadline-Ms`).
+/// Converts Lambda's deadline, in milliseconds since the Unix epoch (`Lambda-Runtime-Deadline-Ms`), into the time by
+/// which an invocation must have responded.
 ///
 /// <https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html>
 pub fn from_lambda(deadline_ms: u64) -> Instant {
@@ -25,14 +25,14 @@ pub fn from_lambda(deadline_ms: u64) -> Instant {
     Instant::now() + left
 }
 
-/// What is left of the current invocation; a minute outside of one, as in a migration run by hand.
+/// Returns the time left in the current invocation; one minute outside an invocation, as in a manual migration run.
 pub fn remaining() -> Duration {
     DEADLINE
         .try_with(|deadline| deadline.saturating_duration_since(Instant::now()))
         .unwrap_or(Duration::from_secs(60))
 }
 
-/// The smaller of a limit and what is left.
+/// Returns `limit` or the time left, whichever is shorter.
 pub fn at_most(limit: Duration) -> Duration {
     limit.min(remaining())
 }

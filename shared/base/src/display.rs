@@ -1,21 +1,22 @@
-//! Texts of others, made fit to be shown to a person: bounded, on one line, and free of what would change how the text
-//! around them reads. Escaping is the templates' work.
+//! Makes third-party text safe to show to a person: one line, limited in length, and free of characters that change
+//! how the text around it reads. Escaping is left to the templates.
 
-/// Whether a character controls how text is shown: control characters, separators of lines and paragraphs, and what
-/// overrides, embeds or isolates a direction (<https://www.unicode.org/reports/tr9/#Explicit_Directional_Embeddings>).
-/// Marks of a direction (U+200E, U+200F) are not among them: names in Arabic and Hebrew have them.
+/// Whether a character changes how text is displayed: control characters, line and paragraph separators, and
+/// directional embeddings, overrides and isolates
+/// (<https://www.unicode.org/reports/tr9/#Explicit_Directional_Embeddings>). Directional marks (U+200E, U+200F) are
+/// allowed: Arabic and Hebrew names contain them.
 pub fn is_deceptive(character: char) -> bool {
     character.is_control()
         || matches!(character, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
-/// Whether a character takes no room and joins nothing, so that a text of it alone shows nothing.
+/// Whether a character has no width and joins nothing, so text made up of such characters looks empty.
 fn is_invisible(character: char) -> bool {
     matches!(character, '\u{ad}' | '\u{200b}' | '\u{2060}'..='\u{2064}' | '\u{feff}' | '\u{e0000}'..='\u{e007f}')
 }
 
-/// A text as it is shown: without what is deceptive or invisible, white space as single spaces, and cut at so many
-/// characters.
+/// Returns `text` as shown to a person: on one line, without deceptive or invisible characters, whitespace collapsed
+/// to single spaces, truncated to `most` characters.
 pub fn shown(text: &str, most: usize) -> String {
     let visible: String = text
         .chars()
@@ -35,7 +36,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_others_wrote_is_shown_without_what_deceives() {
+    fn deceptive_and_invisible_characters_are_not_shown() {
         assert_eq!(shown("Har\u{202e}bour\n\u{200b}1\u{0}", 20), "Har bour 1");
         assert_eq!(shown("0123456789", 10), "0123456789");
         assert_eq!(shown("01234567 89", 10), "01234567…");

@@ -1,15 +1,12 @@
-//! Trying again, and waiting for others, within the invocation's time.
+//! Retrying and polling within the invocation's deadline.
 //!
-//! What a server says of when to come back is the business of its client; see [`crate::wait`].
+//! When to retry according to a response's headers is up to the client that reads them; see [`crate::wait`].
 
 use std::time::Duration;
 
 use crate::deadline;
 
-/// Tries something a second time if it failed in a way that may pass and there is time left.
-///
-/// # Errors
-/// That of the last attempt.
+/// Retries an attempt once if its error may be transient and there is time left. Returns the last outcome.
 pub async fn twice<T, E, F: Future<Output = Result<T, E>>>(
     attempt: impl Fn() -> F,
     may_pass: impl FnOnce(&E) -> bool,
@@ -20,14 +17,14 @@ pub async fn twice<T, E, F: Future<Output = Result<T, E>>>(
     }
 }
 
-/// Pauses between looks at something that another is working on: each is half as long again as the one before.
+/// Pauses for polling something another process is working on. Each pause is half as long again as the previous one.
 pub struct Pauses {
     next: Duration,
     longest: Duration,
 }
 
 impl Pauses {
-    /// Pauses that grow from the first to the longest.
+    /// Creates pauses that grow from `first` to at most `longest`.
     pub fn new(first: Duration, longest: Duration) -> Self {
         Self { next: first, longest }
     }
@@ -38,7 +35,7 @@ impl Pauses {
         self.next = (self.next * 3 / 2).min(self.longest);
     }
 
-    /// As [`Self::sleep`], unless there would be hardly time for a look after it; tells whether there is.
+    /// Sleeps for the next pause if the deadline leaves time for another poll after it. Returns whether it did.
     pub async fn sleep_in_time(&mut self) -> bool {
         let is_time = deadline::remaining() >= self.next * 2;
         if is_time {
@@ -70,7 +67,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn only_what_may_pass_is_tried_again_and_once() {
+    async fn only_transient_errors_are_retried_and_only_once() {
         let (passes, left) = (Err("passes"), Duration::from_secs(10));
         assert_eq!(attempts([Ok(1), Ok(2), Ok(3)], left).await, (1, Ok(1)));
         assert_eq!(attempts([passes, Ok(2), Ok(3)], left).await, (2, Ok(2)));
@@ -80,7 +77,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn pauses_grow_and_end_with_the_time() {
+    async fn pauses_grow_and_stop_at_the_deadline() {
         let mut pauses = Pauses::new(Duration::from_micros(10), Duration::from_micros(20));
         for expected in [10, 15, 20, 20] {
             assert_eq!(pauses.next, Duration::from_micros(expected));
@@ -90,7 +87,7 @@ mod tests {
         let limit = Instant::now() + Duration::from_secs(100);
         assert!(
             !deadline::scope(limit, pauses.sleep_in_time()).await,
-            "there is no time for a look after it"
+            "there is no time left for another poll"
         );
     }
 }

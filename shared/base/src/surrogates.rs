@@ -1,12 +1,13 @@
-//! Halves of characters in JSON.
+//! Lone surrogates in JSON.
 
 use std::borrow::Cow;
 
 const REPLACEMENT: &str = "\\ufffd";
 
-/// A JSON text in which an escaped surrogate without its other half is U+FFFD.
+/// Replaces every escaped lone surrogate in a JSON text with U+FFFD.
 ///
-/// JavaScript counts in UTF-16 units: a text that it cut within an emoji ends in `\ud83d`, which is no character.
+/// JavaScript strings are UTF-16: cutting one in the middle of an emoji leaves a lone `\ud83d`, which is not a valid
+/// character.
 pub fn replace_lone(json: &str) -> Cow<'_, str> {
     if !json.contains("\\u") {
         return json.into();
@@ -33,7 +34,7 @@ pub fn replace_lone(json: &str) -> Cow<'_, str> {
     out.into()
 }
 
-/// The UTF-16 unit that a text starts with as `\u` and four digits.
+/// Parses the UTF-16 code unit that a text starts with, written as `\u` and four hex digits.
 fn unit(text: &str) -> Option<u16> {
     let digits = text.strip_prefix("\\u")?.get(..4)?;
     digits.bytes().all(|digit| digit.is_ascii_hexdigit()).then(|| u16::from_str_radix(digits, 16).ok())?
@@ -44,7 +45,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_half_a_pair_is_replaced() {
+    fn only_lone_surrogates_are_replaced() {
         for (json, expected) in [
             (r#""a\ud83d""#, r#""a\ufffd""#),
             (r#""\udE42 b""#, r#""\ufffd b""#),

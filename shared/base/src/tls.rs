@@ -1,5 +1,5 @@
-//! The one TLS configuration and the one HTTP client builder of the crate: rustls with ring and Mozilla's
-//! roots compiled in, so that a cold start reads no certificate files.
+//! The TLS configuration and the HTTP client that all crates share: rustls with ring, and Mozilla's root certificates
+//! compiled in, so a cold start reads no certificate files.
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -10,10 +10,8 @@ use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
 use url::Url;
 
-/// A client configuration that trusts Mozilla's roots and, when given, the certificates of one PEM file.
-///
-/// # Errors
-/// When the PEM file cannot be read or holds no usable certificate, or ring lacks a protocol version.
+/// Returns a TLS client configuration that trusts Mozilla's roots and, if given, the certificates in a PEM file.
+/// Fails if the file cannot be read or contains an unusable certificate.
 pub fn client_config(extra_roots: Option<&str>) -> Result<ClientConfig, TlsError> {
     let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
     if let Some(path) = extra_roots {
@@ -35,14 +33,11 @@ pub fn client_config(extra_roots: Option<&str>) -> Result<ClientConfig, TlsError
     Ok(config)
 }
 
-/// The HTTP client of this sandbox: one for all upstreams, because building one costs a cold start a part of a
-/// millisecond, and clones share their connections.
+/// Returns this sandbox's HTTP client. It is built once and shared by all upstreams: building it takes a fraction of
+/// a millisecond of a cold start, and clones share a connection pool.
 ///
-/// It follows no redirect (a token must not travel to where a response points), reads no proxy settings, and
-/// drops idle connections early: a frozen sandbox wakes up with sockets that the other side has closed.
-///
-/// # Errors
-/// As [`client_config`].
+/// It follows no redirects (a response must not decide where a token goes), ignores proxy settings, and drops idle
+/// connections early, because a sandbox that was frozen wakes up with sockets that the peer has closed.
 pub fn http_client() -> Result<reqwest::Client, TlsError> {
     static CLIENT: OnceLock<reqwest::Client> = OnceLock::new();
     if let Some(client) = CLIENT.get() {
@@ -60,14 +55,11 @@ pub fn http_client() -> Result<reqwest::Client, TlsError> {
     Ok(CLIENT.get_or_init(|| client).clone())
 }
 
-/// More than a short answer ever holds, in bytes.
+/// The maximum size of a response that is expected to be short, in bytes.
 pub const SHORT_BODY: usize = 2 * 1024 * 1024;
 
-/// Reads an answer's body, and of one that is longer than `limit` bytes only so much: one that does not end fills
-/// neither the memory nor the invocation's time, and is no JSON any more.
-///
-/// # Errors
-/// When the connection breaks off or time is up.
+/// Reads a response body, truncating it after `limit` bytes so an endless one exhausts neither memory nor the time
+/// left. Truncated JSON fails to parse.
 pub async fn read_body(mut response: reqwest::Response, limit: usize) -> reqwest::Result<Bytes> {
     let mut body = BytesMut::new();
     while let Some(part) = response.chunk().await? {
@@ -81,7 +73,7 @@ pub async fn read_body(mut response: reqwest::Response, limit: usize) -> reqwest
     Ok(body.freeze())
 }
 
-/// Whether credentials may be sent to this address: over TLS, or over anything to this very machine.
+/// Whether credentials may be sent to this URL: over TLS, or unencrypted to localhost only.
 pub fn is_safe_for_credentials(url: &Url) -> bool {
     let loopback = match url.host() {
         Some(url::Host::Domain(domain)) => domain == "localhost",
@@ -92,7 +84,7 @@ pub fn is_safe_for_credentials(url: &Url) -> bool {
     url.scheme() == "https" || (url.scheme() == "http" && loopback)
 }
 
-/// TLS cannot be set up.
+/// TLS could not be set up.
 #[derive(Debug, thiserror::Error)]
 #[error("TLS: {0}")]
 pub struct TlsError(String);

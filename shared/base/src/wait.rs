@@ -1,4 +1,4 @@
-//! How long a server asks to be left alone, from the headers of its answer.
+//! How long a server asks its clients to wait, from its response headers.
 
 use std::time::{Duration, SystemTime};
 
@@ -7,15 +7,15 @@ use http::header::{HeaderName, RETRY_AFTER};
 use time::OffsetDateTime;
 use time::format_description::well_known::Iso8601;
 
-/// When a limit of Jira's is lifted, in ISO 8601; on 429 only
+/// When a Jira rate limit resets, in ISO 8601; sent with 429 only
 /// (<https://developer.atlassian.com/cloud/jira/platform/rate-limiting/>).
 const RESET: HeaderName = HeaderName::from_static("x-ratelimit-reset");
 
-/// More than anybody waits, in seconds.
+/// Longer than any caller waits, in seconds.
 const LONGEST: f64 = 1e9;
 
-/// `Retry-After`: seconds, which a server may write with a fraction, or a date
-/// (<https://www.rfc-editor.org/rfc/rfc9110#field.retry-after>). A date that is past asks for nothing more.
+/// Parses `Retry-After`: seconds, which some servers send with a fraction, or a date
+/// (<https://www.rfc-editor.org/rfc/rfc9110#field.retry-after>). A date in the past is a wait of zero.
 pub fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
     let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
     if let Ok(seconds) = text.parse::<f64>() {
@@ -26,14 +26,14 @@ pub fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
     Some(at.duration_since(now).unwrap_or_default())
 }
 
-/// `X-RateLimit-Reset`: how long until then; `None` if that is past.
+/// Parses `X-RateLimit-Reset` and returns the time until then, or `None` if it has passed.
 pub fn until_reset(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
     let text = headers.get(RESET)?.to_str().ok()?.trim();
     let at = OffsetDateTime::parse(text, &Iso8601::PARSING).ok()?;
     Duration::try_from(at - OffsetDateTime::from(now)).ok().filter(|wait| !wait.is_zero())
 }
 
-/// How long until the next full hour, UTC.
+/// Returns the time until the next full hour, UTC.
 pub fn until_the_hour(now: SystemTime) -> Duration {
     const HOUR: Duration = Duration::from_secs(60 * 60);
     let past = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
@@ -79,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reset_is_a_moment_in_any_form_of_iso_8601() {
+    fn a_reset_is_a_time_in_any_iso_8601_format() {
         for (value, seconds) in [
             ("2026-11-27T07:00:00Z", Some(400)),
             ("2026-11-27T07:00Z", Some(400)),
@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn the_hour_is_never_now() {
+    fn the_next_full_hour_is_never_now() {
         assert_eq!(until_the_hour(now()), Duration::from_secs(400));
         assert_eq!(until_the_hour(now() + Duration::from_secs(400)), Duration::from_secs(3600));
         assert_eq!(until_the_hour(now() + Duration::from_millis(500)), Duration::from_millis(399_500));

@@ -1,4 +1,4 @@
-//! Headers and warnings that belong to the answer of a request whatever it will be, an error included.
+//! Headers and warnings that are added to a request's response, whether it succeeds or fails.
 
 use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,7 +11,7 @@ tokio::task_local! {
     static ADDED: Arc<Added>;
 }
 
-/// What one request's answer has besides what its handler says.
+/// What is added to the response of one request, besides what its handler returns.
 #[derive(Default)]
 pub(super) struct Added {
     headers: Mutex<HeaderMap>,
@@ -19,32 +19,33 @@ pub(super) struct Added {
 }
 
 impl Added {
-    /// Runs a future whose [`add_header`] and [`set_warnings`] go here. What it spawns adds nothing.
+    /// Runs a future whose [`add_header`] and [`set_warnings`] calls are collected here. Tasks it spawns are not
+    /// included.
     pub(super) async fn scope<F: Future>(self: Arc<Self>, future: F) -> F::Output {
         ADDED.scope(self, future).await
     }
 
-    /// Puts the headers on the answer.
+    /// Adds the collected headers to the response.
     pub(super) fn apply(&self, response: &mut Response) {
         let headers = self.headers.lock().unwrap_or_else(PoisonError::into_inner).clone();
         response.headers_mut().extend(headers);
     }
 }
 
-/// Adds a header to the answer of the current request, in place of one of this name that was added before.
+/// Adds a header to the response of the current request, replacing an earlier one of the same name.
 pub fn add_header(name: HeaderName, value: HeaderValue) {
-    // Outside of a request there is no answer.
+    // Outside a request there is no response.
     let _ = ADDED
         .try_with(|added| added.headers.lock().unwrap_or_else(PoisonError::into_inner).insert(name, value));
 }
 
-/// Has the current request's JSON answer, which may be an error, say these sentences as `warnings`, in place of those
-/// that were set before.
+/// Sets the `warnings` field of the current request's JSON response, which may be an error, replacing earlier
+/// warnings.
 pub(super) fn set_warnings(warnings: Vec<String>) {
     let _ = ADDED.try_with(|added| *added.warnings.lock().unwrap_or_else(PoisonError::into_inner) = warnings);
 }
 
-/// What [`set_warnings`] has set.
+/// Returns the warnings set by [`set_warnings`].
 pub(super) fn warnings() -> Vec<String> {
     ADDED
         .try_with(|added| added.warnings.lock().unwrap_or_else(PoisonError::into_inner).clone())

@@ -1,8 +1,8 @@
-//! How large a request may be. Checked before anything of it is read.
+//! Size limits for requests, checked before anything else.
 //!
-//! API Gateway takes 10,240 bytes of request line and header values together, and bodies of 10 MB
-//! (<https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html>). It does not count the names
-//! of headers, and adds a few of its own.
+//! API Gateway accepts 10,240 bytes for the request line and header values combined, and bodies of 10 MB
+//! (<https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html>). It does not count header
+//! names, and adds some headers of its own.
 
 use http::StatusCode;
 use lambda_http::Body;
@@ -10,22 +10,22 @@ use lambda_http::Body;
 use super::Request;
 use crate::error::RequestError;
 
-/// The longest path with its query, in bytes. Atlassian's codes are long and may grow.
+/// Maximum length of the path and query, in bytes. Atlassian's authorization codes are long and may get longer.
 const MAX_ADDRESS_BYTES: usize = 8192;
 
-/// The names and values of all headers, cookies included, in bytes.
+/// Maximum total size of all header names and values, cookies included, in bytes.
 const MAX_HEADER_BYTES: usize = 16 * 1024;
 
-/// Browsers send twenty, API Gateway adds a handful.
+/// Maximum number of headers. Browsers send about twenty, and API Gateway adds a few.
 const MAX_HEADERS: usize = 64;
 
-/// No body of the contract comes near this, in bytes; of one that came in base64, decoded.
+/// Maximum body size in bytes, far above what any request of the API needs. Base64 bodies are measured decoded.
 const MAX_BODY_BYTES: usize = 256 * 1024;
 
-/// Refuses a request that is larger than any legitimate one.
+/// Rejects a request that is larger than any legitimate one.
 ///
 /// # Errors
-/// 414 for the address, 431 for the headers, 413 for the body.
+/// 414 for the URL, 431 for the headers, 413 for the body.
 pub fn check(request: &Request) -> Result<(), RequestError> {
     let address = request.uri().path_and_query().map_or(0, |address| address.as_str().len());
     if address > MAX_ADDRESS_BYTES {

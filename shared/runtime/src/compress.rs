@@ -1,4 +1,4 @@
-//! Compression of answers, and the size that an answer may have.
+//! Compression and size limit of responses.
 
 use std::io::Write;
 
@@ -11,15 +11,15 @@ use lambda_http::Body;
 use super::Response;
 use crate::error::RequestError;
 
-/// Below this, compressing costs more than it saves.
+/// Below this size, compression costs more than it saves.
 const WORTH_IT: usize = 1024;
 
-/// Lambda's limit of a function's answer is 6 MB, as it is sent: a JSON object that holds the body as a string
-/// (<https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>). 64 KiB are for headers and the
-/// rest.
+/// Lambda limits a response to 6 MB as sent, which is a JSON object containing the body as a string
+/// (<https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>). 64 KiB are reserved for headers and
+/// the rest of that object.
 const MAX_SENT: usize = 6 * 1024 * 1024 - 64 * 1024;
 
-/// Whether a caller takes gzip (RFC 9110, section 12.5.3).
+/// Whether the client accepts gzip (RFC 9110, section 12.5.3).
 pub fn accepts_gzip(headers: &HeaderMap) -> bool {
     let mut any = false;
     let values = headers.get_all(ACCEPT_ENCODING).iter().filter_map(|value| value.to_str().ok());
@@ -36,10 +36,11 @@ pub fn accepts_gzip(headers: &HeaderMap) -> bool {
     any
 }
 
-/// Compresses a JSON answer of some size for a caller who takes gzip; says on every such answer that it varies.
+/// Compresses a JSON response above the minimum size if the client accepts gzip. Sets `Vary` on every response of
+/// that size, compressed or not.
 ///
 /// # Errors
-/// 413 when the answer is larger than Lambda lets through.
+/// [`RequestError::AnswerTooLarge`] if the response exceeds Lambda's limit.
 pub(super) fn compress(mut response: Response, accepts_gzip: bool) -> Result<Response, RequestError> {
     let is_json =
         response.headers().get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes() == b"application/json");
@@ -54,7 +55,7 @@ pub(super) fn compress(mut response: Response, accepts_gzip: bool) -> Result<Res
             *response.body_mut() = Body::Binary(compressed);
         }
     }
-    // No byte takes more than six: most answers need not be counted.
+    // Escaping expands a byte to at most six, so most responses need no exact count.
     if response.body().as_ref().len() > MAX_SENT / 6 && sent_size(response.body()) > MAX_SENT {
         return Err(RequestError::AnswerTooLarge);
     }
@@ -62,13 +63,13 @@ pub(super) fn compress(mut response: Response, accepts_gzip: bool) -> Result<Res
 }
 
 fn gzip(bytes: &[u8]) -> Result<Vec<u8>, RequestError> {
-    // The fastest level: lists of tickets shrink to a tenth by it, and the caller waits.
+    // The fastest level already shrinks lists of issues to a tenth, and the caller is waiting.
     let mut encoder = GzEncoder::new(Vec::with_capacity(bytes.len() / 4), Compression::fast());
     encoder.write_all(bytes).map_err(RequestError::internal)?;
     encoder.finish().map_err(RequestError::internal)
 }
 
-/// How many bytes the body takes as a JSON string: text is escaped, all else is base64.
+/// The size of the body as a JSON string: text is escaped, everything else is base64.
 fn sent_size(body: &Body) -> usize {
     match body {
         Body::Text(text) => {
@@ -80,7 +81,7 @@ fn sent_size(body: &Body) -> usize {
     }
 }
 
-/// What JSON adds to a byte of a string.
+/// How many bytes JSON escaping adds to a byte.
 fn escape_size(byte: u8) -> usize {
     match byte {
         b'"' | b'\\' | b'\n' | b'\r' | b'\t' => 1,
@@ -106,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn gzip_is_sent_to_who_takes_it() {
+    fn gzip_is_sent_to_clients_that_accept_it() {
         for yes in ["gzip", "br, GZIP;q=0.5", "deflate,*", "x-gzip", "*;q=0.1"] {
             assert!(accepts_gzip(&headers(yes)), "{yes}");
         }
@@ -117,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_compressed_says_so_and_opens_again() {
+    fn compressed_responses_are_labelled_and_decompress() {
         let text = "{\"a\":\"b\"}".repeat(1000);
         let response = compress(answer(text.clone()), true).unwrap();
         assert_eq!(response.headers()[CONTENT_ENCODING], "gzip");
@@ -133,8 +134,8 @@ mod tests {
     }
 
     #[test]
-    fn only_what_is_sent_counts() {
-        // Each quote takes two bytes on the way.
+    fn the_limit_applies_to_the_encoded_size() {
+        // Each quote is escaped and takes two bytes.
         let text = "\"".repeat(MAX_SENT / 2 + 1);
         let error = compress(answer(text.clone()), false).unwrap_err();
         assert!(matches!(error, RequestError::AnswerTooLarge));

@@ -1,4 +1,5 @@
-//! Cookies of ours: API Gateway hands them over as one header, and takes each new one as a header of its own.
+//! Reading and setting cookies. API Gateway delivers all cookies in one header, and takes each new cookie as a
+//! separate `Set-Cookie` header.
 
 use http::HeaderValue;
 use http::header::{COOKIE, SET_COOKIE};
@@ -6,8 +7,8 @@ use http::header::{COOKIE, SET_COOKIE};
 use super::{Request, Response};
 use crate::error::RequestError;
 
-/// A cookie of a request, if it is there and text. What stands beside it is of others and may be any bytes: API
-/// Gateway's cookies arrive in one header.
+/// Returns a cookie of the request if it is valid UTF-8. The other cookies in the same header may be from anyone and
+/// contain any bytes.
 pub fn cookie<'a>(request: &'a Request, name: &str) -> Option<&'a str> {
     let lines = request.headers().get_all(COOKIE).iter().map(HeaderValue::as_bytes);
     let pairs = lines.flat_map(|line| line.split(|byte| *byte == b';')).map(<[u8]>::trim_ascii);
@@ -15,10 +16,8 @@ pub fn cookie<'a>(request: &'a Request, name: &str) -> Option<&'a str> {
     values.next().and_then(|value| std::str::from_utf8(value).ok())
 }
 
-/// Adds a `Set-Cookie` to an answer, if there is one.
-///
-/// # Errors
-/// When the text cannot stand in a header, which is a defect: what it holds is ours.
+/// Adds a `Set-Cookie` header to a successful response. A value that is not valid in a header is a bug, because all
+/// cookies are our own.
 pub fn with_cookie<E: From<RequestError>>(
     response: Result<Response, E>,
     set_cookie: &str,
@@ -34,7 +33,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_cookie_is_found_among_others_by_its_whole_name() {
+    fn a_cookie_is_found_by_its_full_name() {
         let request = http::Request::builder()
             .header(COOKIE, "theme=dark; __Host-a=1;__Host-ab=2; =3; none; __Host-a=4")
             .header(COOKIE, "late=5=6")

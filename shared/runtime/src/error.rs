@@ -1,4 +1,4 @@
-//! What the runtime has against a request, and what an error must tell to answer one.
+//! The runtime's own errors, and the trait of errors that can be sent as a response.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -6,26 +6,26 @@ use std::fmt;
 use http::StatusCode;
 use serde_json::Value;
 
-/// Why the runtime refuses a request or fails it.
+/// Why the runtime rejects a request or fails to process it.
 #[derive(Debug, thiserror::Error)]
 pub enum RequestError {
-    /// The request is malformed; the sentence says what to change.
+    /// The request is malformed; the message says what to change.
     #[error("{0}")]
     Malformed(Cow<'static, str>),
-    /// A part of the request is larger than any legitimate one: 413, or 414 for the address and 431 for the headers. The
-    /// sentence says which.
+    /// A part of the request is too large: 413 for the body, 414 for the URL, 431 for the headers. The message says
+    /// which.
     #[error("{1}")]
     TooLarge(StatusCode, Cow<'static, str>),
-    /// The answer is larger than Lambda lets through.
+    /// The response exceeds Lambda's size limit.
     #[error("the answer is larger than Lambda lets through")]
     AnswerTooLarge,
-    /// The settings cannot be had, or lack something; nothing was done. With the reason, for the log.
+    /// The settings could not be loaded or are incomplete; nothing was done. Contains the reason, for the log.
     #[error("{0}")]
     NotConfigured(String),
-    /// The handler did not end in time.
+    /// The handler did not finish in time.
     #[error("the handler did not end in time")]
     TimedOut,
-    /// A defect; with what is known of it, for the log.
+    /// A bug, with what is known about it, for the log.
     #[error("{0}")]
     Internal(String),
 }
@@ -49,7 +49,7 @@ impl RequestError {
     }
 }
 
-/// An error that answers a request.
+/// An error that can be sent as a response.
 pub trait ErrorAnswer: From<RequestError> + Send + Sync + 'static {
     /// The HTTP status.
     fn status(&self) -> StatusCode;
@@ -57,25 +57,25 @@ pub trait ErrorAnswer: From<RequestError> + Send + Sync + 'static {
     /// The machine-readable code, for the log.
     fn code(&self) -> &'static str;
 
-    /// The sentence for the caller.
+    /// The message for the caller.
     fn message(&self) -> &str;
 
-    /// What only the log is told.
+    /// The cause, for the log only.
     fn cause(&self) -> Option<String>;
 
-    /// The JSON that the caller gets.
+    /// The JSON body of the response.
     fn body(&self, request_id: &str) -> Value;
 
-    /// Whole seconds after which the caller may try again.
+    /// Seconds after which the caller may retry.
     fn retry_after_seconds(&self) -> Option<u64>;
 
-    /// Whether it may come from a setting that has been replaced since it was read: a key that is not known yet, a store
-    /// or a provider that refuses our credentials.
+    /// Whether an outdated setting could be the reason: an unknown key, or a store or provider that rejects our
+    /// credentials.
     fn may_be_outdated(&self) -> bool;
 
-    /// Whether nothing was done, so that the request may be run once more.
+    /// Whether nothing was done, so the request can safely be run again.
     fn nothing_was_done(&self) -> bool;
 
-    /// Whether nothing is wrong, in spite of a status of 5xx.
+    /// Whether this is expected in spite of its 5xx status.
     fn is_no_fault(&self) -> bool;
 }

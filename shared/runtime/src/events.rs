@@ -1,5 +1,5 @@
-//! The runner of a function that is no endpoint: something other than a request invokes it, a schedule say, with
-//! an event, and takes a value.
+//! The runner for a function that is not an HTTP endpoint: it is invoked by an event, for example on a schedule, and
+//! returns a value.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -19,12 +19,12 @@ use crate::reloading_app::ReloadingApp;
 use crate::run::run_app;
 use crate::telemetry::{self, Completion, Kind};
 
-/// What a handler of events returns.
+/// What an event handler returns.
 pub type HandledEvent<E> = Pin<Box<dyn Future<Output = Result<Value, E>> + Send>>;
 
-/// Runs a function that answers events: settings once, then every invocation under its deadline, with one
-/// completion line, which has the status that a request would have. A failure is reported to Lambda, by its
-/// sentence.
+/// Runs an event handler: loads the settings at startup, then runs every invocation under its deadline and writes one
+/// completion line, with the status that an HTTP request would have. A failure is reported to Lambda with its
+/// message, but not its cause.
 pub fn serve_events<A, E>(handler: fn(Arc<A>, Value) -> HandledEvent<E>) -> ExitCode
 where
     A: FromSettings + Send + Sync + 'static,
@@ -36,7 +36,7 @@ where
             let cold_start = is_cold.swap(false, Ordering::Relaxed);
             let deadline = deadline::from_lambda(event.context.deadline);
             let current = Arc::clone(&current);
-            // In a box: the compiler loses count of the futures in each other.
+            // Boxed, because the nested future types get too deep for the compiler.
             let work: HandledEvent<E> =
                 Box::pin(async move { handler(current.app().await?, event.payload).await });
             run(event.context.request_id, cold_start, deadline::scope(deadline, work))
@@ -72,7 +72,7 @@ async fn run<E: ErrorAnswer>(
     outcome.map_err(Failure)
 }
 
-/// What Lambda is told of an error: the sentence, never the cause.
+/// What Lambda sees of an error: the message, never the cause.
 struct Failure<E>(E);
 
 impl<E: ErrorAnswer> std::fmt::Debug for Failure<E> {

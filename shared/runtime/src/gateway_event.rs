@@ -1,17 +1,17 @@
-//! Events of API Gateway, made fit for becoming requests.
+//! Prepares API Gateway events for conversion into requests.
 
 use http::HeaderValue;
 use http::header::CONTENT_TYPE;
 use lambda_http::request::LambdaRequest;
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
-/// What an address may not hold as it is (RFC 3986), but some clients send all the same.
+/// Characters that a URL must not contain unencoded (RFC 3986), but that some clients send anyway.
 const FORBIDDEN: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b'#').add(b'<').add(b'>').add(b'`');
 
-/// Encodes in the query what an address may not hold: `lambda_http` panics at it, and the caller would be told that
-/// we failed. And gives a body that does not say what it is the content type that it has then, so that it is not taken for
-/// JSON: a browser sends such a body across sites without asking first
-/// (<https://www.rfc-editor.org/rfc/rfc9110#section-8.3>, <https://fetch.spec.whatwg.org/#cors-safelisted-request-header>).
+/// Encodes invalid characters in the query, at which `lambda_http` would panic and the caller would get a 500. Also
+/// gives a body without a content type the default one, so it is not parsed as JSON: browsers send such a body
+/// cross-site without a preflight request (<https://www.rfc-editor.org/rfc/rfc9110#section-8.3>,
+/// <https://fetch.spec.whatwg.org/#cors-safelisted-request-header>).
 pub(super) fn encode_query(event: &mut LambdaRequest) {
     let LambdaRequest::ApiGatewayV2(event) = event else { return };
     if let Some(query) = &mut event.raw_query_string {
@@ -23,7 +23,7 @@ pub(super) fn encode_query(event: &mut LambdaRequest) {
     }
 }
 
-/// The request that an event becomes.
+/// Converts an event into a request.
 pub fn into_request(mut event: LambdaRequest) -> super::Request {
     encode_query(&mut event);
     event.into()
@@ -52,7 +52,7 @@ mod tests {
     }
 
     #[test]
-    fn a_body_that_does_not_say_what_it_is_is_no_json() {
+    fn a_body_without_a_content_type_is_not_json() {
         let kind = |headers: serde_json::Value, body: Option<&str>| {
             let event = json!({
                 "version": "2.0", "rawPath": "/x", "rawQueryString": "", "headers": headers, "body": body,

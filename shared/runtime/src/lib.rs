@@ -30,8 +30,8 @@ pub use request::{bearer_token, idempotency_key, path_parameter};
 pub use respond::{json, page, redirect};
 pub use run::{Handled, serve, serve_liveness, serve_pages, serve_probe};
 
-/// A request as API Gateway hands it to a function.
+/// A request as received from API Gateway.
 pub type Request = lambda_http::Request;
 
-/// An answer of a function.
+/// A response returned by a function.
 pub type Response = lambda_http::Response<lambda_http::Body>;

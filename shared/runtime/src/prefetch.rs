@@ -1,19 +1,20 @@
-//! Requests that nobody has asked for yet.
+//! Detection of prefetch requests.
 
 use http::{HeaderMap, HeaderValue};
 
-/// What browsers and scanners say it with: `Sec-Purpose` (<https://wicg.github.io/nav-speculation/prefetch.html#sec-purpose-header>)
-/// and what was in use before it, `Purpose` of Chromium, `X-Purpose` of Safari, `X-Moz` of Firefox.
+/// Headers that announce a prefetch: `Sec-Purpose`
+/// (<https://wicg.github.io/nav-speculation/prefetch.html#sec-purpose-header>) and its predecessors, `Purpose`
+/// (Chromium), `X-Purpose` (Safari) and `X-Moz` (Firefox).
 const HEADERS: [&str; 4] = ["sec-purpose", "purpose", "x-purpose", "x-moz"];
 
 const PURPOSES: [&str; 3] = ["prefetch", "prerender", "preview"];
 
-/// Whether an address is visited ahead of time, by a browser or by whoever looks at links in mails, and not by a person.
+/// Whether a URL is being prefetched by a browser or a link scanner, rather than opened by a person.
 pub fn is_prefetch(headers: &HeaderMap) -> bool {
     HEADERS.iter().flat_map(|name| headers.get_all(*name)).any(names_a_purpose)
 }
 
-/// Values may be lists and have parameters: `prefetch;prerender`, `prefetch;anonymous-client-ip`.
+/// Values may be lists with parameters: `prefetch;prerender`, `prefetch;anonymous-client-ip`.
 fn names_a_purpose(value: &HeaderValue) -> bool {
     let words = value.as_bytes().split(|byte| !(byte.is_ascii_alphanumeric() || *byte == b'-'));
     words.into_iter().any(|word| PURPOSES.iter().any(|purpose| word.eq_ignore_ascii_case(purpose.as_bytes())))
@@ -32,7 +33,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_fetched_ahead_says_so_in_several_ways() {
+    fn prefetches_are_recognised_by_any_of_the_headers() {
         for header in [
             ("sec-purpose", "prefetch"),
             ("sec-purpose", "prefetch;prerender"),

@@ -1,5 +1,5 @@
-//! The app of a sandbox, kept current: built from the settings, and built anew when the secret behind them has
-//! changed, so that a rotated value is taken over without a deployment.
+//! The app of a sandbox. It is rebuilt when the secret behind its settings changes, so a rotated value takes effect
+//! without a deployment.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
@@ -13,22 +13,22 @@ use crate::secrets::{self, LoadError};
 /// How long a copy of the secret is used before it is read again. Setting: `SECRETS_MAX_AGE_SECONDS`.
 pub const MAX_AGE: Duration = Duration::from_secs(5 * 60);
 
-/// How long the secret may take: at the start, where Lambda gives ten seconds; in a request that has no app yet;
-/// in a request that has one, where a late answer is of no use.
+/// Timeouts for reading the secret: at startup, where Lambda allows ten seconds; in a request that has no app yet; in
+/// a request that has one and should not wait for a slow answer.
 const START_LIMIT: Duration = Duration::from_secs(7);
 const FIRST_LIMIT: Duration = Duration::from_secs(3);
 const AGAIN_LIMIT: Duration = Duration::from_secs(1);
 
-/// How long the secret is left alone after it could not be read, and between two requests whose failure calls
-/// for it: whoever sends wrong keys must not make Juncture ask all the time.
+/// Minimum time between two attempts to read the secret after it could not be read or a request failed in a way that
+/// calls for a reload. Without it, callers with wrong keys could make Juncture reload all the time.
 const RELOAD_COOLDOWN: Duration = Duration::from_secs(5);
 
-/// The app and where it comes from.
+/// The current app, and what is needed to rebuild it.
 pub(crate) struct ReloadingApp<A> {
     environment: Settings,
     secret_id: Option<String>,
     loaded: Mutex<Loaded<A>>,
-    /// Held by the one who reads the secret.
+    /// Held while the secret is being read.
     reading: tokio::sync::Mutex<()>,
 }
 
@@ -36,18 +36,18 @@ struct Loaded<A> {
     app: Option<Arc<A>>,
     secret: Values,
     max_age: Duration,
-    /// When the secret was last read. By the clock on the wall: others may stand still in a frozen sandbox.
+    /// When the secret was last read. Wall-clock time, because other clocks may stop while a sandbox is frozen.
     read_at: SystemTime,
-    /// When that was last tried.
+    /// When a read was last attempted.
     tried_at: SystemTime,
 }
 
 impl<A: FromSettings> ReloadingApp<A> {
-    /// Builds the app. Where a secret is behind the settings, failing at that ends nothing: requests try again
-    /// and are told, and whoever corrects the secret needs no deployment.
+    /// Builds the app. If the settings come from a secret, a failure to read it is not fatal: every request retries
+    /// and reports the failure, so correcting the secret needs no deployment.
     ///
-    /// # Errors
-    /// When the settings come from the environment alone and lack something; only a deployment mends that.
+    /// Fails only if the settings come from the environment alone and are incomplete, which needs a deployment to
+    /// correct.
     pub(super) async fn start(environment: Settings) -> Result<Self, SettingsError> {
         let secret_id = environment.secret_id();
         let loaded = Loaded {
@@ -74,10 +74,10 @@ impl<A: FromSettings> ReloadingApp<A> {
         Ok(current)
     }
 
-    /// The app for a request, after another look at the secret when the copy is too old.
+    /// Returns the app for a request, reloading the secret first if the copy is too old.
     ///
     /// # Errors
-    /// 503 when there is none yet and cannot be.
+    /// [`RequestError::NotConfigured`] if there is no app yet and it cannot be built.
     pub(crate) async fn app(&self) -> Result<Arc<A>, RequestError> {
         let Some(id) = &self.secret_id else { return self.peek().ok_or_else(never_built) };
         match self.peek() {
@@ -96,17 +96,17 @@ impl<A: FromSettings> ReloadingApp<A> {
         }
     }
 
-    /// The app as it is, if there is one.
+    /// Returns the current app, if there is one.
     pub(super) fn peek(&self) -> Option<Arc<A>> {
         self.loaded().app.clone()
     }
 
-    /// Whether a request may meet another app than the one before.
+    /// Whether a later request may get a different app.
     pub(super) fn may_change(&self) -> bool {
         self.secret_id.is_some()
     }
 
-    /// Another app than the one that a request failed with, if the secret has changed since.
+    /// Returns a newer app than the one a request failed with, if the secret has changed since.
     pub(super) async fn newer_than(&self, used: &Arc<A>) -> Option<Arc<A>> {
         let id = self.secret_id.as_deref()?;
         let is_newer = |app: &Arc<A>| !Arc::ptr_eq(app, used);
@@ -119,7 +119,7 @@ impl<A: FromSettings> ReloadingApp<A> {
         self.read_again(id).await.filter(is_newer)
     }
 
-    /// Reads the secret while there is an app: one at a time, and what goes wrong changes nothing.
+    /// Reloads the secret while there is an app, one request at a time. A failure keeps the current app.
     async fn read_again(&self, id: &str) -> Option<Arc<A>> {
         let _reading = self.reading.try_lock().ok()?;
         if let Err(error) = self.read(id, deadline::at_most(AGAIN_LIMIT)).await {
@@ -134,7 +134,7 @@ impl<A: FromSettings> ReloadingApp<A> {
         Ok(self.adopt(secret)?)
     }
 
-    /// Builds the app from what the secret holds now, unless it is built from that already.
+    /// Builds the app from these values of the secret, unless they are unchanged.
     fn adopt(&self, secret: Values) -> Result<(), SettingsError> {
         {
             let mut loaded = self.loaded();
@@ -170,7 +170,7 @@ impl<A> Loaded<A> {
     }
 }
 
-/// How long ago something was; very long when the clock was set back since.
+/// Time elapsed since `of`; the maximum if the clock was set back since.
 fn age(of: SystemTime) -> Duration {
     of.elapsed().unwrap_or(Duration::MAX)
 }

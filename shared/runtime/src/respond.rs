@@ -1,4 +1,4 @@
-//! Answers.
+//! Building responses.
 
 use http::header::{
     CACHE_CONTROL, CONTENT_TYPE, LOCATION, STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS,
@@ -11,11 +11,8 @@ use super::Response;
 use super::added::warnings;
 use crate::error::RequestError;
 
-/// A JSON answer, with the `warnings` of the request if there are any. Nothing that Juncture answers may be cached on
-/// the way.
-///
-/// # Errors
-/// When the value cannot be serialized, which is a defect.
+/// Builds a JSON response, including the request's `warnings` if there are any. Responses must never be cached. A
+/// value that cannot be serialized is a bug.
 pub fn json<E: From<RequestError>>(status: StatusCode, value: &impl Serialize) -> Result<Response, E> {
     #[derive(Serialize)]
     struct Answer<'a, T> {
@@ -32,17 +29,15 @@ pub fn json<E: From<RequestError>>(status: StatusCode, value: &impl Serialize) -
     Ok(response(status, &headers, Body::from(body)))
 }
 
-/// A page or one of its assets, with the headers that belong to it (names in lower case).
+/// Builds a response with a page or one of its assets, and the given headers (names in lowercase).
 pub fn page(status: StatusCode, headers: &[(&'static str, &'static str)], body: impl Into<Body>) -> Response {
     let headers: Vec<_> =
         headers.iter().map(|(name, value)| (HeaderName::from_static(name), *value)).collect();
     response(status, &headers, body.into())
 }
 
-/// Sends the browser on, with a GET whatever came before (303), and without telling where it came from.
-///
-/// # Errors
-/// When the address cannot stand in a header, which is a defect: addresses are parsed before.
+/// Redirects the browser with 303, so it follows with a GET, and without a referrer. A URL that is not valid in a
+/// header is a bug, because URLs are parsed first.
 pub fn redirect<E: From<RequestError>>(to: &str) -> Result<Response, E> {
     let mut response = response(StatusCode::SEE_OTHER, &[(CACHE_CONTROL, "no-store")], Body::Empty);
     response.headers_mut().insert(LOCATION, HeaderValue::from_str(to).map_err(RequestError::internal)?);
@@ -52,8 +47,8 @@ pub fn redirect<E: From<RequestError>>(to: &str) -> Result<Response, E> {
     Ok(response)
 }
 
-/// Every answer is what its content type says, and is asked for over TLS for the next year even if somebody writes `http`
-/// (browsers ignore the latter where there is no TLS, <https://www.rfc-editor.org/rfc/rfc6797#section-8.1>).
+/// Builds a response with the headers that all responses have: no content sniffing, and HTTPS only for a year
+/// (browsers ignore the latter over plain HTTP, <https://www.rfc-editor.org/rfc/rfc6797#section-8.1>).
 fn response(status: StatusCode, headers: &[(HeaderName, &'static str)], body: Body) -> Response {
     let mut response = Response::new(body);
     *response.status_mut() = status;
@@ -82,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn every_answer_is_what_it_says_and_travels_over_tls() {
+    fn every_response_forbids_sniffing_and_requires_tls() {
         let answers = [
             said(json(StatusCode::OK, &"token")),
             said(json(StatusCode::INTERNAL_SERVER_ERROR, &"error")),

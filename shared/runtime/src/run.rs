@@ -1,5 +1,5 @@
-//! The runner of a function: settings first, then every invocation under its deadline, with an answer whatever
-//! happens, one completion line, and no way for a cause to reach the caller.
+//! The runner for an HTTP function: loads the settings, then runs every invocation under its deadline. Each gets a
+//! response and one completion line whatever happens, and no cause ever reaches the caller.
 
 use std::any::Any;
 use std::future::Future;
@@ -25,12 +25,12 @@ use super::{Request, Response, bearer_token, bounds, compress, gateway_event, re
 use crate::error::{ErrorAnswer, RequestError};
 use crate::telemetry::{self, Completion, Failure, Kind};
 
-/// What a handler returns.
+/// What a request handler returns.
 pub type Handled<E> = Pin<Box<dyn Future<Output = Result<Response, E>> + Send>>;
 
-/// Runs a function of the API: failures are answered as JSON, `{"error": "…", "code": "…", "request_id": "…"}`.
+/// Runs a function of the API. Errors are returned as JSON, `{"error": "…", "code": "…", "request_id": "…"}`.
 ///
-/// The handler is boxed so that the machinery around it is compiled once, not once per function.
+/// The handler is boxed, so the runner is compiled once and not once for each function.
 pub fn serve<A, E>(handler: fn(Arc<A>, Request) -> Handled<E>) -> ExitCode
 where
     A: FromSettings + Send + Sync + 'static,
@@ -39,8 +39,8 @@ where
     start(handler, render_json, Settings::from_environment(), Kind::Request)
 }
 
-/// Runs a function that answers people: failures are rendered by `render`, which is given the request id, and
-/// the app unless the settings for it cannot be had.
+/// Runs a function that serves pages. Errors are rendered by `render`, which gets the request id, and the app unless
+/// its settings could not be loaded.
 pub fn serve_pages<A, E>(
     handler: fn(Arc<A>, Request) -> Handled<E>,
     render: fn(Option<&A>, &E, &str) -> Response,
@@ -52,7 +52,7 @@ where
     start(handler, render, Settings::from_environment(), Kind::Request)
 }
 
-/// Runs a function that a monitor calls, as [`serve`] does, but its requests are no metrics.
+/// Like [`serve`], for a function called by a monitor: its requests do not count in the metrics.
 pub fn serve_probe<A, E>(handler: fn(Arc<A>, Request) -> Handled<E>) -> ExitCode
 where
     A: FromSettings + Send + Sync + 'static,
@@ -61,7 +61,7 @@ where
     start(handler, render_json, Settings::from_environment(), Kind::Probe)
 }
 
-/// Runs a function that says that functions run at all: a probe that needs no setting and so depends on nothing.
+/// Runs a liveness probe. It needs no settings and depends on no other service.
 pub fn serve_liveness<E: ErrorAnswer>(handler: fn(Arc<()>, Request) -> Handled<E>) -> ExitCode {
     start(handler, render_json, Settings::default(), Kind::Probe)
 }
@@ -84,7 +84,7 @@ where
         let runner = Arc::new(Runner { current, handler, render, kind, is_cold: AtomicBool::new(true) });
         let service = service_fn(move |request| {
             let runner = Arc::clone(&runner);
-            // In a box: the runtime moves the future about, and it is a large one.
+            // Boxed, because the runtime moves the future, which is large.
             Box::pin(async move { Ok::<_, std::convert::Infallible>(runner.answer(request).await) })
         });
         let mut adapter = Adapter::from(service);
@@ -92,12 +92,12 @@ where
             gateway_event::encode_query(&mut event.payload);
             adapter.call(event)
         };
-        // Not `lambda_runtime::run`, which puts every invocation into a span that nobody reads.
+        // Not `lambda_runtime::run`, which creates a span for every invocation that nothing reads.
         lambda_runtime::Runtime::new(service_fn(answer)).run().await
     })
 }
 
-/// Builds what a function needs, and runs it for as long as its sandbox lives.
+/// Builds the app and runs the function for the lifetime of its sandbox.
 pub(crate) fn run_app<A: FromSettings>(
     settings: Settings,
     run: impl AsyncFnOnce(ReloadingApp<A>) -> Result<(), lambda_http::Error>,
@@ -119,7 +119,7 @@ pub(crate) fn run_app<A: FromSettings>(
     })
 }
 
-/// Says in one line why the function is of no use, and ends it: Lambda reports a failed start.
+/// Logs on one line why the function cannot start, and exits; Lambda reports the failed start.
 fn cannot_start(error: &dyn std::error::Error) -> ExitCode {
     tracing::error!(cause = %base::chain(error), "function cannot start");
     ExitCode::FAILURE
@@ -167,9 +167,9 @@ impl<A: FromSettings + Send + Sync + 'static, E: ErrorAnswer> Runner<A, E> {
         Arc::clone(&added).scope(counters::scope(Arc::clone(&metrics), answer)).await
     }
 
-    /// Runs the handler under the invocation's deadline. When it fails in a way that newer settings may mend (a
-    /// key, a client secret, a password has been rotated), the secret is looked at; if it has changed and the
-    /// request may be repeated, the handler runs once more with the new app.
+    /// Runs the handler under the invocation's deadline. If it fails in a way that newer settings may fix (a rotated
+    /// key, client secret or password), reloads the secret. If the secret has changed and the request is safe to
+    /// repeat, runs the handler once more with the new app.
     async fn handle(&self, request: Request) -> Result<Response, E> {
         bounds::check(&request)?;
         let deadline =
@@ -190,11 +190,12 @@ impl<A: FromSettings + Send + Sync + 'static, E: ErrorAnswer> Runner<A, E> {
         .await
     }
 
-    /// Runs the handler so that a panic ends it and not the sandbox, and ends it when its time is up.
+    /// Runs the handler with a timeout, and turns a panic into an error, so it does not end the sandbox.
     async fn run(&self, app: Arc<A>, request: Request, deadline: Instant) -> Result<Response, E> {
-        // Whatever a panic leaves behind is the app's, whose locks would be poisoned.
+        // Unwind safe: a panic can only leave the app inconsistent, and its locks are poisoned then.
         let work = AssertUnwindSafe((self.handler)(app, request)).catch_unwind();
-        // Adapters give up at the deadline and say what they waited for; this is for whoever does not.
+        // Adapters give up at the deadline and say what they were waiting for; this timeout is for code that does
+        // not.
         let limit = deadline.saturating_duration_since(Instant::now()) + Duration::from_millis(100);
         match tokio::time::timeout(limit, work).await {
             Ok(Ok(outcome)) => outcome,
@@ -215,19 +216,18 @@ impl<A: FromSettings + Send + Sync + 'static, E: ErrorAnswer> Runner<A, E> {
     }
 }
 
-/// What a panic said.
+/// Returns the panic message.
 fn words_of(panic: &(dyn Any + Send)) -> &str {
     let text = panic.downcast_ref::<&str>().copied();
     text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("it did not say why")
 }
 
-/// Whether a failed request may be run once more: nothing was done with an unknown key, and what a backend
-/// reads changes nothing.
+/// Whether a failed request is safe to repeat: nothing was done, or it is a backend's GET, which changes nothing.
 fn may_be_repeated(request: &Request, error: &impl ErrorAnswer) -> bool {
     error.nothing_was_done() || (request.method() == Method::GET && bearer_token(request).is_some())
 }
 
-/// Reads from an event what its log lines are found by.
+/// Extracts what correlates the request's log lines.
 fn identity(request: &Request) -> Identity {
     let context = request.lambda_context_ref();
     let (gateway, route) = match request.request_context_ref() {
@@ -250,7 +250,7 @@ mod tests {
 
     use super::*;
 
-    /// An application's error that tells what it was made of.
+    /// An application error that records what it was created from.
     #[derive(Debug)]
     struct Told(RequestError);
 
@@ -308,7 +308,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_panic_is_an_error_whose_words_are_for_the_log() {
+    async fn a_panic_is_an_error_with_its_message_for_the_log() {
         let minute = Duration::from_secs(60);
         let error = outcome_of(|_, _| Box::pin(async { panic!("no {}", "way") }), minute).await;
         assert!(
@@ -318,7 +318,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_handler_that_never_ends_is_ended() {
+    async fn a_handler_that_never_ends_times_out() {
         let error = outcome_of(|_, _| Box::pin(std::future::pending()), Duration::ZERO).await;
         assert!(matches!(error, RequestError::TimedOut), "{error:?}");
     }

@@ -1,4 +1,4 @@
-//! One JSON secret of AWS Secrets Manager.
+//! Reading settings from one JSON secret in AWS Secrets Manager.
 
 use std::time::Duration;
 
@@ -19,15 +19,12 @@ use base::tls::http_client;
 
 pub use aws_sdk_secretsmanager::Client;
 
-/// How long the secret may take when a function starts: Lambda gives a start ten seconds
+/// Timeout for reading the secret at startup; Lambda allows ten seconds for it
 /// (<https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html>).
 const START_LIMIT: Duration = Duration::from_secs(7);
 
-/// Reads the environment and, when `JUNCTURE_SECRETS_ID` is set, the secret of that name, which supplies every key that
-/// the environment does not. Once: a function of the API follows changes of the secret, see [`crate::serve`].
-///
-/// # Errors
-/// When the secret cannot be read, `CLOUD_MODE` asks for what is not built yet, or it is no flag.
+/// Loads the environment and, if `JUNCTURE_SECRETS_ID` is set, the secret with that id, which supplies the settings
+/// that the environment lacks. Reads the secret once; functions that have to follow changes use [`crate::serve`].
 pub async fn load() -> Result<Settings, LoadError> {
     let environment = Settings::from_environment();
     let secret = match environment.secret_id() {
@@ -37,12 +34,10 @@ pub async fn load() -> Result<Settings, LoadError> {
     Ok(environment.with_secret(&secret)?)
 }
 
-/// Reads a secret whose value is one flat JSON object of strings, `{"DATABASE_URL": "…", …}`, within `limit`.
+/// Reads a secret that is a flat JSON object of strings, `{"DATABASE_URL": "…", …}`, within `limit`. Errors name the
+/// secret but never its content.
 ///
-/// A client is made for each read: reads are minutes apart, and a connection would not live that long.
-///
-/// # Errors
-/// When the secret cannot be read or is not such an object; the text names the secret, never its content.
+/// Each read creates a client: reads are minutes apart, so a connection would not stay open in between.
 pub async fn read(secret_id: &str, limit: Duration) -> Result<Values, SecretsError> {
     let access = Access::from_environment()?.of(secret_id);
     let region = access.region.clone();
@@ -55,10 +50,7 @@ pub async fn read(secret_id: &str, limit: Duration) -> Result<Values, SecretsErr
     })?
 }
 
-/// Reads a secret with a client of that region.
-///
-/// # Errors
-/// As [`read`].
+/// Reads a secret with the given client. `region` is for error messages.
 pub async fn get(client: &Client, secret_id: &str, region: &str) -> Result<Values, SecretsError> {
     let answer = client.get_secret_value().secret_id(secret_id).send().await.map_err(|error| {
         let cause = chain(&error);
@@ -66,7 +58,7 @@ pub async fn get(client: &Client, secret_id: &str, region: &str) -> Result<Value
             Some("ResourceNotFoundException") => SecretsError::NotFound(format!(
                 "there is no secret {secret_id} in {region}: make it with `make secrets`, or correct its name or region"
             )),
-            // IAM also says no to a secret that does not exist, when a policy allows to read certain secrets only.
+            // If a policy allows reading only certain secrets, IAM also denies access to secrets that do not exist.
             Some("AccessDeniedException") => SecretsError::AccessDenied(format!(
                 "the secret {secret_id} cannot be read: {cause}; or there is no such secret in {region}: make it with \
                  `make secrets`"
@@ -77,16 +69,13 @@ pub async fn get(client: &Client, secret_id: &str, region: &str) -> Result<Value
     parse(secret_id, answer.secret_string())
 }
 
-/// Reads the text of a secret as [`Values`].
-///
-/// # Errors
-/// When it is not one flat JSON object of strings; says where, never what.
+/// Parses the text of a secret. Errors give the position in the text, never its content.
 pub fn parse(secret_id: &str, text: Option<&str>) -> Result<Values, SecretsError> {
     let text = text.ok_or_else(|| {
         SecretsError::Other(format!("the secret {secret_id} is binary; store a JSON object of strings"))
     })?;
     serde_json::from_str(text).map_err(|error| {
-        // The position is safe to tell, the text around it is not.
+        // The position is safe to show, the text around it is not.
         SecretsError::Other(format!(
             "the secret {secret_id} is not a flat JSON object of strings (line {}, column {})",
             error.line(),
@@ -95,23 +84,20 @@ pub fn parse(secret_id: &str, text: Option<&str>) -> Result<Values, SecretsError
     })
 }
 
-/// How Secrets Manager is reached.
+/// How to reach Secrets Manager.
 pub struct Access {
-    /// The region of the secret, `eu-central-1` for instance.
+    /// The region of the secret, for example `eu-central-1`.
     pub region: String,
-    /// Who asks.
+    /// The credentials of the caller.
     pub credentials: Credentials,
-    /// Another place than AWS's own.
+    /// The endpoint, if it is not AWS's own.
     pub endpoint: Option<String>,
 }
 
 impl Access {
-    /// Region, credentials and endpoint as the environment has them, where Lambda puts them
-    /// (<https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html>): nothing else of the AWS
-    /// credential chain is needed in a function, so nothing else is loaded.
-    ///
-    /// # Errors
-    /// When one is missing, by name.
+    /// Reads the region, credentials and endpoint from the environment variables that Lambda sets
+    /// (<https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html>). A function needs nothing else of
+    /// the AWS credential chain, so nothing else is loaded.
     pub fn from_environment() -> Result<Self, SecretsError> {
         let required = |name: &'static str| {
             variable(name)
@@ -128,7 +114,7 @@ impl Access {
         })
     }
 
-    /// The same for one secret: what an ARN names is in the region of the ARN.
+    /// Adapts the region to a secret: an ARN contains its own.
     #[must_use]
     pub fn of(mut self, secret_id: &str) -> Self {
         if let ["arn", _, "secretsmanager", region, _, "secret", _] =
@@ -139,10 +125,7 @@ impl Access {
         self
     }
 
-    /// A client, which gives up after seven seconds.
-    ///
-    /// # Errors
-    /// When TLS cannot be set up.
+    /// Creates a client with an operation timeout of seven seconds.
     pub fn client(self) -> Result<Client, SecretsError> {
         let http = http_client().map_err(|error| SecretsError::Other(error.to_string()))?;
         let connector = SharedHttpConnector::new(ReqwestConnector(http));
@@ -165,7 +148,8 @@ impl Access {
     }
 }
 
-/// Another place of Secrets Manager than AWS's own, from the variables that every AWS SDK reads.
+/// Returns the endpoint of Secrets Manager if it is not AWS's own, from the environment variables that all AWS SDKs
+/// read.
 pub fn endpoint() -> Option<String> {
     variable("AWS_ENDPOINT_URL_SECRETS_MANAGER").or_else(|| variable("AWS_ENDPOINT_URL"))
 }
@@ -174,8 +158,8 @@ fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
-/// Lets the AWS SDK speak through the HTTP client that the rest of the crate uses: one TLS stack, one set of
-/// roots, a smaller binary.
+/// Connects the AWS SDK to the HTTP client that all crates share: one TLS stack, one set of root certificates, and a
+/// smaller binary.
 #[derive(Debug, Clone)]
 struct ReqwestConnector(reqwest::Client);
 
@@ -205,13 +189,13 @@ fn connector_error(error: reqwest::Error) -> ConnectorError {
     if error.is_timeout() { ConnectorError::timeout(error.into()) } else { ConnectorError::io(error.into()) }
 }
 
-/// Why the secret cannot be had; each with its text.
+/// Why the secret could not be read, with the message.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SecretsError {
-    /// Access is denied, which IAM also says of a secret that does not exist, and of a role that was made seconds ago.
+    /// Access is denied. IAM also says so for a secret that does not exist, and for a role created only seconds ago.
     #[error("{0}")]
     AccessDenied(String),
-    /// There is no such secret in the region.
+    /// The secret does not exist in this region.
     #[error("{0}")]
     NotFound(String),
     /// Anything else.
@@ -219,13 +203,13 @@ pub enum SecretsError {
     Other(String),
 }
 
-/// Why there are no settings.
+/// Why the settings could not be loaded.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LoadError {
-    /// One is missing or malformed.
+    /// A setting is missing or malformed.
     #[error("{0}")]
     Settings(SettingsError),
-    /// The secret of `JUNCTURE_SECRETS_ID` cannot be read.
+    /// The secret named by `JUNCTURE_SECRETS_ID` could not be read.
     #[error("the setting JUNCTURE_SECRETS_ID: {0}")]
     Secret(SecretsError),
 }
@@ -247,7 +231,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_arn_names_the_region_too() {
+    fn an_arn_determines_the_region() {
         for (id, expected) in [
             ("juncture/prod", "us-east-1"),
             ("arn:aws:secretsmanager:eu-central-1:123456789012:secret:juncture/prod-AbCdEf", "eu-central-1"),

@@ -1,7 +1,7 @@
-//! Postgres from a Lambda: a pool of one, connected when it is first needed.
+//! Postgres for a Lambda: a pool of one connection, opened on first use.
 //!
-//! Every statement goes through `query_typed` and its kin: one round trip and no named statement, which is what
-//! a pooler in transaction mode (Neon's `PgBouncer`) asks for.
+//! All statements use `query_typed` and its variants: one round trip and no named prepared statement, which is what a
+//! pooler in transaction mode (Neon's `PgBouncer`) requires.
 
 use std::ops::{Deref, DerefMut};
 use std::time::Duration;
@@ -19,34 +19,34 @@ use tokio_postgres::{Client, NoTls, Transaction};
 use tokio_postgres_rustls::MakeRustlsConnect;
 use url::Url;
 
-/// The setting that names the database.
+/// The setting with the database's connection string.
 const DATABASE_URL: &str = "DATABASE_URL";
-/// The setting that names it past its pooler.
+/// The setting with a connection string that bypasses the pooler.
 const DATABASE_DIRECT_URL: &str = "DATABASE_DIRECT_URL";
 
-/// A connection must come about in this time; a Neon database that sleeps needs a few hundred milliseconds
+/// Connect timeout. A suspended Neon database needs a few hundred milliseconds to wake up
 /// (<https://neon.com/docs/connect/connection-latency>).
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(4);
 
-/// After this much rest a connection is asked whether it still lives: the sandbox may have been frozen, the
-/// pooler may have hung up.
+/// A connection idle for longer than this is probed before use: the sandbox may have been frozen, or the pooler may
+/// have closed the connection.
 const TRUSTED_IDLE: Duration = Duration::from_secs(10);
 
-/// How long that question may take before a new connection is made instead.
+/// Timeout of that probe, after which a new connection is opened instead.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// The connection, for one piece of work.
+/// The pooled connection, checked out for one unit of work.
 ///
-/// It goes back to the pool by [`Self::release`] alone, when the work has ended well. Whatever ends otherwise (in an error,
-/// at a deadline, because whoever waited for it has gone) may have left a broken connection, a statement that is still
-/// under way or an open transaction: then the connection is closed. Nothing else decides that.
+/// It returns to the pool only through [`Self::release`], after the work succeeded. If it is dropped in any other way
+/// (after an error, at a deadline, because its future was cancelled), it may be broken or left with a running
+/// statement or an open transaction, so it is closed.
 pub struct Connection {
-    /// There until it is released or closed.
+    /// `Some` until the connection is released or closed.
     object: Option<Object>,
 }
 
 impl Connection {
-    /// Gives it back: the work on it has ended well.
+    /// Returns the connection to the pool after the work on it succeeded.
     pub fn release(mut self) {
         drop(self.object.take());
     }
@@ -93,11 +93,8 @@ impl FromSettings for Postgres {
 }
 
 impl Postgres {
-    /// The database past its pooler, for migrations. Settings: `DATABASE_DIRECT_URL`, or `DATABASE_URL` with the
-    /// host of Neon's pooler replaced by the one behind it.
-    ///
-    /// # Errors
-    /// When a setting is missing or malformed.
+    /// Connects without the pooler, for migrations. Settings: `DATABASE_DIRECT_URL`, or `DATABASE_URL` with the host
+    /// of Neon's pooler replaced by the host of the database.
     pub fn direct(settings: &Settings) -> Result<Self, SettingsError> {
         match settings.optional(DATABASE_DIRECT_URL) {
             Some(url) => Self::lazily(DATABASE_DIRECT_URL, &url),
@@ -105,15 +102,12 @@ impl Postgres {
         }
     }
 
-    /// A pool for a connection string as Neon and libpq write it, the value of `setting`; nothing is connected
+    /// Creates a pool from `database_url`, the value of `setting`, in the format of Neon and libpq. Does not connect
     /// yet.
     ///
-    /// Certificates are always checked, so that `sslmode=require`, `verify-ca` and `verify-full` mean the same;
-    /// `sslmode=disable` is for this machine only. `sslrootcert` names a PEM file to trust besides Mozilla's
-    /// roots.
-    ///
-    /// # Errors
-    /// When the string is malformed. The error never repeats it: it holds a password.
+    /// Certificates are always verified, so `sslmode=require`, `verify-ca` and `verify-full` are equivalent;
+    /// `sslmode=disable` is accepted for localhost only. `sslrootcert` names a PEM file to trust in addition to
+    /// Mozilla's roots. Errors never quote the connection string, which contains a password.
     fn lazily(setting: &'static str, database_url: &str) -> Result<Self, SettingsError> {
         let invalid = |reason: String| SettingsError::Invalid { name: setting, reason };
         let (mut config, root_certificates) = parse(database_url).map_err(invalid)?;
@@ -135,10 +129,7 @@ impl Postgres {
         Ok(Self { pool })
     }
 
-    /// The connection, made or woken up if need be.
-    ///
-    /// # Errors
-    /// When the database cannot be reached in what is left of the invocation.
+    /// Checks out the connection, opening or replacing it if necessary, within the time left.
     pub async fn connection(&self) -> Result<Connection, PostgresError> {
         let limit = Some(deadline::at_most(CONNECT_TIMEOUT + PROBE_TIMEOUT));
         let timeouts = Timeouts { wait: limit, create: limit, recycle: limit };
@@ -149,10 +140,7 @@ impl Postgres {
         Ok(Connection { object: Some(object) })
     }
 
-    /// As [`Self::connection`], and asks whether it lives: a dead one shows here, where nothing is lost yet.
-    ///
-    /// # Errors
-    /// As [`Self::connection`].
+    /// Like [`Self::connection`], but always probes it first and replaces a dead one: here a failure loses nothing.
     pub async fn live_connection(&self) -> Result<Connection, PostgresError> {
         let connection = self.connection().await?;
         if within_budget(connection.batch_execute("")).await.is_ok() {
@@ -162,10 +150,7 @@ impl Postgres {
         self.connection().await
     }
 
-    /// Asks whether the database answers.
-    ///
-    /// # Errors
-    /// When it does not.
+    /// Checks that the database responds.
     pub async fn ping(&self) -> Result<(), PostgresError> {
         let connection = self.connection().await?;
         within_budget(connection.batch_execute("")).await?;
@@ -174,41 +159,39 @@ impl Postgres {
     }
 }
 
-/// Why Postgres gave nothing; each with what it, or the connection to it, said.
+/// Why a database call failed, with the message of Postgres or of the connection.
 #[derive(Debug, thiserror::Error)]
 pub enum PostgresError {
-    /// It is away, overloaded or too slow; the same may succeed later.
+    /// The database is unreachable, overloaded or too slow; a retry may succeed.
     #[error("{0}")]
     Unavailable(String),
-    /// It answered that something is wrong with us.
+    /// The database rejected our statement, data or login; a retry does not help.
     #[error("{0}")]
     Refused(String),
 }
 
 impl PostgresError {
-    /// Whether the same may succeed later.
+    /// Whether a retry may succeed.
     pub fn is_transient(&self) -> bool {
         matches!(self, Self::Unavailable(_))
     }
 }
 
-/// What a failed statement or connection means: that the database is away or overloaded, or that it found something
-/// wrong with us, for instance that it was never migrated.
+/// Classifies a failed statement or connection by its SQLSTATE: unavailable, or refused because of an error on our
+/// side, such as a migration that was never run.
 ///
 /// <https://www.postgresql.org/docs/current/errcodes-appendix.html>
 pub fn failed(error: &tokio_postgres::Error) -> PostgresError {
     let class = error.code().map_or("", |code| code.code().get(..2).unwrap_or_default());
     match class {
-        // Syntax and missing tables, access, authorization, unknown database, data that does not fit.
+        // Syntax errors and missing tables, authentication, unknown database or schema, invalid data, constraint
+        // violations.
         "42" | "28" | "3D" | "3F" | "22" | "23" => PostgresError::Refused(chain(error)),
         _ => PostgresError::Unavailable(chain(error)),
     }
 }
 
-/// Runs a database call, which counts as one statement, within what is left of the invocation.
-///
-/// # Errors
-/// When the database refuses, breaks off or does not answer in time.
+/// Runs a database call, counted as one statement, within the time left.
 pub async fn within_budget<T>(
     call: impl Future<Output = Result<T, tokio_postgres::Error>>,
 ) -> Result<T, PostgresError> {
@@ -219,17 +202,14 @@ pub async fn within_budget<T>(
     }
 }
 
-/// Runs the first statement of a transaction, and bounds on the server how long the others may take and may be
-/// waited for: by what is left of the invocation. Whoever began the transaction may be frozen, or may have vanished
-/// without closing the connection; then the server ends the transaction and, with it, its locks.
+/// Runs the first statement of a transaction, and limits the rest of the transaction on the server to the time left:
+/// by statement timeout and by idle timeout. If this process is frozen, or disappears without closing the connection,
+/// the server ends the transaction and releases its locks.
 ///
-/// Both are sent at once, so that the bounds cost no round trip. They hold for the transaction alone, because a
-/// pooler gives the server's connection to others afterwards.
+/// Both are sent together, so setting the timeouts costs no extra round trip. The timeouts apply to this transaction
+/// only, because the pooler hands the server connection to other clients afterwards.
 ///
 /// <https://www.postgresql.org/docs/current/runtime-config-client.html#GUC-IDLE-IN-TRANSACTION-SESSION-TIMEOUT>
-///
-/// # Errors
-/// As the statement, which is through [`within_budget`].
 pub async fn bounded<T, E: From<PostgresError>>(
     transaction: &Transaction<'_>,
     first: impl Future<Output = Result<T, E>>,
@@ -239,7 +219,7 @@ pub async fn bounded<T, E: From<PostgresError>>(
         "set local statement_timeout = {left}; set local idle_in_transaction_session_timeout = {left}"
     );
     let bounds = async { transaction.batch_execute(&bounds).await.map_err(|error| E::from(failed(&error))) };
-    // Polled in this order, so sent in this order.
+    // Polled, and therefore sent, in this order.
     let ((), first) = futures_util::future::try_join(bounds, first).await?;
     Ok(first)
 }
@@ -256,8 +236,8 @@ async fn probe(client: &deadpool_postgres::ClientWrapper, idle: Duration) -> Res
     }
 }
 
-/// Neon's pooler is reached under the name of the database's endpoint with `-pooler` behind it
-/// (<https://neon.com/docs/connect/connection-pooling>). Any other address stays as it is.
+/// Removes Neon's pooler from a connection string: its host name is that of the database's endpoint with the suffix
+/// `-pooler` (<https://neon.com/docs/connect/connection-pooling>). Any other host is left unchanged.
 fn past_the_pooler(database_url: &str) -> String {
     let Ok(mut url) = Url::parse(database_url) else { return database_url.to_owned() };
     let direct = url.host_str().and_then(|host| {
@@ -271,8 +251,8 @@ fn past_the_pooler(database_url: &str) -> String {
     }
 }
 
-/// Splits a connection string into what tokio-postgres understands and the root certificates that it does not.
-/// Says what is wrong with it, to be read after the name of the setting.
+/// Splits a connection string into the part that tokio-postgres supports and the root certificate file, which it does
+/// not. The error is worded to follow the setting's name.
 fn parse(database_url: &str) -> Result<(tokio_postgres::Config, Option<String>), String> {
     let malformed = || "must look like postgresql://user:password@host/database?sslmode=require".to_owned();
     let mut url = Url::parse(database_url).map_err(|_| malformed())?;
@@ -290,7 +270,7 @@ fn parse(database_url: &str) -> Result<(tokio_postgres::Config, Option<String>),
             _ => kept.push((name, value)),
         }
     }
-    // Certificates are checked in every mode that uses TLS; tokio-postgres knows only the weaker names.
+    // Every TLS mode verifies certificates; tokio-postgres knows only the weaker mode names.
     let ssl_mode = match ssl_mode.as_str() {
         "require" | "verify-ca" | "verify-full" => "require",
         "disable" if is_loopback(&url) => "disable",
@@ -301,7 +281,7 @@ fn parse(database_url: &str) -> Result<(tokio_postgres::Config, Option<String>),
     };
     kept.push(("sslmode".to_owned(), ssl_mode.to_owned()));
     url.query_pairs_mut().clear().extend_pairs(kept);
-    // The parser's own error would quote the string.
+    // The parser's own error would quote the connection string.
     let config = url.as_str().parse().map_err(|_: tokio_postgres::Error| {
         "has a parameter that is unknown, or a part that is malformed".to_owned()
     })?;
@@ -309,7 +289,7 @@ fn parse(database_url: &str) -> Result<(tokio_postgres::Config, Option<String>),
 }
 
 fn is_loopback(url: &Url) -> bool {
-    // The URL standard leaves hosts of schemes it does not know as text.
+    // For schemes it does not know, the URL standard does not parse the host, so it is compared as text.
     matches!(url.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"))
 }
 
@@ -322,7 +302,7 @@ mod tests {
     }
 
     #[test]
-    fn connection_strings_are_read_as_neon_writes_them() {
+    fn connection_strings_are_parsed_as_neon_writes_them() {
         let neon = "postgresql://u:p@ep-x-pooler.eu-central-1.aws.neon.tech/db?sslmode=require&channel_binding=require";
         assert_eq!(ssl_mode(neon), SslMode::Require);
         assert_eq!(ssl_mode("postgres://u:p@db.example.com/db"), SslMode::Require);
@@ -349,7 +329,7 @@ mod tests {
     }
 
     #[test]
-    fn migrations_go_past_neons_pooler() {
+    fn migrations_bypass_neons_pooler() {
         for (url, expected) in [
             (
                 "postgresql://u:p@ep-x-1-pooler.eu-central-1.aws.neon.tech/db?sslmode=require",

@@ -1,4 +1,4 @@
-//! A client of Upstash Redis over its REST API: one HTTP request for a pipeline of commands.
+//! A client for Upstash Redis over its REST API: one HTTP request for each pipeline of commands.
 //!
 //! <https://upstash.com/docs/redis/features/restapi>
 
@@ -17,19 +17,19 @@ use serde::Deserialize;
 use serde_json::Value;
 use url::Url;
 
-/// The longest that one request may take; a cache that is slower than that is down.
+/// Request timeout. A cache that is slower than this counts as down.
 const TIMEOUT: Duration = Duration::from_secs(2);
 
-/// More than a pipeline of ours gets back, in bytes; Upstash itself stops at ten megabytes for a request
+/// Response size limit in bytes, above what our pipelines return; Upstash itself limits a request to 10 MB
 /// (<https://upstash.com/docs/redis/troubleshooting/max_request_size_exceeded>).
 const LONGEST_BODY: usize = 10 * 1024 * 1024;
 
-/// With it, a read from a replica waits for the writes that this client has seen.
+/// Sending this token back makes reads from a replica wait for the writes that this client has seen.
 ///
 /// <https://upstash.com/docs/redis/howto/readyourwrites>
 const SYNC_TOKEN: &str = "upstash-sync-token";
 
-/// A client of one database. Settings: `UPSTASH_REDIS_REST_URL`, `UPSTASH_REDIS_REST_TOKEN`.
+/// A client for one database. Settings: `UPSTASH_REDIS_REST_URL`, `UPSTASH_REDIS_REST_TOKEN`.
 pub struct Upstash {
     http: reqwest::Client,
     pipeline: Url,
@@ -56,7 +56,7 @@ impl FromSettings for Upstash {
     }
 }
 
-/// One Redis command, which knows whether repeating it is harmless.
+/// A Redis command, and whether it is safe to retry.
 #[derive(Debug, Clone)]
 pub struct Command {
     words: Vec<String>,
@@ -68,7 +68,7 @@ impl Command {
         Self { words: words.iter().map(|word| (*word).to_owned()).collect(), repeatable }
     }
 
-    /// Asks whether the database answers.
+    /// Checks that the database responds.
     pub fn ping() -> Self {
         Self::new(&["PING"], true)
     }
@@ -78,59 +78,59 @@ impl Command {
         Self::new(&["GET", key], true)
     }
 
-    /// Reads several values; null for a key that has none.
+    /// Reads several values; null for each missing key.
     pub fn get_all(keys: &[String]) -> Self {
         let words: Vec<&str> = std::iter::once("MGET").chain(keys.iter().map(String::as_str)).collect();
         Self::new(&words, true)
     }
 
-    /// Reads a list from its first entry to its last; an absent one is empty.
+    /// Reads a whole list; a missing one is empty.
     pub fn list(key: &str) -> Self {
         Self::new(&["LRANGE", key, "0", "-1"], true)
     }
 
-    /// Writes a value that lives for `lifetime`.
+    /// Writes a value that expires after `lifetime`.
     pub fn set(key: &str, value: &str, lifetime: Duration) -> Self {
         Self::new(&["SET", key, value, "PX", &millis(lifetime)], true)
     }
 
-    /// Writes a value that lives for `lifetime`, if the key has none; answers null if it has one.
+    /// Writes a value that expires after `lifetime`, unless the key exists; returns null if it does.
     pub fn set_if_absent(key: &str, value: &str, lifetime: Duration) -> Self {
         Self::new(&["SET", key, value, "NX", "PX", &millis(lifetime)], false)
     }
 
-    /// Reads a value and deletes it, at once: of all callers, one gets it.
+    /// Reads and deletes a value atomically, so only one caller gets it.
     pub fn take(key: &str) -> Self {
         Self::new(&["GETDEL", key], false)
     }
 
-    /// Deletes a value.
+    /// Deletes a key.
     pub fn delete(key: &str) -> Self {
         Self::new(&["DEL", key], true)
     }
 
-    /// Deletes values, and their names out of a sorted set.
+    /// Deletes keys, and removes their names from a sorted set.
     pub fn delete_members(set: &str, names: &[&str]) -> [Self; 2] {
         [Self::new(&[&["DEL"], names].concat(), true), Self::new(&[&["ZREM", set], names].concat(), true)]
     }
 
-    /// Reads the first names of a sorted set, as many as `most`.
+    /// Reads the first members of a sorted set, at most `most`.
     pub fn first_members(set: &str, most: usize) -> Self {
         Self::new(&["ZRANGE", set, "0", &most.saturating_sub(1).to_string()], true)
     }
 
-    /// Runs a script for one key, which may run twice for one call.
+    /// Runs a script on one key. The script must be safe to run twice, because the request may be retried.
     pub fn eval(script: &str, key: &str, arguments: &[&str]) -> Self {
         Self::eval_with(script, &[key], arguments)
     }
 
-    /// Runs a script for several keys, as [`Self::eval`].
+    /// Like [`Self::eval`], on several keys.
     pub fn eval_with(script: &str, keys: &[&str], arguments: &[&str]) -> Self {
         let count = keys.len().to_string();
         Self::new(&[&["EVAL", script, &count], keys, arguments].concat(), true)
     }
 
-    /// As [`Self::eval_with`], for a script that may run once only.
+    /// Like [`Self::eval_with`], for a script that must not run twice.
     pub fn eval_once(script: &str, keys: &[&str], arguments: &[&str]) -> Self {
         Self { repeatable: false, ..Self::eval_with(script, keys, arguments) }
     }
@@ -142,21 +142,15 @@ fn millis(duration: Duration) -> String {
 
 impl Upstash {
     /// Runs one command.
-    ///
-    /// # Errors
-    /// When the database cannot be reached in time or refuses the command.
     pub async fn run(&self, command: Command) -> Result<Value, UpstashError> {
         let [result] = self.pipeline([command]).await?;
         Ok(result)
     }
 
-    /// Runs commands in order, in one request, not atomically.
+    /// Runs commands in order and in one request, but not atomically.
     ///
-    /// Repeated at most once: always when nothing was sent, and otherwise only when every command is harmless
-    /// to repeat.
-    ///
-    /// # Errors
-    /// When the database cannot be reached in time, or refuses one of the commands; the others have run.
+    /// The request is retried at most once: if it was not sent, or if every command is safe to retry. If the database
+    /// refuses one of the commands, the others have still run.
     pub async fn pipeline<const N: usize>(&self, commands: [Command; N]) -> Result<[Value; N], UpstashError> {
         let words: Vec<&[String]> = commands.iter().map(|command| command.words.as_slice()).collect();
         let answer = match self.send(&words).await {
@@ -200,7 +194,7 @@ impl Upstash {
     }
 }
 
-/// The results of a pipeline of so many commands, in their order.
+/// Parses the results of a pipeline of `N` commands, in the order of the commands.
 pub fn results<const N: usize>(answer: &[u8]) -> Result<[Value; N], UpstashError> {
     let items: Vec<Item> =
         serde_json::from_slice(answer).map_err(|_| UpstashError::Malformed("no JSON list of results"))?;
@@ -225,24 +219,24 @@ impl Item {
     }
 }
 
-/// Why Redis gave no result.
+/// Why Redis returned no result.
 #[derive(Debug, thiserror::Error)]
 pub enum UpstashError {
-    /// It cannot be reached, or did not answer in time.
+    /// Redis is unreachable or did not respond in time.
     #[error("Redis cannot be reached: {cause}")]
     Unreachable {
-        /// Whether the commands may have been carried out all the same.
+        /// Whether the commands may have run anyway.
         sent: bool,
-        /// What the connection said.
+        /// The connection's error.
         cause: String,
     },
-    /// It refused the request as a whole, for instance for a wrong token (401).
+    /// Redis rejected the whole request, for example because of a wrong token (401).
     #[error("Redis refused the request: status {}", .0.as_u16())]
     Status(StatusCode),
-    /// It refused one command.
+    /// Redis rejected a command.
     #[error("Redis refused a command: {0}")]
     Command(String),
-    /// It answered something else than its documentation says.
+    /// The response does not match Upstash's documentation.
     #[error("Redis answered {0}")]
     Malformed(&'static str),
 }

@@ -1,4 +1,4 @@
-//! What two sequences have in common.
+//! Matching the elements of two sequences.
 
 use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
@@ -7,18 +7,18 @@ use std::time::{Duration, Instant};
 
 use similar::{Algorithm, DiffOp, capture_diff_slices_deadline};
 
-/// How long the best answer is looked for; a good one is found in any case.
+/// How long to search for the best match; a good one is found in any case.
 const PATIENCE: Duration = Duration::from_millis(200);
 
-/// Which element of one sequence is which of another, in the order of both.
+/// Which elements of two sequences match, in the order of both.
 pub(super) struct Matches {
     found: Vec<Option<usize>>,
     new: HashSet<usize>,
 }
 
-/// Looks for as many as possible.
+/// Finds as many matches as possible.
 pub(super) fn matches<'a, T: Eq + Hash>(old: &[&'a T], new: &[&'a T]) -> Matches {
-    // Numbers are compared faster than trees.
+    // Comparing numbers is faster than comparing trees.
     let mut known: HashMap<&'a T, usize> = HashMap::new();
     let mut numbers = |elements: &[&'a T]| -> Vec<usize> {
         let number = |element: &&'a T| {
@@ -42,17 +42,17 @@ pub(super) fn matches<'a, T: Eq + Hash>(old: &[&'a T], new: &[&'a T]) -> Matches
 }
 
 impl Matches {
-    /// Which of the new ones an old one is.
+    /// Returns the new element that an old one matches.
     pub(super) fn of(&self, old: usize) -> Option<usize> {
         self.found.get(old).copied().flatten()
     }
 
-    /// Whether a new one is an old one.
+    /// Whether a new element matches an old one.
     pub(super) fn has_new(&self, new: usize) -> bool {
         self.new.contains(&new)
     }
 
-    /// Where all of these old ones are, one right behind the other; `None` for none at all.
+    /// Returns the new range that a whole old range matches without gaps; `None` for an empty one.
     pub(super) fn whole(&self, old: &Range<usize>) -> Option<Range<usize>> {
         let first = self.of(old.start).filter(|_| !old.is_empty())?;
         let is_whole = old.clone().enumerate().all(|(at, old)| self.of(old) == Some(first + at));
@@ -60,11 +60,11 @@ impl Matches {
     }
 }
 
-/// The most comparisons that are made for [`pairs`]; where there are more, elements are paired as they come.
+/// The maximum number of comparisons in [`pairs`]; beyond that, elements are paired by position.
 const COMPARISONS: usize = 10_000;
 
-/// Pairs elements in their order so that they are as much alike as possible: for each new one its partner. Those that
-/// are not alike at all (0) are never paired.
+/// Pairs elements in order, so that they are as similar as possible. Returns the partner of each new element; those
+/// that are not similar at all (0) are never paired.
 pub(super) fn pairs<T>(old: &[T], new: &[T], likeness: impl Fn(&T, &T) -> u32) -> Vec<Option<usize>> {
     let mut partners = vec![None; new.len()];
     let width = new.len() + 1;
@@ -74,7 +74,7 @@ pub(super) fn pairs<T>(old: &[T], new: &[T], likeness: impl Fn(&T, &T) -> u32) -
         }
         return partners;
     }
-    // The best likeness of what follows two places, by dynamic programming.
+    // The best total likeness of what follows two positions, by dynamic programming.
     let mut best = vec![0_u32; (old.len() + 1) * width];
     let mut alike = vec![0_u32; old.len() * new.len()];
     for (row, old) in old.iter().enumerate().rev() {
@@ -102,7 +102,7 @@ pub(super) fn pairs<T>(old: &[T], new: &[T], likeness: impl Fn(&T, &T) -> u32) -
     partners
 }
 
-/// How much two texts are alike: from 1, for those that share neither beginning nor end, to 101.
+/// Returns how similar two texts are: from 1, with no common start or end, to 101.
 pub(super) fn likeness(old: &str, new: &str) -> u32 {
     let (old, new): (Vec<char>, Vec<char>) = (old.chars().collect(), new.chars().collect());
     let most = old.len().min(new.len());

@@ -1,5 +1,5 @@
-//! A line, of which the beginning and the end that did not change keep their nodes: colours, comments and whatever else
-//! Markdown cannot say.
+//! Merges a line: the unchanged start and end keep their nodes, with colours, comments and everything else that
+//! Markdown cannot express.
 
 use serde_json::{Value, json};
 
@@ -10,7 +10,7 @@ use crate::node::Node;
 use crate::read_inline::kind;
 use crate::write;
 
-/// The nodes of a line that says now what these pieces do.
+/// Returns the nodes of a line after an edit to this content.
 pub(super) fn merge(nodes: &[Value], new: &[Inline]) -> Vec<Value> {
     let old = Old::read(nodes);
     let new = atoms(new);
@@ -24,7 +24,7 @@ pub(super) fn merge(nodes: &[Value], new: &[Inline]) -> Vec<Value> {
     let mut out = old.nodes_before(start);
     let mut unused: Vec<&Value> = old.leaves_between(start, old.atoms.len() - end);
     for node in write::line(pieces(middle)) {
-        // A node that moved, or that another piece was written beside, keeps its attributes.
+        // A node that moved, or that text was inserted next to, keeps its attributes.
         let like = unused.iter().position(|known| kind(&node) != "text" && inlines(known) == inlines(&node));
         push(like.map_or(node, |at| unused.remove(at).clone()), &mut out);
     }
@@ -34,7 +34,7 @@ pub(super) fn merge(nodes: &[Value], new: &[Inline]) -> Vec<Value> {
     out
 }
 
-/// Appends a node; one text goes on where the marks are the same.
+/// Appends a node; adjacent texts with the same marks are joined.
 fn push(node: Value, out: &mut Vec<Value>) {
     let marks = |node: &Value| node.get("marks").filter(|marks| **marks != json!([])).cloned();
     if let Some(last) = out.last_mut()
@@ -49,7 +49,7 @@ fn push(node: Value, out: &mut Vec<Value>) {
     out.push(node);
 }
 
-/// The least that may differ.
+/// The smallest unit that is compared.
 #[derive(Clone, PartialEq)]
 enum Atom {
     Letter(char, Marks),
@@ -66,7 +66,7 @@ fn atoms(line: &[Inline]) -> Vec<Atom> {
             }
             Inline::Break => atoms.push(Atom::Break),
             Inline::Node(node) => atoms.push(Atom::Node(node.clone())),
-            // `normalize` leaves none in a line.
+            // `normalize` leaves no images in a line.
             Inline::Image(_) => {}
         }
     }
@@ -88,11 +88,11 @@ fn pieces(atoms: &[Atom]) -> Vec<Inline> {
     pieces
 }
 
-/// What a line reads as, and where each piece of it comes from.
+/// The content of a stored line, and where each part comes from.
 struct Old<'a> {
     nodes: &'a [Value],
     atoms: Vec<Atom>,
-    /// The node of each atom, and where it begins in that one's text.
+    /// The node of each atom, and its offset in that node's text.
     places: Vec<(usize, usize)>,
 }
 
@@ -108,14 +108,14 @@ impl<'a> Old<'a> {
                 raw_places.push((number, at));
                 at += match &atom {
                     Atom::Letter(letter, _) => letter.len_utf8(),
-                    // A line end within a text is one byte of it.
+                    // A line end within a text takes one byte.
                     Atom::Break | Atom::Node(_) => 1,
                 };
                 raw.push(atom);
             }
             pieces.extend(read);
         }
-        // White space and what cannot be stored are dropped there, and nothing is added.
+        // `linked` drops whitespace and characters that cannot be stored, but adds nothing.
         let atoms = atoms(&linked(pieces));
         let mut places = Vec::with_capacity(atoms.len());
         let mut from = 0;
@@ -138,7 +138,7 @@ impl<'a> Old<'a> {
         self.nodes.get(node).is_some_and(|node| kind(node) == "text")
     }
 
-    /// Whether a place is within a node that cannot be parted.
+    /// Whether a position is inside a node that cannot be split.
     fn is_within(&self, atom: usize) -> bool {
         let node = |atom: usize| self.places.get(atom).map(|(node, _)| *node);
         match (atom.checked_sub(1).and_then(node), node(atom)) {
@@ -161,7 +161,7 @@ impl<'a> Old<'a> {
         atom
     }
 
-    /// What stands before an atom.
+    /// Returns the nodes before an atom.
     fn nodes_before(&self, atom: usize) -> Vec<Value> {
         let (node, at) = match atom.checked_sub(1).and_then(|last| self.places.get(last)) {
             Some((node, at)) => (*node, at + self.length(atom - 1)),
@@ -186,7 +186,7 @@ impl<'a> Old<'a> {
         }
     }
 
-    /// A node, or a part of its text.
+    /// Returns a node, or part of its text.
     fn part(&self, node: usize, from: usize, to: usize) -> Option<Value> {
         let whole = self.nodes.get(node)?;
         if !self.is_text(node) {
@@ -199,7 +199,7 @@ impl<'a> Old<'a> {
         Some(node)
     }
 
-    /// The nodes between two atoms that are no text.
+    /// Returns the nodes between two atoms that are not text.
     fn leaves_between(&self, from: usize, to: usize) -> Vec<&'a Value> {
         let mut numbers: Vec<usize> =
             self.places.get(from..to).unwrap_or_default().iter().map(|(node, _)| *node).collect();

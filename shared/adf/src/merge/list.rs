@@ -1,4 +1,4 @@
-//! Lists, whose items are paired as blocks are.
+//! Merges lists, pairing their items as blocks are paired.
 
 use std::hash::Hash;
 use std::ops::Range;
@@ -17,7 +17,7 @@ use crate::read_inline::{content, kind};
 use crate::write::Writer;
 
 impl Merger {
-    /// A list whose items are now these; `None` where the node is no list that can be read item by item.
+    /// Merges the new items into a list; `None` if the node is not a list that can be read item by item.
     pub(super) fn list(&mut self, node: &Value, unit: &Unit, new: &List) -> Option<Value> {
         let [Block::List(old)] = unit.blocks.as_slice() else { return None };
         let groups = groups(content(node))?;
@@ -57,7 +57,7 @@ impl Merger {
         nodes
     }
 
-    /// Decisions that are now these.
+    /// Merges new decisions into a decision list.
     pub(super) fn decisions(&mut self, node: &Value, new: &[Vec<Inline>]) -> Option<Value> {
         let old = content(node);
         if old.iter().any(|child| kind(child) != "decisionItem") {
@@ -77,7 +77,7 @@ impl Merger {
     }
 }
 
-/// The children of a list, item by item: the lists below a task follow it. `None` for children of other kinds.
+/// Groups the children of a list by item: the lists below a task follow it. `None` for other kinds of children.
 fn groups(children: &[Value]) -> Option<Vec<&[Value]>> {
     let mut groups: Vec<Range<usize>> = Vec::new();
     for (at, child) in children.iter().enumerate() {
@@ -90,7 +90,7 @@ fn groups(children: &[Value]) -> Option<Vec<&[Value]>> {
     groups.into_iter().map(|group| children.get(group)).collect()
 }
 
-/// For each new item the old one that it was: the same, or else the most alike between two that are the same.
+/// Finds the old item for each new one: an equal one, or else the most similar one between the same two equal ones.
 pub(super) fn partners<T: Eq + Hash>(
     old: &[T],
     new: &[T],
@@ -117,7 +117,7 @@ pub(super) fn partners<T: Eq + Hash>(
 }
 
 impl Writer {
-    /// The nodes of items of a list.
+    /// Returns the nodes of list items.
     pub(super) fn items(&mut self, items: Vec<Item>) -> Vec<Value> {
         let list = self.block(Block::List(List { start: None, items }));
         content(&list).to_vec()

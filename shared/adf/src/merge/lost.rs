@@ -1,4 +1,4 @@
-//! What an edit takes away that Markdown cannot say.
+//! Counts what an edit removes that Markdown cannot express.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::read_inline::kind;
 
-/// Nodes and marks that Markdown says, and that are not counted.
+/// Nodes and marks that Markdown can express, which are not counted.
 const SAID: [&str; 30] = [
     "doc",
     "paragraph",
@@ -41,16 +41,16 @@ const SAID: [&str; 30] = [
     "link",
 ];
 
-/// How much of a kind of node or mark (`media`, `textColor`) an edit took away.
+/// How many nodes or marks of one kind (`media`, `textColor`) an edit removed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Lost {
-    /// ADF's name of it.
+    /// The kind's name in ADF.
     pub kind: String,
-    /// How many there were more.
+    /// How many were removed.
     pub count: usize,
 }
 
-/// What a document had and another has not, as far as Markdown cannot say it; taken out on purpose or not.
+/// Returns what one document has and the other has not, intentionally or not, if Markdown cannot express it.
 pub(crate) fn lost(before: &Value, after: &Value) -> Vec<Lost> {
     let after = count(after);
     let missing = count(before).into_iter().filter_map(|(kind, count)| {

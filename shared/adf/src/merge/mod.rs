@@ -1,8 +1,8 @@
-//! An edit of a stored document by Markdown, which keeps what Markdown cannot say.
+//! Edits a stored document by Markdown, keeping what Markdown cannot express.
 //!
-//! The stored nodes are written as Markdown and read again, as a caller reads and sends them. What comes of a node is
-//! compared, as trees, with what the new Markdown says: where both agree, the node stays as it was. What is left in
-//! between is paired by its kind, and a pair is merged from the outside to the inside, down to the line; anything else
+//! The stored nodes are written as Markdown and parsed again, as if a caller read them and sent them back. The
+//! resulting blocks are compared, as trees, with the blocks of the new Markdown; where they are equal, the node is
+//! kept. The rest is paired by kind, and each pair is merged from the outside in, down to the line. Everything else
 //! is written anew.
 
 mod kept;
@@ -31,7 +31,7 @@ use node::{set_attr, with_content};
 use shape::{Shape, shape, shape_of_node, shown};
 use units::{Unit, units};
 
-/// The stored document with the blocks of the new Markdown in the place of its own.
+/// Returns the stored document with the new blocks as its content.
 pub(super) fn document(stored: &Value, new: Vec<Block>) -> Value {
     let nodes = content(stored);
     let is_regular = kind(stored) == "doc" && !nodes.iter().any(is_inline);
@@ -48,7 +48,7 @@ struct Merger {
 }
 
 impl Merger {
-    /// The children of a node, in the place of which these blocks are to be.
+    /// Merges new blocks into the children of a node.
     fn blocks(&mut self, nodes: &[Value], new: &[Block], place: Place) -> Vec<Value> {
         let units = units(nodes, place);
         let old: Vec<&Block> = units.iter().flat_map(|unit| &unit.blocks).collect();
@@ -60,7 +60,7 @@ impl Merger {
         for unit in &units {
             let blocks = first_block..first_block + unit.blocks.len();
             first_block = blocks.end;
-            // What shows nothing stays where it is.
+            // A node that shows nothing stays where it is.
             let here = (blocks.is_empty()).then_some(gap.range.start..gap.range.start);
             match here.or_else(|| matches.whole(&blocks)) {
                 Some(kept) => {
@@ -77,7 +77,7 @@ impl Merger {
         out
     }
 
-    /// What is between two nodes that stay.
+    /// Merges what is between two nodes that are kept.
     fn gap(&mut self, gap: &Gap<'_>, matches: &Matches, out: &mut Vec<Value>) {
         let mut begun = Gap { units: Vec::new(), range: gap.range.start..gap.range.start, ..*gap };
         for (unit, blocks) in &gap.units {
@@ -95,8 +95,8 @@ impl Merger {
         self.pairs(&begun, out);
     }
 
-    /// A node that shows its content and no frame, such as an expand: it reaches from the first to the last block that
-    /// is still there. Gives those blocks, and what they are now.
+    /// Merges a node that shows only its content, such as an expand. It extends from the first to the last of its
+    /// blocks that still exists. Returns that range and the merged nodes.
     fn container(
         &mut self,
         gap: &Gap<'_>,
@@ -123,7 +123,7 @@ impl Merger {
         let range = first..last + 1;
         let inside = gap.new.get(first + usize::from(has_title)..last + 1)?;
         if kind == "mediaSingle" {
-            // The file stays without the caption that it had.
+            // The file is kept without its former caption.
             let is_file = found(blocks.start) == Some(first);
             let media = content(node).first().filter(|_| is_file)?;
             return Some((first..first + 1, vec![with_content(node, vec![media.clone()])]));
@@ -137,7 +137,7 @@ impl Merger {
         };
         match kind {
             "layoutSection" => {
-                // A layout has two columns at least.
+                // A layout needs at least two columns.
                 let columns = in_columns(children)?;
                 (columns.len() == content(node).len()).then(|| (range, vec![with_content(node, columns)]))
             }
@@ -146,7 +146,7 @@ impl Merger {
         }
     }
 
-    /// Pairs nodes and blocks of a kind, in their order.
+    /// Pairs nodes and blocks of the same kind, in order.
     fn pairs(&mut self, gap: &Gap<'_>, out: &mut Vec<Value>) {
         let Some(new) = gap.new.get(gap.range.clone()) else { return };
         let old = gap.units.iter().map(|(unit, _)| match gap.nodes.get(unit.nodes.clone()) {
@@ -174,7 +174,7 @@ impl Merger {
         }
     }
 
-    /// A node that says now what a block of its kind does.
+    /// Merges a new block into a node of the same kind.
     fn node(&mut self, node: &Value, unit: &Unit, block: &Block) -> Value {
         let merged = match block {
             Block::Paragraph(line) if kind(node) == "paragraph" => {
@@ -218,21 +218,21 @@ impl Merger {
     }
 }
 
-/// Nodes that do not stay, and blocks that are new.
+/// Nodes that are not kept as they are, and the new blocks in their place.
 struct Gap<'a> {
     nodes: &'a [Value],
-    /// Each with the places of its blocks among the old ones.
+    /// Each with the range of its blocks among all old blocks.
     units: Vec<(&'a Unit, Range<usize>)>,
     new: &'a [Block],
     moves: &'a Moves,
     range: Range<usize>,
 }
 
-/// Nodes that are there still, and not in their order.
+/// Nodes that still exist, but in a different order.
 struct Moves {
-    /// The nodes of new blocks.
+    /// The nodes for a new block, by its index.
     blocks: HashMap<usize, Range<usize>>,
-    /// The first of each.
+    /// The index of the first node of each.
     nodes: HashSet<usize>,
 }
 
@@ -256,7 +256,7 @@ fn moves(units: &[Unit], new: &[Block], matches: &Matches) -> Moves {
     Moves { blocks, nodes }
 }
 
-/// The columns of a layout; what stands between two belongs to the first.
+/// Groups nodes into the columns of a layout; what is between two columns is added to the first.
 fn in_columns(children: Vec<Value>) -> Option<Vec<Value>> {
     let mut columns: Vec<Value> = Vec::new();
     let mut before = Vec::new();

@@ -1,4 +1,4 @@
-//! Nodes of a document, as JSON: what is read of them and written into them.
+//! Reads and writes the JSON of a document's nodes.
 
 use serde_json::{Value, json};
 
@@ -11,7 +11,7 @@ pub(super) fn with_content(node: &Value, children: Vec<Value>) -> Value {
     node
 }
 
-/// Attributes that are none give way.
+/// Sets an attribute. `attrs` that are not an object are replaced.
 pub(super) fn set_attr(node: &mut Value, name: &str, value: Value) {
     match node.get_mut("attrs").and_then(Value::as_object_mut) {
         Some(attrs) => _ = attrs.insert(name.to_owned(), value),
@@ -19,7 +19,7 @@ pub(super) fn set_attr(node: &mut Value, name: &str, value: Value) {
     }
 }
 
-/// The pieces of a node that stands in a line.
+/// Reads an inline node.
 pub(super) fn inlines(node: &Value) -> Vec<Inline> {
     let mut line = Vec::new();
     read_inline::node(node, &mut line);

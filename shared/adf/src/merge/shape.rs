@@ -1,11 +1,11 @@
-//! What a node and a block show, to tell whether one may become the other.
+//! The shape and text of nodes and blocks, to decide what can be merged.
 
 use serde_json::Value;
 
 use crate::model::{Block, Inline};
 use crate::read_inline::kind;
 
-/// What a node and a block have in common if one may become the other.
+/// The kind of a node or block; only the same kind can be merged.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Shape {
     Line,
@@ -50,7 +50,7 @@ pub(super) fn shape_of_node(node: &Value) -> Shape {
     }
 }
 
-/// The beginning of what blocks show, to tell how much they are alike.
+/// Returns the start of the text that blocks show, to compare how similar they are.
 pub(super) fn shown(blocks: &[Block]) -> String {
     const ENOUGH: usize = 200;
     fn lines(line: &[Inline], out: &mut String) {

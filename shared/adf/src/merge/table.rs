@@ -1,4 +1,4 @@
-//! Tables, whose rows are paired as blocks are, and whose cells by their columns.
+//! Merges tables, pairing rows as blocks are paired, and cells by column.
 
 use serde_json::Value;
 
@@ -17,8 +17,7 @@ use crate::{normalize, read};
 type Cells = Vec<Vec<Block>>;
 
 impl Merger {
-    /// A table whose rows are now these. `None` where a cell would reach over others that say something, or over
-    /// rows that are not where they were.
+    /// Merges new rows into a table. `None` if a cell would span others that have content, or rows that have moved.
     pub(super) fn table(&mut self, node: &Value, new: &[Cells]) -> Option<Value> {
         let rows = content(node);
         let (columns, has_tall) = columns(rows)?;
@@ -53,7 +52,7 @@ impl Merger {
         let mut cells = Vec::with_capacity(new.len());
         let mut next = 0;
         for (node, &column) in nodes.iter().zip(columns) {
-            // What it reaches over says nothing.
+            // The cells that it spans must be empty.
             if !new.get(next..column.min(new.len())).unwrap_or_default().iter().all(|cell| is_blank(cell)) {
                 return None;
             }
@@ -75,7 +74,8 @@ impl Merger {
         (!cells.is_empty()).then(|| with_content(row, cells))
     }
 
-    /// The blocks of a cell are lines of one paragraph in Markdown: only a cell of one paragraph is merged.
+    /// Merges the content of a cell. In Markdown, the blocks of a cell are lines of one paragraph, so only a cell
+    /// with a single paragraph is merged.
     fn cell(&mut self, nodes: &[Value], new: &[Block]) -> Vec<Value> {
         match nodes {
             [node] if kind(node) == "paragraph" => self.blocks(nodes, new, Place::Item),
@@ -94,7 +94,7 @@ fn is_blank(cell: &[Block]) -> bool {
     cell.iter().all(|block| matches!(block, Block::Paragraph(line) if line.iter().all(Inline::is_blank)))
 }
 
-/// The column of each cell, row by row, and whether any reaches over several rows. `None` for what is no table.
+/// Returns the column of each cell, row by row, and whether any cell spans several rows. `None` if it is not a table.
 fn columns(rows: &[Value]) -> Option<(Vec<Vec<usize>>, bool)> {
     let mut grid = Grid::default();
     let mut columns = Vec::with_capacity(rows.len());

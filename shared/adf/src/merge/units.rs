@@ -1,4 +1,4 @@
-//! Nodes, and what their Markdown is read as.
+//! Nodes, and the blocks that their Markdown is parsed as.
 
 use std::ops::Range;
 
@@ -10,14 +10,15 @@ use crate::parse::placed_blocks;
 use crate::read::children;
 use crate::render::placed_document;
 
-/// Neighbours that stay or go together, and the blocks that their Markdown makes. It is one node as a rule: more where
-/// the Markdown of two is read as one block, and where a node shows nothing, which belongs to the one before it.
+/// Adjacent nodes that are kept or replaced together, and the blocks that their Markdown becomes. Usually one node;
+/// more if the Markdown of two is parsed as one block, or if a node shows nothing, which belongs to the one before
+/// it.
 pub(super) struct Unit {
     pub(super) nodes: Range<usize>,
     pub(super) blocks: Vec<Block>,
 }
 
-/// How deep the nodes of a document are read that stand in no other.
+/// The nesting depth of top-level nodes.
 const DEPTH: usize = 1;
 
 pub(super) fn units(nodes: &[Value], place: Place) -> Vec<Unit> {
@@ -28,7 +29,7 @@ pub(super) fn units(nodes: &[Value], place: Place) -> Vec<Unit> {
         last_blocks.push(written.len());
     }
     let (markdown, lines) = placed_document(&written);
-    // The lines of each node; none for one that shows nothing.
+    // The lines of each node; empty if it shows nothing.
     let mut first_block = 0;
     let spans: Vec<Range<usize>> = last_blocks
         .into_iter()
@@ -49,7 +50,7 @@ pub(super) fn units(nodes: &[Value], place: Place) -> Vec<Unit> {
         let (count, last) = spans.fold((0, last_line), |(count, last), span| (count + 1, span.end.max(last)));
         let blocks = normalize(vec![placed.block], place);
         match units.last_mut() {
-            // A node of several blocks, or a block of several nodes.
+            // A node with several blocks, or a block made from several nodes.
             Some(unit) if count == 0 || placed.lines.start < last_line => {
                 unit.nodes.end += count;
                 unit.blocks.extend(blocks);

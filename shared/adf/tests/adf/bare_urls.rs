@@ -1,11 +1,11 @@
-//! Bare URLs: links as they were written, whatever their characters mean to Markdown elsewhere.
+//! Bare URLs become links as written, even if they contain characters with a meaning in Markdown.
 
 use adf::{from_markdown, to_markdown};
 use serde_json::Value;
 
 use crate::schema;
 
-/// The links of a document, text and destination, and the texts in between.
+/// Collects the texts of a document in order, each with the destination of its link.
 fn pieces(node: &Value, out: &mut Vec<(String, Option<String>)>) {
     if let Some(text) = node["text"].as_str() {
         let marks = node["marks"].as_array().into_iter().flatten();
@@ -25,7 +25,7 @@ fn read(markdown: &str) -> Vec<(String, Option<String>)> {
     out
 }
 
-/// The one link of a text.
+/// Returns the only link of a text.
 #[track_caller]
 fn link(markdown: &str) -> String {
     let links: Vec<_> = read(markdown).into_iter().filter(|(_, href)| href.is_some()).collect();
@@ -39,7 +39,7 @@ fn link(markdown: &str) -> String {
 }
 
 #[test]
-fn what_is_markup_elsewhere_belongs_to_a_url() {
+fn markup_characters_belong_to_a_url() {
     for url in [
         "https://git.example.test/pkg/__init__.py",
         "https://a.example/*/b/*/c",
@@ -73,7 +73,7 @@ fn what_is_markup_elsewhere_belongs_to_a_url() {
         ] {
             assert_eq!(link(&text.replace("URL", url)), url, "{text}");
         }
-        // In the cell of a table a | is written with a backslash.
+        // In a table cell, `|` is escaped with a backslash.
         let cell = url.replace('|', "\\|");
         assert_eq!(link(&format!("| a | b |\n|---|---|\n| {cell} | c |")), url);
     }
@@ -100,7 +100,7 @@ fn a_url_ends_at_white_space_and_before_the_punctuation_of_its_sentence() {
         ("https://a.example/b`code`", "https://a.example/b"),
         ("詳細は https://a.example/b。次に", "https://a.example/b"),
         ("（https://a.example/b）", "https://a.example/b"),
-        // What is escaped for Markdown is meant as it is.
+        // An escape stands for its character.
         ("https://a.example/b\\_c\\_d", "https://a.example/b_c_d"),
         ("https://a.example/?b=1&amp;c=2", "https://a.example/?b=1&c=2"),
         ("| https://a.example/b|c |\n|---|---|", "https://a.example/b"),
@@ -110,10 +110,10 @@ fn a_url_ends_at_white_space_and_before_the_punctuation_of_its_sentence() {
 }
 
 #[test]
-fn a_url_takes_in_the_bracket_of_a_link_and_what_that_held_has_urls_of_its_own() {
+fn a_url_absorbs_the_bracket_of_a_link_whose_content_has_its_own_urls() {
     for (first, second, rest) in [
         ("https://a.example/)_[**b", "https://c.example/__d__/*e*[f]**](https://g.example/h", " \"j\")"),
-        // The last one was found before the one that takes it in.
+        // The last URL was found before the one that absorbs it.
         ("https://a.example/)[b", "https://c.example/](d)https://f.example/", ""),
     ] {
         let pieces = read(&format!("\\[i]({first} {second}{rest}"));
@@ -133,7 +133,7 @@ fn emphasis_around_a_url_stays() {
 }
 
 #[test]
-fn what_is_no_text_has_no_bare_urls() {
+fn code_links_and_images_have_no_bare_urls() {
     for markdown in
         ["`https://a.example/__b__`", "```\nhttps://a.example/__b__\n```", "    https://a.example/__b__"]
     {
@@ -155,18 +155,18 @@ fn what_is_no_text_has_no_bare_urls() {
 }
 
 #[test]
-fn a_url_stands_for_itself_and_for_no_other() {
+fn a_url_is_restored_and_cannot_be_forged() {
     let many: String = (0..300).map(|at| format!("https://a.example/_{at}_x\n\n")).collect();
     let links: Vec<_> = read(&many).into_iter().filter_map(|(_, href)| href).collect();
     assert_eq!(links, (0..300).map(|at| format!("https://a.example/_{at}_x")).collect::<Vec<_>>());
-    // The characters that stand for them in between are none of a text.
+    // The characters of placeholders cannot be forged in a text.
     let forged = read("https://a.example/_b_c \u{fdd0}\u{fde0}\u{fdd1}");
     assert_eq!(forged[0].1.as_deref(), Some("https://a.example/_b_c"));
     assert!(forged[1..].iter().all(|(_, href)| href.is_none()), "{forged:?}");
 }
 
 #[test]
-fn what_is_longer_than_a_url_may_be_stays_text() {
+fn an_overlong_url_stays_text() {
     let long = format!("https://a.example/{}", "x".repeat(5_000));
     assert!(
         read(&format!("{long} https://b.example/c"))

@@ -1,6 +1,6 @@
-//! CommonMark's own examples: what a browser would show of them is in the document, word by word.
+//! CommonMark's own examples: every word that a browser would show is in the document, in order.
 //!
-//! A document may show more: raw HTML, the destination of an image, a definition that nothing refers to.
+//! A document may show more: raw HTML, the destination of an image, an unreferenced definition.
 
 use std::path::Path;
 use std::sync::LazyLock;
@@ -12,10 +12,10 @@ use crate::schema;
 
 const FILE: &str = "../../tools/commonmark/node_modules/commonmark-spec/spec.txt";
 
-/// The first and the last line of an example.
+/// The first and last line of an example.
 const FENCE: &str = "````````````````````````````````";
 
-/// Elements that end a word.
+/// Elements that separate words.
 const BLOCKS: [&str; 20] = [
     "p",
     "h1",
@@ -63,14 +63,14 @@ static EXAMPLES: LazyLock<Vec<Example>> = LazyLock::new(|| {
     examples
 });
 
-/// HTML without its tags and comments; a block ends a word.
+/// Removes the tags and comments of HTML; blocks separate words.
 fn without_tags(html: &str) -> String {
     let mut out = String::new();
     let mut rest = html;
     while let Some(at) = rest.find('<') {
         out.push_str(&rest[..at]);
         rest = &rest[at..];
-        // `<!-->` is a whole comment.
+        // `<!-->` is a complete comment.
         let comment = rest.strip_prefix("<!").filter(|inside| inside.starts_with("--"));
         let comment = comment.and_then(|inside| inside.find("-->")).map(|end| "<!-->".len() + end);
         let is_tag = rest[1..].starts_with(|c: char| c.is_ascii_alphabetic() || matches!(c, '/' | '!' | '?'));
@@ -94,10 +94,10 @@ fn unescaped(html: &str) -> String {
     html.replace("&lt;", "<").replace("&gt;", ">").replace("&quot;", "\"").replace("&amp;", "&")
 }
 
-/// The text of a document; a block and a line end are white space.
+/// Returns the text of a document; blocks and line breaks become whitespace.
 fn shown(node: &Value, out: &mut String) {
     match node["type"].as_str() {
-        Some("text") => out.push_str(node["text"].as_str().expect("a text node has a text")),
+        Some("text") => out.push_str(node["text"].as_str().expect("a text node has text")),
         Some("hardBreak") => out.push('\n'),
         _ => {
             out.push('\n');
@@ -107,15 +107,15 @@ fn shown(node: &Value, out: &mut String) {
     }
 }
 
-/// The first word of a browser that the document does not have at its place.
+/// Returns the first word that a browser would show and the document lacks at that place.
 fn lost<'a>(expected: &'a str, said: &str) -> Option<&'a str> {
     let mut said = said.split_whitespace();
     expected.split_whitespace().find(|word| !said.any(|other| other == *word))
 }
 
 #[test]
-fn no_word_of_the_examples_is_lost_or_glued_to_another() {
-    assert_eq!(EXAMPLES.len(), 652, "version 0.31.2 has so many");
+fn no_word_of_the_examples_is_lost_or_joined_to_another() {
+    assert_eq!(EXAMPLES.len(), 652, "the number in version 0.31.2");
     let mut faults = Vec::new();
     for (at, Example { markdown, html }) in EXAMPLES.iter().enumerate() {
         let document = from_markdown(markdown);
@@ -128,7 +128,7 @@ fn no_word_of_the_examples_is_lost_or_glued_to_another() {
         }
         let mut said = String::new();
         shown(document.as_json(), &mut said);
-        // Raw HTML is shown as it is written: without it on both sides there are only words.
+        // The document shows raw HTML as written, so tags are removed on both sides and only words are compared.
         let expected = without_tags(&unescaped(&without_tags(html)));
         let said = without_tags(&said);
         if let Some(word) = lost(&expected, &said) {

@@ -1,10 +1,10 @@
-//! Documents made from the schema itself: every node and every mark comes up.
+//! Documents generated from the schema, so that every node and every mark occurs.
 
 use serde_json::{Map, Value, json};
 
 use super::schema::SCHEMA;
 
-/// Makes a document; the bytes decide at each choice, and where they end it takes what ends soonest.
+/// Generates a document. Each byte decides one choice; without bytes, the shallowest alternative is chosen.
 pub(crate) fn document(choices: &[u8]) -> Value {
     Maker { choices: choices.iter(), words: 0 }.make(&SCHEMA, 0)
 }
@@ -86,7 +86,7 @@ impl Maker<'_> {
     }
 }
 
-/// The definition that ends soonest: one that holds no others.
+/// Returns the shallowest alternative, which contains no others.
 fn shallowest(any: &[Value]) -> usize {
     let leaf = |schema: &Value| {
         schema["$ref"]
@@ -97,7 +97,7 @@ fn shallowest(any: &[Value]) -> usize {
     any.iter().position(leaf).or_else(|| any.iter().position(plain)).unwrap_or(0)
 }
 
-/// The parts of an `allOf`, the later ones on top.
+/// Merges the parts of an `allOf`; later parts take precedence.
 fn merged(all: &[Value]) -> Value {
     let mut result = Map::new();
     for part in all {
@@ -109,7 +109,7 @@ fn merged(all: &[Value]) -> Value {
             Some(all) => merged(all),
             None => part.clone(),
         };
-        // A part that allows no other properties has the last word.
+        // If a part forbids additional properties, later parts cannot add any.
         let closed = result.get("additionalProperties") == Some(&Value::Bool(false));
         for (key, mut value) in part.as_object().expect("an object").clone() {
             if closed
@@ -130,7 +130,7 @@ fn merged(all: &[Value]) -> Value {
     Value::Object(result)
 }
 
-/// The texts of a document's text nodes.
+/// Returns the texts of a document's text nodes.
 pub(crate) fn texts(document: &Value) -> Vec<&str> {
     match document {
         Value::Array(nodes) => nodes.iter().flat_map(texts).collect(),

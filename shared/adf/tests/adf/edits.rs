@@ -1,4 +1,4 @@
-//! What an edit by Markdown leaves as it was.
+//! What an edit by Markdown keeps.
 
 use adf::{edit, to_markdown};
 use serde_json::{Value, json};
@@ -33,13 +33,13 @@ fn file(id: &str) -> Value {
     ] })
 }
 
-/// Changes the Markdown of a document, and gives the content that it has then, with what was lost.
+/// Edits the Markdown of a document; returns the new content and what was lost.
 #[track_caller]
 fn edited(content: &Value, change: impl Fn(String) -> String) -> (Value, Vec<(String, usize)>) {
     let stored = doc(content.clone());
     let markdown = to_markdown(&stored);
     let changed = change(markdown.clone());
-    assert_ne!(changed, markdown, "the text is another one");
+    assert_ne!(changed, markdown, "the text is different");
     let edited = edit(&stored, &changed).expect("a small document");
     assert!(schema::allows(edited.document.as_json()), "{}", edited.document.as_json());
     let lost = edited.lost.into_iter().map(|lost| (lost.kind, lost.count)).collect();
@@ -54,7 +54,7 @@ fn becomes(content: &Value, from: &str, to: &str, expected: &Value) {
 }
 
 #[test]
-fn a_sentence_more_keeps_the_files_beside_it() {
+fn adding_a_sentence_keeps_the_files_beside_it() {
     let stored =
         json!([paragraph(json!([text("one")])), file("1"), paragraph(json!([text("two")])), file("2")]);
     let expected = json!([
@@ -75,7 +75,7 @@ fn a_sentence_more_keeps_the_files_beside_it() {
 }
 
 #[test]
-fn what_moves_stays_what_it_is() {
+fn moved_nodes_are_kept() {
     let stored = json!([file("1"), paragraph(json!([text("one")])), paragraph(json!([text("two")]))]);
     let expected = json!([paragraph(json!([text("one")])), paragraph(json!([text("two")])), file("1")]);
     let (content, lost) = edited(&stored, |markdown| {
@@ -85,7 +85,7 @@ fn what_moves_stays_what_it_is() {
 }
 
 #[test]
-fn a_line_keeps_what_stands_before_and_behind_the_change() {
+fn a_line_keeps_what_is_before_and_after_the_change() {
     let stored = json!([paragraph(json!([
         coloured("red"),
         text(" and "),
@@ -110,12 +110,12 @@ fn a_line_keeps_what_stands_before_and_behind_the_change() {
         text(". More.")
     ]))]);
     becomes(&stored, "green", "green. More.", &longer);
-    // A mention between two changes is the same mention.
+    // A mention between two changes is kept.
     let both = json!([paragraph(json!([text("blue and "), mention("m"), text(" see black")]))]);
     let (content, lost) =
         edited(&stored, |markdown| markdown.replace("red", "blue").replace("green", "black"));
     assert_eq!((content, lost), (both, vec![("textColor".to_owned(), 2)]));
-    // Within a word.
+    // A change within a word.
     let within = json!([paragraph(json!([
         coloured("re"),
         text("a"),
@@ -129,7 +129,7 @@ fn a_line_keeps_what_stands_before_and_behind_the_change() {
 }
 
 #[test]
-fn a_line_is_told_by_what_it_says() {
+fn a_line_is_recognised_by_its_text() {
     let stored = json!([paragraph(json!([coloured("red"), text(" is the colour of the port side")]))]);
     let expected = json!([
         paragraph(json!([text("One line before.")])),
@@ -150,7 +150,7 @@ fn a_paragraph_may_become_a_heading() {
 }
 
 #[test]
-fn lists_keep_their_items_and_what_these_hold() {
+fn lists_keep_their_items_and_their_content() {
     let item = |blocks: Value| json!({ "type": "listItem", "attrs": { "localId": "i" }, "content": blocks });
     let list =
         |items: Value| json!([{ "type": "bulletList", "attrs": { "localId": "l" }, "content": items }]);
@@ -199,7 +199,7 @@ fn tasks_and_decisions_keep_their_ids() {
         |items: Value| json!([{ "type": "decisionList", "attrs": { "localId": "d" }, "content": items }]);
     let stored = list(json!([decision("x", "go"), decision("y", "stay")]));
     becomes(&stored, "stay", "stay here", &list(json!([decision("x", "go"), decision("y", "stay here")])));
-    // Ids of new ones are of no other.
+    // New ids are unique.
     let stored = json!([tasks("task-1", json!([task("task-2", "TODO", json!([text("a")]))]))]);
     let (content, _) = edited(&stored, |markdown| format!("{markdown}\n- [ ] b"));
     let ids: Vec<_> = content[0]["content"]
@@ -229,15 +229,15 @@ fn tables_keep_their_attributes_and_cells() {
     let mut expected = stored.clone();
     expected[0]["content"][1]["content"][0]["content"][0]["content"][0]["text"] = "wider".into();
     becomes(&stored, "wide", "wider", &expected);
-    // A row more, and one less.
+    // A row is added.
     let (content, lost) = edited(&stored, |markdown| markdown.replace("| c |", "| new | row |\n| c |"));
     assert_eq!(content[0]["attrs"], stored[0]["attrs"]);
     assert_eq!((&content[0]["content"][3], lost), (&stored[0]["content"][2], Vec::new()));
-    // A text in the second column of the wide cell needs a cell.
+    // Text in the second column of a wide cell needs a cell of its own.
     let (content, lost) = edited(&stored, |markdown| markdown.replace("| wide | |", "| wide | no |"));
     assert_eq!(content[0]["content"][1]["content"].as_array().map(Vec::len), Some(2));
     assert_eq!(lost, [("colspan".to_owned(), 1)]);
-    // A cell that reaches over two rows stays while the rows are where they were.
+    // A cell that spans two rows is kept as long as the rows have not moved.
     let tall = table(json!([
         row(json!([cell(json!({ "rowspan": 2 }), "tall"), cell(json!({}), "b")])),
         row(json!([cell(json!({}), "d")])),
@@ -248,7 +248,7 @@ fn tables_keep_their_attributes_and_cells() {
 }
 
 #[test]
-fn expands_layouts_and_panels_keep_their_frames() {
+fn expands_layouts_and_panels_are_kept() {
     let expand = |blocks: Value| json!({ "type": "expand", "attrs": { "title": "More" }, "content": blocks });
     let stored = json!([
         expand(json!([paragraph(json!([text("a")])), file("1"), paragraph(json!([text("c")]))])),
@@ -290,7 +290,7 @@ fn expands_layouts_and_panels_keep_their_frames() {
 }
 
 #[test]
-fn a_caption_that_changes_costs_no_file() {
+fn a_changed_caption_loses_no_file() {
     let stored = |caption: &str| {
         let mut file = file("1");
         file["content"]
@@ -305,7 +305,7 @@ fn a_caption_that_changes_costs_no_file() {
 }
 
 #[test]
-fn neighbours_that_markdown_would_join_stay_apart() {
+fn adjacent_blocks_that_markdown_would_join_stay_separate() {
     let item = |line: &str| json!({ "type": "listItem", "content": [paragraph(json!([text(line)]))] });
     let list = |kind: &str, line: &str| json!({ "type": kind, "content": [item(line)] });
     let quote = |line: &str| json!({ "type": "blockquote", "content": [paragraph(json!([text(line)]))] });
@@ -323,7 +323,7 @@ fn neighbours_that_markdown_would_join_stay_apart() {
 }
 
 #[test]
-fn what_goes_is_named() {
+fn what_is_lost_is_reported() {
     let stored = json!([file("1"), paragraph(json!([coloured("a"), text(" b")])), { "type": "rule" }]);
     let (content, lost) = edited(&stored, |_| "other".to_owned());
     assert_eq!(content, json!([paragraph(json!([text("other")]))]));
@@ -332,7 +332,7 @@ fn what_goes_is_named() {
 }
 
 #[test]
-fn attributes_that_are_none_give_way() {
+fn invalid_attributes_are_replaced() {
     let stored = json!({ "type": "doc", "version": 1, "content": [
         { "type": "heading", "attrs": "odd", "content": [text("a")] },
         { "type": "orderedList", "attrs": [], "content": [
@@ -349,7 +349,7 @@ fn attributes_that_are_none_give_way() {
 }
 
 #[test]
-fn what_is_no_document_is_replaced() {
+fn an_invalid_document_is_replaced() {
     for stored in [Value::Null, json!("text"), json!({ "type": "doc", "content": [text("a")] }), json!([])] {
         let edited = edit(&stored, "# a").expect("a small document");
         assert_eq!(edited.document.as_json()["content"][0]["type"], "heading", "{stored}");

@@ -1,11 +1,11 @@
-//! What Markdown becomes.
+//! Markdown to ADF.
 
 use adf::from_markdown;
 use serde_json::{Value, json};
 
 use crate::schema;
 
-/// The blocks of a text; the schema allows the document.
+/// Returns the blocks of a text, and checks them against the schema.
 pub(crate) fn content(markdown: &str) -> Value {
     let document = from_markdown(markdown);
     assert!(schema::allows(document.as_json()), "{}", document.as_json());
@@ -46,7 +46,7 @@ fn nothing_makes_an_empty_document() {
 }
 
 #[test]
-fn a_line_end_is_a_space_and_a_hard_break_a_break() {
+fn a_line_end_is_a_space_and_a_hard_break_is_a_break() {
     assert_eq!(content("a\nb"), json!([paragraph("a b")]));
     let broken = json!([{ "type": "paragraph", "content": [
         { "type": "text", "text": "a" }, { "type": "hardBreak" }, { "type": "text", "text": "b" },
@@ -57,7 +57,7 @@ fn a_line_end_is_a_space_and_a_hard_break_a_break() {
 }
 
 #[test]
-fn code_keeps_no_mark_but_its_link() {
+fn code_keeps_no_mark_except_its_link() {
     let code = json!([{ "type": "paragraph", "content": [{ "type": "text", "text": "x", "marks": [
         { "type": "link", "attrs": { "href": "http://a.b" } }, { "type": "code" },
     ] }] }]);
@@ -65,7 +65,7 @@ fn code_keeps_no_mark_but_its_link() {
 }
 
 #[test]
-fn bare_urls_are_links_without_the_punctuation_behind() {
+fn bare_urls_are_links_without_trailing_punctuation() {
     let text = content("(see https://example.com/a_(b)).");
     assert_eq!(text[0]["content"][1]["text"], "https://example.com/a_(b)");
     assert_eq!(text[0]["content"][1]["marks"][0]["attrs"]["href"], "https://example.com/a_(b)");
@@ -85,7 +85,7 @@ fn unsafe_links_keep_their_text() {
 }
 
 #[test]
-fn a_destination_without_text_is_the_text() {
+fn a_link_without_text_shows_its_destination() {
     assert_eq!(content("[](http://a.b)")[0]["content"][0]["text"], "http://a.b");
     let long = format!("http://a.b/{}", "x".repeat(5_000));
     assert_eq!(content(&format!("[a]({long})")), json!([paragraph(&format!("a ({long})"))]));
@@ -113,14 +113,14 @@ fn lists_keep_their_first_number_and_their_empty_items() {
 }
 
 #[test]
-fn a_list_in_front_of_an_item_gets_a_paragraph() {
+fn a_list_at_the_start_of_an_item_gets_a_paragraph() {
     let inner = bullets(json!([item(json!([paragraph("a")]))]));
     let empty = json!({ "type": "paragraph", "content": [] });
     assert_eq!(content("- - a"), json!([bullets(json!([item(json!([empty, inner]))]))]));
 }
 
 #[test]
-fn what_a_list_item_cannot_hold_is_flattened() {
+fn what_a_list_item_cannot_contain_is_flattened() {
     let text = "- # h\n\n  > q\n  >\n  > - x\n\n  ---\n\n  | a | b |\n  | - | - |\n  | c | *d* |";
     let rows = json!({ "type": "paragraph", "content": [
         { "type": "text", "text": "c | " }, { "type": "text", "text": "d", "marks": [{ "type": "em" }] },
@@ -133,14 +133,14 @@ fn what_a_list_item_cannot_hold_is_flattened() {
 }
 
 #[test]
-fn what_a_quote_cannot_hold_is_flattened() {
+fn what_a_quote_cannot_contain_is_flattened() {
     let inside = json!([strong("h"), paragraph("q"), bullets(json!([item(json!([paragraph("[x] t")]))]))]);
     let text = "> # h\n> > q\n>\n> ---\n> - [x] t";
     assert_eq!(content(text), json!([{ "type": "blockquote", "content": inside }]));
 }
 
 #[test]
-fn tasks_nest_beside_each_other() {
+fn nested_tasks_are_siblings_in_adf() {
     let inner = tasks(3, json!([task(4, "DONE", "b")]));
     let list = tasks(1, json!([task(2, "TODO", "a"), inner, task(5, "TODO", "c")]));
     assert_eq!(content("- [ ] a\n  - [x] b\n- [ ] c"), json!([list]));
@@ -165,7 +165,7 @@ fn ragged_rows_keep_their_text() {
     assert_eq!(
         table[0]["content"][1]["content"].as_array().map(Vec::len),
         Some(1),
-        "no cell that nobody wrote"
+        "padding cells are left out"
     );
     assert_eq!(table[0]["content"][2]["content"][1]["content"], json!([paragraph("2 | *3* | 4")]));
 }

@@ -1,4 +1,4 @@
-//! Input that is out of bounds: it costs neither the stack nor more time than its length.
+//! Extreme input neither overflows the stack nor takes more than linear time.
 
 use adf::{Document, Invalid, from_markdown, to_markdown};
 use serde_json::{Value, json};
@@ -22,7 +22,7 @@ fn deep_markdown_is_flattened() {
 }
 
 #[test]
-fn deep_lists_keep_their_texts() {
+fn deep_lists_keep_their_text() {
     let markdown: String = (0..40).map(|depth| format!("{}- w{depth}\n", "  ".repeat(depth))).collect();
     let document = from_markdown(&markdown);
     assert!(schema::allows(document.as_json()));
@@ -33,7 +33,7 @@ fn deep_lists_keep_their_texts() {
 }
 
 #[test]
-fn long_markdown_takes_time_by_its_length() {
+fn long_markdown_takes_linear_time() {
     for piece in [
         "a\\\n",
         "- a\n\n",
@@ -58,7 +58,7 @@ fn nested(depth: usize, wrap: impl Fn(Value) -> Value) -> Value {
     (0..depth).fold(json!({ "type": "text", "text": "deep" }), |inside, _| wrap(inside))
 }
 
-/// `Value` drops itself by recursion.
+/// Drops a value without recursion, unlike `Value` itself.
 fn dismantle(value: Value) {
     let _ = Document::from_json(value);
 }
@@ -92,7 +92,7 @@ fn deep_json_keeps_its_text() {
 }
 
 #[test]
-fn a_document_of_the_caller_has_the_right_frame() {
+fn a_document_of_the_caller_is_validated_at_its_top_level() {
     let right = json!({ "type": "doc", "version": 1, "content": [{ "type": "paragraph" }] });
     assert_eq!(Document::from_json(right.clone()).map(Document::into_json), Ok(right));
     let cases = [

@@ -1,6 +1,6 @@
 //! Markdown to ADF and back: examples, and properties that hold for any input.
 //!
-//! `PROPTEST_CASES` sets how many cases each property is tried with, `PROPTEST_RNG_SEED` the first of them.
+//! `PROPTEST_CASES` sets the number of cases for each property, `PROPTEST_RNG_SEED` the seed.
 
 #![allow(
     clippy::expect_used,

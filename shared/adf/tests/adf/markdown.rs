@@ -1,8 +1,8 @@
-//! Strategies that make Markdown.
+//! Strategies that generate Markdown.
 
 use proptest::prelude::*;
 
-/// Pieces of syntax in any order: what makes parsers and escapes go wrong.
+/// Pieces of syntax in any order, to break parsers and escaping.
 pub(crate) fn soup() -> impl Strategy<Value = String> {
     const PIECES: &[&str] = &[
         "*",
@@ -151,7 +151,7 @@ pub(crate) fn soup() -> impl Strategy<Value = String> {
     prop::collection::vec(prop::sample::select(PIECES), 0..40).prop_map(|pieces| pieces.concat())
 }
 
-/// What people write: a text, and the words that its reader sees.
+/// Realistic Markdown, and the words that are visible in it.
 pub(crate) fn written() -> impl Strategy<Value = (String, Vec<String>)> {
     blocks(3).prop_map(|markdown| {
         let words = visible_words(&markdown);
@@ -159,7 +159,7 @@ pub(crate) fn written() -> impl Strategy<Value = (String, Vec<String>)> {
     })
 }
 
-/// Visible words begin with `v`, and nothing else does.
+/// Visible words start with `v`, and nothing else does.
 fn visible_words(markdown: &str) -> Vec<String> {
     let words = markdown.split(|c: char| !c.is_ascii_alphanumeric());
     words.filter(|word| word.starts_with('v')).map(str::to_owned).collect()

@@ -1,4 +1,4 @@
-//! Nodes that Markdown has no word for and says all the same: they come back as they were.
+//! Nodes without Markdown syntax of their own, which are preserved nevertheless.
 
 use adf::{from_markdown, to_markdown};
 use serde_json::{Value, json};
@@ -13,7 +13,7 @@ fn paragraph(content: Value) -> Value {
     json!({ "type": "paragraph", "content": content })
 }
 
-/// Holds for the nodes of a line, in a line of their own and within one.
+/// Checks an inline node, alone in a paragraph and within text.
 #[track_caller]
 fn node(node: &Value, markdown: &str) {
     let alone = json!([paragraph(json!([node]))]);
@@ -26,14 +26,14 @@ fn node(node: &Value, markdown: &str) {
 }
 
 #[test]
-fn a_mention_is_a_link_to_the_account() {
+fn a_mention_is_a_link_with_the_account_id() {
     let mention = |id: &str, text: &str| json!({ "type": "mention", "attrs": { "id": id, "text": text } });
     node(&mention("5b10a2844c20165700ede21g", "@Ada"), "[@Ada](accountid:5b10a2844c20165700ede21g)");
     node(
         &mention("712020:0a-1", "@Ada [x] _Lovelace_ https://a.b"),
         "[@Ada \\[x\\] \\_Lovelace\\_ https://a.b](accountid:712020:0a-1)",
     );
-    // The name is what is shown, the account what counts.
+    // Only the account id matters; the name is for display.
     let nameless = json!([paragraph(json!([{ "type": "mention", "attrs": { "id": "1" } }]))]);
     assert_eq!(to_markdown(&nameless), "[@1](accountid:1)");
     let without_at =
@@ -66,13 +66,13 @@ fn a_status_is_a_link_to_its_colour() {
         node(&status("In progress", color), &format!("[In progress](status:{color})"));
     }
     assert_eq!(content("[a](status:pink)")[0]["content"][0]["attrs"]["color"], "neutral");
-    // Beside each other they do not run together.
+    // Adjacent statuses stay separate.
     let two = json!([paragraph(json!([status("TO DO", "blue"), status("DONE", "green")]))]);
     assert_eq!(to_markdown(&two), "[TO DO](status:blue)[DONE](status:green)");
 }
 
 #[test]
-fn a_smart_link_says_so_in_its_title() {
+fn a_smart_link_is_marked_by_its_title() {
     let card = |kind: &str, url: &str| json!({ "type": kind, "attrs": { "url": url } });
     node(
         &card("inlineCard", "https://a.example/b_c"),
@@ -84,7 +84,7 @@ fn a_smart_link_says_so_in_its_title() {
     let embed = json!([{ "type": "embedCard", "attrs": { "url": "https://a.example", "layout": "center" } }]);
     assert_eq!(to_markdown(&embed), "[https://a.example](https://a.example \"embedded\")");
     assert_eq!(content("[https://a.example](https://a.example \"embedded\")"), embed);
-    // Within a line there is one kind, and another text makes a link.
+    // Within text, there is only one kind of card; with a text of its own, it is a link.
     let within = content("a [https://a.example](https://a.example \"card\")");
     assert_eq!(within[0]["content"][1]["type"], "inlineCard");
     assert_eq!(content("[here](https://a.example \"card\")")[0]["content"][0]["type"], "text");
@@ -96,7 +96,7 @@ fn a_smart_link_says_so_in_its_title() {
 }
 
 #[test]
-fn decisions_are_lines_that_say_so() {
+fn decisions_are_items_with_a_label() {
     let item = |id: u8, line: Value| json!({ "type": "decisionItem", "attrs": { "localId": format!("task-{id}"), "state": "DECIDED" }, "content": line });
     let strong = json!({ "type": "text", "text": "now", "marks": [{ "type": "strong" }] });
     let list = json!([{ "type": "decisionList", "attrs": { "localId": "task-1" }, "content": [
@@ -114,14 +114,14 @@ fn decisions_are_lines_that_say_so() {
     assert_eq!(kinds("- **Decision: b**"), ["decisionList"]);
     assert_eq!(kinds("- **Decisions:** b"), ["bulletList"]);
     assert_eq!(kinds("> - **Decision:** b"), ["blockquote"]);
-    // What is read as a decision when it comes back is one.
+    // What would be read as a decision when it comes back is one from the start.
     for flattened in ["- # Decision: b", "- > **Decision:** b", "- **Decision:** b\n  ---"] {
         assert_eq!(kinds(flattened), ["decisionList"], "{flattened}");
     }
 }
 
 #[test]
-fn nodes_stand_where_lines_do() {
+fn nodes_work_wherever_text_does() {
     let mention = "[@Ada](accountid:1)";
     for markdown in [
         format!("# {mention} a"),
@@ -136,7 +136,7 @@ fn nodes_stand_where_lines_do() {
         assert!(document.as_json().to_string().contains("\"mention\""), "{markdown}");
         assert_eq!(to_markdown(document.as_json()), markdown);
     }
-    // What is around it has the marks.
+    // Marks do not apply to the node in between.
     let marked = content(&format!("**a {mention} b**"));
     assert_eq!(to_markdown(&marked), format!("**a** {mention} **b**"));
 }

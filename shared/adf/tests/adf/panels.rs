@@ -18,7 +18,7 @@ fn panel(kind: &str, blocks: Value) -> Value {
 }
 
 #[test]
-fn the_five_alerts_are_panels_and_come_back() {
+fn the_five_alerts_round_trip_as_panels() {
     for (alert, kind) in KINDS {
         let markdown = format!("> [!{alert}]\n> hot");
         assert_eq!(content(&markdown), json!([panel(kind, json!([paragraph("hot")]))]));
@@ -28,14 +28,14 @@ fn the_five_alerts_are_panels_and_come_back() {
 }
 
 #[test]
-fn a_panel_of_another_kind_reads_as_the_one_that_is_most_like_it() {
+fn an_unknown_panel_type_becomes_the_most_similar_one() {
     for (kind, alert) in [("tip", "TIP"), ("custom", "NOTE"), ("new", "NOTE")] {
         assert_eq!(to_markdown(&panel(kind, json!([paragraph("a")]))), format!("> [!{alert}]\n> a"));
     }
 }
 
 #[test]
-fn a_panel_holds_headings_lists_tasks_code_and_rules() {
+fn a_panel_can_contain_headings_lists_tasks_code_and_rules() {
     let markdown = "> [!WARNING]\n>\n> # a\n>\n> - b\n>\n> ---\n>\n> - [ ] c\n>\n> ```\n> d\n> ```";
     let blocks = content(markdown);
     let below = content("> [!WARNING]\n> # a");
@@ -47,7 +47,7 @@ fn a_panel_holds_headings_lists_tasks_code_and_rules() {
 }
 
 #[test]
-fn what_a_panel_begins_with_comes_back() {
+fn any_first_block_of_a_panel_round_trips() {
     for markdown in ["> [!TIP]\n>\n> - - a", "> [!TIP]\n>\n> 2. a", "> [!TIP]\n>\n>     a"] {
         let blocks = content(markdown);
         assert_ne!(blocks[0]["content"][0]["type"], "paragraph", "{markdown}");
@@ -56,7 +56,7 @@ fn what_a_panel_begins_with_comes_back() {
 }
 
 #[test]
-fn what_a_panel_cannot_hold_is_flattened() {
+fn what_a_panel_cannot_contain_is_flattened() {
     let inside = "> [!NOTE]\n> > q\n>\n> > [!TIP]\n> > t\n>\n> | a | b |\n> | - | - |\n> | c | d |";
     let strong = |text: &str| {
         let text = json!({ "type": "text", "text": text, "marks": [{ "type": "strong" }] });
@@ -67,7 +67,7 @@ fn what_a_panel_cannot_hold_is_flattened() {
 }
 
 #[test]
-fn where_no_panel_may_stand_its_name_does() {
+fn a_panel_becomes_its_label_where_none_is_allowed() {
     let expected = "- **Warning:**\n\n  hot";
     assert_eq!(to_markdown(&content("- > [!WARNING]\n  > hot")), expected);
     assert_eq!(to_markdown(&content("> > [!WARNING]\n> > hot")), "> **Warning:**\n>\n> hot");

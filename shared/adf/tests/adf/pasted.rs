@@ -1,11 +1,11 @@
-//! What people paste: logs, terminals, other editors, other scripts.
+//! Pasted text: logs, terminals, other editors, other scripts.
 
 use adf::{from_markdown, one_line, to_markdown};
 use serde_json::{Value, json};
 
 use crate::schema;
 
-/// The blocks of a text, which come back as they were.
+/// Returns the blocks of a text, and checks the round trip.
 fn content(markdown: &str) -> Value {
     let document = from_markdown(markdown);
     assert!(schema::allows(document.as_json()), "{}", document.as_json());
@@ -14,7 +14,7 @@ fn content(markdown: &str) -> Value {
     document.as_json()["content"].clone()
 }
 
-/// The lines of a text that is paragraphs: an empty line between two, marks as HTML.
+/// Returns the paragraphs of a text, separated by empty lines, with marks written like HTML.
 fn lines(markdown: &str) -> String {
     let piece = |node: &Value| {
         let text = node["text"].as_str().unwrap_or("\n").to_owned();
@@ -44,7 +44,7 @@ fn a_byte_order_mark_hides_no_heading() {
 }
 
 #[test]
-fn sequences_of_a_terminal_go_wholly() {
+fn terminal_sequences_are_removed_completely() {
     for (text, expected) in [
         ("\u{1b}[31mERROR\u{1b}[0m disk", "ERROR disk"),
         ("\u{1b}[1;38;5;196mERROR\u{1b}[m", "ERROR"),
@@ -57,7 +57,7 @@ fn sequences_of_a_terminal_go_wholly() {
         ("\u{1b}]8;;https://a.example\u{1b}\\link\u{1b}]8;;\u{1b}\\", "link"),
         ("\u{1b}P1$r0m\u{1b}\\text", "text"),
         ("\u{1b}(Btext\u{1b}7\u{1b}8", "text"),
-        // Begun and not ended, or none at all.
+        // Incomplete sequences, and text that is none.
         ("\u{1b}]0;title", "]0;title"),
         ("a\u{1b}[31\nb", "a b"),
         ("a\u{1b}[31", "a"),
@@ -70,7 +70,7 @@ fn sequences_of_a_terminal_go_wholly() {
 }
 
 #[test]
-fn what_cannot_be_stored_takes_nothing_with_it() {
+fn unstorable_characters_are_removed_alone() {
     assert_eq!(lines("a\0b"), "a\u{fffd}b");
     assert_eq!(lines("a\u{8}\u{7}\u{7f}\u{80}b"), "ab");
     assert_eq!(lines("a\u{fdd0}\u{fdd2}b\u{ffff}"), "a\u{fffd}\u{fffd}b\u{fffd}");
@@ -78,7 +78,7 @@ fn what_cannot_be_stored_takes_nothing_with_it() {
 }
 
 #[test]
-fn separators_of_lines_break_them() {
+fn line_separators_become_breaks() {
     for separator in ["\u{b}", "\u{c}", "\u{85}", "\u{2028}", "\u{2029}"] {
         assert_eq!(lines(&format!("a{separator}b")), "a\nb", "{separator:?}");
         assert_eq!(content(&format!("- a{separator}- b"))[0]["content"].as_array().map(Vec::len), Some(2));
@@ -87,13 +87,13 @@ fn separators_of_lines_break_them() {
 }
 
 #[test]
-fn one_line_is_kept_to_what_can_be_stored() {
+fn one_line_keeps_only_what_can_be_stored() {
     assert_eq!(one_line("\u{feff}\u{1b}[31ma\u{1b}[0m\tb\u{2028}c\0"), "a b c\u{fffd}");
     assert_eq!(one_line("a\r\nb"), "a\nb");
 }
 
 #[test]
-fn a_definition_that_nothing_refers_to_is_text() {
+fn an_unreferenced_definition_is_text() {
     for (text, expected) in [
         ("[ERROR]: OutOfMemoryError", "[ERROR]: OutOfMemoryError"),
         ("[ERROR]: a\n[WARN]: b\n[ERROR]: a", "[ERROR]: a [WARN]: b [ERROR]: a"),
@@ -117,7 +117,7 @@ fn a_definition_that_nothing_refers_to_is_text() {
 }
 
 #[test]
-fn a_definition_that_something_refers_to_shows_nothing() {
+fn a_referenced_definition_is_not_shown() {
     let docs = "[docs]: https://docs.example/a_b \"the title\"\n";
     for text in [
         format!("see [docs]\n\n{docs}"),
@@ -132,17 +132,17 @@ fn a_definition_that_something_refers_to_shows_nothing() {
         content(&format!("[docs]\n\n{docs}"))[0]["content"][0]["marks"][0]["attrs"]["title"],
         "the title"
     );
-    // One above that is text does not make the next one a line of its paragraph.
+    // An unreferenced definition does not make the next one part of its paragraph.
     assert_eq!(
         lines(&format!("[ERROR]: x\n{docs}\n[docs]")),
         "[ERROR]: x\n\n<https://docs.example/a_b docs>"
     );
-    // A second one of the same name has no effect.
+    // A duplicate has no effect.
     assert_eq!(lines("[a]: /1\n[a]: /2\n\n[a]"), "[a]: /2\n\n</1 a>");
 }
 
 #[test]
-fn a_word_of_a_log_is_shown_although_something_refers_to_it() {
+fn a_referenced_definition_that_may_be_a_log_line_is_shown() {
     assert_eq!(
         lines("[ERROR]: OutOfMemoryError\n\nthen [ERROR] again"),
         "[ERROR]: OutOfMemoryError\n\nthen <OutOfMemoryError ERROR> again"
@@ -162,7 +162,7 @@ fn comments_are_invisible() {
         ("<div>\n<!-- a -->\nb <!-- c\nd --> e\n</div>", "<div>\nb  e\n</div>"),
         ("a <!--> b <!---> c", "a  b  c"),
         ("`<!-- a -->`", "<code <!-- a -->>"),
-        // None that ends.
+        // Unterminated comments.
         ("a <!-- b", "a <!-- b"),
         ("<!-- a\nb", "<!-- a b"),
         ("<!-- a\n\n**b**\n\n<!-- c", "<!-- a\n\n<strong b>\n\n<!-- c"),
@@ -229,7 +229,7 @@ fn emphasis_works_beside_the_punctuation_of_chinese_japanese_and_korean() {
 }
 
 #[test]
-fn what_shows_nothing_as_markdown_is_shown_as_it_was_written() {
+fn text_that_would_show_nothing_is_shown_as_written() {
     for text in ["#", "###### #", ">", "> ***", "> > ---", "![]()", "&#32;", "> #"] {
         assert_eq!(lines(text), text, "{text:?}");
     }

@@ -1,4 +1,4 @@
-//! What holds for any input.
+//! Properties that hold for any input.
 
 use adf::{edit, from_markdown, from_markdown_within_limits, text_length, to_markdown};
 use proptest::prelude::*;
@@ -8,7 +8,7 @@ use crate::documents::{document, texts};
 use crate::markdown::{soup, written};
 use crate::schema;
 
-/// Any text: written, mixed, or noise.
+/// Any text: realistic, mixed or noise.
 fn any_text() -> impl Strategy<Value = String> {
     let bytes = prop::collection::vec(any::<u8>(), 0..200);
     prop_oneof![
@@ -23,7 +23,7 @@ fn any_document() -> impl Strategy<Value = Value> {
     prop::collection::vec(any::<u8>(), 0..400).prop_map(|choices| document(&choices))
 }
 
-/// A paragraph of texts with any marks, as an editor can make it and Markdown hardly can.
+/// A paragraph of texts with any marks: an editor can produce it, Markdown hardly can.
 fn any_marks() -> impl Strategy<Value = Value> {
     const PIECES: &[&str] = &[
         "a",
@@ -143,7 +143,7 @@ proptest! {
     }
 
     #[test]
-    fn our_markdown_comes_back_as_it_was(text in any_text()) {
+    fn our_markdown_round_trips(text in any_text()) {
         let document = from_markdown(&text);
         let markdown = to_markdown(document.as_json());
         let again = from_markdown(&markdown);
@@ -152,7 +152,7 @@ proptest! {
     }
 
     #[test]
-    fn marks_come_back_as_they_were(block in any_marks()) {
+    fn marks_round_trip(block in any_marks()) {
         let markdown = to_markdown(&block);
         let back = from_markdown(&markdown);
         prop_assert_eq!(to_markdown(back.as_json()), markdown, "{}", back.as_json());
@@ -168,10 +168,10 @@ proptest! {
     }
 
     #[test]
-    fn every_document_makes_a_text_that_has_its_words(document in any_document()) {
+    fn every_document_keeps_its_words_as_markdown(document in any_document()) {
         prop_assert!(schema::allows(&document), "{}", document);
         let markdown = to_markdown(&document);
-        // A letter of it may be an entity, so ask what the Markdown says.
+        // Characters may be written as entities, so the Markdown is parsed again.
         let back = from_markdown(&markdown);
         prop_assert!(schema::allows(back.as_json()), "{}", back.as_json());
         let shown = back.as_json().to_string();
@@ -183,7 +183,7 @@ proptest! {
     }
 
     #[test]
-    fn what_is_written_back_as_it_was_read_changes_nothing(document in any_document()) {
+    fn writing_back_what_was_read_changes_nothing(document in any_document()) {
         let markdown = to_markdown(&document);
         let edited = edit(&document, &markdown).expect("a small document");
         prop_assert_eq!(edited.document.as_json(), &document);
@@ -193,7 +193,7 @@ proptest! {
     }
 
     #[test]
-    fn a_paragraph_more_is_a_paragraph_more(document in any_document()) {
+    fn adding_a_paragraph_adds_only_that_paragraph(document in any_document()) {
         let markdown = to_markdown(&document);
         let added = json!({ "type": "paragraph", "content": [{ "type": "text", "text": "one more" }] });
         let mut expected = document.clone();
@@ -202,7 +202,7 @@ proptest! {
         let edited = edit(&document, &format!("{markdown}\n\none more")).expect("a small document");
         prop_assert_eq!(edited.document.as_json(), &expected, "{}", markdown);
         prop_assert!(edited.lost.is_empty());
-        // Of a document that shows nothing nobody can tell where it is.
+        // If the document shows nothing, the position of the new paragraph is ambiguous.
         if !markdown.is_empty() {
             let mut expected = document.clone();
             expected["content"].as_array_mut().expect("a document has content").insert(0, added);
@@ -213,7 +213,7 @@ proptest! {
 
     #[test]
     fn an_edit_makes_a_valid_document(document in any_document(), text in any_text(), lines in any::<u64>()) {
-        // Some lines of the document, and some of the text.
+        // Some lines of the document, mixed with some of the text.
         let markdown = to_markdown(&document);
         let mixed = markdown.lines().zip(text.lines().cycle()).enumerate();
         let mixed = mixed.map(|(at, (old, new))| if lines >> (at % 64) & 1 == 0 { old } else { new });
@@ -233,7 +233,7 @@ proptest! {
     }
 
     #[test]
-    fn the_length_is_that_of_the_text(text in any_text()) {
+    fn the_length_counts_the_text_nodes(text in any_text()) {
         let document = from_markdown(&text);
         let shown: usize = texts(document.as_json()).iter().map(|text| text.encode_utf16().count()).sum();
         prop_assert_eq!(text_length(&document), shown);

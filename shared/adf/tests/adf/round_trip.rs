@@ -1,14 +1,14 @@
-//! Markdown that this module wrote comes back letter by letter: the cases that are easy to get wrong.
+//! Markdown written by this crate comes back unchanged: the tricky cases.
 
 use adf::{from_markdown, to_markdown};
 
-/// Holds for the Markdown as it stands.
+/// Checks that the Markdown itself comes back unchanged.
 #[track_caller]
 fn same(markdown: &str) {
     assert_eq!(to_markdown(from_markdown(markdown).as_json()), markdown);
 }
 
-/// Holds for what becomes of the Markdown.
+/// Checks that the document made from the Markdown comes back unchanged.
 #[track_caller]
 fn stable(markdown: &str) {
     let document = from_markdown(markdown);

@@ -1,4 +1,4 @@
-//! Atlassian's schema of ADF, from the npm package `@atlaskit/adf-schema`.
+//! Atlassian's ADF schema, from the npm package `@atlaskit/adf-schema`.
 
 use std::path::Path;
 use std::sync::LazyLock;
@@ -8,9 +8,9 @@ use serde_json::Value;
 
 const FILE: &str = "tools/adf-schema/node_modules/@atlaskit/adf-schema/dist/json-schema/v1/full.json";
 
-/// The schema itself.
+/// The schema as JSON.
 pub(crate) static SCHEMA: LazyLock<Value> = LazyLock::new(|| {
-    // Two crates compile this file; the repository is above both.
+    // Two crates compile this file; both are inside the repository.
     let folders = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors();
     let text = folders
         .filter_map(|folder| std::fs::read_to_string(folder.join(FILE)).ok())
@@ -20,17 +20,17 @@ pub(crate) static SCHEMA: LazyLock<Value> = LazyLock::new(|| {
 });
 
 static VALIDATOR: LazyLock<Validator> = LazyLock::new(|| {
-    jsonschema::options().with_draft(Draft::Draft4).build(&SCHEMA).expect("the schema is a schema")
+    jsonschema::options().with_draft(Draft::Draft4).build(&SCHEMA).expect("the schema is valid")
 });
 
-/// Whether the schema allows a document. (What it has against one would take time and memory that grow
-/// exponentially with the depth: it is alternatives all the way down.)
+/// Whether a document is valid. Does not list the errors: the schema consists of nested alternatives, so that would
+/// take time and memory exponential in the depth.
 pub(crate) fn allows(document: &Value) -> bool {
     VALIDATOR.is_valid(document)
 }
 
 #[test]
-fn the_schema_tells_right_from_wrong() {
+fn the_schema_validates() {
     use serde_json::json;
     let text = |text: &str, marks: Value| json!({ "type": "text", "text": text, "marks": marks });
     let doc = |text: Value| json!({ "type": "doc", "version": 1, "content": [{ "type": "paragraph", "content": [text] }] });

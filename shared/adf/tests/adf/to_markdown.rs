@@ -1,4 +1,4 @@
-//! What documents that Jira made become.
+//! ADF to Markdown.
 
 use adf::to_markdown;
 use serde_json::{Value, json};
@@ -24,7 +24,7 @@ fn paragraph(shown: &str) -> Value {
 }
 
 #[test]
-fn inline_nodes_are_what_they_show() {
+fn inline_nodes_become_what_they_show() {
     let node = |kind: &str, attrs: Value| json!({ "type": kind, "attrs": attrs });
     let cases = [
         (node("mention", json!({ "id": "5b1", "text": "@Ann Lee" })), "[@Ann Lee](accountid:5b1)"),
@@ -58,20 +58,20 @@ fn inline_nodes_are_what_they_show() {
 }
 
 #[test]
-fn white_space_leaves_its_mark() {
+fn whitespace_is_moved_out_of_marks() {
     assert_eq!(line(json!([text("a"), marked(" b ", "strong"), text("c")])), "a **b** c");
     assert_eq!(line(json!([marked("a ", "strong"), marked("b", "em")])), "**a** *b*");
     assert_eq!(line(json!([text("a "), marked(" ", "strong")])), "a");
 }
 
 #[test]
-fn line_ends_are_breaks_and_those_at_the_end_go() {
+fn line_ends_are_breaks_and_trailing_ones_are_dropped() {
     assert_eq!(line(json!([text("a\nb"), { "type": "hardBreak" }])), "a\\\nb");
     assert_eq!(line(json!([text("a\u{2028}b\u{2029}c")])), "a\\\nb\\\nc");
 }
 
 #[test]
-fn blocks_without_a_likeness_are_readable() {
+fn blocks_without_a_counterpart_are_readable() {
     let panel =
         json!({ "type": "panel", "attrs": { "panelType": "warning" }, "content": [paragraph("hot")] });
     assert_eq!(of(json!([panel])), "> [!WARNING]\n> hot");
@@ -133,7 +133,7 @@ fn cells_are_one_line() {
     );
 }
 
-/// A table of cells: each a text, how many columns and how many rows it reaches over.
+/// Converts a table of cells, each with its text, colspan and rowspan.
 fn spans(rows: &[&[(&str, u64, u64)]]) -> String {
     let cell = |(shown, columns, rows): &(&str, u64, u64)| {
         let attrs = json!({ "colspan": columns, "rowspan": rows });
@@ -157,12 +157,12 @@ fn a_cell_stays_in_its_column_under_one_of_several_rows() {
         spans(&[&[("a", 1, 1), ("b", 1, 2)], &[("c", 1, 1)], &[("d", 1, 1)]]),
         "| a | b |\n| --- | --- |\n| c | |\n| d |"
     );
-    // A row whose every cell is one from above.
+    // A row in which every cell is spanned from above.
     assert_eq!(spans(&[&[("a", 1, 2)], &[], &[("b", 1, 1)]]), "| a |\n| --- |\n| |\n| b |");
 }
 
 #[test]
-fn a_cell_that_reaches_beyond_its_table_ends_with_it() {
+fn a_span_beyond_the_table_ends_with_it() {
     assert_eq!(spans(&[&[("a", 1, 9), ("b", 1, 1)], &[("c", 1, 1)]]), "| a | b |\n| --- | --- |\n| | c |");
     assert_eq!(spans(&[&[("a", 1, 1), ("b", 1, 1)], &[("c", 9, 1)]]), "| a | b |\n| --- | --- |\n| c | |");
     assert_eq!(spans(&[&[("a", 1_000_000, 1_000_000)]]), "| a |\n| --- |");
@@ -173,7 +173,7 @@ fn a_cell_that_reaches_beyond_its_table_ends_with_it() {
 }
 
 #[test]
-fn many_cells_that_reach_far_cost_no_more_than_their_text() {
+fn large_spans_take_no_more_than_their_text() {
     let wide = vec![("a", 1_000, 1_000); 300];
     let narrow: &[(&str, u64, u64)] = &[];
     let rows: Vec<&[(&str, u64, u64)]> = std::iter::once(wide.as_slice()).chain([narrow; 300]).collect();
@@ -181,7 +181,7 @@ fn many_cells_that_reach_far_cost_no_more_than_their_text() {
 }
 
 #[test]
-fn lists_in_a_cell_keep_their_levels() {
+fn lists_in_a_cell_keep_their_nesting() {
     let item = |blocks: Value| json!({ "type": "listItem", "content": blocks });
     let list = |kind: &str, items: Value| json!({ "type": kind, "content": items });
     let inner = list("orderedList", json!([item(json!([paragraph("c")])), item(json!([paragraph("d")]))]));
@@ -199,13 +199,13 @@ fn lists_in_a_cell_keep_their_levels() {
 }
 
 #[test]
-fn unsafe_destinations_do_not_pass() {
+fn unsafe_destinations_are_dropped() {
     let link = json!({ "type": "link", "attrs": { "href": "java\nscript:alert(1)" } });
     assert_eq!(line(json!([{ "type": "text", "text": "a", "marks": [link] }])), "a");
 }
 
 #[test]
-fn code_in_a_link_is_no_definition() {
+fn code_in_a_link_is_not_a_definition() {
     let marks = json!([{ "type": "link", "attrs": { "href": "http://b.c" } }, { "type": "code" }]);
     assert_eq!(line(json!([{ "type": "text", "text": "a]: x", "marks": marks }])), "[`a]: x`]( http://b.c)");
     let pieces = ["]", ":"].map(|piece| json!({ "type": "text", "text": piece, "marks": marks }));
@@ -213,7 +213,7 @@ fn code_in_a_link_is_no_definition() {
 }
 
 #[test]
-fn what_is_no_document_has_a_text_too() {
+fn any_json_becomes_text() {
     assert_eq!(to_markdown(&Value::Null), "");
     assert_eq!(to_markdown(&json!("plain *text*")), "plain \\*text\\*");
     assert_eq!(to_markdown(&json!([paragraph("a"), 1, true, paragraph("b")])), "a\n\nb");

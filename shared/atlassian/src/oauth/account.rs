@@ -1,4 +1,4 @@
-//! Whose consent it is.
+//! The account behind a consent.
 
 use std::time::Duration;
 
@@ -15,38 +15,38 @@ use url::Url;
 use super::consent::asks_for_the_account;
 use crate::{DEFAULT_API_URL, http_client, lenient};
 
-/// It is asked for beside the sites and must not make anybody wait for longer than those do.
+/// Request timeout. The account is read in parallel with the sites and must not take longer than they do.
 const TIMEOUT: Duration = Duration::from_secs(3);
 
-/// An Atlassian account, as its owner knows it. Nothing of it is stored or logged.
+/// An Atlassian account's profile, for its owner only. Never stored or logged.
 #[derive(Clone, Deserialize)]
 pub struct Account {
-    /// Atlassian's id of it.
+    /// The Atlassian account id.
     #[serde(rename = "account_id")]
     pub id: String,
-    /// What its owner is called.
+    /// The owner's name.
     #[serde(default, deserialize_with = "lenient::text")]
     pub name: Option<String>,
-    /// Its address, which tells two accounts of one person apart.
+    /// The email address, which distinguishes several accounts of one person.
     #[serde(default, deserialize_with = "lenient::text")]
     pub email: Option<String>,
 }
 
-/// Learns whose consent it is. Settings: `ATLASSIAN_API_URL`, `DEFAULT_JIRA_SCOPES`.
+/// Identifies the account behind a consent. Settings: `ATLASSIAN_API_URL`, `DEFAULT_JIRA_SCOPES`.
 pub struct Accounts {
     http: reqwest::Client,
     me: Url,
-    /// Whether consents are asked to tell.
+    /// Whether the scope for reading the account is requested.
     is_asked_for: bool,
 }
 
-/// Why an account is not known.
+/// Why an account is unknown.
 #[derive(Debug, thiserror::Error)]
 pub enum AccountError {
-    /// The consent does not allow to ask.
+    /// The consent does not include the scope.
     #[error("the consent does not allow to ask")]
     NotAllowed,
-    /// Anything else, which may pass.
+    /// Anything else, possibly transient.
     #[error("{0}")]
     Failed(String),
 }
@@ -60,16 +60,13 @@ impl FromSettings for Accounts {
 }
 
 impl Accounts {
-    /// The account behind an access token. Without the scope `read:me` Atlassian does not tell: `None`, if it is not
-    /// asked for. If it is, whoever consents could otherwise take it out of the address of the consent page, and with
-    /// it the question whether another account is replaced.
+    /// Reads the account behind an access token. Atlassian returns it only with the scope `read:me`. If that scope is
+    /// not requested, a failure gives `None`. If it is, a failure is an error: otherwise a person could remove the
+    /// scope from the consent page's URL and so avoid the check whether their consent replaces another account.
     ///
-    /// A lost answer or a failing server is asked once more.
+    /// Retried once after a lost response or a server error.
     ///
     /// <https://developer.atlassian.com/cloud/jira/platform/oauth-2-3lo-apps/#how-do-i-retrieve-the-public-profile-of-the-authenticated-user->
-    ///
-    /// # Errors
-    /// Where it is asked for: when the consent does not allow to ask, or Atlassian fails.
     pub async fn of(&self, access_token: &SecretString) -> Result<Option<Account>, AccountError> {
         let may_pass = |error: &AccountError| self.is_asked_for && matches!(error, AccountError::Failed(_));
         match retry::twice(|| self.ask(access_token), may_pass).await {
@@ -90,12 +87,12 @@ impl Accounts {
         let response = request.bearer_auth(access_token.expose_secret()).send().await.map_err(failed)?;
         match response.status() {
             StatusCode::OK => {}
-            // The token itself is good: the sites were listed with it, or say that it is not.
+            // The token itself is valid, or the list of sites, read with the same token, reports that it is not.
             StatusCode::UNAUTHORIZED => return Err(AccountError::NotAllowed),
             status => return Err(AccountError::Failed(format!("status {}", status.as_u16()))),
         }
         let body = read_body(response, SHORT_BODY).await.map_err(failed)?;
-        // What is wrong with it could quote it.
+        // The decoder's error could quote the profile.
         let account: Option<Account> = lenient::from_slice(&body).ok();
         let account = account.filter(|account| !account.id.is_empty());
         account.ok_or_else(|| AccountError::Failed("no account with an id".to_owned()))
@@ -107,7 +104,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_odd_value_costs_no_account() {
+    fn a_malformed_value_loses_no_account() {
         let account: Account = serde_json::from_str(r#"{"account_id":"1:a","name":7,"email":[]}"#).unwrap();
         assert_eq!((account.id.as_str(), account.name, account.email), ("1:a", None, None));
     }

@@ -1,4 +1,4 @@
-//! The address of Atlassian's consent page.
+//! The URL of Atlassian's consent page.
 
 use base::config::{FromSettings, Settings, SettingsError};
 use base::oauth::{Consent, ConsentLacks, Grant};
@@ -7,23 +7,23 @@ use url::Url;
 
 use crate::DEFAULT_AUTH_URL;
 
-/// Without this scope Atlassian gives no refresh token. It is asked for here and ticked nowhere.
+/// Without this scope Atlassian issues no refresh token. It is requested here and needs no permission in the app.
 const OFFLINE_ACCESS: &str = "offline_access";
 
-/// What tells whose consent it is.
+/// The scope for reading the account behind a consent.
 const READ_ME: &str = "read:me";
 
-/// What everything that Juncture does needs, asked for unless the settings say otherwise
-/// (<https://developer.atlassian.com/cloud/jira/platform/scopes-for-oauth-2-3LO-and-forge-apps/>). Atlassian refuses
-/// a consent page with a scope that the app lacks, so this is what `docs/deploy.md` lets people add to their app.
+/// The scopes that Juncture's features need, requested unless configured otherwise
+/// (<https://developer.atlassian.com/cloud/jira/platform/scopes-for-oauth-2-3LO-and-forge-apps/>). Atlassian rejects
+/// a consent page with a scope that the app lacks, so `docs/deploy.md` tells people to add these to their app.
 pub const DEFAULT_SCOPES: &str = "read:jira-work write:jira-work read:board-scope:jira-software read:project:jira \
     read:sprint:jira-software read:me";
 
-/// What has to be encoded in a query: all but RFC 3986's unreserved characters.
+/// The characters to encode in a query: all but the unreserved ones of RFC 3986.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// Settings: `DEFAULT_JIRA_CLIENT_ID`, `DEFAULT_JIRA_SCOPES` (commas or spaces; [`DEFAULT_SCOPES`] without it),
-/// `ATLASSIAN_AUTH_URL`.
+/// The consent page. Settings: `DEFAULT_JIRA_CLIENT_ID`, `DEFAULT_JIRA_SCOPES` (separated by commas or spaces;
+/// defaults to [`DEFAULT_SCOPES`]), `ATLASSIAN_AUTH_URL`.
 pub struct JiraConsent {
     authorize: Url,
     client_id: String,
@@ -42,17 +42,17 @@ impl FromSettings for JiraConsent {
     }
 }
 
-/// The scopes that a consent is asked for.
+/// Returns the scopes to request.
 fn configured_scopes(settings: &Settings) -> String {
     scopes(settings.optional("DEFAULT_JIRA_SCOPES").as_deref().unwrap_or(DEFAULT_SCOPES))
 }
 
-/// Whether a consent is asked to tell whose it is, so that one that does not was tampered with.
+/// Whether the scope for reading the account is requested, in which case a grant without it has been tampered with.
 pub(super) fn asks_for_the_account(settings: &Settings) -> bool {
     configured_scopes(settings).split(' ').any(|scope| scope == READ_ME)
 }
 
-/// The scopes, once each, separated by spaces, with the one that Juncture cannot do without.
+/// Formats scopes without duplicates, separated by spaces, and adds the one that Juncture always needs.
 fn scopes(configured: &str) -> String {
     let mut scopes: Vec<&str> = Vec::new();
     for scope in configured.split([',', ' ']).map(str::trim).chain([OFFLINE_ACCESS]) {
@@ -74,7 +74,7 @@ impl Consent for JiraConsent {
             ("response_type", "code"),
             ("prompt", "consent"),
         ];
-        // Atlassian documents scopes separated by %20; a form would write them with a plus sign.
+        // Atlassian documents scopes separated by `%20`; form encoding would use plus signs.
         let query: Vec<String> = parameters
             .iter()
             .map(|(name, value)| {
@@ -87,7 +87,7 @@ impl Consent for JiraConsent {
         url.into()
     }
 
-    /// Scopes that the answer does not tell are none that are missing: Atlassian's profile then has the last word.
+    /// If the response does not state the scopes, none counts as missing here; reading the account decides later.
     fn check(&self, grant: &Grant) -> Result<(), ConsentLacks> {
         if grant.refresh_token.is_none() {
             return Err(ConsentLacks::RefreshToken);
@@ -126,14 +126,14 @@ mod tests {
     }
 
     #[test]
-    fn a_consent_lacks_nothing_that_it_was_asked_for_and_juncture_needs() {
+    fn a_consent_must_cover_what_was_requested_and_is_required() {
         for (asked, granted, expected) in [
             ("", "read:me offline_access", None),
             ("", "read:jira-work offline_access", Some(ConsentLacks::Account)),
             ("", "read:me:jira offline_access", Some(ConsentLacks::Account)),
             ("read:jira-work,read:me", "read:jira-work", Some(ConsentLacks::Account)),
             ("read:jira-work", "read:jira-work", None),
-            // It may have been granted all the same.
+            // The response states no scopes, so it may have been granted.
             ("", "", None),
         ] {
             assert_eq!(check(asked, granted, true), expected, "{asked:?}, {granted:?}");

@@ -1,4 +1,4 @@
-//! Atlassian's OAuth 2.0 (3LO): consent, tokens, and what a token reaches.
+//! Atlassian's OAuth 2.0 (3LO): consent, tokens, and the sites that a token can access.
 //!
 //! <https://developer.atlassian.com/cloud/jira/platform/oauth-2-3lo-apps/>
 

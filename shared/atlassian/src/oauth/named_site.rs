@@ -1,27 +1,27 @@
-//! What people know a site by.
+//! A site's name and URL.
 
 use base::display::shown;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-/// The longest name that is kept, in characters.
+/// Maximum length of a name, in characters; longer ones are truncated.
 const LONGEST_NAME: usize = 200;
 
-/// The longest address that is kept, in bytes. A host has 253 at most.
+/// Maximum length of a URL, in bytes; longer ones are rejected. A host name has at most 253.
 const LONGEST_URL: usize = 500;
 
-/// The name and the address of a site, as far as they are known.
+/// The name and URL of a site, if known.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct NamedSite {
-    /// What its administrators call it, on one line.
+    /// The name given by the site's administrators, on one line.
     pub name: Option<String>,
-    /// `https://<name>.atlassian.net`, without a slash at its end.
+    /// `https://<name>.atlassian.net`, without a trailing slash.
     pub url: Option<String>,
 }
 
 impl NamedSite {
-    /// Keeps of a name and an address what can be shown: an address must be one that [`site_url`] takes.
+    /// Makes a name and a URL safe to show. A URL that [`site_url`] rejects is dropped.
     pub fn new(name: Option<&str>, url: Option<&str>) -> Self {
         let name = name.map(|name| shown(name, LONGEST_NAME)).filter(|name| !name.is_empty());
         let url = url.and_then(site_url).map(|url| url.as_str().trim_end_matches('/').to_owned());
@@ -29,7 +29,7 @@ impl NamedSite {
     }
 }
 
-/// Reads the address of a site: https, with a host and without credentials. What may follow the path is left out.
+/// Parses a site's URL, which must be `https` and have a host but no credentials. Removes the query and fragment.
 pub fn site_url(text: &str) -> Option<Url> {
     let mut url = Url::parse(text).ok().filter(|_| text.len() <= LONGEST_URL)?;
     let has_credentials = !url.username().is_empty() || url.password().is_some();
@@ -46,7 +46,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_an_address_that_people_may_be_led_to_is_one() {
+    fn only_safe_site_urls_are_kept() {
         let kept = |url: &str| NamedSite::new(None, Some(url)).url;
         for (given, expected) in [
             ("https://harbour.atlassian.net", "https://harbour.atlassian.net"),

@@ -1,4 +1,4 @@
-//! Whether Atlassian's hosts answer at all.
+//! Health probes of Atlassian's hosts.
 
 use std::time::Duration;
 
@@ -28,38 +28,32 @@ impl FromSettings for AtlassianProbe {
     }
 }
 
-/// Why a host is of no use at the moment.
+/// Why a host is unavailable.
 #[derive(Debug, thiserror::Error)]
 pub enum ProbeError {
-    /// It answers that it is failing.
+    /// The host responded with a server error.
     #[error("status {0}")]
     Failing(u16),
-    /// It did not answer in time.
+    /// The request timed out.
     #[error("{0}")]
     TimedOut(String),
-    /// There is no connection to it.
+    /// The connection failed.
     #[error("{0}")]
     Unreachable(String),
 }
 
 impl AtlassianProbe {
-    /// Asks the host of consent and tokens.
-    ///
-    /// # Errors
-    /// When it does not answer, or that it is failing.
+    /// Probes the host of the consent page and the token endpoint.
     pub async fn auth(&self) -> Result<(), ProbeError> {
         self.ask(&self.auth).await
     }
 
-    /// Asks the host of the API.
-    ///
-    /// # Errors
-    /// As [`Self::auth`].
+    /// Probes the host of the API.
     pub async fn api(&self) -> Result<(), ProbeError> {
         self.ask(&self.api).await
     }
 
-    /// Nothing is sent along, so a refusal is the answer to expect.
+    /// Sends no credentials, so a 4xx is expected and counts as healthy.
     async fn ask(&self, url: &Url) -> Result<(), ProbeError> {
         let request = self.http.get(url.clone()).timeout(deadline::at_most(TIMEOUT));
         match request.send().await {

@@ -1,4 +1,4 @@
-//! The Jira sites that an access token reaches, and what it may do there.
+//! The Jira sites that an access token can access, and its scopes there.
 
 use std::time::Duration;
 
@@ -22,16 +22,16 @@ const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(5);
 /// <https://developer.atlassian.com/cloud/jira/platform/oauth-2-3lo-apps/#3-1-get-the-cloudid-for-your-site>
 const RESOURCES: &str = "/oauth/token/accessible-resources";
 
-/// Why the sites are not known.
+/// Why the sites are unknown.
 #[derive(Debug, thiserror::Error)]
 pub enum SitesError {
-    /// Atlassian does not accept the access token: the consent was withdrawn.
+    /// Atlassian rejected the access token: the consent was withdrawn.
     #[error("Atlassian does not accept the access token")]
     ConsentWithdrawn,
-    /// Atlassian did not answer in time.
+    /// The request timed out.
     #[error("Atlassian took too long to list the Jira sites")]
     TimedOut,
-    /// Atlassian failed, or answered something that is no list.
+    /// Atlassian failed, or its response is not a list.
     #[error("{0}")]
     Failed(String),
 }
@@ -43,15 +43,15 @@ type Result<T> = std::result::Result<T, SitesError>;
 pub struct Site {
     /// The cloud id.
     pub id: SiteId,
-    /// The site's name, if Atlassian tells one.
+    /// The name, if Atlassian lists one.
     pub name: Option<String>,
-    /// Its address, `https://<name>.atlassian.net`.
+    /// The URL, `https://<name>.atlassian.net`.
     pub url: Option<String>,
-    /// A picture of it.
+    /// The URL of the site's avatar.
     pub avatar_url: Option<String>,
 }
 
-/// Lists sites. Setting: `ATLASSIAN_API_URL`.
+/// Lists the sites of an access token. Setting: `ATLASSIAN_API_URL`.
 #[derive(Clone)]
 pub struct Sites {
     http: reqwest::Client,
@@ -67,29 +67,19 @@ impl FromSettings for Sites {
 }
 
 impl Sites {
-    /// The Jira sites that an access token reaches, each once, in Atlassian's order.
-    ///
-    /// A lost answer or a failing server is asked once more.
-    ///
-    /// # Errors
-    /// As [`SitesError`].
+    /// Lists the Jira sites that an access token can access, in Atlassian's order and without duplicates. Retried
+    /// once after a lost response or a server error.
     pub async fn list(&self, access_token: &SecretString) -> Result<Vec<Site>> {
         let may_pass = |error: &SitesError| matches!(error, SitesError::Failed(_) | SitesError::TimedOut);
         retry::twice(|| self.resources(access_token), may_pass).await.map(jira_sites)
     }
 
-    /// The name and the address of a site, asked for once; neither when Atlassian does not list the site.
-    ///
-    /// # Errors
-    /// As [`Self::list`].
+    /// Returns the name and URL of a site, or neither if Atlassian does not list the site. Not retried.
     pub async fn named(&self, access_token: &SecretString, site: &str) -> Result<NamedSite> {
         Ok(self.resources(access_token).await?.named(site))
     }
 
-    /// The scopes that a token has on a site, of all its products; `None` when the list does not tell.
-    ///
-    /// # Errors
-    /// As [`Self::list`].
+    /// Returns the scopes that a token has on a site, of all its products; `None` if the list does not contain them.
     pub async fn granted_scopes(
         &self,
         access_token: &SecretString,
@@ -123,12 +113,12 @@ fn transport_error(error: reqwest::Error) -> SitesError {
     if error.is_timeout() { SitesError::TimedOut } else { SitesError::Failed(chain(&error.without_url())) }
 }
 
-/// The list, as far as it can be read.
+/// The entries of the list that can be parsed.
 #[derive(Deserialize)]
 #[serde(transparent)]
 pub struct Resources(#[serde(deserialize_with = "lenient::objects")] Vec<Option<Resource>>);
 
-/// An entry of the list. One site stands in it once for each of its products, under the same id.
+/// An entry of the list. A site has one entry for each of its products, all with the same id.
 #[derive(Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 struct Resource {
@@ -144,7 +134,7 @@ struct Resource {
 }
 
 impl Resources {
-    /// The scopes on a site; `None` when it is not listed, or its scopes cannot be read.
+    /// Returns the scopes on a site; `None` if it is not listed or its scopes cannot be parsed.
     fn scopes_of(&self, site: &str) -> Option<Vec<String>> {
         let entries = self.0.iter().flatten().filter(|entry| entry.id.as_deref() == Some(site));
         let lists: Option<Vec<_>> = entries.map(|entry| entry.scopes.as_array()).collect();
@@ -152,7 +142,7 @@ impl Resources {
         Some(scopes.filter_map(|scope| scope.as_str().map(str::to_owned)).collect())
     }
 
-    /// What a site is called and where it is, as the first of its entries say that tell.
+    /// Returns the name and URL of a site, each from the first of its entries that has one.
     fn named(&self, site: &str) -> NamedSite {
         let entries = self.0.iter().flatten().filter(|entry| entry.id.as_deref() == Some(site));
         let told = entries.map(|entry| NamedSite::new(entry.name.as_deref(), entry.url.as_deref()));
@@ -165,16 +155,16 @@ impl Resources {
 }
 
 impl Resource {
-    /// Whether it is Jira's. Its scopes read `read:jira-work`, `read:project:jira`, `read:sprint:jira-software`.
-    /// Where no list of scopes can be read it may be: one that is not a person can pass over, one that is missing
-    /// they cannot choose.
+    /// Whether the entry is for Jira. Jira's scopes look like `read:jira-work`, `read:project:jira` and
+    /// `read:sprint:jira-software`. An entry whose scopes cannot be parsed counts as Jira: a person can ignore a site
+    /// that does not belong in the list, but cannot choose one that is missing.
     fn is_jira(&self) -> bool {
         let is_jiras = |scope: &Value| scope.as_str().is_some_and(|scope| scope.contains("jira"));
         self.scopes.as_array().is_none_or(|scopes| scopes.iter().any(is_jiras))
     }
 }
 
-/// The Jira sites of a list, each once.
+/// Extracts the Jira sites, without duplicates.
 pub fn jira_sites(Resources(resources): Resources) -> Vec<Site> {
     let mut sites: Vec<Site> = Vec::new();
     for resource in resources.into_iter().flatten() {
@@ -220,7 +210,7 @@ mod tests {
         assert_eq!((&a.name, &a.url, &a.avatar_url), (&None, &None, &None));
         assert_eq!(e.name.as_deref(), Some("Fine"));
         for no_list in ["null", "{}", "7"] {
-            assert!(serde_json::from_str::<Resources>(no_list).is_err(), "an empty list is made of none");
+            assert!(serde_json::from_str::<Resources>(no_list).is_err(), "not a list");
         }
     }
 
@@ -235,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn a_site_is_named_by_the_first_of_its_entries_that_tell() {
+    fn a_site_has_the_first_name_and_url_among_its_entries() {
         let list = r#"[null,{"id":"b","name":"Other","url":"https://b.atlassian.net"},
             {"id":"a","name":7,"url":"http://a.atlassian.net"},{"id":"a","name":"A","url":"https://a.atlassian.net"}]"#;
         let resources: Resources = serde_json::from_str(list).unwrap();

@@ -19,25 +19,27 @@ use url::Url;
 
 use crate::{DEFAULT_AUTH_URL, http_client, lenient};
 
-/// How long one attempt may take.
+/// Timeout of one attempt.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// What is kept back of an invocation for storing the new tokens: they must not be lost to a slow answer.
+/// Time reserved for storing new tokens, so that a slow response does not cause their loss.
 const STORING_RESERVE: Duration = Duration::from_secs(2);
 
-/// How long an access token lasts, in seconds, if Atlassian does not say so or in a way that cannot be read: its usual
-/// hour. Should it last for less, Jira answers 401 and it is renewed.
+/// Access token lifetime in seconds if `expires_in` is missing or unreadable: Atlassian's usual hour. If the token
+/// expires earlier, Jira responds with 401 and it is renewed.
 const USUAL_LIFETIME: f64 = 3600.0;
 
-/// The one sentence of Atlassian's that ends a connection: what it says, with `unauthorized_client`, of a refresh token
-/// that is dead (<https://github.com/raycast/extensions/issues/11836>). By itself that code means that the app may not ask
-/// for tokens (<https://www.rfc-editor.org/rfc/rfc6749#section-5.2>), and so every connection.
+/// The only error message from Atlassian that invalidates a connection: with `unauthorized_client`, it means that the
+/// refresh token is dead (<https://github.com/raycast/extensions/issues/11836>). On its own, that code means that the
+/// app may not request tokens (<https://www.rfc-editor.org/rfc/rfc6749#section-5.2>), which would affect every
+/// connection.
 const DEAD_TOKEN: &str = "refresh_token is invalid";
 
-/// Atlassian ends a consent after this, however often it was refreshed.
+/// Atlassian ends a consent after this time, however often it was refreshed.
 pub const CONSENT_LIFETIME: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
-/// Settings: `DEFAULT_JIRA_CLIENT_ID`, `DEFAULT_JIRA_CLIENT_SECRET`, `ATLASSIAN_AUTH_URL`.
+/// Atlassian's token endpoint. Settings: `DEFAULT_JIRA_CLIENT_ID`, `DEFAULT_JIRA_CLIENT_SECRET`,
+/// `ATLASSIAN_AUTH_URL`.
 pub struct JiraTokenEndpoint {
     http: reqwest::Client,
     token: Url,
@@ -64,7 +66,7 @@ impl TokenEndpoint for JiraTokenEndpoint {
         redirect_uri: &'a str,
         code: &'a str,
     ) -> BoxFuture<'a, Result<Grant, TokenError>> {
-        // A code is good for one exchange, so this is sent once.
+        // A code can be exchanged only once, so this is not retried.
         Box::pin(async move {
             self.request(&json!({
                 "grant_type": "authorization_code",
@@ -77,8 +79,8 @@ impl TokenEndpoint for JiraTokenEndpoint {
         })
     }
 
-    /// Sent again at once when the answer is lost or the server fails: within the ten minutes of its reuse
-    /// interval Atlassian accepts the same refresh token again.
+    /// Retried once, immediately, after a lost response or a server error: Atlassian accepts the same refresh token
+    /// again within its reuse interval of ten minutes.
     fn refresh<'a>(&'a self, refresh_token: &'a SecretString) -> BoxFuture<'a, Result<Grant, TokenError>> {
         Box::pin(async move {
             let body = json!({
@@ -122,8 +124,8 @@ fn transport_error(error: reqwest::Error) -> TokenError {
     if error.is_timeout() { TokenError::TimedOut } else { TokenError::Failed(chain(&error.without_url())) }
 }
 
-/// Reads new tokens. What is odd beside the access token must not cost them: the refresh token that was exchanged for
-/// them is no longer good.
+/// Parses a token response. A malformed field other than the access token must not fail it: the refresh token that
+/// was exchanged has been used up.
 pub fn grant(body: &[u8]) -> Result<Grant, TokenError> {
     #[derive(Default, Deserialize)]
     #[serde(default)]
@@ -138,10 +140,10 @@ pub fn grant(body: &[u8]) -> Result<Grant, TokenError> {
         scope: Option<String>,
     }
     let no_token = || TokenError::Failed("the answer has no access token".to_owned());
-    // The error of the decoder could quote a token.
+    // The decoder's error could quote a token.
     let answer: Answer = lenient::from_slice(body).map_err(|_| no_token())?;
     let seconds = answer.expires_in.filter(|seconds| *seconds >= 0.0).unwrap_or(USUAL_LIFETIME);
-    // Whole seconds, as every store keeps them: all callers are told the same.
+    // Whole seconds, as the stores keep them, so every caller gets the same expiry.
     let lifetime = Duration::from_secs(seconds.min(u32::MAX.into()) as u64);
     Ok(Grant {
         access_token: answer.access_token.ok_or_else(no_token)?,
@@ -151,12 +153,12 @@ pub fn grant(body: &[u8]) -> Result<Grant, TokenError> {
     })
 }
 
-/// A token; an empty one is none.
+/// Deserializes a token; an empty one becomes `None`.
 fn secret<'de, D: Deserializer<'de>>(from: D) -> Result<Option<SecretString>, D::Error> {
     Ok(lenient::text(from)?.filter(|token| !token.is_empty()).map(SecretString::from))
 }
 
-/// Tells errors apart by their `error` code, not by the status, which has varied.
+/// Classifies an error by its `error` code and not by the status, which has varied.
 pub fn refusal(status: StatusCode, retry_after: Option<Duration>, body: &[u8]) -> TokenError {
     #[derive(Default, Deserialize)]
     #[serde(default)]
@@ -265,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn granted_scopes_that_cannot_be_read_cost_no_token() {
+    fn unreadable_scopes_lose_no_token() {
         let scopes = |said: Value| {
             let body = json!({ "access_token": "a", "scope": said }).to_string();
             grant(body.as_bytes()).ok().unwrap().scopes.map(|scopes| scopes.as_str().to_owned())

@@ -1,5 +1,6 @@
-//! JSON in which no object has a name twice. `serde_json` itself keeps the last of two, other readers the first: what one
-//! part of a system has checked is then not what another one does (<https://www.rfc-editor.org/rfc/rfc8259#section-4>).
+//! Parses JSON and rejects duplicate names in an object. `serde_json` keeps the last duplicate, other parsers the
+//! first, so one component could check a different value than another one uses
+//! (<https://www.rfc-editor.org/rfc/rfc8259#section-4>).
 
 use std::cell::Cell;
 use std::fmt;
@@ -7,18 +8,15 @@ use std::fmt;
 use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
-/// Why a text is refused.
+/// Why a text is rejected.
 pub(super) enum Problem {
-    /// It is no JSON.
+    /// The text is not valid JSON.
     NoJson(serde_json::Error),
-    /// An object has this name twice.
+    /// An object contains this name twice.
     Twice(String),
 }
 
-/// Reads a text.
-///
-/// # Errors
-/// When it is no JSON, or an object in it has a name twice.
+/// Parses a JSON text without duplicate names.
 pub(super) fn read(text: &str) -> Result<Value, Problem> {
     let twice = Cell::new(None);
     let mut reader = serde_json::Deserializer::from_str(text);
@@ -26,7 +24,7 @@ pub(super) fn read(text: &str) -> Result<Value, Problem> {
     read.map_err(|error| twice.take().map_or(Problem::NoJson(error), Problem::Twice))
 }
 
-/// Reads one value, and leaves the first name that an object has twice in its cell.
+/// Deserializes one value and records the first duplicate name in the cell.
 #[derive(Clone, Copy)]
 struct Distinct<'a>(&'a Cell<Option<String>>);
 

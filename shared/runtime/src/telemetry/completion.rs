@@ -1,5 +1,5 @@
-//! The one line that says how a request ended. It is at the same time its metrics, in `CloudWatch`'s embedded
-//! metric format: a field that the member `_aws` names is a metric.
+//! The completion line, which says how a request ended. It also carries the request's metrics, in the embedded metric
+//! format of `CloudWatch`: the fields listed in `_aws` are metrics.
 //!
 //! <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html>
 
@@ -11,40 +11,40 @@ use serde::{Serialize, Serializer};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-/// The namespace of the metrics.
+/// The metrics' namespace.
 pub const NAMESPACE: &str = "Juncture";
 
-/// The metrics' one dimension: the name of the deployed stack. A second one, the function say, would be billed as
-/// that many more metrics; what is asked about one function or one code is asked of the log, where every line has
-/// them as fields.
+/// The only dimension of the metrics: the name of the deployed stack. Each value of a second dimension, such as the
+/// function, would be billed as another set of metrics. The log answers questions about one function or error code,
+/// because every line has these as fields.
 pub const DIMENSION: &str = "stack";
 
-/// The setting that names the stack.
+/// The setting with the stack's name.
 const STACK: &str = "JUNCTURE_STACK";
 
-/// The metrics of every request, beside the counts; the others are there when they are not zero.
+/// Metrics besides the counters. The first two are in every request's line, the others only when not zero.
 const REQUESTS: &str = "requests";
 const DURATION: &str = "duration_ms";
 const CLIENT_ERRORS: &str = "client_errors";
 const SERVER_ERRORS: &str = "server_errors";
 const COLD_STARTS: &str = "cold_starts";
 
-/// The name of every metric that is ever written.
+/// Returns the names of all metrics.
 pub fn metric_names() -> impl Iterator<Item = &'static str> {
     [REQUESTS, DURATION, CLIENT_ERRORS, SERVER_ERRORS, COLD_STARTS]
         .into_iter()
         .chain(Counter::ALL.iter().copied().map(Counter::name))
 }
 
-/// What ended. Its line has the same fields in any case; which of them are metrics differs.
+/// What a completion line is about. All lines have the same fields; the kind decides which of them are metrics.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// A request.
     Request,
-    /// A run on a schedule. What happened in it counts. Its time and its round trips do not: it may take a quarter of
-    /// an hour and thousands of them, in which those of requests would drown.
+    /// A scheduled run. Events in it are metrics. Its duration and round trips are not: it can take a quarter of an
+    /// hour and thousands of round trips, which would drown out those of requests.
     Run,
-    /// A monitor's probe. It would thin out the rate of errors.
+    /// A monitor's probe. It has no metrics, because it would dilute the error rate.
     Probe,
 }
 
@@ -53,15 +53,15 @@ pub enum Kind {
 pub struct Completion<'a> {
     /// The HTTP status.
     pub status: u16,
-    /// How long the function worked on it.
+    /// How long the function took, in milliseconds.
     pub duration_ms: f64,
-    /// Whether it was the sandbox's first.
+    /// Whether it was the sandbox's first invocation.
     pub cold_start: bool,
     /// Why it failed, if it did.
     pub failure: Option<Failure<'a>>,
-    /// Whose end it is, and what it took.
+    /// The request's identity and counts.
     pub metrics: &'a RequestMetrics,
-    /// What it was.
+    /// What kind of invocation it was.
     pub kind: Kind,
 }
 
@@ -70,23 +70,23 @@ pub struct Completion<'a> {
 pub struct Failure<'a> {
     /// The machine-readable code.
     pub code: &'static str,
-    /// The sentence that the caller read.
+    /// The message that the caller got.
     pub error: &'a str,
-    /// What only the log is told.
+    /// The cause, for the log only.
     pub cause: String,
-    /// Whether nothing is wrong, in spite of a status of 5xx.
+    /// Whether this is expected in spite of its 5xx status.
     pub is_no_fault: bool,
 }
 
 impl Completion<'_> {
-    /// Writes the line to standard output, whatever the level of the log: without it there are no metrics.
+    /// Writes the line to standard output regardless of the log level, because the metrics depend on it.
     pub fn write(&self) {
         let mut line = Vec::with_capacity(1024);
         if serde_json::to_writer(&mut line, self).is_err() {
             return;
         }
         line.push(b'\n');
-        // There is no better place to complain about a closed standard output.
+        // If standard output is closed, there is nowhere to report it.
         let _ = std::io::stdout().lock().write_all(&line);
     }
 
@@ -98,12 +98,12 @@ impl Completion<'_> {
         }
     }
 
-    /// A refusal to be fetched ahead of time has a status that says so, and means nothing.
+    /// A rejected prefetch has a 5xx status but is not an error.
     fn is_server_error(&self) -> bool {
         self.status >= 500 && self.failure.as_ref().is_none_or(|failure| !failure.is_no_fault)
     }
 
-    /// What was counted, with its value, beside the duration.
+    /// Returns the counters and their values, without the duration.
     fn counts(&self) -> impl Iterator<Item = (&'static str, u32)> {
         let events = [
             (CLIENT_ERRORS, (400..500).contains(&self.status)),
@@ -120,7 +120,7 @@ impl Completion<'_> {
             )
     }
 
-    /// The fields that are metrics.
+    /// Returns the fields that are metrics.
     fn metrics(&self) -> Vec<Metric> {
         let count = |name| Metric { name, unit: "Count" };
         match self.kind {
@@ -173,7 +173,7 @@ impl Serialize for Completion<'_> {
     }
 }
 
-/// What makes metrics of a line's fields.
+/// The metadata that turns fields of the line into metrics.
 #[derive(Serialize)]
 #[serde(rename_all = "PascalCase")]
 struct Metadata {
@@ -197,7 +197,7 @@ struct Metric {
     unit: &'static str,
 }
 
-/// The stack that this sandbox belongs to.
+/// Returns the name of the stack this sandbox belongs to.
 fn stack() -> String {
     std::env::var(STACK).ok().filter(|stack| !stack.is_empty()).unwrap_or_else(|| "local".to_owned())
 }
@@ -217,24 +217,24 @@ mod tests {
         serde_json::to_value(&completion).unwrap()
     }
 
-    /// The metrics that a line holds, by name, as `CloudWatch` reads them.
+    /// Returns the metrics in a line by name, as `CloudWatch` extracts them.
     fn logged_metrics(line: &Value) -> Vec<(String, f64)> {
         let directives = line["_aws"]["CloudWatchMetrics"].as_array().unwrap();
         assert_eq!(directives.len(), 1);
         assert_eq!(directives[0]["Namespace"], NAMESPACE);
         assert_eq!(directives[0]["Dimensions"], json!([[DIMENSION]]));
-        assert!(line[DIMENSION].is_string(), "the dimension is a member of the line");
+        assert!(line[DIMENSION].is_string(), "the dimension is a field of the line");
         let defined = directives[0]["Metrics"].as_array().unwrap();
         let value = |metric: &Value| {
             let name = metric["Name"].as_str().unwrap().to_owned();
-            let value = line[&name].as_f64().unwrap_or_else(|| panic!("{name} is no number in {line}"));
+            let value = line[&name].as_f64().unwrap_or_else(|| panic!("{name} is not a number in {line}"));
             (name, value)
         };
         defined.iter().map(value).collect()
     }
 
     #[tokio::test]
-    async fn what_was_counted_is_a_field_and_a_metric() {
+    async fn counters_are_fields_and_metrics() {
         let metrics = Arc::new(RequestMetrics::default());
         let work = async {
             count(Counter::RedisRequests);
@@ -261,7 +261,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn of_a_run_only_what_happened_is_a_metric() {
+    async fn only_events_of_a_run_are_metrics() {
         let metrics = Arc::new(RequestMetrics::default());
         let nothing = line(200, &metrics, None, Kind::Run);
         assert!(nothing["_aws"].is_null(), "{nothing}");
@@ -272,11 +272,7 @@ mod tests {
         scope(Arc::clone(&metrics), work).await;
         let line = line(200, &metrics, None, Kind::Run);
         assert_eq!(logged_metrics(&line), [("idle_connections_due".to_owned(), 7.0)]);
-        assert_eq!(
-            (&line["requests"], &line["token_requests"]),
-            (&json!(1), &json!(1)),
-            "fields all the same"
-        );
+        assert_eq!((&line["requests"], &line["token_requests"]), (&json!(1), &json!(1)), "still fields");
     }
 
     #[test]
@@ -293,7 +289,7 @@ mod tests {
     }
 
     #[test]
-    fn every_metric_has_a_name_of_its_own_and_is_listed() {
+    fn metric_names_are_unique_and_complete() {
         let names: Vec<_> = metric_names().collect();
         let unique: std::collections::BTreeSet<_> = names.iter().collect();
         assert_eq!(unique.len(), names.len());
@@ -305,7 +301,7 @@ mod tests {
     }
 
     #[test]
-    fn a_probe_is_logged_and_no_metric() {
+    fn a_probe_is_logged_but_has_no_metrics() {
         let identity = Identity { request: "r-1".to_owned(), ..Identity::default() };
         let line = line(200, &RequestMetrics::new(identity), None, Kind::Probe);
         assert!(line["_aws"].is_null() && line[DIMENSION].is_null(), "{line}");

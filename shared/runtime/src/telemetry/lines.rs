@@ -1,7 +1,7 @@
-//! The lines that are written while a request runs: one JSON object for an event, with the request in `span`.
+//! Log lines written while a request runs: one JSON object per event, with the request in `span`.
 //!
-//! The request is known from its [`base::counters::scope`], not from a span: a formatted span costs every request about as
-//! much as reading its event, and most requests write no such line.
+//! The request comes from [`base::counters::scope`] rather than from a tracing span: formatting a span would cost
+//! every request about as much as parsing its event, and most requests log nothing but the completion line.
 
 use std::fmt::Debug;
 use std::io::Write as _;
@@ -15,14 +15,14 @@ use tracing::field::{Field, Visit};
 use tracing::{Event, Subscriber};
 use tracing_subscriber::layer::{Context, Layer};
 
-/// Writes events to standard output.
+/// A layer that writes events to standard output.
 pub(super) struct Lines;
 
 impl<S: Subscriber> Layer<S> for Lines {
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
         let Ok(mut line) = render(event) else { return };
         line.push(b'\n');
-        // There is no better place to complain about a closed standard output.
+        // If standard output is closed, there is nowhere to report it.
         let _ = std::io::stdout().lock().write_all(&line);
     }
 }
@@ -41,7 +41,7 @@ fn render(event: &Event<'_>) -> serde_json::Result<Vec<u8>> {
     Ok(line)
 }
 
-/// Puts an event's fields into a map.
+/// Serializes an event's fields into a map.
 struct Fields<'a, M: SerializeMap> {
     map: &'a mut M,
     outcome: Result<(), M::Error>,
@@ -91,7 +91,7 @@ mod tests {
 
     use super::*;
 
-    /// Keeps lines in place of writing them.
+    /// Collects lines instead of writing them.
     #[derive(Clone, Default)]
     struct Kept(Arc<Mutex<Vec<Value>>>);
 
