@@ -1,4 +1,4 @@
-//! The local stack's own keys and passwords: made once, kept in a file that only its owner can read.
+//! The local stack's own keys and passwords: generated once, stored in a file that only its owner can read.
 
 use std::fs;
 use std::io::Write;
@@ -10,10 +10,10 @@ use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use ring::rand::{SecureRandom, SystemRandom};
 
-/// The local defaults of the settings that are secret.
+/// Local defaults for the settings that are secret.
 #[derive(Clone)]
 pub struct Secrets {
-    /// `JUNCTURE_SECRET_KEY`: what a backend presents to Juncture.
+    /// `JUNCTURE_SECRET_KEY`: what a backend sends to authenticate to Juncture.
     pub secret_key: String,
     /// `TOKEN_ENCRYPTION_KEY`: base64 of 32 bytes.
     pub token_encryption_key: String,
@@ -32,7 +32,7 @@ impl std::fmt::Debug for Secrets {
 }
 
 impl Secrets {
-    /// New ones, kept nowhere.
+    /// Generates new secrets without storing them.
     pub fn generate() -> Result<Self> {
         Ok(Self {
             secret_key: format!("sk_local_{}", URL_SAFE_NO_PAD.encode(random()?)),
@@ -43,7 +43,7 @@ impl Secrets {
         })
     }
 
-    /// Reads the file at `path`. What is missing in it is made and added.
+    /// Reads the file at `path`; generates and appends what it lacks.
     pub fn load_or_create(path: &Path) -> Result<Self> {
         let mut secrets = Self::generate()?;
         let mut missing = Vec::new();
