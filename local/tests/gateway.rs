@@ -1,4 +1,4 @@
-//! The gateway over real HTTP: requests, answers, routes, CORS and limits.
+//! The gateway over real HTTP: requests, responses, routes, CORS and limits.
 
 #![allow(clippy::unwrap_used, reason = "a helper that fails fails its test")]
 

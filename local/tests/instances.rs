@@ -1,4 +1,4 @@
-//! The gateway's processes: started, reused, killed, replaced, reaped.
+//! The gateway's processes: how they are started, reused, killed, replaced and reaped.
 
 #![allow(clippy::unwrap_used, reason = "a helper that fails fails its test")]
 
@@ -183,7 +183,7 @@ async fn a_client_that_leaves_does_not_stop_the_function() {
     std::fs::remove_dir_all(folder).unwrap();
 }
 
-/// A folder of this test run.
+/// A temporary folder for this test run.
 fn tempdir(name: &str) -> PathBuf {
     let folder = std::env::temp_dir().join(format!("juncture-gateway-{name}-{}", std::process::id()));
     std::fs::create_dir_all(&folder).unwrap();

@@ -1,4 +1,4 @@
-//! The private servers, run for real.
+//! The private servers, running for real.
 
 #![allow(clippy::unwrap_used, reason = "a helper that fails fails its test")]
 
@@ -61,7 +61,7 @@ async fn connect(url: &str) -> Result<Client, tokio_postgres::Error> {
     Ok(client)
 }
 
-/// Connects as a client that trusts `authority` only.
+/// Connects as a client that trusts only `authority`.
 async fn connect_tls(url: &str, authority: &Path) -> Result<Client, tokio_postgres::Error> {
     let mut roots = rustls::RootCertStore::empty();
     roots.add(CertificateDer::from_pem_file(authority).unwrap()).unwrap();
@@ -88,11 +88,11 @@ async fn postgres_keeps_its_data_over_a_restart_and_survives_a_kill() {
     postgres.stop().await.unwrap();
     assert!(!is_alive(first));
 
-    // Killed: its file with the process number stays behind.
+    // Killed: its pid file is left behind.
     let postgres = Postgres::start(place.postgres(), &place.reaper).await.unwrap();
     let killed = nix::unistd::Pid::from_raw(i32::try_from(postgres.pid()).unwrap());
     nix::sys::signal::kill(killed, nix::sys::signal::Signal::SIGKILL).unwrap();
-    // It is gone only when its parent, this process, has waited for it.
+    // The process is gone only once its parent, this process, has reaped it.
     postgres.stop().await.unwrap();
 
     let postgres = Postgres::start(place.postgres(), &place.reaper).await.unwrap();
@@ -131,7 +131,7 @@ async fn postgres_takes_the_password_only() {
     assert_eq!(error.code(), Some(&tokio_postgres::error::SqlState::INVALID_PASSWORD));
     postgres.stop().await.unwrap();
 
-    // Secrets that do not belong to the data are told at start.
+    // A password that does not match the data directory is reported at start.
     let other = postgres::Options { password: "secret-2".to_owned(), ..options };
     let error = format!("{:#}", Postgres::start(other, &place.reaper).await.unwrap_err());
     assert!(error.contains("make reset") && !error.contains("secret-2"), "{error}");
@@ -176,7 +176,7 @@ async fn pgbouncer_pools_by_transaction_and_requires_tls() {
     let pooler = PgBouncer::start(options, &postgres, &place.reaper).await.unwrap();
     assert!(pooler.url().contains("sslmode=require&sslrootcert=/"));
 
-    // Two clients, one after the other, meet the same server process: the pool is by transaction.
+    // Two clients in succession get the same server process, because the pool is by transaction.
     let backend = async |client: &Client| {
         let rows = client.simple_query("SELECT pg_backend_pid()").await.unwrap();
         let found = rows.iter().find_map(|message| match message {

@@ -1,4 +1,4 @@
-//! The whole stack, with a function that answers with its environment (`examples/echo-function.rs`).
+//! The whole stack, with a function that responds with its environment (`examples/echo-function.rs`).
 
 #![allow(clippy::unwrap_used, reason = "a helper that fails fails its test")]
 
@@ -31,7 +31,7 @@ Resources:
         Get: { Type: HttpApi, Properties: { ApiId: !Ref Api, Method: GET, Path: /echo } }
 "#;
 
-/// A folder with a template and the executables that belong to it.
+/// A folder with a template and its executables.
 struct Project(TempDir);
 
 impl Project {

@@ -1,4 +1,4 @@
-//! The Upstash front over real HTTP, before a real redis-server; Upstash's own client included.
+//! The Upstash front over real HTTP with a real redis-server behind it, including a run of Upstash's own client.
 
 #![allow(clippy::unwrap_used, reason = "a helper that fails fails its test")]
 
@@ -18,7 +18,7 @@ use uuid::Uuid;
 
 const TOKEN: &str = "token-of-the-tests";
 
-/// A redis-server of its own, with a front.
+/// A redis-server with a front.
 struct Stack {
     front: Front,
     redis: Child,
@@ -27,20 +27,20 @@ struct Stack {
 
 impl Stack {
     async fn start() -> Self {
-        // Short: the path of a socket may have about a hundred characters.
+        // Short, because the path of a Unix socket is limited to about a hundred characters.
         let folder =
             std::env::temp_dir().join(format!("juncture-{}", &Uuid::new_v4().simple().to_string()[..8]));
         std::fs::create_dir_all(&folder).unwrap();
         let redis = redis_server(&folder);
         let url = format!("redis+unix://{}", folder.join("socket").display());
-        // The file is there a moment before it is listened on.
+        // The socket file exists a moment before the server listens on it.
         let listens = || UnixStream::connect(folder.join("socket")).is_ok();
         eventually("redis-server listens", listens).await;
         let front = Front::start(listener().await, &url, TOKEN).unwrap();
         Self { front, redis, folder }
     }
 
-    /// The status and the JSON of an answer.
+    /// The status and the JSON body of a response.
     async fn call(&self, request: Builder, body: impl ToString) -> (u16, Value) {
         let request = request.header("authorization", format!("Bearer {TOKEN}"));
         let response = send(self.front.address(), request, body.to_string()).await.unwrap();

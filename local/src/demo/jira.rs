@@ -127,7 +127,7 @@ async fn edit(
     product.juncture.tell_jira(Method::PUT, "edit-issue", &workspace, body, None).await.map(Json)
 }
 
-/// Requires the form's `Idempotency-Key`, so that a double click or a retry after an error creates one issue.
+/// Passes on the form's `Idempotency-Key`, so that a double click or a retry after an error creates one issue.
 async fn create(
     State(product): State<Arc<Product>>,
     workspace: Workspace,

@@ -16,7 +16,7 @@ use tokio::net::TcpListener;
 const SECRET: &str = "the-secret-key";
 const TOKEN: &str = "an-access-token";
 
-/// Answers by the last segment of the path, and remembers what it was asked.
+/// Chooses the response by the last segment of the path, and records the requests.
 #[derive(Default)]
 struct Stub {
     answers: Mutex<Vec<(&'static str, u16, Value)>>,
@@ -125,7 +125,7 @@ async fn a_workspace_is_chosen_by_query_and_kept_in_a_cookie() {
         assert_eq!(visit(&format!("/?workspace={bad}")).await.unwrap().status(), 400, "{bad}");
     }
     let fresh = visit("/").await.unwrap();
-    // What the README calls with after the first "Connect Jira".
+    // The `external_id` that the README uses after the first "Connect Jira".
     assert!(fresh.headers()["set-cookie"].to_str().unwrap().starts_with("lantern_workspace=demo;"));
     assert!(fresh.text().await.unwrap().contains(r#"data-workspace="demo""#));
     let (_, page) = fixture.get("/").await;

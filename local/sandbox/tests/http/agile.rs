@@ -69,7 +69,7 @@ async fn sprints_come_closed_first_and_kanban_boards_have_none() {
     assert!(future.get("startDate").is_none() && future.get("goal").is_none());
     assert_eq!(active["goal"], "Deliver the grain");
 
-    // The other board lists sprints that were made elsewhere.
+    // The other board lists sprints that were created elsewhere.
     let (_, page) = app.agile(HARBOUR, "board/4/sprint?state=active,future", &token).await;
     assert_eq!(ids(&page), [502, 503]);
     assert_eq!(page["values"][0]["originBoardId"], 1);

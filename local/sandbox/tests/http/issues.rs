@@ -216,7 +216,7 @@ async fn an_edit_answers_nothing_or_the_issue() {
     app.handle().inject(Rule::new(Class::Jira, conflict).path("/issue/SHIP-2").times(1));
     assert_eq!(edit("issue/SHIP-2", json!({ "fields": {} })).await.0, StatusCode::CONFLICT);
 
-    // The answer to a create is lost, the issue is not.
+    // The response to a create is lost, but the issue exists.
     app.handle().inject(
         Rule::new(Class::Jira, Fault::Status { status: 504, body: None }).path("/issue HTTP").after(),
     );

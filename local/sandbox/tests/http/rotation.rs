@@ -85,7 +85,7 @@ async fn within_the_leeway_an_old_token_yields_a_pair_of_its_own() {
     assert_ne!(second.refresh, sibling.refresh);
     app.rotate(&second.refresh).await;
     app.rotate(&sibling.refresh).await;
-    // The leeway counts from the first exchange, not from the last.
+    // The leeway counts from the first exchange, not the last.
     app.handle().advance_clock(2 * MINUTE);
     assert!(!app.handle().accepts_refresh_token(&first.refresh));
 }

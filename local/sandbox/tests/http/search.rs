@@ -1,4 +1,4 @@
-//! Finding issues, and fetching many at once.
+//! Searching issues, and fetching many at once.
 
 use std::collections::BTreeSet;
 
@@ -79,14 +79,14 @@ async fn queries_find_what_they_name() {
 async fn queries_that_jira_refuses_are_refused_and_told_apart() {
     let app = App::start().await;
     let ada = app.connect("ada", &["harbour"], ALL_SCOPES).await;
-    // These depend on what the user asks for.
+    // These depend on user input.
     for jql in ["project = NONE", "sprint = 9", "key = SHIP-99", "id = 1", "assignee = nobody"] {
         let (status, body) = app.search(HARBOUR, json!({ "jql": jql }), &ada.access).await;
         assert_eq!(status, StatusCode::BAD_REQUEST, "{jql}");
         assert!(body["errorMessages"][0].as_str().unwrap().contains("does not exist"), "{body}");
     }
     assert_eq!(app.problems(), Vec::<String>::new());
-    // These are the app's own mistakes.
+    // These are mistakes of the app.
     let mistakes = [
         "",
         "ORDER BY created DESC",
@@ -107,7 +107,7 @@ async fn queries_that_jira_refuses_are_refused_and_told_apart() {
     assert_eq!(app.handle().violations()[0].account.as_deref(), Some("ada"));
 }
 
-/// Follows a search to its end.
+/// Follows a search to its last page.
 async fn all(app: &App, site: &str, body: Value, token: &str) -> (Vec<usize>, Vec<String>) {
     let (mut sizes, mut found, mut body) = (Vec::new(), Vec::new(), body);
     loop {

@@ -1,4 +1,4 @@
-//! Requests that Jira does not know, or would refuse.
+//! Requests that Jira does not know or would refuse.
 
 use std::fs;
 
@@ -82,7 +82,7 @@ async fn a_description_of_the_api_is_held_against_requests() {
     fs::remove_file(&path).unwrap();
     let ada = app.connect("ada", &["harbour"], READ_WRITE).await;
 
-    // The sandbox serves all of these; only the description says no.
+    // The sandbox supports all of these; only the OpenAPI description does not.
     app.jira(HARBOUR, "issue/10101", &ada.access).await;
     assert_eq!(app.problems(), Vec::<String>::new());
     app.jira(HARBOUR, "issue/SHIP-1?fields=summary", &ada.access).await;
