@@ -1,4 +1,4 @@
-//! What the operator typed.
+//! Command-line arguments.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -17,16 +17,16 @@ pub(crate) struct Arguments {
     pub(crate) command: String,
     /// The stage's name, as in samconfig.toml.
     pub(crate) stage: String,
-    /// The file of settings, if it is not the usual one.
+    /// The settings file, if not the default one.
     pub(crate) file: Option<PathBuf>,
     /// The setting to rotate.
     pub(crate) key: Option<String>,
-    /// Waits this long in place of what is safe.
+    /// Waits this long instead of the safe default.
     pub(crate) wait: Option<Duration>,
 }
 
 impl Arguments {
-    /// Reads a command and its options; an option without a value, as `make` passes it, counts as absent.
+    /// Parses a command and its options. An option with an empty value, as `make` passes it, counts as absent.
     pub(crate) fn parse(words: impl IntoIterator<Item = String>) -> Result<Self> {
         let mut words = words.into_iter();
         let command = words.next().context(USAGE)?;
@@ -56,7 +56,7 @@ impl Arguments {
         Ok(arguments)
     }
 
-    /// The setting that a rotation is about.
+    /// The name of the setting to rotate.
     pub(crate) fn key(&self) -> Result<&str> {
         self.key.as_deref().context("which setting? For instance KEY=JUNCTURE_SECRET_KEY")
     }

@@ -1,10 +1,10 @@
-//! Settings of the file that the secret does not take over, and where they belong.
+//! Settings in the file that do not go into the secret, and where they belong.
 
 use base::config::Values;
 
 use crate::plan::SETTINGS;
 
-/// Settings that come from a parameter of the template. It always gives the functions a value, which wins over the
+/// Settings that come from a template parameter. The parameter always has a value, which takes precedence over the
 /// secret's.
 const PARAMETERS: [(&str, &str); 13] = [
     ("ALLOWED_RETURN_URLS", "AllowedReturnUrls"),
@@ -22,7 +22,8 @@ const PARAMETERS: [(&str, &str); 13] = [
     ("UNKNOWN_FIELDS", "UnknownFields"),
 ];
 
-/// A name and where its setting belongs, for each that has a value and is not for the secret. Never the value.
+/// The name of each setting that has a value but does not belong in the secret, and where it belongs. Never the
+/// value.
 pub(crate) fn belongs(given: &Values) -> Vec<(&str, String)> {
     let has_value = |(name, value): (_, &String)| (!value.trim().is_empty()).then_some(name);
     given
@@ -44,7 +45,7 @@ fn place(name: &str) -> String {
     }
 }
 
-/// Ports, and what the AWS SDK reads.
+/// Ports, and variables of the AWS SDK.
 fn is_of_the_development_stack(name: &str) -> bool {
     name.starts_with("JUNCTURE_") && name.ends_with("_PORT") || name.starts_with("AWS_")
 }
@@ -88,7 +89,7 @@ mod tests {
         for (name, value) in variables {
             match (name, value.strip_prefix("!Ref ").unwrap_or_else(|| panic!("{name} has no parameter"))) {
                 ("JUNCTURE_STACK", "AWS::StackName") => {}
-                // Empty unless set, and then the secret's counts.
+                // Empty unless set; if it is empty, the secret's value is used.
                 ("DEFAULT_JIRA_SITE_REDIRECT_URI", "SiteRedirectUri") => {}
                 pair => found.push(pair),
             }

@@ -1,4 +1,4 @@
-//! Seals every stored token anew and says how far it is.
+//! Re-seals every stored token and reports progress.
 
 use std::time::{Duration, Instant};
 
@@ -8,14 +8,14 @@ use juncture::error::Error;
 use juncture::operations::{Reseal, Resealed};
 use juncture::parts::Parts;
 
-/// How often progress is told.
+/// How often progress is reported.
 const TELL: Duration = Duration::from_secs(2);
 
-/// How long rows that were being written are left alone before the next pass.
+/// Pause before the next pass, for rows that were being written.
 const REST: Duration = Duration::from_millis(500);
 
-/// Passes over all connections until none is left that the first key has not sealed. Broken off, it goes on where
-/// it was when it is run again: what is done is seen and not done twice.
+/// Runs passes over all connections until everything is sealed with the first key. If it is interrupted, the next
+/// run resumes, because it skips what is already re-sealed.
 pub(crate) async fn until_clean(values: &Values) -> Result<()> {
     let reseal = Parts::of(&Settings::default().with_secret(values)?).reseal()?;
     loop {
