@@ -1,8 +1,7 @@
 #!/bin/sh
-# Fetches Atlassian's schema of ADF for the tests of the crate `adf`.
+# Fetches Atlassian's ADF schema for the tests of the crate `adf`.
 #
-# Only the schema is unpacked: the package's own dependencies are a hundred times its size, and no test
-# needs them.
+# Extracts only the schema: the package's own dependencies are a hundred times its size, and no test needs them.
 set -eu
 
 package=@atlaskit/adf-schema
