@@ -1,6 +1,5 @@
 #!/usr/bin/env bash
-# Builds every function for Lambda into .aws-sam/build: `build.sh arm64` (which is deployed by default) or `build.sh
-# x86_64`.
+# Builds every function for Lambda into .aws-sam/build: `build.sh arm64` (deployed by default) or `build.sh x86_64`.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

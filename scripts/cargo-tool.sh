@@ -9,7 +9,6 @@ crate="$1" version="$2"
 # Cargo's own list of what it has installed there.
 [ -x ".local/bin/$crate" ] && grep -qs "^\"$crate $version " .local/.crates.toml && exit
 echo "Installing $crate $version (takes a few minutes, once)"
-# Unoptimised and without debug information: they compile in a third of the time, and still process this workspace
-# in seconds.
+# Unoptimised and without debug information: they compile in a third of the time, and still run for seconds only.
 CARGO_PROFILE_DEV_DEBUG=false cargo install --quiet --locked --debug --root .local --target-dir .local/build "$crate@$version"
 rm -rf .local/build

@@ -9,8 +9,7 @@ scripts/build.sh "$architecture"
 # shellcheck source=scripts/build-flags.sh
 . scripts/build-flags.sh
 
-# The operator's program runs where the archive is deployed from, so it is built for Linux on this machine's
-# processor.
+# The operator's program runs where the archive is deployed from, so it is built for Linux on this machine's processor.
 case "$(uname -m)" in
   aarch64) flags=(--arm64) ;;
   *) flags=() ;;

@@ -1,8 +1,7 @@
 #!/usr/bin/env bash
-# Runs all tests: unit tests, parts of the development stack, and the whole stack end to end. Then runs the
-# end-to-end tests again in the way that Juncture is deployed: with PgBouncer and TLS between the functions and
-# Postgres, as with a pooled Neon database, and with all settings in Secrets Manager (moto), read through the AWS
-# SDK.
+# Runs all tests: unit tests, parts of the development stack, and the whole stack end to end. Then runs the end-to-end
+# tests again in the way that Juncture is deployed: with PgBouncer and TLS between the functions and Postgres, as with
+# a pooled Neon database, and with all settings in Secrets Manager (moto), read through the AWS SDK.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

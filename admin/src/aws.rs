@@ -22,10 +22,9 @@ struct Exported {
 
 /// The region of a stage: from samconfig.toml, else the environment, else the profile.
 ///
-/// SAM also prefers samconfig.toml to the environment. In the environment, however, it reads only
-/// `AWS_DEFAULT_REGION` and not the `AWS_REGION` that all other tools use (`'region'` in botocore's
-/// `configprovider.py`), so `scripts/deploy.py` determines the region in the same way as this function and passes
-/// it to SAM.
+/// SAM also prefers samconfig.toml to the environment. In the environment, however, it reads only `AWS_DEFAULT_REGION`
+/// and not the `AWS_REGION` that all other tools use (`'region'` in botocore's `configprovider.py`), so
+/// `scripts/deploy.py` determines the region in the same way as this function and passes it to SAM.
 fn region(stage: &Stage) -> Result<String> {
     let of_environment = || variable("AWS_REGION").or_else(|| variable("AWS_DEFAULT_REGION"));
     let known = stage.region.clone().or_else(of_environment);

@@ -22,8 +22,7 @@ const PARAMETERS: [(&str, &str); 13] = [
     ("UNKNOWN_FIELDS", "UnknownFields"),
 ];
 
-/// The name of each setting that has a value but does not belong in the secret, and where it belongs. Never the
-/// value.
+/// The name of each setting that has a value but does not belong in the secret, and where it belongs. Never the value.
 pub(crate) fn belongs(given: &Values) -> Vec<(&str, String)> {
     let has_value = |(name, value): (_, &String)| (!value.trim().is_empty()).then_some(name);
     given

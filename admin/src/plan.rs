@@ -1,5 +1,4 @@
-//! `make secrets`: determines the contents of the secret from the settings file, its current contents, and the
-//! operator.
+//! `make secrets`: determines the contents of the secret from the settings file, the current secret, and the operator.
 
 use std::path::{Path, PathBuf};
 

@@ -29,8 +29,7 @@ impl Stage {
         Self::parse(name, &text).context(FILE)
     }
 
-    /// The section of the command takes precedence over that of all commands, and a stage inherits nothing from
-    /// `default`:
+    /// A command's section takes precedence over that of all commands, and a stage inherits nothing from `default`:
     /// <https://docs.aws.amazon.com/serverless-application-model/latest/developerguide/serverless-sam-cli-config.html>,
     /// and `SamConfig.get_all` in SAM's `samcli/lib/config/samconfig.py`.
     fn parse(name: &str, text: &str) -> Result<Self> {

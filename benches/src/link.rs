@@ -135,8 +135,7 @@ fn micros(atomic: &AtomicU64) -> Duration {
     Duration::from_micros(atomic.load(Ordering::Relaxed))
 }
 
-/// Sleeps on a blocking thread: tokio's timer rounds up to the next millisecond, which is half of a statement's
-/// latency.
+/// Sleeps on a blocking thread: tokio's timer rounds up to the next millisecond, half of a statement's latency.
 async fn rest(duration: Duration) {
     if duration.is_zero() {
         return;

@@ -19,8 +19,7 @@ use crate::{Effort, say};
 const FUNCTION: &str = "get-access-token";
 const CALLERS: usize = 16;
 
-/// Compares the CPU time of a call with that of an empty function that returns the same bytes, in alternating
-/// rounds.
+/// Compares the CPU time of a call with that of an empty function that returns the same bytes, in alternating rounds.
 pub(crate) async fn cpu(world: &World, effort: Effort) -> Result<CpuFigures> {
     world.slow_down(false, Duration::ZERO);
     let path = path_of(FUNCTION, CONNECTED_USER, "provider=jira");

@@ -1,5 +1,4 @@
-//! The system under test: the release binaries behind a gateway, with a link to each upstream of a development
-//! stack.
+//! The system under test: the release binaries behind a gateway, with a link to each upstream of a development stack.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -110,8 +110,7 @@ impl Ports {
     }
 
     /// Binds the ports of `parts`. Postgres and Redis bind theirs in their own processes, so those ports are only
-    /// checked. The error lists every port that is taken, the process that holds it, and the setting that changes
-    /// ours.
+    /// checked. The error lists every port that is taken, the process that holds it, and the setting that changes ours.
     pub fn listen(&self, parts: &[Part]) -> Result<BTreeMap<Part, TcpListener>> {
         let mut listeners = BTreeMap::new();
         let mut problems = Vec::new();

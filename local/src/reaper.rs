@@ -79,8 +79,7 @@ impl Reaper {
 /// The helper process: reads registrations until `input` ends, then terminates the children.
 pub async fn run(input: impl AsyncBufRead + Unpin) -> io::Result<()> {
     use tokio::signal::unix::{SignalKind, signal};
-    // Installing handlers makes the helper ignore these signals. They are meant for the runner; its end closes the
-    // pipe.
+    // Installing handlers makes the helper ignore these signals, which are meant for the runner.
     let _ignored =
         (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?, signal(SignalKind::hangup())?);
     let mut children = BTreeMap::new();

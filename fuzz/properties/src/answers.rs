@@ -24,8 +24,7 @@ pub fn jira_answer(data: &[u8]) {
     let (which, body) = first(data);
     if let Some(value) = jira::answer(which, body) {
         let length = value.to_string().len();
-        // A ticket is returned in two shapes; an empty one still has all its names, and its description becomes
-        // Markdown.
+        // A ticket is returned in two shapes; an empty one still has all its names, and descriptions become Markdown.
         assert!(length <= 2048 + 600 * body.len(), "{length} bytes of {}", body.len());
     }
 }

@@ -1,5 +1,4 @@
-//! What Atlassian's API gateway does before any endpoint: it checks the access token, and its errors have their own
-//! form.
+//! What Atlassian's API gateway does before any endpoint: it checks the access token, and has errors of its own form.
 
 use axum::Json;
 use axum::http::header::AUTHORIZATION;

@@ -97,8 +97,7 @@ impl Juncture {
         })
     }
 
-    /// Creates a single-use token with which the visitor's browser can connect this workspace and return to
-    /// `return_url`.
+    /// Creates a single-use token for the visitor's browser to connect this workspace and return to `return_url`.
     pub(super) async fn connect_token(
         &self,
         workspace: &Workspace,
@@ -132,7 +131,7 @@ impl Juncture {
         read(self.get(&format!("jira/{call}"), workspace, query).await?).await
     }
 
-    /// Sends a body, with the workspace added, to `/api/backend/jira/{call}`. An `idempotency_key` makes the call
+    /// Sends a body, with the workspace added, to `/api/backend/jira/{call}`. With an `idempotency_key`, the call is
     /// safe to retry.
     pub(super) async fn tell_jira(
         &self,

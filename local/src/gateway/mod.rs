@@ -88,8 +88,7 @@ impl Gateway {
         self.api.pools.values().flat_map(Pool::instances).collect()
     }
 
-    /// Invokes a function with an event that does not come from a request, as a schedule does, and returns its
-    /// result.
+    /// Invokes a function with an event that does not come from a request, as a schedule does, and returns its result.
     ///
     /// # Errors
     /// If the template has no such function, or the function failed: the error it reported.
@@ -105,8 +104,7 @@ impl Gateway {
         Ok(())
     }
 
-    /// Stops listening and kills every instance; requests in flight get a 502. Returns when the last process is
-    /// gone.
+    /// Stops listening and kills every instance; requests in flight get a 502. Returns when the last process is gone.
     pub async fn shutdown(&self) {
         self.stop();
         // Fails only if the sender is gone, and `self` holds it.

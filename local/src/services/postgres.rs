@@ -67,8 +67,7 @@ impl Postgres {
 
         let mut command = programs.command(account, "postgres");
         command.arg("-D").arg(&data).arg("-p").arg(options.port.to_string());
-        // TCP only: the path of a Unix socket is limited to about a hundred characters, and project paths may be
-        // longer.
+        // TCP only: the path of a Unix socket is limited to about a hundred characters, too short for some projects.
         let mut settings = vec!["listen_addresses=127.0.0.1", "unix_socket_directories="];
         if options.durable {
             settings.push("max_connections=200");
@@ -214,8 +213,7 @@ impl Programs {
     }
 }
 
-/// Folders that may contain the programs: PATH first, then the defaults of Debian and Homebrew, newest version
-/// first.
+/// Folders that may contain the programs: PATH first, then the defaults of Debian and Homebrew, newest version first.
 fn candidates() -> Vec<PathBuf> {
     let mut folders: Vec<PathBuf> =
         std::env::var_os("PATH").map(|path| std::env::split_paths(&path).collect()).unwrap_or_default();

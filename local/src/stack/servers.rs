@@ -157,8 +157,7 @@ async fn sandbox(
                 .map(str::to_owned)
                 .collect(),
             settings: options.atlassian.clone(),
-            // Checks requests against Jira's OpenAPI file in tests only; it is of no use to people who try out the
-            // stack.
+            // Only tests check requests against Jira's OpenAPI file; it is of no use to people who try out the stack.
             openapi: if options.durable { None } else { sandbox::openapi_file() },
             state_file: options.durable.then(|| options.folder.join("atlassian.json")),
         },

@@ -185,8 +185,7 @@ impl Writer<'_> {
         Ok(())
     }
 
-    /// The key of an account that is a member of the site; `-1` means the project's default assignee, which is
-    /// nobody.
+    /// The key of an account that is a member of the site; `-1` means the project's default assignee, which is nobody.
     fn account(&self, value: &Value) -> Result<Option<Arc<str>>, FieldError> {
         let (_, id) = reference(value, &["accountId", "id"])?;
         if id == "-1" {

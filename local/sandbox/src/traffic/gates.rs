@@ -17,8 +17,7 @@ pub struct GateSpec {
     pub when: When,
 }
 
-/// Holds one request. A held request is processed to the end even if its client disconnects. Dropping the gate
-/// opens it.
+/// Holds one request. A held request is completed even if its client disconnects. Dropping the gate opens it.
 #[derive(Debug)]
 pub struct Gate(pub(crate) Arc<GateState>);
 

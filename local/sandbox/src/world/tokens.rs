@@ -222,8 +222,7 @@ impl Tokens {
         tokens.max_by_key(|(_, token)| token.order).map(|(value, _)| value.as_str())
     }
 
-    /// Deletes expired codes and access tokens. Invalid refresh tokens stay, because their reuse revokes the
-    /// family.
+    /// Deletes expired codes and access tokens. Invalid refresh tokens stay, because their reuse revokes the family.
     pub(crate) fn forget_expired(&mut self, now: OffsetDateTime) {
         self.codes.retain(|_, code| now < code.expires_at);
         self.access.retain(|_, token| now < token.expires_at);

@@ -1,5 +1,4 @@
-//! The configuration of every site: issue types, statuses, priorities and fields, with the names and ids of new
-//! Jira sites.
+//! The configuration of every site: issue types, statuses, priorities and fields, named and numbered as on new sites.
 
 #[derive(Debug, PartialEq)]
 pub(crate) struct IssueType {
