@@ -1,5 +1,6 @@
-//! `juncture-local run` starts the development stack, `juncture-local reset` deletes its data. `juncture-local
-//! servers <folder>` starts only Postgres, Redis and the Atlassian sandbox, for functions that run elsewhere.
+//! `juncture-local run` starts the development stack, and `juncture-local reset` deletes its data.
+//! `juncture-local servers <folder>` starts only Postgres, Redis and the Atlassian sandbox, for functions that run
+//! elsewhere.
 
 use std::fs::OpenOptions;
 use std::io::Write;

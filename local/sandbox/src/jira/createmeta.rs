@@ -1,5 +1,5 @@
-//! The metadata for creating issues: `GET
-//! /rest/api/3/issue/createmeta/{projectIdOrKey}/issuetypes[/{issueTypeId}]`. See
+//! The metadata for creating issues:
+//! `GET /rest/api/3/issue/createmeta/{projectIdOrKey}/issuetypes[/{issueTypeId}]`. See
 //! <https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-issues/#api-rest-api-3-issue-createmeta-projectidorkey-issuetypes-get>.
 
 use std::sync::Arc;

@@ -18,8 +18,8 @@ use super::point::{Class, When};
 #[derive(Clone, Copy)]
 pub(crate) struct CutConnection;
 
-/// Which requests fail, and how. In JSON the fault's fields are on the same level as the others: `{"class":
-/// "token", "when": "after", "times": 1, "kind": "drop"}`.
+/// Which requests fail, and how. In JSON the fault's fields are on the same level as the others:
+/// `{"class": "token", "when": "after", "times": 1, "kind": "drop"}`.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Rule {
     /// The group of endpoints.
