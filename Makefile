@@ -28,7 +28,7 @@ build: ## Build every function for Lambda (ARCH=arm64 or x86_64)
 deploy: ## Build, validate and deploy one stage: STAGE=staging, RELEASE=dist/….tar.gz instead of building
 	@scripts/deploy.sh "$(STAGE)" "$(RELEASE)"
 
-release: ## Pack a release into dist/, to deploy without Rust (ARCH=arm64 or x86_64)
+release: ## Pack a release into dist/ that can be deployed without Rust (ARCH=arm64 or x86_64)
 	@scripts/release.sh "$(ARCH)"
 
 rehearse: setup-test ## Deploy to an AWS emulator, use, update, roll back and delete (four minutes once it is built)

@@ -10,7 +10,7 @@ export PATH="$PWD/.local/venv/bin:$PATH" SAM_CLI_TELEMETRY=0
 unset RUSTFLAGS CARGO_ENCODED_RUSTFLAGS
 case "$PWD${CARGO_HOME:-$HOME}" in
   *' '*)
-    echo "Cargo splits its flags at spaces: move $PWD, or cargo's folder, to a path without one" >&2
+    echo "Cargo splits its flags at spaces: move $PWD or cargo's folder to a path without spaces" >&2
     exit 1
     ;;
 esac

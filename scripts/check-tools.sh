@@ -23,7 +23,7 @@ system_package() {
   elif has brew; then
     brew install --quiet "$2"
   else
-    fail "$1 is missing (the name of Debian's package). Install it and run make check again."
+    fail "$1 is missing (Debian's package name). Install it and run make check again."
   fi
 }
 
@@ -33,7 +33,7 @@ npm_linter() {
   # npm writes this file last.
   [ "$folder/node_modules/.package-lock.json" -nt "$folder/package-lock.json" ] && return
   has npm || system_package npm node
-  echo "Installing the linter of $2"
+  echo "Installing the linter for $2"
   npm ci --prefix "$folder" --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null
   touch "$folder/node_modules/.package-lock.json"
 }

@@ -41,7 +41,7 @@ def settings_of(stage: str) -> dict:
             sections = (commands.get(command, {}).get("parameters", {}) for command in ("global", "deploy", "juncture"))
             stages[name] = {key: value for section in sections for key, value in section.items()}
     if stage not in stages:
-        sys.exit(f"Say which stage: make deploy STAGE=…, one of: {', '.join(stages)} (samconfig.toml)")
+        sys.exit(f"Which stage? make deploy STAGE=…, one of: {', '.join(stages)} (samconfig.toml)")
     return stages[stage]
 
 
@@ -124,13 +124,13 @@ def explain(session, stack: str, since: datetime.datetime, last: str | None) -> 
         print("The migrator's log:", *lines, sep="\n", file=sys.stderr)
     remove = f"sam delete --stack-name {stack} --region {session.region_name}"
     if status == "CREATE_FAILED":
-        print(f"Mend the cause and deploy again, or remove what was made: {remove}", file=sys.stderr)
+        print(f"Fix the cause and deploy again, or delete what was created: {remove}", file=sys.stderr)
     elif status in TO_BE_REMOVED:
-        print(f"Remove it and deploy again: {remove}", file=sys.stderr)
+        print(f"Delete it and deploy again: {remove}", file=sys.stderr)
     elif status == "UPDATE_ROLLBACK_FAILED":
         print("The way out is in docs/deploy.md, under \"When a deployment fails\".", file=sys.stderr)
     elif status == "UPDATE_ROLLBACK_COMPLETE":
-        print("The former version serves. Mend the cause and deploy again.", file=sys.stderr)
+        print("The former version serves. Fix the cause and deploy again.", file=sys.stderr)
 
 
 def smoke(session, cloudformation, settings: dict, program: list) -> int:
@@ -166,7 +166,7 @@ def main(stage: str, *options: str) -> int:
     status = status_of(cloudformation, stack)
     if status in TO_BE_REMOVED:
         sys.exit(
-            f"The stack {stack} is {status}, and CloudFormation can only remove it:\n"
+            f"The stack {stack} is {status}, and CloudFormation can only delete it:\n"
             f"  sam delete --stack-name {stack} --region {session.region_name}"
         )
     since = datetime.datetime.now(datetime.timezone.utc)

@@ -21,7 +21,7 @@ else
   admin=(cargo run --quiet --bin juncture-admin --)
 fi
 
-echo "==> Looking at the secret"
+echo "==> Checking the secret"
 "${admin[@]}" check --stage "$stage"
 if [ -z "$release" ]; then
   echo "==> Validating template.yaml"

@@ -19,7 +19,7 @@ trap 'rm -rf "$download"' EXIT
 archive=$(cd "$download" && npm pack --silent "$package@$version")
 tar -xzf "$download/$archive" -C "$download" "package/$file"
 echo "$sha256  $download/package/$file" | sha256sum --check --status || {
-    echo "the schema of $package@$version is not the one that the tests were written for" >&2
+    echo "the checksum of the schema in $package@$version does not match" >&2
     exit 1
 }
 mkdir -p "$target/$(dirname "$file")"

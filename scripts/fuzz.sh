@@ -47,5 +47,5 @@ for parser in $parsers; do
   [ "$broken" -eq 0 ] || failed=1
   echo "| $parser | $seconds | $tried | $(find "$grown" -type f | wc -l | tr -d ' ') | $broken |"
 done
-[ "$failed" -eq 0 ] || echo "Inputs that break a promise are in fuzz/artifacts/: give one to the parser's program beside $fuzzer." >&2
+[ "$failed" -eq 0 ] || echo "Inputs that violate a property are in fuzz/artifacts/: pass one to the parser's program beside $fuzzer." >&2
 exit "$failed"

@@ -85,9 +85,9 @@ def main() -> None:
     bill["serialNumber"] = uuid.uuid5(uuid.NAMESPACE_OID, digest).urn
     text = json.dumps(bill, indent=1) + "\n"
     if str(folder) in text:
-        sys.exit("the bill names a folder of this machine")
+        sys.exit("the bill contains a path of this machine")
     if problem := JsonStrictValidator(SchemaVersion.V1_5).validate_str(text):
-        sys.exit(f"the bill breaks CycloneDX's schema: {problem}")
+        sys.exit(f"the bill violates CycloneDX's schema: {problem}")
     target = ROOT / "dist" / f"juncture-{bill['metadata']['component']['version']}-{processor}.cdx.json"
     target.parent.mkdir(exist_ok=True)
     target.write_text(text)

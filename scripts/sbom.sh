@@ -16,7 +16,7 @@ case "$architecture" in
 esac
 
 scripts/cargo-tool.sh cargo-cyclonedx 0.5.9
-scripts/venv.sh venv-sbom tools/sbom/requirements.txt "what checks the bill of materials"
+scripts/venv.sh venv-sbom tools/sbom/requirements.txt "the validator for the bill of materials"
 
 # cargo-cyclonedx writes its output next to the manifests, so it runs on a copy.
 copy="$(mktemp -d)"

@@ -102,7 +102,7 @@ EOF
     elif has brew; then
       with_brew "${homebrew[@]}"
     else
-      fail "Missing: ${debian[*]} (names of Debian's packages). Install them and run make again."
+      fail "Missing: ${debian[*]} (Debian's package names). Install them and run make again."
     fi
   fi
   [ -z "$(missing "$what")" ] || fail "Still missing after the installation: $(missing "$what" | cut -d ' ' -f 1 | tr '\n' ' ')"

@@ -44,7 +44,7 @@ impl Arguments {
                     let seconds = value.parse().context("--wait takes a whole number of seconds")?;
                     arguments.wait = Some(Duration::from_secs(seconds));
                 }
-                _ => bail!("there is no option {option}\n{USAGE}"),
+                _ => bail!("unknown option {option}\n{USAGE}"),
             }
         }
         let stage = &arguments.stage;
@@ -84,7 +84,7 @@ mod tests {
             (r#"secrets --stage """#, "STAGE=staging"),
             ("secrets --stage a/b", "letters"),
             ("secrets --stage", "no value"),
-            ("secrets --stag a", "no option"),
+            ("secrets --stag a", "unknown option"),
             ("rotate --stage a --wait soon", "whole number"),
         ] {
             let error = format!("{:#}", parse(line).unwrap_err());

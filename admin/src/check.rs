@@ -24,7 +24,7 @@ const ADDRESSES: [&str; 8] = [
     "ATLASSIAN_API_URL",
 ];
 
-/// Minimum length of a backend API key: a shorter one could be guessed, and guesses are not slowed down.
+/// Minimum length of a backend API key; a shorter one is likely a word that can be guessed.
 const SHORTEST_KEY: usize = 32;
 
 /// Checks a stage's secret before its stack is deployed. If it cannot be read, the functions respond with a 503,
@@ -33,15 +33,18 @@ pub(crate) async fn before_deployment(secret: &Secret, stage: &str) -> Result<()
     let mend = format!("`make secrets STAGE={stage}`");
     match secret.existing().await {
         Ok(values) => match unreadable(&values) {
-            wrong if wrong.is_empty() => println!("It is there, and functions can start with it."),
+            wrong if wrong.is_empty() => println!("It exists, and functions can start with it."),
             wrong => {
-                bail!("Functions cannot start with this secret, {mend} mends it:\n  {}", wrong.join("\n  "))
+                bail!(
+                    "Functions cannot start with this secret; fix it with {mend}:\n  {}",
+                    wrong.join("\n  ")
+                )
             }
         },
         Err(SecretsError::NotFound(_)) => bail!("There is no such secret: make it with {mend}"),
         // Whoever deploys need not have permission to read it, and the migrator checks again.
-        Err(error @ SecretsError::AccessDenied(_)) => eprintln!("Not checked, going on: {error}"),
-        Err(error) => bail!("{error}; {mend} mends what it holds"),
+        Err(error @ SecretsError::AccessDenied(_)) => eprintln!("Not checked, continuing: {error}"),
+        Err(error) => bail!("{error}; fix it with {mend}"),
     }
     Ok(())
 }

@@ -39,7 +39,7 @@ fn place(name: &str) -> String {
         Some((_, parameter)) => format!(
             "belongs to the template's parameter {parameter}: set \"{parameter}=…\" for the stage in samconfig.toml"
         ),
-        None if name == "IDLE_REFRESH_BATCH" => "is no setting any more, and does nothing".to_owned(),
+        None if name == "IDLE_REFRESH_BATCH" => "is no longer a setting, and has no effect".to_owned(),
         None => "is no setting of Juncture: is it spelled right?".to_owned(),
     }
 }

@@ -53,6 +53,6 @@ async fn run() -> Result<()> {
             let values = secret.existing().await?;
             reseal::until_clean(&values).await
         }
-        other => bail!("there is no command {other:?}\n{}", arguments::USAGE),
+        other => bail!("unknown command {other:?}\n{}", arguments::USAGE),
     }
 }

@@ -10,9 +10,9 @@ use crate::arguments::Arguments;
 use crate::secret::Secret;
 use crate::{ask, check, elsewhere};
 
-/// The keys that a backend authenticates with.
+/// The setting with the keys that a backend authenticates with.
 pub(crate) const SECRET_KEY: &str = "JUNCTURE_SECRET_KEY";
-/// The keys that tokens are sealed with.
+/// The setting with the keys that tokens are sealed with.
 pub(crate) const ENCRYPTION_KEY: &str = "TOKEN_ENCRYPTION_KEY";
 
 /// Settings that are copied from the file, in display order.
@@ -71,7 +71,7 @@ pub(crate) async fn carry_out(secret: &Secret, arguments: &Arguments) -> Result<
     };
     println!("{}: {what}\n{arn}", secret.id());
     if what == "updated" {
-        println!("Functions that are deployed take it over by themselves, within minutes.");
+        println!("Deployed functions pick it up by themselves within minutes.");
     }
     if plan.report.iter().any(|(_, what)| *what == GENERATED) {
         println!(
@@ -151,7 +151,7 @@ fn read_file(path: &Path) -> Result<Values> {
             // The library's error quotes the line, which may contain a secret.
             line.ok().with_context(|| {
                 format!(
-                    "{}: setting number {} cannot be read: quote values that hold spaces or #",
+                    "{}: setting number {} cannot be parsed: quote values that contain spaces or #",
                     path.display(),
                     number + 1
                 )

@@ -21,11 +21,13 @@ pub(crate) async fn until_clean(values: &Values) -> Result<()> {
     loop {
         let done = pass(&reseal).await.map_err(explain)?;
         println!(
-            "  {} connections looked at: {} sealed anew, {} waiting in Redis, {} being written just now",
+            "  {} connections checked: {} sealed anew, {} waiting in Redis, {} being written",
             done.seen, done.rows, done.stashes, done.contested
         );
         if !done.unreadable.is_empty() {
-            println!("  none of the keys opens the refresh token of these; they have to be connected again:");
+            println!(
+                "  none of the keys opens the refresh tokens of these connections, which have to be connected again:"
+            );
             done.unreadable.iter().for_each(|id| println!("    {id}"));
         }
         if done.rows + done.stashes + done.contested == 0 {
@@ -52,12 +54,12 @@ async fn pass(reseal: &Reseal) -> Result<Resealed, Error> {
         last = next;
         if told.elapsed() > TELL {
             told = Instant::now();
-            println!("  {} of {total} looked at, {} sealed anew", done.seen, done.rows);
+            println!("  {} of {total} checked, {} sealed anew", done.seen, done.rows);
         }
     }
 }
 
 fn explain(error: Error) -> anyhow::Error {
     let cause = error.cause_chain().unwrap_or_default();
-    anyhow!("{} ({cause})\nWhat is sealed stays sealed: run the same command again.", error.message())
+    anyhow!("{} ({cause})\nWhat was re-sealed stays re-sealed: run the same command again.", error.message())
 }

@@ -92,7 +92,7 @@ pub(crate) async fn drop_old(secret: &Secret, arguments: &Arguments) -> Result<(
     check::readable(&values)?;
     secret.replace(&values).await?;
     println!(
-        "{name}: the old key is dropped; functions forget it within {} s",
+        "{name}: the old key was dropped; functions stop using it within {} s",
         spread(&values, arguments, MARGIN)?.as_secs()
     );
     Ok(())
@@ -106,18 +106,20 @@ async fn rotate_encryption_key(secret: &Secret, arguments: &Arguments, mut value
                 // After the old one: no function may seal with the new key before every function can open with it.
                 keys.push(random_key()?);
                 note(&mut values, Phase::Announced);
-                println!("1. A new key is made; the old one seals until every function knows the new one");
+                println!(
+                    "1. A new key was generated; the old one seals until every function has the new one"
+                );
             }
             None => {
                 note(&mut values, Phase::Sealing);
-                println!("2. There are several keys: the first one is taken for the new one");
+                println!("2. There are several keys: the first one is assumed to be the new one");
             }
             Some((Phase::Announced, since)) => {
-                wait(since, spread(&values, arguments, MARGIN_OF_RUNS)?, "every function knows the new key")
+                wait(since, spread(&values, arguments, MARGIN_OF_RUNS)?, "every function has the new key")
                     .await;
                 keys.rotate_right(1);
                 note(&mut values, Phase::Sealing);
-                println!("2. The new key seals");
+                println!("2. The new key now seals");
             }
             Some((Phase::Sealing, since)) => {
                 wait(
@@ -126,14 +128,14 @@ async fn rotate_encryption_key(secret: &Secret, arguments: &Arguments, mut value
                     "every function seals with the new key",
                 )
                 .await;
-                println!("3. Sealing what rests anew");
+                println!("3. Re-sealing stored tokens");
                 reseal::until_clean(&values).await?;
                 note(&mut values, Phase::Resealed);
             }
             Some((Phase::Resealed, since)) => {
                 let safe = since + arguments.wait.unwrap_or(Reseal::REDIS_SETTLES);
                 println!(
-                    "4. From {} UTC on, drop the old key: make drop-old STAGE={} KEY={ENCRYPTION_KEY}",
+                    "4. After {} UTC, drop the old key: make drop-old STAGE={} KEY={ENCRYPTION_KEY}",
                     clock(safe),
                     arguments.stage
                 );
@@ -166,13 +168,11 @@ async fn add_secret_key(secret: &Secret, arguments: &Arguments, mut values: Valu
 
 /// Any other setting: prompts for the new value.
 async fn replace(secret: &Secret, name: &str, mut values: Values) -> Result<()> {
-    ensure!(values.contains_key(name), "the secret has no {name}: `make secrets` adds it");
+    ensure!(values.contains_key(name), "the secret has no {name}: add it with `make secrets`");
     values.insert(name.to_owned(), ask::for_value(name)?);
     check::readable(&values)?;
     secret.replace(&values).await?;
-    println!(
-        "{name} is replaced; functions take it over within minutes, and at once where the old value fails"
-    );
+    println!("{name} was replaced; functions use it within minutes, or at once if the old value fails");
     Ok(())
 }
 
@@ -194,7 +194,7 @@ fn phase(values: &Values) -> Result<Option<(Phase, OffsetDateTime)>> {
             [Phase::Announced, Phase::Sealing, Phase::Resealed].into_iter().find(|it| it.name() == name)?;
         Some((phase, OffsetDateTime::parse(since, &Rfc3339).ok()?))
     };
-    read().map(Some).with_context(|| format!("{PROGRESS} in the secret is not what this command writes"))
+    read().map(Some).with_context(|| format!("{PROGRESS} in the secret was not written by this command"))
 }
 
 /// How long it takes until every function has the new version of the secret.
@@ -213,7 +213,7 @@ async fn wait(since: OffsetDateTime, long: Duration, until: &str) {
         return;
     }
     println!(
-        "   waiting until {} UTC, when {until}; you may break off and run the same command again later",
+        "   waiting until {} UTC, when {until}; you can interrupt this and run the same command again later",
         clock(end)
     );
     tokio::time::sleep(left).await;

@@ -40,7 +40,7 @@ impl Secret {
     pub(crate) async fn create(&self, values: &Values) -> Result<String> {
         ensure!(
             !self.id.starts_with("arn:"),
-            "there is no secret {} in {}, and only a name can make one: give JunctureSecretsId in samconfig.toml a name",
+            "there is no secret {} in {}, and an ARN cannot create one: set JunctureSecretsId in samconfig.toml to a name",
             self.id,
             self.region
         );

@@ -43,11 +43,11 @@ enum Outcome {
 /// Runs all checks; fails if one of them does.
 pub(crate) async fn run(words: impl Iterator<Item = String>) -> Result<ExitCode> {
     let deployment = Deployment::of(words)?;
-    println!("Asking {}", deployment.api);
+    println!("Checking {}", deployment.api);
     let mut failed = 0;
     let mut tell = |what: &str, outcome: Result<Outcome>, advice: &str| match outcome {
         Ok(Outcome::Fine(seen)) => println!("  ok      {what}: {seen}"),
-        Ok(Outcome::Left(how)) => println!("  --      {what}: not asked, {how}"),
+        Ok(Outcome::Left(how)) => println!("  --      {what}: skipped, {how}"),
         Err(error) => {
             failed += 1;
             println!("  FAILED  {what}: {error:#}\n          {advice}");
@@ -81,7 +81,7 @@ pub(crate) async fn run(words: impl Iterator<Item = String>) -> Result<ExitCode>
     tell(
         "beginning a flow, with a slash at the end",
         d.begins(&format!("{BEGIN}/")).await,
-        "Callers of the documented address get 404: template.yaml must have a route for the slash.",
+        "Callers of the documented URL get a 404: template.yaml must have a route for the slash.",
     );
     tell("a slash at the end of another route", d.slash().await, "Neither 200 nor 404: see health.");
     tell(
@@ -92,25 +92,25 @@ pub(crate) async fn run(words: impl Iterator<Item = String>) -> Result<ExitCode>
     tell(
         "preflight of a foreign origin",
         d.foreign_origin().await,
-        "Pages of anybody may call the frontend API: CorsAllowedOrigins must name your product's origins alone.",
+        "Any page can call the frontend API: CorsAllowedOrigins must contain only your product's origins.",
     );
     tell(
         "backend API without a key",
         d.no_key().await,
-        "It must answer 401: take the deployment off the net, and look which function serves the route.",
+        "It must respond with 401: take the deployment offline, and check which function serves the route.",
     );
-    tell("an unknown address", d.unknown().await, "It must be 404: a catch-all route hides mistakes.");
+    tell("an unknown path", d.unknown().await, "It must be 404: a catch-all route hides mistakes.");
     tell("a body that is too large", d.large_body().await, "It must be refused with 413 and a JSON error.");
     tell("a malformed body", d.malformed_body().await, "It must be refused with 400 and a JSON error.");
     tell(
         "compression",
         d.compression().await,
-        "A proxy in front may have taken Accept-Encoding away: lists of more than 6 MB then fail.",
+        "A proxy may have removed Accept-Encoding: lists of more than 6 MB then fail.",
     );
     tell(
         "headers of pages",
         d.page_headers().await,
-        "A proxy in front may have taken them away: people who choose a site are protected by them.",
+        "A proxy may have removed them: they protect people who choose a site.",
     );
     Ok(match failed {
         0 => {
@@ -133,7 +133,7 @@ impl Deployment {
                 "--api" => api = value.trim_end_matches('/').to_owned(),
                 // `make` passes an empty value.
                 "--origin" => origin = Some(value).filter(|value| !value.is_empty()),
-                _ => bail!("there is no option {option}\n{USAGE}"),
+                _ => bail!("unknown option {option}\n{USAGE}"),
             }
         }
         ensure!(
@@ -159,7 +159,7 @@ impl Deployment {
     async fn health(&self) -> Result<Outcome> {
         let response = expect(send(self.request(Method::GET, "/health")).await?, 200).await?;
         let body: Value = response.json().await.unwrap_or_default();
-        ensure!(body["alive"] == true, "200, which is not Juncture's");
+        ensure!(body["alive"] == true, "200, but not from Juncture");
         Ok(Outcome::Fine("200".to_owned()))
     }
 
@@ -298,7 +298,7 @@ async fn json_error(response: Response) -> Result<Value> {
     let body: Value = response.json().await.unwrap_or_default();
     ensure!(
         body["error"].is_string() && body["request_id"].is_string(),
-        "{status}, which is no error of Juncture's"
+        "{status}, which is not a Juncture error"
     );
     Ok(body)
 }

@@ -39,7 +39,7 @@ impl Stage {
         let text = |key: &str| {
             let text = |value: &Value| value.as_str().map(str::to_owned);
             value(key)
-                .map(|it| text(it).with_context(|| format!("{key} of {name} must be a text")))
+                .map(|it| text(it).with_context(|| format!("{key} of {name} must be a string")))
                 .transpose()
         };
         let secret = match value("parameter_overrides").and_then(secret_of) {

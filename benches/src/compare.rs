@@ -23,7 +23,10 @@ struct Figure {
 pub(crate) fn changes(before: &Report, after: &Report) -> Vec<String> {
     let (one, other) = (&before.machine, &after.machine);
     if (&one.processor, one.cores) != (&other.processor, other.cores) {
-        return vec![format!("not compared: it was measured on {} cores of {}", one.cores, one.processor)];
+        return vec![format!(
+            "not compared: the committed result is from {} cores of {}",
+            one.cores, one.processor
+        )];
     }
     let (before, after) = (figures(before), figures(after));
     let mut lines = Vec::new();

@@ -183,7 +183,7 @@ impl<'a> Stage<'a> {
                 let body = json!({ "connection_code": code, "site_id": world.site_id("harbour")? });
                 world.request(Method::POST, &format!("{FINALIZE}/create-connection")).json(&body)
             }
-            name => anyhow::bail!("nobody knows how to call {name}"),
+            name => anyhow::bail!("no call is defined for {name}"),
         })
     }
 

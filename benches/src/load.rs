@@ -26,7 +26,7 @@ pub(crate) async fn cpu(world: &World, effort: Effort) -> Result<CpuFigures> {
     let body = world.request(Method::GET, &path).send().await?.error_for_status()?.text().await?;
     let empty = world.empty_gateway(&body).await?;
     let same = world.request_to(&empty, Method::GET, &path).send().await?.text().await?;
-    anyhow::ensure!(same == body, "the empty function answers {same:?}, not {body:?}");
+    anyhow::ensure!(same == body, "the empty function returned {same:?}, not {body:?}");
     let empty_process = empty.instances().first().context("no process")?.pid;
 
     let (rounds, calls) = match effort {

@@ -58,7 +58,7 @@ async fn main() -> Result<()> {
         match argument.as_str() {
             "--quick" => effort = Effort::Quick,
             "--output" => output = Some(PathBuf::from(arguments.next().context("--output needs a folder")?)),
-            "--docs" => return docs::write(&committed().context("no result is committed")?),
+            "--docs" => return docs::write(&committed().context("there is no committed result")?),
             _ => bail!("usage: juncture-benches [--quick] [--output <folder>] | --docs"),
         }
     }
@@ -83,7 +83,7 @@ async fn main() -> Result<()> {
     }
     println!("\n{} written after {} s", file.display(), begun.elapsed().as_secs());
     match before {
-        None => println!("nothing is committed to compare it with"),
+        None => println!("there is no committed result to compare with"),
         Some(before) => {
             println!("\nsince the {} run of {}, beyond noise", before.mode, before.commit);
             compare::changes(&before, &report).iter().for_each(|line| println!("{line}"));

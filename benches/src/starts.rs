@@ -103,7 +103,7 @@ async fn start(binary: &Path, environment: &BTreeMap<String, String>) -> Result<
         .stderr(Stdio::null())
         .kill_on_drop(true)
         .spawn()?;
-    let asked = tokio::time::timeout(Duration::from_secs(10), asked).await.context("it never asked")??;
+    let asked = tokio::time::timeout(Duration::from_secs(10), asked).await.context("it never polled")??;
     process.kill().await?;
     server.abort();
     Ok(asked.duration_since(started))

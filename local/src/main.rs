@@ -56,7 +56,7 @@ async fn run() -> Result<()> {
     let reaper = Arc::new(Reaper::start(&program, Some(lock.file()))?);
     let options = StackOptions {
         template: project.join("template.yaml"),
-        binaries: program.parent().context("the program lies in no folder")?.to_owned(),
+        binaries: program.parent().context("the executable has no parent folder")?.to_owned(),
         settings,
         secrets: Secrets::load_or_create(&folder.join("secrets.env"))?,
         durable: true,
@@ -81,7 +81,7 @@ async fn run() -> Result<()> {
             return Err(error);
         }
         None => {
-            println!("\nStopping before everything was up");
+            println!("\nStopping during startup");
             return Ok(reaper.close()?);
         }
     };
@@ -98,7 +98,7 @@ async fn run() -> Result<()> {
         // A second signal skips the orderly stop and leaves the rest to the reaper.
         () = stop.wait() => reaper.close()?,
     }
-    println!("Stopped; the data stay in .local");
+    println!("Stopped; the data is kept in .local");
     Ok(())
 }
 
@@ -107,7 +107,7 @@ async fn run() -> Result<()> {
 async fn servers(folder: &Path) -> Result<()> {
     let mut stop = Stop::listen()?;
     let program = std::env::current_exe()?;
-    let binaries = program.parent().context("the program lies in no folder")?;
+    let binaries = program.parent().context("the executable has no parent folder")?;
     let folder = std::path::absolute(folder)?;
     let mut options = StackOptions::for_test(Path::new(""), binaries, &folder)?;
     options.progress = Arc::new(|line| println!("{line}"));
@@ -131,7 +131,7 @@ fn reset() -> Result<()> {
     let folder = project()?.join(".local");
     let _lock = acquire(&folder, "")?;
     stack::reset(&folder)?;
-    println!("Emptied .local; the keys in .local/secrets.env stay");
+    println!("Deleted the data in .local; the keys in .local/secrets.env are kept");
     Ok(())
 }
 
@@ -139,7 +139,7 @@ fn reset() -> Result<()> {
 fn project() -> Result<PathBuf> {
     let here = std::env::current_dir()?;
     let found = here.ancestors().find(|folder| folder.join("template.yaml").is_file());
-    Ok(found.context("there is no template.yaml here or above")?.to_owned())
+    Ok(found.context("no template.yaml in this folder or its parents")?.to_owned())
 }
 
 fn acquire(folder: &Path, url: &str) -> Result<Lock> {
@@ -151,7 +151,7 @@ fn acquire(folder: &Path, url: &str) -> Result<Lock> {
                 bail!("Juncture is already running: {} (process {})", holder.url, holder.pid)
             }
             Outcome::Ending => {
-                println!("Waiting for what the last run left to end …");
+                println!("Waiting for the processes of the last run to exit …");
                 lock::wait(&path)?;
             }
         }

@@ -73,7 +73,9 @@ impl Secrets {
 
 fn random() -> Result<[u8; 32]> {
     let mut bytes = [0; 32];
-    SystemRandom::new().fill(&mut bytes).map_err(|_| anyhow!("the system gives no random bytes"))?;
+    SystemRandom::new()
+        .fill(&mut bytes)
+        .map_err(|_| anyhow!("the system's random number generator failed"))?;
     Ok(bytes)
 }
 

@@ -97,7 +97,7 @@ pub fn read_file(path: &Path) -> Result<BTreeMap<String, String>> {
             // The library's error quotes the line, which may contain a secret.
             line.map_err(|_| {
                 anyhow!(
-                    "{}: setting number {} cannot be read: quote values that hold spaces or #",
+                    "{}: setting number {} cannot be parsed: quote values that contain spaces or #",
                     path.display(),
                     i + 1
                 )

@@ -99,7 +99,7 @@ impl Watcher {
     async fn carry_out(&self, plan: Plan, stack: &Stack) -> Result<()> {
         let say = &stack.options().progress;
         if plan.restart {
-            say("template.yaml changed: stop with Ctrl-C and start again to take it in");
+            say("template.yaml changed: stop with Ctrl-C and start again to apply the change");
         }
         if plan.migrations {
             self.build(&BTreeSet::from(["migrate".to_owned()]), stack).await?;
@@ -152,7 +152,7 @@ impl Watcher {
         let built = cargo.finish().await;
         if built.is_err() {
             let messages = fs::read_to_string(&log).unwrap_or_default();
-            anyhow::bail!("{}\nThe build failed; what ran before goes on running.", messages.trim_end());
+            anyhow::bail!("{}\nThe build failed; the previous version keeps running.", messages.trim_end());
         }
         Ok(())
     }

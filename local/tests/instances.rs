@@ -105,7 +105,7 @@ async fn an_instance_killed_from_outside_harms_its_own_request_only() {
 async fn a_function_that_does_not_start_answers_502() {
     let stack = Stack::start(|_| ()).await;
     assert_message(&stack.ask("/broken", "", "").await, 502, "Internal Server Error");
-    assert!(stack.logged("Broken:") && stack.logged("the process ended before it asked for an invocation"));
+    assert!(stack.logged("Broken:") && stack.logged("the process exited before it polled for an invocation"));
     assert_message(&stack.ask("/missing", "", "").await, 502, "Internal Server Error");
     assert!(stack.logged("there-is-no-such-file"));
 }

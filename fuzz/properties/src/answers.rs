@@ -68,7 +68,7 @@ pub fn atlassian_answer(data: &[u8]) {
             let headers = headers(&[(RETRY_AFTER.as_str(), parts.next().unwrap_or_default())]);
             let retry_after = wait::retry_after(&headers, SystemTime::now());
             let refusal = oauth::refusal(status(which), retry_after, parts.next().unwrap_or_default());
-            // A server error never ends a consent.
+            // A 5xx on its own never means that the refresh token was rejected.
             if status(which).is_server_error() && matches!(refusal, TokenError::Rejected(_)) {
                 assert!(String::from_utf8_lossy(rest).contains("error"));
             }

@@ -116,7 +116,7 @@ impl Api {
         let trace_id = new_trace_id(OffsetDateTime::now_utc());
         let payload = Bytes::from(event.to_string());
         match pool.invoke(&Uuid::new_v4().to_string(), &trace_id, payload).await {
-            Ok(returned) => serde_json::from_slice(&returned).context("it returned no JSON"),
+            Ok(returned) => serde_json::from_slice(&returned).context("it did not return JSON"),
             Err(Failure::NotStarted(error)) => Err(error.context("it did not start")),
             Err(failure) => bail!("{function}: {failure:?}"),
         }
@@ -145,7 +145,7 @@ impl Api {
                 message(StatusCode::SERVICE_UNAVAILABLE, "Service Unavailable")
             }
             Failure::Crashed | Failure::Untouched(_) => {
-                log("the process ended before it answered".to_owned());
+                log("the process exited before it responded".to_owned());
                 internal_error(StatusCode::BAD_GATEWAY)
             }
             Failure::Reported(error) => {

@@ -80,7 +80,7 @@ impl Instance {
                 status = child.wait() => status.map(drop),
                 () = killed.notified() => child.kill().await,
             };
-            // The receiver is gone only if the process is too.
+            // Fails only if the process no longer exists.
             drop(ended);
             on_exit(pid);
             exited_sender.send_replace(true);
@@ -90,10 +90,10 @@ impl Instance {
         let mut instance = Self { pid, endpoint, kill, exited };
         let mut ready = instance.endpoint.ready.clone();
         let initialised = tokio::select! {
-            () = instance.exit() => Err(anyhow!("the process ended before it asked for an invocation")),
+            () = instance.exit() => Err(anyhow!("the process exited before it polled for an invocation")),
             result = timeout(INIT_TIMEOUT, ready.wait_for(|ready| *ready)) => match result {
                 Ok(_) => Ok(()),
-                Err(_) => Err(anyhow!("initialising took more than {} s", INIT_TIMEOUT.as_secs())),
+                Err(_) => Err(anyhow!("initialisation took more than {} s", INIT_TIMEOUT.as_secs())),
             },
         };
         match initialised {

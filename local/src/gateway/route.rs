@@ -40,7 +40,7 @@ impl Route {
             return Ok(Self { key: "$default".to_owned(), function, method: None, segments: None });
         };
         let rest =
-            path.strip_prefix('/').with_context(|| format!("the path {path} must begin with a slash"))?;
+            path.strip_prefix('/').with_context(|| format!("the path {path} must start with a slash"))?;
         // CloudFormation accepts such a path, but the API gets a route with a different key and the deployment
         // fails (https://github.com/storacha/w3infra/pull/166).
         ensure!(
@@ -51,7 +51,7 @@ impl Route {
         let greedy = segments.iter().position(|segment| matches!(segment, Segment::Greedy(_)));
         ensure!(
             greedy.is_none_or(|at| at + 1 == segments.len()),
-            "in {path} something follows a greedy parameter"
+            "in {path} a greedy parameter is not the last segment"
         );
         let key = format!("{method} {path}");
         Ok(Self {

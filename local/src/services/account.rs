@@ -86,7 +86,7 @@ impl Account {
             if folder.exists() {
                 let home = folder.canonicalize()?;
                 if !self.can_enter(&home) {
-                    bail!("its server's account can no longer reach it: empty it with `make reset`");
+                    bail!("its server's account can no longer reach it: delete it with `make reset`");
                 }
                 return Ok(home);
             }
@@ -188,7 +188,7 @@ mod tests {
         if folder.is_symlink() {
             fs::remove_file(&folder).unwrap();
             assert_eq!(account.settle(&folder).unwrap(), home);
-            assert!(!home.join("file").exists(), "what is left without its link is emptied");
+            assert!(!home.join("file").exists(), "a folder without its link is emptied");
         }
         remove(&folder).unwrap();
         assert!(!home.exists() && !folder.is_symlink());

@@ -162,7 +162,7 @@ pub(super) fn with_database(url: &str, name: &str) -> String {
 /// Passwords are put into URLs and configuration files unescaped.
 pub(super) fn check_password(password: &str) -> Result<()> {
     if password.is_empty() || !password.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_') {
-        bail!("the password of the local database may hold letters, digits, - and _ only");
+        bail!("the password of the local database may contain only letters, digits, - and _");
     }
     Ok(())
 }
@@ -189,7 +189,7 @@ impl Programs {
             .into_iter()
             .find(|programs| programs.version.split('.').next() == Some(major))
             .with_context(|| format!(
-                "the data were made by PostgreSQL {major}, which is not installed: install it, or empty them with `make reset`"
+                "the data was created by PostgreSQL {major}, which is not installed: install it, or delete the data with `make reset`"
             ))
     }
 
@@ -278,7 +278,7 @@ async fn answers(port: u16, password: &str) -> Result<bool> {
     match attempt {
         Ok(_) => Ok(true),
         Err(error) if error.code() == Some(&SqlState::INVALID_PASSWORD) => bail!(
-            "the private PostgreSQL refuses the password in secrets.env: restore it, or start anew with `make reset`"
+            "the private PostgreSQL rejects the password in secrets.env: restore it, or start over with `make reset`"
         ),
         Err(error) if error.code() == Some(&SqlState::CANNOT_CONNECT_NOW) => Ok(false),
         // Any other error in PostgreSQL's protocol means that the server is up.
@@ -306,7 +306,7 @@ async fn stop_leftover(data: &Path) -> Result<()> {
     crate::reaper::send(pid, Signal::SIGINT);
     while is_alive(pid) {
         if Instant::now() > deadline {
-            bail!("a PostgreSQL of a former run (process {pid}) does not stop");
+            bail!("a PostgreSQL of an earlier run (process {pid}) does not stop");
         }
         sleep(Duration::from_millis(20)).await;
     }

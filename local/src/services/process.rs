@@ -62,7 +62,7 @@ impl Process {
         let child =
             tokio::process::Command::from(command).spawn().with_context(|| format!("cannot start {name}"))?;
         let pid = child.id().with_context(|| format!("{name} has no process id"))?;
-        reaper.watch(pid, signal).context("the reaper does not answer")?;
+        reaper.watch(pid, signal).context("the reaper does not respond")?;
         Ok(Self { name, child, pid, signal, log: log.to_owned(), reaper: Arc::clone(reaper) })
     }
 
@@ -83,7 +83,7 @@ impl Process {
                 biased;
                 status = self.child.wait() => {
                     self.forget();
-                    bail!("{} ended at once ({}):\n{}", self.name, status?, tail(&self.log));
+                    bail!("{} exited during startup ({}):\n{}", self.name, status?, tail(&self.log));
                 }
                 answer = timeout_at(deadline, answers()) => answer,
             };
@@ -93,7 +93,7 @@ impl Process {
                 return Ok(());
             }
             if Instant::now() >= deadline {
-                bail!("{} does not answer, see {}:\n{}", self.name, self.log.display(), tail(&self.log));
+                bail!("{} does not respond, see {}:\n{}", self.name, self.log.display(), tail(&self.log));
             }
             sleep(Duration::from_millis(20)).await;
         }

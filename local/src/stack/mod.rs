@@ -240,7 +240,7 @@ fn hook(
     let reaper = Arc::clone(reaper);
     Arc::new(move |pid| {
         if let Err(error) = tell(&reaper, pid) {
-            tracing::warn!(%error, pid, "the reaper does not answer");
+            tracing::warn!(%error, pid, "the reaper does not respond");
         }
     })
 }

@@ -175,7 +175,7 @@ pub(super) async fn private_stores(options: &StackOptions) -> Result<Stores> {
 }
 
 impl SharedServers {
-    /// Starts them on the ports and in the folder of `options`, and returns when they answer.
+    /// Starts them on the ports and in the folder of `options`, and returns once they are ready.
     pub async fn start(options: &StackOptions) -> Result<Self> {
         let stores = private_stores(options).await?;
         let postgres = stores.postgres.as_ref().context("a hosted PostgreSQL cannot be shared")?;

@@ -51,7 +51,7 @@ impl FieldErrors {
             self.misuses.push(format!("{field}: {}", error.text));
         }
         if error.general {
-            // Jira does not say which field is wrong.
+            // Jira says neither which field is wrong nor why.
             self.messages.push("INVALID_INPUT".to_owned());
         } else {
             self.errors.insert(field.to_owned(), error.text.into());
