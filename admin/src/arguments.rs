@@ -71,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn what_make_passes_is_understood() {
+    fn the_arguments_of_make_are_parsed() {
         let arguments = parse(r#"rotate --stage prod --key A --wait """#).unwrap();
         assert_eq!((arguments.stage.as_str(), arguments.key().unwrap()), ("prod", "A"));
         assert_eq!(arguments.wait, None);
@@ -79,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_missing_or_wrong_is_told() {
+    fn missing_or_wrong_arguments_are_reported() {
         for (line, expected) in [
             (r#"secrets --stage """#, "STAGE=staging"),
             ("secrets --stage a/b", "letters"),

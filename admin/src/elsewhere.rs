@@ -59,7 +59,7 @@ mod tests {
     }
 
     #[test]
-    fn parameters_and_misspelt_names_are_told_and_nothing_else() {
+    fn only_parameters_and_misspelt_names_are_reported() {
         let told = told(&[
             ("DATABASE_URL", "hidden"),
             ("DATABSE_URL", "hidden"),

@@ -232,7 +232,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn progress_is_read_as_it_was_noted() {
+    fn progress_is_parsed_as_it_was_stored() {
         let mut values = Values::new();
         assert_eq!(phase(&values).unwrap(), None);
         for expected in [Phase::Announced, Phase::Sealing, Phase::Resealed] {

@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn what_lies_within_the_spread_is_no_change() {
+    fn a_difference_within_the_spread_is_no_change() {
         assert_eq!(changes(&report(7.0, 1, 100.0), &report(7.2, 1, 104.0)), Vec::<String>::new());
     }
 

@@ -42,7 +42,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn json_becomes_a_sentence_and_other_lines_stay() {
+    fn json_is_shortened_and_other_lines_are_unchanged() {
         let line = r#"{"timestamp":"2026-11-20T23:02:22.123Z","level":"WARN","fields":{"message":"slow"},"status":200,"span":{"a":1}}"#;
         assert_eq!(short("get-x", line), "23:02:22 get-x: WARN slow status=200");
         assert_eq!(short("get-x", r#"{"level":"INFO","message":"done","ok":true}"#), "get-x: done ok=true");

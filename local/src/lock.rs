@@ -93,11 +93,11 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("deeper/run.lock");
         let Outcome::Taken(first) = Lock::acquire(&path, "http://localhost:8000").unwrap() else {
-            panic!("the lock is free");
+            panic!("the lock should be free");
         };
 
         let Outcome::Held(holder) = Lock::acquire(&path, "http://localhost:9000").unwrap() else {
-            panic!("the lock is held");
+            panic!("the lock should be held");
         };
         let pid = i32::try_from(std::process::id()).unwrap();
         assert_eq!(holder, Holder { pid, url: "http://localhost:8000".to_owned() });
@@ -108,11 +108,11 @@ mod tests {
     }
 
     #[test]
-    fn a_copy_of_the_file_holds_the_lock_on_and_a_dead_holder_is_not_named() {
+    fn a_duplicate_of_the_file_keeps_the_lock_and_a_dead_holder_is_not_named() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("run.lock");
         let Outcome::Taken(first) = Lock::acquire(&path, "x").unwrap() else {
-            panic!("the lock is free");
+            panic!("the lock should be free");
         };
         let copy = first.file().try_clone().unwrap();
         drop(first);

@@ -141,7 +141,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn registrations_are_added_and_struck_out() {
+    fn registrations_are_added_and_removed() {
         let mut children = BTreeMap::new();
         for line in ["+41 SIGINT", "+42 SIGTERM", "-41", "+x SIGINT", "+43 NOPE", "-", ""] {
             register(&mut children, line);

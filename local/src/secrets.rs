@@ -92,7 +92,7 @@ mod tests {
     use std::os::unix::fs::PermissionsExt;
 
     #[test]
-    fn secrets_are_made_once_and_kept_for_their_owner_only() {
+    fn secrets_are_generated_once_and_readable_only_by_their_owner() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join(".local/secrets.env");
         let mut first = Secrets::load_or_create(&path).unwrap();
@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_missing_in_the_file_is_added() {
+    fn missing_secrets_are_added_to_the_file() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("secrets.env");
         fs::write(&path, "JUNCTURE_SECRET_KEY=mine\n").unwrap();

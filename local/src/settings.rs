@@ -134,13 +134,13 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_value_is_an_absent_one() {
+    fn an_empty_value_counts_as_unset() {
         let settings = load("DATABASE_URL=\nUPSTASH_REDIS_REST_URL=\"\"\n").unwrap();
         assert!(!settings.hosted_database() && !settings.hosted_redis());
     }
 
     #[test]
-    fn half_a_pair_is_refused_with_the_missing_half() {
+    fn half_a_pair_is_refused_and_the_missing_half_is_named() {
         for (text, expected) in [
             ("UPSTASH_REDIS_REST_URL=https://x.example", "add UPSTASH_REDIS_REST_TOKEN"),
             ("UPSTASH_REDIS_REST_TOKEN=t", "add UPSTASH_REDIS_REST_URL"),

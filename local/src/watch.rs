@@ -223,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn a_change_rebuilds_what_it_concerns() {
+    fn a_change_rebuilds_what_it_affects() {
         assert_eq!(plan(&["functions/folder/one.rs"]).functions, functions(&["one"]));
         assert_eq!(
             plan(&["functions/folder/one.rs", "functions/other/two/part.rs"]).functions,

@@ -42,7 +42,7 @@ async fn instances_run_in_parallel_and_are_reused() {
 }
 
 #[tokio::test]
-async fn over_the_maximum_requests_wait_for_a_free_instance() {
+async fn requests_over_the_maximum_wait_for_a_free_instance() {
     let stack = Stack::start(|options| options.max_instances = 1).await;
     let ask = async || body(&stack.ask("/echo", "sleep", "50").await)["pid"].as_u64();
     let (first, second, third) = tokio::join!(ask(), ask(), ask());
@@ -82,7 +82,7 @@ async fn a_crash_answers_502_and_the_next_request_works() {
 }
 
 #[tokio::test]
-async fn an_instance_killed_from_outside_harms_its_own_request_only() {
+async fn an_instance_killed_from_outside_fails_only_its_own_request() {
     let stack = Stack::start(|_| ()).await;
     let never = tempdir("killed");
     let path = never.join("never").to_str().unwrap().to_owned();
@@ -111,7 +111,7 @@ async fn a_function_that_does_not_start_answers_502() {
 }
 
 #[tokio::test]
-async fn a_replaced_function_starts_anew() {
+async fn a_replaced_function_starts_a_new_process() {
     let stack = Stack::start(|_| ()).await;
     let before = stack.pid().await;
     stack.gateway.replace("Echo").await.unwrap();

@@ -75,7 +75,7 @@ fn children_end_when_their_runner_is_killed() {
 }
 
 #[test]
-fn a_child_that_was_struck_out_is_left_alone() {
+fn an_unregistered_child_is_left_alone() {
     let reaper = Reaper::start(Path::new(PROGRAM), None).unwrap();
     let mut kept = Command::new("sleep").arg("1000").process_group(0).spawn().unwrap();
     let mut ended = Command::new("sleep").arg("1000").process_group(0).spawn().unwrap();
@@ -93,7 +93,7 @@ fn a_child_that_was_struck_out_is_left_alone() {
 }
 
 #[test]
-fn a_program_that_is_not_there_is_named() {
+fn a_missing_program_is_named() {
     let error = Reaper::start(Path::new("/nonexistent/juncture-local"), None).unwrap_err();
     assert!(error.to_string().contains("/nonexistent/juncture-local"), "{error}");
 }

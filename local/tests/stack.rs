@@ -141,7 +141,7 @@ async fn hosted_services_take_the_place_of_local_ones() {
 }
 
 #[tokio::test]
-async fn a_failed_migration_stops_the_start_with_its_own_words() {
+async fn a_failed_migration_aborts_the_start_with_its_own_error() {
     let project = Project::new("echo 'table x is broken' >&2; exit 3");
     let options = project.options();
     let reaper = std::sync::Arc::clone(&options.reaper);

@@ -69,7 +69,7 @@ fn redis_server(folder: &Path) -> Child {
 }
 
 #[tokio::test]
-async fn upstashs_own_client_is_content() {
+async fn upstashs_own_client_works() {
     let stack = Stack::start().await;
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tools/upstash");
     assert!(
@@ -106,7 +106,7 @@ async fn commands_come_as_json_or_as_a_path() {
 }
 
 #[tokio::test]
-async fn only_the_token_opens() {
+async fn a_request_needs_the_token() {
     let stack = Stack::start().await;
     let address = stack.front.address();
     for request in [
@@ -158,7 +158,7 @@ async fn errors_have_a_status_and_a_text() {
 }
 
 #[tokio::test]
-async fn a_transaction_happens_whole_or_not_at_all() {
+async fn a_transaction_is_atomic() {
     let stack = Stack::start().await;
     let transaction = |commands: Value| stack.call(Request::post("/multi-exec"), commands);
     let done = transaction(json!([["SET", "k", "1"], ["INCR", "k"]])).await;
@@ -181,7 +181,7 @@ async fn requests_and_commands_are_counted() {
 }
 
 #[tokio::test]
-async fn faults_come_to_order() {
+async fn faults_can_be_injected() {
     let stack = Stack::start().await;
     let faults = stack.front.faults();
     let increment = || {
@@ -215,7 +215,7 @@ async fn faults_come_to_order() {
 }
 
 #[tokio::test]
-async fn redis_may_go_and_come_back() {
+async fn redis_may_stop_and_come_back() {
     let mut stack = Stack::start().await;
     stack.command(json!(["SET", "k", "v"])).await;
     stack.redis.kill().await.unwrap();

@@ -71,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_active_comes_through() {
+    fn active_content_is_removed() {
         let html = to_html(
             "<script>a()</script>\n\nb <img src=x onerror=c()>\n\n[d](javascript:e()) [f](jAvAscript:g) \
              ![h](https://example.com/i) [j](data:text/html,k) <vbscript:l>\n\n|m|\n|:-:|\n|n|",

@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn answers_carry_the_configuration_and_not_the_functions_headers() {
+    fn responses_carry_the_configuration_and_not_the_functions_headers() {
         let request = headers(&[("origin", "https://a.example.com")]);
         let own = headers(&[
             ("access-control-allow-origin", "mine"),

@@ -261,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn the_library_of_the_functions_reads_it() {
+    fn lambda_http_parses_it() {
         use lambda_http::RequestExt as _;
         let incoming = Request::post("/capture/space%20value?a=1&a=2")
             .header("Host", "localhost:8000")

@@ -260,7 +260,7 @@ Resources:
     }
 
     #[test]
-    fn the_template_of_this_repository_is_understood() {
+    fn the_template_of_this_repository_is_supported() {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../template.yaml");
         let template = Template::read(path, &BTreeMap::new()).unwrap();
         assert!(!template.routes.is_empty());

@@ -171,7 +171,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn files_go_to_a_shelter_when_the_account_cannot_reach_them_and_are_removed_from_there() {
+    fn unreachable_files_go_to_a_shelter_and_are_removed_from_there() {
         let mode = fs::Permissions::from_mode(0o700);
         let private = tempfile::Builder::new().permissions(mode).tempdir().unwrap();
         let folder = private.path().join("deeper/postgres");
@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn a_link_to_a_foreign_place_is_removed_without_its_target() {
+    fn a_link_to_somewhere_else_is_removed_without_its_target() {
         let private = tempfile::tempdir().unwrap();
         let (target, link) = (private.path().join("target"), private.path().join("link"));
         fs::create_dir(&target).unwrap();

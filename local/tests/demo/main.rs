@@ -149,7 +149,7 @@ async fn the_backend_asks_with_the_secret_key_and_for_the_workspace() {
 }
 
 #[tokio::test]
-async fn every_state_of_a_connection_is_told_apart() {
+async fn the_states_of_a_connection_are_distinguished() {
     let cases = [
         (vec![validity(false, false, false)], "not_connected"),
         (vec![validity(true, true, false)], "reconnect_needed"),
@@ -194,7 +194,7 @@ async fn projects_are_passed_on_when_juncture_offers_them() {
 }
 
 #[tokio::test]
-async fn what_juncture_says_is_shown_and_its_own_failures_are_the_products() {
+async fn junctures_errors_are_shown_and_its_failures_become_the_products() {
     let sentence = "Invalid field values provided";
     let details = json!({ "messages": ["No such thing."], "fields": { "summary": "Too long." } });
     let told = json!({ "error": format!("{sentence}. Jira says: No such thing. Too long.") });
