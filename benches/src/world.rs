@@ -34,7 +34,7 @@ pub(crate) struct World {
     stack: Stack,
 }
 
-/// Where things are.
+/// Paths of the template and the executables.
 #[derive(Clone, Debug)]
 pub(crate) struct Paths {
     /// The SAM template.

@@ -15,7 +15,7 @@ pub enum Part {
     Gateway,
     /// The demo product.
     Demo,
-    /// The sandbox of Atlassian.
+    /// The Atlassian sandbox.
     Atlassian,
     /// The REST front for Redis.
     Upstash,

@@ -1,4 +1,4 @@
-//! A sandbox of Atlassian: the consent page, the token endpoint, sites, and as much of Jira as Juncture uses.
+//! An Atlassian sandbox: the consent page, the token endpoint, sites, and as much of Jira as Juncture uses.
 //!
 //! One origin stands in for both `auth.atlassian.com` and `api.atlassian.com`. Its behaviour follows
 //! <https://developer.atlassian.com/cloud/jira/platform/oauth-2-3lo-apps/> and

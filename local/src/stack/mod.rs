@@ -147,7 +147,7 @@ impl Stack {
         &self.gateway
     }
 
-    /// The sandbox of Atlassian, unless Atlassian itself is used.
+    /// The Atlassian sandbox, unless Atlassian itself is used.
     pub fn sandbox(&self) -> Option<&Sandbox> {
         self.servers.sandbox.as_ref()
     }

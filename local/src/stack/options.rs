@@ -38,7 +38,7 @@ pub struct StackOptions {
     pub servers: Option<Arc<SharedServers>>,
     /// A secret, by name, that holds the functions' settings instead of their environment.
     pub secret: Option<(Arc<SecretsManager>, String)>,
-    /// How the sandbox of Atlassian treats tokens.
+    /// Settings of the Atlassian sandbox, such as token lifetimes.
     pub atlassian: sandbox::Settings,
     /// Terminates the child processes of a runner that was killed.
     pub reaper: Arc<Reaper>,
