@@ -1,4 +1,4 @@
-# Works with GNU make 3.81, which macOS has.
+# Works with GNU make 3.81, the version on macOS.
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-test setup-deploy run reset build deploy release rehearse test model faults soak idle-capacity fuzz fuzz-archive check bench audit sbom reproducible smoke secrets rotate drop-old reseal
 ARCH ?= arm64
@@ -10,7 +10,7 @@ help: ## Show this list
 run: setup ## Start everything on http://localhost:8000
 	@scripts/run.sh
 
-reset: ## Empty the local data
+reset: ## Delete the local data
 	@cargo run --quiet --bin juncture-local -- reset
 
 setup: ## Install what make run needs
@@ -25,42 +25,42 @@ setup-deploy: ## Install what make deploy needs
 build: ## Build every function for Lambda (ARCH=arm64 or x86_64)
 	@scripts/build.sh "$(ARCH)"
 
-deploy: ## Build, validate and deploy one stage: STAGE=staging, RELEASE=dist/….tar.gz in place of building
+deploy: ## Build, validate and deploy one stage: STAGE=staging, RELEASE=dist/….tar.gz instead of building
 	@scripts/deploy.sh "$(STAGE)" "$(RELEASE)"
 
-release: ## Pack what is deployed into dist/, for deploying without Rust (ARCH=arm64 or x86_64)
+release: ## Pack a release into dist/ that can be deployed without Rust (ARCH=arm64 or x86_64)
 	@scripts/release.sh "$(ARCH)"
 
-rehearse: setup-test ## Deploy to an emulator of AWS, use, update, roll back and remove (four minutes once it is built)
+rehearse: setup-test ## Deploy to an AWS emulator, use, update, roll back and delete (four minutes once it is built)
 	@scripts/rehearse.sh
 
 test: setup-test ## Run all tests
 	@scripts/test.sh
 
-model: setup-test ## Check the model by random schedules: SEED=1 OPERATIONS=5000 MODE=strict|lenient|faulty
+model: setup-test ## Check the model with random schedules: SEED=1 OPERATIONS=5000 MODE=strict|lenient|faulty
 	cargo build --locked --workspace
 	OPERATIONS=$${OPERATIONS:-5000} cargo test --locked --package juncture-tests --test model -- --nocapture --test-threads=1 with_
 
-faults: setup-test ## Try every endpoint with every server failing, and write the tables in docs/faults.md
+faults: setup-test ## Test every endpoint with each server failing, and write the tables in docs/faults.md
 	cargo build --locked --workspace
 	JUNCTURE_TEST_FAULTS=1 cargo test --locked --package juncture-tests --test faults
 
-soak: setup-test ## Mixed traffic for MINUTES=10, and nothing may grow
+soak: setup-test ## Run mixed traffic for MINUTES=10 and check that nothing grows
 	cargo build --locked --workspace
 	MINUTES=$${MINUTES:-10} cargo test --locked --package juncture-tests --test soak -- --ignored --nocapture
 
-idle-capacity: setup-test ## How many idle connections a stage keeps alive, from 200,000 that are due (5 minutes)
+idle-capacity: setup-test ## Measure how many idle connections a stage keeps alive, of 200,000 due (5 minutes)
 	cargo build --locked --workspace
 	cargo test --locked --package juncture-tests --test idle_capacity -- --ignored --nocapture
 
-fuzz: ## Fuzz every parser of outside input for SECONDS=60 each (PARSER=query: one of them)
+fuzz: ## Fuzz every parser of input from outside, SECONDS=60 each (PARSER=query: only one)
 	@SECONDS_EACH="$(SECONDS)" scripts/fuzz.sh
 
-fuzz-archive: ## Pack the inputs that make fuzz keeps, as dist/fuzz-corpus-<date>.tar.gz
+fuzz-archive: ## Pack the inputs that make fuzz saved into dist/fuzz-corpus-<date>.tar.gz
 	@mkdir -p dist
 	tar -czf "dist/fuzz-corpus-$$(date -u +%F).tar.gz" -C fuzz corpus-grown
 
-check: ## Check everything that needs no running stack
+check: ## Run every check that needs no running stack
 	@scripts/check.sh
 
 bench: setup ## Measure every endpoint and function (BENCH=--quick: in two minutes)
@@ -77,7 +77,7 @@ audit: ## Check dependencies for known vulnerabilities (needs GitHub)
 	@scripts/check-tools.sh
 	PATH="$$PATH:$$PWD/.local/bin" cargo deny --locked check advisories
 
-smoke: ## Ask a deployment how it is: STAGE=staging, or API=https://… KEY=… ORIGIN=https://app.example.com
+smoke: ## Smoke-test a deployment: STAGE=staging, or API=https://… KEY=… ORIGIN=https://app.example.com
 	@JUNCTURE_SECRET_KEY="$(KEY)" scripts/smoke.sh "$(STAGE)" "$(API)" "$(ORIGIN)" "$(RELEASE)"
 
 secrets: ## Create or update a stage's secret: make secrets STAGE=staging
@@ -86,7 +86,7 @@ secrets: ## Create or update a stage's secret: make secrets STAGE=staging
 rotate: ## Replace a setting of a stage: make rotate STAGE=staging KEY=TOKEN_ENCRYPTION_KEY
 	@cargo run --quiet --bin juncture-admin -- rotate --stage "$(STAGE)" --key "$(KEY)" --wait "$(WAIT)"
 
-drop-old: ## End a rotation, the old key is void: make drop-old STAGE=staging KEY=…
+drop-old: ## Complete a rotation by dropping the old key: make drop-old STAGE=staging KEY=…
 	@cargo run --quiet --bin juncture-admin -- drop-old --stage "$(STAGE)" --key "$(KEY)" --wait "$(WAIT)"
 
 reseal: ## Seal every stored token with the first encryption key: make reseal STAGE=staging

@@ -1,6 +1,5 @@
 #!/usr/bin/env bash
-# Builds every function for Lambda into .aws-sam/build: `build.sh arm64`, which is what is deployed, or
-# `build.sh x86_64`.
+# Builds every function for Lambda into .aws-sam/build: `build.sh arm64` (deployed by default) or `build.sh x86_64`.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -21,7 +20,7 @@ scripts/sam-cli.sh
 # shellcheck source=scripts/build-flags.sh
 . scripts/build-flags.sh
 
-# All at once, so that cargo keeps every core busy. What sam does then, one function after the other, is little more
-# than copying.
+# All in one cargo run, which keeps every core busy. After that, sam, which builds one function at a time, does
+# little more than copy.
 cargo lambda build --release --locked ${flags[@]+"${flags[@]}"} --package juncture-functions
 sam build --template template.yaml --parameter-overrides "Architecture=$architecture"

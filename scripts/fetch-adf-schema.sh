@@ -1,8 +1,7 @@
 #!/bin/sh
-# Fetches Atlassian's schema of ADF for the tests of the crate `adf`.
+# Fetches Atlassian's ADF schema for the tests of the crate `adf`.
 #
-# Only the schema is unpacked: the package's own dependencies are a hundred times its size, and no test
-# needs them.
+# Extracts only the schema: the package's own dependencies are a hundred times its size, and no test needs them.
 set -eu
 
 package=@atlaskit/adf-schema
@@ -20,7 +19,7 @@ trap 'rm -rf "$download"' EXIT
 archive=$(cd "$download" && npm pack --silent "$package@$version")
 tar -xzf "$download/$archive" -C "$download" "package/$file"
 echo "$sha256  $download/package/$file" | sha256sum --check --status || {
-    echo "the schema of $package@$version is not the one that the tests were written for" >&2
+    echo "the checksum of the schema in $package@$version does not match" >&2
     exit 1
 }
 mkdir -p "$target/$(dirname "$file")"

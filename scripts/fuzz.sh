@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# Has libFuzzer try each parser of outside input: `SECONDS_EACH=60 PARSER=query scripts/fuzz.sh`. What breaks a promise
-# is left in fuzz/artifacts/; the inputs that reach the most, in fuzz/corpus-grown/, where the next run goes on. Prints
-# the table of docs/audits/fuzzing.md.
+# Fuzzes each parser of input from outside with libFuzzer: `SECONDS_EACH=60 PARSER=query scripts/fuzz.sh`. Inputs
+# that violate a property are saved in fuzz/artifacts/. Inputs that extend the coverage are saved in
+# fuzz/corpus-grown/, where the next run continues. Prints the table in docs/audits/fuzzing.md.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 CARGO_FUZZ_VERSION=0.13.2
 seconds="${SECONDS_EACH:-60}"
-# The longest input: longer ones find the same, more slowly.
+# Maximum input length. Longer inputs find the same bugs, only more slowly.
 LONGEST=2048
 
 rustup run nightly rustc --version >/dev/null 2>&1 || {
@@ -18,8 +18,8 @@ scripts/fetch-adf-schema.sh
 scripts/cargo-tool.sh cargo-fuzz "$CARGO_FUZZ_VERSION"
 export PATH="$PWD/.local/bin:$PATH"
 
-# What is tried is built with the versions of what is deployed. Without the address sanitizer: the workspace has no
-# unsafe code, and twice as many inputs are tried in the same time.
+# Built with the dependency versions that are deployed. Without the address sanitizer, because the workspace has no
+# unsafe code and twice as many inputs can be tried in the same time.
 cp Cargo.lock fuzz/Cargo.lock
 parsers="${PARSER:-$(ls fuzz/corpus)}"
 for parser in $parsers; do
@@ -37,7 +37,7 @@ for parser in $parsers; do
   "$fuzzer" -max_total_time="$seconds" -max_len="$LONGEST" -timeout=10 -rss_limit_mb=2048 -print_final_stats=1 \
     -artifact_prefix="$found/" "$grown" "$seeds" >"$log" 2>&1 || true
   tried="$(grep -o 'stat::number_of_executed_units: *[0-9]*' "$log" | grep -o '[0-9]*$' || echo 0)"
-  # The fewest and smallest that reach as much.
+  # Minimises the corpus: the fewest and smallest inputs with the same coverage.
   if "$fuzzer" -merge=1 -max_len="$LONGEST" "$grown.merged" "$seeds" "$grown" >>"$log" 2>&1; then
     rm -rf "$grown"
     mv "$grown.merged" "$grown"
@@ -47,5 +47,5 @@ for parser in $parsers; do
   [ "$broken" -eq 0 ] || failed=1
   echo "| $parser | $seconds | $tried | $(find "$grown" -type f | wc -l | tr -d ' ') | $broken |"
 done
-[ "$failed" -eq 0 ] || echo "Inputs that break a promise are in fuzz/artifacts/: give one to the parser's program beside $fuzzer." >&2
+[ "$failed" -eq 0 ] || echo "Inputs that violate a property are in fuzz/artifacts/: pass one to the parser's program beside $fuzzer." >&2
 exit "$failed"

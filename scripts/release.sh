@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Packs what is deployed, so that somebody without Rust deploys with the SAM CLI alone: `release.sh arm64` or
-# `release.sh x86_64`. Writes dist/juncture-<version>-<processor>.tar.gz and its SHA-256.
+# Packs a release, which can be deployed with only the SAM CLI and without Rust: `release.sh arm64` or `release.sh
+# x86_64`. Writes dist/juncture-<version>-<processor>.tar.gz and its SHA-256.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -9,7 +9,7 @@ scripts/build.sh "$architecture"
 # shellcheck source=scripts/build-flags.sh
 . scripts/build-flags.sh
 
-# The operator's program is for Linux on the processor of this machine: it runs where the archive is deployed from.
+# The operator's program runs where the archive is deployed from, so it is built for Linux on this machine's processor.
 case "$(uname -m)" in
   aarch64) flags=(--arm64) ;;
   *) flags=() ;;
@@ -26,7 +26,7 @@ cp samconfig.toml .env.example LICENSE CHANGELOG.md deploy/deployer-policy.json 
 cp deploy/README.md "$folder/$name/README.md"
 install -m 755 target/lambda/juncture-admin/bootstrap "$folder/$name/juncture-admin"
 
-# The same artifacts give the same archive: in order, without owners and times.
+# A reproducible archive: entries are sorted, without owners and timestamps.
 archive="dist/$name-$architecture.tar.gz"
 (cd "$folder" && find "$name" -print0 | LC_ALL=C sort -z |
   tar --create --null --no-recursion --files-from - --owner=0 --group=0 --numeric-owner \

@@ -3,8 +3,8 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-# The whole workspace, also what is not run here: cargo then chooses the same features of dependencies as for the
-# tests, and builds them once.
+# The whole workspace, including what is not needed here, so that cargo resolves the same features of dependencies
+# as for the tests and builds them only once.
 cargo build --workspace
-# `exec`, twice (cargo does the same): signals reach the runner itself.
+# With `exec` (cargo uses it, too), so that signals reach the runner itself.
 exec cargo run --quiet --bin juncture-local -- run

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs the SAM CLI, its linter, cargo-lambda and zig below .local/, in the versions that tools/sam/ pins.
-# Says nothing when they are there.
+# Installs the SAM CLI, its linter, cargo-lambda and zig into .local/, in the versions that tools/sam/ pins. Prints
+# nothing if they are installed.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

@@ -1,5 +1,5 @@
-"""Writes the release's bill of materials to dist/: `sbom.py <folder> <processor>`. It is made from the one that
-cargo-cyclonedx wrote, below the folder, for the package of all functions, and checked against CycloneDX's schema."""
+"""Writes the release's bill of materials to dist/: `sbom.py <folder> <processor>`. It is derived from the one that
+cargo-cyclonedx wrote in the folder for the functions' package, and validated against CycloneDX's schema."""
 
 import hashlib
 import json
@@ -15,18 +15,18 @@ ROOT = Path(__file__).parents[1]
 
 
 def named(text: str, folder: Path) -> dict:
-    """A bill in which our own crates are named by their place in the repository, not on this machine."""
+    """Parses a bill, identifying our own crates by their path in the repository instead of on this machine."""
     return json.loads(text.replace(f"path+file://{folder}/", "juncture/"))
 
 
 def own(component: dict) -> dict:
-    """A crate of ours. It has no package URL: on crates.io its name is another's."""
+    """One of our own crates, without a package URL: its name may belong to another crate on crates.io."""
     kept = {key: component[key] for key in ("type", "bom-ref", "name", "version", "licenses")}
     return kept | {"description": component["description"]} if "description" in component else kept
 
 
 def functions_of(package: dict) -> list[dict]:
-    """The package's binaries. Cargo knows only what all of them together need: each is built of that, or of less."""
+    """The package's binaries. Cargo only knows the dependencies of all of them together; each uses those or fewer."""
     folder = package["bom-ref"].partition("#")[0]
     return [
         {
@@ -41,7 +41,7 @@ def functions_of(package: dict) -> list[dict]:
 
 
 def of_release(bill: dict) -> dict:
-    """The bill of the release, whose parts are the functions, and whatever these are made of."""
+    """The bill of the release: its components are the functions and their dependencies."""
     version = tomllib.loads((ROOT / "Cargo.toml").read_text())["workspace"]["package"]["version"]
     release = f"juncture@{version}"
     package = bill["metadata"]["component"]
@@ -85,9 +85,9 @@ def main() -> None:
     bill["serialNumber"] = uuid.uuid5(uuid.NAMESPACE_OID, digest).urn
     text = json.dumps(bill, indent=1) + "\n"
     if str(folder) in text:
-        sys.exit("the bill names a folder of this machine")
+        sys.exit("the bill contains a path of this machine")
     if problem := JsonStrictValidator(SchemaVersion.V1_5).validate_str(text):
-        sys.exit(f"the bill breaks CycloneDX's schema: {problem}")
+        sys.exit(f"the bill violates CycloneDX's schema: {problem}")
     target = ROOT / "dist" / f"juncture-{bill['metadata']['component']['version']}-{processor}.cdx.json"
     target.parent.mkdir(exist_ok=True)
     target.write_text(text)

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Installs what is missing: `setup.sh run` for `make run`, `setup.sh test` for `make test`.
-# Says nothing when everything is there.
+# Installs whatever is missing: `setup.sh run` for `make run`, `setup.sh test` for `make test`. Prints nothing if
+# everything is installed.
 set -euo pipefail
 
 has() { command -v "$1" >/dev/null 2>&1; }
 
-# Debian and Homebrew keep PostgreSQL's programs outside of PATH.
+# Debian and Homebrew keep PostgreSQL's programs outside PATH.
 has_postgres() {
   has initdb && return
   local program
@@ -23,9 +23,9 @@ has_browser() {
     [ -d "/Applications/Chromium.app" ] || [ -d "/Applications/Google Chrome.app" ]
 }
 
-# Each line: how Debian and Homebrew call what is missing.
+# Prints a line per missing package: its names in Debian and Homebrew.
 missing() {
-  # Some dependencies hold C.
+  # Some dependencies contain C code.
   has cc || echo "gcc gcc"
   has_postgres || echo "postgresql postgresql@17"
   has redis-server || echo "redis-server redis"
@@ -52,7 +52,7 @@ with_apt() {
     prefix=(sudo)
   fi
   echo "Installing ${packages[*]}"
-  # Debian would start a PostgreSQL and a Redis of its own; the development stack starts private ones.
+  # Keeps Debian from starting its own PostgreSQL and Redis; the development stack starts private ones.
   # shellcheck disable=SC2016 # the inner shell expands
   ${prefix[@]+"${prefix[@]}"} sh -c '
     set -eu
@@ -73,7 +73,7 @@ with_brew() {
   brew install --quiet "$@" || fail "The installation failed. Run: brew install $*"
 }
 
-# What comes from npm, each in a folder with a lock file. Nothing is done while that has not changed.
+# Packages from npm, each in a folder with a lock file. Skips a folder whose lock file has not changed.
 with_npm() {
   local folder
   for folder in tools/*/package-lock.json; do
@@ -102,18 +102,18 @@ EOF
     elif has brew; then
       with_brew "${homebrew[@]}"
     else
-      fail "Missing: ${debian[*]} (names of Debian's packages). Install them and run make again."
+      fail "Missing: ${debian[*]} (Debian's package names). Install them and run make again."
     fi
   fi
   [ -z "$(missing "$what")" ] || fail "Still missing after the installation: $(missing "$what" | cut -d ' ' -f 1 | tr '\n' ' ')"
   if [ "$what" = test ]; then
-    # Whatever fails: nothing goes on installing behind the next try.
+    # Even after a failure, no installation may still be running in the background at the next attempt.
     trap wait EXIT
-    # Side by side: each waits for the network most of the time.
+    # In parallel: each waits for the network most of the time.
     local installing=()
     with_npm &
     installing+=($!)
-    # Checks the running stack against openapi.yaml; stands in for AWS Secrets Manager.
+    # schemathesis checks the running stack against openapi.yaml; moto stands in for AWS Secrets Manager.
     scripts/venv.sh venv-schemathesis tools/schemathesis/requirements.txt schemathesis &
     installing+=($!)
     scripts/venv.sh venv-moto tools/moto/requirements.txt moto &

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Asks a deployment how it is: `smoke.sh <stage> <api> <origin> <release>`, each of which may be empty. Of a stage, the
-# address, the key and the origin come from AWS; of any other deployment the key is in JUNCTURE_SECRET_KEY.
+# Smoke-tests a deployment: `smoke.sh <stage> <api> <origin> <release>`, where each argument may be empty. For a
+# stage, the URL, key and origin come from AWS; for any other deployment, the key is read from JUNCTURE_SECRET_KEY.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 stage="${1:-}" api="${2:-}" origin="${3:-}" release="${4:-}"
-# The operator's program: a release has it built.
+# The operator's program; a release contains a binary.
 if [ -n "$release" ]; then
   folder="$(mktemp -d)"
   trap 'rm -rf "$folder"' EXIT

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Every test: units, the parts of the development stack, and the whole of it end to end; then end to end once
-# more as it is deployed: PgBouncer and TLS between the functions and Postgres, as a pooled Neon database is
-# reached, and every setting from Secrets Manager (moto), through the AWS SDK.
+# Runs all tests: unit tests, parts of the development stack, and the whole stack end to end. Then runs the end-to-end
+# tests again in the way that Juncture is deployed: with PgBouncer and TLS between the functions and Postgres, as with
+# a pooled Neon database, and with all settings in Secrets Manager (moto), read through the AWS SDK.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-# They wait more than they compute: for deadlines, locks and retries.
+# The tests mostly wait, for deadlines, locks and retries, so they run with more threads than cores.
 export RUST_TEST_THREADS="${RUST_TEST_THREADS:-$((3 * $(getconf _NPROCESSORS_ONLN)))}"
 
 echo "==> Building"

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs tools written in Python into .local/<venv>, in the versions of a requirements file:
-# `venv.sh <venv> <requirements> <what they are called>`. Says nothing when they are there.
+# Installs Python tools into .local/<venv>, in the versions of a requirements file: `venv.sh <venv> <requirements>
+# <display name>`. Prints nothing if they are installed.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -14,6 +14,6 @@ python3 -c 'import ensurepip' 2>/dev/null || {
 echo "Installing $3"
 mkdir -p .local
 python3 -m venv --clear "$venv"
-# Python compiles what it imports; the rest, most of it, is never used.
+# Python compiles modules on import; most of the others are never used.
 "$venv/bin/pip" install --quiet --no-compile --disable-pip-version-check --requirement "$requirements"
 touch "$venv/installed"

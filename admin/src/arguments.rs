@@ -1,4 +1,4 @@
-//! What the operator typed.
+//! Command-line arguments.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -17,16 +17,16 @@ pub(crate) struct Arguments {
     pub(crate) command: String,
     /// The stage's name, as in samconfig.toml.
     pub(crate) stage: String,
-    /// The file of settings, if it is not the usual one.
+    /// The settings file, if not the default one.
     pub(crate) file: Option<PathBuf>,
     /// The setting to rotate.
     pub(crate) key: Option<String>,
-    /// Waits this long in place of what is safe.
+    /// Waits this long instead of the safe default.
     pub(crate) wait: Option<Duration>,
 }
 
 impl Arguments {
-    /// Reads a command and its options; an option without a value, as `make` passes it, counts as absent.
+    /// Parses a command and its options. An option with an empty value, as `make` passes it, counts as absent.
     pub(crate) fn parse(words: impl IntoIterator<Item = String>) -> Result<Self> {
         let mut words = words.into_iter();
         let command = words.next().context(USAGE)?;
@@ -44,7 +44,7 @@ impl Arguments {
                     let seconds = value.parse().context("--wait takes a whole number of seconds")?;
                     arguments.wait = Some(Duration::from_secs(seconds));
                 }
-                _ => bail!("there is no option {option}\n{USAGE}"),
+                _ => bail!("unknown option {option}\n{USAGE}"),
             }
         }
         let stage = &arguments.stage;
@@ -56,7 +56,7 @@ impl Arguments {
         Ok(arguments)
     }
 
-    /// The setting that a rotation is about.
+    /// The name of the setting to rotate.
     pub(crate) fn key(&self) -> Result<&str> {
         self.key.as_deref().context("which setting? For instance KEY=JUNCTURE_SECRET_KEY")
     }
@@ -71,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn what_make_passes_is_understood() {
+    fn the_arguments_of_make_are_parsed() {
         let arguments = parse(r#"rotate --stage prod --key A --wait """#).unwrap();
         assert_eq!((arguments.stage.as_str(), arguments.key().unwrap()), ("prod", "A"));
         assert_eq!(arguments.wait, None);
@@ -79,12 +79,12 @@ mod tests {
     }
 
     #[test]
-    fn what_is_missing_or_wrong_is_told() {
+    fn missing_or_wrong_arguments_are_reported() {
         for (line, expected) in [
             (r#"secrets --stage """#, "STAGE=staging"),
             ("secrets --stage a/b", "letters"),
             ("secrets --stage", "no value"),
-            ("secrets --stag a", "no option"),
+            ("secrets --stag a", "unknown option"),
             ("rotate --stage a --wait soon", "whole number"),
         ] {
             let error = format!("{:#}", parse(line).unwrap_err());

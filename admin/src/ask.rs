@@ -1,15 +1,15 @@
-//! Questions to the operator.
+//! Prompts for the operator.
 
 use std::io::{IsTerminal, stdin};
 
 use anyhow::{Context, Result, bail};
 
-/// Whether somebody is there to answer.
+/// Whether there is a terminal to prompt on.
 pub(crate) fn can_ask() -> bool {
     stdin().is_terminal()
 }
 
-/// Asks for a value without showing it; without a terminal, one line of the input is the value.
+/// Prompts for a value without echoing it; without a terminal, reads one line from stdin.
 pub(crate) fn for_value(name: &str) -> Result<String> {
     let value = if can_ask() {
         rpassword::prompt_password(format!("  {name} (not shown): "))

@@ -1,5 +1,5 @@
-//! Who the operator is at AWS: credentials in the environment, or whatever the AWS CLI knows (profiles, SSO,
-//! roles). The CLI is at hand where `sam deploy` is, and its `export-credentials` spares this program the whole
+//! The operator's AWS credentials: from the environment, or from the AWS CLI (profiles, SSO, roles). The CLI is
+//! installed wherever `sam deploy` is, and its `export-credentials` saves this program from implementing the
 //! credential chain: <https://docs.aws.amazon.com/cli/latest/reference/configure/export-credentials.html>.
 
 use std::process::Command;
@@ -11,7 +11,7 @@ use serde::Deserialize;
 
 use crate::stage::Stage;
 
-/// What `export-credentials` writes.
+/// The output of `export-credentials`.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Exported {
@@ -20,11 +20,11 @@ struct Exported {
     session_token: Option<String>,
 }
 
-/// The region of a stage: its own in samconfig.toml, then the environment's, then the profile's.
+/// The region of a stage: from samconfig.toml, else the environment, else the profile.
 ///
-/// For SAM, too, samconfig.toml comes before the environment. But of the environment it knows `AWS_DEFAULT_REGION`
-/// only, not the `AWS_REGION` of every other tool (`'region'` in botocore's `configprovider.py`), so `scripts/deploy.py`
-/// looks for the region as this does, and hands it to SAM.
+/// SAM also prefers samconfig.toml to the environment. In the environment, however, it reads only `AWS_DEFAULT_REGION`
+/// and not the `AWS_REGION` that all other tools use (`'region'` in botocore's `configprovider.py`), so
+/// `scripts/deploy.py` determines the region in the same way as this function and passes it to SAM.
 fn region(stage: &Stage) -> Result<String> {
     let of_environment = || variable("AWS_REGION").or_else(|| variable("AWS_DEFAULT_REGION"));
     let known = stage.region.clone().or_else(of_environment);
@@ -33,8 +33,8 @@ fn region(stage: &Stage) -> Result<String> {
     )
 }
 
-/// Region and credentials for a stage's secret. `AWS_PROFILE` chooses the profile, for the CLI as here, unless
-/// samconfig.toml names one: that comes before everything in the environment, for SAM as here.
+/// Region and credentials for a stage's secret. `AWS_PROFILE` selects the profile, as it does for the CLI, unless
+/// samconfig.toml names one, which takes precedence over the whole environment, as it does for SAM.
 pub(crate) fn access(stage: &Stage) -> Result<Access> {
     let region = region(stage)?;
     let of_environment = || Some((variable("AWS_ACCESS_KEY_ID")?, variable("AWS_SECRET_ACCESS_KEY")?));

@@ -1,4 +1,4 @@
-//! Whether functions can start with some values: asked of the very readers that they start with.
+//! Checks whether functions can start with given values, by running the code that the functions start with.
 
 use anyhow::{Result, bail};
 use base::config::{Settings, Values};
@@ -12,7 +12,7 @@ use url::Url;
 use crate::plan::SECRET_KEY;
 use crate::secret::Secret;
 
-/// Settings that are addresses; in AWS, none of them can be on the operator's machine.
+/// Settings that are URLs; on AWS none of them can point to the operator's machine.
 const ADDRESSES: [&str; 8] = [
     "DATABASE_URL",
     "DATABASE_DIRECT_URL",
@@ -24,29 +24,32 @@ const ADDRESSES: [&str; 8] = [
     "ATLASSIAN_API_URL",
 ];
 
-/// Shorter keys of the backend API are words rather than keys: nobody slows down who guesses them.
+/// Minimum length of a backend API key; a shorter one is likely a word that can be guessed.
 const SHORTEST_KEY: usize = 32;
 
-/// Looks at a stage's secret before its stack is deployed: the functions of a stack that cannot read it answer 503, and
-/// the migrator has the deployment undone.
+/// Checks a stage's secret before its stack is deployed. If it cannot be read, the functions respond with a 503,
+/// and the migrator makes the deployment roll back.
 pub(crate) async fn before_deployment(secret: &Secret, stage: &str) -> Result<()> {
     let mend = format!("`make secrets STAGE={stage}`");
     match secret.existing().await {
         Ok(values) => match unreadable(&values) {
-            wrong if wrong.is_empty() => println!("It is there, and functions can start with it."),
+            wrong if wrong.is_empty() => println!("It exists, and functions can start with it."),
             wrong => {
-                bail!("Functions cannot start with this secret, {mend} mends it:\n  {}", wrong.join("\n  "))
+                bail!(
+                    "Functions cannot start with this secret; fix it with {mend}:\n  {}",
+                    wrong.join("\n  ")
+                )
             }
         },
         Err(SecretsError::NotFound(_)) => bail!("There is no such secret: make it with {mend}"),
-        // Who deploys need not be allowed to read it, and the migrator looks again.
-        Err(error @ SecretsError::AccessDenied(_)) => eprintln!("Not checked, going on: {error}"),
-        Err(error) => bail!("{error}; {mend} mends what it holds"),
+        // Whoever deploys need not have permission to read it, and the migrator checks again.
+        Err(error @ SecretsError::AccessDenied(_)) => eprintln!("Not checked, continuing: {error}"),
+        Err(error) => bail!("{error}; fix it with {mend}"),
     }
     Ok(())
 }
 
-/// Fails with everything that is wrong with these values, by name and never by value.
+/// Fails with a list of everything wrong with these values; names the settings, never the values.
 pub(crate) fn deployable(values: &Values) -> Result<()> {
     let mut wrong = unreadable(values);
     for name in ADDRESSES {
@@ -67,7 +70,7 @@ pub(crate) fn deployable(values: &Values) -> Result<()> {
     fail(wrong)
 }
 
-/// Fails when a function could not start with these values.
+/// Fails if a function could not start with these values.
 pub(crate) fn readable(values: &Values) -> Result<()> {
     fail(unreadable(values))
 }

@@ -1,10 +1,10 @@
-//! Settings of the file that the secret does not take over, and where they belong.
+//! Settings in the file that do not go into the secret, and where they belong.
 
 use base::config::Values;
 
 use crate::plan::SETTINGS;
 
-/// Settings that come from a parameter of the template. It always gives the functions a value, which wins over the
+/// Settings that come from a template parameter. The parameter always has a value, which takes precedence over the
 /// secret's.
 const PARAMETERS: [(&str, &str); 13] = [
     ("ALLOWED_RETURN_URLS", "AllowedReturnUrls"),
@@ -22,7 +22,7 @@ const PARAMETERS: [(&str, &str); 13] = [
     ("UNKNOWN_FIELDS", "UnknownFields"),
 ];
 
-/// A name and where its setting belongs, for each that has a value and is not for the secret. Never the value.
+/// The name of each setting that has a value but does not belong in the secret, and where it belongs. Never the value.
 pub(crate) fn belongs(given: &Values) -> Vec<(&str, String)> {
     let has_value = |(name, value): (_, &String)| (!value.trim().is_empty()).then_some(name);
     given
@@ -39,12 +39,12 @@ fn place(name: &str) -> String {
         Some((_, parameter)) => format!(
             "belongs to the template's parameter {parameter}: set \"{parameter}=…\" for the stage in samconfig.toml"
         ),
-        None if name == "IDLE_REFRESH_BATCH" => "is no setting any more, and does nothing".to_owned(),
+        None if name == "IDLE_REFRESH_BATCH" => "is no longer a setting, and has no effect".to_owned(),
         None => "is no setting of Juncture: is it spelled right?".to_owned(),
     }
 }
 
-/// Ports, and what the AWS SDK reads.
+/// Ports, and variables of the AWS SDK.
 fn is_of_the_development_stack(name: &str) -> bool {
     name.starts_with("JUNCTURE_") && name.ends_with("_PORT") || name.starts_with("AWS_")
 }
@@ -59,7 +59,7 @@ mod tests {
     }
 
     #[test]
-    fn parameters_and_misspelt_names_are_told_and_nothing_else() {
+    fn only_parameters_and_misspelt_names_are_reported() {
         let told = told(&[
             ("DATABASE_URL", "hidden"),
             ("DATABSE_URL", "hidden"),
@@ -88,7 +88,7 @@ mod tests {
         for (name, value) in variables {
             match (name, value.strip_prefix("!Ref ").unwrap_or_else(|| panic!("{name} has no parameter"))) {
                 ("JUNCTURE_STACK", "AWS::StackName") => {}
-                // Empty unless set, and then the secret's counts.
+                // Empty unless set; if it is empty, the secret's value is used.
                 ("DEFAULT_JIRA_SITE_REDIRECT_URI", "SiteRedirectUri") => {}
                 pair => found.push(pair),
             }

@@ -1,6 +1,5 @@
-//! An operator's commands for one stage. `make secrets`, `make rotate`, `make drop-old` and `make reseal` run
-//! them; `docs/rotating-keys.md` says when. `make deploy` runs `check`, `make smoke` runs
-//! `smoke`.
+//! An operator's commands for one stage. `make secrets`, `make rotate`, `make drop-old` and `make reseal` run them;
+//! `docs/rotating-keys.md` explains when. `make deploy` runs `check`, and `make smoke` runs `smoke`.
 
 mod arguments;
 mod ask;
@@ -26,7 +25,7 @@ use stage::Stage;
 async fn main() -> ExitCode {
     let mut words = std::env::args().skip(1);
     let outcome = match words.next().as_deref() {
-        // Of any deployment, whoever owns it: no stage and no rights at AWS are needed.
+        // Works on any deployment, so it needs neither a stage nor AWS credentials.
         Some("smoke") => smoke::run(words).await,
         _ => run().await.map(|()| ExitCode::SUCCESS),
     };
@@ -54,6 +53,6 @@ async fn run() -> Result<()> {
             let values = secret.existing().await?;
             reseal::until_clean(&values).await
         }
-        other => bail!("there is no command {other:?}\n{}", arguments::USAGE),
+        other => bail!("unknown command {other:?}\n{}", arguments::USAGE),
     }
 }

@@ -1,5 +1,4 @@
-//! `make secrets`: what the secret is to hold, from the file of settings, from what it holds already, and from
-//! the operator.
+//! `make secrets`: determines the contents of the secret from the settings file, the current secret, and the operator.
 
 use std::path::{Path, PathBuf};
 
@@ -11,12 +10,12 @@ use crate::arguments::Arguments;
 use crate::secret::Secret;
 use crate::{ask, check, elsewhere};
 
-/// What the backend presents.
+/// The setting with the keys that a backend authenticates with.
 pub(crate) const SECRET_KEY: &str = "JUNCTURE_SECRET_KEY";
-/// What tokens are sealed with.
+/// The setting with the keys that tokens are sealed with.
 pub(crate) const ENCRYPTION_KEY: &str = "TOKEN_ENCRYPTION_KEY";
 
-/// Settings that are taken over from the file, in the order in which they are shown.
+/// Settings that are copied from the file, in display order.
 pub(crate) const SETTINGS: [&str; 16] = [
     "DATABASE_URL",
     "DATABASE_DIRECT_URL",
@@ -36,7 +35,7 @@ pub(crate) const SETTINGS: [&str; 16] = [
     "CLOUD_MODE",
 ];
 
-/// What no function of the API can do without and nothing can stand in for.
+/// Settings without which no API function can run, and which have no default.
 const REQUIRED: [&str; 5] = [
     "DATABASE_URL",
     "UPSTASH_REDIS_REST_URL",
@@ -45,7 +44,7 @@ const REQUIRED: [&str; 5] = [
     "DEFAULT_JIRA_CLIENT_SECRET",
 ];
 
-/// Creates or updates the secret. Prints names, never a value.
+/// Creates or updates the secret. Prints names, never values.
 pub(crate) async fn carry_out(secret: &Secret, arguments: &Arguments) -> Result<()> {
     let file = settings_file(arguments);
     let given = match &file {
@@ -72,7 +71,7 @@ pub(crate) async fn carry_out(secret: &Secret, arguments: &Arguments) -> Result<
     };
     println!("{}: {what}\n{arn}", secret.id());
     if what == "updated" {
-        println!("Functions that are deployed take it over by themselves, within minutes.");
+        println!("Deployed functions pick it up by themselves within minutes.");
     }
     if plan.report.iter().any(|(_, what)| *what == GENERATED) {
         println!(
@@ -92,8 +91,8 @@ struct Plan {
 }
 
 impl Plan {
-    /// What is not in the file stays as it is in the secret. The two keys are never replaced: what depends on
-    /// them would be lost, and an old file must not bring a dropped key back.
+    /// Values that are not in the file stay as they are in the secret. The two keys are never replaced: whatever
+    /// depends on them would be lost, and an old file must not bring back a key that was dropped.
     fn make(given: Values, mut values: Values) -> Result<Self> {
         let mut report = Vec::new();
         let mut missing = Vec::new();
@@ -136,23 +135,23 @@ impl Plan {
     }
 }
 
-/// The stage's own file if there is one, else `.env`.
+/// The stage's own file if there is one, otherwise `.env`.
 fn settings_file(arguments: &Arguments) -> Option<PathBuf> {
     let usual = [format!(".env.{}", arguments.stage), ".env".to_owned()];
     let usual = || usual.iter().map(PathBuf::from).find(|path| path.exists());
     arguments.file.clone().or_else(usual)
 }
 
-/// Reads a file of `NAME=value` lines. Errors name the place, not the content.
+/// Reads a file of `NAME=value` lines. Errors give the position, never the content.
 fn read_file(path: &Path) -> Result<Values> {
     let lines = dotenvy::from_path_iter(path).map_err(|_| anyhow!("cannot read {}", path.display()))?;
     lines
         .enumerate()
         .map(|(number, line)| {
-            // The library's error quotes the line, which may hold a secret.
+            // The library's error quotes the line, which may contain a secret.
             line.ok().with_context(|| {
                 format!(
-                    "{}: setting number {} cannot be read: quote values that hold spaces or #",
+                    "{}: setting number {} cannot be parsed: quote values that contain spaces or #",
                     path.display(),
                     number + 1
                 )

@@ -1,4 +1,4 @@
-//! Seals every stored token anew and says how far it is.
+//! Re-seals every stored token and reports progress.
 
 use std::time::{Duration, Instant};
 
@@ -8,24 +8,26 @@ use juncture::error::Error;
 use juncture::operations::{Reseal, Resealed};
 use juncture::parts::Parts;
 
-/// How often progress is told.
+/// How often progress is reported.
 const TELL: Duration = Duration::from_secs(2);
 
-/// How long rows that were being written are left alone before the next pass.
+/// Pause before the next pass, for rows that were being written.
 const REST: Duration = Duration::from_millis(500);
 
-/// Passes over all connections until none is left that the first key has not sealed. Broken off, it goes on where
-/// it was when it is run again: what is done is seen and not done twice.
+/// Runs passes over all connections until everything is sealed with the first key. If it is interrupted, the next
+/// run resumes, because it skips what is already re-sealed.
 pub(crate) async fn until_clean(values: &Values) -> Result<()> {
     let reseal = Parts::of(&Settings::default().with_secret(values)?).reseal()?;
     loop {
         let done = pass(&reseal).await.map_err(explain)?;
         println!(
-            "  {} connections looked at: {} sealed anew, {} waiting in Redis, {} being written just now",
+            "  {} connections checked: {} sealed anew, {} waiting in Redis, {} being written",
             done.seen, done.rows, done.stashes, done.contested
         );
         if !done.unreadable.is_empty() {
-            println!("  none of the keys opens the refresh token of these; they have to be connected again:");
+            println!(
+                "  none of the keys opens the refresh tokens of these connections, which have to be connected again:"
+            );
             done.unreadable.iter().for_each(|id| println!("    {id}"));
         }
         if done.rows + done.stashes + done.contested == 0 {
@@ -52,12 +54,12 @@ async fn pass(reseal: &Reseal) -> Result<Resealed, Error> {
         last = next;
         if told.elapsed() > TELL {
             told = Instant::now();
-            println!("  {} of {total} looked at, {} sealed anew", done.seen, done.rows);
+            println!("  {} of {total} checked, {} sealed anew", done.seen, done.rows);
         }
     }
 }
 
 fn explain(error: Error) -> anyhow::Error {
     let cause = error.cause_chain().unwrap_or_default();
-    anyhow!("{} ({cause})\nWhat is sealed stays sealed: run the same command again.", error.message())
+    anyhow!("{} ({cause})\nWhat was re-sealed stays re-sealed: run the same command again.", error.message())
 }

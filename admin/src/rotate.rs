@@ -1,7 +1,7 @@
-//! `make rotate` and `make drop-old`: a key gives way to a new one without a failed call in between.
+//! `make rotate` and `make drop-old`: replace a key without a failed call in between.
 //!
-//! How far the rotation of the encryption key has come is noted in the secret itself, so that whoever runs the
-//! command again, on whatever machine, goes on where it stopped.
+//! The progress of an encryption key rotation is stored in the secret itself, so that running the command again
+//! resumes it on any machine.
 
 use std::time::Duration;
 
@@ -18,24 +18,24 @@ use crate::plan::{ENCRYPTION_KEY, SECRET_KEY};
 use crate::secret::Secret;
 use crate::{ask, check, reseal};
 
-/// Where the progress is noted; functions do not read it.
+/// Where the progress is stored; functions do not read it.
 const PROGRESS: &str = "ROTATION_OF_TOKEN_ENCRYPTION_KEY";
 
-/// Beyond the age of a function's copy of the secret: the longest request, and a read that failed once.
+/// Added to the maximum age of a function's copy of the secret: covers the longest request and one failed read.
 const MARGIN: Duration = Duration::from_secs(60);
 
-/// As [`MARGIN`], for what seals and opens tokens: `RefreshIdleConnections` too, which runs for up to a quarter of an
-/// hour with the settings that it began with.
+/// Like [`MARGIN`], for functions that seal and open tokens. These include `RefreshIdleConnections`, which runs for
+/// up to a quarter of an hour with the settings it started with.
 const MARGIN_OF_RUNS: Duration = Duration::from_secs(16 * 60);
 
-/// How far a rotation of the encryption key is.
+/// How far a rotation of the encryption key has progressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {
-    /// The new key opens; the old one still seals.
+    /// The new key can open; the old one still seals.
     Announced,
     /// The new key seals.
     Sealing,
-    /// What rests is sealed with it.
+    /// Everything stored is sealed with the new key.
     Resealed,
 }
 
@@ -49,7 +49,7 @@ impl Phase {
     }
 }
 
-/// Begins to replace a setting, and for the encryption key goes on to the point where the old one can be dropped.
+/// Starts replacing a setting. For the encryption key, continues until the old key can be dropped.
 pub(crate) async fn rotate(secret: &Secret, arguments: &Arguments) -> Result<()> {
     let name = arguments.key()?;
     let values = secret.existing().await?;
@@ -60,7 +60,7 @@ pub(crate) async fn rotate(secret: &Secret, arguments: &Arguments) -> Result<()>
     }
 }
 
-/// Ends a rotation: the first key stays, the others go.
+/// Completes a rotation: keeps the first key and drops the others.
 pub(crate) async fn drop_old(secret: &Secret, arguments: &Arguments) -> Result<()> {
     let name = arguments.key()?;
     ensure!(
@@ -92,7 +92,7 @@ pub(crate) async fn drop_old(secret: &Secret, arguments: &Arguments) -> Result<(
     check::readable(&values)?;
     secret.replace(&values).await?;
     println!(
-        "{name}: the old key is dropped; functions forget it within {} s",
+        "{name}: the old key was dropped; functions stop using it within {} s",
         spread(&values, arguments, MARGIN)?.as_secs()
     );
     Ok(())
@@ -103,21 +103,23 @@ async fn rotate_encryption_key(secret: &Secret, arguments: &Arguments, mut value
         let mut keys = keys(&values, ENCRYPTION_KEY);
         match phase(&values)? {
             None if keys.len() == 1 => {
-                // Behind the old one: no function may seal with it before every function can open it.
+                // After the old one: no function may seal with the new key before every function can open with it.
                 keys.push(random_key()?);
                 note(&mut values, Phase::Announced);
-                println!("1. A new key is made; the old one seals until every function knows the new one");
+                println!(
+                    "1. A new key was generated; the old one seals until every function has the new one"
+                );
             }
             None => {
                 note(&mut values, Phase::Sealing);
-                println!("2. There are several keys: the first one is taken for the new one");
+                println!("2. There are several keys: the first one is assumed to be the new one");
             }
             Some((Phase::Announced, since)) => {
-                wait(since, spread(&values, arguments, MARGIN_OF_RUNS)?, "every function knows the new key")
+                wait(since, spread(&values, arguments, MARGIN_OF_RUNS)?, "every function has the new key")
                     .await;
                 keys.rotate_right(1);
                 note(&mut values, Phase::Sealing);
-                println!("2. The new key seals");
+                println!("2. The new key now seals");
             }
             Some((Phase::Sealing, since)) => {
                 wait(
@@ -126,14 +128,14 @@ async fn rotate_encryption_key(secret: &Secret, arguments: &Arguments, mut value
                     "every function seals with the new key",
                 )
                 .await;
-                println!("3. Sealing what rests anew");
+                println!("3. Re-sealing stored tokens");
                 reseal::until_clean(&values).await?;
                 note(&mut values, Phase::Resealed);
             }
             Some((Phase::Resealed, since)) => {
                 let safe = since + arguments.wait.unwrap_or(Reseal::REDIS_SETTLES);
                 println!(
-                    "4. From {} UTC on, drop the old key: make drop-old STAGE={} KEY={ENCRYPTION_KEY}",
+                    "4. After {} UTC, drop the old key: make drop-old STAGE={} KEY={ENCRYPTION_KEY}",
                     clock(safe),
                     arguments.stage
                 );
@@ -164,15 +166,13 @@ async fn add_secret_key(secret: &Secret, arguments: &Arguments, mut values: Valu
     Ok(())
 }
 
-/// Any other setting: the new value comes from the operator.
+/// Any other setting: prompts for the new value.
 async fn replace(secret: &Secret, name: &str, mut values: Values) -> Result<()> {
-    ensure!(values.contains_key(name), "the secret has no {name}: `make secrets` adds it");
+    ensure!(values.contains_key(name), "the secret has no {name}: add it with `make secrets`");
     values.insert(name.to_owned(), ask::for_value(name)?);
     check::readable(&values)?;
     secret.replace(&values).await?;
-    println!(
-        "{name} is replaced; functions take it over within minutes, and at once where the old value fails"
-    );
+    println!("{name} was replaced; functions use it within minutes, or at once if the old value fails");
     Ok(())
 }
 
@@ -194,10 +194,10 @@ fn phase(values: &Values) -> Result<Option<(Phase, OffsetDateTime)>> {
             [Phase::Announced, Phase::Sealing, Phase::Resealed].into_iter().find(|it| it.name() == name)?;
         Some((phase, OffsetDateTime::parse(since, &Rfc3339).ok()?))
     };
-    read().map(Some).with_context(|| format!("{PROGRESS} in the secret is not what this command writes"))
+    read().map(Some).with_context(|| format!("{PROGRESS} in the secret was not written by this command"))
 }
 
-/// How long it takes until every function has a new version of the secret.
+/// How long it takes until every function has the new version of the secret.
 fn spread(values: &Values, arguments: &Arguments, margin: Duration) -> Result<Duration> {
     if let Some(wait) = arguments.wait {
         return Ok(wait);
@@ -213,7 +213,7 @@ async fn wait(since: OffsetDateTime, long: Duration, until: &str) {
         return;
     }
     println!(
-        "   waiting until {} UTC, when {until}; you may break off and run the same command again later",
+        "   waiting until {} UTC, when {until}; you can interrupt this and run the same command again later",
         clock(end)
     );
     tokio::time::sleep(left).await;
@@ -232,7 +232,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn progress_is_read_as_it_was_noted() {
+    fn progress_is_parsed_as_it_was_stored() {
         let mut values = Values::new();
         assert_eq!(phase(&values).unwrap(), None);
         for expected in [Phase::Announced, Phase::Sealing, Phase::Resealed] {

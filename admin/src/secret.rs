@@ -1,4 +1,4 @@
-//! The secret of one stage in Secrets Manager.
+//! A stage's secret in Secrets Manager.
 
 use anyhow::{Context, Result, anyhow, ensure};
 use base::chain;
@@ -22,7 +22,7 @@ impl Secret {
         &self.id
     }
 
-    /// What it holds; `None` when there is no such secret.
+    /// Reads the secret; `None` if it does not exist.
     pub(crate) async fn read(&self) -> Result<Option<Values>> {
         match self.existing().await {
             Ok(values) => Ok(Some(values)),
@@ -31,16 +31,16 @@ impl Secret {
         }
     }
 
-    /// What it holds, when it has to be there.
+    /// Reads the secret, which must exist.
     pub(crate) async fn existing(&self) -> Result<Values, SecretsError> {
         get(&self.client, &self.id, &self.region).await
     }
 
-    /// Creates it and gives its ARN.
+    /// Creates the secret and returns its ARN.
     pub(crate) async fn create(&self, values: &Values) -> Result<String> {
         ensure!(
             !self.id.starts_with("arn:"),
-            "there is no secret {} in {}, and only a name can make one: give JunctureSecretsId in samconfig.toml a name",
+            "there is no secret {} in {}, and an ARN cannot create one: set JunctureSecretsId in samconfig.toml to a name",
             self.id,
             self.region
         );
@@ -49,7 +49,7 @@ impl Secret {
             .create_secret()
             .name(&self.id)
             .description("The settings of Juncture")
-            // The same for every repetition of this call: a lost answer makes no second version.
+            // Makes retries of this call idempotent, so that a lost response does not create a second version.
             .client_request_token(Uuid::new_v4().to_string())
             .secret_string(serde_json::to_string_pretty(values)?);
         let answer = call.send().await.map_err(|error| anyhow!(chain(&error)));
@@ -57,7 +57,7 @@ impl Secret {
         Ok(answer.arn().unwrap_or_default().to_owned())
     }
 
-    /// Gives it a new version and gives its ARN.
+    /// Adds a new version of the secret and returns its ARN.
     pub(crate) async fn replace(&self, values: &Values) -> Result<String> {
         let call = self
             .client

@@ -1,5 +1,5 @@
-//! `make smoke`: what can be asked of any deployment from outside, in a few seconds and without changing anything.
-//! Each line says what was seen, and for a failure what to do about it.
+//! `make smoke`: checks a deployment from outside, in a few seconds and without changing anything. Each line says
+//! what was observed and, for a failure, what to do about it.
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -15,16 +15,16 @@ use url::Url;
 pub(crate) const USAGE: &str =
     "usage: JUNCTURE_SECRET_KEY=… juncture-admin smoke --api https://… [--origin https://app.example.com]";
 
-/// How long one answer may take; a cold start is a second at most.
+/// Request timeout; a cold start takes a second at most.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// The largest body that a function reads is 256 KiB.
+/// Larger than the largest body that a function reads, 256 KiB.
 const LARGE: usize = 300 * 1024;
 
 const BEGIN: &str = "/api/frontend/oauth/initiate-oauth-flow";
 const CHECK: &str = "/api/backend/connection-info/check-connection-validity?provider=jira&external_id=smoke";
 
-/// The deployment that is asked.
+/// The deployment to check.
 struct Deployment {
     api: String,
     key: Option<String>,
@@ -33,21 +33,21 @@ struct Deployment {
     http: Client,
 }
 
-/// What became of one question.
+/// The outcome of a check that did not fail.
 enum Outcome {
     Fine(String),
-    /// It could not be asked, and how it can be.
+    /// Skipped, with what is needed to run it.
     Left(&'static str),
 }
 
-/// Asks everything; fails when one answer is not as it should be.
+/// Runs all checks; fails if one of them does.
 pub(crate) async fn run(words: impl Iterator<Item = String>) -> Result<ExitCode> {
     let deployment = Deployment::of(words)?;
-    println!("Asking {}", deployment.api);
+    println!("Checking {}", deployment.api);
     let mut failed = 0;
     let mut tell = |what: &str, outcome: Result<Outcome>, advice: &str| match outcome {
         Ok(Outcome::Fine(seen)) => println!("  ok      {what}: {seen}"),
-        Ok(Outcome::Left(how)) => println!("  --      {what}: not asked, {how}"),
+        Ok(Outcome::Left(how)) => println!("  --      {what}: skipped, {how}"),
         Err(error) => {
             failed += 1;
             println!("  FAILED  {what}: {error:#}\n          {advice}");
@@ -62,7 +62,7 @@ pub(crate) async fn run(words: impl Iterator<Item = String>) -> Result<ExitCode>
         "Is this the output ApiUrl? A 404 comes from another stage or domain; a 403 from a domain of yours that maps to \
          nothing; a 5xx without request_id from a function that does not start: read its log (output FunctionLogGroup).",
     );
-    // Who answers otherwise, or not at all, would fail each of the other questions too.
+    // If the deployment is something else or does not respond, all other checks would fail too.
     if !is_there {
         println!("Nothing else is asked");
         return Ok(ExitCode::FAILURE);
@@ -81,7 +81,7 @@ pub(crate) async fn run(words: impl Iterator<Item = String>) -> Result<ExitCode>
     tell(
         "beginning a flow, with a slash at the end",
         d.begins(&format!("{BEGIN}/")).await,
-        "Callers of the documented address get 404: template.yaml must have a route for the slash.",
+        "Callers of the documented URL get a 404: template.yaml must have a route for the slash.",
     );
     tell("a slash at the end of another route", d.slash().await, "Neither 200 nor 404: see health.");
     tell(
@@ -92,25 +92,25 @@ pub(crate) async fn run(words: impl Iterator<Item = String>) -> Result<ExitCode>
     tell(
         "preflight of a foreign origin",
         d.foreign_origin().await,
-        "Pages of anybody may call the frontend API: CorsAllowedOrigins must name your product's origins alone.",
+        "Any page can call the frontend API: CorsAllowedOrigins must contain only your product's origins.",
     );
     tell(
         "backend API without a key",
         d.no_key().await,
-        "It must answer 401: take the deployment off the net, and look which function serves the route.",
+        "It must respond with 401: take the deployment offline, and check which function serves the route.",
     );
-    tell("an unknown address", d.unknown().await, "It must be 404: a catch-all route hides mistakes.");
+    tell("an unknown path", d.unknown().await, "It must be 404: a catch-all route hides mistakes.");
     tell("a body that is too large", d.large_body().await, "It must be refused with 413 and a JSON error.");
     tell("a malformed body", d.malformed_body().await, "It must be refused with 400 and a JSON error.");
     tell(
         "compression",
         d.compression().await,
-        "A proxy in front may have taken Accept-Encoding away: lists of more than 6 MB then fail.",
+        "A proxy may have removed Accept-Encoding: lists of more than 6 MB then fail.",
     );
     tell(
         "headers of pages",
         d.page_headers().await,
-        "A proxy in front may have taken them away: people who choose a site are protected by them.",
+        "A proxy may have removed them: they protect people who choose a site.",
     );
     Ok(match failed {
         0 => {
@@ -131,9 +131,9 @@ impl Deployment {
             let value = words.next().context(USAGE)?;
             match option.as_str() {
                 "--api" => api = value.trim_end_matches('/').to_owned(),
-                // `make` passes an empty one.
+                // `make` passes an empty value.
                 "--origin" => origin = Some(value).filter(|value| !value.is_empty()),
-                _ => bail!("there is no option {option}\n{USAGE}"),
+                _ => bail!("unknown option {option}\n{USAGE}"),
             }
         }
         ensure!(
@@ -142,7 +142,7 @@ impl Deployment {
         );
         let url = Url::parse(&api).with_context(|| format!("{api} is not an address"))?;
         ensure!(is_safe_for_credentials(&url), "{api} must begin with https://: the key is sent there");
-        // Not among the arguments, which others on the machine can see.
+        // Read from the environment, because other users of the machine can see the arguments.
         let key = std::env::var("JUNCTURE_SECRET_KEY").ok().filter(|key| !key.is_empty());
         Ok(Self { api, key, origin, http: http_client()? })
     }
@@ -151,7 +151,7 @@ impl Deployment {
         self.http.request(method, format!("{}{path}", self.api)).timeout(PATIENCE)
     }
 
-    /// The same with the key, if there is one.
+    /// The same with the secret key, if it was given.
     fn backend(&self, method: Method, path: &str) -> Option<RequestBuilder> {
         self.key.as_ref().map(|key| self.request(method, path).bearer_auth(key))
     }
@@ -159,7 +159,7 @@ impl Deployment {
     async fn health(&self) -> Result<Outcome> {
         let response = expect(send(self.request(Method::GET, "/health")).await?, 200).await?;
         let body: Value = response.json().await.unwrap_or_default();
-        ensure!(body["alive"] == true, "200, which is not Juncture's");
+        ensure!(body["alive"] == true, "200, but not from Juncture");
         Ok(Outcome::Fine("200".to_owned()))
     }
 
@@ -181,7 +181,7 @@ impl Deployment {
         Ok(Outcome::Fine(parts.join(", ")))
     }
 
-    /// An empty object is refused by the function behind the route, and by nobody else in these words.
+    /// Only the function behind the route rejects an empty object with this status and a Juncture error.
     async fn begins(&self, path: &str) -> Result<Outcome> {
         let response = send(self.request(Method::POST, path).json(&json!({}))).await?;
         let status = response.status();
@@ -190,7 +190,7 @@ impl Deployment {
         Ok(Outcome::Fine(format!("answered by its function ({status})")))
     }
 
-    /// Reports differ on whether an HTTP API drops the slash before it chooses a route. Either is fine.
+    /// Reports differ on whether an HTTP API strips a trailing slash before it matches routes. Either is fine.
     async fn slash(&self) -> Result<Outcome> {
         let response = send(self.request(Method::GET, "/health/")).await?;
         Ok(Outcome::Fine(match response.status().as_u16() {
@@ -247,8 +247,8 @@ impl Deployment {
         Ok(Outcome::Fine("400".to_owned()))
     }
 
-    /// A connect token is sealed and kept nowhere, so asking for one changes nothing; for a long external id it is long
-    /// enough to be compressed.
+    /// Connect tokens are sealed and not stored, so requesting one changes nothing. A long external id makes the
+    /// response long enough to be compressed.
     async fn compression(&self) -> Result<Outcome> {
         let Some(request) = self.backend(Method::POST, "/api/backend/connect-token") else {
             return Ok(WITHOUT_KEY);
@@ -261,7 +261,7 @@ impl Deployment {
     }
 
     async fn page_headers(&self) -> Result<Outcome> {
-        // A code that nobody has.
+        // A code that does not exist.
         let path = format!("/finalize-connection/jira/cc_{}", "0".repeat(43));
         let response = send(self.request(Method::GET, &path)).await?;
         ensure!(header(response.headers(), "content-type").starts_with("text/html"), "{}", response.status());
@@ -285,20 +285,20 @@ async fn expect(response: Response, status: u16) -> Result<Response> {
         return Ok(response);
     }
     let body: Value = response.json().await.unwrap_or_default();
-    // Juncture's own word for it, and API Gateway's.
+    // Juncture's error field, or API Gateway's.
     match body["error"].as_str().or(body["message"].as_str()) {
         Some(said) => bail!("{seen}, not {status}: {said}"),
         None => bail!("{seen}, not {status}"),
     }
 }
 
-/// The body of an error of ours.
+/// The body of a Juncture error.
 async fn json_error(response: Response) -> Result<Value> {
     let status = response.status();
     let body: Value = response.json().await.unwrap_or_default();
     ensure!(
         body["error"].is_string() && body["request_id"].is_string(),
-        "{status}, which is no error of Juncture's"
+        "{status}, which is not a Juncture error"
     );
     Ok(body)
 }

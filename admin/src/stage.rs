@@ -1,16 +1,16 @@
-//! What `samconfig.toml` says of a stage, read as `sam deploy --config-env STAGE` reads it: a stage's secret and its
-//! stack must not end up in two places.
+//! Reads a stage's configuration from `samconfig.toml` as `sam deploy --config-env STAGE` does, so that a stage's
+//! secret and stack do not end up in different places.
 
 use std::path::Path;
 
 use anyhow::{Context, Result};
 use toml::{Table, Value};
 
-/// Where SAM looks, too: beside the template.
+/// Beside the template, where SAM also looks for it.
 const FILE: &str = "samconfig.toml";
 const PARAMETER: &str = "JunctureSecretsId";
 
-/// Where a stage is.
+/// A stage's configuration.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Stage {
     pub(crate) region: Option<String>,
@@ -20,7 +20,7 @@ pub(crate) struct Stage {
 }
 
 impl Stage {
-    /// Reads the stage's sections. A stage that has none is not deployed yet, and gets the usual secret.
+    /// Reads the stage's sections. A stage without any is not deployed yet and gets the default secret.
     pub(crate) fn read(name: &str) -> Result<Self> {
         let text = match Path::new(FILE).exists() {
             true => std::fs::read_to_string(FILE).context(FILE)?,
@@ -29,7 +29,7 @@ impl Stage {
         Self::parse(name, &text).context(FILE)
     }
 
-    /// A section of the command comes before the one of all commands, and a stage takes nothing from `default`:
+    /// A command's section takes precedence over that of all commands, and a stage inherits nothing from `default`:
     /// <https://docs.aws.amazon.com/serverless-application-model/latest/developerguide/serverless-sam-cli-config.html>,
     /// and `SamConfig.get_all` in SAM's `samcli/lib/config/samconfig.py`.
     fn parse(name: &str, text: &str) -> Result<Self> {
@@ -39,13 +39,13 @@ impl Stage {
         let text = |key: &str| {
             let text = |value: &Value| value.as_str().map(str::to_owned);
             value(key)
-                .map(|it| text(it).with_context(|| format!("{key} of {name} must be a text")))
+                .map(|it| text(it).with_context(|| format!("{key} of {name} must be a string")))
                 .transpose()
         };
         let secret = match value("parameter_overrides").and_then(secret_of) {
             Some(id) => id,
             None if sections == [None, None] => format!("juncture/{name}"),
-            // The template's default is the secret of one stage, which another one would share by mistake.
+            // The template's default is the secret of one stage, which another would share by mistake.
             None => {
                 let missing = format!("\"{PARAMETER}=juncture/{name}\"");
                 anyhow::bail!("add {missing} to parameter_overrides in [{name}.deploy.parameters]")
@@ -55,7 +55,7 @@ impl Stage {
     }
 }
 
-/// The secret in any of the forms that `parameter_overrides` has; of several the last one counts, as for SAM.
+/// Finds the secret in any form of `parameter_overrides`; the last value wins, as for SAM.
 fn secret_of(overrides: &Value) -> Option<String> {
     match overrides {
         Value::Array(parts) => parts.iter().rev().find_map(secret_of),

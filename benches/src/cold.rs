@@ -1,4 +1,4 @@
-//! The first call of a new sandbox: its settings in a secret, every connection yet to be made.
+//! The first call of a new sandbox: its settings are in a secret, and no connection is open.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,12 +18,12 @@ use crate::stats::{Spread, quantile};
 use crate::world::World;
 use crate::{Effort, say};
 
-/// What a TLS handshake takes.
+/// Simulated duration of a TLS handshake.
 const HANDSHAKE: Duration = Duration::from_millis(20);
-/// What Secrets Manager takes.
+/// Simulated latency of Secrets Manager.
 const SECRET: Duration = Duration::from_millis(50);
 
-/// Measures a cold `get-access-token` and a cold ticket listing, the connection in the cache.
+/// Measures a cold `get-access-token` and a cold ticket list; the Juncture connection is cached in Redis.
 pub(crate) async fn measure(world: &World, effort: Effort) -> Result<Vec<ColdFigures>> {
     let runs = match effort {
         Effort::Full => 15,
@@ -67,14 +67,14 @@ pub(crate) async fn measure(world: &World, effort: Effort) -> Result<Vec<ColdFig
     Ok(figures)
 }
 
-/// As much of Secrets Manager as a function asks for:
+/// The part of Secrets Manager that functions use:
 /// <https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_GetSecretValue.html>.
 struct Secret {
     link: Link,
 }
 
 impl Secret {
-    /// Serves the functions' settings as one secret, to whoever asks.
+    /// Serves the functions' settings as one secret, without authentication.
     async fn start(world: &World) -> Result<Self> {
         let settings = serde_json::to_string(world.environment())?;
         let answer = json!({ "ARN": "x", "Name": "juncture", "VersionId": "x", "SecretString": settings });

@@ -1,7 +1,7 @@
-//! What got better or worse since the last committed result.
+//! What became better or worse since the last committed result.
 //!
-//! A figure with a spread has changed when the two medians lie further apart than both spreads together, and than
-//! a twentieth; a count has changed when it is another one. Between different machines nothing can be said.
+//! A figure with a spread has changed if its medians differ by more than both spreads together and by more than a
+//! twentieth; a count has changed if it differs. Results from different machines are not compared.
 
 use std::collections::BTreeMap;
 
@@ -9,21 +9,24 @@ use serde_json::Value;
 
 use crate::report::Report;
 
-/// Two medians closer than this are the same.
+/// Medians closer than this count as equal.
 const NOISE: f64 = 0.05;
 
-/// A figure and how far its quartiles lie apart.
+/// A figure and its interquartile range.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Figure {
     median: f64,
     width: f64,
 }
 
-/// The changes from one report to the next, a line each.
+/// The changes from one report to the next, one per line.
 pub(crate) fn changes(before: &Report, after: &Report) -> Vec<String> {
     let (one, other) = (&before.machine, &after.machine);
     if (&one.processor, one.cores) != (&other.processor, other.cores) {
-        return vec![format!("not compared: it was measured on {} cores of {}", one.cores, one.processor)];
+        return vec![format!(
+            "not compared: the committed result is from {} cores of {}",
+            one.cores, one.processor
+        )];
     }
     let (before, after) = (figures(before), figures(after));
     let mut lines = Vec::new();
@@ -55,12 +58,12 @@ fn figures(report: &Report) -> BTreeMap<String, Figure> {
     for part in ["endpoints", "functions", "cpu", "throughput", "cold", "growth"] {
         collect(part, &report[part], &mut found);
     }
-    // What was asked for is no finding.
+    // Parameters of the benchmark, not results.
     found.retain(|name, _| !["runs", "size", "callers"].iter().any(|end| name.ends_with(end)));
     found
 }
 
-/// Names every figure by its way through the report; entries of a list go by their name or size.
+/// Names every figure by its path in the report; list entries are identified by name or size.
 fn collect(name: &str, value: &Value, found: &mut BTreeMap<String, Figure>) {
     match value {
         Value::Number(number) => {
@@ -129,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn what_lies_within_the_spread_is_no_change() {
+    fn a_difference_within_the_spread_is_no_change() {
         assert_eq!(changes(&report(7.0, 1, 100.0), &report(7.2, 1, 104.0)), Vec::<String>::new());
     }
 

@@ -1,4 +1,4 @@
-//! The tables of the document, from a result.
+//! Writes the tables in the documentation from a result.
 
 use std::path::Path;
 
@@ -8,7 +8,7 @@ use crate::report::Report;
 use crate::targets;
 
 const DOCUMENT: &str = "docs/performance.md";
-/// What stands between these two lines is written here, and nothing else of the document.
+/// Only the text between these two lines is replaced.
 const BEGIN: &str = "<!-- figures: written by make bench -->\n";
 const END: &str = "<!-- end of figures -->";
 

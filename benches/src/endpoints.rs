@@ -1,4 +1,4 @@
-//! The endpoints and how each is called.
+//! The endpoints, and how each is called.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -8,12 +8,12 @@ use serde_json::{Value, json};
 
 use crate::world::{Project, World};
 
-/// One endpoint in one situation.
+/// An endpoint in one scenario.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Endpoint {
     /// The function.
     pub(crate) name: &'static str,
-    /// The situation.
+    /// The scenario.
     pub(crate) case: &'static str,
     /// Whether a call takes seconds.
     pub(crate) is_long: bool,
@@ -27,7 +27,7 @@ const fn long(name: &'static str, case: &'static str) -> Endpoint {
     Endpoint { name, case, is_long: true }
 }
 
-/// In the order of the table. All are warm.
+/// In the order of the table. All calls are warm.
 pub(crate) const ENDPOINTS: [Endpoint; 24] = [
     endpoint("get-access-token", "warm"),
     endpoint("check-connection-validity", "warm"),
@@ -55,7 +55,7 @@ pub(crate) const ENDPOINTS: [Endpoint; 24] = [
     endpoint("delete-connection", "its removal"),
 ];
 
-/// Whom and what the calls are about.
+/// The accounts and projects that the calls use.
 pub(crate) struct Stage<'a> {
     pub(crate) world: &'a World,
     /// Issues to read, edit and delete.
@@ -67,19 +67,19 @@ pub(crate) struct Stage<'a> {
     deleted: AtomicUsize,
 }
 
-/// Connected to the Harbour.
-pub(crate) const CONNECTED_USER: &str = "sailor";
+/// Connected to the Harbour site.
+pub(crate) const CONNECTED_USER: &str = "connected-user";
 /// Connected to the site with 120 projects.
 const KEEPER: &str = "keeper";
-/// Goes through the flow again and again.
+/// Runs through the flow repeatedly.
 const NEWCOMER: &str = "newcomer";
 
-/// How many issues there are to be read and edited, and how many to be deleted.
+/// The number of issues to read and edit, and of issues to delete.
 const KEPT: usize = 1000;
 const DOOMED: usize = 5000;
 
 impl<'a> Stage<'a> {
-    /// Connects the accounts and makes the projects.
+    /// Connects the accounts and creates the projects.
     pub(crate) async fn set(world: &'a World) -> Result<Self> {
         for (account, site) in [(CONNECTED_USER, "harbour"), (KEEPER, "lighthouse"), (NEWCOMER, "harbour")] {
             world.account(account, site)?;
@@ -97,7 +97,7 @@ impl<'a> Stage<'a> {
         })
     }
 
-    /// A request to an endpoint. What can be done once only is done to something else each time.
+    /// A request to an endpoint. Calls that work only once per object get a new object each time.
     pub(crate) async fn request(&self, endpoint: Endpoint) -> Result<RequestBuilder> {
         let number = self.requests.fetch_add(1, Ordering::Relaxed);
         let issue = format!("{}-{}", self.issues.key, number % KEPT + 1);
@@ -148,7 +148,7 @@ impl<'a> Stage<'a> {
         })
     }
 
-    /// A request of the flow, with all that comes before it.
+    /// A request of the OAuth flow, after performing all steps before it.
     async fn flow(&self, endpoint: Endpoint) -> Result<RequestBuilder> {
         const FINALIZE: &str = "/api/frontend/finalize-connection/jira";
         let world = self.world;
@@ -183,7 +183,7 @@ impl<'a> Stage<'a> {
                 let body = json!({ "connection_code": code, "site_id": world.site_id("harbour")? });
                 world.request(Method::POST, &format!("{FINALIZE}/create-connection")).json(&body)
             }
-            name => anyhow::bail!("nobody knows how to call {name}"),
+            name => anyhow::bail!("no call is defined for {name}"),
         })
     }
 
@@ -192,7 +192,7 @@ impl<'a> Stage<'a> {
     }
 }
 
-/// The path of a read by the backend API.
+/// The path of a read through the backend API.
 pub(crate) fn path_of(name: &str, account: &str, query: &str) -> String {
     let group = if query.starts_with("provider=") { "connection-info" } else { "jira" };
     format!("/api/backend/{group}/{name}?external_id={account}&{query}")

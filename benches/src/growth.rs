@@ -1,4 +1,4 @@
-//! How latency, memory and calls grow with the size of an answer.
+//! How latency, memory and calls grow with the size of a response.
 
 use std::time::Duration;
 
@@ -35,7 +35,7 @@ async fn curve(
 ) -> Result<GrowthFigures> {
     let mut points = Vec::new();
     for (index, &size) in sizes.iter().enumerate() {
-        // The ends and the middle show the curve.
+        // The ends and the middle are enough to show the curve.
         if effort == Effort::Quick && index % 3 == 1 && index + 1 < sizes.len() {
             continue;
         }
@@ -61,14 +61,14 @@ async fn point(
         Effort::Quick => 1,
     };
     let path = path_of(function, CONNECTED_USER, &format!("jira_project_id={}", project.id));
-    // A new process: the peak of an old one is that of its largest answer.
+    // In a new process, because the peak memory of an old one is that of its largest response so far.
     world.replace(function).await?;
     let warm = path_of(function, CONNECTED_USER, "jira_project_id=SHIP");
     world.call(world.request(Method::GET, &warm)).await?;
     let mut latency = Vec::new();
     let mut last = None;
     for _ in 0..runs {
-        // Lambda lets 6 MB through, as they are sent.
+        // Compressed, because Lambda's limit of 6 MB applies to the bytes sent.
         let request = world.request(Method::GET, &path).header("accept-encoding", "gzip");
         let answer = world.call(request).await?;
         latency.push(answer.latency.as_secs_f64() * 1e3);

@@ -1,55 +1,55 @@
-//! Every round trip to an upstream, as its link saw it, and what follows from their order.
+//! Every round trip to an upstream, as observed by its link, and what follows from their order.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Whom a round trip went to.
+/// The upstream of a round trip.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Upstream {
     /// The Upstash front.
     Redis,
     /// Postgres.
     Postgres,
-    /// The sandbox of Atlassian.
+    /// The Atlassian sandbox.
     Atlassian,
-    /// The stand-in of Secrets Manager.
+    /// The stand-in for Secrets Manager.
     Secrets,
 }
 
-/// One request and its answer.
+/// A request and its response.
 #[derive(Clone, Debug)]
 pub(crate) struct Trip {
     pub(crate) upstream: Upstream,
-    /// When the request's first byte came.
+    /// When the first byte of the request arrived.
     pub(crate) start: Instant,
-    /// When the answer's last byte went out.
+    /// When the last byte of the response was sent.
     pub(crate) end: Instant,
-    /// How long the link held the request back.
+    /// How long the link delayed the request.
     pub(crate) held: Duration,
-    /// Statements of Postgres; zero while logging in.
+    /// The number of Postgres statements; zero during login.
     pub(crate) statements: usize,
 }
 
-/// The round trips since it was read last.
+/// The round trips since it was last read.
 #[derive(Debug, Default)]
 pub(crate) struct Journal(Mutex<Entries>);
 
 #[derive(Debug, Default)]
 struct Entries {
-    /// How many trips were taken out before the first of these.
+    /// How many trips were removed before the first of these.
     taken: usize,
     trips: Vec<Trip>,
 }
 
 impl Journal {
-    /// Notes a trip whose answer begins, and gives its number.
+    /// Records a trip whose response begins, and returns its number.
     pub(crate) fn begin(&self, trip: Trip) -> usize {
         let mut entries = self.entries();
         entries.trips.push(trip);
         entries.taken + entries.trips.len() - 1
     }
 
-    /// Notes that more of a trip's answer went out.
+    /// Records that more of a trip's response was sent.
     pub(crate) fn extend(&self, number: usize) {
         let mut entries = self.entries();
         let index = number.checked_sub(entries.taken);
@@ -58,7 +58,7 @@ impl Journal {
         }
     }
 
-    /// Takes out what was noted.
+    /// Removes and returns the recorded trips.
     pub(crate) fn take(&self) -> Trips {
         let mut entries = self.entries();
         let trips = std::mem::take(&mut entries.trips);
@@ -76,17 +76,17 @@ impl Journal {
 pub(crate) struct Trips(Vec<Trip>);
 
 impl Trips {
-    /// How many requests an upstream got.
+    /// The number of requests to an upstream.
     pub(crate) fn requests(&self, upstream: Upstream) -> usize {
         self.0.iter().filter(|trip| trip.upstream == upstream).count()
     }
 
-    /// How many statements Postgres got.
+    /// The number of Postgres statements.
     pub(crate) fn statements(&self) -> usize {
         self.0.iter().map(|trip| trip.statements).sum()
     }
 
-    /// The most round trips, one after the other: a trip that begins after another one's end may depend on it.
+    /// The length of the longest chain of trips: a trip that starts after another has ended may depend on it.
     pub(crate) fn chain(&self) -> usize {
         let mut trips: Vec<&Trip> = self.0.iter().collect();
         trips.sort_by_key(|trip| trip.end);
@@ -101,17 +101,17 @@ impl Trips {
         length
     }
 
-    /// The longest that the links held requests back, one after the other.
+    /// The maximum total delay by the links along a chain.
     pub(crate) fn injected(&self) -> Duration {
         self.longest(|trip| trip.held)
     }
 
-    /// The longest that the links and the upstreams behind them took, one after the other.
+    /// The maximum total time spent in links and upstreams along a chain.
     pub(crate) fn waited(&self) -> Duration {
         self.longest(|trip| trip.end.saturating_duration_since(trip.start))
     }
 
-    /// The heaviest set of trips of which no two overlap.
+    /// The maximum weight of a set of trips that do not overlap.
     fn longest(&self, weight: impl Fn(&Trip) -> Duration) -> Duration {
         let mut trips: Vec<&Trip> = self.0.iter().collect();
         trips.sort_by_key(|trip| trip.end);
@@ -131,7 +131,7 @@ impl Trips {
 mod tests {
     use super::*;
 
-    /// Trips from `(start, end)` in milliseconds, held for half of their time.
+    /// Trips from `(start, end)` in milliseconds, delayed for half of that time.
     fn trips(spans: &[(u64, u64)]) -> Trips {
         let origin = Instant::now();
         let at = |millis| origin + Duration::from_millis(millis);

@@ -1,8 +1,8 @@
-//! The network between a function and an upstream: a proxy that holds every request back for as long as the
-//! network would, and notes each round trip.
+//! The simulated network between a function and an upstream: a proxy that delays every request by the latency of
+//! the network and records each round trip.
 //!
-//! It works below HTTP and Postgres alike, because in both one side speaks at a time: what comes from the client
-//! after an answer is the next request.
+//! It works below HTTP and Postgres alike, because in both only one side sends at a time: whatever the client sends
+//! after a response is the next request.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -23,19 +23,19 @@ pub(crate) struct Link {
     server: AbortHandle,
 }
 
-/// What a link does to what passes.
+/// The simulated conditions of a link.
 struct Weather {
     upstream: Upstream,
     port: u16,
-    /// Microseconds for each request; for each statement of Postgres.
+    /// Microseconds per request, or per Postgres statement.
     latency: AtomicU64,
-    /// Microseconds for each new connection: what a TLS handshake takes.
+    /// Microseconds per new connection, for a TLS handshake.
     handshake: AtomicU64,
     journal: Arc<Journal>,
 }
 
 impl Link {
-    /// Opens a link to what listens on `port` of this machine.
+    /// Opens a link to a local server on `port`.
     pub(crate) async fn open(upstream: Upstream, port: u16, journal: &Arc<Journal>) -> Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let weather = Arc::new(Weather {
@@ -49,14 +49,14 @@ impl Link {
         let server = tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
                 let weather = Arc::clone(&passing);
-                // A connection that breaks is the client's business.
+                // A broken connection concerns only the client.
                 tokio::spawn(async move { drop(weather.carry(client).await) });
             }
         });
         Ok(Self { port: own, weather, server: server.abort_handle() })
     }
 
-    /// Holds every request back for `latency` from now on, and every new connection for `handshake`.
+    /// Delays every request by `latency` from now on, and every new connection by `handshake`.
     pub(crate) fn set(&self, latency: Duration, handshake: Duration) {
         let micros = |duration: Duration| u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
         self.weather.latency.store(micros(latency), Ordering::Relaxed);
@@ -80,7 +80,7 @@ impl Weather {
         upstream.set_nodelay(true)?;
         let (mut request, mut answer) = (vec![0; 64 * 1024], vec![0; 64 * 1024]);
         let mut statements = Statements::default();
-        // A request that has no answer yet, and the trip whose answer is coming.
+        // The request without a response yet, and the trip whose response is being sent.
         let mut open: Option<Trip> = None;
         let mut number = None;
         loop {
@@ -109,7 +109,7 @@ impl Weather {
                     let Some(piece) = answer.get(..read?).filter(|piece| !piece.is_empty()) else {
                         return Ok(());
                     };
-                    // Noted before it goes out: whoever has the answer finds it in the journal.
+                    // Recorded before it is sent, so that whoever has the response finds it in the journal.
                     match open.take() {
                         Some(trip) => number = Some(self.journal.begin(Trip { end: Instant::now(), ..trip })),
                         None => number.into_iter().for_each(|number| self.journal.extend(number)),
@@ -121,7 +121,7 @@ impl Weather {
     }
 }
 
-/// Waits for a connection's first bytes and for the end of its handshake; tells when the bytes came.
+/// Waits for a connection's first bytes and the end of its handshake. Returns when the bytes arrived.
 async fn first_bytes(client: &TcpStream, handshake: Duration) -> std::io::Result<Instant> {
     let came = async {
         client.readable().await?;
@@ -135,7 +135,7 @@ fn micros(atomic: &AtomicU64) -> Duration {
     Duration::from_micros(atomic.load(Ordering::Relaxed))
 }
 
-/// Sleeps on a thread of its own: tokio's timer rounds up to the next millisecond, which is half of a statement.
+/// Sleeps on a blocking thread: tokio's timer rounds up to the next millisecond, half of a statement's latency.
 async fn rest(duration: Duration) {
     if duration.is_zero() {
         return;

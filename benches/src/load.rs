@@ -1,4 +1,4 @@
-//! The warm path without latencies: what a call costs the processor, and how many fit into a second.
+//! The warm path without latencies: CPU time per call, and calls per second.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -19,14 +19,14 @@ use crate::{Effort, say};
 const FUNCTION: &str = "get-access-token";
 const CALLERS: usize = 16;
 
-/// Compares a call's CPU time with that of an empty function which answers the same bytes, turn by turn.
+/// Compares the CPU time of a call with that of an empty function that returns the same bytes, in alternating rounds.
 pub(crate) async fn cpu(world: &World, effort: Effort) -> Result<CpuFigures> {
     world.slow_down(false, Duration::ZERO);
     let path = path_of(FUNCTION, CONNECTED_USER, "provider=jira");
     let body = world.request(Method::GET, &path).send().await?.error_for_status()?.text().await?;
     let empty = world.empty_gateway(&body).await?;
     let same = world.request_to(&empty, Method::GET, &path).send().await?.text().await?;
-    anyhow::ensure!(same == body, "the empty function answers {same:?}, not {body:?}");
+    anyhow::ensure!(same == body, "the empty function returned {same:?}, not {body:?}");
     let empty_process = empty.instances().first().context("no process")?.pid;
 
     let (rounds, calls) = match effort {
@@ -46,7 +46,7 @@ pub(crate) async fn cpu(world: &World, effort: Effort) -> Result<CpuFigures> {
     Ok(CpuFigures { token_ms: Spread::of(&token), empty_ms: Spread::of(&least), ratio: Spread::of(&ratio) })
 }
 
-/// Milliseconds of user CPU for one call, of so many.
+/// Milliseconds of user CPU time per call, averaged over `calls`.
 async fn spent(world: &World, gateway: &Gateway, process: u32, path: &str, calls: u32) -> Result<f64> {
     let before = user_cpu(process)?;
     for _ in 0..calls {
@@ -55,7 +55,7 @@ async fn spent(world: &World, gateway: &Gateway, process: u32, path: &str, calls
     Ok((user_cpu(process)? - before).as_secs_f64() * 1e3 / f64::from(calls))
 }
 
-/// Counts calls by sixteen callers at once.
+/// Measures the throughput with sixteen concurrent callers.
 pub(crate) async fn throughput(world: &World, effort: Effort) -> Result<Throughput> {
     world.slow_down(false, Duration::ZERO);
     let (rounds, time) = match effort {

@@ -1,5 +1,5 @@
-//! `make bench`: what every endpoint costs the network, and what Juncture adds to it; what every function weighs
-//! and how fast it starts; how cost grows. Prints tables and writes JSON and pictures.
+//! `make bench`: the round trips of every endpoint and the time that Juncture adds to them, the size and start time
+//! of every function, and how cost grows with size. Prints tables and writes JSON and charts.
 
 mod cold;
 mod compare;
@@ -32,19 +32,19 @@ use crate::report::{Machine, Report};
 use crate::stats::rounded;
 use crate::world::{Paths, World};
 
-/// How much is measured.
+/// How thorough a run is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Effort {
-    /// As much as steady medians take.
+    /// Enough runs for stable medians.
     Full,
-    /// As much as fits into two minutes.
+    /// What fits into two minutes.
     Quick,
 }
 
-/// Where results are committed.
+/// The folder of committed results.
 const RESULTS: &str = "benches/results";
 
-/// Shows what is going on, over what was going on before.
+/// Shows the current step, overwriting the previous one.
 pub(crate) fn say(what: &str) {
     eprint!("\r\x1b[K{what}");
 }
@@ -58,11 +58,11 @@ async fn main() -> Result<()> {
         match argument.as_str() {
             "--quick" => effort = Effort::Quick,
             "--output" => output = Some(PathBuf::from(arguments.next().context("--output needs a folder")?)),
-            "--docs" => return docs::write(&committed().context("no result is committed")?),
+            "--docs" => return docs::write(&committed().context("there is no committed result")?),
             _ => bail!("usage: juncture-benches [--quick] [--output <folder>] | --docs"),
         }
     }
-    // A quick run is for looking at, not for keeping.
+    // Results of a quick run are rough, so they are not written to the repository.
     let binaries = std::env::current_exe()?.parent().context("no folder")?.to_owned();
     let is_kept = effort == Effort::Full && output.is_none();
     let output = output.unwrap_or_else(|| match effort {
@@ -83,7 +83,7 @@ async fn main() -> Result<()> {
     }
     println!("\n{} written after {} s", file.display(), begun.elapsed().as_secs());
     match before {
-        None => println!("nothing is committed to compare it with"),
+        None => println!("there is no committed result to compare with"),
         Some(before) => {
             println!("\nsince the {} run of {}, beyond noise", before.mode, before.commit);
             compare::changes(&before, &report).iter().for_each(|line| println!("{line}"));
@@ -93,7 +93,7 @@ async fn main() -> Result<()> {
 }
 
 async fn measure(paths: Paths, effort: Effort) -> Result<Report> {
-    // Before anything is started here.
+    // Before anything is started, because it measures the load.
     let machine = machine()?;
     say("starting the stack");
     let folder = tempfile::tempdir()?;
@@ -139,13 +139,13 @@ fn commit() -> String {
     if is_dirty { format!("{}-dirty", hash.trim()) } else { hash.trim().to_owned() }
 }
 
-/// The last committed result, if it is one of this shape.
+/// The last committed result, if it has the current format.
 fn committed() -> Option<Report> {
     let path = Path::new(RESULTS).join("result.json");
     serde_json::from_str(&git(&["show", &format!("HEAD:{}", path.display())])?).ok()
 }
 
-/// What git says, if it says anything.
+/// The output of a git command, if it succeeds.
 fn git(arguments: &[&str]) -> Option<String> {
     let output = Command::new("git").args(arguments).output().ok()?;
     let text = String::from_utf8(output.stdout).ok()?;

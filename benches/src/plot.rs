@@ -1,4 +1,4 @@
-//! The report as pictures.
+//! Charts of a report.
 
 use std::path::Path;
 
@@ -12,9 +12,9 @@ const FONT: (&str, i32) = ("sans-serif", 14);
 const WAITING: RGBColor = RGBColor(176, 190, 205);
 const OWN: RGBColor = RGBColor(204, 75, 44);
 
-/// Draws every picture into a folder.
+/// Draws all charts into a folder.
 pub(crate) fn draw(report: &Report, folder: &Path) -> Result<()> {
-    // A plot fails only when its file cannot be written, in types of its own.
+    // Plotting fails only if the file cannot be written; its error types are its own.
     endpoints(report, &folder.join("endpoints.svg")).map_err(|error| anyhow!("{error}"))?;
     for growth in &report.growth {
         let file = folder.join(format!("growth-{}.svg", growth.unit));
@@ -25,7 +25,7 @@ pub(crate) fn draw(report: &Report, folder: &Path) -> Result<()> {
 
 type Drawn = std::result::Result<(), Box<dyn std::error::Error>>;
 
-/// A bar for each endpoint: what the network takes, and what we add to it.
+/// A bar per endpoint: the time of the network, and what Juncture adds to it.
 fn endpoints(report: &Report, file: &Path) -> Drawn {
     const ROW: i32 = 26;
     const LEFT: i32 = 380;
@@ -36,7 +36,7 @@ fn endpoints(report: &Report, file: &Path) -> Drawn {
     area.fill(&WHITE)?;
     let title = "Median latency of warm endpoints (ms, logarithmic): the network, and our own share";
     area.draw(&Text::new(title, (16, 14), ("sans-serif", 17)))?;
-    // From half a millisecond on; a bar of the own share begins where the network's ends.
+    // The axis starts at half a millisecond. The bar of our own share starts where that of the network ends.
     let at =
         |millis: f64| LEFT + (f64::from(WIDTH) * (millis.max(0.5) / 0.5).log10() / 4000f64.log10()) as i32;
     for (index, endpoint) in report.endpoints.iter().enumerate() {
@@ -54,8 +54,8 @@ fn endpoints(report: &Report, file: &Path) -> Drawn {
     Ok(())
 }
 
-/// Latency, memory and calls over size, one below the other, both axes logarithmic: a straight line of slope one
-/// is linear growth.
+/// Latency, memory and calls over size, one below the other, on logarithmic axes: a straight line with slope one is
+/// linear growth.
 fn curves(growth: &GrowthFigures, file: &Path) -> Drawn {
     type Figure = fn(&GrowthPoint) -> f64;
     const PANELS: [(&str, Figure); 3] = [

@@ -1,17 +1,17 @@
-//! What a run of the benchmark found.
+//! The results of a benchmark run.
 
 use serde::{Deserialize, Serialize};
 
 use crate::stats::Spread;
 
-/// Everything, as it is kept in `benches/results/`.
+/// The whole result, as stored in `benches/results/`.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Report {
     /// `full` or `quick`; figures of a quick run are rough.
     pub(crate) mode: String,
     /// RFC 3339.
     pub(crate) date: String,
-    /// The commit that was checked out; `-dirty` when files had changed since.
+    /// The commit that was checked out; ends in `-dirty` if there were uncommitted changes.
     pub(crate) commit: String,
     pub(crate) machine: Machine,
     pub(crate) endpoints: Vec<EndpointFigures>,
@@ -22,24 +22,24 @@ pub(crate) struct Report {
     pub(crate) growth: Vec<GrowthFigures>,
 }
 
-/// Where it was measured.
+/// The machine of the run.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Machine {
     pub(crate) processor: String,
     pub(crate) cores: usize,
     pub(crate) memory_gib: f64,
-    /// The load average of the minute before: above the number of cores nothing can be trusted.
+    /// Load average of the minute before; above the number of cores the figures are not reliable.
     pub(crate) load: f64,
 }
 
-/// A warm endpoint with set latencies.
+/// A warm endpoint with simulated latencies.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct EndpointFigures {
-    /// The function and the situation.
+    /// The function and the scenario.
     pub(crate) name: String,
     pub(crate) runs: usize,
     pub(crate) redis_requests: usize,
-    /// What those requests held: Upstash is paid by the command. Older reports do not have it.
+    /// The commands in those requests, because Upstash charges per command. Missing in older reports.
     #[serde(default)]
     pub(crate) redis_commands: Option<usize>,
     pub(crate) postgres_statements: usize,
@@ -47,31 +47,31 @@ pub(crate) struct EndpointFigures {
     /// The longest chain of dependent round trips.
     pub(crate) chain: usize,
     pub(crate) latency_ms: Spread,
-    /// The worst of the runs when there are fewer than a hundred.
+    /// The maximum if there are fewer than a hundred runs.
     pub(crate) p99_ms: f64,
-    /// Latency minus what the links held back along the longest chain.
+    /// Latency minus the simulated delays along the longest chain.
     pub(crate) own_share_ms: Spread,
-    /// The part of the own share that the stand-ins of the upstreams took.
+    /// The part of our own share that was spent in the stand-ins for upstreams.
     pub(crate) stand_ins_ms: f64,
-    /// Time of the processor in the function's own code for one call, without latencies.
+    /// User CPU time of the function per call, without latencies.
     pub(crate) user_cpu_ms: f64,
     pub(crate) peak_mib: f64,
 }
 
-/// A function as it is deployed.
+/// A function as deployed.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct FunctionFigures {
     pub(crate) name: String,
     pub(crate) binary_mb: f64,
-    /// Deflated as hard as possible.
+    /// Compressed at the highest level.
     pub(crate) zip_mb: f64,
-    /// From exec until it asks for its first invocation.
+    /// From exec to the first poll for an invocation.
     pub(crate) start_ms: Spread,
-    /// By how much that is longer than the empty function's, round by round.
+    /// The ratio to the empty function's start time, per round.
     pub(crate) start_ratio: Spread,
 }
 
-/// `get-access-token` beside the empty function that answers the same bytes.
+/// `get-access-token`, compared with an empty function that returns the same bytes.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct CpuFigures {
     pub(crate) token_ms: Spread,
@@ -79,14 +79,14 @@ pub(crate) struct CpuFigures {
     pub(crate) ratio: Spread,
 }
 
-/// `get-access-token`, called by sixteen at once, without latencies.
+/// `get-access-token` with sixteen concurrent callers, without latencies.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Throughput {
     pub(crate) callers: usize,
     pub(crate) calls_per_second: Spread,
 }
 
-/// The first call of a new sandbox, its start included.
+/// The first call of a new sandbox, including its start.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct ColdFigures {
     pub(crate) name: String,
@@ -99,7 +99,7 @@ pub(crate) struct ColdFigures {
 pub(crate) struct GrowthFigures {
     /// `get-tickets-for-project` or `get-active-sprints-for-project`.
     pub(crate) name: String,
-    /// What is counted on the horizontal axis.
+    /// The unit of the horizontal axis.
     pub(crate) unit: String,
     pub(crate) points: Vec<GrowthPoint>,
 }

@@ -1,7 +1,7 @@
-//! What a function weighs and how fast it starts, beside an empty one.
+//! The size and start time of functions, compared with an empty one.
 //!
-//! Each run executes a binary against a Runtime API of its own, until it asks for its first invocation. Runs of all
-//! functions alternate: what else the machine is doing hits them all.
+//! Each run executes a binary with its own Runtime API until it polls for its first invocation. The functions take
+//! turns, so that other load on the machine affects all of them alike.
 
 use std::collections::BTreeMap;
 use std::future::pending;
@@ -24,10 +24,10 @@ use crate::report::FunctionFigures;
 use crate::stats::{Spread, rounded};
 use crate::{Effort, say};
 
-/// The least that a function can be.
+/// The smallest possible function.
 pub(crate) const EMPTY: &str = "empty-function";
 
-/// Weighs and starts functions.
+/// Measures the size and start time of functions.
 pub(crate) async fn measure(
     folder: &Path,
     functions: &[&str],
@@ -66,7 +66,7 @@ pub(crate) async fn measure(
     Ok(figures)
 }
 
-/// Bytes of a file, and of what deflate makes of it.
+/// The size of a file, and its size after deflate.
 fn weigh(file: &Path) -> Result<(usize, u64)> {
     let binary = std::fs::read(file)?;
     let mut zip = DeflateEncoder::new(std::io::sink(), Compression::best());
@@ -75,14 +75,14 @@ fn weigh(file: &Path) -> Result<(usize, u64)> {
     Ok((binary.len(), zip.total_out()))
 }
 
-/// From exec to the first question for an invocation.
+/// Measures the time from exec to the first poll for an invocation.
 async fn start(binary: &Path, environment: &BTreeMap<String, String>) -> Result<Duration> {
     let (sender, asked) = oneshot::channel();
     let sender = Arc::new(Mutex::new(Some(sender)));
     let next = async move || {
-        // It asks once: it never gets an answer.
+        // It polls once, because it never gets a response.
         if let Some(sender) = sender.lock().ok().and_then(|mut sender| sender.take()) {
-            // Nobody listens any more when the run was given up.
+            // The receiver is gone if the run was abandoned.
             let _ = sender.send(Instant::now());
         }
         pending::<()>().await;
@@ -103,7 +103,7 @@ async fn start(binary: &Path, environment: &BTreeMap<String, String>) -> Result<
         .stderr(Stdio::null())
         .kill_on_drop(true)
         .spawn()?;
-    let asked = tokio::time::timeout(Duration::from_secs(10), asked).await.context("it never asked")??;
+    let asked = tokio::time::timeout(Duration::from_secs(10), asked).await.context("it never polled")??;
     process.kill().await?;
     server.abort();
     Ok(asked.duration_since(started))

@@ -1,20 +1,20 @@
 //! Counts the statements that a client sends to Postgres:
 //! <https://www.postgresql.org/docs/current/protocol-message-formats.html>.
 
-/// A message's type and length.
+/// The type and length of a message.
 const HEADER: usize = 5;
 
-/// Follows the messages of one connection, in whatever pieces they come.
+/// Parses the messages of one connection, however they are split into chunks.
 #[derive(Debug, Default)]
 pub(crate) struct Statements {
     has_started: bool,
     header: Vec<u8>,
-    /// Bytes of the current message's body that have not come yet.
+    /// How many bytes of the current message's body are still to come.
     rest: usize,
 }
 
 impl Statements {
-    /// How many statements a piece asks to be run.
+    /// Counts the statements in a chunk.
     pub(crate) fn count(&mut self, mut piece: &[u8]) -> usize {
         let mut statements = 0;
         while !piece.is_empty() {
@@ -34,7 +34,7 @@ impl Statements {
             piece = rest;
             if let [kind, a, b, c, d] = *self.header {
                 self.has_started = true;
-                // The length counts itself.
+                // The length includes itself.
                 self.rest = (u32::from_be_bytes([a, b, c, d]) as usize).saturating_sub(4);
                 statements += usize::from(matches!(kind, b'Q' | b'E'));
                 self.header.clear();

@@ -1,8 +1,8 @@
-//! Figures of many runs.
+//! Statistics over many runs.
 
 use serde::{Deserialize, Serialize};
 
-/// A figure that varies: its median, and the quartiles around it.
+/// A figure that varies: its median and quartiles.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Spread {
     pub(crate) low: f64,
@@ -11,14 +11,14 @@ pub(crate) struct Spread {
 }
 
 impl Spread {
-    /// The spread of some figures; zeros for none.
+    /// The spread of some figures; all zeros if there are none.
     pub(crate) fn of(figures: &[f64]) -> Self {
         let [low, median, high] = [0.25, 0.5, 0.75].map(|share| rounded(quantile(figures, share)));
         Self { low, median, high }
     }
 }
 
-/// The smallest figure that `share` of all do not exceed.
+/// The smallest figure that is not exceeded by `share` of them (nearest rank).
 pub(crate) fn quantile(figures: &[f64], share: f64) -> f64 {
     let mut figures = figures.to_vec();
     figures.sort_by(f64::total_cmp);
@@ -26,7 +26,7 @@ pub(crate) fn quantile(figures: &[f64], share: f64) -> f64 {
     figures.get(rank.saturating_sub(1)).copied().unwrap_or_default()
 }
 
-/// To three decimals: more is noise.
+/// Rounds to three decimals; more would be noise.
 pub(crate) fn rounded(figure: f64) -> f64 {
     (figure * 1000.0).round() / 1000.0
 }

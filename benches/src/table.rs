@@ -6,7 +6,7 @@ use crate::report::Report;
 use crate::stats::Spread;
 use crate::targets;
 
-/// Everything that a person wants to read after a run.
+/// The summary printed after a run.
 pub(crate) fn render(report: &Report) -> String {
     let machine = &report.machine;
     let mut text = format!(

@@ -1,8 +1,8 @@
-//! What the figures ought to be.
+//! Targets for the figures.
 
 use crate::report::{EndpointFigures, Report};
 
-/// A figure and the most that it should be.
+/// A figure and its upper limit.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Target {
     pub(crate) what: String,
@@ -23,7 +23,7 @@ const REDIS: (&str, Figure) = ("Redis requests", |endpoint| endpoint.redis_reque
 const POSTGRES: (&str, Figure) = ("statements", |endpoint| endpoint.postgres_statements as f64);
 const CALLS: (&str, Figure) = ("Jira calls", |endpoint| endpoint.atlassian_calls as f64);
 const CHAIN: (&str, Figure) = ("chain", |endpoint| endpoint.chain as f64);
-/// Every Jira endpoint asks Redis once before it calls Jira, and that is a link of its chain.
+/// Every Jira endpoint makes one Redis request before it calls Jira, which is part of its chain.
 const JIRA_CHAIN: (&str, Figure) = ("chain of Jira calls", |endpoint| endpoint.chain as f64 - 1.0);
 const OWN_SHARE: (&str, Figure) = ("own share, ms", |endpoint| endpoint.own_share_ms.median);
 const LATENCY: (&str, Figure) = ("latency, ms", |endpoint| endpoint.latency_ms.median);
@@ -63,7 +63,7 @@ const ENDPOINTS: [(&str, (&str, Figure), f64); 31] = [
     ("get-tickets-for-project", MEMORY, 64.0),
 ];
 
-/// Every target beside what was found.
+/// All targets, with the figures found.
 pub(crate) fn of(report: &Report) -> Vec<Target> {
     let mut targets = Vec::new();
     for (name, (what, figure), most) in ENDPOINTS {

@@ -1,4 +1,4 @@
-//! Warm endpoints: what one call asks of the upstreams, and how long it takes.
+//! Warm endpoints: the upstream requests of one call, and how long it takes.
 
 use std::time::{Duration, Instant};
 
@@ -32,7 +32,7 @@ async fn one(stage: &Stage<'_>, endpoint: Endpoint, effort: Effort) -> Result<En
     let user_cpu_ms = cpu(stage, endpoint, effort).await?;
 
     world.slow_down(true, Duration::ZERO);
-    // The caches are warm, the connections open, and the code paths of the slow network used.
+    // Warms the caches, opens the connections, and runs the code paths of the slow network once.
     call(stage, endpoint).await?;
     let (least, most, time) = match (effort, endpoint.is_long) {
         (Effort::Full, false) => (7, 200, Duration::from_secs(5)),
@@ -76,7 +76,7 @@ async fn call(stage: &Stage<'_>, endpoint: Endpoint) -> Result<Answered> {
     stage.world.call(stage.request(endpoint).await?).await
 }
 
-/// Milliseconds of user CPU for one call.
+/// Milliseconds of user CPU time per call.
 async fn cpu(stage: &Stage<'_>, endpoint: Endpoint, effort: Effort) -> Result<f64> {
     let (most, time) = match (effort, endpoint.is_long) {
         (Effort::Full, false) => (1000, Duration::from_secs(3)),
@@ -94,7 +94,7 @@ async fn cpu(stage: &Stage<'_>, endpoint: Endpoint, effort: Effort) -> Result<f6
     Ok(rounded(spent.as_secs_f64() * 1e3 / f64::from(calls)))
 }
 
-/// The one process of a function that was called by nobody else.
+/// The only process of a function that nobody else calls.
 pub(crate) fn process(world: &World, function: &str) -> Result<u32> {
     world.processes(function)?.first().copied().context("no process")
 }

@@ -1,4 +1,4 @@
-//! What is measured: the release binaries behind a gateway, with a link to each upstream of a development stack.
+//! The system under test: the release binaries behind a gateway, with a link to each upstream of a development stack.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -16,12 +16,12 @@ use tokio::net::TcpListener;
 use crate::journal::{Journal, Trips, Upstream};
 use crate::link::Link;
 
-/// What each upstream takes for a request.
+/// Simulated latency of each upstream.
 pub(crate) const REDIS: Duration = Duration::from_millis(5);
 pub(crate) const POSTGRES: Duration = Duration::from_millis(2);
 pub(crate) const ATLASSIAN: Duration = Duration::from_millis(100);
 
-/// A running stack with its links.
+/// A running stack and its links.
 pub(crate) struct World {
     pub(crate) gateway: Gateway,
     pub(crate) journal: Arc<Journal>,
@@ -34,7 +34,7 @@ pub(crate) struct World {
     stack: Stack,
 }
 
-/// Where things are.
+/// Paths of the template and the executables.
 #[derive(Clone, Debug)]
 pub(crate) struct Paths {
     /// The SAM template.
@@ -43,17 +43,17 @@ pub(crate) struct Paths {
     pub(crate) binaries: PathBuf,
 }
 
-/// One answered call.
+/// A completed call.
 pub(crate) struct Answered {
     pub(crate) latency: Duration,
     pub(crate) trips: Trips,
-    /// Commands that Redis got, several in a request.
+    /// Commands sent to Redis; a request may contain several.
     pub(crate) commands: usize,
     pub(crate) bytes: usize,
 }
 
 impl World {
-    /// Starts everything, with links that hold nothing back yet.
+    /// Starts everything, with links that do not delay anything yet.
     pub(crate) async fn start(paths: Paths, folder: &Path) -> Result<Self> {
         let stack = Stack::start(StackOptions::for_test(&paths.template, &paths.binaries, folder)?).await?;
         let journal = Arc::<Journal>::default();
@@ -79,7 +79,7 @@ impl World {
         Ok(Self { gateway, journal, redis, postgres, atlassian, environment, paths, http, stack })
     }
 
-    /// A gateway to the same binaries whose settings are partly others; an empty value takes one away.
+    /// A gateway to the same binaries with changed settings; an empty value removes a setting.
     pub(crate) async fn other_gateway(&self, changes: &[(&str, &str)]) -> Result<Gateway> {
         let mut environment = self.environment.clone();
         for (name, value) in changes {
@@ -88,7 +88,7 @@ impl World {
         gateway(&self.paths, open_template(&self.paths)?, &environment).await
     }
 
-    /// A gateway to the empty function, which answers `body` on every path.
+    /// A gateway to the empty function, which returns `body` on every path.
     pub(crate) async fn empty_gateway(&self, body: &str) -> Result<Gateway> {
         const TEMPLATE: &str = "
             Resources:
@@ -107,7 +107,7 @@ impl World {
         &self.environment
     }
 
-    /// The executables of all functions that a deployment does not call itself.
+    /// The executables of all functions except the one that only a deployment calls.
     pub(crate) fn functions(&self) -> Vec<&str> {
         let names = self.stack.functions().iter().map(|function| function.binary.as_str());
         names.filter(|name| *name != "migrate").collect()
@@ -126,13 +126,12 @@ impl World {
         Ok(instances.filter(|instance| instance.function == name).map(|instance| instance.pid).collect())
     }
 
-    /// Starts a function anew at its next call.
+    /// Makes the next call to a function start a new process.
     pub(crate) async fn replace(&self, binary: &str) -> Result<()> {
         self.gateway.replace(self.function(binary)?).await
     }
 
-    /// Has the upstreams take as long as they are meant to, or no time at all; every new connection takes
-    /// `handshake` longer.
+    /// Switches the simulated latencies of the upstreams on or off; every new connection takes `handshake` longer.
     pub(crate) fn slow_down(&self, slow: bool, handshake: Duration) {
         let latency = |latency: Duration| if slow { latency } else { Duration::ZERO };
         self.redis.set(latency(REDIS), handshake);
@@ -140,30 +139,30 @@ impl World {
         self.atlassian.set(latency(ATLASSIAN), handshake);
     }
 
-    /// The sandbox of Atlassian.
+    /// The controls of the Atlassian sandbox.
     pub(crate) fn atlassian(&self) -> Result<&Handle> {
         Ok(self.stack.sandbox().context("a sandbox")?.handle())
     }
 
-    /// Adds a project to the Harbour.
+    /// Adds a project to the Harbour site.
     pub(crate) fn project(&self, key: &str, issues: usize, boards: usize, sprints: usize) -> Result<Project> {
         let new = NewProject { key: key.to_owned(), issues, boards, sprints_per_board: sprints };
         let made = self.atlassian()?.create_project("harbour", &new).map_err(anyhow::Error::msg)?;
         Ok(Project { id: made.id.to_string(), key: made.key, sprints: made.sprints })
     }
 
-    /// Begins a request to the measured gateway, with the secret key.
+    /// A request to the measured gateway, with the secret key.
     pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
         self.request_to(&self.gateway, method, path)
     }
 
-    /// Begins a request to a gateway, with the secret key.
+    /// A request to a gateway, with the secret key.
     pub(crate) fn request_to(&self, gateway: &Gateway, method: Method, path: &str) -> RequestBuilder {
         let url = format!("http://127.0.0.1:{}{path}", gateway.address().port());
         self.http.request(method, url).bearer_auth(self.stack.secret_key())
     }
 
-    /// Sends a request; fails unless it succeeds.
+    /// Sends a request and fails unless it succeeds.
     pub(crate) async fn call(&self, request: RequestBuilder) -> Result<Answered> {
         let request = request.build()?;
         let named = format!("{} {}", request.method(), request.url().path());
@@ -181,14 +180,14 @@ impl World {
         Ok(Answered { latency, trips: self.journal.take(), commands, bytes: body.len() })
     }
 
-    /// A new account that is a member of one site.
+    /// Creates an account that is a member of one site.
     pub(crate) fn account(&self, key: &str, site: &str) -> Result<()> {
         let account = NewAccount { key: key.to_owned(), name: None, sites: [site.to_owned()].into() };
         self.atlassian()?.create_account(account).map_err(anyhow::Error::msg)?;
         Ok(())
     }
 
-    /// Begins a flow and consents: the path of the callback.
+    /// Starts a flow and consents. Returns the path of the callback.
     pub(crate) async fn consent(&self, account: &str, site: &str) -> Result<String> {
         let body = json!({ "provider": "jira", "external_id": account });
         let begun = self.stack_call(Method::POST, "/api/frontend/oauth/initiate-oauth-flow", &body).await?;
@@ -203,7 +202,7 @@ impl World {
         Ok(callback.replace(&self.stack.url(), ""))
     }
 
-    /// Begins, consents and comes back: the connection code.
+    /// Starts a flow, consents and follows the callback. Returns the connection code.
     pub(crate) async fn connection_code(&self, account: &str, site: &str) -> Result<String> {
         let callback = self.consent(account, site).await?;
         let answer = self.stack_call(Method::GET, &callback, &Value::Null).await?;
@@ -211,7 +210,7 @@ impl World {
         Ok(location.rsplit('/').next().context("no code")?.to_owned())
     }
 
-    /// Connects an account, whose key is its external id too, to a site.
+    /// Connects an account to a site; its key is also the external id.
     pub(crate) async fn connect(&self, account: &str, site: &str) -> Result<()> {
         let code = self.connection_code(account, site).await?;
         let body = json!({ "connection_code": code, "site_id": self.site_id(site)? });
@@ -226,7 +225,7 @@ impl World {
         Ok(site.context("no such site")?.cloud_id)
     }
 
-    /// Calls the stack's own gateway, whose functions know of no link.
+    /// Calls the stack's own gateway, whose functions bypass the links.
     async fn stack_call(&self, method: Method, path: &str, body: &Value) -> Result<reqwest::Response> {
         let request = self.http.request(method, format!("{}{path}", self.stack.url())).json(body);
         let response = request.send().await?;
@@ -242,14 +241,14 @@ impl World {
     }
 }
 
-/// A project of the sandbox.
+/// A project in the sandbox.
 pub(crate) struct Project {
     pub(crate) id: String,
     pub(crate) key: String,
     pub(crate) sprints: Vec<u64>,
 }
 
-/// The template as it is deployed, but for connect tokens: a flow begins with one request here.
+/// The template as deployed, except that connect tokens are optional, so that a flow starts with one request.
 fn open_template(paths: &Paths) -> Result<Template> {
     let parameters = BTreeMap::from([("RequireConnectToken".to_owned(), "false".to_owned())]);
     Template::read(&paths.template, &parameters)

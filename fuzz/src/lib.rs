@@ -1,4 +1,4 @@
-//! What an input may cost, whichever parser reads it.
+//! Limits on the memory and time that an input may cost, for all parsers.
 
 use std::sync::Once;
 use std::time::Duration;
@@ -9,18 +9,18 @@ use peak_alloc::PeakAlloc;
 #[global_allocator]
 static ALLOCATOR: PeakAlloc = PeakAlloc;
 
-/// How much memory a run may take at a time, in bytes, and how much more for each byte of the input. A run holds the
-/// input against all promises, so it takes several times what a request does (`shared/adf/tests/memory.rs`).
+/// Maximum memory of a run, in bytes, and the additional memory per byte of the input. A run checks all properties,
+/// so it needs several times what a request does (`shared/adf/tests/memory.rs`).
 const MEMORY: usize = 32 * 1024 * 1024;
 const MEMORY_PER_BYTE: usize = 16 * 1024;
 
-/// How much time of the processor, likewise; instrumented code is some twenty times slower than what is deployed.
+/// Maximum CPU time, likewise. Instrumented code is some twenty times slower than deployed code.
 const TIME: Duration = Duration::from_secs(1);
 const TIME_PER_BYTE: Duration = Duration::from_micros(500);
 
-/// Has a parser read an input, and ends the run if that takes more than it may.
+/// Runs a parser on an input, and panics if it exceeds the limits.
 pub fn check(parser: fn(&[u8]), data: &[u8]) {
-    // The first run sets up what all share, such as the schema.
+    // The first run initialises shared state such as the schema.
     static WARM: Once = Once::new();
     WARM.call_once(|| parser(b""));
     let (memory_before, time_before) = (ALLOCATOR.current_usage(), time());

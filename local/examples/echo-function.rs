@@ -1,5 +1,5 @@
-//! A Lambda function for the gateway's tests: it answers with the event it was given, unless the header
-//! `x-do` asks for something else.
+//! A Lambda function for the gateway's tests. It responds with the event it received, unless the header `x-do` asks
+//! for something else.
 
 use std::time::Duration;
 

@@ -1,13 +1,13 @@
-//! The functions' log lines in a form that is quick to read.
+//! A compact form of the functions' log lines for the terminal.
 
 use serde_json::{Map, Value};
 
-/// Fields that say the same on every line, or that the line begins with.
+/// Fields that are the same on every line, or that the line already starts with.
 const KNOWN: [&str; 9] =
     ["timestamp", "time", "level", "message", "fields", "target", "function", "span", "spans"];
 
-/// One line for the terminal: time, function, level unless it is INFO, message, and the other fields. What
-/// is not JSON is shown as it is.
+/// One line for the terminal: time, function, level unless it is INFO, message, then the other fields. A line that
+/// is not JSON is shown unchanged.
 pub fn short(function: &str, line: &str) -> String {
     let Ok(Value::Object(mut entry)) = serde_json::from_str(line) else {
         return format!("{function}: {line}");
@@ -16,7 +16,7 @@ pub fn short(function: &str, line: &str) -> String {
         entry.extend(fields);
     }
     let text = |name: &str| entry.get(name).and_then(Value::as_str).unwrap_or_default();
-    // `2026-11-20T23:02:22.123Z`: the day is today.
+    // `2026-11-20T23:02:22.123Z`: the date is left out.
     let time = text("timestamp").get(11..19).unwrap_or_default();
     let mut parts = vec![time.to_owned(), format!("{function}:")];
     if !matches!(text("level"), "INFO" | "") {
@@ -42,7 +42,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn json_becomes_a_sentence_and_other_lines_stay() {
+    fn json_is_shortened_and_other_lines_are_unchanged() {
         let line = r#"{"timestamp":"2026-11-20T23:02:22.123Z","level":"WARN","fields":{"message":"slow"},"status":200,"span":{"a":1}}"#;
         assert_eq!(short("get-x", line), "23:02:22 get-x: WARN slow status=200");
         assert_eq!(short("get-x", r#"{"level":"INFO","message":"done","ok":true}"#), "get-x: done ok=true");

@@ -1,5 +1,5 @@
-//! The development stack: the real functions behind a gateway that reads `template.yaml`, with everything
-//! they talk to. Never deployed.
+//! The development stack: the real function binaries behind a gateway that reads `template.yaml`, together with
+//! everything they talk to. Never deployed.
 
 pub mod console;
 pub mod demo;

@@ -1,4 +1,4 @@
-//! One runner per project: a lock on a file, which the system releases however the runner ends.
+//! One runner per project: a file lock, which the operating system releases however the runner ends.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, Write};
@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 
 use crate::reaper::is_alive;
 
-/// The lock of a runner. It is held until this value and every copy of its file are closed.
+/// A runner's lock, held until this value and every duplicate of its file descriptor are closed.
 #[derive(Debug)]
 pub struct Lock(File);
 
@@ -17,23 +17,23 @@ pub struct Lock(File);
 pub struct Holder {
     /// Its process id.
     pub pid: i32,
-    /// Where its gateway answers.
+    /// The URL of its gateway.
     pub url: String,
 }
 
-/// What came of an attempt.
+/// The result of [`Lock::acquire`].
 #[derive(Debug)]
 pub enum Outcome {
     /// The lock is ours.
     Taken(Lock),
-    /// A runner is up.
+    /// Another runner is up.
     Held(Holder),
-    /// The runner is gone, but what it left is still being ended. [`wait`] waits for that.
+    /// The runner is gone, but its child processes are still shutting down; [`wait`] blocks until they are.
     Ending,
 }
 
 impl Lock {
-    /// Tries to lock the file at `path` for a runner that will answer at `url`.
+    /// Tries to lock the file at `path` for a runner that will serve `url`.
     pub fn acquire(path: &Path, url: &str) -> Result<Outcome> {
         let mut file = open(path)?;
         match file.try_lock() {
@@ -66,7 +66,7 @@ impl Lock {
     }
 }
 
-/// Returns when nobody holds the lock at `path`. Blocks the thread.
+/// Blocks the thread until nobody holds the lock at `path`.
 pub fn wait(path: &Path) -> Result<()> {
     open(path)?.lock().with_context(|| format!("cannot lock {}", path.display()))
 }
@@ -93,11 +93,11 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("deeper/run.lock");
         let Outcome::Taken(first) = Lock::acquire(&path, "http://localhost:8000").unwrap() else {
-            panic!("the lock is free");
+            panic!("the lock should be free");
         };
 
         let Outcome::Held(holder) = Lock::acquire(&path, "http://localhost:9000").unwrap() else {
-            panic!("the lock is held");
+            panic!("the lock should be held");
         };
         let pid = i32::try_from(std::process::id()).unwrap();
         assert_eq!(holder, Holder { pid, url: "http://localhost:8000".to_owned() });
@@ -108,18 +108,18 @@ mod tests {
     }
 
     #[test]
-    fn a_copy_of_the_file_holds_the_lock_on_and_a_dead_holder_is_not_named() {
+    fn a_duplicate_of_the_file_keeps_the_lock_and_a_dead_holder_is_not_named() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("run.lock");
         let Outcome::Taken(first) = Lock::acquire(&path, "x").unwrap() else {
-            panic!("the lock is free");
+            panic!("the lock should be free");
         };
         let copy = first.file().try_clone().unwrap();
         drop(first);
         fs::write(&path, "999999999 x").unwrap();
         assert!(matches!(Lock::acquire(&path, "y").unwrap(), Outcome::Ending));
         drop(copy);
-        // A process that another test starts at this moment has copies too, until it has become what it runs.
+        // A process that another test is spawning right now inherits the descriptor until its `exec`.
         wait(&path).unwrap();
         assert!(matches!(Lock::acquire(&path, "y").unwrap(), Outcome::Taken(_)));
     }

@@ -1,5 +1,6 @@
-//! `juncture-local run` starts the development stack, `juncture-local reset` empties its data. `juncture-local
-//! servers <folder>` starts Postgres, Redis and the sandbox of Atlassian alone, for functions that run elsewhere.
+//! `juncture-local run` starts the development stack, and `juncture-local reset` deletes its data.
+//! `juncture-local servers <folder>` starts only Postgres, Redis and the Atlassian sandbox, for functions that run
+//! elsewhere.
 
 use std::fs::OpenOptions;
 use std::io::Write;
@@ -30,7 +31,7 @@ async fn main() -> ExitCode {
             Some(folder) => servers(Path::new(&folder)).await,
             None => Err(anyhow::anyhow!("usage: juncture-local servers <folder>")),
         },
-        // Started by `run`, not by a person.
+        // Spawned by `run`, not meant to be called by hand.
         "reaper" => reaper::run(tokio::io::BufReader::new(tokio::io::stdin())).await.map_err(Into::into),
         _ => Err(anyhow::anyhow!("usage: juncture-local run | reset | servers <folder>")),
     };
@@ -55,7 +56,7 @@ async fn run() -> Result<()> {
     let reaper = Arc::new(Reaper::start(&program, Some(lock.file()))?);
     let options = StackOptions {
         template: project.join("template.yaml"),
-        binaries: program.parent().context("the program lies in no folder")?.to_owned(),
+        binaries: program.parent().context("the executable has no parent folder")?.to_owned(),
         settings,
         secrets: Secrets::load_or_create(&folder.join("secrets.env"))?,
         durable: true,
@@ -80,7 +81,7 @@ async fn run() -> Result<()> {
             return Err(error);
         }
         None => {
-            println!("\nStopping before everything was up");
+            println!("\nStopping during startup");
             return Ok(reaper.close()?);
         }
     };
@@ -94,19 +95,19 @@ async fn run() -> Result<()> {
     println!("\nStopping");
     tokio::select! {
         stopped = stack.stop() => stopped?,
-        // Again: at once. The reaper does the rest.
+        // A second signal skips the orderly stop and leaves the rest to the reaper.
         () = stop.wait() => reaper.close()?,
     }
-    println!("Stopped; the data stay in .local");
+    println!("Stopped; the data is kept in .local");
     Ok(())
 }
 
-/// Starts the servers on free ports, their data in `folder`, writes `settings.json` there, by which functions find
-/// them, and waits to be stopped.
+/// Starts the servers on free ports with their data in `folder`, writes `settings.json` there for the functions to
+/// connect with, and runs until it is stopped.
 async fn servers(folder: &Path) -> Result<()> {
     let mut stop = Stop::listen()?;
     let program = std::env::current_exe()?;
-    let binaries = program.parent().context("the program lies in no folder")?;
+    let binaries = program.parent().context("the executable has no parent folder")?;
     let folder = std::path::absolute(folder)?;
     let mut options = StackOptions::for_test(Path::new(""), binaries, &folder)?;
     options.progress = Arc::new(|line| println!("{line}"));
@@ -118,7 +119,7 @@ async fn servers(folder: &Path) -> Result<()> {
             return Err(error);
         }
     };
-    // Whole or not at all: its being there says that everything answers.
+    // Renamed into place: once the file exists it is complete, and every server is up.
     let unfinished = folder.join("settings.json.new");
     std::fs::write(&unfinished, serde_json::to_string_pretty(&backing.settings())?)?;
     std::fs::rename(&unfinished, folder.join("settings.json"))?;
@@ -130,15 +131,15 @@ fn reset() -> Result<()> {
     let folder = project()?.join(".local");
     let _lock = acquire(&folder, "")?;
     stack::reset(&folder)?;
-    println!("Emptied .local; the keys in .local/secrets.env stay");
+    println!("Deleted the data in .local; the keys in .local/secrets.env are kept");
     Ok(())
 }
 
-/// The folder of `template.yaml`, here or above.
+/// The closest folder with a `template.yaml`, from the current one upwards.
 fn project() -> Result<PathBuf> {
     let here = std::env::current_dir()?;
     let found = here.ancestors().find(|folder| folder.join("template.yaml").is_file());
-    Ok(found.context("there is no template.yaml here or above")?.to_owned())
+    Ok(found.context("no template.yaml in this folder or its parents")?.to_owned())
 }
 
 fn acquire(folder: &Path, url: &str) -> Result<Lock> {
@@ -150,14 +151,14 @@ fn acquire(folder: &Path, url: &str) -> Result<Lock> {
                 bail!("Juncture is already running: {} (process {})", holder.url, holder.pid)
             }
             Outcome::Ending => {
-                println!("Waiting for what the last run left to end …");
+                println!("Waiting for the processes of the last run to exit …");
                 lock::wait(&path)?;
             }
         }
     }
 }
 
-/// Writes the functions' lines to a file as they are, and to the terminal in short.
+/// Appends the functions' log lines to a file as they are, and prints a short form to the terminal.
 fn log_to(path: PathBuf) -> LogSink {
     let file = Mutex::new(None);
     Arc::new(move |function, line| {
@@ -167,7 +168,7 @@ fn log_to(path: PathBuf) -> LogSink {
             *file = OpenOptions::new().create(true).append(true).open(&path).ok();
         }
         if let Some(file) = file.as_mut() {
-            // A full disk is no reason to stop; the terminal shows the line.
+            // Best effort: a full disk does not stop the stack, and the terminal still shows the line.
             let _ = writeln!(file, "{line}");
         }
     })
@@ -191,7 +192,7 @@ fn welcome(stack: &Stack, since: Instant) -> String {
     )
 }
 
-/// The ways in which a person, or the system, asks us to stop.
+/// The signals that ask the process to stop.
 struct Stop([Signal; 3]);
 
 impl Stop {

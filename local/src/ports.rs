@@ -1,4 +1,4 @@
-//! The ports of the stack, and who holds one that is taken.
+//! The stack's ports, and which process holds one that is taken.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -15,9 +15,9 @@ pub enum Part {
     Gateway,
     /// The demo product.
     Demo,
-    /// The sandbox of Atlassian.
+    /// The Atlassian sandbox.
     Atlassian,
-    /// The REST front of Redis.
+    /// The REST front for Redis.
     Upstash,
     /// The private PostgreSQL.
     Postgres,
@@ -30,7 +30,7 @@ impl Part {
     pub const ALL: [Self; 6] =
         [Self::Gateway, Self::Demo, Self::Atlassian, Self::Upstash, Self::Postgres, Self::Redis];
 
-    /// The setting that moves it to another port.
+    /// The setting that changes its port.
     pub fn variable(self) -> &'static str {
         match self {
             Self::Gateway => "JUNCTURE_PORT",
@@ -56,7 +56,7 @@ impl fmt::Display for Part {
     }
 }
 
-/// Which part listens where.
+/// The port of each part.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ports([u16; 6]);
 
@@ -68,7 +68,7 @@ impl Default for Ports {
 }
 
 impl Ports {
-    /// Ports that are free at the moment, for a stack beside others.
+    /// Currently free ports, for a stack that runs beside others.
     pub fn free() -> Result<Self> {
         let mut ports = [0; 6];
         for port in &mut ports {
@@ -77,7 +77,7 @@ impl Ports {
         Ok(Self(ports))
     }
 
-    /// The defaults, changed by what `setting` returns for the variables' names.
+    /// The default ports, overridden by what `setting` returns for each part's variable.
     pub fn from_settings(setting: impl Fn(&str) -> Option<String>) -> Result<Self> {
         let mut ports = Self::default();
         for part in Part::ALL {
@@ -109,9 +109,8 @@ impl Ports {
         self.0[part as usize]
     }
 
-    /// Listens on the ports of `parts`, except those of servers that will listen in a process of their own:
-    /// these are only looked at. If some are taken, the error names all of them, who holds each, and the
-    /// setting that moves our part away.
+    /// Binds the ports of `parts`. Postgres and Redis bind theirs in their own processes, so those ports are only
+    /// checked. The error lists every port that is taken, the process that holds it, and the setting that changes ours.
     pub fn listen(&self, parts: &[Part]) -> Result<BTreeMap<Part, TcpListener>> {
         let mut listeners = BTreeMap::new();
         let mut problems = Vec::new();
@@ -135,15 +134,15 @@ impl Ports {
     }
 }
 
-/// Whether somebody listens. Not tried by listening, and closing again, ourselves: a process that another
-/// thread starts at that moment inherits the socket until its `exec`, and the port stays taken for as long.
+/// Whether something listens on the port. Probed by connecting: a process that another thread spawns while we
+/// briefly bind the port would inherit the socket until its `exec`, and keep the port taken.
 fn answers(port: u16) -> bool {
     TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok()
 }
 
 fn describe(part: Part, port: u16, error: &io::Error) -> String {
     let reason = if error.kind() == io::ErrorKind::AddrInUse {
-        // Of another user's process the system tells nothing.
+        // The lookup fails for another user's process.
         match listeners::get_process_by_port(port, listeners::Protocol::TCP) {
             Ok(holder) => format!("is taken by {} (process {})", holder.name, holder.pid),
             Err(_) => "is taken by another process".to_owned(),
@@ -154,12 +153,11 @@ fn describe(part: Part, port: u16, error: &io::Error) -> String {
     format!("port {port} ({part}) {reason}; {}=<port> chooses another", part.variable())
 }
 
-/// A free port outside the range from which the system takes the ports of outgoing connections, so that none
-/// of those takes it before our server does.
+/// A free port outside the ephemeral range, so that no outgoing connection takes it before our server binds it.
 pub fn free_port() -> Result<u16> {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     const RANGE: std::ops::Range<u16> = 20_000..32_000;
-    // Several test programs run side by side: each begins elsewhere.
+    // Several test binaries run in parallel, so each starts at a different offset.
     let start = (std::process::id() % 1_000) as u16 * 12;
     for _ in RANGE {
         let step = NEXT.fetch_add(1, Ordering::Relaxed);

@@ -1,8 +1,8 @@
-//! Leaves no process behind, however the runner ends.
+//! Makes sure that no child process outlives the runner, however it ends.
 //!
-//! A helper process of its own (`juncture-local reaper`) reads from the runner, over a pipe, which children
-//! exist. When the runner is gone, by an orderly stop, a crash or `kill -9`, the kernel closes the pipe, and
-//! the helper ends whatever is still registered.
+//! The runner tells a helper process (`juncture-local reaper`) over a pipe which children it has. When the runner
+//! is gone, whether by an orderly stop, a crash or `kill -9`, the kernel closes the pipe and the helper terminates
+//! every child that is still registered.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -18,10 +18,10 @@ use nix::unistd::Pid;
 use tokio::io::{AsyncBufRead, AsyncBufReadExt};
 use tokio::time::{Instant, sleep};
 
-/// How long children get between their own signal and SIGKILL.
+/// How long children have between their stop signal and SIGKILL.
 const GRACE: Duration = Duration::from_secs(5);
 
-/// The runner's end of the helper. When it is dropped, the helper ends every child that is still registered.
+/// The runner's handle on the helper. Dropping it terminates every child that is still registered.
 #[derive(Debug)]
 pub struct Reaper {
     helper: Mutex<Child>,
@@ -29,8 +29,8 @@ pub struct Reaper {
 }
 
 impl Reaper {
-    /// Starts the helper. `executable` is `juncture-local`, which lies beside the functions' binaries.
-    /// `hold`, a locked file, stays locked until the helper is done, because it shares the open file.
+    /// Starts the helper from `executable`, which is `juncture-local`. The helper inherits `hold`, a locked file,
+    /// so the lock is held until the helper exits.
     pub fn start(executable: &Path, hold: Option<&File>) -> io::Result<Self> {
         let stdout = match hold {
             Some(file) => Stdio::from(file.try_clone()?),
@@ -42,7 +42,7 @@ impl Reaper {
             .stdin(Stdio::piped())
             .stdout(stdout)
             .stderr(Stdio::null())
-            // Ctrl-C in a terminal reaches the whole foreground group; the helper must outlive the runner.
+            // Ctrl-C in a terminal signals the whole foreground group; the helper must outlive the runner.
             .process_group(0)
             .spawn()
             .map_err(|error| {
@@ -52,17 +52,17 @@ impl Reaper {
         Ok(Self { helper: Mutex::new(helper), pipe: Mutex::new(pipe) })
     }
 
-    /// Registers a child: when the runner is gone it gets `signal`, and SIGKILL if it does not obey.
+    /// Registers a child: once the runner is gone it gets `signal`, then SIGKILL if it is still there.
     pub fn watch(&self, pid: u32, signal: Signal) -> io::Result<()> {
         self.write(&format!("+{pid} {signal}\n"))
     }
 
-    /// Strikes out a child that has ended and was waited for. Its pid may belong to another process soon.
+    /// Unregisters a child that has exited and been reaped. Its pid may soon belong to another process.
     pub fn forget(&self, pid: u32) -> io::Result<()> {
         self.write(&format!("-{pid}\n"))
     }
 
-    /// Ends what is still registered and returns when the helper is done.
+    /// Terminates the remaining children and returns when the helper has exited.
     pub fn close(&self) -> io::Result<()> {
         drop(self.pipe.lock().unwrap_or_else(PoisonError::into_inner).take());
         self.helper.lock().unwrap_or_else(PoisonError::into_inner).wait().map(drop)
@@ -76,10 +76,10 @@ impl Reaper {
     }
 }
 
-/// What the helper process does: reads registrations until `input` ends, then ends the children.
+/// The helper process: reads registrations until `input` ends, then terminates the children.
 pub async fn run(input: impl AsyncBufRead + Unpin) -> io::Result<()> {
     use tokio::signal::unix::{SignalKind, signal};
-    // A handler that nobody listens to: these signals are meant for the runner, whose end is told by the pipe.
+    // Installing handlers makes the helper ignore these signals, which are meant for the runner.
     let _ignored =
         (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?, signal(SignalKind::hangup())?);
     let mut children = BTreeMap::new();
@@ -116,19 +116,19 @@ async fn end(children: BTreeMap<i32, Signal>) {
 
 /// Signals the process group that `pid` leads, or the process alone if it leads none.
 pub(crate) fn send(pid: i32, signal: Signal) {
-    // Zero and negative numbers would mean our own group or everybody.
+    // Zero and negative pids would address our own group, or every process.
     if pid > 1 && killpg(Pid::from_raw(pid), signal).is_err() {
-        // It may be gone by now, which is what we want.
+        // Best effort: the process may already be gone.
         let _ = kill(Pid::from_raw(pid), signal);
     }
 }
 
-/// Whether a process runs. One that has ended but was not waited for (a zombie) does not.
+/// Whether a process is running. A zombie, which has exited but not been reaped, is not.
 pub fn is_alive(pid: i32) -> bool {
     if pid < 1 || matches!(kill(Pid::from_raw(pid), None), Err(nix::errno::Errno::ESRCH)) {
         return false;
     }
-    // The state follows the name, which stands in parentheses and may hold anything:
+    // The state follows the process name, which is in parentheses and may contain anything:
     // https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html
     match std::fs::read_to_string(format!("/proc/{pid}/stat")) {
         Ok(stat) => !stat.rsplit(") ").next().is_some_and(|rest| rest.starts_with(['Z', 'X'])),
@@ -141,7 +141,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn registrations_are_added_and_struck_out() {
+    fn registrations_are_added_and_removed() {
         let mut children = BTreeMap::new();
         for line in ["+41 SIGINT", "+42 SIGTERM", "-41", "+x SIGINT", "+43 NOPE", "-", ""] {
             register(&mut children, line);
@@ -154,7 +154,7 @@ mod tests {
         let mut child = Command::new("true").spawn().unwrap();
         let pid = i32::try_from(child.id()).unwrap();
         assert!(is_alive(i32::try_from(std::process::id()).unwrap()));
-        // The child ends on its own; it stays a zombie until `wait` below.
+        // The child exits by itself and stays a zombie until the `wait` below.
         while is_alive(pid) {
             std::thread::yield_now();
         }

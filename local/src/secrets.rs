@@ -1,4 +1,4 @@
-//! The local stack's own keys and passwords: made once, kept in a file that only its owner can read.
+//! The local stack's own keys and passwords: generated once, stored in a file that only its owner can read.
 
 use std::fs;
 use std::io::Write;
@@ -10,10 +10,10 @@ use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use ring::rand::{SecureRandom, SystemRandom};
 
-/// The local defaults of the settings that are secret.
+/// Local defaults for the settings that are secret.
 #[derive(Clone)]
 pub struct Secrets {
-    /// `JUNCTURE_SECRET_KEY`: what a backend presents to Juncture.
+    /// `JUNCTURE_SECRET_KEY`: what a backend sends to authenticate to Juncture.
     pub secret_key: String,
     /// `TOKEN_ENCRYPTION_KEY`: base64 of 32 bytes.
     pub token_encryption_key: String,
@@ -32,7 +32,7 @@ impl std::fmt::Debug for Secrets {
 }
 
 impl Secrets {
-    /// New ones, kept nowhere.
+    /// Generates new secrets without storing them.
     pub fn generate() -> Result<Self> {
         Ok(Self {
             secret_key: format!("sk_local_{}", URL_SAFE_NO_PAD.encode(random()?)),
@@ -43,7 +43,7 @@ impl Secrets {
         })
     }
 
-    /// Reads the file at `path`. What is missing in it is made and added.
+    /// Reads the file at `path`; generates and appends what it lacks.
     pub fn load_or_create(path: &Path) -> Result<Self> {
         let mut secrets = Self::generate()?;
         let mut missing = Vec::new();
@@ -73,7 +73,9 @@ impl Secrets {
 
 fn random() -> Result<[u8; 32]> {
     let mut bytes = [0; 32];
-    SystemRandom::new().fill(&mut bytes).map_err(|_| anyhow!("the system gives no random bytes"))?;
+    SystemRandom::new()
+        .fill(&mut bytes)
+        .map_err(|_| anyhow!("the system's random number generator failed"))?;
     Ok(bytes)
 }
 
@@ -90,7 +92,7 @@ mod tests {
     use std::os::unix::fs::PermissionsExt;
 
     #[test]
-    fn secrets_are_made_once_and_kept_for_their_owner_only() {
+    fn secrets_are_generated_once_and_readable_only_by_their_owner() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join(".local/secrets.env");
         let mut first = Secrets::load_or_create(&path).unwrap();
@@ -103,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_missing_in_the_file_is_added() {
+    fn missing_secrets_are_added_to_the_file() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("secrets.env");
         fs::write(&path, "JUNCTURE_SECRET_KEY=mine\n").unwrap();

@@ -1,4 +1,4 @@
-//! The settings of a run, from `.env`: which hosted services to use in place of the local ones.
+//! The settings of a run, read from `.env`: mainly which hosted services replace the local ones.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -7,12 +7,12 @@ use anyhow::{Context, Result, anyhow, bail};
 
 use crate::ports::{Part, Ports};
 
-/// What `.env` and the environment say.
+/// Settings from `.env` and the environment.
 #[derive(Clone, Default)]
 pub struct Settings {
-    /// Where the stack listens.
+    /// The ports that the stack listens on.
     pub ports: Ports,
-    /// Everything in `.env` that has a value, except the ports: it goes to the functions as it is.
+    /// Every non-empty setting in `.env` except the ports, passed to the functions as it is.
     values: BTreeMap<String, String>,
 }
 
@@ -23,8 +23,8 @@ impl std::fmt::Debug for Settings {
 }
 
 impl Settings {
-    /// Reads the file at `path`, which need not exist. Ports may also be set in the environment, which wins;
-    /// everything else counts only in the file, so that another project's `DATABASE_URL` is never used here.
+    /// Reads the file at `path`, if there is one. The environment may set ports and takes precedence for them;
+    /// everything else is read only from the file, so that another project's `DATABASE_URL` is never used.
     pub fn load(path: &Path, environment: impl Fn(&str) -> Option<String>) -> Result<Self> {
         let mut values = if path.exists() { read_file(path)? } else { BTreeMap::new() };
         values.retain(|_, value| !value.trim().is_empty());
@@ -37,7 +37,7 @@ impl Settings {
         Self { ports, values }.checked().with_context(|| path.display().to_string())
     }
 
-    /// The stack's defaults on other ports.
+    /// Default settings on the given ports.
     pub fn on(ports: Ports) -> Self {
         Self { ports, values: BTreeMap::new() }
     }
@@ -47,7 +47,7 @@ impl Settings {
         self.values.insert(name.to_owned(), value.to_owned());
     }
 
-    /// One setting, if it has a value.
+    /// The value of a setting, if it is set.
     pub fn get(&self, name: &str) -> Option<&str> {
         self.values.get(name).map(String::as_str)
     }
@@ -57,17 +57,17 @@ impl Settings {
         self.values.iter().map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
-    /// Whether a hosted database is used, and no private PostgreSQL.
+    /// Whether a hosted database replaces the private PostgreSQL.
     pub fn hosted_database(&self) -> bool {
         self.get("DATABASE_URL").is_some()
     }
 
-    /// Whether Upstash itself is used, and neither a private Redis nor a front.
+    /// Whether Upstash replaces the private Redis and its REST front.
     pub fn hosted_redis(&self) -> bool {
         self.get("UPSTASH_REDIS_REST_URL").is_some()
     }
 
-    /// Whether Atlassian itself is used, and no sandbox.
+    /// Whether Atlassian itself replaces the sandbox.
     pub fn real_atlassian(&self) -> bool {
         self.get("DEFAULT_JIRA_CLIENT_ID").is_some()
     }
@@ -88,16 +88,16 @@ impl Settings {
     }
 }
 
-/// Reads a file of `NAME=value` lines. The last line of a name wins. Errors name the place, not the content.
+/// Reads a file of `NAME=value` lines; the last value of a name wins. Errors give the position, never the content.
 pub fn read_file(path: &Path) -> Result<BTreeMap<String, String>> {
     let lines = dotenvy::from_path_iter(path).map_err(|_| anyhow!("cannot read {}", path.display()))?;
     lines
         .enumerate()
         .map(|(i, line)| {
-            // The library's error quotes the line, which may hold a secret.
+            // The library's error quotes the line, which may contain a secret.
             line.map_err(|_| {
                 anyhow!(
-                    "{}: setting number {} cannot be read: quote values that hold spaces or #",
+                    "{}: setting number {} cannot be parsed: quote values that contain spaces or #",
                     path.display(),
                     i + 1
                 )
@@ -134,13 +134,13 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_value_is_an_absent_one() {
+    fn an_empty_value_counts_as_unset() {
         let settings = load("DATABASE_URL=\nUPSTASH_REDIS_REST_URL=\"\"\n").unwrap();
         assert!(!settings.hosted_database() && !settings.hosted_redis());
     }
 
     #[test]
-    fn half_a_pair_is_refused_with_the_missing_half() {
+    fn half_a_pair_is_refused_and_the_missing_half_is_named() {
         for (text, expected) in [
             ("UPSTASH_REDIS_REST_URL=https://x.example", "add UPSTASH_REDIS_REST_TOKEN"),
             ("UPSTASH_REDIS_REST_TOKEN=t", "add UPSTASH_REDIS_REST_URL"),

@@ -1,4 +1,4 @@
-//! Rebuilds a function when its source changes, and swaps its executable; the rest goes on running.
+//! Rebuilds a function when its source changes and swaps its executable while the rest keeps running.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -15,9 +15,9 @@ use tokio::time::timeout;
 use crate::services::process::Process;
 use crate::stack::{Stack, executables};
 
-/// What is watched, below the project's folder.
+/// Watched paths, relative to the project's folder.
 const SOURCES: [&str; 5] = ["functions", "shared", "migrations", "template.yaml", "Cargo.toml"];
-/// Editors save in several steps: a change counts when nothing has followed for this long.
+/// Debounce: editors save in several steps, so a batch of changes ends when nothing has followed for this long.
 const QUIET: Duration = Duration::from_millis(200);
 
 /// Watches the sources of a project.
@@ -25,25 +25,25 @@ const QUIET: Duration = Duration::from_millis(200);
 pub struct Watcher {
     project: PathBuf,
     changes: mpsc::UnboundedReceiver<PathBuf>,
-    // Ends the watch when dropped.
+    // Dropping it stops the watch.
     _source: RecommendedWatcher,
 }
 
-/// What a set of changed files calls for.
+/// The work that a set of changed files requires.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Plan {
-    /// Executables of functions to rebuild.
+    /// Executables of the functions to rebuild.
     functions: BTreeSet<String>,
-    /// Whether the migrations are to be rebuilt and applied.
+    /// Whether to rebuild and apply the migrations.
     migrations: bool,
-    /// Whether only a restart takes the change in.
+    /// Whether the change takes effect only after a restart.
     restart: bool,
 }
 
 impl Watcher {
-    /// Starts to watch `project`.
+    /// Starts watching `project`.
     pub fn start(project: &Path) -> Result<Self> {
-        // Events name real paths, also where the project is reached over a link.
+        // Events carry real paths, even where the project is reached through a symbolic link.
         let project = project.canonicalize()?;
         let (sender, changes) = mpsc::unbounded_channel();
         let mut source = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
@@ -51,13 +51,13 @@ impl Watcher {
                 && !matches!(event.kind, EventKind::Access(_))
             {
                 for path in event.paths {
-                    // Nobody listens any more when the stack stops.
+                    // The receiver is gone once the stack stops.
                     let _ = sender.send(path);
                 }
             }
         })?;
-        // The folder itself for its files, and the folders with sources: not `target`, which changes all
-        // the time. A file is watched over its folder because editors replace files.
+        // The project's folder itself, for the files in it, and the source folders, but not `target`, which changes
+        // all the time. Watching the parent folder works even though editors replace files.
         source.watch(&project, RecursiveMode::NonRecursive)?;
         for folder in SOURCES.map(|name| project.join(name)).iter().filter(|path| path.is_dir()) {
             source
@@ -67,7 +67,7 @@ impl Watcher {
         Ok(Self { project, changes, _source: source })
     }
 
-    /// Takes changes in, for as long as it is polled.
+    /// Rebuilds and restarts after each change; never returns.
     pub async fn run(&mut self, stack: &Stack) {
         loop {
             let plan = self.next(&executables(stack.functions())).await;
@@ -99,7 +99,7 @@ impl Watcher {
     async fn carry_out(&self, plan: Plan, stack: &Stack) -> Result<()> {
         let say = &stack.options().progress;
         if plan.restart {
-            say("template.yaml changed: stop with Ctrl-C and start again to take it in");
+            say("template.yaml changed: stop with Ctrl-C and start again to apply the change");
         }
         if plan.migrations {
             self.build(&BTreeSet::from(["migrate".to_owned()]), stack).await?;
@@ -137,8 +137,8 @@ impl Watcher {
         for executable in executables {
             command.args(["--bin", executable]);
         }
-        // Started by `cargo run`, we inherit what it says about our own package; build scripts that look at
-        // it would run again.
+        // Under `cargo run` we inherit Cargo's variables for our own package; build scripts that depend on them
+        // would run again.
         for (name, _) in std::env::vars_os() {
             let name = name.to_string_lossy();
             if ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_", "CARGO_CRATE_"]
@@ -152,7 +152,7 @@ impl Watcher {
         let built = cargo.finish().await;
         if built.is_err() {
             let messages = fs::read_to_string(&log).unwrap_or_default();
-            anyhow::bail!("{}\nThe build failed; what ran before goes on running.", messages.trim_end());
+            anyhow::bail!("{}\nThe build failed; the previous version keeps running.", messages.trim_end());
         }
         Ok(())
     }
@@ -188,7 +188,8 @@ impl Plan {
     }
 }
 
-/// The executable that a file below `functions/` belongs to: `<folder>/<name>.rs`, or any file in `<folder>/<name>/`.
+/// The executable that a path below `functions/` belongs to: `<folder>/<name>.rs`, or any file in
+/// `<folder>/<name>/`.
 fn function_at<'a>(place: &[&'a str]) -> Option<&'a str> {
     match place {
         [_, file] => file.strip_suffix(".rs"),
@@ -197,13 +198,13 @@ fn function_at<'a>(place: &[&'a str]) -> Option<&'a str> {
     }
 }
 
-/// Files that editors make for themselves.
+/// Whether a file is an editor's temporary file.
 fn is_scratch(path: &Path) -> bool {
     path.file_name().and_then(|name| name.to_str()).is_none_or(|name| {
         name.starts_with(['.', '#'])
             || name.ends_with(['~'])
             || name.ends_with(".tmp")
-            // Vim tries whether it may write.
+            // Vim's probe for write access.
             || name == "4913"
     })
 }
@@ -222,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn a_change_rebuilds_what_it_concerns() {
+    fn a_change_rebuilds_what_it_affects() {
         assert_eq!(plan(&["functions/folder/one.rs"]).functions, functions(&["one"]));
         assert_eq!(
             plan(&["functions/folder/one.rs", "functions/other/two/part.rs"]).functions,
@@ -259,7 +260,7 @@ mod tests {
         fs::create_dir_all(&source).unwrap();
         let mut watcher = Watcher::start(project.path()).unwrap();
         fs::write(source.join("new"), "fn main() {}").unwrap();
-        // As editors do: a new file takes the old one's place.
+        // As editors save: a new file replaces the old one.
         fs::rename(source.join("new"), source.join("one.rs")).unwrap();
         let plan = watcher.next(&BTreeSet::from(["one"])).await;
         assert_eq!(plan, Plan { functions: functions(&["one"]), ..Plan::default() });

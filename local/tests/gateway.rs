@@ -1,4 +1,4 @@
-//! The gateway over real HTTP: requests, answers, routes, CORS and limits.
+//! The gateway over real HTTP: requests, responses, routes, CORS and limits.
 
 #![allow(clippy::unwrap_used, reason = "a helper that fails fails its test")]
 
@@ -38,7 +38,7 @@ async fn a_request_reaches_its_function_and_the_answer_comes_back() {
 }
 
 #[tokio::test]
-async fn a_slash_at_the_end_of_a_path_does_not_count() {
+async fn a_trailing_slash_is_ignored() {
     let stack = Stack::start(|_| ()).await;
     for (path, key) in [("/echo/", "ANY /echo"), ("/echo/1/", "GET /echo/{id}")] {
         let event = body(&stack.ask(path, "", "").await)["event"].take();
@@ -47,7 +47,7 @@ async fn a_slash_at_the_end_of_a_path_does_not_count() {
 }
 
 #[tokio::test]
-async fn an_instance_sees_the_environment_of_a_sandbox_only() {
+async fn an_instance_sees_only_the_environment_of_a_sandbox() {
     let stack = Stack::start(|_| ()).await;
     let environment = body(&stack.ask("/echo", "", "").await)["environment"].take();
     for (name, expected) in [

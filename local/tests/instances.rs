@@ -1,4 +1,4 @@
-//! The gateway's processes: started, reused, killed, replaced, reaped.
+//! The gateway's processes: how they are started, reused, killed, replaced and reaped.
 
 #![allow(clippy::unwrap_used, reason = "a helper that fails fails its test")]
 
@@ -42,7 +42,7 @@ async fn instances_run_in_parallel_and_are_reused() {
 }
 
 #[tokio::test]
-async fn over_the_maximum_requests_wait_for_a_free_instance() {
+async fn requests_over_the_maximum_wait_for_a_free_instance() {
     let stack = Stack::start(|options| options.max_instances = 1).await;
     let ask = async || body(&stack.ask("/echo", "sleep", "50").await)["pid"].as_u64();
     let (first, second, third) = tokio::join!(ask(), ask(), ask());
@@ -82,7 +82,7 @@ async fn a_crash_answers_502_and_the_next_request_works() {
 }
 
 #[tokio::test]
-async fn an_instance_killed_from_outside_harms_its_own_request_only() {
+async fn an_instance_killed_from_outside_fails_only_its_own_request() {
     let stack = Stack::start(|_| ()).await;
     let never = tempdir("killed");
     let path = never.join("never").to_str().unwrap().to_owned();
@@ -105,13 +105,13 @@ async fn an_instance_killed_from_outside_harms_its_own_request_only() {
 async fn a_function_that_does_not_start_answers_502() {
     let stack = Stack::start(|_| ()).await;
     assert_message(&stack.ask("/broken", "", "").await, 502, "Internal Server Error");
-    assert!(stack.logged("Broken:") && stack.logged("the process ended before it asked for an invocation"));
+    assert!(stack.logged("Broken:") && stack.logged("the process exited before it polled for an invocation"));
     assert_message(&stack.ask("/missing", "", "").await, 502, "Internal Server Error");
     assert!(stack.logged("there-is-no-such-file"));
 }
 
 #[tokio::test]
-async fn a_replaced_function_starts_anew() {
+async fn a_replaced_function_starts_a_new_process() {
     let stack = Stack::start(|_| ()).await;
     let before = stack.pid().await;
     stack.gateway.replace("Echo").await.unwrap();
@@ -183,7 +183,7 @@ async fn a_client_that_leaves_does_not_stop_the_function() {
     std::fs::remove_dir_all(folder).unwrap();
 }
 
-/// A folder of this test run.
+/// A temporary folder for this test run.
 fn tempdir(name: &str) -> PathBuf {
     let folder = std::env::temp_dir().join(format!("juncture-gateway-{name}-{}", std::process::id()));
     std::fs::create_dir_all(&folder).unwrap();

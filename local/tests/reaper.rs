@@ -11,16 +11,16 @@ use nix::sys::signal::Signal;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_juncture-local");
 
-/// Not a test: the runner that the test below kills. It starts children, says their numbers, and waits.
+/// Not a test, but the runner that the test below kills. It starts children, prints their pids, and waits.
 #[test]
 #[ignore = "the test below runs it in a process of its own"]
 fn runner() {
     let reaper = Reaper::start(Path::new(PROGRAM), None).unwrap();
     let scripts = [
         "exec sleep 1000",
-        // One that starts another, in the same group.
+        // One with a child of its own in the same process group.
         "sleep 1000 & wait",
-        // One that does not obey.
+        // One that ignores SIGTERM.
         "trap '' TERM; while :; do sleep 1; done",
     ];
     let mut children = Vec::new();
@@ -31,7 +31,7 @@ fn runner() {
         children.push(child);
     }
     println!("all");
-    // Until the end of input, or SIGKILL.
+    // Until stdin is closed, or SIGKILL.
     let _ = std::io::stdin().read(&mut [0]);
 }
 
@@ -59,7 +59,7 @@ fn children_end_when_their_runner_is_killed() {
     runner.wait().unwrap();
 
     wait_until("the children are gone", || !children.iter().any(|&pid| is_alive(pid)));
-    // Nor is anything left of the groups that they led.
+    // Their process groups are gone too.
     for pid in children {
         let group = nix::sys::signal::killpg(nix::unistd::Pid::from_raw(pid), None);
         if group.is_ok() {
@@ -75,7 +75,7 @@ fn children_end_when_their_runner_is_killed() {
 }
 
 #[test]
-fn a_child_that_was_struck_out_is_left_alone() {
+fn an_unregistered_child_is_left_alone() {
     let reaper = Reaper::start(Path::new(PROGRAM), None).unwrap();
     let mut kept = Command::new("sleep").arg("1000").process_group(0).spawn().unwrap();
     let mut ended = Command::new("sleep").arg("1000").process_group(0).spawn().unwrap();
@@ -93,7 +93,7 @@ fn a_child_that_was_struck_out_is_left_alone() {
 }
 
 #[test]
-fn a_program_that_is_not_there_is_named() {
+fn a_missing_program_is_named() {
     let error = Reaper::start(Path::new("/nonexistent/juncture-local"), None).unwrap_err();
     assert!(error.to_string().contains("/nonexistent/juncture-local"), "{error}");
 }

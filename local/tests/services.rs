@@ -1,4 +1,4 @@
-//! The private servers, run for real.
+//! The private servers, running for real.
 
 #![allow(clippy::unwrap_used, reason = "a helper that fails fails its test")]
 
@@ -61,7 +61,7 @@ async fn connect(url: &str) -> Result<Client, tokio_postgres::Error> {
     Ok(client)
 }
 
-/// Connects as a client that trusts `authority` only.
+/// Connects as a client that trusts only `authority`.
 async fn connect_tls(url: &str, authority: &Path) -> Result<Client, tokio_postgres::Error> {
     let mut roots = rustls::RootCertStore::empty();
     roots.add(CertificateDer::from_pem_file(authority).unwrap()).unwrap();
@@ -78,7 +78,7 @@ async fn connect_tls(url: &str, authority: &Path) -> Result<Client, tokio_postgr
 }
 
 #[tokio::test]
-async fn postgres_keeps_its_data_over_a_restart_and_survives_a_kill() {
+async fn postgres_keeps_its_data_across_a_restart_and_survives_a_kill() {
     let place = Place::new();
     let postgres = Postgres::start(place.postgres(), &place.reaper).await.unwrap();
     let client = connect(postgres.url()).await.unwrap();
@@ -88,11 +88,11 @@ async fn postgres_keeps_its_data_over_a_restart_and_survives_a_kill() {
     postgres.stop().await.unwrap();
     assert!(!is_alive(first));
 
-    // Killed: its file with the process number stays behind.
+    // Killed: its pid file is left behind.
     let postgres = Postgres::start(place.postgres(), &place.reaper).await.unwrap();
     let killed = nix::unistd::Pid::from_raw(i32::try_from(postgres.pid()).unwrap());
     nix::sys::signal::kill(killed, nix::sys::signal::Signal::SIGKILL).unwrap();
-    // It is gone only when its parent, this process, has waited for it.
+    // The process is gone only once its parent, this process, has reaped it.
     postgres.stop().await.unwrap();
 
     let postgres = Postgres::start(place.postgres(), &place.reaper).await.unwrap();
@@ -103,7 +103,7 @@ async fn postgres_keeps_its_data_over_a_restart_and_survives_a_kill() {
 }
 
 #[tokio::test]
-async fn a_server_of_a_former_run_is_stopped_first() {
+async fn a_server_of_an_earlier_run_is_stopped_first() {
     let place = Place::new();
     let former = Postgres::start(place.postgres(), &place.reaper).await.unwrap();
     let now = Postgres::start(place.postgres(), &place.reaper).await.unwrap();
@@ -112,7 +112,7 @@ async fn a_server_of_a_former_run_is_stopped_first() {
 }
 
 #[tokio::test]
-async fn a_process_number_that_another_process_got_is_no_obstacle() {
+async fn a_pid_that_was_reused_is_no_obstacle() {
     let place = Place::new();
     Postgres::start(place.postgres(), &place.reaper).await.unwrap().stop().await.unwrap();
     let file = place.path("postgres").join("data/postmaster.pid");
@@ -122,7 +122,7 @@ async fn a_process_number_that_another_process_got_is_no_obstacle() {
 }
 
 #[tokio::test]
-async fn postgres_takes_the_password_only() {
+async fn postgres_requires_the_password() {
     let place = Place::new();
     let options = place.postgres();
     let postgres = Postgres::start(options.clone(), &place.reaper).await.unwrap();
@@ -131,7 +131,7 @@ async fn postgres_takes_the_password_only() {
     assert_eq!(error.code(), Some(&tokio_postgres::error::SqlState::INVALID_PASSWORD));
     postgres.stop().await.unwrap();
 
-    // Secrets that do not belong to the data are told at start.
+    // A password that does not match the data directory is reported at start.
     let other = postgres::Options { password: "secret-2".to_owned(), ..options };
     let error = format!("{:#}", Postgres::start(other, &place.reaper).await.unwrap_err());
     assert!(error.contains("make reset") && !error.contains("secret-2"), "{error}");
@@ -154,7 +154,7 @@ async fn postgres_can_require_tls() {
 }
 
 #[tokio::test]
-async fn a_port_that_is_taken_is_an_error_with_the_servers_own_words() {
+async fn a_taken_port_is_reported_with_the_servers_own_error() {
     let place = Place::new();
     let held = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let options = postgres::Options { port: held.local_addr().unwrap().port(), ..place.postgres() };
@@ -176,7 +176,7 @@ async fn pgbouncer_pools_by_transaction_and_requires_tls() {
     let pooler = PgBouncer::start(options, &postgres, &place.reaper).await.unwrap();
     assert!(pooler.url().contains("sslmode=require&sslrootcert=/"));
 
-    // Two clients, one after the other, meet the same server process: the pool is by transaction.
+    // Two clients in succession get the same server process, because the pool is by transaction.
     let backend = async |client: &Client| {
         let rows = client.simple_query("SELECT pg_backend_pid()").await.unwrap();
         let found = rows.iter().find_map(|message| match message {
@@ -198,7 +198,7 @@ async fn pgbouncer_pools_by_transaction_and_requires_tls() {
 }
 
 #[tokio::test]
-async fn redis_keeps_its_data_when_it_shall() {
+async fn redis_keeps_its_data_only_if_it_is_durable() {
     for durable in [true, false] {
         let place = Place::new();
         let options = || private_redis::Options {

@@ -1,4 +1,4 @@
-//! The whole stack, with a function that answers with its environment (`examples/echo-function.rs`).
+//! The whole stack, with a function that responds with its environment (`examples/echo-function.rs`).
 
 #![allow(clippy::unwrap_used, reason = "a helper that fails fails its test")]
 
@@ -31,7 +31,7 @@ Resources:
         Get: { Type: HttpApi, Properties: { ApiId: !Ref Api, Method: GET, Path: /echo } }
 "#;
 
-/// A folder with a template and the executables that belong to it.
+/// A folder with a template and its executables.
 struct Project(TempDir);
 
 impl Project {
@@ -141,7 +141,7 @@ async fn hosted_services_take_the_place_of_local_ones() {
 }
 
 #[tokio::test]
-async fn a_failed_migration_stops_the_start_with_its_own_words() {
+async fn a_failed_migration_aborts_the_start_with_its_own_error() {
     let project = Project::new("echo 'table x is broken' >&2; exit 3");
     let options = project.options();
     let reaper = std::sync::Arc::clone(&options.reaper);

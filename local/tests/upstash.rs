@@ -1,4 +1,4 @@
-//! The Upstash front over real HTTP, before a real redis-server; Upstash's own client included.
+//! The Upstash front over real HTTP with a real redis-server behind it, including a run of Upstash's own client.
 
 #![allow(clippy::unwrap_used, reason = "a helper that fails fails its test")]
 
@@ -18,7 +18,7 @@ use uuid::Uuid;
 
 const TOKEN: &str = "token-of-the-tests";
 
-/// A redis-server of its own, with a front.
+/// A redis-server with a front.
 struct Stack {
     front: Front,
     redis: Child,
@@ -27,20 +27,20 @@ struct Stack {
 
 impl Stack {
     async fn start() -> Self {
-        // Short: the path of a socket may have about a hundred characters.
+        // Short, because the path of a Unix socket is limited to about a hundred characters.
         let folder =
             std::env::temp_dir().join(format!("juncture-{}", &Uuid::new_v4().simple().to_string()[..8]));
         std::fs::create_dir_all(&folder).unwrap();
         let redis = redis_server(&folder);
         let url = format!("redis+unix://{}", folder.join("socket").display());
-        // The file is there a moment before it is listened on.
+        // The socket file exists a moment before the server listens on it.
         let listens = || UnixStream::connect(folder.join("socket")).is_ok();
         eventually("redis-server listens", listens).await;
         let front = Front::start(listener().await, &url, TOKEN).unwrap();
         Self { front, redis, folder }
     }
 
-    /// The status and the JSON of an answer.
+    /// The status and the JSON body of a response.
     async fn call(&self, request: Builder, body: impl ToString) -> (u16, Value) {
         let request = request.header("authorization", format!("Bearer {TOKEN}"));
         let response = send(self.front.address(), request, body.to_string()).await.unwrap();
@@ -69,7 +69,7 @@ fn redis_server(folder: &Path) -> Child {
 }
 
 #[tokio::test]
-async fn upstashs_own_client_is_content() {
+async fn upstashs_own_client_works() {
     let stack = Stack::start().await;
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tools/upstash");
     assert!(
@@ -106,7 +106,7 @@ async fn commands_come_as_json_or_as_a_path() {
 }
 
 #[tokio::test]
-async fn only_the_token_opens() {
+async fn a_request_needs_the_token() {
     let stack = Stack::start().await;
     let address = stack.front.address();
     for request in [
@@ -158,7 +158,7 @@ async fn errors_have_a_status_and_a_text() {
 }
 
 #[tokio::test]
-async fn a_transaction_happens_whole_or_not_at_all() {
+async fn a_transaction_is_atomic() {
     let stack = Stack::start().await;
     let transaction = |commands: Value| stack.call(Request::post("/multi-exec"), commands);
     let done = transaction(json!([["SET", "k", "1"], ["INCR", "k"]])).await;
@@ -181,7 +181,7 @@ async fn requests_and_commands_are_counted() {
 }
 
 #[tokio::test]
-async fn faults_come_to_order() {
+async fn faults_can_be_injected() {
     let stack = Stack::start().await;
     let faults = stack.front.faults();
     let increment = || {
@@ -215,7 +215,7 @@ async fn faults_come_to_order() {
 }
 
 #[tokio::test]
-async fn redis_may_go_and_come_back() {
+async fn redis_may_stop_and_come_back() {
     let mut stack = Stack::start().await;
     stack.command(json!(["SET", "k", "v"])).await;
     stack.redis.kill().await.unwrap();

@@ -1,4 +1,4 @@
-//! Answers every request with the same text: what every function pays for being one.
+//! Responds to every request with the same text, as the baseline of what every function costs.
 
 use lambda_http::{Body, Error, Request, Response, run, service_fn};
 

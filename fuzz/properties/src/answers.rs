@@ -1,4 +1,4 @@
-//! What servers answer.
+//! Responses of servers.
 
 use std::time::SystemTime;
 
@@ -19,18 +19,18 @@ fn first(data: &[u8]) -> (usize, &[u8]) {
     data.split_first().map_or((0, data), |(first, rest)| (usize::from(*first), rest))
 }
 
-/// A success of Jira, behind a byte that says of which call: what Juncture makes of it is bounded by what came.
+/// A successful response from Jira, after a byte that selects the call. The size of Juncture's result is bounded.
 pub fn jira_answer(data: &[u8]) {
     let (which, body) = first(data);
     if let Some(value) = jira::answer(which, body) {
         let length = value.to_string().len();
-        // A ticket is shown in two shapes; an empty one still has all its names, and a description is Markdown.
+        // A ticket is returned in two shapes; an empty one still has all its names, and descriptions become Markdown.
         assert!(length <= 2048 + 600 * body.len(), "{length} bytes of {}", body.len());
     }
 }
 
-/// A refusal: a status, `Retry-After`, `RateLimit-Reason` (and behind a tab `X-RateLimit-Reset`), and the body. Answers are
-/// errors that the contract has.
+/// An error response: a status, `Retry-After`, `RateLimit-Reason` (and after a tab `X-RateLimit-Reset`), and the
+/// body. The result is an error of the contract.
 pub fn jira_refusal(data: &[u8]) {
     let mut parts = data.splitn(3, |byte| *byte == b'\n');
     let (which, retry_after) = first(parts.next().unwrap_or_default());
@@ -49,7 +49,7 @@ pub fn jira_refusal(data: &[u8]) {
     }
 }
 
-/// Tokens, a refusal of tokens, or a list of sites.
+/// A token response, an error from the token endpoint, or a list of sites.
 pub fn atlassian_answer(data: &[u8]) {
     let (which, rest) = first(data);
     match which % 3 {
@@ -68,7 +68,7 @@ pub fn atlassian_answer(data: &[u8]) {
             let headers = headers(&[(RETRY_AFTER.as_str(), parts.next().unwrap_or_default())]);
             let retry_after = wait::retry_after(&headers, SystemTime::now());
             let refusal = oauth::refusal(status(which), retry_after, parts.next().unwrap_or_default());
-            // Nobody's consent ends because a server fails.
+            // A 5xx on its own never means that the refresh token was rejected.
             if status(which).is_server_error() && matches!(refusal, TokenError::Rejected(_)) {
                 assert!(String::from_utf8_lossy(rest).contains("error"));
             }
@@ -83,7 +83,7 @@ pub fn atlassian_answer(data: &[u8]) {
     }
 }
 
-/// An answer of Upstash to one command or to three.
+/// A response of Upstash to one command or to three.
 pub fn upstash_answer(data: &[u8]) {
     let length = |values: &[Value]| values.iter().map(|value| value.to_string().len()).sum::<usize>();
     let one = upstash::results::<1>(data).map(Vec::from);
@@ -97,7 +97,7 @@ pub fn upstash_answer(data: &[u8]) {
     }
 }
 
-/// Whose fault it is may differ; the sentence is ours, and a time to wait is one that a caller can wait.
+/// The status may vary, but the message is ours, and a retry delay is reasonable for a caller.
 fn check_upstream(error: &Error) {
     let sentence = error.message();
     assert!((10..300).contains(&sentence.len()), "{sentence:?}");

@@ -1,11 +1,11 @@
-//! Texts of issues.
+//! Rich text of issues.
 
 use adf::{Document, edit, from_markdown, from_markdown_within_limits, text_length, to_markdown};
 use serde_json::{Value, json};
 
 use crate::{schema, schema_documents};
 
-/// Markdown: any text makes a document that the schema allows, says no less than the text, and comes back.
+/// Markdown: any text becomes a document that the schema allows, loses no content, and survives the round trip.
 pub fn markdown(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
     let document = from_markdown(&text);
@@ -20,16 +20,16 @@ pub fn markdown(data: &[u8]) {
     if let Ok(limited) = from_markdown_within_limits(&text) {
         assert_eq!(limited, document);
     }
-    // A letter may become an entity, and an address may stand in it twice.
+    // A character may become an entity, and a URL may occur twice.
     assert!(markdown.len() <= 64 + 16 * text.len(), "{} bytes of {}", markdown.len(), text.len());
     let has_words = text.chars().any(char::is_alphanumeric);
-    // What a comment or a sequence of a terminal holds shows nothing.
+    // The contents of a comment or a terminal escape sequence are not shown.
     assert!(
         !has_words || !document.is_empty() || text.contains(['\u{1b}', '\u{9b}']) || text.contains("<!--")
     );
 }
 
-/// Any JSON in the place of a document: it makes a text, of a length that is bounded by its own.
+/// Any JSON in place of a document: it becomes text whose length is bounded by that of the JSON.
 pub fn adf_json(data: &[u8]) {
     let Ok(value) = serde_json::from_slice::<Value>(data) else { return };
     check(&value, data.len());
@@ -42,7 +42,7 @@ pub fn adf_json(data: &[u8]) {
     }
 }
 
-/// A document that the schema allows; the bytes are its choices.
+/// A document that the schema allows, generated from the bytes.
 pub fn adf_document(data: &[u8]) {
     let document = schema_documents::document(data);
     assert!(schema::allows(&document), "{document}");
@@ -56,7 +56,7 @@ pub fn adf_document(data: &[u8]) {
     check_edits(&document);
 }
 
-/// An edit that changes nothing changes nothing, and one that adds a paragraph adds one.
+/// An edit without changes changes nothing, and one that adds a paragraph adds exactly that.
 fn check_edits(document: &Value) {
     let markdown = to_markdown(document);
     if let Ok(edited) = edit(document, &markdown) {
@@ -72,7 +72,7 @@ fn check_edits(document: &Value) {
 
 fn check(value: &Value, length: usize) {
     let markdown = to_markdown(value);
-    // Wide cells and deep lists add their frames to each line.
+    // Wide cells and deep lists add their markup to each line.
     assert!(markdown.len() <= 1024 + 512 * length, "{} bytes of {length}", markdown.len());
     let document = from_markdown(&markdown);
     assert!(schema::allows(document.as_json()), "{markdown:?}");

@@ -1,4 +1,4 @@
-//! Jira's answers, read as the client reads them.
+//! Jira's responses, parsed as the client parses them.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-/// What the calls answer with an answer of Jira's; `None` where Jira's cannot be read.
+/// What our endpoints return for a response of Jira; `None` if it cannot be parsed.
 pub(crate) fn answer(which: usize, body: &[u8]) -> Option<Value> {
     match which % 11 {
         0 => {
@@ -48,7 +48,7 @@ pub(crate) fn answer(which: usize, body: &[u8]) -> Option<Value> {
     }
 }
 
-/// The error of a refusal, and how long until the call is worth another try.
+/// The error for an error response, and how long to wait before a retry.
 pub(crate) fn refusal(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> (Error, Option<Duration>) {
     let response = JiraErrorResponse::read(status, headers, body);
     let wait = response.retry_in(1);

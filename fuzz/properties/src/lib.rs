@@ -1,7 +1,7 @@
-//! What holds for every input from outside, one function per parser, each for any bytes.
+//! Properties that hold for every input from outside: one function per parser, each accepting any bytes.
 //!
-//! The tests replay `fuzz/corpus/`; `make fuzz` has libFuzzer look for bytes that break one (`fuzz/fuzz_targets/`). What an
-//! input may cost in memory and time is in `fuzz/src/lib.rs`.
+//! The tests replay `fuzz/corpus/`; `make fuzz` runs libFuzzer to find bytes that violate one
+//! (`fuzz/fuzz_targets/`). The limits on memory and time are in `fuzz/src/lib.rs`.
 
 #![allow(clippy::expect_used, reason = "a broken promise is to end the run, in a test as under the fuzzer")]
 
@@ -23,10 +23,10 @@ pub use request::{body, event, form, headers, ids, issue_input, query};
 pub use sealed::{code, connect_token, cursor, return_url, sealed};
 pub use settings::{addresses, database_url, secret};
 
-/// A parser, by its name.
+/// The name of a parser, and the function that checks it.
 pub type Target = (&'static str, fn(&[u8]));
 
-/// Every parser of outside input.
+/// All parsers of input from outside.
 pub const TARGETS: [Target; 22] = [
     ("addresses", addresses),
     ("adf_document", adf_document),

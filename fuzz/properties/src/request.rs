@@ -1,4 +1,4 @@
-//! What a request carries.
+//! The parts of a request.
 
 use std::collections::BTreeSet;
 
@@ -55,7 +55,7 @@ struct Raw {
     a: Field,
 }
 
-/// The longest value that a request may carry, in bytes of UTF-8.
+/// Maximum length of a value in a request, in bytes of UTF-8.
 const LONGEST: usize = 4 * 10_240;
 
 fn check_value(value: &str) {
@@ -73,7 +73,7 @@ fn encoded(query: &str) -> String {
         .finish()
 }
 
-/// A query: what is read of it is what stands in it, and another spelling of the same means the same.
+/// A query: parsed values are those in the text, and a differently encoded query parses to the same values.
 pub fn query(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
     let Some(request) = with_query(text) else { return };
@@ -92,7 +92,7 @@ pub fn form(data: &[u8]) {
     texts.all().into_iter().flatten().for_each(check_value);
 }
 
-/// A JSON body, behind a line with its content type.
+/// A JSON body, after a line with its content type.
 pub fn body(data: &[u8]) {
     let Some(body) = accepted(JsonBody::of(&typed(data))) else { return };
     let raw = body.read::<Raw>().expect("any field is a field");
@@ -166,8 +166,8 @@ pub fn issue_input(data: &[u8]) {
     }
 }
 
-/// The headers that Juncture reads, a line each: the bearer token, the key of a request, what coding is accepted, and
-/// cookies.
+/// The headers that Juncture reads, one per line: the bearer token, the idempotency key, the accepted encodings,
+/// and cookies.
 pub fn headers(data: &[u8]) {
     let mut request = Request::new(Body::Empty);
     let names = [AUTHORIZATION.as_str(), "idempotency-key", "accept-encoding", "cookie"];
@@ -193,7 +193,7 @@ pub fn headers(data: &[u8]) {
     }
 }
 
-/// Names of things, a line each: what is accepted cannot climb out of a path or end a text in a query.
+/// Identifiers, one per line: an accepted one cannot escape from a URL path or from a quoted JQL value.
 pub fn ids(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
     for text in text.split('\n') {
@@ -223,8 +223,8 @@ pub fn ids(data: &[u8]) {
     }
 }
 
-/// An event of API Gateway: a path, a query, headers up to an empty line, a body. It becomes a request, whatever
-/// stands in it, and what the request says is what the caller sent.
+/// An event of API Gateway: a path, a query, headers up to an empty line, and a body. Any event becomes a request
+/// that contains what the caller sent.
 pub fn event(data: &[u8]) {
     let (head, body) = match data.windows(2).position(|pair| pair == b"\n\n") {
         Some(end) => (data.get(..end).unwrap_or_default(), data.get(end + 2..).unwrap_or_default()),
@@ -233,7 +233,7 @@ pub fn event(data: &[u8]) {
     let mut lines = head.split(|byte| *byte == b'\n');
     let path = percent_decode(lines.next().unwrap_or_default()).decode_utf8_lossy();
     let path = format!("/{}", path.split('?').next().unwrap_or_default());
-    // A request line ends at a space, and no server lets control characters through.
+    // A request line ends at a space, and no server accepts control characters in it.
     let query = String::from_utf8_lossy(lines.next().unwrap_or_default());
     let query: String = query.chars().filter(|c| !c.is_whitespace() && !c.is_control()).collect();
     let mut headers = Map::new();
@@ -245,7 +245,7 @@ pub fn event(data: &[u8]) {
             http::HeaderName::from_bytes(name.as_bytes()).is_ok() && HeaderValue::from_str(value).is_ok();
         match name.as_str() {
             "cookie" if is_fine => cookies.push(value.to_owned()),
-            // The gateway's own.
+            // Set by the gateway itself.
             "host" | "x-forwarded-proto" => {}
             _ if is_fine => drop(headers.insert(name, value.into())),
             _ => {}

@@ -1,4 +1,4 @@
-//! What was given out and comes back.
+//! Values that were given out and come back.
 
 use std::sync::LazyLock;
 
@@ -25,31 +25,31 @@ static SEALER: LazyLock<Sealer> = LazyLock::new(|| Sealer::from_keys(&KEYS).expe
 static SETTINGS: LazyLock<Settings> =
     LazyLock::new(|| Settings::from_pairs([("TOKEN_ENCRYPTION_KEY".to_owned(), KEYS.clone())]));
 
-/// A connection, named as a browser names it.
+/// A connection key as a browser sends it.
 fn connection_key() -> ConnectionKey {
     let browser = BrowserCaller::of(&Request::default());
     browser.connection_key("jira", "x").expect("a provider and an id")
 }
 
-/// The bytes as text, and whatever they say with what was really given out in the place of each `@`.
+/// The bytes as text, both as they are and with each `@` replaced by a genuine value.
 fn texts(data: &[u8], real: &str) -> Vec<String> {
     let text = String::from_utf8_lossy(data).into_owned();
     let changed = text.replace('@', real);
     vec![text, changed]
 }
 
-/// A sealed value: it opens only as it was sealed, and only where it belongs.
+/// A sealed value: it opens only unmodified and only in the context it was sealed for.
 pub fn sealed(data: &[u8]) {
     let real = SEALER.seal("clear", BOUND_TO).expect("sealed").as_str().to_owned();
     for text in texts(data, &real) {
-        // The fuzzer may remember what was sealed in another run.
+        // The fuzzer may have kept a value that was sealed in another run.
         let opened = SEALER.open_sealed(&text, BOUND_TO);
         let is_real = opened.is_ok();
         assert!(opened.is_ok_and(|clear| clear.expose_secret() == "clear") == is_real, "{text:?}");
         assert!(is_real || text != real);
         assert!(SEALER.open_sealed(&text, "another").is_err());
         assert!(SEALER.derived("other").open_sealed(&text, BOUND_TO).is_err());
-        // What was never sealed is clear text of another version.
+        // A value that was never sealed is clear text of an earlier version.
         match SEALER.open(&Sealed::stored(text.clone()), BOUND_TO) {
             Ok(clear) => assert_eq!(clear.expose_secret(), if is_real { "clear" } else { &text }),
             Err(_) => assert!(text.starts_with("v1:") && !is_real),
@@ -67,7 +67,7 @@ pub fn sealed(data: &[u8]) {
     }
 }
 
-/// A cursor: one that was given, or none.
+/// A cursor: only genuine ones are accepted.
 pub fn cursor(data: &[u8]) {
     let key = connection_key();
     let paging = Paging::new(&SEALER, "call", &key, "1");
@@ -94,7 +94,7 @@ pub fn cursor(data: &[u8]) {
     }
 }
 
-/// A connect token: one that was issued, or none.
+/// A connect token: only genuine ones are accepted.
 pub fn connect_token(data: &[u8]) {
     let tokens = Parts::of(&SETTINGS).connect_tokens().expect("two keys");
     let key = connection_key();
@@ -104,13 +104,13 @@ pub fn connect_token(data: &[u8]) {
         assert!(opened.is_some() || text != real, "{text:?}");
         assert!(opened.is_none_or(|opened| opened == key), "{text:?}");
     }
-    // What another part of Juncture sealed is no connect token, whatever it says.
+    // A value that another part of Juncture sealed is not a connect token, whatever it contains.
     let text = String::from_utf8_lossy(data);
     let foreign = SEALER.seal(&text, "juncture connect token").expect("sealed");
     assert!(tokens.open(&format!("ct_{}", URL_SAFE_NO_PAD.encode(foreign.as_str()))).is_err());
 }
 
-/// A connection code or a state: what is accepted is safe in an address and in a key.
+/// A connection code or a state: an accepted one is safe in a URL and in a Redis key.
 pub fn code(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
     let code = accepted(ConnectionCode::parse(&text));
@@ -126,7 +126,7 @@ pub fn code(data: &[u8]) {
     }
 }
 
-/// A `return_url`: what is accepted leads to an allowed place, by whatever way a browser reads it.
+/// A `return_url`: an accepted one leads to an allowed URL, however a browser parses it.
 pub fn return_url(data: &[u8]) {
     let urls: ReturnUrls = from_settings(&[(
         "ALLOWED_RETURN_URLS",
@@ -145,7 +145,7 @@ pub fn return_url(data: &[u8]) {
         origin => panic!("{text:?} leads to {origin}"),
     }
     assert!(!path.split(['/', '\\']).any(|segment| segment == ".."), "{url}");
-    // It stands in a header, and is stored and read again.
+    // It is put into a header, and is stored and parsed again.
     http::HeaderValue::from_str(url.as_str()).expect("a header");
     assert_eq!(accepted(urls.parse(url.as_str())).as_ref().map(ReturnUrl::as_url), Some(url));
 }

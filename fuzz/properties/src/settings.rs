@@ -1,4 +1,4 @@
-//! What a deployment is configured with: it is refused at the start, by name, and never repeated.
+//! The settings of a deployment: an invalid one is rejected at start by name, without its value.
 
 use base::config::{FromSettings, Settings, SettingsError};
 use base::tls::is_safe_for_credentials;
@@ -16,7 +16,7 @@ fn check(error: &SettingsError, name: &str) {
     assert!(sentence.contains(name) && sentence.len() < 300, "{sentence:?}");
 }
 
-/// The address of a database. It holds a password.
+/// The URL of a database, which contains a password.
 pub fn database_url(data: &[u8]) {
     const PASSWORD: &str = "hunter2hunter2";
     let text = String::from_utf8_lossy(data);
@@ -31,7 +31,7 @@ pub fn database_url(data: &[u8]) {
     }
 }
 
-/// The text of the secret.
+/// The value of the secret.
 pub fn secret(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
     match secrets::parse("a-secret", Some(&text)) {
@@ -46,7 +46,7 @@ pub fn secret(data: &[u8]) {
     }
 }
 
-/// Addresses of services and of ourselves.
+/// URLs of services and of the deployment itself.
 pub fn addresses(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
     let (name, token) = ("UPSTASH_REDIS_REST_URL", "UPSTASH_REDIS_REST_TOKEN");
@@ -64,7 +64,7 @@ pub fn addresses(data: &[u8]) {
             check(&error, name);
         }
     }
-    // Whatever stands in the settings and the request, the consent page is Atlassian's.
+    // Whatever the settings and the request contain, the consent page is Atlassian's.
     let consent: JiraConsent =
         from_settings(&[("DEFAULT_JIRA_CLIENT_ID", "id"), ("DEFAULT_JIRA_SCOPES", "read:jira-work")]);
     let url = consent.authorize_url(&text, &text);

@@ -1,12 +1,12 @@
-//! What the promises have in common.
+//! Helpers for the properties.
 
 use base::config::{FromSettings, Settings};
 use juncture::error::Error;
 
-/// Longer than any sentence that a caller reads.
+/// Longer than any error message for a caller.
 const LONGEST_SENTENCE: usize = 300;
 
-/// A refusal puts it down to the caller, and says in one line what to change.
+/// A rejection is a client error, and says in one line what to change.
 fn check_refusal(error: &Error) {
     assert!(error.status().is_client_error(), "{error}");
     let sentence = error.message();
@@ -14,12 +14,12 @@ fn check_refusal(error: &Error) {
     assert!(!sentence.chars().any(char::is_control), "{sentence:?}");
 }
 
-/// A value, or nothing for a refusal that is as it must be.
+/// A value, or `None` for a well-formed rejection.
 pub(crate) fn accepted<T, E: Into<Error>>(outcome: Result<T, E>) -> Option<T> {
     outcome.map_err(Into::into).inspect_err(check_refusal).ok()
 }
 
-/// The concern, set up from these settings.
+/// The value that these settings configure.
 pub(crate) fn from_settings<T: FromSettings>(pairs: &[(&str, &str)]) -> T {
     let pairs = pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
     T::from_settings(&Settings::from_pairs(pairs)).unwrap_or_else(|error| panic!("{error}"))

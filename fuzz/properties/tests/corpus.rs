@@ -1,4 +1,4 @@
-//! Replays `fuzz/corpus/` with stable Rust, and checks that libFuzzer is given every parser.
+//! Replays `fuzz/corpus/` with stable Rust, and checks that every parser has a fuzz target.
 
 #![allow(clippy::unwrap_used, reason = "a helper that fails fails its test")]
 
@@ -47,7 +47,7 @@ fn what_was_found_before_holds() {
         let files = names(&folder);
         assert!(files.len() >= 3, "{name} has a corpus of {}", files.len());
         for file in files {
-            // Shown if the test fails.
+            // Only visible if the test fails.
             println!("{name}/{file}");
             parser(&fs::read(fuzz(&folder).join(file)).unwrap());
         }

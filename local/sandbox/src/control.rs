@@ -1,4 +1,4 @@
-//! `/_sandbox/…`: what people and scripts control over HTTP, as JSON. Tests in the same process have [`Handle`].
+//! The controls over HTTP, `/_sandbox/…`, for people and scripts. Tests in the same process use [`Handle`].
 
 use std::sync::Arc;
 
@@ -34,7 +34,7 @@ impl FromRef<Arc<Shared>> for Handle {
     }
 }
 
-/// Why a control was refused.
+/// The response to a control that failed.
 type Refused = (StatusCode, Json<Value>);
 
 fn refuse(status: StatusCode, why: &str) -> Refused {

@@ -1,4 +1,4 @@
-//! The controls, for tests in the same process; `control` offers some of them over HTTP.
+//! The controls for tests in the same process; `control` exposes some of them over HTTP.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -17,18 +17,18 @@ use crate::world::settings::Settings;
 use crate::world::tokens::Family;
 use crate::world::{Grant, World};
 
-/// An account that a test makes for itself, so that it shares no grant with another.
+/// An account for a single test, which therefore shares no grant with other tests.
 #[derive(Clone, Debug)]
 pub struct NewAccount {
-    /// Letters, digits, `-`; unique.
+    /// Letters, digits and `-`; unique.
     pub key: String,
-    /// Shown on the consent page; the key without it.
+    /// The name on the consent page; defaults to the key.
     pub name: Option<String>,
-    /// Keys or cloud ids of sites that exist.
+    /// Keys or cloud ids of existing sites.
     pub sites: BTreeSet<String>,
 }
 
-/// Controls of a running sandbox; clones control the same one. Accounts are named by key.
+/// Controls a running sandbox. Clones control the same one. Accounts are identified by key.
 #[derive(Clone)]
 pub struct Handle {
     shared: Arc<Shared>,
@@ -50,7 +50,7 @@ impl Handle {
         &self.shared.url
     }
 
-    /// Decides on the consent page. Returns where the browser is sent, or why it is not.
+    /// Submits the consent page. Returns the URL that the browser is redirected to, or why it is not.
     pub fn consent(&self, consent: &Consent) -> Result<String, String> {
         consent.apply(&self.shared)
     }
@@ -65,33 +65,33 @@ impl Handle {
         self.shared.world().sites.clone()
     }
 
-    /// Adds an account. Refuses a key that is taken or malformed, and sites that do not exist.
+    /// Adds an account. Fails if the key is taken or malformed, or a site does not exist.
     pub fn create_account(&self, new: NewAccount) -> Result<Account, String> {
         self.shared.change(|world| add_account(world, new))
     }
 
-    /// Registers a callback URL of the app, beside the others.
+    /// Registers an additional callback URL for the app.
     pub fn register_redirect_uri(&self, redirect_uri: &str) {
         let mut registered = self.shared.redirect_uris.write().unwrap_or_else(PoisonError::into_inner);
         registered.push(redirect_uri.to_owned());
     }
 
-    /// What accounts allowed the app.
+    /// The grants of all accounts.
     pub fn grants(&self) -> Vec<Grant> {
         self.shared.world().grants.values().cloned().collect()
     }
 
-    /// Revokes a grant as its user would: its tokens are dead at once. False if there is none.
+    /// Revokes a grant as the user would: its tokens stop working at once. False if there is none.
     pub fn revoke_grant(&self, account: &str) -> bool {
         self.shared.change(|world| world.revoke(account))
     }
 
-    /// Token families in the order of issue, with their counts of refreshes.
+    /// Token families in the order of issue, with their refresh counts.
     pub fn families(&self) -> Vec<Family> {
         self.shared.world().tokens.families().to_vec()
     }
 
-    /// Makes access tokens expire now, of one account or of all: they get 401. Returns how many.
+    /// Expires the access tokens of one account, or of all, so that they get a 401. Returns how many were valid.
     pub fn expire_access_tokens(&self, account: Option<&str>) -> usize {
         self.shared.change(|world| {
             let now = world.now();
@@ -99,32 +99,32 @@ impl Handle {
         })
     }
 
-    /// The refresh token that was issued last to an account.
+    /// The refresh token most recently issued to an account.
     pub fn newest_refresh_token(&self, account: &str) -> Option<String> {
         self.shared.world().tokens.newest_refresh_token(account).map(str::to_owned)
     }
 
-    /// The family that a token belongs to, or that a code was exchanged for; dead ones too.
+    /// The family of a token, or of an exchanged code, even if it is no longer valid.
     pub fn family_of(&self, secret: &str) -> Option<Family> {
         self.shared.world().tokens.family_of(secret).cloned()
     }
 
-    /// The refresh token that was issued last in a family.
+    /// The refresh token most recently issued in a family.
     pub fn newest_of(&self, family: usize) -> Option<String> {
         self.shared.world().tokens.newest_of(family).map(str::to_owned)
     }
 
-    /// Whether a refresh with this token would succeed now; changes nothing.
+    /// Whether a refresh with this token would succeed now. Has no side effects.
     pub fn accepts_refresh_token(&self, refresh_token: &str) -> bool {
         self.shared.world().accepts_refresh_token(refresh_token)
     }
 
-    /// The settings of an account, or those of everybody else.
+    /// The settings of an account, or the defaults.
     pub fn settings(&self, account: Option<&str>) -> Settings {
         self.shared.world().settings(account).clone()
     }
 
-    /// Replaces the settings of an account, or of everybody without settings of their own.
+    /// Replaces the settings of an account, or the defaults for accounts without their own.
     pub fn set_settings(&self, account: Option<&str>, settings: Settings) {
         self.shared.change(|world| world.set_settings(account, settings));
     }
@@ -139,45 +139,45 @@ impl Handle {
         self.shared.traffic().rules.push(rule);
     }
 
-    /// Ends the faults of one account.
+    /// Clears the faults of one account.
     pub fn clear_faults_of(&self, account: &str) {
         self.shared.traffic().rules.retain(|rule| rule.account.as_deref() != Some(account));
     }
 
-    /// Ends all faults.
+    /// Clears all faults.
     pub fn clear_faults(&self) {
         self.shared.traffic().rules.clear();
     }
 
-    /// Holds the next request that matches until the gate is released or dropped.
+    /// Holds the next matching request until the gate is released or dropped.
     pub fn hold(&self, spec: GateSpec) -> Gate {
         let gate = GateState::new(spec);
         self.shared.traffic().gates.push(Arc::clone(&gate));
         Gate(gate)
     }
 
-    /// What was counted for a class of endpoints.
+    /// The counters of a class of endpoints.
     pub fn counters(&self, class: Class) -> Counters {
         self.shared.traffic().counters.get(&class).copied().unwrap_or_default()
     }
 
-    /// The requests, oldest first.
+    /// The logged requests, oldest first.
     pub fn requests(&self) -> Vec<LoggedRequest> {
         self.shared.traffic().log.iter().cloned().collect()
     }
 
-    /// What Jira would have refused because of how the app is written, oldest first.
+    /// The requests that Jira would have refused because of how the app is written, oldest first.
     pub fn violations(&self) -> Vec<Violation> {
         self.shared.traffic().violations.clone()
     }
 
-    /// Hands on each violation as it happens, to `sink` alone.
+    /// Calls `sink` with each violation as it happens, replacing an earlier sink.
     pub fn on_violation(&self, sink: impl Fn(&Violation) + Send + Sync + 'static) {
         self.shared.traffic().on_violation = Some(Box::new(sink));
     }
 
-    /// Adds a project with issues, boards and sprints to a site (its key or cloud id). Refuses a site that does
-    /// not exist, and a key that is taken or malformed.
+    /// Adds a project with issues, boards and sprints to a site (its key or cloud id). Fails if the site does not
+    /// exist, or the key is taken or malformed.
     pub fn create_project(&self, site: &str, new: &NewProject) -> Result<CreatedProject, String> {
         self.shared.change(|world| world.create_project(site, new))
     }

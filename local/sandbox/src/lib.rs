@@ -1,20 +1,20 @@
-//! A sandbox of Atlassian: consent page, token endpoint, sites, and as much of Jira as Juncture uses.
+//! An Atlassian sandbox: the consent page, the token endpoint, sites, and as much of Jira as Juncture uses.
 //!
-//! One origin stands in for both `auth.atlassian.com` and `api.atlassian.com`. Behaviour follows
+//! One origin stands in for both `auth.atlassian.com` and `api.atlassian.com`. Its behaviour follows
 //! <https://developer.atlassian.com/cloud/jira/platform/oauth-2-3lo-apps/> and
-//! <https://developer.atlassian.com/cloud/jira/platform/rest/v3/>. It is controlled through a [`Handle`], or
-//! over HTTP under `/_sandbox/`.
+//! <https://developer.atlassian.com/cloud/jira/platform/rest/v3/>. It is controlled through a [`Handle`], or over
+//! HTTP under `/_sandbox/`.
 //!
-//! Imports go down only, from layer to layer, and within a folder from `mod.rs` to its files:
+//! Modules import only from lower layers, and within a folder only from `mod.rs` to its submodules:
 //!
-//! | layer | modules | what lives there |
+//! | layer | modules | contents |
 //! | --- | --- | --- |
-//! | 6 | `sandbox`, `server` | the routes put together, the listener and its connections |
-//! | 5 | `control`, `handle`, `observe` | what tests and people control; what every request passes first |
+//! | 6 | `sandbox`, `server` | the router, the listener and its connections |
+//! | 5 | `control`, `handle`, `observe` | the controls; counting, logging, faults and gates for every request |
 //! | 4 | `oauth`, `jira` | Atlassian's endpoints |
-//! | 3 | `gateway` | who an access token speaks for, and refusals in the form of Atlassian's gateway |
+//! | 3 | `gateway` | access tokens, and errors in the format of Atlassian's gateway |
 //! | 2 | `shared`, `state_file` | the state that all requests share, and its copy on disk |
-//! | 1 | `world`, `traffic`, `openapi` | accounts, sites, tokens and issues; faults, gates and the log; Jira's own description |
+//! | 1 | `world`, `traffic`, `openapi` | accounts, sites, tokens and issues; faults, gates and the log; Jira's own API description |
 
 mod control;
 mod gateway;

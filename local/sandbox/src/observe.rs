@@ -1,5 +1,5 @@
-//! Every request to the stand-ins of Atlassian passes here: it is counted and logged, and faults and gates
-//! apply to it. Controls under `/_sandbox/` do not pass here.
+//! Counts and logs every request to Atlassian's endpoints, and applies faults and gates to it. Controls under
+//! `/_sandbox/` are exempt.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use crate::shared::{AppState, Shared};
 use crate::traffic::faults::{CutConnection, Plan};
 use crate::traffic::point::{Class, When};
 
-/// Puts this module around a router.
+/// Wraps a router with this module's middleware.
 pub(crate) fn layer(router: Router<Arc<Shared>>, shared: &Arc<Shared>) -> Router<Arc<Shared>> {
     router.route_layer(middleware::from_fn_with_state(Arc::clone(shared), handle))
 }
@@ -36,7 +36,7 @@ async fn handle(State(shared): AppState, request: Request, next: Next) -> Respon
     let response = match plan.before().await {
         Some(response) => response,
         None => {
-            // A task of its own: like a real service, it goes on when the client hangs up.
+            // In its own task: like a real service, it completes the request even if the client disconnects.
             let work = tokio::spawn(pass_gates(Arc::clone(&shared), class, account, request, next));
             let response = work.await.unwrap_or_else(|_| StatusCode::INTERNAL_SERVER_ERROR.into_response());
             plan.after(response).await
@@ -66,7 +66,7 @@ async fn hold(shared: &Shared, class: Class, account: Option<&str>, when: When) 
     }
 }
 
-/// The account whose code or token a request carries.
+/// The account that the code or token in the request belongs to.
 fn account_of(shared: &Shared, class: Class, headers: &HeaderMap, body: &Bytes) -> Option<String> {
     let secret = match class {
         Class::Token => {
@@ -78,7 +78,7 @@ fn account_of(shared: &Shared, class: Class, headers: &HeaderMap, body: &Bytes) 
     shared.world().tokens.account_of(&secret).map(str::to_owned)
 }
 
-/// One request under way; ends when it is dropped, also because the client went away.
+/// A request in flight until dropped, which also covers a client that disconnects.
 struct InFlight<'a> {
     shared: &'a Shared,
     class: Class,

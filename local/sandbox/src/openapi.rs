@@ -1,5 +1,5 @@
-//! Checks requests against Atlassian's own description of Jira's platform API, an `OpenAPI` file
-//! (<https://developer.atlassian.com/cloud/jira/platform/swagger-v3.v3.json>), where there is one.
+//! Validates requests against Atlassian's own description of Jira's platform API, an `OpenAPI` file
+//! (<https://developer.atlassian.com/cloud/jira/platform/swagger-v3.v3.json>), if it is available.
 
 use std::collections::HashMap;
 use std::env;
@@ -14,8 +14,8 @@ use percent_encoding::percent_decode_str;
 use serde_json::Value;
 use url::form_urlencoded;
 
-/// The description to check requests against: the file that `JIRA_OPENAPI` names, or the one beside the checkout.
-/// Prints one line if there is none.
+/// Finds the `OpenAPI` file to validate requests against: the one in `JIRA_OPENAPI`, or the one next to the
+/// checkout. Prints one line if there is none.
 pub fn openapi_file() -> Option<PathBuf> {
     static SKIPPED: Once = Once::new();
     let beside = || {
@@ -25,7 +25,7 @@ pub fn openapi_file() -> Option<PathBuf> {
     let found = env::var_os("JIRA_OPENAPI").map(PathBuf::from).or_else(beside);
     if found.is_none() {
         SKIPPED.call_once(|| {
-            // Straight to the terminal: what passing tests print is not shown.
+            // Written to stderr directly, because the test harness hides the output of passing tests.
             let line = "requests are not checked against Jira's OpenAPI file: JIRA_OPENAPI names none";
             let _ = writeln!(std::io::stderr(), "{line}");
         });
@@ -33,12 +33,12 @@ pub fn openapi_file() -> Option<PathBuf> {
     found
 }
 
-/// An `OpenAPI` file.
+/// A parsed `OpenAPI` file.
 #[derive(Debug)]
 pub(crate) struct Document(Value);
 
 impl Document {
-    /// Reads a file once per process: it is large.
+    /// Loads a file, once per process because it is large.
     pub(crate) fn load(path: &Path) -> anyhow::Result<Arc<Self>> {
         static LOADED: Mutex<Option<HashMap<PathBuf, Arc<Document>>>> = Mutex::new(None);
         let mut loaded = LOADED.lock().unwrap_or_else(PoisonError::into_inner);
@@ -59,7 +59,7 @@ impl Document {
         reference.and_then(|pointer| self.0.pointer(pointer)).unwrap_or(schema)
     }
 
-    /// The path that matches; literal segments win over parameters.
+    /// Finds the matching path template; literal segments take precedence over parameters.
     fn path(&self, path: &str) -> Option<(&str, &Value)> {
         let segments: Vec<_> = path.split('/').collect();
         let matches = |template: &str| {
@@ -74,7 +74,7 @@ impl Document {
     }
 }
 
-/// What is wrong with a request; nothing for requests of other APIs.
+/// Returns what is wrong with a request; empty for requests to other APIs.
 pub(crate) fn check(
     document: &Document,
     method: &Method,
@@ -218,7 +218,7 @@ impl Checker<'_> {
     }
 }
 
-/// Whether a text, as URLs have them, is a value of a simple type.
+/// Whether a text from a URL is a valid value of a simple type.
 fn is_text_of(schema: &Value, text: &str) -> bool {
     let listed = |allowed: &Vec<Value>| allowed.iter().any(|value| value == text);
     schema["enum"].as_array().is_none_or(listed)

@@ -1,4 +1,4 @@
-//! A sandbox that runs.
+//! A running sandbox.
 
 use std::sync::Arc;
 
@@ -19,10 +19,7 @@ pub struct Sandbox {
 }
 
 impl Sandbox {
-    /// Serves a sandbox on `listener`.
-    ///
-    /// # Errors
-    /// The listener has no address, or a state file or an `OpenAPI` file cannot be read.
+    /// Serves a sandbox on `listener`. Fails if the state file or the `OpenAPI` file cannot be read.
     pub async fn start(listener: TcpListener, options: Options) -> anyhow::Result<Self> {
         let address = listener.local_addr().context("the sandbox's listener has no address")?;
         let shared = Arc::new(Shared::new(address, options)?);
@@ -35,7 +32,7 @@ impl Sandbox {
         &self.handle
     }
 
-    /// The origin, for example `http://127.0.0.1:9000`, without a trailing slash.
+    /// The origin without a trailing slash, such as `http://127.0.0.1:9000`.
     pub fn url(&self) -> &str {
         self.handle.url()
     }

@@ -1,4 +1,4 @@
-//! The HTTP server: axum's own can't cut a connection without an answer, and a sandbox must be able to.
+//! The HTTP server. axum's own cannot close a connection without a response, which a sandbox must be able to do.
 
 use std::io;
 
@@ -15,14 +15,14 @@ use tower::ServiceExt;
 
 use crate::traffic::faults::CutConnection;
 
-/// Accepts connections until the task is aborted, which ends them too.
+/// Accepts connections until the task is aborted, which also closes the open ones.
 pub(crate) async fn serve(listener: TcpListener, router: Router) {
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => { connections.spawn(connection(stream, router.clone())); }
-                // Out of file descriptors, or gone before it was accepted: the next one may do.
+                // Out of file descriptors, or the client is already gone: the next connection may work.
                 Err(_) => tokio::task::yield_now().await,
             },
             Some(_) = connections.join_next() => {}
@@ -41,6 +41,6 @@ async fn connection(stream: TcpStream, router: Router) {
             }
         }
     });
-    // An error here is a client that went away, or a connection that was cut on purpose.
+    // An error means that the client disconnected, or that the connection was closed on purpose.
     let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
 }

@@ -1,4 +1,4 @@
-//! The state that every request and every control works on.
+//! The state that all requests and controls share.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -10,20 +10,20 @@ use crate::traffic::Traffic;
 use crate::world::World;
 use crate::world::settings::Settings;
 
-/// The one app that the sandbox knows, and how it starts. Not `Debug`: it holds the secret.
+/// The options of a sandbox, including its one app. Not `Debug`, because they contain the secret.
 #[derive(Clone)]
 pub struct Options {
     /// The app's client id.
     pub client_id: String,
     /// The app's client secret.
     pub client_secret: String,
-    /// Registered callback URLs; an authorize request must name one of them exactly. More can be registered later.
+    /// Registered callback URLs; an authorize request must match one of them exactly. More can be registered later.
     pub redirect_uris: Vec<String>,
-    /// Lifetimes and the rules of rotation.
+    /// Token lifetimes and other settings.
     pub settings: Settings,
-    /// Where grants and tokens are kept across restarts; without it they are forgotten.
+    /// Where grants and tokens are saved; without it they do not survive a restart.
     pub state_file: Option<PathBuf>,
-    /// Atlassian's `OpenAPI` file of Jira's platform, to check requests against; see [`openapi_file`].
+    /// Atlassian's `OpenAPI` file for Jira's platform API, to validate requests against; see [`openapi_file`].
     ///
     /// [`openapi_file`]: crate::openapi_file
     pub openapi: Option<PathBuf>,
@@ -38,7 +38,7 @@ pub(crate) struct Shared {
     traffic: Mutex<Traffic>,
 }
 
-/// Gives a handler the shared state.
+/// Extracts the shared state.
 pub(crate) type AppState = axum::extract::State<Arc<Shared>>;
 
 impl Shared {
@@ -67,7 +67,7 @@ impl Shared {
         self.world.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The only way to change the world: a change is saved before anybody sees it.
+    /// The only way to change the world: a change is saved before it becomes visible.
     pub(crate) fn change<T>(&self, change: impl FnOnce(&mut World) -> T) -> T {
         let mut world = self.world.write().unwrap_or_else(PoisonError::into_inner);
         let result = change(&mut world);

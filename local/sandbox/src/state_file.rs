@@ -1,5 +1,5 @@
-//! What survives a restart, so that connections made before it still work: the grants, the tokens and the accounts
-//! that were added. Settings, faults, and what was changed in Jira are forgotten.
+//! The state that survives a restart, so that existing connections keep working: grants, tokens, and accounts that
+//! were added. Settings, faults, and changes in Jira are lost.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -21,7 +21,7 @@ struct SavedState<'a> {
     tokens: Cow<'a, Tokens>,
 }
 
-/// Restores what was saved, if there is a file.
+/// Loads the saved state, if the file exists.
 pub(crate) fn load(path: &Path, world: &mut World) -> anyhow::Result<()> {
     let text = match fs::read(path) {
         Ok(text) => text,
@@ -41,7 +41,7 @@ pub(crate) fn load(path: &Path, world: &mut World) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Replaces the file as a whole: a crash leaves the old state or the new one.
+/// Replaces the file atomically: after a crash it contains the old state or the new one.
 pub(crate) fn save(path: &Path, world: &World) -> anyhow::Result<()> {
     let saved = SavedState {
         accounts: Cow::Borrowed(&world.accounts),

@@ -1,4 +1,4 @@
-//! What the page's script asks for once the workspace is connected.
+//! What the page's script requests once the workspace is connected.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use super::problem::Problem;
 use super::product::Product;
 use super::workspace::Workspace;
 
-/// How many tickets the page shows before it asks for more.
+/// Page size of the ticket list.
 const TICKETS_AT_ONCE: &str = "20";
 
 type Answer = Result<Json<Value>, Problem>;
@@ -98,7 +98,7 @@ async fn tickets(
     product.juncture.jira("get-tickets-for-project", &workspace, &query).await.map(Json)
 }
 
-/// The issue as Juncture tells it, and its description as `description_html`.
+/// The issue as Juncture returns it, plus its description rendered as `description_html`.
 async fn issue(State(product): State<Arc<Product>>, workspace: Workspace, Path(key): Path<String>) -> Answer {
     let query = [("issue_id_or_key", key.as_str())];
     let mut answer = product.juncture.jira("get-issue-details", &workspace, &query).await?;
@@ -114,7 +114,7 @@ async fn edit(
     Json(edit): Json<Edit>,
 ) -> Answer {
     let mut body = json!({ "issue_id_or_key": key });
-    // A field that is left out stays as it is; null would clear the description.
+    // An omitted field stays unchanged; null would clear the description.
     if let Some(summary) = edit.summary {
         body["summary"] = summary.into();
     }
@@ -127,7 +127,7 @@ async fn edit(
     product.juncture.tell_jira(Method::PUT, "edit-issue", &workspace, body, None).await.map(Json)
 }
 
-/// Takes the form's `Idempotency-Key`: who presses twice, or again after an error, gets one issue.
+/// Passes on the form's `Idempotency-Key`, so that a double click or a retry after an error creates one issue.
 async fn create(
     State(product): State<Arc<Product>>,
     workspace: Workspace,

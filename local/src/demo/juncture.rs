@@ -10,16 +10,16 @@ use serde_json::{Value, json};
 use super::problem::Problem;
 use super::workspace::Workspace;
 
-/// What the page may know about a connection. No token is part of it.
+/// What the page may know about a connection; contains no token.
 #[derive(Debug, Default, Serialize)]
 pub(super) struct Connection {
     state: State,
-    /// Until when an access token is valid, RFC 3339.
+    /// When the access token expires, RFC 3339.
     token_expires_at: Option<String>,
-    /// What the Jira site is called and where it is, as far as Juncture knows.
+    /// Name and URL of the Jira site, if Juncture knows them.
     site_name: Option<String>,
     site_url: Option<String>,
-    /// What went wrong, in a sentence.
+    /// The error, as a sentence.
     problem: Option<String>,
 }
 
@@ -55,13 +55,13 @@ struct AccessToken {
 
 impl Juncture {
     pub(super) fn new(url: &str, secret_key: String) -> anyhow::Result<Self> {
-        // Another part of the process may have chosen a provider already; either will do.
+        // Best effort: another part of the process may already have installed a provider, and either will do.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let http = Client::builder().timeout(Duration::from_secs(30)).build()?;
         Ok(Self { http, url: url.trim_end_matches('/').to_owned(), secret_key })
     }
 
-    /// The state of a workspace's connection, whatever happens on the way.
+    /// The state of a workspace's connection; an error becomes a state of its own.
     pub(super) async fn connection(&self, workspace: &Workspace) -> Connection {
         self.ask_for_connection(workspace).await.unwrap_or_else(|problem| Connection {
             state: State::Unavailable,
@@ -97,7 +97,7 @@ impl Juncture {
         })
     }
 
-    /// A token with which the visitor's browser can connect this workspace, once, and be led back to `return_url`.
+    /// Creates a single-use token for the visitor's browser to connect this workspace and return to `return_url`.
     pub(super) async fn connect_token(
         &self,
         workspace: &Workspace,
@@ -108,7 +108,7 @@ impl Juncture {
             "external_id": workspace.as_str(),
             "provider": "jira",
             "return_url": return_url,
-            // A product with accounts names the one who is signed in too: "Acme, ada@acme.example".
+            // A product with user accounts would also name the signed-in user: "Acme, ada@acme.example".
             "display_name": format!("Workspace {}", workspace.as_str()),
         });
         read(self.send(self.http.post(url).json(&body)).await?).await
@@ -121,7 +121,7 @@ impl Juncture {
         read(self.send(self.http.delete(url).json(&body)).await?).await
     }
 
-    /// What `/api/backend/jira/{call}` answers to a query.
+    /// Sends a query to `/api/backend/jira/{call}`.
     pub(super) async fn jira(
         &self,
         call: &str,
@@ -131,8 +131,8 @@ impl Juncture {
         read(self.get(&format!("jira/{call}"), workspace, query).await?).await
     }
 
-    /// What `/api/backend/jira/{call}` answers to a body, which gets the workspace; `idempotency_key` makes it
-    /// safe to repeat.
+    /// Sends a body, with the workspace added, to `/api/backend/jira/{call}`. With an `idempotency_key`, the call is
+    /// safe to retry.
     pub(super) async fn tell_jira(
         &self,
         method: Method,

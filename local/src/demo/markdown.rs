@@ -1,8 +1,8 @@
-//! Descriptions, which come as Markdown, as HTML that is safe to show.
+//! Renders descriptions, which are Markdown, as safe HTML.
 
 use pulldown_cmark::{CowStr, Event, HeadingLevel, Options, Parser, Tag, TagEnd, html};
 
-/// Renders Markdown without raw HTML, styles, images, or links to anything but the web and mail.
+/// Renders Markdown without raw HTML, inline styles or images, and with links to http, https and mailto only.
 pub(super) fn to_html(markdown: &str) -> String {
     let options = Options::ENABLE_TABLES | Options::ENABLE_STRIKETHROUGH | Options::ENABLE_TASKLISTS;
     let mut rendered = String::new();
@@ -14,7 +14,7 @@ fn safe(event: Event<'_>) -> Event<'_> {
     match event {
         Event::Html(raw) | Event::InlineHtml(raw) => Event::Text(raw),
         Event::TaskListMarker(done) => Event::Text(CowStr::Borrowed(if done { "☑ " } else { "☐ " })),
-        // Its alignment would be an inline style, which the page's policy forbids.
+        // Column alignment would become an inline style, which the page's CSP forbids.
         Event::Start(Tag::Table(columns)) => {
             Event::Start(Tag::Table(vec![pulldown_cmark::Alignment::None; columns.len()]))
         }
@@ -25,7 +25,7 @@ fn safe(event: Event<'_>) -> Event<'_> {
             attrs: Vec::new(),
         }),
         Event::End(TagEnd::Heading(level)) => Event::End(TagEnd::Heading(below_the_page(level))),
-        // Jira shows its images only to who is signed in there: the text leads to them.
+        // Jira serves images only to signed-in users, so they become links.
         Event::Start(
             Tag::Link { link_type, dest_url, title, id } | Tag::Image { link_type, dest_url, title, id },
         ) => {
@@ -37,7 +37,7 @@ fn safe(event: Event<'_>) -> Event<'_> {
     }
 }
 
-/// The page's own headings take the first two levels.
+/// The page's own headings use the first two levels.
 fn below_the_page(level: HeadingLevel) -> HeadingLevel {
     match level {
         HeadingLevel::H1 => HeadingLevel::H3,
@@ -71,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_active_comes_through() {
+    fn active_content_is_removed() {
         let html = to_html(
             "<script>a()</script>\n\nb <img src=x onerror=c()>\n\n[d](javascript:e()) [f](jAvAscript:g) \
              ![h](https://example.com/i) [j](data:text/html,k) <vbscript:l>\n\n|m|\n|:-:|\n|n|",

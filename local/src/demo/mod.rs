@@ -1,7 +1,7 @@
-//! A made-up product, Lantern Tasks, that offers its customers a Jira integration through Juncture.
+//! A fictional product, Lantern Tasks, that offers its customers a Jira integration through Juncture.
 //!
-//! It does what a real one would: its page starts the OAuth flow with Juncture's frontend API, its small
-//! backend holds the secret key and asks the backend API on the page's behalf.
+//! It works as a real one would: its page starts the OAuth flow with Juncture's frontend API, and its small backend
+//! holds the secret key and calls the backend API on the page's behalf.
 
 mod jira;
 mod juncture;
@@ -23,21 +23,21 @@ use url::Url;
 use juncture::Juncture;
 use product::Product;
 
-/// What the product is called, on its own pages and on Juncture's.
+/// The product's name, on its own pages and on Juncture's.
 pub const NAME: &str = "Lantern Tasks";
 
-/// What the product knows about Juncture and itself. Not `Debug`: it holds the secret key.
+/// The product's settings. Not `Debug`, because they contain the secret key.
 #[derive(Clone)]
 pub struct Options {
-    /// Juncture's base URL, reachable for this process and for the visitor's browser.
+    /// Juncture's base URL, reachable from this process and from the visitor's browser.
     pub juncture_url: String,
     /// Juncture's secret key; never sent to the browser.
     pub secret_key: String,
-    /// Where visitors find the product; the same as Juncture's `DEFAULT_JIRA_SITE_REDIRECT_URI`.
+    /// The product's own URL; the same as Juncture's `DEFAULT_JIRA_SITE_REDIRECT_URI`.
     pub product_url: String,
 }
 
-/// A running demo product; dropping it ends the server.
+/// A running demo product. Dropping it stops the server.
 #[derive(Debug)]
 pub struct Demo {
     server: JoinHandle<()>,
@@ -49,7 +49,7 @@ impl Drop for Demo {
     }
 }
 
-/// Serves the product on `listener`. Fails if Juncture's URL is not one.
+/// Serves the product on `listener`. Fails if Juncture's URL is invalid.
 pub async fn start(listener: TcpListener, options: Options) -> anyhow::Result<Demo> {
     let juncture_url = Url::parse(&options.juncture_url).context("the URL of Juncture")?;
     let product = Arc::new(Product {

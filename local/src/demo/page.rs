@@ -1,4 +1,4 @@
-//! The page, and what its script asks for.
+//! The page, and the requests of its script.
 
 use std::sync::Arc;
 
@@ -29,7 +29,7 @@ pub(super) struct Visit {
     workspace: Option<String>,
 }
 
-/// The page of the visitor's workspace. `?workspace=…` chooses another one, which a cookie remembers.
+/// Shows the page of the visitor's workspace. `?workspace=…` selects another one, stored in a cookie.
 pub(super) async fn show(
     State(product): State<Arc<Product>>,
     Query(visit): Query<Visit>,
@@ -76,7 +76,8 @@ pub(super) async fn connection(
     Json(product.juncture.connection(&workspace).await)
 }
 
-/// What the visitor's browser begins connecting with. A real product asks first whether this visitor may.
+/// Creates the token with which the visitor's browser starts connecting. A real product would first check whether
+/// this visitor may.
 pub(super) async fn connect_token(
     State(product): State<Arc<Product>>,
     workspace: Workspace,

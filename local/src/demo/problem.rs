@@ -1,11 +1,11 @@
-//! Why the page gets no answer.
+//! Errors that the page's script gets.
 
 use axum::Json;
 use axum::response::IntoResponse;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
-/// Why there is no answer, for the page: `{"error": "…"}`.
+/// An error for the page: `{"error": "…"}`.
 pub(super) struct Problem {
     status: StatusCode,
     pub(super) sentence: String,
@@ -16,7 +16,7 @@ impl Problem {
         Self { status, sentence: sentence.into() }
     }
 
-    /// Juncture's own sentence, and Jira's words where it passes them on.
+    /// An error that Juncture returned, with Jira's own messages where Juncture includes them.
     pub(super) fn told(status: StatusCode, answer: &Value) -> Self {
         let mut sentence = match answer["error"].as_str() {
             Some(error) => error.to_owned(),
@@ -28,7 +28,7 @@ impl Problem {
         if !words.is_empty() {
             sentence = format!("{}. Jira says: {}", sentence.trim_end_matches('.'), words.join(" "));
         }
-        // A wrong secret key is the product's fault, not the visitor's.
+        // A wrong secret key is an error of the product, not of the visitor.
         let is_visitors = status.is_client_error() && status != StatusCode::UNAUTHORIZED;
         Self { status: if is_visitors { status } else { StatusCode::BAD_GATEWAY }, sentence }
     }

@@ -1,4 +1,4 @@
-//! What the product knows of itself and of Juncture.
+//! The product's configuration and its Juncture client.
 
 use super::juncture::Juncture;
 

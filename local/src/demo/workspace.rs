@@ -1,4 +1,4 @@
-//! The workspace of a visitor, which a cookie names.
+//! The visitor's workspace, stored in a cookie.
 
 use std::convert::Infallible;
 
@@ -15,13 +15,13 @@ const COOKIE_NAME: &str = "lantern_workspace";
 pub(super) struct Workspace(String);
 
 impl Workspace {
-    /// `None` unless it has 1 to 64 letters, digits, hyphens or underscores.
+    /// `None` unless the name consists of 1 to 64 letters, digits, hyphens or underscores.
     pub(super) fn parse(name: &str) -> Option<Self> {
         let is_fine = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
         ((1..=64).contains(&name.len()) && name.bytes().all(is_fine)).then(|| Self(name.to_owned()))
     }
 
-    /// That of a first visit: the `external_id` of the README's first calls.
+    /// The workspace of a first visit: the `external_id` in the README's first calls.
     pub(super) fn first() -> Self {
         Self("demo".to_owned())
     }
@@ -30,12 +30,12 @@ impl Workspace {
         &self.0
     }
 
-    /// The header that makes the browser remember it.
+    /// The `Set-Cookie` header that stores it.
     pub(super) fn cookie(&self) -> String {
         format!("{COOKIE_NAME}={}; Path=/; Max-Age=31536000; SameSite=Lax; HttpOnly", self.0)
     }
 
-    /// From the cookie only, as a real product takes it from the session.
+    /// Read only from the cookie, as a real product would read it from the session.
     fn of(headers: &HeaderMap) -> Option<Self> {
         let cookies = headers.get(COOKIE)?.to_str().ok()?.split(';');
         let mut values = cookies.filter_map(|cookie| cookie.trim().split_once('='));

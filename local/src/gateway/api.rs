@@ -1,4 +1,4 @@
-//! Answers requests as an HTTP API does, with the help of the functions' instances.
+//! Handles requests as an HTTP API does, by invoking the functions.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -24,14 +24,14 @@ use super::response;
 use super::route::Router;
 use super::runtime_api::MAX_PAYLOAD;
 
-/// Limits of an HTTP API, in bytes: a request's body, and its request line with its headers
+/// Limits of an HTTP API, in bytes: the request body, and the request line plus headers
 /// (<https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html>).
 const MAX_BODY: usize = 10 * 1024 * 1024;
 const MAX_HEAD: usize = 10_240;
-/// How long an HTTP API waits for a function; the function may go on.
+/// How long an HTTP API waits for a function; the function may keep running.
 const INTEGRATION_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// What a gateway serves.
+/// The state of a gateway.
 pub(super) struct Api {
     pub(super) router: Router,
     pub(super) cors: Option<Cors>,
@@ -46,7 +46,7 @@ pub(super) async fn serve(
     request: Request,
 ) -> Response<Body> {
     let (request, body) = request.into_parts();
-    // Read to its end even when it is refused: a client that is still sending would not see the answer.
+    // Read to the end even if the request is refused: a client that is still sending would not see the response.
     let body = match read(body).await {
         Ok(body) => body,
         Err(_) => return message(StatusCode::BAD_REQUEST, "Bad Request"),
@@ -89,7 +89,7 @@ pub(super) async fn serve(
         return message(StatusCode::PAYLOAD_TOO_LARGE, "Request Too Long");
     }
 
-    // A task of its own: Lambda finishes what a client no longer waits for.
+    // In its own task: Lambda completes an invocation even after the client has disconnected.
     let (invoked, name, id) = (api.clone(), function.clone(), request_id.clone());
     let work = tokio::spawn(async move { invoked.invoke(&name, &id, &trace_id, event).await });
     let mut response = match timeout(INTEGRATION_TIMEOUT, work).await {
@@ -116,7 +116,7 @@ impl Api {
         let trace_id = new_trace_id(OffsetDateTime::now_utc());
         let payload = Bytes::from(event.to_string());
         match pool.invoke(&Uuid::new_v4().to_string(), &trace_id, payload).await {
-            Ok(returned) => serde_json::from_slice(&returned).context("it returned no JSON"),
+            Ok(returned) => serde_json::from_slice(&returned).context("it did not return JSON"),
             Err(Failure::NotStarted(error)) => Err(error.context("it did not start")),
             Err(failure) => bail!("{function}: {failure:?}"),
         }
@@ -145,7 +145,7 @@ impl Api {
                 message(StatusCode::SERVICE_UNAVAILABLE, "Service Unavailable")
             }
             Failure::Crashed | Failure::Untouched(_) => {
-                log("the process ended before it answered".to_owned());
+                log("the process exited before it responded".to_owned());
                 internal_error(StatusCode::BAD_GATEWAY)
             }
             Failure::Reported(error) => {
@@ -160,7 +160,7 @@ impl Api {
     }
 }
 
-/// The body, or `None` when it is longer than an HTTP API takes.
+/// Reads the body; `None` if it exceeds the limit of an HTTP API.
 async fn read(mut body: Body) -> Result<Option<Bytes>, axum::Error> {
     let mut bytes = Vec::new();
     let mut fits = true;
@@ -184,7 +184,7 @@ fn internal_error(status: StatusCode) -> Response<Body> {
     message(status, "Internal Server Error")
 }
 
-/// An answer of the gateway itself.
+/// A response of the gateway itself.
 fn message(status: StatusCode, text: &str) -> Response<Body> {
     let mut response = Response::new(Body::from(json!({ "message": text }).to_string()));
     *response.status_mut() = status;

@@ -1,4 +1,4 @@
-//! CORS as an HTTP API does it, from the template's `CorsConfiguration`:
+//! CORS as an HTTP API implements it, from the template's `CorsConfiguration`:
 //! <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-cors.html>
 
 use anyhow::{Context as _, Result, ensure};
@@ -23,14 +23,14 @@ pub struct Cors {
     pub allow_headers: Vec<String>,
     /// Names of response headers that a script may read.
     pub expose_headers: Vec<String>,
-    /// Whether cookies and authorization may be sent.
+    /// Whether requests with credentials (cookies, authorization) are allowed.
     pub allow_credentials: bool,
-    /// How long, in seconds, a browser may keep a preflight's answer.
+    /// How long, in seconds, a browser may cache a preflight response.
     pub max_age: Option<u64>,
 }
 
 impl Cors {
-    /// Reads an evaluated `CorsConfiguration`; `None` when there is none.
+    /// Parses an evaluated `CorsConfiguration`; `None` if there is none.
     pub(super) fn from_template(configuration: &Value) -> Result<Option<Self>> {
         if configuration.is_null() {
             return Ok(None);
@@ -62,8 +62,8 @@ impl Cors {
         Ok(Some(cors))
     }
 
-    /// The headers of the 204 that answers a preflight; `None` when the request is not one. They are empty
-    /// for a foreign origin, which makes the browser refuse.
+    /// The headers of the 204 response to a preflight request; `None` if the request is not one. For a foreign
+    /// origin there are no headers, so the browser refuses the request.
     pub(super) fn preflight(&self, method: &Method, request: &HeaderMap) -> Option<HeaderMap> {
         if method != Method::OPTIONS || !request.contains_key(ACCESS_CONTROL_REQUEST_METHOD) {
             return None;
@@ -80,7 +80,7 @@ impl Cors {
         Some(answer)
     }
 
-    /// Puts this configuration's headers on a function's answer, and takes away those the function set.
+    /// Sets this configuration's headers on a function's response, replacing any CORS headers the function set.
     pub(super) fn apply(&self, request: &HeaderMap, answer: &mut HeaderMap) {
         let own: Vec<HeaderName> =
             answer.keys().filter(|name| name.as_str().starts_with("access-control-")).cloned().collect();
@@ -93,7 +93,7 @@ impl Cors {
         self.set_credentials(answer);
     }
 
-    /// What `Access-Control-Allow-Origin` says to this origin.
+    /// The value of `Access-Control-Allow-Origin` for this origin, if it is allowed.
     fn allowed<'a>(&self, origin: &'a HeaderValue) -> Option<&'a str> {
         let origin = origin.to_str().ok()?;
         if self.allow_origins.iter().any(|allowed| allowed == "*") {
@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn answers_carry_the_configuration_and_not_the_functions_headers() {
+    fn responses_carry_the_configuration_and_not_the_functions_headers() {
         let request = headers(&[("origin", "https://a.example.com")]);
         let own = headers(&[
             ("access-control-allow-origin", "mine"),

@@ -1,7 +1,7 @@
-//! Makes the event of a request, in payload format 2.0:
-//! <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html>.
-//! Where that page is silent, an event captured from a live HTTP API decides (`testdata/apigwv2-request.json`
-//! in <https://github.com/hotsock/voker>).
+//! Builds the event for a request, in payload format 2.0:
+//! <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html>. Where
+//! that page is silent, this follows an event captured from a live HTTP API (`testdata/apigwv2-request.json` in
+//! <https://github.com/hotsock/voker>).
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -16,7 +16,7 @@ use time::OffsetDateTime;
 use super::options::{ACCOUNT_ID, API_ID};
 use super::route::decode;
 
-/// What an HTTP connection cannot forward, by RFC 9110, section 7.6.1, and what the server computes itself.
+/// Hop-by-hop headers (RFC 9110, section 7.6.1), and `Content-Length`, which the server computes itself.
 pub(super) const HOP_BY_HOP: [&str; 8] = [
     "connection",
     "content-length",
@@ -28,7 +28,7 @@ pub(super) const HOP_BY_HOP: [&str; 8] = [
     "upgrade",
 ];
 
-/// A request that found its route.
+/// A request that matched a route.
 pub(super) struct Incoming<'a> {
     pub(super) request: &'a Parts,
     pub(super) body: &'a [u8],
@@ -42,13 +42,13 @@ pub(super) struct Incoming<'a> {
     pub(super) now: OffsetDateTime,
 }
 
-/// The event for the function.
+/// Builds the event for the function.
 pub(super) fn event(incoming: &Incoming<'_>) -> Value {
     let Incoming { request, peer, route_key, request_id, now, .. } = *incoming;
     let source_ip = peer.ip().to_string();
     let host = request.headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or("localhost");
     let domain = host.rsplit_once(':').map_or(host, |(domain, _)| domain);
-    // HTTP APIs hand over the path decoded, and end it at a decoded question mark
+    // HTTP APIs pass the path decoded, and cut it off at a decoded question mark
     // (https://github.com/middleapi/standard-server/pull/93).
     let path = decode(request.uri.path());
     let path = path.split('?').next().unwrap_or_default();
@@ -107,7 +107,7 @@ pub(super) fn event(incoming: &Incoming<'_>) -> Value {
     event
 }
 
-/// Lower-cased, without cookies, duplicates joined by a comma, with what API Gateway adds.
+/// Header names in lower case, without cookies, duplicates joined by a comma, plus what API Gateway adds.
 fn headers(incoming: &Incoming<'_>) -> Map<String, Value> {
     let mut headers: BTreeMap<String, String> = BTreeMap::new();
     for (name, value) in &incoming.request.headers {
@@ -139,8 +139,8 @@ fn query_parameters(query: &str) -> Map<String, Value> {
     parameters.into_iter().map(|(name, values)| (name, json!(values.join(",")))).collect()
 }
 
-/// Which bodies arrive as text; all others, forms and bodies without a type included, arrive in base64. AWS
-/// does not document the list; it was observed on a live HTTP API
+/// Whether the body is passed as text. Everything else is base64, including forms and bodies without a content
+/// type. AWS does not document the list; it was observed on a live HTTP API
 /// (<https://github.com/ministackorg/ministack/pull/766>).
 fn is_text(headers: &HeaderMap) -> bool {
     let content_type =
@@ -261,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn the_library_of_the_functions_reads_it() {
+    fn lambda_http_parses_it() {
         use lambda_http::RequestExt as _;
         let incoming = Request::post("/capture/space%20value?a=1&a=2")
             .header("Host", "localhost:8000")

@@ -1,4 +1,4 @@
-//! One running process of a function: a Lambda sandbox.
+//! A running process of a function: what Lambda calls an execution environment, or sandbox.
 
 use std::path::Path;
 use std::process::Stdio;
@@ -17,24 +17,24 @@ use super::options::{ACCOUNT_ID, LogSink, Options};
 use super::runtime_api::{Endpoint, Invocation};
 use super::template::{Function, REGION};
 
-/// How long a function may take to initialise, as in Lambda
+/// Lambda's limit for the initialisation of a function
 /// (<https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html>).
 const INIT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Why an invocation has no answer.
+/// Why an invocation failed.
 #[derive(Debug)]
 pub(super) enum Failure {
-    /// It took longer than the function's `Timeout`; the instance has been killed.
+    /// It exceeded the function's `Timeout`; the instance has been killed.
     TimedOut,
-    /// The process ended while it worked on the invocation.
+    /// The process exited while handling the invocation.
     Crashed,
-    /// The process ended before it took the invocation: another instance may have it.
+    /// The process exited before it received the invocation, so another instance can handle it.
     Untouched(Bytes),
     /// The function reported an error.
     Reported(String),
     /// No instance became free within the function's `Timeout`.
     Busy,
-    /// No process could be started.
+    /// The process could not be started.
     NotStarted(anyhow::Error),
 }
 
@@ -53,8 +53,8 @@ impl Drop for Instance {
 }
 
 impl Instance {
-    /// Starts the function's executable and waits until it asks for its first invocation.
-    /// `live` counts the processes.
+    /// Starts the function's executable and waits until it polls for its first invocation. `live` counts the
+    /// running processes.
     pub(super) async fn start(
         function: &Function,
         options: &Options,
@@ -80,7 +80,7 @@ impl Instance {
                 status = child.wait() => status.map(drop),
                 () = killed.notified() => child.kill().await,
             };
-            // Only fails when there is no such process any more.
+            // Fails only if the process no longer exists.
             drop(ended);
             on_exit(pid);
             exited_sender.send_replace(true);
@@ -90,10 +90,10 @@ impl Instance {
         let mut instance = Self { pid, endpoint, kill, exited };
         let mut ready = instance.endpoint.ready.clone();
         let initialised = tokio::select! {
-            () = instance.exit() => Err(anyhow!("the process ended before it asked for an invocation")),
+            () = instance.exit() => Err(anyhow!("the process exited before it polled for an invocation")),
             result = timeout(INIT_TIMEOUT, ready.wait_for(|ready| *ready)) => match result {
                 Ok(_) => Ok(()),
-                Err(_) => Err(anyhow!("initialising took more than {} s", INIT_TIMEOUT.as_secs())),
+                Err(_) => Err(anyhow!("initialisation took more than {} s", INIT_TIMEOUT.as_secs())),
             },
         };
         match initialised {
@@ -105,12 +105,12 @@ impl Instance {
         }
     }
 
-    /// Whether the process is there.
+    /// Whether the process is still running.
     pub(super) fn is_alive(&self) -> bool {
         !*self.exited.borrow()
     }
 
-    /// Has the instance work on one event.
+    /// Invokes the function with one event.
     pub(super) async fn invoke(
         &mut self,
         function: &Function,
@@ -133,7 +133,7 @@ impl Instance {
             biased;
             result = timeout(function.timeout, &mut answer) => result,
             () = self.exit() => {
-                // The answer may have come in the same moment.
+                // The reply may have arrived at the same moment.
                 match answer.try_recv() {
                     Ok(reply) => Ok(Ok(reply)),
                     Err(_) if self.endpoint.invocations.capacity() == 0 => return Err(Failure::Untouched(payload)),
@@ -158,12 +158,12 @@ impl Instance {
     }
 
     async fn exit(&mut self) {
-        // An error means that the watching task is gone, and the process with it.
+        // An error means that the task watching the process has ended, and so has the process.
         drop(self.exited.wait_for(|exited| *exited).await);
     }
 }
 
-/// The command with a sandbox's environment, and nothing of the developer's
+/// The command with the environment of a Lambda sandbox, and nothing from the developer's own
 /// (<https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html>).
 fn command(executable: &Path, function: &Function, options: &Options, runtime_api: &str) -> Command {
     let mut command = Command::new(executable);
@@ -184,20 +184,20 @@ fn command(executable: &Path, function: &Function, options: &Options, runtime_ap
         ])
         .envs(&function.environment)
         .envs(&options.environment)
-        // Reserved: these cannot be set in AWS either.
+        // Reserved variables, which cannot be overridden on AWS either.
         .env("AWS_LAMBDA_FUNCTION_NAME", &function.name)
         .env("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", function.memory.to_string())
         .env("AWS_LAMBDA_RUNTIME_API", runtime_api)
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
-        // A Ctrl-C in the terminal is for the runner, which ends its instances itself.
+        // Ctrl-C in the terminal is for the runner, which stops its instances itself.
         .process_group(0)
         .kill_on_drop(true);
     command
 }
 
-/// Hands every line of `output` to the log.
+/// Forwards every line of `output` to the log.
 fn forward(output: Option<impl AsyncRead + Unpin + Send + 'static>, function: &str, log: &LogSink) {
     let Some(output) = output else { return };
     let (function, log) = (function.to_owned(), log.clone());

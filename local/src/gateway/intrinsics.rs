@@ -1,7 +1,7 @@
-//! Evaluates the intrinsic functions of `CloudFormation`, as far as a template of ours needs them.
+//! Evaluates the `CloudFormation` intrinsic functions that our template uses.
 //!
-//! YAML short forms (`!Ref x`) are first rewritten to their long forms (`{"Ref": "x"}`), so that both
-//! spellings take one path. Reference:
+//! YAML short forms (`!Ref x`) are first rewritten to their long forms (`{"Ref": "x"}`), so that both are evaluated
+//! by the same code. Reference:
 //! <https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/intrinsic-function-reference.html>
 
 use std::collections::BTreeMap;
@@ -10,7 +10,7 @@ use anyhow::{Context as _, Result, anyhow, bail};
 use saphyr::{LoadableYamlNode as _, Scalar, Yaml};
 use serde_json::{Map, Value, json};
 
-/// Reads YAML into JSON, with the short forms of intrinsic functions rewritten to their long forms.
+/// Parses YAML into JSON, rewriting the short forms of intrinsic functions to their long forms.
 pub fn parse(yaml: &str) -> Result<Value> {
     let documents = Yaml::load_from_str(yaml).context("the template is not valid YAML")?;
     to_json(documents.first().context("the template is empty")?)
@@ -45,7 +45,7 @@ fn to_json(node: &Yaml<'_>) -> Result<Value> {
     })
 }
 
-/// The text of a scalar; `None` for lists, objects and null.
+/// A scalar as text; `None` for lists, objects and null.
 pub(super) fn text(value: &Value) -> Option<String> {
     match value {
         Value::String(text) => Some(text.clone()),
@@ -63,7 +63,7 @@ pub(super) struct Scope<'a> {
 }
 
 impl<'a> Scope<'a> {
-    /// The scope of `template`, whose parameters take their value from `overrides` or their default.
+    /// Creates the scope of `template`; `overrides` replace the parameters' defaults.
     pub(super) fn new(
         template: &'a Value,
         overrides: &BTreeMap<String, String>,
@@ -93,7 +93,7 @@ impl<'a> Scope<'a> {
         Ok(Self { template, parameters, region })
     }
 
-    /// Evaluates `value` with everything in it. `AWS::NoValue` removes the entry that holds it.
+    /// Evaluates `value` recursively. An entry whose value is `AWS::NoValue` is removed.
     pub(super) fn evaluate(&self, value: &Value) -> Result<Value> {
         match value {
             Value::Array(items) => {
@@ -121,7 +121,7 @@ impl<'a> Scope<'a> {
         }
     }
 
-    /// Whether the named condition of the template's `Conditions` holds.
+    /// Whether a condition in the template's `Conditions` holds.
     pub(super) fn condition(&self, name: &str) -> Result<bool> {
         let condition = self.template["Conditions"].get(name);
         self.holds(condition.with_context(|| format!("there is no condition {name}"))?)
@@ -130,7 +130,7 @@ impl<'a> Scope<'a> {
     fn call(&self, name: &str, argument: &Value) -> Result<Value> {
         match name {
             "Ref" => self.reference(argument.as_str().context("Ref takes a name")?),
-            // Only an identity in AWS: what matters here is that it is unique and recognisable.
+            // A placeholder for the real attribute: it only has to be unique and recognisable.
             "Fn::GetAtt" => Ok(match argument {
                 Value::Array(parts) => json!(parts.iter().filter_map(text).collect::<Vec<_>>().join(".")),
                 other => other.clone(),
@@ -216,14 +216,14 @@ impl<'a> Scope<'a> {
         if let Some(value) = self.parameters.get(name) {
             return Ok(value.clone());
         }
-        // In AWS the name that the resource was given; the logical id stands in for it.
+        // On AWS this is the physical name of the resource; the logical id stands in for it.
         if !self.template["Resources"][name].is_null() {
             return Ok(json!(name));
         }
         bail!("there is no parameter or resource {name}")
     }
 
-    /// `Fn::Sub`: `${Name}`, `${Resource.Attribute}`, `${!literal}`, and names of its own second argument.
+    /// `Fn::Sub`: `${Name}`, `${Resource.Attribute}`, `${!literal}`, and the variables in its second argument.
     fn substitute(&self, argument: &Value) -> Result<Value> {
         let (pattern, own) = match argument {
             Value::Array(parts) if parts.len() == 2 => (&parts[0], self.evaluate(&parts[1])?),

@@ -1,9 +1,9 @@
 //! API Gateway (an HTTP API with payload format 2.0) and Lambda in one process.
 //!
-//! [`Template`] says which routes and functions there are; [`Gateway`] serves the routes and hands each
-//! request to a process of its function, over the Lambda Runtime API, as API Gateway and Lambda would. It
-//! differs from them where the difference helps a developer: a crash answers 502 and a timeout 504, where an
-//! HTTP API answers 500 and 503 without telling one from the other.
+//! [`Template`] says which routes and functions there are. [`Gateway`] serves the routes and passes each request to
+//! a process of its function over the Lambda Runtime API, as API Gateway and Lambda would. It differs from them
+//! where that helps a developer: a crash is a 502 and a timeout a 504, where an HTTP API responds with 500 and 503
+//! and does not distinguish the two.
 
 mod api;
 mod cors;
@@ -37,7 +37,7 @@ use self::route::Router;
 pub use self::template::{Function, Template};
 pub use intrinsics::parse as parse_template;
 
-/// A running gateway. Dropping it ends its instances; [`Gateway::shutdown`] also waits for their end.
+/// A running gateway. Dropping it kills its instances; [`Gateway::shutdown`] also waits until they are gone.
 pub struct Gateway {
     api: Arc<Api>,
     address: SocketAddr,
@@ -45,10 +45,7 @@ pub struct Gateway {
 }
 
 impl Gateway {
-    /// Serves the routes of `template` on `listener`. Functions start when a request needs them.
-    ///
-    /// # Errors
-    /// When the address of `listener` cannot be told.
+    /// Serves the routes of `template` on `listener`. Instances are started on demand.
     pub fn start(listener: TcpListener, template: Template, options: Options) -> Result<Self> {
         let address = listener.local_addr()?;
         let shared =
@@ -85,36 +82,32 @@ impl Gateway {
         self.address
     }
 
-    /// Every process there is.
+    /// Lists the running instances of all functions.
     #[must_use]
     pub fn instances(&self) -> Vec<InstanceInfo> {
         self.api.pools.values().flat_map(Pool::instances).collect()
     }
 
-    /// Invokes a function with an event that no request brings, as a schedule does, and gives what it returned.
+    /// Invokes a function with an event that does not come from a request, as a schedule does, and returns its result.
     ///
     /// # Errors
-    /// When the template has no such function, or it failed: what it reported.
+    /// If the template has no such function, or the function failed: the error it reported.
     pub async fn invoke(&self, function: &str, event: &serde_json::Value) -> Result<serde_json::Value> {
         self.api.invoke_directly(function, event).await
     }
 
-    /// Has the next request to a function start its executable anew: idle instances end now, busy ones
-    /// when their request is answered.
-    ///
-    /// # Errors
-    /// When the template has no such function.
+    /// Makes the next request to a function start its current executable: idle instances are stopped now, busy ones
+    /// after their request.
     pub async fn replace(&self, function: &str) -> Result<()> {
         let pool = self.api.pools.get(function);
         pool.with_context(|| format!("there is no function {function}"))?.replace().await;
         Ok(())
     }
 
-    /// Stops listening and kills every instance; requests under way are answered with 502. Returns when
-    /// the last process is gone.
+    /// Stops listening and kills every instance; requests in flight get a 502. Returns when the last process is gone.
     pub async fn shutdown(&self) {
         self.stop();
-        // Only fails when the sender is gone, which `self` holds.
+        // Fails only if the sender is gone, and `self` holds it.
         drop(self.api.shared.live.subscribe().wait_for(|live| *live == 0).await);
     }
 

@@ -1,4 +1,4 @@
-//! What a gateway is told, and what it tells.
+//! The options of a gateway, and the callbacks through which it reports.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -6,37 +6,37 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// The AWS account that the functions believe to run in.
+/// The AWS account that the functions see.
 pub(super) const ACCOUNT_ID: &str = "000000000000";
 /// The id of the HTTP API.
 pub(super) const API_ID: &str = "local";
 
-/// Is handed the name of a function and a line that it wrote to stdout or stderr.
+/// Receives the name of a function and a line that it wrote to stdout or stderr.
 pub type LogSink = Arc<dyn Fn(&str, &str) + Send + Sync>;
-/// Is told the id of a process.
+/// Receives a process id.
 pub type Hook = Arc<dyn Fn(u32) + Send + Sync>;
 
 /// How a gateway runs its functions.
 #[derive(Clone)]
 pub struct Options {
-    /// The folder of the executables, named by [`super::Function::binary`].
+    /// The folder of the executables; [`super::Function::binary`] is the file name.
     pub binaries: PathBuf,
-    /// Environment variables of every function; they replace those of the template.
+    /// Environment variables of every function; they take precedence over the template's.
     pub environment: BTreeMap<String, String>,
-    /// Where the functions' output goes, and what the gateway has to say about them.
+    /// Receives the functions' output, and the gateway's own messages about them.
     pub log: LogSink,
     /// How many instances of one function may run at once.
     pub max_instances: usize,
-    /// How long an instance may be idle before it is ended.
+    /// How long an instance may be idle before it is stopped.
     pub idle_timeout: Duration,
-    /// Is told of every process that starts.
+    /// Called for every process that was started.
     pub on_spawn: Hook,
-    /// Is told of every process that has ended.
+    /// Called for every process that has exited.
     pub on_exit: Hook,
 }
 
 impl Options {
-    /// Ten instances of each executable in `binaries`, five minutes idle, no log, no hooks.
+    /// At most ten instances per function, five minutes idle, no log, no hooks.
     pub fn new(binaries: impl Into<PathBuf>) -> Self {
         Self {
             binaries: binaries.into(),
@@ -51,7 +51,7 @@ impl Options {
 }
 
 impl fmt::Debug for Options {
-    /// Without the environment, which holds secrets.
+    /// Omits the environment, which contains secrets.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.debug_struct("Options").field("binaries", &self.binaries).finish_non_exhaustive()
     }
@@ -64,6 +64,6 @@ pub struct InstanceInfo {
     pub pid: u32,
     /// The logical id of its function.
     pub function: String,
-    /// Whether it works on a request.
+    /// Whether it is handling a request.
     pub busy: bool,
 }

@@ -1,4 +1,4 @@
-//! The instances of one function: as many as there are requests at once, reused, and reaped when idle.
+//! The instances of one function: one per concurrent request, reused, and stopped when idle.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -16,7 +16,7 @@ use super::template::Function;
 /// What the pools of a gateway share.
 pub(super) struct Shared {
     pub(super) options: Options,
-    /// How many processes there are.
+    /// How many processes are running.
     pub(super) live: watch::Sender<usize>,
     /// True once the gateway shuts down.
     pub(super) closed: watch::Sender<bool>,
@@ -31,7 +31,7 @@ pub(super) struct Pool {
 
 #[derive(Default)]
 struct State {
-    /// Counts the replacements of the executable; an instance of an older one is not reused.
+    /// How often the executable was replaced; instances of an earlier generation are not reused.
     generation: u64,
     /// The most recently used last.
     idle: Vec<(Instance, Instant)>,
@@ -44,7 +44,7 @@ impl Pool {
         Self { function, shared, slots, state: Mutex::default() }
     }
 
-    /// Has an instance work on an event: an idle one, or a new one, or the next that becomes free.
+    /// Invokes the function on an idle instance, on a new one, or on the next that becomes free.
     pub(super) async fn invoke(
         &self,
         request_id: &str,
@@ -74,7 +74,7 @@ impl Pool {
             };
             let busy = Busy::new(self, instance.pid);
             match instance.invoke(&self.function, request_id, trace_id, payload).await {
-                // It died while idle, which no caller should notice.
+                // The instance died while idle: retry on another one, so that the caller does not notice.
                 Err(Failure::Untouched(untouched)) if is_warm => payload = untouched,
                 result @ (Ok(_) | Err(Failure::Reported(_))) => {
                     drop(busy);
@@ -86,8 +86,8 @@ impl Pool {
         }
     }
 
-    /// Ends the idle instances, and has the busy ones end after their request, so that the next request
-    /// starts the executable anew.
+    /// Stops the idle instances now and the busy ones after their request, so that the next request starts the
+    /// current executable.
     pub(super) async fn replace(&self) {
         let idle = {
             let mut state = self.state();
@@ -99,13 +99,13 @@ impl Pool {
         }
     }
 
-    /// Ends instances that have been idle for longer than the options allow.
+    /// Stops instances that have exceeded the idle timeout, and drops dead ones.
     pub(super) fn reap(&self) {
         let limit = self.shared.options.idle_timeout;
         self.state().idle.retain(|(instance, since)| instance.is_alive() && since.elapsed() < limit);
     }
 
-    /// Ends the idle instances for good.
+    /// Stops the idle instances.
     pub(super) fn close(&self) {
         self.state().idle.clear();
     }
@@ -141,7 +141,7 @@ impl Pool {
     }
 }
 
-/// Lists an instance as busy for as long as it lives.
+/// Lists an instance as busy until dropped.
 struct Busy<'a> {
     pool: &'a Pool,
     pid: u32,

@@ -1,4 +1,4 @@
-//! Reads what a function returned, in payload format 2.0:
+//! Parses what a function returned, in payload format 2.0:
 //! <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html>
 
 use std::collections::BTreeMap;
@@ -15,7 +15,7 @@ use serde_json::Value;
 use super::event::HOP_BY_HOP;
 use super::intrinsics::text;
 
-/// A function's answer in payload format 2.0. There are no `multiValueHeaders` in this format.
+/// A response in payload format 2.0, which has no `multiValueHeaders`.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct FunctionResponse {
@@ -30,12 +30,12 @@ struct FunctionResponse {
     is_base64_encoded: bool,
 }
 
-/// The HTTP response for what a function returned. A value without a `statusCode`, even one that is not
-/// JSON, becomes the body of a 200 (as AWS's emulator observed: `InvokeResponseExtensions.cs` in
+/// Converts what a function returned to an HTTP response. A value without a `statusCode`, even one that is not
+/// JSON, becomes the body of a 200 (as observed by AWS's own emulator: `InvokeResponseExtensions.cs` in
 /// <https://github.com/aws/aws-lambda-dotnet>).
 ///
 /// # Errors
-/// When the value has a `statusCode` but is not a response.
+/// If the value has a `statusCode` but is not a valid response.
 pub(super) fn response(returned: &[u8]) -> Result<Response<Body>> {
     let value: Option<Value> = serde_json::from_slice(returned).ok();
     let Some(value) = value.filter(|value| value.get("statusCode").is_some()) else {

@@ -1,4 +1,4 @@
-//! Chooses the route of a request as an HTTP API does:
+//! Selects the route of a request as an HTTP API does:
 //! <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-routes.html>
 
 use std::cmp::Reverse;
@@ -10,7 +10,7 @@ use percent_encoding::percent_decode_str;
 /// A route of the template and the function behind it.
 #[derive(Clone, Debug)]
 pub struct Route {
-    /// For instance `GET /things/{id}`, `ANY /{proxy+}` or `$default`.
+    /// Such as `GET /things/{id}`, `ANY /{proxy+}` or `$default`.
     pub key: String,
     /// The logical id of the function.
     pub function: String,
@@ -20,7 +20,7 @@ pub struct Route {
     segments: Option<Vec<Segment>>,
 }
 
-/// One part of a path.
+/// One segment of a path.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Segment {
     Literal(String),
@@ -29,10 +29,10 @@ enum Segment {
 }
 
 impl Route {
-    /// A route of `function`; without a path it is the `$default` route.
+    /// A route to `function`; without a path it is the `$default` route.
     ///
     /// # Errors
-    /// When the path does not begin with a slash, ends with one, or is malformed.
+    /// If the path does not start with a slash, ends with one, or is malformed.
     pub(super) fn new(method: &str, path: Option<&str>, function: &str) -> Result<Self> {
         let function = function.to_owned();
         let method = method.to_ascii_uppercase();
@@ -40,9 +40,9 @@ impl Route {
             return Ok(Self { key: "$default".to_owned(), function, method: None, segments: None });
         };
         let rest =
-            path.strip_prefix('/').with_context(|| format!("the path {path} must begin with a slash"))?;
-        // CloudFormation takes such a path, and the deployment then fails: the API is made with a route of another
-        // name (https://github.com/storacha/w3infra/pull/166).
+            path.strip_prefix('/').with_context(|| format!("the path {path} must start with a slash"))?;
+        // CloudFormation accepts such a path, but the API gets a route with a different key and the deployment
+        // fails (https://github.com/storacha/w3infra/pull/166).
         ensure!(
             !rest.ends_with('/'),
             "the path {path} must not end with a slash: an HTTP API has no such route"
@@ -51,7 +51,7 @@ impl Route {
         let greedy = segments.iter().position(|segment| matches!(segment, Segment::Greedy(_)));
         ensure!(
             greedy.is_none_or(|at| at + 1 == segments.len()),
-            "in {path} something follows a greedy parameter"
+            "in {path} a greedy parameter is not the last segment"
         );
         let key = format!("{method} {path}");
         Ok(Self {
@@ -78,8 +78,8 @@ impl Route {
             })
     }
 
-    /// Smaller is more specific: full matches before greedy ones before `$default`; literals before
-    /// parameters, from the left; a longer greedy route before a shorter; a method before `ANY`.
+    /// Sort key, most specific first: full matches before greedy ones before `$default`; literals before
+    /// parameters, from the left; longer greedy routes before shorter ones; a method before `ANY`.
     fn rank(&self) -> impl Ord + use<> {
         let kinds: Vec<u8> = self.segments.iter().flatten().map(Segment::kind).collect();
         let class = match &self.segments {
@@ -122,12 +122,12 @@ impl Segment {
     }
 }
 
-/// Percent-decodes a part of a path; what is not UTF-8 then becomes U+FFFD.
+/// Percent-decodes a part of a path; invalid UTF-8 becomes U+FFFD.
 pub(super) fn decode(text: &str) -> String {
     percent_decode_str(text).decode_utf8_lossy().into_owned()
 }
 
-/// The routes of a template, the most specific first.
+/// The routes of a template, most specific first.
 #[derive(Debug)]
 pub(super) struct Router(Vec<Route>);
 
@@ -137,12 +137,12 @@ impl Router {
         Self(routes)
     }
 
-    /// The route for a request, and its path parameters.
+    /// Finds the route for a request, and its path parameters.
     ///
-    /// The parameters are percent-decoded: the authors of AWS's own emulator observed that API Gateway does
-    /// so (<https://github.com/aws/aws-lambda-dotnet/pull/1901>). An encoded slash does not end a segment.
+    /// The parameters are percent-decoded, as the authors of AWS's own emulator observed of API Gateway
+    /// (<https://github.com/aws/aws-lambda-dotnet/pull/1901>). An encoded slash does not end a segment.
     ///
-    /// A slash at the end does not count: `/x` and `/x/` reach the route `/x`
+    /// A trailing slash is ignored: `/x` and `/x/` both match the route `/x`
     /// (<https://github.com/aws-powertools/powertools-lambda-python/issues/1552>).
     pub(super) fn find(&self, method: &str, path: &str) -> Option<(&Route, BTreeMap<String, String>)> {
         let path = path.strip_prefix('/')?;

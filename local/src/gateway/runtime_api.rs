@@ -1,4 +1,4 @@
-//! The Lambda Runtime API that one instance talks to, on a port of its own:
+//! The Lambda Runtime API of one instance, on its own port:
 //! <https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html>
 
 use std::sync::{Arc, Mutex, PoisonError};
@@ -17,14 +17,14 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::AbortHandle;
 use uuid::Uuid;
 
-/// Lambda's limit for an invocation and for its answer: 6 MB and some room for the envelope
+/// Lambda's payload limit in both directions: 6 MB plus some room for the envelope
 /// (<https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>).
 pub(super) const MAX_PAYLOAD: usize = 6 * 1024 * 1024 + 100;
 
-/// How long an instance may take to start, and to be heard, beyond its own time.
+/// Extra time for an instance to start and to deliver its reply, on top of the invocation's timeout.
 const GRACE: Duration = Duration::from_secs(30);
 
-/// One event on its way to an instance.
+/// An event to be handled by an instance.
 pub(super) struct Invocation {
     pub(super) request_id: String,
     pub(super) trace_id: String,
@@ -33,14 +33,14 @@ pub(super) struct Invocation {
     pub(super) reply: oneshot::Sender<Reply>,
 }
 
-/// What the instance made of it: the bytes it returned, or the error it reported.
+/// The instance's reply: the bytes it returned, or the error it reported.
 pub type Reply = Result<Bytes, String>;
 
-/// The runtime's end of the line.
+/// The server side of the Runtime API.
 pub struct Endpoint {
-    /// Hands over an invocation, which waits until the instance asks for it.
+    /// Queues an invocation until the instance polls for it.
     pub(super) invocations: mpsc::Sender<Invocation>,
-    /// True once the instance has asked for its first invocation: it is initialised.
+    /// True once the instance has polled for its first invocation, which means that it is initialised.
     pub(super) ready: watch::Receiver<bool>,
     /// `host:port`, the value of `AWS_LAMBDA_RUNTIME_API`.
     pub address: String,
@@ -56,18 +56,15 @@ impl Drop for Endpoint {
 struct Runtime {
     function_arn: String,
     queue: tokio::sync::Mutex<mpsc::Receiver<Invocation>>,
-    /// The invocation that the instance works on.
+    /// The invocation that the instance is handling.
     current: Mutex<Option<(String, oneshot::Sender<Reply>)>>,
     ready: watch::Sender<bool>,
-    /// Told when the instance reports that it could not initialise.
+    /// Called when the instance reports an initialisation error.
     init_error: Box<dyn Fn(&str) + Send + Sync>,
 }
 
 impl Endpoint {
-    /// Opens the endpoint of a new instance. `init_error` is told why initialising failed.
-    ///
-    /// # Errors
-    /// When there is no free port.
+    /// Opens the endpoint for a new instance. `init_error` receives the reason if its initialisation fails.
     pub async fn open(
         function_arn: String,
         init_error: impl Fn(&str) + Send + Sync + 'static,
@@ -89,17 +86,14 @@ impl Endpoint {
             .route("/2018-06-01/runtime/invocation/{id}/error", post(error))
             .route("/2018-06-01/runtime/init/error", post(init_error_reported))
             .with_state(runtime);
-        // The answers are small and awaited: Nagle's algorithm would hold them back.
+        // The responses are small and awaited; Nagle's algorithm would delay them.
         let listener = listener.tap_io(|stream| drop(stream.set_nodelay(true)));
         let server = tokio::spawn(async move { axum::serve(listener, routes).await }).abort_handle();
         Ok(Self { invocations, ready, address, server })
     }
 
-    /// Hands one event to an instance that was started by other means, and waits for what it makes of it: a little
-    /// longer than the `timeout` that the instance is told.
-    ///
-    /// # Errors
-    /// When it says nothing in that time.
+    /// Sends one event to an instance that was started by other means, and waits for its reply: the `timeout` that
+    /// the instance is given, plus a grace period.
     pub async fn invoke(&self, payload: Bytes, timeout: Duration) -> Result<Reply> {
         let (reply, replied) = oneshot::channel();
         let (request_id, trace_id) = (Uuid::new_v4().to_string(), "Root=1-00000000-local".to_owned());
@@ -119,7 +113,7 @@ async fn next(State(runtime): State<Arc<Runtime>>) -> Response<Body> {
     let Some(invocation) = runtime.queue.lock().await.recv().await else {
         return refusal(StatusCode::GONE, "Gone", "the sandbox is closed");
     };
-    // Time counts from here: what came before was initialisation, which Lambda times separately.
+    // The timeout starts here: what came before was initialisation, which Lambda times separately.
     let deadline = SystemTime::now() + invocation.timeout;
     let deadline = deadline.duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
     let response = Response::builder()
@@ -175,7 +169,7 @@ impl Runtime {
         let Some((_, sender)) = self.current().take_if(|(current, _)| current == id) else {
             return refusal(StatusCode::BAD_REQUEST, "InvalidRequestID", "Invalid request ID");
         };
-        // Nobody waits any longer when the invocation has timed out meanwhile.
+        // The receiver is gone if the invocation has timed out.
         drop(sender.send(reply));
         let mut response = Response::new(Body::from(r#"{"status":"OK"}"#));
         *response.status_mut() = StatusCode::ACCEPTED;

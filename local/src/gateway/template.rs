@@ -1,4 +1,4 @@
-//! Reads from `template.yaml` what the gateway needs: functions with their settings, routes, CORS.
+//! Reads what the gateway needs from `template.yaml`: functions with their settings, routes, CORS.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -11,19 +11,19 @@ use super::cors::Cors;
 use super::intrinsics::{Scope, parse, text};
 use super::route::Route;
 
-/// The region that the functions believe to run in, unless an override of `AWS_REGION` says otherwise.
+/// The region that the functions see, unless `AWS_REGION` is overridden.
 pub(crate) const REGION: &str = "us-east-1";
 
-/// A function of the template, as deployed.
+/// A function of the template, as it would be deployed.
 #[derive(Clone, Debug)]
 pub struct Function {
-    /// The logical id, for instance `GetAccessToken`.
+    /// The logical id, such as `GetAccessToken`.
     pub name: String,
     /// The file name of its executable.
     pub binary: String,
-    /// How long one invocation may take.
+    /// The time limit of one invocation.
     pub timeout: Duration,
-    /// `MemorySize`, in MB; told to the function, not enforced.
+    /// `MemorySize`, in MB; passed to the function, not enforced.
     pub memory: u32,
     /// `LoggingConfig.LogFormat`: `Text` or `JSON`.
     pub log_format: String,
@@ -31,7 +31,7 @@ pub struct Function {
     pub environment: BTreeMap<String, String>,
 }
 
-/// What a SAM template says about its HTTP API and the functions behind it.
+/// The parts of a SAM template that describe its HTTP API and functions.
 #[derive(Clone, Debug)]
 pub struct Template {
     /// Every `AWS::Serverless::Function` whose condition holds.
@@ -43,11 +43,8 @@ pub struct Template {
 }
 
 impl Template {
-    /// Reads the template at `path`. Parameters take their value from `parameter_overrides` or their default.
-    ///
-    /// # Errors
-    /// When the file cannot be read, is not a SAM template, or holds something in a place the gateway needs
-    /// that it cannot evaluate; the error names the resource.
+    /// Reads the template at `path`. `parameter_overrides` replace the parameters' defaults. The error names the
+    /// resource that cannot be evaluated.
     pub fn read(path: impl AsRef<Path>, parameter_overrides: &BTreeMap<String, String>) -> Result<Self> {
         let path = path.as_ref();
         let yaml =
@@ -55,10 +52,7 @@ impl Template {
         Self::parse(&yaml, parameter_overrides).with_context(|| format!("in {}", path.display()))
     }
 
-    /// As [`Template::read`], from text.
-    ///
-    /// # Errors
-    /// As [`Template::read`].
+    /// Like [`Template::read`], but from text.
     pub fn parse(yaml: &str, parameter_overrides: &BTreeMap<String, String>) -> Result<Self> {
         let document = parse(yaml)?;
         let scope = Scope::new(&document, parameter_overrides, REGION)?;
@@ -107,7 +101,7 @@ impl Template {
     ) -> Result<()> {
         let globals = &document["Globals"]["Function"];
         let properties = &resource["Properties"];
-        // Scalars of a function replace the global ones; maps are merged
+        // A function's scalars replace the global ones; maps are merged
         // (https://docs.aws.amazon.com/serverless-application-model/latest/developerguide/sam-specification-template-anatomy-globals.html).
         let setting = |property: &str| -> Result<Value> {
             let value =
@@ -266,7 +260,7 @@ Resources:
     }
 
     #[test]
-    fn the_template_of_this_repository_is_understood() {
+    fn the_template_of_this_repository_is_supported() {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../template.yaml");
         let template = Template::read(path, &BTreeMap::new()).unwrap();
         assert!(!template.routes.is_empty());

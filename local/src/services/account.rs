@@ -1,5 +1,5 @@
-//! PostgreSQL and PgBouncer refuse to run as root: as root they run under an account without rights, and their
-//! files lie where that account can reach them.
+//! PostgreSQL and PgBouncer refuse to run as root. If the runner is root, they run under an unprivileged account,
+//! with their files in a folder that this account can reach.
 
 use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -11,28 +11,28 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result, bail};
 use nix::unistd::{Uid, User};
 
-/// Where the files go when the account cannot reach the project's folder. It survives a reboot.
+/// Where the files go if the account cannot reach the project's folder. It survives a reboot.
 const SHELTER: &str = "/var/tmp";
-/// Names below [`SHELTER`] begin with this; nothing else there is ever removed.
+/// Prefix of our folders below [`SHELTER`]; nothing else there is ever removed.
 const PREFIX: &str = "juncture-";
 
-/// Who a server runs as.
+/// The account that a server runs under.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Account {
-    /// As whoever started the runner.
+    /// The account of the runner.
     Own,
-    /// Root started the runner; the server runs as somebody else.
+    /// Another account, because the runner is root.
     Other {
-        /// Number of the user.
+        /// User id.
         uid: u32,
-        /// Number of the user's group.
+        /// Group id.
         gid: u32,
     },
 }
 
 impl Account {
-    /// The account for a server whose files are in `folder`: the folder's owner if it exists already, else
-    /// the user `postgres`, else `nobody`; always [`Account::Own`] when the runner is not root.
+    /// Chooses the account for a server with its files in `folder`: the folder's owner if it already exists,
+    /// otherwise the user `postgres`, otherwise `nobody`. Always [`Account::Own`] if the runner is not root.
     pub fn choose(folder: &Path) -> Result<Self> {
         if !Uid::effective().is_root() {
             return Ok(Self::Own);
@@ -50,7 +50,7 @@ impl Account {
         bail!("neither the user postgres nor nobody exists, and the server refuses to run as root")
     }
 
-    /// A command that runs under this account, in a folder that everybody can enter.
+    /// A command that runs under this account, in a working directory that every account can enter.
     pub fn command(self, program: &Path) -> Command {
         let mut command = Command::new(program);
         command.current_dir("/");
@@ -60,7 +60,7 @@ impl Account {
         command
     }
 
-    /// Hands a file or folder over to the account.
+    /// Makes the account the owner of a file or folder.
     pub fn own(self, path: &Path) -> Result<()> {
         if let Self::Other { uid, gid } = self {
             chown(path, Some(uid), Some(gid))
@@ -77,8 +77,8 @@ impl Account {
         self.own(path)
     }
 
-    /// Makes `folder` one that belongs to the account and that nobody else can read, and returns where it
-    /// really is. If the account cannot get there, `folder` becomes a link to a folder below `/var/tmp`.
+    /// Creates `folder`, owned by and readable only for the account, and returns its real path. If the account
+    /// cannot reach that place, `folder` becomes a symbolic link to a folder below `/var/tmp`.
     pub fn settle(self, folder: &Path) -> Result<PathBuf> {
         let settle = || -> Result<PathBuf> {
             let parent = folder.parent().context("it has no parent")?;
@@ -86,12 +86,12 @@ impl Account {
             if folder.exists() {
                 let home = folder.canonicalize()?;
                 if !self.can_enter(&home) {
-                    bail!("its server's account can no longer reach it: empty it with `make reset`");
+                    bail!("its server's account can no longer reach it: delete it with `make reset`");
                 }
                 return Ok(home);
             }
             if folder.is_symlink() {
-                // What it led to was cleared away.
+                // A dangling link: its target was removed.
                 fs::remove_file(folder)?;
             }
             let home = if self.can_enter(parent) {
@@ -99,8 +99,8 @@ impl Account {
             } else {
                 shelter(folder)?
             };
-            // Data of an earlier run whose link is gone: who removed `.local` by hand meant them too. What
-            // belongs to somebody else is neither removed nor used.
+            // Left over from an earlier run whose link is gone: whoever deleted `.local` by hand wanted this data
+            // gone too. A folder that belongs to another account is neither removed nor used.
             if home.exists() && self.owns(&home)? {
                 fs::remove_dir_all(&home)?;
             }
@@ -115,7 +115,7 @@ impl Account {
     }
 
     fn can_enter(self, folder: &Path) -> bool {
-        // Asking the system, by trying, also covers groups and access control lists.
+        // Tested by trying, which also covers groups and access control lists.
         self == Self::Own
             || self
                 .command(Path::new("/bin/sh"))
@@ -136,7 +136,7 @@ impl Account {
     }
 }
 
-/// Removes what [`Account::settle`] made, link and folder; or a file beside it.
+/// Removes what [`Account::settle`] created, both link and target. Works for a plain file in the same place, too.
 pub fn remove(folder: &Path) -> Result<()> {
     let remove = || -> std::io::Result<()> {
         if folder.is_symlink() {
@@ -158,7 +158,7 @@ pub fn remove(folder: &Path) -> Result<()> {
     remove().with_context(|| format!("cannot remove {}", folder.display()))
 }
 
-/// One name per project and server.
+/// A path that is unique per project and server.
 fn shelter(folder: &Path) -> Result<PathBuf> {
     let name = folder.file_name().context("it has no name")?.to_string_lossy();
     let mut hasher = DefaultHasher::new();
@@ -171,7 +171,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn files_go_to_a_shelter_when_the_account_cannot_reach_them_and_are_removed_from_there() {
+    fn unreachable_files_go_to_a_shelter_and_are_removed_from_there() {
         let mode = fs::Permissions::from_mode(0o700);
         let private = tempfile::Builder::new().permissions(mode).tempdir().unwrap();
         let folder = private.path().join("deeper/postgres");
@@ -188,7 +188,7 @@ mod tests {
         if folder.is_symlink() {
             fs::remove_file(&folder).unwrap();
             assert_eq!(account.settle(&folder).unwrap(), home);
-            assert!(!home.join("file").exists(), "what is left without its link is emptied");
+            assert!(!home.join("file").exists(), "a folder without its link is emptied");
         }
         remove(&folder).unwrap();
         assert!(!home.exists() && !folder.is_symlink());
@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn a_link_to_a_foreign_place_is_removed_without_its_target() {
+    fn a_link_to_somewhere_else_is_removed_without_its_target() {
         let private = tempfile::tempdir().unwrap();
         let (target, link) = (private.path().join("target"), private.path().join("link"));
         fs::create_dir(&target).unwrap();

@@ -1,4 +1,4 @@
-//! The servers that the stack runs as private processes, on loopback only.
+//! The servers that the stack runs as private processes, listening on loopback only.
 
 pub mod account;
 pub mod pgbouncer;

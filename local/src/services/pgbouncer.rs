@@ -1,5 +1,5 @@
-//! PgBouncer in transaction mode, with TLS required from clients: what Neon's pooler is
-//! (<https://neon.com/docs/connect/connection-pooling>). For tests.
+//! PgBouncer in transaction mode with TLS required from clients, as in Neon's pooler
+//! (<https://neon.com/docs/connect/connection-pooling>). Used by tests.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -16,12 +16,12 @@ use super::process::Process;
 use super::tls::Authority;
 use crate::reaper::Reaper;
 
-/// How a private PgBouncer is to be started.
+/// Options of a private PgBouncer.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// Folder of its configuration, written anew at each start.
+    /// Folder of its configuration, which is rewritten at each start.
     pub folder: PathBuf,
-    /// File that gets its output.
+    /// File that its output is appended to.
     pub log: PathBuf,
     /// Port on 127.0.0.1.
     pub port: u16,
@@ -29,7 +29,7 @@ pub struct Options {
     pub authority: Arc<Authority>,
 }
 
-/// A running PgBouncer, as the way to one of the databases behind it.
+/// A running PgBouncer, and one of the databases behind it.
 #[derive(Debug)]
 pub struct PgBouncer {
     process: Arc<Process>,
@@ -37,7 +37,7 @@ pub struct PgBouncer {
 }
 
 impl PgBouncer {
-    /// Starts it in front of `postgres` (one without TLS) and returns when it takes connections.
+    /// Starts it in front of `postgres`, a server without TLS, and returns once it accepts connections.
     pub async fn start(options: Options, postgres: &Postgres, reaper: &Arc<Reaper>) -> Result<Self> {
         let program = find().context("PgBouncer is not installed: `make setup-test` installs it")?;
         let account = Account::choose(&options.folder)?;
@@ -72,7 +72,7 @@ impl PgBouncer {
         )?;
         let mut command = account.command(&program);
         command.arg(&file);
-        // SIGTERM is its immediate shutdown: https://www.pgbouncer.org/usage.html#signals
+        // SIGTERM is an immediate shutdown: https://www.pgbouncer.org/usage.html#signals
         let mut process = Process::spawn("PgBouncer", command, Signal::SIGTERM, &options.log, reaper)?;
         process
             .ready(async || {
@@ -89,17 +89,17 @@ impl PgBouncer {
         Ok(Self { process: Arc::new(process), url })
     }
 
-    /// The way to another database of the server behind it.
+    /// The same pooler for another database of the server.
     pub fn to_database(&self, name: &str) -> Self {
         Self { process: Arc::clone(&self.process), url: with_database(&self.url, name) }
     }
 
-    /// Address of the database behind it, with `sslmode=require` and the authority in `sslrootcert`.
+    /// URL of the database through the pooler, with `sslmode=require` and the CA certificate in `sslrootcert`.
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// Disconnects everybody and ends, unless it is still the way to another database.
+    /// Disconnects all clients and stops PgBouncer, unless another handle still uses it.
     pub async fn stop(self) -> Result<()> {
         self.process.release().await
     }
@@ -108,7 +108,7 @@ impl PgBouncer {
 fn find() -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     std::env::split_paths(&path)
-        // Debian installs it where only administrators look.
+        // Debian installs it in a folder that is only in root's PATH.
         .chain(["/usr/sbin", "/opt/homebrew/bin", "/usr/local/bin"].map(PathBuf::from))
         .map(|folder| folder.join("pgbouncer"))
         .find(|program| program.is_file())

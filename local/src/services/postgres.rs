@@ -1,4 +1,4 @@
-//! A private PostgreSQL: the installed server on its own port, with its own data.
+//! A private PostgreSQL: the installed server on its own port with its own data directory.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -21,21 +21,21 @@ use crate::reaper::{Reaper, is_alive};
 /// Name of the database and of its owner.
 pub const NAME: &str = "juncture";
 
-/// How a private PostgreSQL is to be started.
+/// Options of a private PostgreSQL.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// Folder of the data; made on the first start and used again after.
+    /// Folder of the data, created at the first start and reused afterwards.
     pub data: PathBuf,
-    /// File that gets the server's output.
+    /// File that the server's output is appended to.
     pub log: PathBuf,
     /// Port on 127.0.0.1.
     pub port: u16,
-    /// Password of the user `juncture`; letters, digits, `-` and `_` only, as it goes into a URL. It counts
-    /// when the data are made.
+    /// Password of the user `juncture`. Letters, digits, `-` and `_` only, because it becomes part of a URL. Takes
+    /// effect when the data directory is created.
     pub password: String,
-    /// Whether the data shall survive a crash of the machine. Tests do without, and are faster.
+    /// Whether the data must survive a crash of the machine. Tests do without, which is faster.
     pub durable: bool,
-    /// Signs a certificate for the server; TLS is then required from every client.
+    /// The CA that signs the server's certificate; if set, the server requires TLS.
     pub tls: Option<Arc<Authority>>,
 }
 
@@ -50,7 +50,7 @@ pub struct Postgres {
 }
 
 impl Postgres {
-    /// Starts the server and returns when it answers.
+    /// Starts the server and returns once it accepts connections.
     pub async fn start(options: Options, reaper: &Arc<Reaper>) -> Result<Self> {
         check_password(&options.password)?;
         let account = Account::choose(&options.data)?;
@@ -67,13 +67,13 @@ impl Postgres {
 
         let mut command = programs.command(account, "postgres");
         command.arg("-D").arg(&data).arg("-p").arg(options.port.to_string());
-        // Over TCP only: the path of a socket must be shorter than many a project's path.
+        // TCP only: the path of a Unix socket is limited to about a hundred characters, too short for some projects.
         let mut settings = vec!["listen_addresses=127.0.0.1", "unix_socket_directories="];
         if options.durable {
             settings.push("max_connections=200");
         } else {
             settings.extend(["fsync=off", "synchronous_commit=off", "full_page_writes=off"]);
-            // Many stacks of tests may share it.
+            // Many test stacks may share the server.
             settings.push("max_connections=1000");
         }
         for setting in settings {
@@ -104,7 +104,8 @@ impl Postgres {
         })
     }
 
-    /// Creates another database on the same server, a copy of `template` or empty. Not for a server that requires TLS.
+    /// Creates a database on the same server, as a copy of `template` or empty. Does not work for a server that
+    /// requires TLS.
     pub async fn create_database(&self, name: &str, template: Option<&str>) -> Result<Self> {
         let (client, connection) = tokio_postgres::connect(&self.url, NoTls).await?;
         tokio::spawn(connection);
@@ -122,7 +123,7 @@ impl Postgres {
         })
     }
 
-    /// Address of the database, with user, password and `sslmode`.
+    /// URL of the database, with user, password and `sslmode`.
     pub fn url(&self) -> &str {
         &self.url
     }
@@ -147,7 +148,7 @@ impl Postgres {
         self.process.pid()
     }
 
-    /// Disconnects everybody, writes everything, and ends, unless another database of the server is still in use.
+    /// Disconnects all clients, shuts down cleanly, and exits, unless another handle still uses the server.
     pub async fn stop(self) -> Result<()> {
         self.process.release().await
     }
@@ -158,15 +159,15 @@ pub(super) fn with_database(url: &str, name: &str) -> String {
     url.replacen(&format!("/{NAME}?"), &format!("/{name}?"), 1)
 }
 
-/// Passwords go into URLs and configuration files as they are.
+/// Passwords are put into URLs and configuration files unescaped.
 pub(super) fn check_password(password: &str) -> Result<()> {
     if password.is_empty() || !password.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_') {
-        bail!("the password of the local database may hold letters, digits, - and _ only");
+        bail!("the password of the local database may contain only letters, digits, - and _");
     }
     Ok(())
 }
 
-/// The installed programs of one version.
+/// The installed programs of one PostgreSQL version.
 #[derive(Debug)]
 struct Programs {
     folder: PathBuf,
@@ -174,7 +175,7 @@ struct Programs {
 }
 
 impl Programs {
-    /// The version that made the data, or the first that is found.
+    /// The version that created the data directory, or the first one found.
     fn find(data: &Path) -> Result<Self> {
         let mut found: Vec<Self> = candidates().into_iter().filter_map(Self::at).collect();
         let Ok(made_by) = fs::read_to_string(data.join("PG_VERSION")) else {
@@ -188,7 +189,7 @@ impl Programs {
             .into_iter()
             .find(|programs| programs.version.split('.').next() == Some(major))
             .with_context(|| format!(
-                "the data were made by PostgreSQL {major}, which is not installed: install it, or empty them with `make reset`"
+                "the data was created by PostgreSQL {major}, which is not installed: install it, or delete the data with `make reset`"
             ))
     }
 
@@ -205,14 +206,14 @@ impl Programs {
 
     fn command(&self, account: Account, program: &str) -> Command {
         let mut command = account.command(&self.folder.join(program));
-        // Settings of the person's own PostgreSQL (PGDATA, PGPORT, …) are not meant for this one. On macOS
-        // the server refuses to start without a valid locale.
+        // The user's own PostgreSQL variables (PGDATA, PGPORT, …) must not apply here. On macOS the server refuses
+        // to start without a valid locale.
         command.env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default()).env("LC_ALL", "C");
         command
     }
 }
 
-/// Folders that may hold the programs: PATH first, then where Debian and Homebrew put them, newest first.
+/// Folders that may contain the programs: PATH first, then the defaults of Debian and Homebrew, newest version first.
 fn candidates() -> Vec<PathBuf> {
     let mut folders: Vec<PathBuf> =
         std::env::var_os("PATH").map(|path| std::env::split_paths(&path).collect()).unwrap_or_default();
@@ -231,7 +232,7 @@ fn candidates() -> Vec<PathBuf> {
     folders
 }
 
-/// Makes the data under another name first, so that an interrupted start leaves nothing half made.
+/// Initialises the data directory under a temporary name, so that an interrupted start leaves nothing half done.
 async fn initialize(
     programs: &Programs,
     account: Account,
@@ -263,7 +264,7 @@ async fn initialize(
     fs::rename(&unfinished, home.join("data")).context("cannot rename the new data folder")
 }
 
-/// Whether the server takes connections. With TLS required it refuses this one, which is an answer too.
+/// Whether the server accepts connections. If it requires TLS it rejects this one, which also counts as an answer.
 async fn answers(port: u16, password: &str) -> Result<bool> {
     let attempt = tokio_postgres::Config::new()
         .host("127.0.0.1")
@@ -277,16 +278,16 @@ async fn answers(port: u16, password: &str) -> Result<bool> {
     match attempt {
         Ok(_) => Ok(true),
         Err(error) if error.code() == Some(&SqlState::INVALID_PASSWORD) => bail!(
-            "the private PostgreSQL refuses the password in secrets.env: restore it, or start anew with `make reset`"
+            "the private PostgreSQL rejects the password in secrets.env: restore it, or start over with `make reset`"
         ),
         Err(error) if error.code() == Some(&SqlState::CANNOT_CONNECT_NOW) => Ok(false),
-        // Any other answer in PostgreSQL's protocol means that it is up.
+        // Any other error in PostgreSQL's protocol means that the server is up.
         Err(error) => Ok(error.as_db_error().is_some()),
     }
 }
 
-/// Stops a server of a former run that still has our data open. Another process that got the number of a
-/// server long gone is left alone, and the file that would mistake the one for the other is removed.
+/// Stops a server of an earlier run that still uses our data directory. If the pid in its file has been reused by
+/// another process, that process is left alone, and the stale file is removed.
 async fn stop_leftover(data: &Path) -> Result<()> {
     let file = data.join("postmaster.pid");
     let Some(pid) = fs::read_to_string(&file)
@@ -305,7 +306,7 @@ async fn stop_leftover(data: &Path) -> Result<()> {
     crate::reaper::send(pid, Signal::SIGINT);
     while is_alive(pid) {
         if Instant::now() > deadline {
-            bail!("a PostgreSQL of a former run (process {pid}) does not stop");
+            bail!("a PostgreSQL of an earlier run (process {pid}) does not stop");
         }
         sleep(Duration::from_millis(20)).await;
     }

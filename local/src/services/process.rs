@@ -1,4 +1,4 @@
-//! One server process: started in its own group, registered with the reaper, stopped by its own signal.
+//! A server process: started in its own process group, registered with the reaper, stopped by its own signal.
 
 use std::fs::{self, OpenOptions};
 use std::os::unix::process::CommandExt;
@@ -14,7 +14,7 @@ use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use crate::reaper::{Reaper, send};
 
-/// How long a server may take to answer for the first time, or to stop.
+/// Time limit for a server to become ready, or to stop.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A running server. Dropping it leaves the process to the reaper.
@@ -29,7 +29,7 @@ pub(crate) struct Process {
 }
 
 impl Process {
-    /// Starts `command`, its output appended to `log`; `signal` asks it to stop.
+    /// Starts `command` with its output appended to `log`; `signal` is the signal that stops it.
     pub(crate) fn spawn(
         name: &'static str,
         command: std::process::Command,
@@ -40,7 +40,7 @@ impl Process {
         Self::spawn_with(name, command, Stdio::null(), signal, log, reaper)
     }
 
-    /// As [`Process::spawn`], with something to read.
+    /// Like [`Process::spawn`], with the given stdin.
     pub(crate) fn spawn_with(
         name: &'static str,
         mut command: std::process::Command,
@@ -57,16 +57,16 @@ impl Process {
             .append(true)
             .open(log)
             .with_context(|| format!("cannot write {}", log.display()))?;
-        // Its own group: Ctrl-C in the terminal must not end it before the orderly stop does.
+        // In its own process group: Ctrl-C in the terminal must not end it before the orderly stop does.
         command.process_group(0).stdin(input).stdout(output.try_clone()?).stderr(output);
         let child =
             tokio::process::Command::from(command).spawn().with_context(|| format!("cannot start {name}"))?;
         let pid = child.id().with_context(|| format!("{name} has no process id"))?;
-        reaper.watch(pid, signal).context("the reaper does not answer")?;
+        reaper.watch(pid, signal).context("the reaper does not respond")?;
         Ok(Self { name, child, pid, signal, log: log.to_owned(), reaper: Arc::clone(reaper) })
     }
 
-    /// The input of a process that was spawned with a pipe.
+    /// The stdin of a process that was spawned with a pipe.
     pub(crate) fn input(&mut self) -> Option<tokio::process::ChildStdin> {
         self.child.stdin.take()
     }
@@ -75,7 +75,7 @@ impl Process {
         self.pid
     }
 
-    /// Asks `answers` again and again until it says yes. Fails when the process ends first.
+    /// Polls `answers` until it returns true. Fails if the process exits first.
     pub(crate) async fn ready(&mut self, mut answers: impl AsyncFnMut() -> Result<bool>) -> Result<()> {
         let deadline = Instant::now() + PATIENCE;
         loop {
@@ -83,7 +83,7 @@ impl Process {
                 biased;
                 status = self.child.wait() => {
                     self.forget();
-                    bail!("{} ended at once ({}):\n{}", self.name, status?, tail(&self.log));
+                    bail!("{} exited during startup ({}):\n{}", self.name, status?, tail(&self.log));
                 }
                 answer = timeout_at(deadline, answers()) => answer,
             };
@@ -93,13 +93,13 @@ impl Process {
                 return Ok(());
             }
             if Instant::now() >= deadline {
-                bail!("{} does not answer, see {}:\n{}", self.name, self.log.display(), tail(&self.log));
+                bail!("{} does not respond, see {}:\n{}", self.name, self.log.display(), tail(&self.log));
             }
             sleep(Duration::from_millis(20)).await;
         }
     }
 
-    /// Waits for a process that ends by itself, such as `initdb`.
+    /// Waits for a process that exits by itself, such as `initdb`.
     pub(crate) async fn finish(mut self) -> Result<()> {
         let status = self.wait().await?;
         if !status.success() {
@@ -108,7 +108,7 @@ impl Process {
         Ok(())
     }
 
-    /// Stops the process and waits for its end; SIGKILL if it does not obey.
+    /// Stops the process and waits for it to exit; falls back to SIGKILL.
     pub(crate) async fn stop(mut self) -> Result<()> {
         self.signal(self.signal);
         if timeout(PATIENCE, self.wait()).await.is_err() {
@@ -118,7 +118,7 @@ impl Process {
         Ok(())
     }
 
-    /// Stops the process if nobody else holds it.
+    /// Stops the process if this is the last handle.
     pub(crate) async fn release(self: Arc<Self>) -> Result<()> {
         match Arc::into_inner(self) {
             Some(process) => process.stop().await,
@@ -127,7 +127,7 @@ impl Process {
     }
 
     fn signal(&self, signal: Signal) {
-        // `id` is None once the process was waited for: its number may be another's by then.
+        // `id` is `None` once the process has been reaped; its pid may have been reused since.
         if let Some(pid) = self.child.id().and_then(|pid| i32::try_from(pid).ok()) {
             send(pid, signal);
         }
@@ -140,7 +140,7 @@ impl Process {
     }
 
     fn forget(&self) {
-        // A closed reaper has nothing left to strike out.
+        // Best effort: a closed reaper has no children left to unregister.
         let _ = self.reaper.forget(self.pid);
     }
 }

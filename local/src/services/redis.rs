@@ -1,4 +1,4 @@
-//! A private Redis: the installed `redis-server` on its own port, with its own data.
+//! A private Redis: the installed `redis-server` on its own port with its own data.
 
 use std::fs;
 use std::path::PathBuf;
@@ -13,21 +13,21 @@ use super::postgres::check_password;
 use super::process::Process;
 use crate::reaper::Reaper;
 
-/// How many databases it has: one for each stack that shares it.
+/// The number of databases: one for each stack that shares the server.
 const DATABASES: u16 = 1024;
 
-/// How a private Redis is to be started.
+/// Options of a private Redis.
 #[derive(Debug, Clone)]
 pub struct Options {
     /// Folder of the data.
     pub data: PathBuf,
-    /// File that gets the server's output.
+    /// File that the server's output is appended to.
     pub log: PathBuf,
     /// Port on 127.0.0.1.
     pub port: u16,
     /// Password; letters, digits, `-` and `_` only.
     pub password: String,
-    /// Whether the data shall survive a restart.
+    /// Whether the data must survive a restart.
     pub durable: bool,
 }
 
@@ -40,19 +40,19 @@ pub struct Redis {
 }
 
 impl Redis {
-    /// Starts the server and returns when it answers.
+    /// Starts the server and returns once it responds.
     pub async fn start(options: Options, reaper: &Arc<Reaper>) -> Result<Self> {
         check_password(&options.password)?;
         fs::create_dir_all(&options.data)
             .with_context(|| format!("cannot create {}", options.data.display()))?;
         let mut command = std::process::Command::new("redis-server");
-        // The settings come over a pipe: the password does not show in the list of processes.
+        // Configured over stdin, so that the password does not show in the process list.
         command.arg("-").current_dir(&options.data);
         let mut process = Process::spawn_with(
             "Redis",
             command,
             Stdio::piped(),
-            // Its orderly shutdown: https://redis.io/docs/latest/operate/oss_and_stack/reference/signals/
+            // Its clean shutdown: https://redis.io/docs/latest/operate/oss_and_stack/reference/signals/
             Signal::SIGTERM,
             &options.log,
             reaper,
@@ -101,7 +101,7 @@ impl Redis {
         })
     }
 
-    /// Address of the database, with the server's password.
+    /// URL of the database, with the server's password.
     pub fn url(&self) -> &str {
         &self.url
     }
@@ -116,7 +116,7 @@ impl Redis {
         self.process.pid()
     }
 
-    /// Writes everything and ends, unless another database of the server is still in use.
+    /// Shuts the server down cleanly, unless another handle still uses it.
     pub async fn stop(self) -> Result<()> {
         self.process.release().await
     }

@@ -1,5 +1,5 @@
-//! AWS Secrets Manager, played by moto (<https://docs.getmoto.org/en/latest/docs/server_mode.html>): for tests,
-//! which keep the functions' settings in it as a deployment does.
+//! A stand-in for AWS Secrets Manager, moto (<https://docs.getmoto.org/en/latest/docs/server_mode.html>), for tests
+//! that keep the functions' settings in a secret as a deployment does.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -14,15 +14,15 @@ use super::process::Process;
 use crate::gateway::template::REGION;
 use crate::reaper::Reaper;
 
-/// Credentials that moto takes, as it takes any.
+/// Arbitrary credentials: moto accepts any.
 const ACCESS_KEY: (&str, &str) = ("AKIAIOSFODNN7EXAMPLE", "not-a-secret");
 
-/// How a private moto is to be started.
+/// Options of a private moto.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// `moto_server`.
+    /// Path of `moto_server`.
     pub program: PathBuf,
-    /// File that gets its output.
+    /// File that its output is appended to.
     pub log: PathBuf,
     /// Port on 127.0.0.1.
     pub port: u16,
@@ -36,9 +36,9 @@ pub struct SecretsManager {
 }
 
 impl SecretsManager {
-    /// Starts it and returns when it answers.
+    /// Starts it and returns once it responds.
     pub async fn start(options: Options, reaper: &Arc<Reaper>) -> Result<Self> {
-        // An error means that one is installed already.
+        // An error means that a provider is already installed.
         let _ = rustls::crypto::ring::default_provider().install_default();
         ensure!(options.program.exists(), "moto is not installed: `make setup-test` installs it");
         let mut command = std::process::Command::new(&options.program);
@@ -49,7 +49,7 @@ impl SecretsManager {
         Ok(Self { process, url })
     }
 
-    /// What a client needs to reach it.
+    /// The environment variables that an AWS client needs to use it.
     pub fn environment(&self) -> BTreeMap<String, String> {
         let (id, key) = ACCESS_KEY;
         [
@@ -62,7 +62,7 @@ impl SecretsManager {
         .into()
     }
 
-    /// Its address.
+    /// Its URL.
     pub fn url(&self) -> &str {
         &self.url
     }
@@ -72,7 +72,7 @@ impl SecretsManager {
         self.process.pid()
     }
 
-    /// Creates a secret, or gives it a new version.
+    /// Creates a secret, or adds a new version if it exists.
     pub async fn put(&self, id: &str, text: &str) -> Result<()> {
         let token = uuid::Uuid::new_v4();
         let create = json!({ "Name": id, "SecretString": text, "ClientRequestToken": token });
@@ -83,20 +83,20 @@ impl SecretsManager {
         call(&self.url, "PutSecretValue", &put).await.map(drop)
     }
 
-    /// The text of a secret.
+    /// The value of a secret.
     pub async fn get(&self, id: &str) -> Result<String> {
         let answer = call(&self.url, "GetSecretValue", &json!({ "SecretId": id })).await?;
         Ok(answer["SecretString"].as_str().context("no text")?.to_owned())
     }
 
-    /// Removes a secret.
+    /// Deletes a secret.
     pub async fn delete(&self, id: &str) -> Result<()> {
         let body = json!({ "SecretId": id, "ForceDeleteWithoutRecovery": true });
         call(&self.url, "DeleteSecret", &body).await.map(drop)
     }
 }
 
-/// One call. moto finds the service by the scope of the signature and does not check the signature itself.
+/// Makes one API call. moto finds the service by the credential scope of the signature, which it does not verify.
 async fn call(url: &str, action: &str, body: &Value) -> Result<Value> {
     let scope =
         format!("AWS4-HMAC-SHA256 Credential={}/20260101/{REGION}/secretsmanager/aws4_request", ACCESS_KEY.0);

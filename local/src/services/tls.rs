@@ -1,4 +1,4 @@
-//! A private certificate authority, for servers that are reached over TLS as the hosted ones are.
+//! A private certificate authority, for servers that are reached over TLS as their hosted counterparts are.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ use rcgen::{
 
 use super::account::Account;
 
-/// A certificate authority that lives as long as this value; its certificate stays as a file.
+/// A certificate authority whose key lives only in memory; its certificate is written to a file.
 #[derive(Debug)]
 pub struct Authority {
     issuer: CertifiedIssuer<'static, KeyPair>,
@@ -19,7 +19,7 @@ pub struct Authority {
 }
 
 impl Authority {
-    /// Makes one and writes its certificate to `folder`.
+    /// Creates one and writes its certificate to `folder`.
     pub fn create(folder: &Path) -> Result<Self> {
         let mut params = CertificateParams::default();
         params.distinguished_name.push(DnType::CommonName, "Juncture's local authority");
@@ -38,8 +38,8 @@ impl Authority {
         &self.certificate
     }
 
-    /// Writes a certificate for `localhost` and its key into `folder`, for the server's account to read;
-    /// returns both paths.
+    /// Creates a certificate for `localhost` and writes it and its key to `folder`, readable for the server's
+    /// account. Returns both paths.
     pub fn certify(&self, account: Account, folder: &Path) -> Result<(PathBuf, PathBuf)> {
         let mut params = CertificateParams::new(["localhost".to_owned(), "127.0.0.1".to_owned()])?;
         params.distinguished_name.push(DnType::CommonName, "localhost");

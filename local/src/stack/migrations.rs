@@ -9,14 +9,14 @@ use super::options::StackOptions;
 use crate::services::postgres::Postgres;
 use crate::services::process::Process;
 
-/// Applies the migrations, as a program of its own. Not through the pooler: they hold a lock that belongs to one
-/// connection.
+/// Applies the migrations in a separate process. Bypasses the pooler, because the migrations hold a lock that
+/// belongs to one database connection.
 pub(super) async fn migrate(options: &StackOptions, postgres: Option<&Postgres>) -> Result<()> {
     let since = Instant::now();
     let database_url = postgres.map(Postgres::url).or(options.settings.get("DATABASE_URL"));
     let mut command = std::process::Command::new(options.binaries.join("migrate"));
     command.env("DATABASE_URL", database_url.context("no database")?);
-    // The one of .env belongs to the database of .env.
+    // The `DATABASE_DIRECT_URL` in `.env` only applies to the `DATABASE_URL` in `.env`.
     let direct = options.settings.hosted_database().then(|| options.settings.get("DATABASE_DIRECT_URL"));
     command.env("DATABASE_DIRECT_URL", direct.flatten().unwrap_or_default());
     let log = options.logs().join("migrate.log");

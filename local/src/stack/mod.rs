@@ -1,4 +1,4 @@
-//! The whole development stack: servers, migrations, gateway, demo product; started, and stopped in order.
+//! The whole development stack: starts servers, migrations, gateway and demo product, and stops them in order.
 
 mod migrations;
 mod options;
@@ -27,7 +27,7 @@ use sandbox::Sandbox;
 pub use self::options::{Progress, StackOptions};
 pub use self::shared::SharedServers;
 
-/// A running stack. [`Stack::stop`] ends it in order; when it is dropped, the reaper ends it.
+/// A running stack. [`Stack::stop`] stops it in order; if it is dropped instead, the reaper terminates it.
 pub struct Stack {
     gateway: Gateway,
     functions: Vec<Function>,
@@ -44,7 +44,7 @@ impl std::fmt::Debug for Stack {
 }
 
 impl Stack {
-    /// Starts everything and returns when it answers. On failure the caller's reaper ends what was started.
+    /// Starts everything and returns once it is ready. On failure the caller's reaper terminates what was started.
     pub async fn start(options: StackOptions) -> Result<Self> {
         let mut listeners = Listeners::bind(&options.settings, &Part::ALL)?;
         options.remove_logs()?;
@@ -53,7 +53,7 @@ impl Stack {
         let demo_url = format!("http://localhost:{}", ports.of(Part::Demo));
         let callback = format!("{url}/api/frontend/oauth/authorization-callback/jira");
 
-        // An error in the template shows before anything is started.
+        // Parsed first, so that an error in the template shows before anything is started.
         let origins = match options.settings.get("CORS_ALLOWED_ORIGINS") {
             Some(origins) => format!("{origins},{demo_url}"),
             None => demo_url.clone(),
@@ -61,7 +61,7 @@ impl Stack {
         let parameters = BTreeMap::from([
             ("SiteRedirectUri".to_owned(), demo_url.clone()),
             ("CorsAllowedOrigins".to_owned(), origins.clone()),
-            // The demo product asks for connect tokens; who tries the API out by hand need not.
+            // The demo product sends connect tokens anyway; whoever tries the API by hand need not.
             ("RequireConnectToken".to_owned(), "false".to_owned()),
             ("AllowedReturnUrls".to_owned(), demo_url.clone()),
         ]);
@@ -76,15 +76,15 @@ impl Stack {
         set("DEFAULT_JIRA_SITE_REDIRECT_URI", &demo_url);
         set("JUNCTURE_FRONTEND_URL", &url);
         set("PRODUCT_NAME", demo::NAME);
-        // As the contract has it, for pages that were built on it.
+        // The contract's behaviour, for pages that were built against it.
         set("REQUIRE_ACCOUNT_CONFIRMATION", "false");
-        // The template names a secret in AWS; here there is none, unless .env says so.
+        // The template names a secret in AWS, which does not exist locally, unless `.env` says otherwise.
         set("JUNCTURE_SECRETS_ID", "");
         for (name, value) in options.settings.values().filter(|(name, _)| *name != "CORS_ALLOWED_ORIGINS") {
             set(name, value);
         }
 
-        // Shared servers hand out databases that are up to date.
+        // Shared servers hand out databases that are already migrated.
         if options.servers.is_none() {
             migrate(&options, servers.postgres.as_ref()).await?;
         }
@@ -107,7 +107,7 @@ impl Stack {
             listeners.take(Part::Demo)?.context("no listener for the demo product")?,
             demo::Options {
                 juncture_url: url,
-                // While keys rotate, the first is the new one.
+                // During a key rotation the new key comes first.
                 secret_key: secret_key.split(',').next().unwrap_or_default().trim().to_owned(),
                 product_url: demo_url,
             },
@@ -122,17 +122,17 @@ impl Stack {
         format!("http://localhost:{}", self.options.settings.ports.of(Part::Gateway))
     }
 
-    /// URL of the demo product, where the browser lands at last.
+    /// URL of the demo product, where the browser lands at the end of the flow.
     pub fn demo_url(&self) -> String {
         format!("http://localhost:{}", self.options.settings.ports.of(Part::Demo))
     }
 
-    /// What a backend presents to Juncture.
+    /// The secret key that a backend authenticates with.
     pub fn secret_key(&self) -> &str {
         self.environment.get("JUNCTURE_SECRET_KEY").map_or("", String::as_str)
     }
 
-    /// The settings of the functions, beside the template's: in their environment, or in the secret.
+    /// The functions' settings beyond those of the template, whether in their environment or in the secret.
     pub fn environment(&self) -> &BTreeMap<String, String> {
         &self.environment
     }
@@ -147,17 +147,17 @@ impl Stack {
         &self.gateway
     }
 
-    /// The sandbox of Atlassian, unless Atlassian itself is used.
+    /// The Atlassian sandbox, unless Atlassian itself is used.
     pub fn sandbox(&self) -> Option<&Sandbox> {
         self.servers.sandbox.as_ref()
     }
 
-    /// The front of Redis, unless Upstash itself is used.
+    /// The REST front for Redis, unless Upstash itself is used.
     pub fn front(&self) -> Option<&Front> {
         self.servers.front.as_ref()
     }
 
-    /// The private PostgreSQL, unless a hosted one is used. Its URL leads past the pooler.
+    /// The private PostgreSQL, unless a hosted one is used. Its URL bypasses the pooler.
     pub fn postgres(&self) -> Option<&Postgres> {
         self.servers.postgres.as_ref()
     }
@@ -167,12 +167,12 @@ impl Stack {
         self.servers.redis.as_ref()
     }
 
-    /// Where data and logs are.
+    /// The folder of data and logs.
     pub fn folder(&self) -> &Path {
         &self.options.folder
     }
 
-    /// How it was started.
+    /// The options it was started with.
     pub(crate) fn options(&self) -> &StackOptions {
         &self.options
     }
@@ -182,7 +182,7 @@ impl Stack {
         migrate(&self.options, self.postgres()).await
     }
 
-    /// Stops everything, what takes requests first.
+    /// Stops everything, beginning with what accepts requests.
     pub async fn stop(self) -> Result<()> {
         let say = self.options.progress;
         self.gateway.shutdown().await;
@@ -195,14 +195,14 @@ impl Stack {
     }
 }
 
-/// The servers of a stack alone, without the gateway: for functions that run elsewhere.
+/// Only the servers of a stack, without the gateway, for functions that run elsewhere.
 pub struct Backing {
     servers: Servers,
     options: StackOptions,
 }
 
 impl Backing {
-    /// Starts them and returns when they answer. On failure the caller's reaper ends what was started.
+    /// Starts them and returns once they are ready. On failure the caller's reaper terminates what was started.
     pub async fn start(options: StackOptions) -> Result<Self> {
         let mut listeners = Listeners::bind(&options.settings, &Servers::PARTS)?;
         options.remove_logs()?;
@@ -210,7 +210,8 @@ impl Backing {
         Ok(Self { servers, options })
     }
 
-    /// The settings by which functions find them, and new keys; what end users see is for the caller to add.
+    /// The settings that functions need to connect to them, including new keys. Settings that end users see, such
+    /// as URLs, are left to the caller.
     pub fn settings(&self) -> BTreeMap<String, String> {
         self.servers.settings(&self.options)
     }
@@ -224,7 +225,7 @@ impl Backing {
     }
 }
 
-/// Empties the folder of a stack that is not running: the data and logs go, the keys stay.
+/// Deletes the data and logs of a stack that is not running; the keys stay.
 pub fn reset(folder: &Path) -> Result<()> {
     for name in ["postgres", "pgbouncer", "redis", "tls", "logs", "atlassian.json"] {
         account::remove(&folder.join(name))?;
@@ -239,19 +240,20 @@ fn hook(
     let reaper = Arc::clone(reaper);
     Arc::new(move |pid| {
         if let Err(error) = tell(&reaper, pid) {
-            tracing::warn!(%error, pid, "the reaper does not answer");
+            tracing::warn!(%error, pid, "the reaper does not respond");
         }
     })
 }
 
-/// What the functions find in their environment: the settings, or where they are.
+/// The environment of the functions: the settings, or the location of the secret that holds them.
 async fn deployed(
     options: &StackOptions,
     settings: &BTreeMap<String, String>,
     functions: &[Function],
 ) -> Result<BTreeMap<String, String>> {
     let Some((manager, id)) = &options.secret else { return Ok(settings.clone()) };
-    // What Lambda itself reads stays where Lambda reads it, and what the template sets where it wins over the secret.
+    // Two kinds of settings stay in the environment: what Lambda itself reads, and what the template sets, because
+    // it would take precedence over the secret.
     let stays = |name: &str| {
         name.starts_with("AWS_") || functions.iter().any(|function| function.environment.contains_key(name))
     };
@@ -263,7 +265,7 @@ async fn deployed(
     Ok(environment)
 }
 
-/// The executables of all functions, each once.
+/// The executables of all functions, without duplicates.
 pub(crate) fn executables(functions: &[Function]) -> BTreeSet<&str> {
     functions.iter().map(|function| function.binary.as_str()).collect()
 }

@@ -1,4 +1,4 @@
-//! How a stack is to be started.
+//! The options of a stack.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -14,46 +14,46 @@ use crate::secrets::Secrets;
 use crate::services::secrets_manager::SecretsManager;
 use crate::settings::Settings;
 
-/// Is told each step in one line.
+/// Called with each step as one line of text.
 pub type Progress = Arc<dyn Fn(&str) + Send + Sync>;
 
-/// How a stack is to be started.
+/// The options of a stack.
 #[derive(Clone)]
 pub struct StackOptions {
     /// The SAM template.
     pub template: PathBuf,
-    /// The folder of the executables: one per function, and `migrate`.
+    /// The folder of the executables: the functions' and `migrate`.
     pub binaries: PathBuf,
-    /// The folder of data and logs (`.local`). Logs of a former run in it are removed.
+    /// The folder of data and logs (`.local`). Logs of an earlier run are deleted.
     pub folder: PathBuf,
-    /// Ports, and hosted services to use in place of the local ones.
+    /// Ports, and the hosted services that replace local ones.
     pub settings: Settings,
-    /// Keys and passwords of what is local.
+    /// Keys and passwords of the local services.
     pub secrets: Secrets,
-    /// Whether the data shall survive a restart.
+    /// Whether the data must survive a restart.
     pub durable: bool,
     /// Whether the functions reach the private PostgreSQL through PgBouncer, over TLS.
     pub pooled: bool,
-    /// Servers to use in place of private ones; each stack gets databases of its own in them.
+    /// Servers to use instead of private ones; each stack gets its own databases in them.
     pub servers: Option<Arc<SharedServers>>,
-    /// Keeps the functions' settings, under this name, in place of their environment.
+    /// A secret, by name, that holds the functions' settings instead of their environment.
     pub secret: Option<(Arc<SecretsManager>, String)>,
-    /// How the sandbox of Atlassian treats tokens.
+    /// Settings of the Atlassian sandbox, such as token lifetimes.
     pub atlassian: sandbox::Settings,
-    /// Ends what a killed runner leaves.
+    /// Terminates the child processes of a runner that was killed.
     pub reaper: Arc<Reaper>,
-    /// Is handed what the functions write.
+    /// Receives the functions' output.
     pub log: LogSink,
-    /// Is told what happens.
+    /// Receives progress messages.
     pub progress: Progress,
 }
 
 impl StackOptions {
-    /// A stack for a test: on free ports, its data in `folder`, fast and forgetful, silent. `binaries` also
-    /// holds `juncture-local`.
+    /// Options for a test: free ports, data in `folder`, faster but not durable, no output. `binaries` must also
+    /// contain `juncture-local`.
     pub fn for_test(template: &Path, binaries: &Path, folder: &Path) -> Result<Self> {
         let mut settings = Settings::on(Ports::free()?);
-        // Every test calls from this machine; those about limits set their own.
+        // All tests share one IP address; tests of rate limits set their own.
         for limit in ["RATE_LIMIT_PER_IP", "RATE_LIMIT_PER_KEY", "RATE_LIMIT_WRONG_KEYS"] {
             settings.set(limit, "1000000/60");
         }
@@ -74,7 +74,7 @@ impl StackOptions {
         })
     }
 
-    /// Forgets what a former run in the same folder logged.
+    /// Deletes the logs of an earlier run in the same folder.
     pub(super) fn remove_logs(&self) -> Result<()> {
         let logs = self.logs();
         if logs.exists() {

@@ -1,4 +1,4 @@
-//! The servers that functions talk to: which listen where, how each is started, and by which settings they are found.
+//! The servers that the functions talk to: their ports, how each is started, and the settings that point to them.
 
 use std::collections::BTreeMap;
 use std::net::TcpListener;
@@ -19,14 +19,14 @@ use crate::settings::Settings;
 use crate::upstash::Front;
 use sandbox::Sandbox;
 
-/// Client id of the sandbox's one app.
+/// Client id of the app in the sandbox.
 const SANDBOX_CLIENT_ID: &str = "juncture-local";
 
-/// One per part that listens in this process.
+/// The listeners of the parts that run in this process.
 pub(super) struct Listeners(BTreeMap<Part, TcpListener>);
 
 impl Listeners {
-    /// Binds what listens in this process, and tries the ports of the servers that will listen in their own.
+    /// Binds the ports of the parts in this process, and checks the ports of the servers that bind their own.
     pub(super) fn bind(settings: &Settings, parts: &[Part]) -> Result<Self> {
         let unused = [
             (Part::Atlassian, settings.real_atlassian()),
@@ -38,13 +38,13 @@ impl Listeners {
         Ok(Self(settings.ports.listen(&used)?))
     }
 
-    /// The listener of a part, for use in the runtime; `None` if the part is not used.
+    /// Takes the listener of a part, registered with the runtime; `None` if the part is not used.
     pub(super) fn take(&mut self, part: Part) -> Result<Option<tokio::net::TcpListener>> {
         self.0.remove(&part).map(tokio).transpose()
     }
 }
 
-/// Postgres, Redis and Atlassian, as far as no hosted ones are used.
+/// Postgres, Redis and Atlassian, as far as they are not replaced by hosted services.
 pub(super) struct Servers {
     pub(super) sandbox: Option<Sandbox>,
     pub(super) front: Option<Front>,
@@ -57,7 +57,7 @@ impl Servers {
     /// The parts that are started here.
     pub(super) const PARTS: [Part; 4] = [Part::Atlassian, Part::Upstash, Part::Redis, Part::Postgres];
 
-    /// Starts them and returns when they answer. The sandbox's app has `redirect_uri` for its callback.
+    /// Starts them and returns once they are ready. `redirect_uri` is the callback URL of the sandbox's app.
     pub(super) async fn start(
         options: &StackOptions,
         listeners: &mut Listeners,
@@ -70,7 +70,7 @@ impl Servers {
         let Stores { postgres, pooler, redis } = match &options.servers {
             Some(shared) => {
                 let stores = shared.stores().await?;
-                // A stack may do without the pooler that others have.
+                // The shared servers may have a pooler that this stack does not use.
                 Stores { pooler: stores.pooler.filter(|_| options.pooled), ..stores }
             }
             None => private_stores(options).await?,
@@ -88,7 +88,7 @@ impl Servers {
         Ok(Self { sandbox, front, redis, pooler, postgres })
     }
 
-    /// How functions find them, and the keys that go with them.
+    /// The settings that point the functions to these servers, and the matching keys.
     pub(super) fn settings(&self, options: &StackOptions) -> BTreeMap<String, String> {
         let mut settings = BTreeMap::new();
         let mut set = |name: &str, value: &str| settings.insert(name.to_owned(), value.to_owned());
@@ -157,7 +157,7 @@ async fn sandbox(
                 .map(str::to_owned)
                 .collect(),
             settings: options.atlassian.clone(),
-            // A check of tests; people who try the stack out have nothing from it.
+            // Only tests check requests against Jira's OpenAPI file; it is of no use to people who try out the stack.
             openapi: if options.durable { None } else { sandbox::openapi_file() },
             state_file: options.durable.then(|| options.folder.join("atlassian.json")),
         },
@@ -175,7 +175,7 @@ pub(super) async fn private_stores(options: &StackOptions) -> Result<Stores> {
 }
 
 impl SharedServers {
-    /// Starts them on the ports and in the folder of `options`, and returns when they answer.
+    /// Starts them on the ports and in the folder of `options`, and returns once they are ready.
     pub async fn start(options: &StackOptions) -> Result<Self> {
         let stores = private_stores(options).await?;
         let postgres = stores.postgres.as_ref().context("a hosted PostgreSQL cannot be shared")?;

@@ -1,4 +1,4 @@
-//! Servers that several stacks share: tests start them once, and each stack has its own data in them.
+//! Servers that several stacks share: tests start them once, and each stack has its own databases in them.
 
 use std::sync::atomic::{AtomicU16, Ordering};
 
@@ -8,10 +8,10 @@ use crate::services::pgbouncer::PgBouncer;
 use crate::services::postgres::Postgres;
 use crate::services::redis::Redis;
 
-/// The database that those of the stacks are copies of: it has the migrations, and no rows.
+/// The template database that each stack's database is copied from: migrated, without rows.
 pub(super) const TEMPLATE: &str = "template_juncture";
 
-/// A PostgreSQL, with a PgBouncer where one is asked for, and a Redis. Dropping it leaves them to the reaper.
+/// A PostgreSQL, a PgBouncer if requested, and a Redis. Dropping it leaves the processes to the reaper.
 #[derive(Debug)]
 pub struct SharedServers {
     postgres: Postgres,
@@ -20,8 +20,7 @@ pub struct SharedServers {
     next: AtomicU16,
 }
 
-/// A database of PostgreSQL, with its pooler where one is asked for, and one of Redis; neither where a hosted one is
-/// used.
+/// A PostgreSQL database, a pooler if requested, and a Redis database. Each is `None` if a hosted one is used.
 pub(super) struct Stores {
     pub(super) postgres: Option<Postgres>,
     pub(super) pooler: Option<PgBouncer>,
@@ -29,14 +28,14 @@ pub(super) struct Stores {
 }
 
 impl SharedServers {
-    /// These servers, whose PostgreSQL has the [`TEMPLATE`].
+    /// Wraps running servers; their PostgreSQL must have the [`TEMPLATE`] database.
     pub(super) fn of(stores: Stores) -> Result<Self> {
         let postgres = stores.postgres.context("a hosted PostgreSQL cannot be shared")?;
         let redis = stores.redis.context("a hosted Redis cannot be shared")?;
         Ok(Self { postgres, pooler: stores.pooler, redis, next: AtomicU16::new(0) })
     }
 
-    /// Empty databases for one stack; the migrations are applied.
+    /// Creates databases for one stack: migrated, and otherwise empty.
     pub(super) async fn stores(&self) -> Result<Stores> {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         let name = format!("stack_{number}");

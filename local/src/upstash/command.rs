@@ -1,10 +1,10 @@
-//! Reads the commands of a request.
+//! Parses the commands of a request.
 
 use percent_encoding::percent_decode_str;
 use redis::Cmd;
 use serde_json::Value;
 
-/// What Upstash does not offer over REST, or what would disturb the one connection that all callers share
+/// Commands that Upstash does not offer over REST, or that would disturb the one connection that all callers share
 /// (<https://upstash.com/docs/redis/overall/rediscompatibility>).
 const REFUSED: [&str; 46] = [
     "ACL",
@@ -55,7 +55,7 @@ const REFUSED: [&str; 46] = [
     "WATCH",
 ];
 
-/// Why a single command is not run.
+/// Why a command is not run.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Refusal(pub(super) String);
 
@@ -67,11 +67,11 @@ pub(super) enum Batch {
 }
 
 impl Batch {
-    /// Reads a request: a JSON array to `/`, arrays of arrays to `/pipeline` and `/multi-exec`, or a path
-    /// whose segments are the command, followed by the body and then by the query's names and values.
+    /// Parses a request: a JSON array to `/`, arrays of arrays to `/pipeline` and `/multi-exec`, or a path whose
+    /// segments are the command, followed by the body and then by the names and values of the query.
     ///
     /// # Errors
-    /// What to tell a caller whose request cannot be understood.
+    /// The error message for a malformed request.
     pub(super) fn parse(path: &str, query: &str, body: &[u8]) -> Result<Self, String> {
         match path.trim_end_matches('/') {
             "" => Ok(Self::One(command(&json(body, "command")?))),

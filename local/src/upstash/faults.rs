@@ -1,23 +1,23 @@
-//! Faults to order, and counters, for tests and the benchmark.
+//! Fault injection and counters, for tests and the benchmark.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-/// How every request is treated from now on.
+/// A fault that applies to every request until it is cleared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// The connection is closed; nothing is run.
+    /// Closes the connection; nothing is run.
     Refuse,
-    /// No answer ever comes; nothing is run.
+    /// Never responds; nothing is run.
     Hang,
-    /// This HTTP status and an error; nothing is run.
+    /// Responds with this HTTP status and an error; nothing is run.
     Status(u16),
-    /// The commands are run, then the connection is closed without an answer.
+    /// Runs the commands, then closes the connection without a response.
     LoseAnswer,
 }
 
-/// Makes a front misbehave, and counts what it was asked.
+/// Injects faults into a front, and counts its requests and commands.
 #[derive(Debug, Default)]
 pub struct Faults {
     fault: Mutex<Option<Fault>>,
@@ -27,29 +27,29 @@ pub struct Faults {
 }
 
 impl Faults {
-    /// Treats every request from now on like this; `None` heals.
+    /// Applies a fault to every request from now on; `None` clears it.
     pub fn set(&self, fault: Option<Fault>) {
         *self.fault.lock().unwrap_or_else(PoisonError::into_inner) = fault;
     }
 
-    /// Delays every request from now on, before anything is done with it.
+    /// Delays the handling of every request from now on.
     pub fn set_latency(&self, latency: Duration) {
         *self.latency.lock().unwrap_or_else(PoisonError::into_inner) = latency;
     }
 
-    /// How many HTTP requests there were, those that met a fault included.
+    /// How many HTTP requests were received, including those that met a fault.
     #[must_use]
     pub fn requests(&self) -> u64 {
         self.requests.load(Ordering::SeqCst)
     }
 
-    /// How many commands were sent to Redis, MULTI and EXEC not included.
+    /// How many commands were sent to Redis, not counting MULTI and EXEC.
     #[must_use]
     pub fn commands(&self) -> u64 {
         self.commands.load(Ordering::SeqCst)
     }
 
-    /// Counts a request, delays it, and says how to treat it.
+    /// Counts and delays a request, and returns the fault to apply.
     pub(super) async fn meet(&self) -> Option<Fault> {
         self.requests.fetch_add(1, Ordering::SeqCst);
         let latency = *self.latency.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,7 +1,6 @@
-//! The REST dialect of Upstash in front of a private redis-server:
-//! <https://upstash.com/docs/redis/features/restapi>.
+//! Upstash's REST API in front of a private redis-server: <https://upstash.com/docs/redis/features/restapi>.
 //!
-//! Upstash's own client is run against it in `tests/upstash.rs`.
+//! `tests/upstash.rs` runs Upstash's own client against it.
 
 mod command;
 mod faults;
@@ -32,11 +31,11 @@ use self::command::{Batch, Refusal};
 pub use self::faults::{Fault, Faults};
 use self::reply::Encoding;
 
-/// The largest request that Upstash takes, in bytes
+/// Upstash's limit for the size of a request, in bytes
 /// (<https://upstash.com/docs/redis/troubleshooting/max_request_size_exceeded>).
 const MAX_BODY: usize = 10 * 1024 * 1024;
 
-/// A running front. Dropping it closes its port and every connection.
+/// A running front. Dropping it closes its port and all connections.
 pub struct Front {
     address: SocketAddr,
     faults: Arc<Faults>,
@@ -50,16 +49,13 @@ struct Service {
     sync_token: AtomicU64,
 }
 
-/// The connection is to be closed without an answer.
+/// The connection is closed without a response.
 #[derive(Debug)]
 struct Hangup;
 
 impl Front {
-    /// Serves the redis-server at `redis_url` on `listener`, to clients that send `token`. Redis is
-    /// connected when the first request needs it, and again whenever the connection was lost.
-    ///
-    /// # Errors
-    /// When `redis_url` is not a Redis URL.
+    /// Serves the redis-server at `redis_url` on `listener`, to clients that send `token`. The connection to Redis
+    /// is opened on demand, and reopened after it was lost.
     pub fn start(listener: TcpListener, redis_url: &str, token: &str) -> Result<Self> {
         let address = listener.local_addr()?;
         let client = Client::open(redis_url).context("not the URL of a redis-server")?;
@@ -99,7 +95,7 @@ impl Front {
         format!("http://{}", self.address)
     }
 
-    /// Makes the front misbehave, and counts what it was asked.
+    /// Fault injection and counters.
     #[must_use]
     pub fn faults(&self) -> &Faults {
         &self.faults
@@ -120,13 +116,13 @@ impl fmt::Debug for Front {
 
 impl Service {
     async fn serve(self: Arc<Self>, stream: TcpStream) {
-        // Small answers that somebody waits for: Nagle's algorithm would hold them back.
+        // The responses are small and awaited; Nagle's algorithm would delay them.
         drop(stream.set_nodelay(true));
         let service = service_fn(|request| {
             let this = self.clone();
             async move { this.answer(request).await.map_err(|Hangup| std::io::Error::other("hangup")) }
         });
-        // A broken connection is the client's business, and a hangup ends here.
+        // Ignored: a broken connection concerns only the client, and a hangup is deliberate.
         drop(
             hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).await,
         );
@@ -171,10 +167,11 @@ impl Service {
         let encoding = if base64 { Encoding::Base64 } else { Encoding::Text };
         let mut response = match self.run(batch, encoding).await {
             Ok((status, body)) => respond(status, &body),
-            // Redis is away: what a caller of Upstash sees during an outage.
+            // Redis is unreachable: respond as Upstash does during an outage.
             Err(cause) => error(StatusCode::INTERNAL_SERVER_ERROR, &format!("ERR {}", cause.category())),
         };
-        // Opaque to clients, which send the last one back (read your writes). One server has nothing to wait for.
+        // Opaque to clients, which send the last one back for read-your-writes consistency. With one server there
+        // is nothing to wait for.
         let sync_token = self.sync_token.fetch_add(1, Ordering::Relaxed);
         response.headers_mut().insert("upstash-sync-token", HeaderValue::from(sync_token));
         response
@@ -196,7 +193,7 @@ impl Service {
         }
     }
 
-    /// Runs commands in one round trip; each has its own result, a refused one too.
+    /// Runs commands in one round trip. Each has its own result, including those that are refused.
     async fn pipeline(
         &self,
         commands: Vec<Result<redis::Cmd, Refusal>>,
@@ -243,7 +240,7 @@ impl Service {
                 (StatusCode::OK, Value::Array(results))
             }
             other => {
-                // The first command that could not be queued says more than EXEC's own error.
+                // The error of the first command that could not be queued says more than EXEC's own.
                 let cause = replies.iter().find_map(reply::error_text);
                 let aborted = reply::error_text(&other).unwrap_or_else(|| "EXECABORT".to_owned());
                 let message = cause.map_or(aborted.clone(), |cause| format!("{aborted} {cause}"));
@@ -256,7 +253,7 @@ impl Service {
         if pipeline.is_empty() {
             return Ok(Vec::new());
         }
-        // A clone shares the connection; it is what the method's `&mut self` asks for.
+        // A clone shares the connection, and provides the `&mut self` that the method needs.
         self.redis.clone().send_packed_commands(pipeline, 0, pipeline.len()).await
     }
 }

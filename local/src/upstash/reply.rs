@@ -1,15 +1,15 @@
-//! Writes Redis's replies as JSON.
+//! Converts Redis replies to JSON.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use serde_json::{Value, json};
 
-/// How strings are written.
+/// How strings are encoded.
 #[derive(Clone, Copy)]
 pub(super) enum Encoding {
-    /// As text; what is not UTF-8 is lost.
+    /// As text; invalid UTF-8 is replaced.
     Text,
-    /// In base64, all but the status OK (header `Upstash-Encoding: base64`).
+    /// As base64, except the status OK (header `Upstash-Encoding: base64`).
     Base64,
 }
 
@@ -21,7 +21,7 @@ pub(super) fn item(reply: redis::Value, encoding: Encoding) -> Value {
     }
 }
 
-/// The text of an error reply, as Redis wrote it.
+/// The text of an error reply, as sent by Redis.
 pub(super) fn error_text(reply: &redis::Value) -> Option<String> {
     let redis::Value::ServerError(error) = reply else { return None };
     Some(match error.details() {
@@ -39,7 +39,7 @@ fn value(reply: redis::Value, encoding: Encoding) -> Value {
         redis::Value::SimpleString(text) => string(text.as_bytes(), encoding),
         redis::Value::Array(items) => items.into_iter().map(|item| value(item, encoding)).collect(),
         redis::Value::ServerError(_) => json!(error_text(&reply)),
-        // The connection speaks RESP2, which has no other types.
+        // Unreachable: the connection uses RESP2, which has no other types.
         other => json!(format!("{other:?}")),
     }
 }

@@ -19,7 +19,7 @@ const views = {
   unavailable: { label: "Unavailable", detail: "The state of the connection is not known.", actions: ["retry"] },
 };
 
-/** Whose Jira it is: "Harbour, harbour.atlassian.net". Not every connection knows it before its first use. */
+/** Shows the site: "Harbour, harbour.atlassian.net". Some connections do not know it before their first use. */
 function showSite(name, url) {
   const link = outside(url, { textContent: url?.replace(/^https?:\/\//, "") });
   const parts = [name, link].filter(Boolean).flatMap((part, index) => (index ? [", ", part] : [part]));
@@ -37,7 +37,7 @@ function show(state, { detail, problem, name, url } = {}) {
     element(id).hidden = !view.actions.includes(id);
     element(id).disabled = false;
   }
-  // On a living connection the button is a way out, not the next step.
+  // While the connection works, reconnecting is optional, so the button is less prominent.
   element("reconnect").className = state === "connected" ? "quiet" : "";
   tell("problem", problem);
 }
@@ -65,11 +65,11 @@ async function connect(event) {
   button.disabled = true;
   tell("problem");
   try {
-    // Which workspace is connected is for Lantern's server to say, not for this page.
+    // Lantern's server decides which workspace is connected, not this page.
     const { connect_token: connectToken } = await ask("/api/connect-token", { method: "POST" });
     const response = await fetch(`${junctureUrl}/api/frontend/oauth/initiate-oauth-flow`, {
       method: "POST",
-      // Juncture's cookie is kept, so that nobody else's browser can finish what this one begins.
+      // Stores Juncture's cookie, so that only this browser can finish the flow that it starts.
       credentials: "include",
       headers: { "Content-Type": "application/json" },
       body: JSON.stringify({ connect_token: connectToken }),
@@ -100,5 +100,5 @@ element("connect").addEventListener("click", connect);
 element("reconnect").addEventListener("click", connect);
 element("disconnect").addEventListener("click", disconnect);
 element("retry").addEventListener("click", checkConnection);
-// Also when the browser brings the page back from its cache, after a visit to Jira.
+// Also fires when the browser restores the page from its back/forward cache, after a visit to Jira.
 addEventListener("pageshow", checkConnection);

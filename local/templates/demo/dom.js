@@ -1,27 +1,27 @@
-/** What the other scripts share. */
+/** Helpers for the other scripts. */
 
 export const element = (id) => document.getElementById(id);
 
-/** A new element with its properties and children; a child that is null is left out. */
+/** Creates an element with properties and children; skips children that are null. */
 export function make(tag, properties, ...children) {
   const made = Object.assign(document.createElement(tag), properties);
   made.append(...children.filter((child) => child != null));
   return made;
 }
 
-/** A link that opens beside the page; no element where there is no web address. */
+/** Creates a link that opens in a new tab; null if the URL is not http(s). */
 export function outside(url, properties) {
   if (!/^https?:\/\//.test(url ?? "")) return null;
   return make("a", { href: url, target: "_blank", rel: "noopener noreferrer", ...properties });
 }
 
-/** Shows a sentence, or hides its place. */
+/** Shows a sentence in an element, or hides the element if there is none. */
 export function tell(id, sentence) {
   element(id).textContent = sentence ?? "";
   element(id).hidden = !sentence;
 }
 
-/** Asks Lantern's own backend; throws an error whose message can be shown. */
+/** Calls Lantern's own backend; throws an error whose message can be shown to the user. */
 export async function ask(path, { method = "GET", body, headers = {} } = {}) {
   const request = { method, headers: { ...headers } };
   if (body) {
@@ -39,7 +39,7 @@ export async function ask(path, { method = "GET", body, headers = {} } = {}) {
   return answer;
 }
 
-/** Runs a form's work once at a time, with its problem shown in place. */
+/** Runs `work` on submit, one submission at a time, and shows its error in the form. */
 export function onSubmit(form, problem, work) {
   form.addEventListener("submit", async (event) => {
     event.preventDefault();

@@ -1,12 +1,12 @@
 import { ask, element, make, onSubmit, outside, tell } from "./dom.js";
 
-/** The issue that the dialog shows, and who wants to know when it changes. */
+/** The issue in the dialog, and the callback for changes to it. */
 let shown = null;
 let onChange = () => {};
 
 const path = (key) => `/api/issues/${encodeURIComponent(key)}`;
 
-/** Opens an issue; `changed` is called with the issue whenever it was edited. */
+/** Opens an issue; `changed` is called with the issue after each edit. */
 export async function openIssue(key, changed) {
   shown = { key };
   onChange = changed;
@@ -27,7 +27,7 @@ export async function openIssue(key, changed) {
   }
 }
 
-/** Shows the issue as Jira has it now, unless another one was opened meanwhile. */
+/** Loads and shows the issue, unless another one has been opened in the meantime. */
 async function load(key) {
   const { issue, description_html: html } = await ask(path(key));
   if (shown.key !== key) return;
@@ -47,11 +47,11 @@ async function load(key) {
   );
   element("facts").replaceChildren(...pairs);
   element("issue-link").replaceChildren(...[outside(issue.url, { textContent: "Open in Jira" })].filter(Boolean));
-  // The backend made it from Markdown, with everything active left out.
+  // Rendered from Markdown by the backend, without active content.
   element("description").innerHTML = html ?? "<p>There is no description.</p>";
   element("edit-summary").value = issue.summary ?? "";
   element("edit-description").value = issue.description ?? "";
-  // As the text area has it: with its own kind of line ends.
+  // Read back from the text area, which normalises line breaks.
   shown.typed = element("edit-description").value;
   element("unassign").checked = false;
   element("unassign-row").hidden = !issue.assignee;
@@ -62,7 +62,7 @@ async function load(key) {
 async function save() {
   const { key, summary, typed } = shown;
   const body = { unassign: element("unassign").checked };
-  // What was not touched is not sent, so that nobody else's change is undone.
+  // Only changed fields are sent, so that concurrent changes by others are kept.
   if (element("edit-summary").value !== summary) body.summary = element("edit-summary").value;
   if (element("edit-description").value !== typed) body.description = element("edit-description").value;
   element("issue-note").textContent = "";
@@ -79,7 +79,7 @@ let project = null;
 let onCreated = () => {};
 let idempotencyKey = "";
 
-/** Opens the form for a new issue of `into`; `created` is called with Juncture's answer. */
+/** Opens the form for a new issue in the project `into`; `created` is called with Juncture's response. */
 export function offerNewIssue(into, created) {
   project = into;
   onCreated = created;
@@ -91,7 +91,7 @@ export function offerNewIssue(into, created) {
   element("create-summary").focus();
 }
 
-/** One key for what the form says: pressed again it is the same issue, said differently it is another. */
+/** Renewed on each input: submitting the same form again creates no second issue, a changed form does. */
 function renewKey() {
   const bytes = crypto.getRandomValues(new Uint8Array(16));
   idempotencyKey = Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");

@@ -5,9 +5,9 @@ const sprintOrder = ["active", "future", "closed"];
 
 let project = null;
 let cursor = null;
-/** Grows with every choice of a project: what an earlier one asked for comes too late. */
+/** Incremented with each choice of a project, so that late responses for an earlier one are dropped. */
 let choice = 0;
-/** The same for tickets, which are also asked for when there are more or a new one. */
+/** The same for tickets, which are also requested for the next page and after a new one was created. */
 let turn = 0;
 
 export async function loadProjects() {
@@ -74,7 +74,7 @@ async function showProject(one) {
   ]);
 }
 
-/** Fills a list of the project, or says why it cannot. */
+/** Fills one of the project's lists, or shows why it cannot. */
 async function load(name, rows, none) {
   const mine = choice;
   element(name).replaceChildren();
@@ -97,7 +97,7 @@ function board({ name, type }) {
   return make("li", {}, title, make("small", { textContent: type ?? "" }));
 }
 
-/** Each sprint once, although several boards may list it; the active ones first. */
+/** The sprints of all boards without duplicates, active ones first. */
 function sprintsOf(boards) {
   const sprints = new Map(boards.flatMap((one) => one.sprints).map((one) => [one.id, one]));
   const rank = ({ state }) => sprintOrder.indexOf(state);

@@ -16,7 +16,7 @@ use tokio::net::TcpListener;
 const SECRET: &str = "the-secret-key";
 const TOKEN: &str = "an-access-token";
 
-/// Answers by the last segment of the path, and remembers what it was asked.
+/// Chooses the response by the last segment of the path, and records the requests.
 #[derive(Default)]
 struct Stub {
     answers: Mutex<Vec<(&'static str, u16, Value)>>,
@@ -125,7 +125,7 @@ async fn a_workspace_is_chosen_by_query_and_kept_in_a_cookie() {
         assert_eq!(visit(&format!("/?workspace={bad}")).await.unwrap().status(), 400, "{bad}");
     }
     let fresh = visit("/").await.unwrap();
-    // What the README calls with after the first "Connect Jira".
+    // The `external_id` that the README uses after the first "Connect Jira".
     assert!(fresh.headers()["set-cookie"].to_str().unwrap().starts_with("lantern_workspace=demo;"));
     assert!(fresh.text().await.unwrap().contains(r#"data-workspace="demo""#));
     let (_, page) = fixture.get("/").await;
@@ -149,7 +149,7 @@ async fn the_backend_asks_with_the_secret_key_and_for_the_workspace() {
 }
 
 #[tokio::test]
-async fn every_state_of_a_connection_is_told_apart() {
+async fn the_states_of_a_connection_are_distinguished() {
     let cases = [
         (vec![validity(false, false, false)], "not_connected"),
         (vec![validity(true, true, false)], "reconnect_needed"),
@@ -194,7 +194,7 @@ async fn projects_are_passed_on_when_juncture_offers_them() {
 }
 
 #[tokio::test]
-async fn what_juncture_says_is_shown_and_its_own_failures_are_the_products() {
+async fn junctures_errors_are_shown_and_its_failures_become_the_products() {
     let sentence = "Invalid field values provided";
     let details = json!({ "messages": ["No such thing."], "fields": { "summary": "Too long." } });
     let told = json!({ "error": format!("{sentence}. Jira says: No such thing. Too long.") });

@@ -53,7 +53,7 @@ Resources:
         Get: { Type: HttpApi, Properties: { ApiId: !Ref Api, Method: GET, Path: /missing } }
 "#;
 
-/// A gateway with what it logged and the processes that its hooks know of.
+/// A gateway, what it logged, and the processes that its hooks reported.
 pub(crate) struct Stack {
     pub(crate) gateway: Gateway,
     pub(crate) log: Arc<Mutex<Vec<String>>>,
@@ -84,12 +84,12 @@ impl Stack {
         send(self.gateway.address(), request, body).await.unwrap()
     }
 
-    /// Asks the function behind `path` to do something.
+    /// Makes the function behind `path` do something.
     pub(crate) async fn ask(&self, path: &str, action: &str, argument: &str) -> Response<Bytes> {
         self.send(Request::get(path).header("x-do", action).header("x-argument", argument), "").await
     }
 
-    /// The process that answers a request to `/echo`.
+    /// The id of the process that handles a request to `/echo`.
     pub(crate) async fn pid(&self) -> u64 {
         body(&self.ask("/echo", "", "").await)["pid"].as_u64().unwrap()
     }
@@ -103,7 +103,7 @@ impl Stack {
     }
 }
 
-/// Cargo builds examples beside the test binaries.
+/// Cargo builds examples into a folder next to the test binaries.
 fn examples() -> PathBuf {
     let test = std::env::current_exe().unwrap();
     let folder = test.ancestors().nth(2).unwrap().join("examples");

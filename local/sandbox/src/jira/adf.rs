@@ -1,5 +1,5 @@
-//! Whether a value is an Atlassian document: the structure, not every attribute.
-//! See <https://developer.atlassian.com/cloud/jira/platform/apis/document/structure/>.
+//! Validates Atlassian documents: their structure, and the required attributes. See
+//! <https://developer.atlassian.com/cloud/jira/platform/apis/document/structure/>.
 
 use serde_json::Value;
 
@@ -22,15 +22,15 @@ const IN_LIST: &str = "paragraph bulletList orderedList taskList codeBlock media
 
 const IN_QUOTE: &str = "paragraph bulletList orderedList codeBlock mediaSingle mediaGroup extension";
 
-/// What one kind of node may contain.
+/// What a type of node may contain.
 struct Content {
-    /// Names, separated by spaces.
+    /// Names of node types, separated by spaces.
     kinds: &'static str,
     /// Whether it may be empty.
     optional: bool,
 }
 
-/// Whether a list of names has this one.
+/// Whether a space-separated list of names contains this one.
 fn names(list: &str, kind: &str) -> bool {
     list.split_whitespace().any(|name| name == kind)
 }
@@ -61,7 +61,7 @@ fn content(kind: &str) -> Option<Content> {
     Some(Content { kinds, optional })
 }
 
-/// Attributes that a node must have.
+/// Required attributes of a type of node.
 fn required(kind: &str) -> &'static [&'static str] {
     match kind {
         "heading" => &["level"],
@@ -79,7 +79,7 @@ fn required(kind: &str) -> &'static [&'static str] {
     }
 }
 
-/// Checks a document. Returns the number of its characters, or what is wrong with it.
+/// Validates a document. Returns its length in characters, or what is wrong with it.
 pub(super) fn check(document: &Value) -> Result<usize, String> {
     if document["type"] != "doc" || document["version"] != 1 {
         return Err("the root must be a doc of version 1".to_owned());
@@ -129,7 +129,7 @@ fn node(value: &Value, at: &str) -> Result<usize, String> {
         }
         length += node(child, &at)?;
     }
-    // Blocks end in a line break.
+    // A block counts as ending in a line break.
     Ok(length + usize::from(!names(INLINE, kind)))
 }
 

@@ -1,6 +1,8 @@
-//! `POST /rest/api/3/issue/bulkfetch`: up to a hundred issues in the order of their ids; those that are missing
-//! or hidden are silently left out.
-//! See <https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-issues/#api-rest-api-3-issue-bulkfetch-post>.
+//! `POST /rest/api/3/issue/bulkfetch`: up to a hundred issues in the order of their ids; missing or hidden ones are
+//! silently left out.
+//!
+//! See
+//! <https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-issues/#api-rest-api-3-issue-bulkfetch-post>.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -32,7 +32,7 @@ pub(super) fn router() -> Router<Arc<Shared>> {
     Router::new().route("/rest/api/3/issue", post(create))
 }
 
-/// The body of a create or an edit.
+/// The body of a create or an edit request.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 pub(super) struct IssueDetails {

@@ -1,5 +1,6 @@
-//! What can be created: `GET /rest/api/3/issue/createmeta/{projectIdOrKey}/issuetypes[/{issueTypeId}]`.
-//! See <https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-issues/#api-rest-api-3-issue-createmeta-projectidorkey-issuetypes-get>.
+//! The metadata for creating issues:
+//! `GET /rest/api/3/issue/createmeta/{projectIdOrKey}/issuetypes[/{issueTypeId}]`. See
+//! <https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-issues/#api-rest-api-3-issue-createmeta-projectidorkey-issuetypes-get>.
 
 use std::sync::Arc;
 
@@ -46,7 +47,7 @@ fn default_page() -> usize {
     50
 }
 
-/// Lists of this kind have a total and no `isLast`.
+/// Returns one page; these lists have a total and no `isLast`.
 fn page(input: &Input, name: &str, values: Vec<Value>) -> Result<Json<Value>, Refusal> {
     let paging: Paging = input.query()?;
     let max_results = paging.max_results.clamp(1, MAX_PAGE);

@@ -1,4 +1,4 @@
-//! Writes an issue's fields, with Jira's texts for what it refuses.
+//! Sets an issue's fields, with Jira's error messages for invalid values.
 
 use std::sync::Arc;
 
@@ -14,16 +14,16 @@ use crate::world::tracker::catalog::{
 };
 use crate::world::tracker::issue::{Estimate, Issue};
 
-/// Of a document, in characters.
+/// Maximum length of a document, in characters.
 const MAX_TEXT: usize = 32_767;
 const MAX_SUMMARY: usize = 255;
 
 /// Why a field is refused.
 pub(super) struct FieldError {
     text: String,
-    /// Whether the app is to blame, not the value.
+    /// Whether it is a mistake of the app rather than an invalid value.
     misuse: bool,
-    /// Whether Jira answers without the field's name.
+    /// Whether Jira's error omits the field's name.
     general: bool,
 }
 
@@ -51,14 +51,14 @@ impl FieldErrors {
             self.misuses.push(format!("{field}: {}", error.text));
         }
         if error.general {
-            // Jira does not say what is wrong.
+            // Jira says neither which field is wrong nor why.
             self.messages.push("INVALID_INPUT".to_owned());
         } else {
             self.errors.insert(field.to_owned(), error.text.into());
         }
     }
 
-    /// Refuses if there is any error.
+    /// Fails if there is any error.
     pub(super) fn refuse(self) -> Result<(), Refusal> {
         if self.messages.is_empty() && self.errors.is_empty() {
             return Ok(());
@@ -71,7 +71,7 @@ impl FieldErrors {
     }
 }
 
-/// Writes fields into an issue.
+/// Sets the fields of an issue.
 pub(super) struct Writer<'a> {
     pub(super) view: &'a View,
     pub(super) tracker: &'a Tracker,
@@ -79,7 +79,7 @@ pub(super) struct Writer<'a> {
 }
 
 impl Writer<'_> {
-    /// Sets one field; the project is not one of them.
+    /// Sets one field. The project cannot be set.
     pub(super) fn set(&mut self, id: &str, value: &Value) -> Result<(), FieldError> {
         let writable = find_field(id).filter(|field| !matches!(field.kind, Kind::ReadOnly | Kind::Project));
         let Some(field) = writable else { return Err(not_on_screen(id)) };
@@ -185,7 +185,7 @@ impl Writer<'_> {
         Ok(())
     }
 
-    /// The key of a member of the site; `-1` stands for the project's default, which is nobody.
+    /// The key of an account that is a member of the site; `-1` means the project's default assignee, which is nobody.
     fn account(&self, value: &Value) -> Result<Option<Arc<str>>, FieldError> {
         let (_, id) = reference(value, &["accountId", "id"])?;
         if id == "-1" {
@@ -205,7 +205,7 @@ fn not_on_screen(id: &str) -> FieldError {
     ))
 }
 
-/// Checks rich text.
+/// Validates rich text.
 fn check_document(value: &Value) -> Result<(), FieldError> {
     if !value.is_object() {
         let text = "Operation value must be an Atlassian Document (see the Atlassian Document Format)";
@@ -227,7 +227,7 @@ fn issue_type(value: &Value) -> Result<&'static IssueType, FieldError> {
     ISSUE_TYPES.iter().find(is).ok_or_else(|| FieldError::value("Specify a valid issue type"))
 }
 
-/// The first of `names` that an object has, and its text.
+/// The first of `names` that the object contains, and its text.
 pub(super) fn reference<'a>(
     value: &'a Value,
     names: &[&'static str],
@@ -264,7 +264,7 @@ fn is_date(text: &str) -> bool {
         && number(8..10).is_some_and(|day| (1..=31).contains(&day))
 }
 
-/// Labels in alphabetical order, each once.
+/// Sorts and deduplicates labels.
 fn labels(value: &Value) -> Result<Vec<String>, FieldError> {
     let list = match value {
         Value::Null => return Ok(Vec::new()),
@@ -312,7 +312,7 @@ fn estimate(value: &Value, before: Estimate) -> Result<Estimate, FieldError> {
     Ok(estimate)
 }
 
-/// `1w 2d 3h 4m` in working time.
+/// Parses a duration such as `1w 2d 3h 4m`, in working time.
 fn seconds(text: &str) -> Option<u64> {
     let mut total = 0;
     for part in text.split_whitespace() {

@@ -1,13 +1,13 @@
-//! Jira's REST API behind the gateway, `/ex/jira/{cloudId}/…`: one module per part of the API.
+//! Jira's REST API behind the gateway, `/ex/jira/{cloudId}/…`, one module per part of the API.
 //!
-//! - `contract`: the paths, parameters and bodies that are known; the rest is a violation and refused.
-//! - `view`, `refusal`: what every endpoint begins with, and how it refuses.
-//! - `jql`, `search`, `bulkfetch`: finding issues. `render`, `objects`: issues and what belongs to them as JSON.
+//! - `contract`: the supported paths, parameters and bodies; anything else is refused as a violation.
+//! - `view`, `refusal`: what every endpoint starts with, and how it refuses a request.
+//! - `jql`, `search`, `bulkfetch`: finding issues. `render`, `objects`: issues and related objects as JSON.
 //! - `issue`, `create`, `edit`, `fields`, `adf`, `createmeta`: single issues.
 //! - `projects`, `myself`; `agile`: Jira Software.
 //!
 //! Sources: <https://developer.atlassian.com/cloud/jira/platform/rest/v3/> and
-//! <https://developer.atlassian.com/cloud/jira/software/rest/>; each module names its own.
+//! <https://developer.atlassian.com/cloud/jira/software/rest/>; each module links to its own.
 
 mod adf;
 mod agile;

@@ -1,4 +1,4 @@
-//! Issue types, statuses, priorities, boards, sprints and the like as JSON.
+//! Issue types, statuses, priorities, boards, sprints and similar objects as JSON.
 
 use serde_json::{Value, json};
 use time::{Duration, OffsetDateTime};
@@ -114,12 +114,12 @@ pub(super) fn sprint(view: &View, sprint: &Sprint) -> Value {
     body
 }
 
-/// A date and time as Jira's platform writes it: the offset has no colon.
+/// A timestamp in the format of Jira's platform API: the offset has no colon.
 pub(super) fn timestamp(at: OffsetDateTime) -> String {
     format!("{}+0000", date_and_time(at))
 }
 
-/// A date and time as Jira Software writes it.
+/// A timestamp in the format of Jira Software's API.
 fn agile_timestamp(at: OffsetDateTime) -> String {
     format!("{}Z", date_and_time(at))
 }

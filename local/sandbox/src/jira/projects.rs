@@ -18,7 +18,7 @@ use crate::shared::{AppState, Shared};
 use crate::world::directory::Project;
 use crate::world::tracker::catalog::ISSUE_TYPES;
 
-/// Larger pages are silently cut to this.
+/// Larger page sizes are silently reduced to this.
 const MAX_PAGE: usize = 100;
 
 const SCOPES: Scopes = Scopes {
@@ -44,7 +44,7 @@ pub(super) fn router() -> Router<Arc<Shared>> {
         .route("/rest/api/3/project/{id_or_key}", get(project))
 }
 
-/// A search's parameters, with Jira's defaults.
+/// The parameters of a search, with Jira's defaults.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 struct Query {

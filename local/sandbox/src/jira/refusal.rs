@@ -1,4 +1,4 @@
-//! Refused requests, and whether the app is to blame.
+//! Refused requests, and whether that is the app's mistake.
 
 use axum::Json;
 use axum::http::StatusCode;
@@ -7,32 +7,32 @@ use serde_json::{Value, json};
 
 use crate::gateway::ApiError;
 
-/// Marks the response to a request that no correct app would send.
+/// A response extension that marks a request no correct app would send.
 #[derive(Clone)]
 pub(super) struct Misuse(pub(super) String);
 
-/// A refused request, and whether the app is to blame for it.
+/// A refused request.
 #[derive(Debug)]
 pub(super) struct Refusal {
     pub(super) status: StatusCode,
     pub(super) body: Value,
-    /// What no correct app would send; recorded as a violation.
+    /// What is wrong with the app, if it is the app's mistake; recorded as a violation.
     pub(super) misuse: Option<String>,
 }
 
 impl Refusal {
-    /// Refused because of what the user asked for, or is not allowed to do.
+    /// Refused because of what the user asked for or may not do.
     pub(super) fn plain(status: StatusCode, text: &str) -> Self {
         let body = json!({ "errorMessages": [text], "errors": {} });
         Self { status, body, misuse: None }
     }
 
-    /// Refused because of how the app is written.
+    /// Refused because of a mistake in the app.
     pub(super) fn violation(status: StatusCode, text: &str, misuse: &str) -> Self {
         Self { misuse: Some(misuse.to_owned()), ..Self::plain(status, text) }
     }
 
-    /// A violation that is answered with 400.
+    /// A violation with status 400.
     pub(super) fn misuse(problem: &str) -> Self {
         Self::violation(StatusCode::BAD_REQUEST, problem, problem)
     }

@@ -1,6 +1,6 @@
-//! Issues as JSON. Written as text: thousands are sent at a time, and most of each is the same few objects, which are
-//! made once per answer.
-//! See <https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-issues/>.
+//! Issues as JSON. Written as text, because thousands are returned at a time, and most of each consists of the same
+//! few objects, which are serialized once per response. See
+//! <https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-issues/>.
 
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
@@ -13,16 +13,16 @@ use crate::world::tracker::Tracker;
 use crate::world::tracker::catalog::{self, COMPONENTS, FIELDS, Field, VERSIONS};
 use crate::world::tracker::issue::Issue;
 
-/// Which parts of an issue are asked for.
+/// The requested parts of an issue.
 pub(super) struct Selection {
     fields: Vec<&'static Field>,
-    /// Whether anything but the id is wanted.
+    /// Whether anything besides the id is requested.
     key: bool,
     properties: Vec<String>,
 }
 
 impl Selection {
-    /// Reads names of fields, `*all`, `*navigable` and `-name`; unknown names are ignored.
+    /// Parses field names, `*all`, `*navigable` and `-name`; ignores unknown names.
     pub(super) fn new(names: &[String], properties: &[String]) -> Self {
         let mut fields: Vec<&'static Field> = Vec::new();
         let mut add = |wanted: &dyn Fn(&Field) -> bool| {
@@ -47,12 +47,12 @@ impl Selection {
         Self { fields, key, properties: properties.to_vec() }
     }
 
-    /// Includes the key even if it is not asked for.
+    /// Includes the key even if it was not requested.
     pub(super) fn with_key(&mut self) {
         self.key = true;
     }
 
-    /// Whether no field is asked for but ids and keys.
+    /// Whether only ids and keys are requested.
     pub(super) fn is_light(&self) -> bool {
         self.fields.is_empty() && self.properties.is_empty()
     }
@@ -65,21 +65,21 @@ pub(super) fn to_json(view: &View, tracker: &Tracker, issue: &Issue, selection: 
     body
 }
 
-/// A response whose JSON is text already.
+/// A response with a body that is already JSON.
 pub(super) fn json_text(body: String) -> Response {
     ([(CONTENT_TYPE, "application/json;charset=UTF-8")], body).into_response()
 }
 
-/// Renders issues of one site for one answer.
+/// Renders the issues of one site for one response.
 pub(super) struct Renderer<'a> {
     view: &'a View,
     tracker: &'a Tracker,
     selection: &'a Selection,
-    /// Objects that many issues share: kind, id and JSON.
+    /// Objects that many issues share: type, id and JSON.
     shared: Vec<(&'static str, String, String)>,
 }
 
-/// Adds `"name":` to an object that is being written; names need no escapes.
+/// Appends `"name":` to the object being written; names need no escaping.
 fn name(out: &mut String, name: &str) {
     if !out.ends_with('{') {
         out.push(',');
@@ -90,7 +90,7 @@ fn name(out: &mut String, name: &str) {
 }
 
 fn value(out: &mut String, value: &impl Serialize) {
-    // What is written here can't fail: text, numbers, and JSON values.
+    // Cannot fail: only text, numbers and JSON values are written.
     out.push_str(&serde_json::to_string(value).unwrap_or_else(|_| "null".to_owned()));
 }
 
@@ -99,7 +99,7 @@ impl<'a> Renderer<'a> {
         Self { view, tracker, selection, shared: Vec::new() }
     }
 
-    /// Several issues as a JSON array.
+    /// Renders issues as a JSON array.
     pub(super) fn list<'b>(&mut self, issues: impl Iterator<Item = &'b Issue>) -> String {
         let mut out = String::from("[");
         for issue in issues {
@@ -112,7 +112,7 @@ impl<'a> Renderer<'a> {
         out
     }
 
-    /// Writes one issue.
+    /// Renders one issue.
     fn issue(&mut self, issue: &Issue, out: &mut String) {
         out.push_str(&format!(r#"{{"id":"{}""#, issue.id));
         if self.selection.key || !self.selection.is_light() {
@@ -219,7 +219,7 @@ impl<'a> Renderer<'a> {
         }
     }
 
-    /// Writes an object that is made once for all issues of the answer.
+    /// Renders an object once, and reuses it for all issues of the response.
     fn shared_object(
         &mut self,
         kind: &'static str,
@@ -245,7 +245,7 @@ impl<'a> Renderer<'a> {
         }
     }
 
-    /// A parent or a sub-task: only a few fields of it.
+    /// Renders a parent or sub-task, which has only a few fields.
     fn relative(&self, issue: &Issue) -> Value {
         json!({
             "id": issue.id.to_string(),
@@ -274,12 +274,12 @@ impl<'a> Renderer<'a> {
                 body
             })
             .collect();
-        // Without a sprint the field is null, not an empty list.
+        // The field is null, not an empty list, if there are no sprints.
         if list.is_empty() { Value::Null } else { list.into() }
     }
 }
 
-/// Each time is given twice, as text and in seconds. What is not set is absent.
+/// Renders each time twice, as text and in seconds; unset ones are omitted.
 fn time_tracking(issue: &Issue) -> Value {
     let mut body = json!({});
     let times = [

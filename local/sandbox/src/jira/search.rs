@@ -1,8 +1,8 @@
-//! `POST /rest/api/3/search/jql` and `POST /rest/api/3/search/approximate-count`.
-//! See <https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-issue-search/>.
+//! `POST /rest/api/3/search/jql` and `POST /rest/api/3/search/approximate-count`. See
+//! <https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-issue-search/>.
 //!
-//! As at Jira, a page may be smaller than asked for: with fields it has at most a hundred issues, and every third page
-//! is a third smaller. A few searches miss an issue that was just created, unless `reconcileIssues` names it.
+//! As in Jira, a page may be smaller than requested: with fields it has at most a hundred issues, and every third
+//! page is a third smaller. For a few searches a newly created issue is missing, unless `reconcileIssues` names it.
 
 use std::sync::Arc;
 
@@ -28,12 +28,12 @@ use crate::world::tracker::Tracker;
 use crate::world::tracker::cursor::Cursor;
 
 const DEFAULT_PAGE: i64 = 50;
-/// Of ids and keys.
+/// For ids and keys.
 const MAX_PAGE: i64 = 5000;
-/// With any field.
+/// With any other field.
 const MAX_PAGE_WITH_FIELDS: usize = 100;
 const MAX_RECONCILED: usize = 50;
-/// Result lists that are kept; the oldest are forgotten.
+/// How many result lists are kept; the oldest are dropped.
 const MAX_CURSORS: usize = 200;
 const CURSOR_LIFETIME: Duration = Duration::days(7);
 
@@ -54,7 +54,7 @@ pub(super) fn router() -> Router<Arc<Shared>> {
         .route("/rest/api/3/search/approximate-count", post(count))
 }
 
-/// A search's parameters.
+/// The parameters of a search.
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 struct Request {
@@ -95,7 +95,7 @@ fn unbounded() -> Refusal {
     Refusal::violation(StatusCode::BAD_REQUEST, text, "the query is unbounded")
 }
 
-/// Answers one page of a search.
+/// Returns one page of a search.
 fn page(view: &View, request: Request) -> Result<Response, Refusal> {
     let max_results = request.max_results.unwrap_or(DEFAULT_PAGE);
     if max_results < 1 {
@@ -144,7 +144,7 @@ fn page(view: &View, request: Request) -> Result<Response, Refusal> {
     Ok(json_text(body))
 }
 
-/// What must stay the same from page to page.
+/// What must not change from page to page.
 fn identity(request: &Request) -> String {
     format!("{:?} {:?}", request.jql, request.reconcile_issues)
 }

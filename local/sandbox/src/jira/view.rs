@@ -1,4 +1,4 @@
-//! A site as one account sees it.
+//! A site as seen by one account.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -15,8 +15,8 @@ use crate::world::settings::Settings;
 use crate::world::tracker::Tracker;
 use crate::world::tracker::issue::Issue;
 
-/// What an endpoint asks of a token: the classic scopes alone are enough, or all of the granular ones.
-/// See <https://developer.atlassian.com/cloud/jira/platform/scopes-for-oauth-2-3LO-and-forge-apps/>.
+/// The scopes that an endpoint requires: either the classic ones, or all of the granular ones. See
+/// <https://developer.atlassian.com/cloud/jira/platform/scopes-for-oauth-2-3LO-and-forge-apps/>.
 pub(super) struct Scopes {
     pub(super) classic: &'static [&'static str],
     pub(super) granular: &'static [&'static str],
@@ -30,7 +30,7 @@ impl Scopes {
     }
 }
 
-/// A site as one account sees it.
+/// A site as seen by one account.
 pub(super) struct View {
     pub(super) site: Site,
     pub(super) account: Account,
@@ -42,7 +42,7 @@ pub(super) struct View {
 }
 
 impl View {
-    /// Admits a request as the gateway does: the token, then the site, then the scopes.
+    /// Authorises a request as the gateway does, checking the token, then the site, then the scopes.
     pub(super) fn open(
         shared: &Shared,
         headers: &HeaderMap,
@@ -94,13 +94,13 @@ impl View {
         json!({ "16x16": url, "24x24": url, "32x32": url, "48x48": url })
     }
 
-    /// Finds a project by its id or its exact key.
+    /// Finds a project by id or exact key.
     pub(super) fn project(&self, id_or_key: &str) -> Option<&Project> {
         let wanted = |project: &&Project| project.key == id_or_key || project.id.to_string() == id_or_key;
         self.site.projects.iter().find(wanted)
     }
 
-    /// The issue with an id or key; 404 also means hidden.
+    /// Finds an issue by id or key; a hidden issue is a 404 too.
     pub(super) fn issue<'t>(&self, tracker: &'t Tracker, name: &str) -> Result<&'t Issue, Refusal> {
         tracker.find(&self.site.projects, name).ok_or_else(|| {
             let text = "Issue does not exist or you do not have permission to see it.";
@@ -114,7 +114,7 @@ impl View {
         format!("{}-{}", project.map_or("", |project| &project.key), issue.number)
     }
 
-    /// An issue's project, as part of the issue.
+    /// An issue's project, as embedded in the issue.
     pub(super) fn project_of(&self, issue: &Issue) -> Value {
         let Some(project) = self.site.projects.iter().find(|project| project.id == issue.project) else {
             return Value::Null;

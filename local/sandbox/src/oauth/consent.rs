@@ -1,5 +1,5 @@
-//! `GET /authorize`: the consent page, and the person's decision.
-//! See <https://developer.atlassian.com/cloud/jira/platform/oauth-2-3lo-apps/#1--direct-the-user-to-the-authorization-url-to-get-an-authorization-code>.
+//! `GET /authorize`: the consent page, and the user's decision. See
+//! <https://developer.atlassian.com/cloud/jira/platform/oauth-2-3lo-apps/#1--direct-the-user-to-the-authorization-url-to-get-an-authorization-code>.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -26,40 +26,40 @@ pub(crate) fn router() -> Router<Arc<Shared>> {
     Router::new().route("/authorize", get(show).post(submit))
 }
 
-/// What the consent page loads.
+/// The style sheets of the consent page.
 pub(crate) fn assets() -> Router<Arc<Shared>> {
     Router::new()
         .route("/_sandbox/style.css", get(style))
         .route("/_sandbox/sites-of-accounts.css", get(sites_of_accounts))
 }
 
-/// What a person decides on the consent page.
+/// The user's decision on the consent page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Decision {
-    /// Grants the app what it asks for.
+    /// Grants the app what it requested.
     Accept,
-    /// Sends the app away with `error=access_denied`.
+    /// Redirects to the app with `error=access_denied`.
     Decline,
 }
 
-/// A visit to the consent page without a browser.
+/// A submission of the consent page without a browser.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Consent {
-    /// The URL that the app sent the person to; only its query matters.
+    /// The URL that the app redirected the user to; only its query is used.
     pub authorize_url: String,
     /// Key or Atlassian account id.
     pub account: String,
     /// Keys or cloud ids.
     #[serde(default)]
     pub sites: Vec<String>,
-    /// What the person clicks.
+    /// The button that the user clicks.
     pub decision: Decision,
 }
 
 impl Consent {
-    /// Takes the decision. Returns where the browser goes next, or why the page would be shown again.
+    /// Submits the decision. Returns the URL the browser is redirected to, or why the page would be shown again.
     pub(crate) fn apply(&self, shared: &Shared) -> Result<String, String> {
         let url = Url::parse(&self.authorize_url).map_err(|error| format!("authorize_url: {error}"))?;
         let request = AuthorizeRequest::parse(url.query().unwrap_or_default(), shared)?;
@@ -67,9 +67,9 @@ impl Consent {
     }
 }
 
-/// An authorize request whose parameters are all in order.
+/// An authorize request with valid parameters.
 struct AuthorizeRequest {
-    /// As registered, character by character.
+    /// Byte for byte as registered.
     redirect_uri: String,
     /// The same, parsed.
     callback: Url,
@@ -135,9 +135,9 @@ impl AuthorizeRequest {
         Ok(redirect.into())
     }
 
-    /// Records the consent and issues its code.
+    /// Records the consent and issues a code for it.
     fn accept(&self, world: &mut World, account: &Account, sites: &[String]) -> Result<String, &'static str> {
-        // The page offers each site once; those of other accounts are not this person's to grant.
+        // The page offers each site once; the user cannot grant sites of other accounts.
         let chosen: BTreeSet<_> = sites
             .iter()
             .filter_map(|site| world.site(site))
@@ -171,7 +171,7 @@ struct ConsentPage {
     problem: Option<String>,
 }
 
-/// A site with the accounts that can grant it.
+/// A site, and the accounts that can grant it.
 struct OfferedSite {
     site: Site,
     members: String,
@@ -259,7 +259,7 @@ fn consent_page(
 fn page(status: StatusCode, view: &impl Template) -> Response {
     match view.render() {
         Ok(html) => {
-            // No form-action: Chromium applies it to the redirect that follows the form as well.
+            // No form-action: Chromium also applies it to the redirect that follows the form.
             let policy = "default-src 'none'; style-src 'self'; base-uri 'none'; frame-ancestors 'none'";
             (status, [(CONTENT_SECURITY_POLICY, policy), (CACHE_CONTROL, "no-store")], Html(html))
                 .into_response()
@@ -272,7 +272,7 @@ async fn style() -> impl IntoResponse {
     ([(CONTENT_TYPE, CSS)], include_str!("../../templates/style.css"))
 }
 
-/// Hides the sites that the chosen account is no member of; the page has no script.
+/// Hides the sites that the selected account is not a member of. In CSS, because the page has no script.
 async fn sites_of_accounts(State(shared): AppState) -> impl IntoResponse {
     let shown = |account: &Account| {
         let key = &account.key;

@@ -14,7 +14,7 @@ pub(crate) fn router() -> Router<Arc<Shared>> {
     consent::router().merge(token::router()).merge(sites::router())
 }
 
-/// Style sheets and pictures, which are not part of Atlassian's API.
+/// Style sheets and images, which are not part of Atlassian's API.
 pub(crate) fn assets() -> Router<Arc<Shared>> {
     consent::assets().merge(sites::avatars())
 }

@@ -15,14 +15,14 @@ use crate::gateway::{self, ApiError, authenticate, scope_does_not_match};
 use crate::shared::{AppState, Shared};
 use crate::world::directory::Site;
 
-/// Confluence entries carry these whatever was asked for, as from an earlier consent.
+/// Confluence entries have these whatever was requested, as if from an earlier consent.
 const CONFLUENCE_SCOPES: [&str; 2] = ["read:confluence-content.summary", "read:confluence-user"];
 
 pub(crate) fn router() -> Router<Arc<Shared>> {
     Router::new().route("/oauth/token/accessible-resources", get(accessible_resources)).route("/me", get(me))
 }
 
-/// Pictures, which are not part of Atlassian's API.
+/// Images, which are not part of Atlassian's API.
 pub(crate) fn avatars() -> Router<Arc<Shared>> {
     Router::new().route("/avatars/{key}", get(avatar))
 }
@@ -82,7 +82,7 @@ async fn me(State(shared): AppState, headers: HeaderMap) -> Result<Json<Value>, 
     })))
 }
 
-/// A picture for a site, an account or a project: its initial on a colour.
+/// An avatar for a site, an account or a project: its initial on a coloured square.
 async fn avatar(Path(key): Path<String>) -> Response {
     let initial = key.chars().find(char::is_ascii_alphanumeric).unwrap_or('?').to_ascii_uppercase();
     let hue = key.bytes().fold(0_u32, |sum, byte| (sum * 31 + u32::from(byte)) % 360);

@@ -21,7 +21,7 @@ pub(crate) fn router() -> Router<Arc<Shared>> {
     Router::new().route("/oauth/token", post(exchange))
 }
 
-/// The parameters of a token request, a JSON object. Atlassian takes forms as well.
+/// Parses the parameters of a token request from a JSON object. Forms, which Atlassian also accepts, are not supported.
 pub(crate) fn parameters(headers: &HeaderMap, body: &[u8]) -> Option<BTreeMap<String, String>> {
     let content_type = headers.get("content-type")?.to_str().ok()?;
     if !content_type.starts_with("application/json") {

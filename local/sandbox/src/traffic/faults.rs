@@ -1,4 +1,4 @@
-//! Faults: what a real service does on a bad day, on request.
+//! Fault injection: failures of a real service, on request.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -14,29 +14,29 @@ use serde_json::{Value, json};
 
 use super::point::{Class, When};
 
-/// Put into a response's extensions, closes the connection instead of sending the response.
+/// A response extension that closes the connection instead of sending the response.
 #[derive(Clone, Copy)]
 pub(crate) struct CutConnection;
 
-/// Which requests fail, and how. As JSON the fault's fields lie beside the others:
+/// Which requests fail, and how. In JSON the fault's fields are on the same level as the others:
 /// `{"class": "token", "when": "after", "times": 1, "kind": "drop"}`.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Rule {
     /// The group of endpoints.
     pub class: Class,
-    /// Only requests of this account (its key). On `authorize` the account is not known yet.
+    /// Only requests of this account, by key. On `authorize` the account is not known yet.
     #[serde(default)]
     pub account: Option<String>,
-    /// Instead of the work, or after it was done. A damaged body is always after.
+    /// Instead of processing the request, or after it. A damaged body is always after.
     #[serde(default)]
     pub when: When,
-    /// Only requests whose request line contains this, for example `PUT`, `bulkfetch` or `/issue HTTP/1.1`.
+    /// Only requests whose request line contains this, such as `PUT`, `bulkfetch` or `/issue HTTP/1.1`.
     #[serde(default)]
     pub path: Option<String>,
-    /// Lets this many matching requests pass first.
+    /// How many matching requests to let through first.
     #[serde(default)]
     pub skip: u32,
-    /// For this many requests; without it, until the faults are cleared.
+    /// For this many requests; if omitted, until the faults are cleared.
     #[serde(default)]
     pub times: Option<u32>,
     /// What happens.
@@ -44,20 +44,20 @@ pub struct Rule {
     pub fault: Fault,
 }
 
-/// One way to fail.
+/// A way to fail.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Fault {
-    /// Waits; then goes on as usual, also to a further fault.
+    /// Waits, then continues as usual, including a further fault.
     Latency {
-        /// For this long.
+        /// How long, in milliseconds.
         millis: u64,
     },
-    /// Never answers.
+    /// Never responds.
     Hang,
-    /// Closes the connection without an answer.
+    /// Closes the connection without a response.
     Drop,
-    /// Answers with this status and an HTML page as gateways send it, or with `body` as JSON.
+    /// Responds with this status, and with `body` as JSON or else an HTML page like a gateway's.
     Status {
         /// An HTTP status, 200 to 599.
         status: u16,
@@ -65,35 +65,34 @@ pub enum Fault {
         #[serde(default)]
         body: Option<Value>,
     },
-    /// Answers with this status, these headers and this body, as they are.
+    /// Responds with exactly this status, headers and body.
     Reply {
         /// An HTTP status, 200 to 599.
         status: u16,
-        /// By their names.
+        /// Values by header name.
         #[serde(default)]
         headers: BTreeMap<String, String>,
         /// The body.
         #[serde(default)]
         body: String,
     },
-    /// Answers 429 as Jira does
-    /// (<https://developer.atlassian.com/cloud/jira/platform/rate-limiting/>).
+    /// Responds with a 429 as Jira does (<https://developer.atlassian.com/cloud/jira/platform/rate-limiting/>).
     RateLimited {
-        /// Seconds, for `Retry-After`; no header without it.
+        /// `Retry-After` in seconds; omitted if unset.
         #[serde(default)]
         retry_after: Option<u64>,
-        /// For `RateLimit-Reason`, for example `jira-burst-based`; no header without it.
+        /// `RateLimit-Reason`, such as `jira-burst-based`; omitted if unset.
         #[serde(default)]
         reason: Option<String>,
     },
-    /// Does the work, then cuts the JSON in half, with the content length of the half.
+    /// Processes the request, then returns the first half of the JSON with a matching content length.
     MalformedJson,
-    /// Does the work, sends half of the body, then closes the connection.
+    /// Processes the request, sends half of the body, then closes the connection.
     TruncatedBody,
 }
 
 impl Rule {
-    /// A fault of one class, before the work is done, until it is cleared.
+    /// A fault for one class of endpoints, before the request is processed, until it is cleared.
     pub fn new(class: Class, fault: Fault) -> Self {
         Self { class, account: None, when: When::Before, path: None, skip: 0, times: None, fault }
     }
@@ -103,7 +102,7 @@ impl Rule {
         Self { times: Some(times), ..self }
     }
 
-    /// Applies when the work is done: the answer is lost, its effect is not.
+    /// Applies the fault after the request was processed: the response is lost, the effect is not.
     pub fn after(self) -> Self {
         Self { when: When::After, ..self }
     }
@@ -118,7 +117,7 @@ impl Rule {
         Self { path: Some(part.to_owned()), ..self }
     }
 
-    /// Lets `requests` matching requests pass before the rule holds.
+    /// Lets `requests` matching requests through first.
     pub fn skip(self, requests: u32) -> Self {
         Self { skip: requests, ..self }
     }
@@ -131,7 +130,7 @@ impl Rule {
     }
 }
 
-/// The faults of one request: delays, and at most one other.
+/// The faults of one request: any number of delays, and at most one other.
 #[derive(Default)]
 pub(crate) struct Plan {
     delays: Vec<(When, Duration)>,
@@ -139,7 +138,7 @@ pub(crate) struct Plan {
 }
 
 impl Plan {
-    /// Takes the rules that match a request, and counts them down.
+    /// Collects the rules that match a request, and decrements their counts.
     pub(crate) fn take(rules: &mut Vec<Rule>, class: Class, account: Option<&str>, line: &str) -> Self {
         let mut plan = Self::default();
         for rule in rules.iter_mut().filter(|rule| rule.matches(class, account, line)) {
@@ -161,7 +160,7 @@ impl Plan {
         plan
     }
 
-    /// Applies what comes before the work. With an answer, the work is not done.
+    /// Applies the faults due before processing. If this returns a response, the request is not processed.
     pub(crate) async fn before(&self) -> Option<Response> {
         self.wait(When::Before).await;
         match &self.fault {
@@ -170,7 +169,7 @@ impl Plan {
         }
     }
 
-    /// Applies what comes after the work.
+    /// Applies the faults due after processing.
     pub(crate) async fn after(&self, response: Response) -> Response {
         self.wait(When::After).await;
         match &self.fault {
@@ -245,7 +244,7 @@ fn rate_limited(retry_after: Option<u64>, reason: Option<&str>) -> Response {
     response
 }
 
-/// Half of the body: as if it were all of it, or with the connection closed in the middle.
+/// Half of the body, either as if it were complete, or with the connection closed in the middle.
 async fn half_of(response: Response, complete: bool) -> Response {
     let (mut parts, body) = response.into_parts();
     let body = to_bytes(body, usize::MAX).await.unwrap_or_default();
@@ -257,7 +256,7 @@ async fn half_of(response: Response, complete: bool) -> Response {
     }
     parts.headers.insert(CONTENT_LENGTH, body.len().into());
     let cut = stream::once(async {
-        // Gives the server a turn to send the first half.
+        // Lets the server send the first half.
         tokio::task::yield_now().await;
         Err(std::io::Error::from(std::io::ErrorKind::ConnectionReset))
     });

@@ -1,4 +1,4 @@
-//! Gates: a request is held at a known point until a test has done what it wants to do meanwhile.
+//! Gates: hold a request at a known point while a test does something else.
 
 use std::sync::Arc;
 
@@ -6,29 +6,28 @@ use tokio::sync::watch;
 
 use super::point::{Class, When};
 
-/// Which request to hold: the next one that matches.
+/// The next request that matches is held.
 #[derive(Clone, Debug)]
 pub struct GateSpec {
     /// The group of endpoints.
     pub class: Class,
-    /// Only a request of this account (its key).
+    /// Only a request of this account, by key.
     pub account: Option<String>,
-    /// Before the work, or when it is done and only the answer is missing.
+    /// Before the request is processed, or after, when only the response is pending.
     pub when: When,
 }
 
-/// Holds one request. Once held, the request is carried out to its end even if its client goes away. Dropping
-/// the gate opens it.
+/// Holds one request. A held request is completed even if its client disconnects. Dropping the gate opens it.
 #[derive(Debug)]
 pub struct Gate(pub(crate) Arc<GateState>);
 
 impl Gate {
-    /// Waits until a request is held, or returns at once if one was.
+    /// Waits until a request is held; returns at once if one already was.
     pub async fn arrived(&self) {
         self.0.wait_for_arrival().await;
     }
 
-    /// Lets the request pass, and all later ones.
+    /// Lets the held request and all later ones through.
     pub fn release(&self) {
         self.0.release();
     }
@@ -58,7 +57,7 @@ impl GateState {
         Arc::new(Self { spec, stage: watch::Sender::new(Stage::Waiting) })
     }
 
-    /// Claims the gate for a request, if it matches and none came before it.
+    /// Claims the gate for a request if it matches and is the first to do so.
     pub(crate) fn claim(&self, class: Class, account: Option<&str>, when: When) -> bool {
         let matches = self.spec.class == class
             && self.spec.when == when
@@ -86,7 +85,7 @@ impl GateState {
     }
 
     async fn wait_for(&self, wanted: Stage) {
-        // The sender lives in `self`, so the channel can't close meanwhile.
+        // The sender lives in `self`, so the channel cannot close.
         let _ = self.stage.subscribe().wait_for(|stage| *stage >= wanted).await;
     }
 }

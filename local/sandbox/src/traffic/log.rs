@@ -1,26 +1,26 @@
-//! Counters, the log of requests, and violations.
+//! Counters, the request log, and violations.
 
 use serde::Serialize;
 
 use super::point::Class;
 
-/// Counts of one class.
+/// The counters of one class of endpoints.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counters {
-    /// Requests that arrived.
+    /// Requests received.
     pub received: u64,
-    /// Requests that were answered, with whatever status.
+    /// Requests that got a response, whatever its status.
     pub answered: u64,
-    /// Requests under way now.
+    /// Requests in flight.
     pub in_flight: u64,
-    /// The most that were ever under way at once.
+    /// The maximum number of requests in flight at once.
     pub max_in_flight: u64,
 }
 
-/// A request in the log, without codes and tokens.
+/// A logged request, without codes and tokens.
 #[derive(Clone, Debug)]
 pub struct LoggedRequest {
-    /// Position in the order of arrival, from 0.
+    /// Position in the order of arrival, starting at 0.
     pub number: u64,
     /// The group of endpoints.
     pub class: Class,
@@ -28,18 +28,18 @@ pub struct LoggedRequest {
     pub method: String,
     /// The path.
     pub path: String,
-    /// The query, of Jira requests only: elsewhere it may hold secrets.
+    /// The query, only for Jira requests: elsewhere it may contain secrets.
     pub query: Option<String>,
-    /// The key of the account whose code or token came along.
+    /// The key of the account that the code or token belongs to.
     pub account: Option<String>,
-    /// The status answered; `null` while under way, or when there was no answer.
+    /// The status of the response; `None` while in flight, or if there was none.
     pub status: Option<u16>,
 }
 
 /// A request that Jira would refuse because of how the app is written.
 #[derive(Clone, Debug, Serialize)]
 pub struct Violation {
-    /// The key of the account whose token came along.
+    /// The key of the account that the token belongs to.
     pub account: Option<String>,
     /// The method.
     pub method: String,

@@ -1,4 +1,4 @@
-//! Faults and gates in force, and what was seen: counters, the log of requests, violations.
+//! Active faults and gates, and what was observed: counters, the request log, violations.
 
 pub(crate) mod faults;
 pub(crate) mod gates;
@@ -16,10 +16,10 @@ use gates::GateState;
 use log::{Counters, LoggedRequest, Violation};
 use point::{Class, When};
 
-/// Requests kept in the log; older ones are forgotten, the counters stay.
+/// Maximum length of the log. Older requests are dropped from it, but not from the counters.
 const LOG_LENGTH: usize = 10_000;
 
-/// Is handed each violation as it happens.
+/// Called with each violation as it happens.
 pub(crate) type ViolationSink = Box<dyn Fn(&Violation) + Send + Sync>;
 
 #[derive(Default)]
@@ -34,7 +34,7 @@ pub(crate) struct Traffic {
 }
 
 impl Traffic {
-    /// Logs a request, and returns its number.
+    /// Logs a request and returns its number.
     pub(crate) fn begin(&mut self, class: Class, request: &Request, account: Option<String>) -> u64 {
         let counters = self.counters.entry(class).or_default();
         counters.received += 1;
@@ -74,7 +74,7 @@ impl Traffic {
         self.violations.push(violation);
     }
 
-    /// The gate that holds a request at this point, if any.
+    /// Finds a gate that holds a request at this point.
     pub(crate) fn gate(&mut self, class: Class, account: Option<&str>, when: When) -> Option<Arc<GateState>> {
         self.gates.iter().find(|gate| gate.claim(class, account, when)).cloned()
     }

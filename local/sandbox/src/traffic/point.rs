@@ -12,7 +12,7 @@ pub enum Class {
     Token,
     /// The list of sites.
     Resources,
-    /// The profile.
+    /// The user profile.
     Profile,
     /// Jira's API behind the gateway.
     Jira,
@@ -30,13 +30,13 @@ impl Class {
     }
 }
 
-/// A point in the life of a request.
+/// A point in the processing of a request.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum When {
-    /// Received, nothing done.
+    /// Received, not processed.
     #[default]
     Before,
-    /// Done, not answered.
+    /// Processed, no response sent.
     After,
 }

@@ -1,4 +1,4 @@
-//! The issues, boards and sprints that sites start with: a few of each kind at Harbour, a backlog of 230 issues at
+//! The issues, boards and sprints that sites start with: a few of each kind on Harbour, a backlog of 230 issues on
 //! Lighthouse.
 
 use std::sync::Arc;
@@ -13,10 +13,10 @@ use super::tracker::agile::{Board, BoardKind, Sprint, SprintState};
 use super::tracker::catalog::{DONE, IN_PROGRESS, ISSUE_TYPES, IssueType, PRIORITIES};
 use super::tracker::issue::{Estimate, Issue};
 
-/// How many issues Lighthouse's first project has: more than two pages, less than three.
+/// The number of issues in Lighthouse's first project: more than two pages, fewer than three.
 const BACKLOG: usize = 230;
 
-/// What a site's Jira holds at start.
+/// The initial contents of a site's Jira.
 pub(super) fn of_site(site: &str, projects: &[Project]) -> Tracker {
     let mut tracker = Tracker::default();
     let Some(first) = projects.first() else { return tracker };
@@ -64,7 +64,7 @@ fn boards(tracker: &mut Tracker, project: u64, team_managed: Option<u64>) {
             created: start - Duration::days(2),
             start: (state != SprintState::Future).then_some(start),
         });
-        // A sprint shows up wherever a board's filter finds one of its issues.
+        // A board lists a sprint if its filter finds one of the sprint's issues.
         if let Some(board) = tracker.boards.get_mut(&second)
             && state != SprintState::Closed
         {

@@ -1,39 +1,39 @@
-//! Accounts, sites and projects, and those that a sandbox starts with.
+//! Accounts, sites and projects, including those that every sandbox starts with.
 
 use serde::{Deserialize, Serialize};
 
-/// An Atlassian account that a person can pick on the consent page.
+/// An Atlassian account that can be selected on the consent page.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Account {
     /// Short name, used in forms and controls.
     pub key: String,
-    /// Atlassian's id. Real ones vary in length and may contain a colon, so these do too.
+    /// Atlassian's account id. Real ones vary in length and may contain a colon, so these do too.
     pub account_id: String,
-    /// Name shown to people.
+    /// Display name.
     pub name: String,
     /// Keys of the sites that the account is a member of.
     pub sites: Vec<String>,
 }
 
 impl Account {
-    /// The account's address, always under example.com.
+    /// The account's e-mail address, always under example.com.
     pub fn email(&self) -> String {
         format!("{}@example.com", self.key)
     }
 }
 
-/// One Atlassian site ("cloud") with the products it runs.
+/// An Atlassian site ("cloud") and its products.
 #[derive(Clone, Debug)]
 pub struct Site {
     /// Short name, used in forms and controls.
     pub key: String,
     /// Atlassian's `cloudId`.
     pub cloud_id: String,
-    /// Name shown to people.
+    /// Display name.
     pub name: String,
-    /// Whether Jira runs here.
+    /// Whether the site has Jira.
     pub jira: bool,
-    /// Whether Confluence runs here.
+    /// Whether the site has Confluence.
     pub confluence: bool,
     pub(crate) projects: Vec<Project>,
 }
@@ -56,7 +56,7 @@ pub(crate) struct Project {
     pub(crate) team_managed: bool,
     pub(crate) private: bool,
     pub(crate) category: Option<&'static str>,
-    /// Key of the leading account.
+    /// Key of the lead's account.
     pub(crate) lead: String,
 }
 

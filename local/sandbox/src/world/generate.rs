@@ -1,4 +1,4 @@
-//! Projects of any size, made on request.
+//! Projects of any size, generated on request.
 
 use std::sync::Arc;
 
@@ -15,16 +15,16 @@ use super::tracker::issue::{Estimate, Issue};
 pub struct NewProject {
     /// Capital letters and digits, starting with a letter; unique on the site.
     pub key: String,
-    /// How many issues.
+    /// The number of issues.
     pub issues: usize,
-    /// How many scrum boards.
+    /// The number of scrum boards.
     pub boards: usize,
-    /// How many sprints each board has. The last is a future one, the one before is active, the rest are closed;
-    /// a single one is active. The issues are spread over all sprints and the backlog.
+    /// The number of sprints per board. The last is future, the one before it active, the others closed; a single
+    /// one is active. The issues are spread over all sprints and the backlog.
     pub sprints_per_board: usize,
 }
 
-/// What was created, with ids in the order of creation.
+/// What was created; ids are in the order of creation.
 #[derive(Clone, Debug)]
 pub struct CreatedProject {
     /// The project's id.
@@ -33,11 +33,11 @@ pub struct CreatedProject {
     pub key: String,
     /// Ids of the boards.
     pub boards: Vec<u64>,
-    /// Ids of all sprints, board by board.
+    /// Ids of all sprints, grouped by board.
     pub sprints: Vec<u64>,
 }
 
-/// Fills a project that exists already.
+/// Fills an existing project.
 pub(crate) fn fill(tracker: &mut Tracker, id: u64, new: &NewProject) -> CreatedProject {
     let mut made = CreatedProject { id, key: new.key.clone(), boards: Vec::new(), sprints: Vec::new() };
     for number in 1..=new.boards {
@@ -62,7 +62,7 @@ pub(crate) fn fill(tracker: &mut Tracker, id: u64, new: &NewProject) -> CreatedP
     made
 }
 
-/// The sprint at a position of a board's plan.
+/// The sprint at a position in a board's plan.
 fn sprint_at(board: u64, position: usize, of: usize) -> Sprint {
     let state = match of - position {
         1 if of > 1 => SprintState::Future,
@@ -107,7 +107,7 @@ impl Template {
     fn issue(&self, project: u64, number: usize, sprints: &[u64]) -> Issue {
         const TYPES: [usize; 4] = [0, 1, 3, 0];
         let minutes = i64::try_from(number / 2).unwrap_or_default();
-        // Pairs share a time, as imported issues do.
+        // Pairs share a creation time, as imported issues do.
         let created = first_day() + Duration::minutes(minutes);
         let person = |index: usize| Arc::clone(&self.people[index % 2]);
         let sprint = (number % (sprints.len() + 1)).checked_sub(1).map(|index| sprints[index]);

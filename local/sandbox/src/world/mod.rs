@@ -1,4 +1,4 @@
-//! What the sandbox knows: accounts, sites, grants and the tokens that came from them.
+//! The sandbox's data: accounts, sites, grants, and the tokens issued for them.
 
 mod backlog;
 pub(crate) mod directory;
@@ -24,24 +24,24 @@ use tracker::Tracker;
 pub(crate) struct World {
     pub(crate) accounts: Vec<Account>,
     pub(crate) sites: Vec<Site>,
-    /// By account key: an app has one grant per account.
+    /// By account key: the app has one grant per account.
     pub(crate) grants: BTreeMap<String, Grant>,
     pub(crate) tokens: Tokens,
-    /// What the sites' Jiras hold, by site key.
+    /// The data of each site's Jira, by site key.
     pub(crate) trackers: BTreeMap<String, Arc<RwLock<Tracker>>>,
     settings: Settings,
     account_settings: HashMap<String, Settings>,
     clock_offset: Duration,
 }
 
-/// What one account allowed the app.
+/// What one account granted to the app.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Grant {
     /// Key of the account.
     pub account: String,
-    /// Keys of the sites; a further consent adds to them.
+    /// Keys of the sites; another consent adds to them.
     pub sites: BTreeSet<String>,
-    /// Scopes; a further consent replaces them.
+    /// Scopes; another consent replaces them.
     pub scopes: BTreeSet<String>,
 }
 
@@ -63,7 +63,7 @@ impl World {
         }
     }
 
-    /// The sandbox's time: the machine's, moved forward by what tests asked for.
+    /// The sandbox's clock: the system time plus the offset that tests have set.
     pub(crate) fn now(&self) -> OffsetDateTime {
         OffsetDateTime::now_utc() + self.clock_offset
     }
@@ -72,17 +72,17 @@ impl World {
         self.clock_offset += by;
     }
 
-    /// Finds an account by its key or its Atlassian account id.
+    /// Finds an account by key or Atlassian account id.
     pub(crate) fn account(&self, name: &str) -> Option<&Account> {
         self.accounts.iter().find(|account| account.key == name || account.account_id == name)
     }
 
-    /// Finds a site by its key or its cloud id.
+    /// Finds a site by key or cloud id.
     pub(crate) fn site(&self, name: &str) -> Option<&Site> {
         self.sites.iter().find(|site| site.key == name || site.cloud_id == name)
     }
 
-    /// Adds a project to a site. Refuses a site that does not exist, and a key that is taken or malformed.
+    /// Adds a project to a site. Fails if the site does not exist, or the key is taken or malformed.
     pub(crate) fn create_project(&mut self, site: &str, new: &NewProject) -> Result<CreatedProject, String> {
         let site = self.sites.iter_mut().find(|known| known.key == site || known.cloud_id == site);
         let site = site.ok_or("there is no such site")?;
@@ -98,7 +98,7 @@ impl World {
         Ok(generate::fill(&mut tracker, id, new))
     }
 
-    /// The settings that hold for an account, or for everybody without settings of their own.
+    /// The settings of an account, or the defaults.
     pub(crate) fn settings(&self, account: Option<&str>) -> &Settings {
         account.and_then(|account| self.account_settings.get(account)).unwrap_or(&self.settings)
     }
@@ -126,20 +126,20 @@ impl World {
         grant.scopes = scopes;
     }
 
-    /// Issues a single-use code for the grant of an account.
+    /// Issues a single-use code for an account's grant.
     pub(crate) fn issue_code(&mut self, account: &str, redirect_uri: &str) -> String {
         let now = self.now();
         self.tokens.issue_code(account, redirect_uri, now)
     }
 
-    /// Exchanges a code; it is spent by the attempt.
+    /// Exchanges a code. The attempt uses the code up.
     pub(crate) fn redeem_code(&mut self, code: &str, redirect_uri: &str) -> Result<Issued, &'static str> {
         let now = self.now();
         let family = self.tokens.redeem_code(code, redirect_uri, now)?;
         Ok(self.issue(&family, true))
     }
 
-    /// Exchanges a refresh token. `None` means that it is not accepted.
+    /// Exchanges a refresh token; `None` if it is not accepted.
     pub(crate) fn refresh(&mut self, value: &str) -> Option<Issued> {
         let settings = self.settings(self.tokens.account_of(value)).clone();
         let now = self.now();
@@ -147,12 +147,12 @@ impl World {
         Some(self.issue(&family, settings.rotation))
     }
 
-    /// Whether a refresh with this token would succeed now; changes nothing.
+    /// Whether a refresh with this token would succeed now. Has no side effects.
     pub(crate) fn accepts_refresh_token(&self, value: &str) -> bool {
         self.tokens.accepts(value, self.settings(self.tokens.account_of(value)), self.now())
     }
 
-    /// Who an access token speaks for, while it is valid.
+    /// The session of an access token, if the token is valid.
     pub(crate) fn session(&self, access_token: &str) -> Option<Session> {
         self.tokens.session(access_token, self.now())
     }
@@ -164,7 +164,7 @@ impl World {
         self.tokens.issue(family.id, scopes, lifetime, now, with_refresh_token)
     }
 
-    /// Ends a grant as the user would in the list of connected apps: every token that came from it is dead.
+    /// Revokes a grant as the user would in the list of connected apps: all tokens issued for it stop working.
     pub(crate) fn revoke(&mut self, account: &str) -> bool {
         self.tokens.forget_codes(account);
         self.tokens.end_families(account);

@@ -1,4 +1,4 @@
-//! Random tokens that look like Atlassian's: long JWTs that say nothing to a client.
+//! Random tokens that look like Atlassian's: long JWTs that are opaque to clients.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;

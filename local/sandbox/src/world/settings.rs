@@ -1,4 +1,4 @@
-//! What can be set while the sandbox runs, for everybody or for one account.
+//! Settings that can be changed while the sandbox is running, for one account or as the default for all.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -7,19 +7,19 @@ use std::time::Duration;
 /// (<https://developer.atlassian.com/cloud/jira/platform/oauth-2-3lo-apps/>).
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// Reuse interval: for how long a rotated refresh token may be exchanged again. Zero: never.
+    /// Reuse interval: how long a rotated refresh token may be exchanged again. Zero means never.
     pub leeway: Duration,
     /// Lifetime of an access token.
     pub access_token_lifetime: Duration,
     /// Whether a refresh returns a new refresh token. If not, the old one stays valid.
     pub rotation: bool,
-    /// Which of the two refusals seen in the wild answers a refresh token that is not accepted.
+    /// Which of the two known errors a refresh token that is not accepted gets.
     pub refusal: Refusal,
-    /// Scopes that a consent does not grant though they were asked for.
+    /// Scopes that are not granted even if the app requests them.
     pub withheld_scopes: BTreeSet<String>,
     /// How many searches miss an issue that this account has just created, unless they reconcile it.
     pub search_lag: u32,
-    /// Whether the account may only read: creating, editing and deleting issues gets 403.
+    /// Whether the account is read-only: creating, editing and deleting issues is a 403.
     pub read_only: bool,
 }
 
@@ -37,7 +37,7 @@ impl Default for Settings {
     }
 }
 
-/// The answer to a refresh token that is not accepted; the status is 403 either way.
+/// The error for a refresh token that is not accepted; the status is 403 either way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
     /// As documented: `invalid_grant`, "Unknown or invalid refresh token."

@@ -1,4 +1,4 @@
-//! Authorization codes, token families, and the rules of rotation.
+//! Authorization codes, token families, and the rules of refresh token rotation.
 
 use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
@@ -11,23 +11,23 @@ use super::settings::Settings;
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 const CODE_LIFETIME: Duration = Duration::from_secs(5 * 60);
-/// A refresh token that is not used for this long expires.
+/// An unused refresh token expires after this long.
 const INACTIVITY: Duration = DAY.saturating_mul(90);
-/// No token of a family is refreshed after this long.
+/// No token of a family can be refreshed after this long.
 const FAMILY_LIFETIME: Duration = DAY.saturating_mul(365);
 
-/// Every code and token that was issued, dead ones too.
+/// Every code and token that was issued, including invalid ones.
 #[derive(Clone, Default, Serialize, Deserialize)]
 pub(crate) struct Tokens {
     codes: HashMap<String, Code>,
-    /// The families of codes that were exchanged.
+    /// The family that each exchanged code created.
     #[serde(default)]
     exchanged: HashMap<String, usize>,
     families: Vec<Family>,
-    /// By value.
+    /// By token.
     refresh: HashMap<String, RefreshToken>,
     access: HashMap<String, AccessToken>,
-    /// How many refresh tokens were ever issued.
+    /// The total number of refresh tokens issued.
     issued: u64,
 }
 
@@ -42,15 +42,15 @@ struct Code {
 /// All tokens that descend from one authorization code.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Family {
-    /// Position in the order of issue, from 0.
+    /// Position in the order of issue, starting at 0.
     pub id: usize,
     /// Key of the account.
     pub account: String,
-    /// Whether no token of this family is accepted any more.
+    /// Whether all tokens of this family are revoked.
     pub revoked: bool,
-    /// How many refreshes were answered with tokens.
+    /// The number of successful refreshes.
     pub refreshes: u64,
-    /// How many refreshes were refused.
+    /// The number of refused refreshes.
     pub refused: u64,
     /// When the code was exchanged.
     #[serde(with = "time::serde::rfc3339")]
@@ -75,7 +75,7 @@ struct AccessToken {
     expires_at: OffsetDateTime,
 }
 
-/// Tokens as the token endpoint returns them.
+/// The tokens of a token response.
 pub(crate) struct Issued {
     pub(crate) access_token: String,
     pub(crate) expires_in: u64,
@@ -83,7 +83,7 @@ pub(crate) struct Issued {
     pub(crate) scopes: BTreeSet<String>,
 }
 
-/// Who a valid access token speaks for.
+/// The account and scopes of a valid access token.
 pub(crate) struct Session {
     pub(crate) account: String,
     pub(crate) scopes: BTreeSet<String>,
@@ -99,7 +99,7 @@ impl Tokens {
         code
     }
 
-    /// Exchanges a code for a new family. The attempt spends the code, whatever its outcome.
+    /// Exchanges a code for a new family. The attempt uses the code up, whatever its outcome.
     pub(crate) fn redeem_code(
         &mut self,
         code: &str,
@@ -126,7 +126,7 @@ impl Tokens {
         Ok(family)
     }
 
-    /// Counts an attempt to refresh, and disables the token where tokens rotate. `None`: it is not accepted.
+    /// Counts an attempt to refresh, and disables the token if tokens rotate. `None` if the token is not accepted.
     pub(crate) fn use_refresh_token(
         &mut self,
         value: &str,
@@ -138,7 +138,7 @@ impl Tokens {
         let family = &mut self.families[token.family];
         if !accepted {
             family.refused += 1;
-            // A token used twice is taken for a stolen one.
+            // Reuse of a rotated token is treated as theft.
             family.revoked |= token.rotated_at.is_some();
             return None;
         }
@@ -149,7 +149,7 @@ impl Tokens {
         Some(family.clone())
     }
 
-    /// Issues an access token, and a refresh token if it is asked for and granted.
+    /// Issues an access token, and a refresh token if requested and granted.
     pub(crate) fn issue(
         &mut self,
         family: usize,
@@ -171,7 +171,7 @@ impl Tokens {
         Issued { access_token, expires_in: lifetime.as_secs(), refresh_token, scopes }
     }
 
-    /// Whether a refresh with this token would succeed; changes nothing.
+    /// Whether a refresh with this token would succeed. Has no side effects.
     pub(crate) fn accepts(&self, value: &str, settings: &Settings, now: OffsetDateTime) -> bool {
         self.refresh.get(value).is_some_and(|token| {
             let family = &self.families[token.family];
@@ -182,7 +182,7 @@ impl Tokens {
         })
     }
 
-    /// Who an access token speaks for, while it is valid.
+    /// The session of an access token, if the token is valid.
     pub(crate) fn session(&self, access_token: &str, now: OffsetDateTime) -> Option<Session> {
         let token = self.access.get(access_token)?;
         let family = &self.families[token.family];
@@ -194,7 +194,7 @@ impl Tokens {
         &self.families
     }
 
-    /// The account behind a code or a token, dead or alive.
+    /// The account behind a code or token, even if it is no longer valid.
     pub(crate) fn account_of(&self, secret: &str) -> Option<&str> {
         match self.family_of(secret) {
             Some(family) => Some(&family.account),
@@ -202,43 +202,43 @@ impl Tokens {
         }
     }
 
-    /// The family of a code that was exchanged, or of a token, dead or alive.
+    /// The family of an exchanged code or of a token, even if it is no longer valid.
     pub(crate) fn family_of(&self, secret: &str) -> Option<&Family> {
         let family = self.refresh.get(secret).map(|token| token.family);
         let family = family.or_else(|| self.access.get(secret).map(|token| token.family));
         self.families.get(family.or_else(|| self.exchanged.get(secret).copied())?)
     }
 
-    /// The refresh token that was issued last in a family.
+    /// The refresh token most recently issued in a family.
     pub(crate) fn newest_of(&self, family: usize) -> Option<&str> {
         let tokens = self.refresh.iter().filter(|(_, token)| token.family == family);
         tokens.max_by_key(|(_, token)| token.order).map(|(value, _)| value.as_str())
     }
 
-    /// The refresh token that was issued last to an account.
+    /// The refresh token most recently issued to an account.
     pub(crate) fn newest_refresh_token(&self, account: &str) -> Option<&str> {
         let of_account = |token: &RefreshToken| self.families[token.family].account == account;
         let tokens = self.refresh.iter().filter(|(_, token)| of_account(token));
         tokens.max_by_key(|(_, token)| token.order).map(|(value, _)| value.as_str())
     }
 
-    /// Forgets expired codes and access tokens. Dead refresh tokens stay: their reuse has consequences.
+    /// Deletes expired codes and access tokens. Invalid refresh tokens stay, because their reuse revokes the family.
     pub(crate) fn forget_expired(&mut self, now: OffsetDateTime) {
         self.codes.retain(|_, code| now < code.expires_at);
         self.access.retain(|_, token| now < token.expires_at);
     }
 
-    /// Forgets the codes of an account that were not exchanged yet.
+    /// Deletes the codes of an account that have not been exchanged yet.
     pub(crate) fn forget_codes(&mut self, account: &str) {
         self.codes.retain(|_, code| code.account != account);
     }
 
-    /// Ends every family of an account.
+    /// Revokes all families of an account.
     pub(crate) fn end_families(&mut self, account: &str) {
         self.families.iter_mut().filter(|family| family.account == account).for_each(|f| f.revoked = true);
     }
 
-    /// Expires the access tokens of an account, or all. Returns how many were valid.
+    /// Expires the access tokens of one account, or of all. Returns how many were valid.
     pub(crate) fn expire_access_tokens(&mut self, account: Option<&str>, now: OffsetDateTime) -> usize {
         let families = &self.families;
         let is_valid = |token: &&mut AccessToken| {

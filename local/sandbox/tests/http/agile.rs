@@ -40,7 +40,7 @@ async fn boards_are_listed_and_private_ones_only_on_request_and_without_a_name()
 }
 
 #[tokio::test]
-async fn a_page_has_fifty_boards_at_most_and_only_the_first_tells_the_total() {
+async fn a_page_has_fifty_boards_at_most_and_only_the_first_has_the_total() {
     let (app, token) = app().await;
     let new = NewProject { key: "BIG".to_owned(), issues: 0, boards: 60, sprints_per_board: 3 };
     let made = app.handle().create_project("harbour", &new).unwrap();
@@ -69,7 +69,7 @@ async fn sprints_come_closed_first_and_kanban_boards_have_none() {
     assert!(future.get("startDate").is_none() && future.get("goal").is_none());
     assert_eq!(active["goal"], "Deliver the grain");
 
-    // The other board lists sprints that were made elsewhere.
+    // The other board lists sprints that were created elsewhere.
     let (_, page) = app.agile(HARBOUR, "board/4/sprint?state=active,future", &token).await;
     assert_eq!(ids(&page), [502, 503]);
     assert_eq!(page["values"][0]["originBoardId"], 1);
@@ -88,7 +88,7 @@ async fn sprints_come_closed_first_and_kanban_boards_have_none() {
 }
 
 #[tokio::test]
-async fn jira_software_knows_granular_scopes_only_and_all_of_them() {
+async fn jira_software_requires_all_granular_scopes() {
     let app = App::start().await;
     let classic = app.connect("ada", &["harbour"], ALL_SCOPES).await.access;
     for path in ["board", "board/1/sprint", "sprint/502"] {

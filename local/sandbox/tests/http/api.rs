@@ -13,7 +13,7 @@ fn ids(resources: &Value) -> Vec<&str> {
 }
 
 #[tokio::test]
-async fn the_list_of_sites_has_the_traps_of_real_ones() {
+async fn the_list_of_sites_has_the_quirks_of_real_ones() {
     let app = App::start().await;
     let tokens = app.connect("ada", &["harbour", "library", "lighthouse"], ALL_SCOPES).await;
     let (status, resources) = app.get(RESOURCES, &tokens.access).await;
@@ -88,7 +88,7 @@ async fn the_profile_needs_its_scope() {
 }
 
 #[tokio::test]
-async fn a_grant_can_fall_short_of_what_was_asked_for() {
+async fn a_grant_can_lack_requested_scopes() {
     let settings = Settings { withheld_scopes: ["read:me".to_owned()].into(), ..Settings::default() };
     let app = App::with(settings).await;
     let (_, body) = app.exchange(&app.code("ada", &["harbour"], ALL_SCOPES)).await;

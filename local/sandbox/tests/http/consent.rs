@@ -18,7 +18,7 @@ async fn the_page_offers_accounts_and_sites() {
 }
 
 #[tokio::test]
-async fn a_faulty_request_ends_on_a_page_and_not_at_the_app() {
+async fn an_invalid_request_ends_on_an_error_page_and_not_at_the_app() {
     let app = App::start().await;
     let faults = [
         ("audience", "", "audience"),

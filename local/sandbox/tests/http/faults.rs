@@ -174,7 +174,7 @@ async fn a_client_can_die_between_the_work_and_its_answer() {
         _ = app.refresh(&tokens.refresh) => panic!("answered in spite of the gate"),
         () = gate.arrived() => {}
     }
-    // The client is gone, the rotation is not; within the leeway the old token still helps.
+    // The client is gone but the token was rotated; within the leeway the old one still works.
     assert_ne!(app.handle().newest_refresh_token("ada").unwrap(), tokens.refresh);
     gate.release();
     app.rotate(&tokens.refresh).await;

@@ -28,7 +28,7 @@ async fn create(app: &App, fields: Value, tokens: &Tokens) -> (StatusCode, Value
 }
 
 #[tokio::test]
-async fn an_issue_has_the_shapes_of_real_ones() {
+async fn an_issue_looks_like_a_real_one() {
     let (app, ada) = start().await;
     let (status, issue) = app.jira(HARBOUR, "issue/SHIP-2", &ada.access).await;
     assert_eq!(status, StatusCode::OK, "{issue}");
@@ -113,7 +113,7 @@ async fn a_created_issue_is_there_at_once_but_found_later() {
 }
 
 #[tokio::test]
-async fn values_that_jira_refuses_are_told_by_field() {
+async fn invalid_values_are_reported_by_field() {
     let (app, ada) = start().await;
     let cases = [
         ("project", json!({ "key": "NONE" }), "Specify a valid project ID or key"),
@@ -186,7 +186,7 @@ async fn what_no_correct_app_writes_is_a_violation() {
 }
 
 #[tokio::test]
-async fn an_edit_answers_nothing_or_the_issue() {
+async fn an_edit_returns_nothing_or_the_issue() {
     let (app, ada) = start().await;
     let edit = |path: &'static str, body: Value| app.send("PUT", HARBOUR, path, body, &ada);
     let body = json!({ "fields": { "summary": "Load the wheat", "assignee": null, "description": null } });
@@ -216,7 +216,7 @@ async fn an_edit_answers_nothing_or_the_issue() {
     app.handle().inject(Rule::new(Class::Jira, conflict).path("/issue/SHIP-2").times(1));
     assert_eq!(edit("issue/SHIP-2", json!({ "fields": {} })).await.0, StatusCode::CONFLICT);
 
-    // The answer to a create is lost, the issue is not.
+    // The response to a create is lost, but the issue exists.
     app.handle().inject(
         Rule::new(Class::Jira, Fault::Status { status: 504, body: None }).path("/issue HTTP").after(),
     );
@@ -226,7 +226,7 @@ async fn an_edit_answers_nothing_or_the_issue() {
 }
 
 #[tokio::test]
-async fn deleting_takes_subtasks_along_only_when_told_to() {
+async fn deleting_includes_subtasks_only_on_request() {
     let (app, ada) = start().await;
     let delete = |path: &'static str| app.send("DELETE", HARBOUR, path, Value::Null, &ada);
     let (status, body) = delete("issue/SHIP-2").await;
@@ -273,7 +273,7 @@ async fn without_permission_or_scope_nothing_is_written() {
 }
 
 #[tokio::test]
-async fn what_can_be_created_is_told() {
+async fn creation_metadata_is_listed() {
     let (app, ada) = start().await;
     let (status, page) =
         app.jira(HARBOUR, "issue/createmeta/SHIP/issuetypes?maxResults=3", &ada.access).await;

@@ -8,7 +8,7 @@ fn keys(page: &Value) -> Vec<&str> {
 }
 
 #[tokio::test]
-async fn projects_come_with_what_jira_tells_by_default() {
+async fn projects_come_with_jiras_default_fields() {
     let app = App::start().await;
     let tokens = app.connect("ada", &["harbour"], ALL_SCOPES).await;
     let (status, page) = app.jira(HARBOUR, "project/search", &tokens.access).await;
@@ -53,7 +53,7 @@ async fn pages_are_cut_and_linked() {
 }
 
 #[tokio::test]
-async fn the_order_of_a_list_can_be_turned() {
+async fn the_order_of_a_list_can_be_reversed() {
     let app = App::start().await;
     let tokens = app.connect("ada", &["harbour"], ALL_SCOPES).await;
     let (_, page) = app.jira(HARBOUR, "project/search?orderBy=-key", &tokens.access).await;

@@ -1,4 +1,4 @@
-//! The sandbox of Atlassian, over HTTP.
+//! The Atlassian sandbox, over HTTP.
 #![cfg(test)]
 
 mod agile;

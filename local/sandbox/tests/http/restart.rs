@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use crate::support::{ALL_SCOPES, App, HARBOUR};
 
-/// A path for one test's state, removed at its end.
+/// A path for one test's state file, removed afterwards.
 struct StateFile(PathBuf);
 
 impl StateFile {

@@ -22,7 +22,7 @@ fn assert_invalid_grant((status, body): (StatusCode, Value)) {
 }
 
 #[tokio::test]
-async fn a_code_buys_long_opaque_tokens_once() {
+async fn a_code_is_exchanged_for_long_opaque_tokens_once() {
     let app = App::start().await;
     let code = app.code("ada", &["harbour"], ALL_SCOPES);
     let (status, body) = app.exchange(&code).await;
@@ -63,7 +63,7 @@ async fn no_refresh_token_without_offline_access() {
 }
 
 #[tokio::test]
-async fn each_refresh_brings_a_new_refresh_token_and_disables_the_old() {
+async fn each_refresh_returns_a_new_refresh_token_and_disables_the_old() {
     let app = App::with(without_leeway()).await;
     let first = app.connect("ada", &["harbour"], ALL_SCOPES).await;
     let second = app.rotate(&first.refresh).await;
@@ -85,7 +85,7 @@ async fn within_the_leeway_an_old_token_yields_a_pair_of_its_own() {
     assert_ne!(second.refresh, sibling.refresh);
     app.rotate(&second.refresh).await;
     app.rotate(&sibling.refresh).await;
-    // The leeway counts from the first exchange, not from the last.
+    // The leeway counts from the first exchange, not the last.
     app.handle().advance_clock(2 * MINUTE);
     assert!(!app.handle().accepts_refresh_token(&first.refresh));
 }
@@ -153,7 +153,7 @@ async fn a_wrong_client_is_refused_and_spends_nothing() {
 }
 
 #[tokio::test]
-async fn malformed_requests_are_told_so() {
+async fn malformed_requests_are_rejected() {
     let app = App::start().await;
     for name in ["grant_type", "client_id", "client_secret", "refresh_token"] {
         let mut body = refresh_body("x");

@@ -1,4 +1,4 @@
-//! Finding issues, and fetching many at once.
+//! Searching issues, and fetching many at once.
 
 use std::collections::BTreeSet;
 
@@ -21,7 +21,7 @@ fn keys(page: &Value) -> Vec<&str> {
 }
 
 #[tokio::test]
-async fn a_search_tells_ids_only_unless_asked_and_neither_total_nor_start() {
+async fn a_search_returns_only_ids_by_default_and_neither_total_nor_start() {
     let app = App::start().await;
     let ada = app.connect("ada", &["harbour"], ALL_SCOPES).await;
     let (status, page) = app.search(HARBOUR, json!({ "jql": "project = SHIP" }), &ada.access).await;
@@ -76,17 +76,17 @@ async fn queries_find_what_they_name() {
 }
 
 #[tokio::test]
-async fn queries_that_jira_refuses_are_refused_and_told_apart() {
+async fn queries_that_jira_refuses_are_refused_and_distinguished() {
     let app = App::start().await;
     let ada = app.connect("ada", &["harbour"], ALL_SCOPES).await;
-    // These depend on what the user asks for.
+    // These depend on user input.
     for jql in ["project = NONE", "sprint = 9", "key = SHIP-99", "id = 1", "assignee = nobody"] {
         let (status, body) = app.search(HARBOUR, json!({ "jql": jql }), &ada.access).await;
         assert_eq!(status, StatusCode::BAD_REQUEST, "{jql}");
         assert!(body["errorMessages"][0].as_str().unwrap().contains("does not exist"), "{body}");
     }
     assert_eq!(app.problems(), Vec::<String>::new());
-    // These are the app's own mistakes.
+    // These are mistakes of the app.
     let mistakes = [
         "",
         "ORDER BY created DESC",
@@ -107,7 +107,7 @@ async fn queries_that_jira_refuses_are_refused_and_told_apart() {
     assert_eq!(app.handle().violations()[0].account.as_deref(), Some("ada"));
 }
 
-/// Follows a search to its end.
+/// Follows a search to its last page.
 async fn all(app: &App, site: &str, body: Value, token: &str) -> (Vec<usize>, Vec<String>) {
     let (mut sizes, mut found, mut body) = (Vec::new(), Vec::new(), body);
     loop {
@@ -143,7 +143,7 @@ async fn pages_shrink_unannounced_and_lose_nothing() {
 }
 
 #[tokio::test]
-async fn a_page_token_is_good_for_its_search_only() {
+async fn a_page_token_works_only_for_its_search() {
     let app = App::start().await;
     let ada = app.connect("ada", &["lighthouse"], ALL_SCOPES).await;
     let body = json!({ "jql": "project = LH001", "maxResults": 10 });
@@ -170,7 +170,7 @@ async fn a_page_token_is_good_for_its_search_only() {
 }
 
 #[tokio::test]
-async fn ten_thousand_issues_are_made_and_found() {
+async fn ten_thousand_issues_are_created_and_found() {
     let app = App::start().await;
     let ada = app.connect("ada", &["harbour"], ALL_SCOPES).await;
     let made = app.handle().create_project("harbour", &project("FLEET", 10_000)).unwrap();

@@ -1,4 +1,4 @@
-//! Requests that Jira does not know, or would refuse.
+//! Requests that Jira does not know or would refuse.
 
 use std::fs;
 
@@ -55,7 +55,7 @@ async fn paths_methods_and_parameters_are_known_or_refused() {
 }
 
 #[tokio::test]
-async fn a_description_of_the_api_is_held_against_requests() {
+async fn requests_are_checked_against_an_openapi_file() {
     let path = std::env::temp_dir().join(format!("openapi-{}.json", Uuid::new_v4()));
     let description = json!({
         "paths": {
@@ -82,7 +82,7 @@ async fn a_description_of_the_api_is_held_against_requests() {
     fs::remove_file(&path).unwrap();
     let ada = app.connect("ada", &["harbour"], READ_WRITE).await;
 
-    // The sandbox serves all of these; only the description says no.
+    // The sandbox supports all of these; only the OpenAPI description does not.
     app.jira(HARBOUR, "issue/10101", &ada.access).await;
     assert_eq!(app.problems(), Vec::<String>::new());
     app.jira(HARBOUR, "issue/SHIP-1?fields=summary", &ada.access).await;
@@ -132,7 +132,7 @@ async fn faults_can_strike_one_path_or_a_later_page() {
 }
 
 #[tokio::test]
-async fn hundreds_of_slow_requests_wait_side_by_side() {
+async fn hundreds_of_slow_requests_wait_in_parallel() {
     let app = App::start().await;
     let ada = app.connect("ada", &["harbour"], READ_WRITE).await;
     app.handle().inject(Rule::new(Class::Jira, Fault::Latency { millis: 300 }));

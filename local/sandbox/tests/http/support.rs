@@ -1,4 +1,4 @@
-//! A sandbox with an app, and a client that does what the app would.
+//! A sandbox with an app, and a client that behaves like the app.
 
 use std::path::PathBuf;
 use std::sync::Once;
@@ -35,7 +35,7 @@ impl App {
         Self::try_start(settings, None).await.unwrap()
     }
 
-    /// A sandbox that holds requests against its own rules only.
+    /// A sandbox that validates requests only against its own rules.
     pub(crate) async fn without_openapi() -> Self {
         Self::with_openapi(None).await.unwrap()
     }
@@ -73,7 +73,7 @@ impl App {
         format!("{}{path}", self.sandbox.url())
     }
 
-    /// An authorize URL that is in order but for the parameters in `changes`; an empty value removes one.
+    /// A valid authorize URL except for the parameters in `changes`; an empty value removes a parameter.
     pub(crate) fn authorize_url(&self, changes: &[(&str, &str)]) -> String {
         let mut parameters = vec![
             ("audience", "api.atlassian.com"),
@@ -122,7 +122,7 @@ impl App {
         self.token(&refresh_body(refresh_token)).await
     }
 
-    /// Refreshes and expects to be served.
+    /// Refreshes, and expects success.
     pub(crate) async fn rotate(&self, refresh_token: &str) -> Tokens {
         let (status, body) = self.refresh(refresh_token).await;
         assert_eq!(status, StatusCode::OK, "{body}");
@@ -147,13 +147,13 @@ impl App {
         self.get(&format!("/ex/jira/{site}/rest/agile/1.0/{path}"), access_token).await
     }
 
-    /// Searches by POST.
+    /// Searches with POST.
     pub(crate) async fn search(&self, site: &str, body: Value, access_token: &str) -> (StatusCode, Value) {
         let url = self.url(&format!("/ex/jira/{site}/rest/api/3/search/jql"));
         read(self.http.post(url).bearer_auth(access_token).json(&body).send().await.unwrap()).await
     }
 
-    /// Sends a request to Jira's platform; a body of `null` is none.
+    /// Sends a request to Jira's platform API; `null` means no body.
     pub(crate) async fn send(
         &self,
         method: &str,
@@ -168,7 +168,7 @@ impl App {
         read(request.send().await.unwrap()).await
     }
 
-    /// What was recorded as violations.
+    /// The problems of all recorded violations.
     pub(crate) fn problems(&self) -> Vec<String> {
         self.handle().violations().into_iter().map(|violation| violation.problem).collect()
     }

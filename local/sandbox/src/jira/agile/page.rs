@@ -1,13 +1,13 @@
-//! The pages of `/rest/agile/1.0`: `values` and `isLast`, and a `total` that can't be relied on.
+//! The pages of `/rest/agile/1.0`: `values` and `isLast`, and a `total` that cannot be relied on.
 
 use axum::Json;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-/// Larger pages are silently cut to this.
+/// Larger page sizes are silently reduced to this.
 const MAX_PAGE: usize = 50;
 
-/// The query parameters that every list has.
+/// The query parameters of every list.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Paging {
@@ -21,7 +21,7 @@ fn max_page() -> usize {
     MAX_PAGE
 }
 
-/// Cuts a page out of a list. Where there is a total, only the first page has it.
+/// Returns one page of a list. If the list has a total, only the first page includes it.
 pub(super) fn page(paging: &Paging, values: Vec<Value>, with_total: bool) -> Json<Value> {
     let total = values.len();
     let max_results = paging.max_results.clamp(1, MAX_PAGE);

@@ -70,7 +70,7 @@ async fn sprint(
     Ok(Json(objects::sprint(&view, find_sprint(&tracker.sprints, &sprint_id)?)))
 }
 
-/// The board with an id, which must be a number; private ones are hidden.
+/// Finds a board by id, which must be a number; private boards are hidden.
 fn find_board<'a>(boards: &'a BTreeMap<u64, Board>, id: &str) -> Result<&'a Board, Refusal> {
     let missing = || {
         let text = format!("Board does not exist or you do not have permission to see it: {id}");
@@ -80,7 +80,7 @@ fn find_board<'a>(boards: &'a BTreeMap<u64, Board>, id: &str) -> Result<&'a Boar
     boards.get(&id).filter(|board| !board.private).ok_or_else(missing)
 }
 
-/// The sprint with an id, which must be a number.
+/// Finds a sprint by id, which must be a number.
 fn find_sprint<'a>(sprints: &'a BTreeMap<u64, Sprint>, id: &str) -> Result<&'a Sprint, Refusal> {
     let id: u64 = id.parse().map_err(|_| Refusal::misuse("a sprint's id is a number"))?;
     let missing = || Refusal::plain(StatusCode::NOT_FOUND, "Sprint does not exist.");

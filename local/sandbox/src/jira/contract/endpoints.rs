@@ -1,5 +1,6 @@
-//! The endpoints and the parameters that the sandbox understands, with the names and types of Jira's own description
-//! (<https://developer.atlassian.com/cloud/jira/platform/rest/v3/>, <https://developer.atlassian.com/cloud/jira/software/rest/>).
+//! The endpoints and parameters that the sandbox implements, with the names and types of Jira's own API description
+//! (<https://developer.atlassian.com/cloud/jira/platform/rest/v3/>,
+//! <https://developer.atlassian.com/cloud/jira/software/rest/>).
 
 use axum::http::Method;
 
@@ -20,7 +21,7 @@ pub(super) struct Endpoint {
     pub(super) method: Method,
     pub(super) path: &'static str,
     pub(super) query: Members,
-    /// `None`: no body.
+    /// `None`: the endpoint takes no body.
     pub(super) body: Option<Members>,
 }
 

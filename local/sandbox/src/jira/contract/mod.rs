@@ -1,5 +1,5 @@
-//! The paths, methods, query parameters and members of bodies that the sandbox serves. Anything else is refused, and
-//! recorded as a violation: it is how the app is written, not what a user asked for.
+//! The paths, methods, query parameters and body members that the sandbox supports. Anything else is refused and
+//! recorded as a violation: it is a mistake of the app, not of its user.
 
 mod endpoints;
 
@@ -19,17 +19,17 @@ use crate::traffic::log::Violation;
 use crate::{gateway, openapi};
 use endpoints::{ENDPOINTS, Kind, Members};
 
-/// The route of every path that no other route has.
+/// The fallback route.
 pub(super) const UNKNOWN: &str = "/{*unknown}";
 
-/// The prefix of every path here.
+/// The prefix of all paths.
 const PREFIX: &str = "/ex/jira/{cloud_id}";
 
-/// A request's query and body, checked and with the types of the contract.
+/// The query and body of a request, validated and converted to the types of the contract.
 #[derive(Clone, Default)]
 pub(super) struct Input {
     query: Map<String, Value>,
-    /// `null` without a body.
+    /// `null` if there is no body.
     pub(super) body: Value,
 }
 
@@ -47,7 +47,7 @@ fn read<T: DeserializeOwned>(value: Value) -> Result<T, Refusal> {
     serde_json::from_value(value).map_err(|error| Refusal::misuse(&error.to_string()))
 }
 
-/// Checks every request to Jira's API, and records violations.
+/// Validates every request to Jira's API, and records violations.
 pub(super) async fn guard(
     State(shared): AppState,
     matched: Option<MatchedPath>,
@@ -61,7 +61,7 @@ pub(super) async fn guard(
     let path = matched.as_ref().and_then(|path| path.as_str().strip_prefix(PREFIX)).unwrap_or_default();
     let mut problems = Vec::new();
     if let Some(document) = &shared.openapi {
-        // The prefix is taken off inside the nest.
+        // The nested router has removed the prefix.
         problems = openapi::check(document, &parts.method, parts.uri.path(), parts.uri.query(), &body);
     }
     let response = match input(&parts, path, &body) {
@@ -116,7 +116,7 @@ fn input(parts: &Parts, path: &str, body: &[u8]) -> Result<Input, Refusal> {
     Ok(Input { query, body })
 }
 
-/// Reads a query: lists are joined by commas or repeated.
+/// Parses a query string; lists are comma-separated or repeated.
 fn query(known: Members, text: &str) -> Result<Map<String, Value>, String> {
     let mut query = Map::new();
     for (name, value) in form_urlencoded::parse(text.as_bytes()) {

@@ -1,4 +1,4 @@
-//! A query as it is written: operands are not looked up yet.
+//! A parsed query, whose operands are not resolved yet.
 
 pub(super) enum Clause {
     All(Vec<Clause>),

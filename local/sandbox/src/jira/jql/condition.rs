@@ -1,4 +1,4 @@
-//! Conditions on issues, with everything that a query names looked up.
+//! Conditions on issues, with all names in the query resolved.
 
 use std::sync::Arc;
 
@@ -10,10 +10,10 @@ pub(in crate::jira) enum Condition {
     All(Vec<Condition>),
     Any(Vec<Condition>),
     Not(Box<Condition>),
-    /// Ids, as in the next ones.
+    /// Ids, like the two after it.
     Project(Vec<u64>),
     Issue(Vec<u64>),
-    /// In any of these, now or before.
+    /// In any of these sprints, now or before.
     Sprint(Vec<u64>),
     IssueType(Vec<&'static str>),
     Status(Vec<&'static str>),
@@ -21,7 +21,7 @@ pub(in crate::jira) enum Condition {
     /// Account keys.
     Assignee(Vec<Arc<str>>),
     Empty(EmptyField),
-    /// Contains this, in lower case.
+    /// The summary contains this text, in lower case.
     Summary(String),
     Time {
         updated: bool,

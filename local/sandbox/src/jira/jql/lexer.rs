@@ -1,4 +1,4 @@
-//! Cuts a query into words, quoted text and signs.
+//! Splits a query into words, quoted strings and operators.
 
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Token {
@@ -10,7 +10,7 @@ pub(super) enum Token {
 /// Longer ones first.
 const SIGNS: [&str; 12] = ["!=", "!~", ">=", "<=", "=", "~", ">", "<", "(", ")", ",", "!"];
 
-/// Cuts a query into tokens; fails with what is wrong.
+/// Splits a query into tokens.
 pub(super) fn tokens(jql: &str) -> Result<Vec<Token>, String> {
     let mut rest = jql.trim_start();
     let mut tokens = Vec::new();
@@ -51,7 +51,7 @@ fn word(text: &str) -> Result<(Token, usize), String> {
     let ends = |c: char| c.is_whitespace() || "\"'=!<>~(),".contains(c);
     let length = text.find(ends).unwrap_or(text.len());
     let word = &text[..length];
-    // Everything else is reserved outside quotes.
+    // All other characters are reserved outside quotes.
     match word.chars().find(|c| !c.is_alphanumeric() && !"._-[]:".contains(*c)) {
         Some(reserved) => Err(format!("the character '{reserved}' is reserved and must be quoted")),
         None => Ok((Token::Word(word.to_owned()), length)),

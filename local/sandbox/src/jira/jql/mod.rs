@@ -1,5 +1,4 @@
-//! As much of the query language as apps need: terms of the common fields, `AND`, `OR`, `NOT`, parentheses
-//! and `ORDER BY`. See
+//! The part of JQL that apps need: terms on the common fields, `AND`, `OR`, `NOT`, parentheses and `ORDER BY`. See
 //! <https://support.atlassian.com/jira-software-cloud/docs/jql-fields/>.
 
 mod clause;
@@ -16,9 +15,9 @@ use super::refusal::Refusal;
 use super::view::View;
 use crate::world::tracker::Tracker;
 
-/// A query that can be run.
+/// A compiled query.
 pub(super) struct Query {
-    /// `None`: every issue.
+    /// `None` matches every issue.
     pub(super) condition: Option<Condition>,
     pub(super) orders: Vec<Order>,
 }

@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 use crate::jira::view::View;
 use crate::world::tracker::issue::Issue;
 
-/// One field to order by.
+/// A field to sort by.
 pub(in crate::jira) struct Order {
     by: By,
     descending: bool,
@@ -34,7 +34,7 @@ impl Order {
         Ok(Self { by, descending })
     }
 
-    /// Newest first by id; what Jira does without an order.
+    /// Newest first by id, which is Jira's default order.
     pub(in crate::jira) fn default_order() -> Self {
         Self { by: By::Id, descending: true }
     }

@@ -12,7 +12,7 @@ use crate::jira::refusal::Refusal;
 
 type Parsed<T> = Result<T, String>;
 
-/// Reads a query. A mistake in it is a violation.
+/// Parses a query. A syntax error is a violation.
 pub(super) fn parse(jql: &str) -> Result<(Option<Clause>, Vec<Order>), Refusal> {
     whole(jql).map_err(|problem| {
         let text = format!("Error in the JQL Query: {problem}.");
@@ -128,7 +128,7 @@ impl Parser {
         }
     }
 
-    /// A value; a function keeps its parentheses.
+    /// Parses a value; a function keeps its parentheses.
     fn operand(&mut self) -> Parsed<String> {
         match self.tokens.next() {
             Some(Token::Word(name)) if self.takes_sign("(") => {

@@ -1,5 +1,5 @@
-//! Turns clauses into conditions: operands are looked up. One that does not exist is refused, as at Jira, but is no
-//! violation: users name things that do not exist.
+//! Resolves the names in clauses and turns them into conditions. A name that does not exist is refused, as in Jira,
+//! but is not a violation, because users do name things that do not exist.
 
 use std::sync::Arc;
 
@@ -38,7 +38,7 @@ impl Resolver<'_> {
         Ok(if negated { Condition::Not(Box::new(condition)) } else { condition })
     }
 
-    /// The term with its operator's negation left out.
+    /// The term without the negation of its operator.
     fn positive(&self, term: &Term) -> Result<Condition, Refusal> {
         let field = term.field.to_lowercase();
         let is_empty = matches!(&*term.operands, [one] if ["empty", "null"].contains(&&*one.to_lowercase()));
@@ -114,7 +114,7 @@ impl Resolver<'_> {
         Some(account.key.as_str().into())
     }
 
-    /// `"2026-11-02"`, `"2026-11-02 10:30"`, or back from now: `-7d`, `-2w`, `-3h`, `-15m`.
+    /// Parses `"2026-11-02"`, `"2026-11-02 10:30"`, or a time relative to now: `-7d`, `-2w`, `-3h`, `-15m`.
     fn time(&self, text: &str) -> Option<OffsetDateTime> {
         if let Some(ago) = text.strip_prefix('-') {
             let number: i64 = ago.get(..ago.len().checked_sub(1)?)?.parse().ok()?;

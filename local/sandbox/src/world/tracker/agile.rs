@@ -6,11 +6,11 @@ pub(crate) struct Board {
     pub(crate) id: u64,
     pub(crate) name: String,
     pub(crate) kind: BoardKind,
-    /// Id of the project that the board's filter is about.
+    /// Id of the project that the board's filter selects.
     pub(crate) project: u64,
     /// Listed only on request, and then without name and type.
     pub(crate) private: bool,
-    /// Ids of the sprints that it lists, also some that were made on other boards.
+    /// Ids of the sprints that it lists, including some that were created on other boards.
     pub(crate) sprints: Vec<u64>,
 }
 
@@ -37,10 +37,10 @@ pub(crate) struct Sprint {
     pub(crate) name: String,
     pub(crate) state: SprintState,
     pub(crate) goal: Option<String>,
-    /// Id of the board that it was made on.
+    /// Id of the board that it was created on.
     pub(crate) origin_board: u64,
     pub(crate) created: OffsetDateTime,
-    /// Without it a sprint is only planned; it lasts two weeks.
+    /// If unset, the sprint is only planned. A sprint lasts two weeks.
     pub(crate) start: Option<OffsetDateTime>,
 }
 

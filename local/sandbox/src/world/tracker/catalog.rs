@@ -1,5 +1,4 @@
-//! What every site is configured with: issue types, statuses, priorities and fields, with the names and ids
-//! that new Jira sites have.
+//! The configuration of every site: issue types, statuses, priorities and fields, named and numbered as on new sites.
 
 #[derive(Debug, PartialEq)]
 pub(crate) struct IssueType {
@@ -79,7 +78,7 @@ pub(crate) static PRIORITIES: [Priority; 5] = [
     Priority { id: "5", name: "Lowest" },
 ];
 
-/// Names of components and versions that every project has; their ids follow from the project's.
+/// Names of the components and versions of every project; their ids derive from the project's.
 pub(crate) const COMPONENTS: [&str; 2] = ["Hull", "Rigging"];
 pub(crate) const VERSIONS: [&str; 2] = ["1.0", "2.0"];
 
@@ -88,10 +87,10 @@ pub(crate) fn part_id(project: u64, index: usize) -> String {
     (project * 10 + index as u64).to_string()
 }
 
-/// What a value of a field must be when it is written.
+/// The type of a field's value in create and edit requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
-    /// Not written through the issue's fields.
+    /// Cannot be set through an issue's fields.
     ReadOnly,
     /// Plain text.
     Text,
@@ -136,7 +135,7 @@ pub(crate) const BERTH: &str = "customfield_10030";
 pub(crate) const SEVERITY: &str = "customfield_10031";
 pub(crate) const INSPECTED: &str = "customfield_10032";
 
-/// The options of [`SEVERITY`], ids counted from 10100.
+/// The options of [`SEVERITY`]; ids start at 10100.
 pub(crate) const SEVERITIES: [&str; 3] = ["Minor", "Major", "Critical"];
 
 pub(crate) static FIELDS: [Field; 42] = [

@@ -1,4 +1,4 @@
-//! The result list of a search that has further pages.
+//! The results of a search that has more pages.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ pub(crate) struct Cursor {
     pub(crate) query: String,
     pub(crate) results: Arc<[u64]>,
     pub(crate) offset: usize,
-    /// The number of the page, from 0.
+    /// The page number, starting at 0.
     pub(crate) page: usize,
     pub(crate) created: OffsetDateTime,
 }

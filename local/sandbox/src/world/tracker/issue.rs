@@ -1,4 +1,4 @@
-//! An issue as stored. Issues share what they have in common: ten thousand take a few megabytes.
+//! Issues as stored. Common values are shared: ten thousand issues take a few megabytes.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -23,7 +23,7 @@ pub(crate) struct Issue {
     pub(crate) issue_type: &'static IssueType,
     pub(crate) status: &'static Status,
     pub(crate) priority: Option<&'static Priority>,
-    /// Accounts are named by key.
+    /// Key of the account, as in the next two fields.
     pub(crate) assignee: Option<Arc<str>>,
     pub(crate) reporter: Option<Arc<str>>,
     pub(crate) creator: Arc<str>,
@@ -31,7 +31,7 @@ pub(crate) struct Issue {
     pub(crate) parent: Option<u64>,
     /// The last one is the current one.
     pub(crate) sprints: Vec<u64>,
-    /// Positions in the project's list, as the versions below.
+    /// Indices into the project's list, as in the next two fields.
     pub(crate) components: Vec<usize>,
     pub(crate) fix_versions: Vec<usize>,
     pub(crate) versions: Vec<usize>,
@@ -39,14 +39,14 @@ pub(crate) struct Issue {
     pub(crate) estimate: Estimate,
     pub(crate) points: Option<f64>,
     pub(crate) berth: Option<String>,
-    /// Position in the list of options.
+    /// Index into the list of options.
     pub(crate) severity: Option<usize>,
     pub(crate) inspected: Option<String>,
     /// Entity properties.
     pub(crate) properties: BTreeMap<String, Value>,
     pub(crate) created: OffsetDateTime,
     pub(crate) updated: OffsetDateTime,
-    /// How many searches will still miss it.
+    /// How many more searches will miss it.
     pub(crate) unseen: u32,
 }
 
@@ -59,7 +59,7 @@ pub(crate) struct Estimate {
 }
 
 impl Issue {
-    /// A task of medium priority with nothing else; the tracker gives it an id.
+    /// A task of medium priority and no other fields; the tracker assigns the id.
     pub(crate) fn new(project: u64, summary: String, creator: Arc<str>, created: OffsetDateTime) -> Self {
         Self {
             id: 0,

@@ -1,4 +1,4 @@
-//! What one site's Jira holds: issues, boards and sprints.
+//! The data of one site's Jira: issues, boards and sprints.
 
 pub(crate) mod agile;
 pub(crate) mod catalog;
@@ -18,22 +18,22 @@ pub(crate) struct Tracker {
     pub(crate) issues: BTreeMap<u64, Issue>,
     pub(crate) boards: BTreeMap<u64, Board>,
     pub(crate) sprints: BTreeMap<u64, Sprint>,
-    /// Result lists of searches that have further pages.
+    /// The results of searches that have more pages.
     pub(crate) cursors: VecDeque<Cursor>,
     /// Issue ids by project and number.
     keys: HashMap<(u64, u32), u64>,
-    /// The last number, by project.
+    /// The last number used, by project.
     numbers: HashMap<u64, u32>,
     last_issue: u64,
 }
 
-/// Ids of the three kinds do not overlap, so that a mix-up finds nothing.
+/// The ids of the three types do not overlap, so that a mix-up finds nothing.
 const FIRST_ISSUE: u64 = 10_101;
 const FIRST_BOARD: u64 = 1;
 const FIRST_SPRINT: u64 = 501;
 
 impl Tracker {
-    /// Adds an issue, and gives it its id and number.
+    /// Adds an issue, and assigns its id and number.
     pub(crate) fn add(&mut self, mut issue: Issue) -> u64 {
         let number = self.numbers.entry(issue.project).or_default();
         *number += 1;
@@ -45,14 +45,14 @@ impl Tracker {
         self.last_issue
     }
 
-    /// Removes an issue. Its number is not used again.
+    /// Removes an issue. Its number is not reused.
     pub(crate) fn remove(&mut self, id: u64) {
         if let Some(issue) = self.issues.remove(&id) {
             self.keys.remove(&(issue.project, issue.number));
         }
     }
 
-    /// Finds an issue by its id, or by its key in any case.
+    /// Finds an issue by id, or by key in any case.
     pub(crate) fn find(&self, projects: &[Project], id_or_key: &str) -> Option<&Issue> {
         if let Ok(id) = id_or_key.parse() {
             return self.issues.get(&id);
@@ -76,7 +76,7 @@ impl Tracker {
         id
     }
 
-    /// Adds a sprint, which its board lists.
+    /// Adds a sprint and lists it on its board.
     pub(crate) fn add_sprint(&mut self, sprint: Sprint) -> u64 {
         let id = self.sprints.keys().last().map_or(FIRST_SPRINT, |id| id + 1);
         if let Some(board) = self.boards.get_mut(&sprint.origin_board) {
