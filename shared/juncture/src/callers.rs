@@ -1,4 +1,5 @@
-//! Who calls, and with that, whose connections an external id names: a backend with a secret key, or a browser.
+//! Authentication: a backend with a secret key, or a browser. The caller determines which project an external id
+//! belongs to.
 
 use std::sync::Arc;
 
@@ -14,8 +15,8 @@ use crate::error::Result;
 use crate::provider::ProviderId;
 use crate::rate_limit::WrongKeys;
 
-/// The keys that open the backend API. Settings: `JUNCTURE_SECRET_KEY`, several separated by commas while one
-/// replaces another, and those of the limit of wrong keys.
+/// The secret keys for the backend API. Settings: `JUNCTURE_SECRET_KEY`, which takes several comma-separated keys
+/// during a rotation, and those of the rate limit for wrong keys.
 pub struct SecretKeys {
     keys: Vec<SecretString>,
     wrong: WrongKeys,
@@ -37,64 +38,59 @@ impl SecretKeys {
         Ok(Self { keys, wrong: WrongKeys::new(settings, redis)? })
     }
 
-    /// Lets a request in whose bearer token is one of the keys, however many wrong ones came before: nobody can
-    /// lock out a server that calls from the same address.
+    /// Authorizes a request whose bearer token is one of the keys. A valid key is accepted regardless of how many wrong
+    /// keys came before, so nobody can lock out a server that shares their IP address.
     ///
     /// # Errors
-    /// 401 `Invalid secret key`, for a missing key as for a wrong one; 429 for many of them.
+    /// 401 `Invalid secret key` if the key is missing or wrong, 429 after too many wrong keys.
     pub async fn authorize(&self, request: &Request) -> Result<BackendCaller> {
         if self.are_known_to(request) { Ok(BackendCaller(())) } else { Err(self.wrong.refuse(request).await) }
     }
 
     fn are_known_to(&self, request: &Request) -> bool {
-        // Every key is compared, so that the time does not tell which one came close.
+        // Compares every key, so the timing does not reveal which one was close.
         bearer_token(request).is_some_and(|given| {
             self.keys.iter().fold(false, |known, key| secrets_are_equal(key.expose_secret(), given) | known)
         })
     }
 }
 
-/// What a request names a connection by.
+/// How a request identifies a connection.
 #[derive(Debug, Deserialize)]
 #[serde(expecting = "external_id or provider")]
 pub struct NamedConnection {
-    /// The product's own id of whoever is connected.
+    /// The product's own id of the end user.
     pub external_id: String,
     /// The provider's name.
     pub provider: String,
 }
 
-/// A backend that has shown a secret key. [`SecretKeys::authorize`] alone makes one, so that whoever has one may do what the
-/// backend API does.
+/// A backend that presented a secret key, and may therefore use the whole backend API. Only [`SecretKeys::authorize`]
+/// creates one.
 ///
-/// In core mode there is one product, and an external id is unique within it. In cloud mode the key will name the project
-/// that the external ids belong to.
+/// In core mode there is one product, and an external id is unique within it. In cloud mode the secret key will
+/// identify the project that the external ids belong to.
 pub struct BackendCaller(());
 
 impl BackendCaller {
-    /// The connection that this caller means.
-    ///
-    /// # Errors
-    /// 400 when the provider or the external id is none.
+    /// Returns the key of the connection this caller refers to, or 400 if the provider is unknown or the external id is
+    /// invalid.
     pub fn connection_key(&self, provider: &str, external_id: &str) -> Result<ConnectionKey> {
         named(provider, external_id)
     }
 }
 
-/// A browser, which has shown nothing.
+/// A browser, which is not authenticated.
 pub struct BrowserCaller(());
 
 impl BrowserCaller {
-    /// The browser that begins a flow. It proves nothing in core mode: `x-juncture-public-key`, which names a
-    /// project in cloud mode, is accepted and ignored.
+    /// Returns the browser that starts a flow. In core mode nothing is verified: `x-juncture-public-key`, which
+    /// identifies a project in cloud mode, is accepted and ignored.
     pub fn of(_request: &Request) -> Self {
         Self(())
     }
 
-    /// The connection that this caller wants to make.
-    ///
-    /// # Errors
-    /// As [`BackendCaller::connection_key`].
+    /// Returns the key of the connection this caller wants to create, or 400 as [`BackendCaller::connection_key`] does.
     pub fn connection_key(&self, provider: &str, external_id: &str) -> Result<ConnectionKey> {
         named(provider, external_id)
     }

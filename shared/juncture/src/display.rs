@@ -1,23 +1,21 @@
-//! For whom a connection is made, as it stands on a page.
+//! Whom a connection is for, as shown on a page.
 
 use base::display::{is_deceptive, shown};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 
-/// The longest name for whom a connection is made. An e-mail address alone may have 254 characters.
+/// Maximum length of a display name, in characters. An email address alone may have 254.
 const LONGEST_NAME: usize = 300;
 
-/// For whom a connection is made, in the words of the product's backend: "Acme, ada@acme.example".
+/// Whom a connection is for, in the words of the product's backend: "Acme, ada@acme.example".
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct DisplayName(String);
 
 impl DisplayName {
-    /// Reads a name; white space alone is none.
-    ///
-    /// # Errors
-    /// 400 when it is too long, or holds characters that [`is_deceptive`] tells.
+    /// Parses a name; `None` if it is only white space. Returns 400 if it is too long or contains
+    /// [deceptive](is_deceptive) characters.
     pub fn parse(text: &str) -> Result<Option<Self>> {
         if text.chars().any(is_deceptive) {
             return Err(Error::bad_request(

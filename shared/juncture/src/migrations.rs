@@ -1,4 +1,4 @@
-//! The migrations, compiled in, and how they are applied: in order, once each, under a lock, recorded in the
+//! The migrations, which are compiled in, and how they are applied: in order, once each, under a lock, recorded in the
 //! table `"juncture-core".migration`.
 
 use std::collections::BTreeMap;
@@ -12,11 +12,11 @@ use tokio_postgres::types::{ToSql, Type};
 
 use crate::error;
 
-/// One file of the folder `migrations`.
+/// A file of the folder `migrations`.
 pub struct Migration {
-    /// The file's name without its ending; the names' order is the order of application.
+    /// The file name without its extension; migrations are applied in the order of their names.
     pub name: &'static str,
-    /// What it does.
+    /// The file's SQL.
     pub sql: &'static str,
 }
 
@@ -37,14 +37,12 @@ pub const ALL: &[Migration] = migrations![
     "0007_site_address"
 ];
 
-/// Applies what is not applied yet, all in one transaction, and tells the names. Run again, it does nothing.
+/// Applies the pending migrations in one transaction, all or nothing, and returns their names. Running it again does
+/// nothing.
 ///
-/// The database ends a statement that takes longer than `limit`, so that none goes on when nobody waits for it
-/// any more. The lock lasts as long as the transaction, so this works through a pooler in transaction mode too.
-///
-/// # Errors
-/// When the database cannot be reached, a statement fails, or a migration was changed after it had been
-/// applied. Nothing is applied then.
+/// Each statement times out on the server after `limit`, so none keeps running after the caller has given up. The lock
+/// is scoped to the transaction, so this also works through a pooler in transaction mode. Fails if a migration was
+/// changed after it was applied.
 pub async fn apply(
     postgres: &Postgres,
     limit: Option<Duration>,
@@ -96,26 +94,23 @@ pub async fn apply(
     Ok(applied)
 }
 
-/// How the database differs from what is compiled in. One that is ahead does not: a deployment migrates before
-/// its code serves.
+/// How the database differs from the compiled-in migrations. A database that is ahead does not differ: a deployment
+/// migrates before its code serves requests.
 #[derive(Debug, Default)]
 pub struct Status {
     /// Migrations that have not been applied.
     pub missing: Vec<&'static str>,
-    /// Migrations that were applied as something else than they are now.
+    /// Migrations that were changed after they were applied.
     pub changed: Vec<&'static str>,
 }
 
-/// Compares the database with what is compiled in, and changes nothing.
-///
-/// # Errors
-/// 503 when the database cannot be reached.
+/// Compares the database with the compiled-in migrations, without changing anything.
 pub async fn status(postgres: &Postgres) -> error::Result<Status> {
     const APPLIED: &str = r#"select name, checksum from "juncture-core".migration"#;
     let client = postgres.connection().await?;
     let applied = within_budget(async {
         match client.query_typed(APPLIED, &[]).await {
-            // Never migrated.
+            // No migration was ever applied.
             Err(error) if error.code() == Some(&SqlState::UNDEFINED_TABLE) => Ok(Vec::new()),
             outcome => outcome,
         }
@@ -134,7 +129,7 @@ pub async fn status(postgres: &Postgres) -> error::Result<Status> {
     Ok(status)
 }
 
-/// Why the database was left as it was. Never carries the connection string.
+/// Why migrating failed. Never contains the connection string.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct MigrationError(String);

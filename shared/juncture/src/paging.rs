@@ -1,7 +1,7 @@
-//! Lists in parts, for callers who ask for them: `limit` and `cursor`.
+//! Pagination, for callers that ask for it with `limit` and `cursor`.
 //!
-//! A cursor is sealed, so that a caller can only send back what was given, and bound to the call, the connection
-//! and the query that it came from. Without either parameter a list comes whole.
+//! A cursor is sealed, so callers can only send back what they got, and bound to the endpoint, the connection and the
+//! query. Without either parameter a list is returned whole.
 
 use base::crypto::Sealer;
 use base64::Engine;
@@ -13,34 +13,34 @@ use serde::{Deserialize, Serialize};
 use crate::connections::ConnectionKey;
 use crate::error::{Error, ErrorCode, Result};
 
-/// The most that one part may hold.
+/// Maximum page size.
 const MAX_LIMIT: usize = 1000;
 
-/// The parts of one list.
+/// Issues and opens the cursors of one list.
 pub struct Paging<'a> {
     sealer: &'a Sealer,
     aad: String,
 }
 
-/// A part of a list that begins at a position, whatever that is for this list, or at its beginning.
+/// A requested page, which starts at a position in the list or at its beginning.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PageRequest<P> {
-    /// How many entries it may have, 1 to 1000.
+    /// The page size, 1 to 1000.
     pub limit: usize,
-    /// Where it begins.
+    /// Where the page starts.
     pub from: Option<P>,
 }
 
-/// The parameters that ask for a part of a list.
+/// The query parameters of a paginated list.
 #[derive(Debug, Default, Deserialize)]
 pub struct PageQuery {
-    /// How many entries the part may have.
+    /// The page size.
     limit: Option<String>,
-    /// Where it begins.
+    /// Where the page starts.
     cursor: Option<String>,
 }
 
-/// What a cursor holds.
+/// The content of a cursor.
 #[derive(Serialize, Deserialize)]
 struct Cursor<P> {
     #[serde(rename = "l")]
@@ -50,22 +50,19 @@ struct Cursor<P> {
 }
 
 impl<'a> Paging<'a> {
-    /// The parts of the list that `call` gives for a connection and a query, such as the project's id.
+    /// Paginates the list that `call` returns for a connection and a query, such as a project id.
     pub fn new(sealer: &'a Sealer, call: &str, key: &ConnectionKey, query: &str) -> Self {
         let aad = serde_json::json!(["cursor", call, key.storage_name(), query]).to_string();
         Self { sealer, aad }
     }
 
-    /// The parts of a list of connections that `call` gives for a query.
+    /// Paginates a list of connections.
     pub fn of_connections(sealer: &'a Sealer, call: &str, query: &str) -> Self {
         Self { sealer, aad: serde_json::json!(["cursor", call, query]).to_string() }
     }
 
-    /// Which part is asked for; none for the whole list. A cursor without a limit goes on with the limit that
-    /// it came with.
-    ///
-    /// # Errors
-    /// 400 when the limit is no number from 1 to 1000, or the cursor was not given for this list.
+    /// Parses the requested page; `None` means the whole list. A cursor without a limit keeps the limit it was issued
+    /// with. Returns 400 if the limit is not a number from 1 to 1000, or the cursor was not issued for this list.
     pub fn part<P: DeserializeOwned>(&self, query: &PageQuery) -> Result<Option<PageRequest<P>>> {
         let limit = query.limit.as_deref().map(parse_limit).transpose()?;
         let cursor: Option<Cursor<P>> = query.cursor.as_deref().map(|text| self.open(text)).transpose()?;
@@ -79,20 +76,14 @@ impl<'a> Paging<'a> {
         Ok(Some(part))
     }
 
-    /// The cursor of the part that follows.
-    ///
-    /// # Errors
-    /// When the system has no random numbers to give.
+    /// Creates the cursor of the next page.
     pub fn cursor<P: Serialize>(&self, limit: usize, position: P) -> Result<String> {
         let plaintext = serde_json::to_string(&Cursor { limit, position }).map_err(Error::internal)?;
         let sealed = self.sealer.seal(&plaintext, &self.aad).map_err(Error::internal)?;
         Ok(URL_SAFE_NO_PAD.encode(sealed.as_str()))
     }
 
-    /// The cursor of the part that follows this one, if one does.
-    ///
-    /// # Errors
-    /// As [`Self::cursor`].
+    /// Creates the cursor of the page after this one, if there is one.
     pub fn after<P: Serialize>(
         &self,
         part: Option<&PageRequest<P>>,
@@ -116,7 +107,7 @@ impl<'a> Paging<'a> {
     }
 }
 
-/// The error of a list: the contract's sentence, and the way out where it took too long.
+/// Uses the contract's message for a failed list, and suggests pagination if it took too long.
 pub fn explain(error: Error, failed: &'static str) -> Error {
     if error.code() != ErrorCode::TimedOut {
         return error.in_words_of(&[], failed);

@@ -1,10 +1,9 @@
-//! Limits of how often one caller may call, counted in Redis: for the endpoints that anybody may call, and for
-//! wrong keys.
+//! Rate limits, counted in Redis: for the public endpoints and for wrong secret keys.
 //!
-//! A window begins with the first call that it counts and ends after its time; a call beyond the limit is refused
-//! and not counted. So at the border of two windows, twice the limit may pass within one window's time. What is
-//! counted is kept by its digest, for the time of the window. When Redis does not answer, calls pass: the endpoint
-//! needs Redis itself and says what is wrong.
+//! A fixed window starts with the first request counted in it; requests over the limit are rejected and not counted.
+//! Around the boundary of two windows, up to twice the limit can therefore pass within one window's time. Counters are
+//! stored under digests and expire with their window. If Redis does not respond, requests are allowed: the endpoint
+//! needs Redis itself and reports the error.
 //!
 //! The headers are those of <https://datatracker.ietf.org/doc/draft-ietf-httpapi-ratelimit-headers/10/>.
 
@@ -24,13 +23,13 @@ use stores::upstash::{Command, Upstash, UpstashError};
 
 use crate::error::{Error, ErrorCode, Result};
 
-/// What counting may cost a caller while Redis hangs. Too short for a second try, so that nobody is counted twice.
+/// Timeout for counting while Redis hangs. Too short for a retry, so no request is counted twice.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 const POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 const STANDING: HeaderName = HeaderName::from_static("ratelimit");
 
-/// How often, in which time.
+/// How many requests are allowed in a window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Quota {
     most: u32,
@@ -38,7 +37,7 @@ struct Quota {
 }
 
 impl Quota {
-    /// Reads a setting such as `60/60`, calls and seconds; `off` is no quota.
+    /// Parses a setting such as `60/60`, requests and seconds; `off` disables the limit.
     fn from_setting(
         settings: &Settings,
         name: &'static str,
@@ -58,17 +57,18 @@ impl Quota {
     }
 }
 
-/// What a call is for, beside where it comes from: one of these may be used so often, wherever it is used.
+/// What is limited besides the client's network: one state, code or external id may be used only so often, from
+/// anywhere.
 #[derive(Clone, Copy)]
 pub struct RateLimitSubject<'a> {
     /// Its name in the API, such as `connection_code`.
     pub name: &'static str,
-    /// The thing itself.
+    /// Its value.
     pub value: &'a str,
 }
 
-/// The limits of the endpoints that anybody may call. Settings: those of [`Upstash`], and `RATE_LIMIT_PER_IP` and
-/// `RATE_LIMIT_PER_KEY`, each as calls and seconds (`60/60`) or `off`.
+/// The limits of the public endpoints. Settings: those of [`Upstash`], and `RATE_LIMIT_PER_IP` and
+/// `RATE_LIMIT_PER_KEY`, each as requests and seconds (`60/60`) or `off`.
 pub struct PublicRateLimits {
     redis: Arc<Upstash>,
     per_address: Option<Quota>,
@@ -85,10 +85,10 @@ impl PublicRateLimits {
         })
     }
 
-    /// Counts a call for where it comes from and, unless that is refused, for its key.
+    /// Counts a request for its network and, unless that is rejected, for its key.
     ///
     /// # Errors
-    /// 429 `rate_limited` beyond one of the limits.
+    /// 429 `rate_limited` over one of the limits.
     pub async fn admit(&self, request: &Request, key: Option<RateLimitSubject<'_>>) -> Result<()> {
         let mut counters = Vec::with_capacity(2);
         if let (Some(quota), Some(network)) = (self.per_address, network(request)) {
@@ -106,8 +106,8 @@ impl PublicRateLimits {
     }
 }
 
-/// The limit of wrong keys from one address. Settings: those of [`Upstash`], without which nothing is counted, and
-/// `RATE_LIMIT_WRONG_KEYS`.
+/// The limit for wrong secret keys from one network. Settings: those of [`Upstash`], without which nothing is counted,
+/// and `RATE_LIMIT_WRONG_KEYS`.
 pub(crate) struct WrongKeys {
     redis: Option<Arc<Upstash>>,
     quota: Option<Quota>,
@@ -119,7 +119,7 @@ impl WrongKeys {
         Ok(Self { redis, quota: Quota::from_setting(settings, "RATE_LIMIT_WRONG_KEYS", default)? })
     }
 
-    /// Counts a wrong key, and gives the error that it ends in: 401, or 429 beyond the limit.
+    /// Counts a wrong key and returns the error for it: 401, or 429 over the limit.
     pub(crate) async fn refuse(&self, request: &Request) -> Error {
         let (Some(redis), Some(quota), Some(network)) = (&self.redis, self.quota, network(request)) else {
             return Error::invalid_secret_key();
@@ -133,7 +133,7 @@ impl WrongKeys {
     }
 }
 
-/// One thing that is counted.
+/// One counter and its limit.
 struct Counter {
     name: &'static str,
     quota: Quota,
@@ -146,7 +146,7 @@ impl Counter {
     }
 }
 
-/// A limit that is reached.
+/// A limit that was exceeded.
 struct Exceeded {
     counter: &'static str,
     ends_in: u64,
@@ -160,10 +160,10 @@ impl Exceeded {
     }
 }
 
-/// Counts a call with each counter in turn, up to the first that is at its limit, and tells the caller in the
-/// headers of the answer.
+/// Counts a request with each counter in turn, stopping at the first that is over its limit, and adds the rate limit
+/// headers to the response.
 async fn count(redis: &Upstash, counters: &[Counter]) -> Option<Exceeded> {
-    /// Gives for each counter the calls with this one, and the milliseconds until its window ends.
+    /// Returns for each counter the number of requests including this one, and the milliseconds until its window ends.
     const COUNT: &str = "\
         local standing = {} \
         for i, key in ipairs(KEYS) do \
@@ -199,7 +199,7 @@ async fn count(redis: &Upstash, counters: &[Counter]) -> Option<Exceeded> {
     }
 }
 
-/// Puts the standing of each counter into the headers, and gives the one that is beyond its limit.
+/// Adds the headers for each counter, and returns the one that is over its limit.
 fn tell(counters: &[Counter], standing: &[u64]) -> Option<Exceeded> {
     let (mut policy, mut left, mut exceeded) = (Vec::new(), Vec::new(), None);
     for (counter, standing) in counters.iter().zip(standing.chunks_exact(2)) {
@@ -219,8 +219,8 @@ fn tell(counters: &[Counter], standing: &[u64]) -> Option<Exceeded> {
     exceeded
 }
 
-/// Where a request comes from, by API Gateway's own word: headers such as `X-Forwarded-For` are the caller's. Of
-/// an IPv6 address the first 64 bits: one subscriber has all of them.
+/// The client's network, according to API Gateway: headers such as `X-Forwarded-For` are set by the client. For IPv6 it
+/// is the first 64 bits, because a subscriber has the whole /64.
 fn network(request: &Request) -> Option<String> {
     let Some(RequestContext::ApiGatewayV2(context)) = request.request_context_ref() else { return None };
     let address: IpAddr = context.http.source_ip.as_deref()?.parse().ok()?;

@@ -1,32 +1,32 @@
-//! The codes of errors: what went wrong, for a program.
+//! Machine-readable error codes.
 
 use http::StatusCode;
 
-/// What went wrong. In bodies and logs a code is written in snake case: `needs_reauthorization`.
+/// What went wrong. Codes are in snake case in bodies and logs: `needs_reauthorization`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, strum::IntoStaticStr)]
 #[strum(serialize_all = "snake_case")]
 pub enum ErrorCode {
-    /// The request is malformed; the sentence says what to change.
+    /// The request is malformed; the message says what to change.
     InvalidRequest,
-    /// No project is named and none is selected.
+    /// No project is given and none is selected.
     NoProject,
-    /// A flow was begun in a way in which the browser keeps no cookie of ours.
+    /// The flow was started cross-site, so the browser would not keep our cookie.
     CrossSite,
-    /// Jira refused the request; `details` has its words.
+    /// Jira rejected the request; `details` has Jira's messages.
     JiraRefused,
     /// The bearer key is missing or wrong.
     InvalidSecretKey,
     /// The connect token was not issued by this deployment.
     InvalidConnectToken,
-    /// A flow needs a connect token here.
+    /// This deployment requires a connect token to start a flow.
     ConnectTokenRequired,
-    /// Only the end user can mend this, by connecting again.
+    /// Only the end user can fix this, by connecting again.
     NeedsReauthorization,
-    /// The flow was begun in another browser.
+    /// The flow was started in another browser.
     OtherBrowser,
-    /// The consent gives no refresh token.
+    /// The consent includes no refresh token.
     NoOfflineAccess,
-    /// The consent does not tell whose it is, although it was asked to.
+    /// The consent lacks the scope to read its account, although that scope was requested.
     AccountUnknown,
     /// The connected account may not do this.
     JiraForbidden,
@@ -36,75 +36,75 @@ pub enum ErrorCode {
     RouteNotFound,
     /// No connection has this external id.
     ConnectionNotFound,
-    /// Jira does not have it, or does not show it to the connected account.
+    /// The issue or other item does not exist in Jira, or is not visible to the connected account.
     JiraNotFound,
-    /// The project of a list does not exist, or is not shown to the connected account.
+    /// The project does not exist, or is not visible to the connected account.
     ProjectNotFound,
-    /// The sprint does not exist, or is not shown to the connected account.
+    /// The sprint does not exist, or is not visible to the connected account.
     SprintNotFound,
     /// The project has no agile boards.
     NoBoards,
-    /// The connection rests on the consent of another account, which would be replaced.
+    /// The connection belongs to another account, which would be replaced.
     OtherAccount,
-    /// Somebody else was writing the same issue, or has written it since it was read.
+    /// The issue is being written concurrently, or was changed since it was read.
     JiraConflict,
-    /// The description would lose what Markdown cannot say.
+    /// The edit would lose parts of the description that Markdown cannot represent.
     WouldLose,
-    /// What became of the first request with this `Idempotency-Key` cannot be told yet.
+    /// The outcome of the first request with this `Idempotency-Key` is not known yet.
     InProgress,
-    /// The state of a flow was used, has expired or never existed.
+    /// The state was used, has expired or never existed.
     StateExpired,
     /// The connect token was used or has expired.
     ConnectTokenExpired,
     /// The connection code was used, has expired, or its connection was removed.
     ConnectionCodeExpired,
-    /// Atlassian does not accept the consent any more.
+    /// Atlassian no longer accepts the consent.
     ConsentWithdrawn,
     /// The request is larger than any legitimate one.
     TooLarge,
-    /// The answer is larger than Lambda lets through.
+    /// The response exceeds Lambda's size limit.
     AnswerTooLarge,
     /// The `Idempotency-Key` was used for another request.
     IdempotencyKeyReused,
-    /// Too many requests to the public endpoints.
+    /// Too many requests to a public endpoint.
     RateLimited,
     /// Too many wrong secret keys from one network.
     TooManyWrongKeys,
-    /// Jira limits the rate of requests.
+    /// Jira's rate limit was exceeded.
     JiraRateLimited,
-    /// The provider limits the rate of token requests.
+    /// The provider's rate limit for token requests was exceeded.
     ProviderLimited,
-    /// A defect or a misconfiguration of this deployment.
+    /// A bug or a misconfiguration of this deployment.
     Internal,
     /// The provider does not accept our client id and secret.
     ProviderMisconfigured,
-    /// The provider answered with a fault, or cannot be reached.
+    /// The provider returned an error or is unreachable.
     ProviderFailed,
-    /// Atlassian does not tell whose consent it is, for no fault of the consent.
+    /// Atlassian cannot identify the account right now, and the consent is not the reason.
     AccountUnavailable,
-    /// Jira goes on with empty pages and does not end its search.
+    /// Jira keeps returning empty pages without ending the search.
     SearchUnfinished,
-    /// The call may have had its effect all the same.
+    /// The call may have taken effect.
     OutcomeUnknown,
-    /// The settings cannot be read, or lack something; nothing was done.
+    /// The settings cannot be loaded or are incomplete; nothing was done.
     NotConfigured,
-    /// The database lacks migrations.
+    /// The database is missing migrations.
     NotMigrated,
-    /// One of our own stores cannot be reached; nothing was lost.
+    /// One of our own stores is unreachable; nothing was lost.
     StorageUnavailable,
-    /// A browser asked ahead of its person; nothing was done.
+    /// A browser prefetched the URL; nothing was done.
     Prefetch,
-    /// The invocation's time is used up.
+    /// The invocation ran out of time.
     TimedOut,
 }
 
 impl ErrorCode {
-    /// The code as callers read it.
+    /// The code as it appears in responses and logs.
     pub fn as_str(self) -> &'static str {
         self.into()
     }
 
-    /// The status of an answer with this code, unless its call has another one.
+    /// The default status for this code.
     pub fn status(self) -> StatusCode {
         match self {
             Self::InvalidRequest | Self::NoProject | Self::CrossSite | Self::JiraRefused => {

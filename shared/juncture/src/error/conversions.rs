@@ -1,4 +1,4 @@
-//! What the errors of the floors below mean for the caller, and what the runtime asks of an error.
+//! Conversions from the errors of the lower crates, and the runtime's view of an error.
 
 use ::http::StatusCode;
 use runtime::{ErrorAnswer, RequestError};
@@ -68,7 +68,7 @@ impl ErrorAnswer for Error {
 impl From<UpstashError> for Error {
     fn from(error: UpstashError) -> Self {
         match error {
-            // A wrong token does not mend itself.
+            // A wrong token needs the operator, so a retry does not help.
             UpstashError::Status(StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN)
             | UpstashError::Command(_) => Self::internal(error),
             error => Self::unavailable("Redis", error),

@@ -1,8 +1,7 @@
-//! The one error type of a request: what the caller is told, and what only the log is told.
+//! The error type of a request.
 //!
-//! Every layer above an adapter returns [`Error`]. Its public sentence and its cause are two different
-//! strings: the sentence tells the caller what to change, the cause is logged once, at the end of the request,
-//! and never leaves the process.
+//! Every layer above the adapters returns [`Error`]. The message for the caller and the cause are separate: the message
+//! tells the caller what to change, the cause is logged once at the end of the request and never leaves the process.
 
 mod code;
 mod conversions;
@@ -18,10 +17,10 @@ use serde_json::{Value, json};
 
 pub use self::code::ErrorCode;
 
-/// What a fallible step of a request returns.
+/// The result of a fallible step of a request.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// The longest that a caller is told to wait.
+/// Maximum value of `Retry-After`.
 const LONGEST_WAIT: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// A failed request.
@@ -37,7 +36,7 @@ pub struct Error {
 }
 
 impl Error {
-    /// An error with a code, its status, and the sentence that the caller reads.
+    /// Creates an error with a code, the code's default status, and the message for the caller.
     pub fn new(code: ErrorCode, message: impl Into<Cow<'static, str>>) -> Self {
         Self {
             status: code.status(),
@@ -50,7 +49,7 @@ impl Error {
         }
     }
 
-    /// 400: the request is malformed; the sentence says what to change.
+    /// 400: the request is malformed; the message says what to change.
     pub fn bad_request(message: impl Into<Cow<'static, str>>) -> Self {
         Self::new(ErrorCode::InvalidRequest, message)
     }
@@ -70,7 +69,7 @@ impl Error {
         Self::new(ErrorCode::ConnectionNotFound, "Connection not found")
     }
 
-    /// 403 with `needs_reauthorization`: only the end user can mend this, by connecting again.
+    /// 403 with `needs_reauthorization`: only the end user can fix this, by connecting again.
     pub fn needs_reauthorization() -> Self {
         let mut error = Self::new(
             ErrorCode::NeedsReauthorization,
@@ -80,7 +79,7 @@ impl Error {
         error
     }
 
-    /// 403: the flow belongs to another browser than this one.
+    /// 403: the flow was started in another browser.
     pub fn other_browser() -> Self {
         Self::new(
             ErrorCode::OtherBrowser,
@@ -89,7 +88,7 @@ impl Error {
         )
     }
 
-    /// 409: the connection rests on the consent of another account, which would be replaced.
+    /// 409: the connection belongs to another account, which would be replaced.
     pub fn other_account() -> Self {
         Self::new(
             ErrorCode::OtherAccount,
@@ -98,7 +97,7 @@ impl Error {
         )
     }
 
-    /// 403: a consent that gives no refresh token.
+    /// 403: the consent includes no refresh token.
     pub fn no_offline_access() -> Self {
         Self::new(
             ErrorCode::NoOfflineAccess,
@@ -107,7 +106,7 @@ impl Error {
         )
     }
 
-    /// 403: a consent that does not allow to ask whose it is, although it was asked to.
+    /// 403: the consent lacks the scope to read its account, although that scope was requested.
     pub fn account_unknown() -> Self {
         Self::new(
             ErrorCode::AccountUnknown,
@@ -116,7 +115,7 @@ impl Error {
         )
     }
 
-    /// 502: Atlassian does not tell whose consent it is, for no fault of the consent.
+    /// 502: Atlassian cannot identify the account right now, and the consent is not the reason.
     pub fn account_unavailable(cause: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         Self::new(
             ErrorCode::AccountUnavailable,
@@ -125,12 +124,12 @@ impl Error {
         .because(cause)
     }
 
-    /// 410: a state or connection code that was used, has expired, or never existed.
+    /// 410: a state, connect token or connection code that was used, has expired, or never existed.
     pub fn gone(code: ErrorCode, message: impl Into<Cow<'static, str>>) -> Self {
         Self::new(code, message)
     }
 
-    /// 500: a defect or a misconfiguration of this deployment.
+    /// 500: a bug or a misconfiguration of this deployment.
     pub fn internal(cause: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         Self::new(
             ErrorCode::Internal,
@@ -139,7 +138,7 @@ impl Error {
         .because(cause)
     }
 
-    /// 503: this deployment's settings cannot be had, or lack something; nothing was done.
+    /// 503: this deployment's settings cannot be loaded or are incomplete; nothing was done.
     pub fn not_configured(cause: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         let mut error = Self::new(
             ErrorCode::NotConfigured,
@@ -150,7 +149,7 @@ impl Error {
         error.because(cause)
     }
 
-    /// 503: one of Juncture's own stores cannot be reached; nothing was lost, the call may be repeated.
+    /// 503: one of Juncture's own stores is unreachable; nothing was lost, and a retry is safe.
     pub fn unavailable(store: &'static str, cause: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         let mut error = Self::new(
             ErrorCode::StorageUnavailable,
@@ -160,13 +159,12 @@ impl Error {
         error.because(cause)
     }
 
-    /// 503: an address that a person has to visit was fetched ahead of them. Nothing was done, so that it is still good
-    /// when they come.
+    /// 503: a URL meant for a person was prefetched. Nothing was done, so the URL still works when they visit it.
     pub fn prefetch() -> Self {
         Self::new(ErrorCode::Prefetch, "This address must not be prefetched. Nothing was done.")
     }
 
-    /// 502: the provider answered with a fault.
+    /// 502: the provider returned an error.
     pub fn provider_failed(
         message: impl Into<Cow<'static, str>>,
         cause: impl Into<Box<dyn StdError + Send + Sync>>,
@@ -174,27 +172,27 @@ impl Error {
         Self::new(ErrorCode::ProviderFailed, message).because(cause)
     }
 
-    /// 504: the invocation's time is used up.
+    /// 504: the invocation ran out of time.
     pub fn timed_out(message: impl Into<Cow<'static, str>>) -> Self {
         Self::new(ErrorCode::TimedOut, message)
     }
 
-    /// Adds what only the log may know.
+    /// Sets the cause, which is only logged.
     #[must_use]
     pub fn because(mut self, cause: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         self.cause = Some(cause.into());
         self
     }
 
-    /// Adds the provider's own field errors for the caller.
+    /// Adds details for the caller, such as the provider's field errors.
     #[must_use]
     pub fn with_details(mut self, details: Value) -> Self {
         self.details = Some(details);
         self
     }
 
-    /// Puts the sentences in place that the contract has for the errors of a call: those of `by_code`, and for every other
-    /// fault that is not the caller's `failed`, unless its own sentence tells more.
+    /// Uses the messages that the contract defines for the errors of one endpoint: those of `by_code`, and `failed` for
+    /// every other server error, unless its own message is more specific.
     #[must_use]
     pub fn in_words_of(mut self, by_code: &[(ErrorCode, &'static str)], failed: &'static str) -> Self {
         let says_more = matches!(self.code, ErrorCode::StorageUnavailable | ErrorCode::SearchUnfinished);
@@ -206,27 +204,26 @@ impl Error {
         self
     }
 
-    /// The same error with another code and its status.
+    /// Replaces the code, and the status with that code's default.
     #[must_use]
     pub fn with_code(self, code: ErrorCode) -> Self {
         Self { code, status: code.status(), ..self }
     }
 
-    /// The error of a call that may have had its effect all the same: its status stays.
+    /// Marks the outcome as unknown: the call may have taken effect. The status stays.
     #[must_use]
     pub fn unconfirmed(self) -> Self {
         Self { code: ErrorCode::OutcomeUnknown, ..self }
     }
 
-    /// Replaces the status and nothing else.
+    /// Replaces only the status.
     #[must_use]
     pub fn with_status(mut self, status: StatusCode) -> Self {
         self.status = status;
         self
     }
 
-    /// Tells the caller when to come back (`Retry-After`), in a day at the latest: what a server asks for may be
-    /// nonsense.
+    /// Sets `Retry-After`, capped at a day in case the server's value is nonsense.
     #[must_use]
     pub fn retry_after(mut self, after: Duration) -> Self {
         self.retry_after = Some(after.min(LONGEST_WAIT));
@@ -238,38 +235,38 @@ impl Error {
         self.status
     }
 
-    /// What went wrong.
+    /// The error code.
     pub fn code(&self) -> ErrorCode {
         self.code
     }
 
-    /// The sentence for the caller.
+    /// The message for the caller.
     pub fn message(&self) -> &str {
         &self.message
     }
 
-    /// Whether the bearer key is missing or wrong, so that nothing was done.
+    /// Whether the bearer key was missing or wrong, so nothing was done.
     pub(crate) fn is_refused_key(&self) -> bool {
         matches!(self.code, ErrorCode::InvalidSecretKey | ErrorCode::TooManyWrongKeys)
     }
 
-    /// Whether nothing is wrong, in spite of the status.
+    /// Whether this is the response to a prefetch, which is not a failure despite its status.
     pub(crate) fn is_prefetch(&self) -> bool {
         self.code == ErrorCode::Prefetch
     }
 
-    /// What [`Self::with_details`] added.
+    /// The details set by [`Self::with_details`].
     pub fn details(&self) -> Option<&Value> {
         self.details.as_ref()
     }
 
-    /// Whole seconds after which the caller may try again, at least one.
+    /// Seconds until the caller may retry, rounded up and at least one.
     pub fn retry_after_seconds(&self) -> Option<u64> {
         self.retry_after.map(|after| after.as_secs_f64().ceil().max(1.0) as u64)
     }
 
-    /// The body that the caller gets: `{"error", "code", "request_id"}`, with `needs_reauthorization` and
-    /// `details` where they apply.
+    /// The response body: `{"error", "code", "request_id"}`, with `needs_reauthorization` and `details` where they
+    /// apply.
     pub fn body(&self, request_id: &str) -> Value {
         let mut body = json!({ "error": self.message, "code": self.code.as_str(), "request_id": request_id });
         if self.needs_reauthorization {
@@ -281,7 +278,7 @@ impl Error {
         body
     }
 
-    /// The cause with everything below it, for the log.
+    /// The cause and its sources, for the log.
     pub fn cause_chain(&self) -> Option<String> {
         self.cause.as_deref().map(|cause| chain(cause))
     }

@@ -1,4 +1,4 @@
-//! The work of one request with an `Idempotency-Key`, from the right to do it to its recorded outcome.
+//! The execution of a request with an `Idempotency-Key`, from getting its lock to recording its outcome.
 
 use std::future::Future;
 use std::sync::OnceLock;
@@ -14,38 +14,35 @@ use super::record::{IdempotencyKey, Record, State, UnconfirmedSend};
 use crate::connections::Lock;
 use crate::error::{Error, ErrorCode, Result};
 
-/// What must be left of the budget for starting the work.
+/// The time that must be left to start the work.
 pub(super) const ENOUGH: Duration = Duration::from_secs(8);
 
-/// The right to do the work of one key; nobody else does it meanwhile.
+/// The exclusive right to execute the request of one key.
 pub struct Attempt<'a> {
     pub(super) redis: &'a Upstash,
     pub(super) sealer: &'a Sealer,
     pub(super) key: IdempotencyKey,
     pub(super) request: String,
     pub(super) lock: Lock,
-    /// What an earlier request sent, if nobody knows what became of it.
+    /// What an earlier request sent, if its outcome is unknown.
     pub(super) earlier: Option<UnconfirmedSend>,
-    /// What was sent, once something was.
+    /// What was sent, if anything was.
     pub(super) sent: OnceLock<UnconfirmedSend>,
 }
 
 impl Attempt<'_> {
-    /// The request's name.
+    /// The idempotency key.
     pub fn key(&self) -> &IdempotencyKey {
         &self.key
     }
 
-    /// What an earlier request may have done already.
+    /// What an earlier request may already have done.
     pub fn unconfirmed_send(&self) -> Option<&UnconfirmedSend> {
         self.earlier.as_ref()
     }
 
-    /// Whether there is time for another look at what the provider has, and for the work after it; otherwise the
-    /// error to end with.
-    ///
-    /// # Errors
-    /// 409 with `Retry-After`.
+    /// Checks that there is time for a pause and another look at the provider, and for the work after it. Otherwise
+    /// returns the final error, 409 with `Retry-After`.
     pub fn check_time(&self, pause: Duration) -> Result<()> {
         if deadline::remaining() > ENOUGH + pause {
             return Ok(());
@@ -53,11 +50,11 @@ impl Attempt<'_> {
         Err(in_progress("It is not certain yet what became of the first request with this Idempotency-Key"))
     }
 
-    /// Notes that something is sent now, and where it will have its effect. Nothing may be sent without this, and
-    /// not before it is certain that the earlier request had none.
+    /// Records that something is about to be sent, and where it will take effect. Nothing may be sent without this, nor
+    /// before it is certain that the earlier request had no effect.
     ///
     /// # Errors
-    /// 503 when Redis is away, 409 when the lock was lost: nothing was sent.
+    /// 409 if the lock was lost. After any error, nothing may be sent.
     pub async fn about_to_send(&self, place: &str) -> Result<()> {
         let send = UnconfirmedSend::starting(OffsetDateTime::now_utc(), place);
         let record = self.write(State::Sent(send.clone()));
@@ -69,16 +66,16 @@ impl Attempt<'_> {
         Ok(())
     }
 
-    /// Does the work, keeping others out for as long as it takes.
+    /// Does the work, renewing the lock until it is done.
     pub async fn hold<T>(&self, work: impl Future<Output = T>) -> T {
         self.lock.hold(self.redis, work).await
     }
 
-    /// Records the outcome and lets others in. An error with the code `outcome_unknown` leaves them in doubt; any
-    /// other one means that nothing happened.
+    /// Records the outcome and releases the lock. An error with the code `outcome_unknown` leaves the outcome open; any
+    /// other error means that nothing happened.
     ///
-    /// # Errors
-    /// That of the outcome alone: an answer that cannot be kept leaves the doubt, which is true enough.
+    /// Always returns `outcome`. If it cannot be recorded, the record still says that the outcome is unknown, which is
+    /// safe.
     pub async fn finish(self, outcome: Result<Value>) -> Result<Value> {
         let record = match (&outcome, self.sent.get()) {
             (Ok(answer), _) => State::answered(self.sealer, &self.key, answer).map(|state| self.write(state)),
@@ -103,7 +100,7 @@ impl Attempt<'_> {
     }
 }
 
-/// 409: what became of the request cannot be told yet.
+/// 409: the outcome of the request is not known yet.
 pub(super) fn in_progress(what: &str) -> Error {
     Error::new(ErrorCode::InProgress, format!("{what}. Repeat it shortly, with the same key."))
         .retry_after(Duration::from_secs(2))

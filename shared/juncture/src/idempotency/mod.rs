@@ -1,9 +1,9 @@
-//! Requests that must have their effect once, however often they are sent: what is known of each is kept in
-//! Redis for a day, under its `Idempotency-Key` and bound to its connection.
+//! Idempotent requests: Redis keeps a record of each for a day, under its `Idempotency-Key` and bound to its
+//! connection.
 //!
-//! A record is written before anything is sent to the provider, and again when the outcome is known. Whoever
-//! finds a record of something sent without an outcome must find out what became of it before sending again.
-//! An answer is sealed: it may name people and what they work on.
+//! A record is written before anything is sent to the provider, and again once the outcome is known. A request that
+//! finds a record of something sent without an outcome must determine that outcome before sending again. Responses are
+//! sealed, because they can contain people's names and their work.
 
 mod attempt;
 mod record;

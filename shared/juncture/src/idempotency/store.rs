@@ -1,4 +1,4 @@
-//! Who begins with an `Idempotency-Key`: one request does the work, the others wait for its answer.
+//! Starting a request with an `Idempotency-Key`: one request does the work, the others wait for its response.
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -18,21 +18,21 @@ use crate::error::{Error, ErrorCode, Result};
 /// How long a request waits for another one with the same key.
 const PATIENCE: Duration = Duration::from_secs(12);
 
-/// How long a request waits between two looks; it grows to the second figure.
+/// Initial and maximum polling interval.
 const FIRST_LOOK: Duration = Duration::from_millis(80);
 const SLOWEST_LOOK: Duration = Duration::from_millis(500);
 
-/// Remembers such requests. Settings: those of [`Upstash`], and `TOKEN_ENCRYPTION_KEY`.
+/// Stores the records of idempotent requests. Settings: those of [`Upstash`], and `TOKEN_ENCRYPTION_KEY`.
 pub struct IdempotencyStore {
     redis: Arc<Upstash>,
     sealer: Sealer,
 }
 
-/// What a request with a key is to do.
+/// How a request with a key continues.
 pub enum Begun<'a> {
-    /// Nothing: this was the answer.
+    /// It returns this stored response.
     Replay(Value),
-    /// Its work, alone.
+    /// It does the work, exclusively.
     Attempt(Box<Attempt<'a>>),
 }
 
@@ -41,11 +41,11 @@ impl IdempotencyStore {
         Self { redis, sealer }
     }
 
-    /// Begins a request with a key; waits while another request with the same key is under way.
+    /// Starts a request with a key. Waits while another request with the same key is in progress.
     ///
     /// # Errors
-    /// 422 when the key was used for another request, 409 with `Retry-After` when the other one is still under
-    /// way at the end of the patience, 503 when Redis is away: nothing was done then.
+    /// 422 if the key was used for a different request; 409 with `Retry-After` if the other request is still in
+    /// progress after the maximum wait. After any error, nothing was done.
     pub async fn begin(&self, key: &IdempotencyKey, request: &str) -> Result<Begun<'_>> {
         let lock = Lock::on(key.lock()).map_err(Error::internal)?;
         let patience = deadline::remaining().saturating_sub(PATIENCE).max(ENOUGH);
@@ -88,8 +88,7 @@ impl IdempotencyStore {
         }
     }
 
-    /// What a record tells. One that cannot be read is an error: taken for none, it would have the request sent
-    /// twice.
+    /// Interprets a record. An unreadable record is an error: treating it as missing would send the request twice.
     fn read(&self, key: &IdempotencyKey, request: &str, record: Option<&str>) -> Result<Option<Known>> {
         let Some(text) = record else { return Ok(None) };
         let record: Record = serde_json::from_str(text).map_err(Error::internal)?;

@@ -1,10 +1,10 @@
-//! The return from the provider, which may happen twice: a browser or whoever scans links fetches the callback ahead of
-//! time without saying so, or a person presses a button twice.
+//! The return from the provider, which may happen twice: a browser or a link scanner fetches the callback ahead of time
+//! without saying so, or a person clicks twice.
 //!
-//! Of all arrivals the first one uses the state up and exchanges the code. For a minute Redis remembers what it was
-//! answered, sealed, and gives that to whoever comes with the same code and a cookie of the flow's own: the one with which
-//! it began, or the one that the first arrival was given. The code is in nobody's hands but the browser's that the provider
-//! sent back, so that whoever began a flow and sent its consent page to somebody else learns nothing by coming second.
+//! Only the first arrival uses the state up and exchanges the code. For a minute Redis keeps its response, sealed, and
+//! returns it to anyone who comes with the same code and one of the flow's cookies: the one the flow started with, or
+//! the one the first arrival got. Only the browser that the provider redirected has the code, so an attacker who starts
+//! a flow and sends its consent page to somebody else learns nothing by arriving second.
 
 use std::time::Duration;
 
@@ -24,52 +24,52 @@ use crate::provider::ProviderId;
 /// How long an arrival is remembered.
 const REMEMBERED: Duration = Duration::from_secs(60);
 
-/// How long the second arrival rests between two looks at what the first one is answered; it grows to the second figure.
+/// Initial and maximum interval at which a later arrival polls for the response to the first.
 const FIRST_LOOK: Duration = Duration::from_millis(80);
 const SLOWEST_LOOK: Duration = Duration::from_millis(400);
 
-/// What an arrival is.
+/// Whether an arrival is the first with its state.
 pub enum Arrival {
-    /// The first one, which finishes this stretch.
+    /// The first arrival, which completes this leg.
     First(FirstArrival),
-    /// A later one, which is sent where the first one was sent.
+    /// A later arrival, which is redirected to where the first one was.
     Again(Returned),
 }
 
 /// The first arrival of a state.
 pub struct FirstArrival {
-    /// What the flow is to lead to.
+    /// The intent of the flow.
     pub intent: Intent,
     note: Note,
     key: String,
 }
 
-/// Where an arrival goes on.
+/// Where an arrival continues.
 pub struct Returned {
-    /// The consent.
+    /// The connection code.
     pub code: ConnectionCode,
-    /// The browser that may finish it.
+    /// The browser that may finish the flow.
     pub browser: Browser,
 }
 
-/// What Redis remembers of the first arrival. The script below makes it.
+/// What Redis stores about the first arrival. Created by the script in [`take`].
 #[derive(Serialize, Deserialize)]
 struct Note {
-    /// A [`Mark`].
+    /// A serialized [`Mark`].
     first: String,
-    /// A [`StoredState`].
+    /// A serialized [`StoredState`].
     state: String,
-    /// A [`Answer`], sealed; absent until there is one.
+    /// A sealed [`Answer`]; missing until there is one.
     #[serde(default)]
     answer: Option<Sealed>,
 }
 
-/// What the first arrival is known by, in digests.
+/// Digests that identify the first arrival.
 #[derive(Serialize, Deserialize)]
 struct Mark {
-    /// The provider's code.
+    /// The provider's authorization code.
     code: String,
-    /// The cookie that its browser was given.
+    /// The cookie that the browser got on arrival.
     browser: String,
 }
 
@@ -80,12 +80,12 @@ struct Answer {
 }
 
 impl OAuthStates {
-    /// Ends a state as [`Self::consume`] does, and remembers who came: `code` is the provider's, `began` the browser as it
-    /// is known from the beginning, `returned` as it is named from now on. A second arrival waits for what the first one is
-    /// answered.
+    /// Uses a state up like [`Self::consume`], and records the arrival: `code` is the provider's authorization code,
+    /// `began` the browser by the cookie the flow started with, and `returned` the browser by its new cookie. A later
+    /// arrival waits for the response to the first.
     ///
     /// # Errors
-    /// As [`Self::consume`], and 504 when the first arrival takes too long.
+    /// Those of [`Self::consume`], and 504 if the first arrival takes too long.
     pub async fn arrive(
         &self,
         provider: ProviderId,
@@ -140,10 +140,7 @@ impl OAuthStates {
         }
     }
 
-    /// What remembers the answer of the first arrival for others.
-    ///
-    /// # Errors
-    /// 500 when it cannot be sealed.
+    /// Builds the command that records the response to the first arrival for later ones.
     pub fn answer(
         &self,
         arrival: &FirstArrival,
@@ -160,7 +157,7 @@ impl OAuthStates {
         Ok(Command::set(&arrival.key, &note, REMEMBERED))
     }
 
-    /// Forgets a first arrival that came to nothing, so that nobody waits for its answer.
+    /// Deletes the record of a first arrival that failed, so nobody waits for its response.
     pub async fn forget(&self, arrival: &FirstArrival) {
         self.delete(&arrival.key).await;
     }
@@ -180,7 +177,8 @@ impl OAuthStates {
 }
 
 impl Note {
-    /// Whether an arrival is another one of the same flow, by what it brings and by a cookie of the flow's own.
+    /// Whether an arrival belongs to the same flow: same provider, same authorization code and one of the flow's
+    /// cookies.
     fn is_of(&self, provider: ProviderId, mark: &Mark, began: Option<&Browser>) -> bool {
         let first = serde_json::from_str::<Mark>(&self.first).ok();
         let Some((first, state)) = first.zip(StoredState::read(&self.state).ok()) else { return false };
@@ -194,8 +192,8 @@ fn note_key(state: &str) -> String {
     format!("juncture:arrival:{}", sha256_hex(state.as_bytes()))
 }
 
-/// Takes a state and leaves a note that somebody has; gives the note to whoever finds no state. Of all callers, one gets
-/// the state.
+/// Takes a state and leaves a note in its place, atomically; if there is no state, returns the note. Only one caller
+/// gets the state.
 fn take(state: &str, note: &str, first: &str) -> Command {
     const TAKE: &str = "\
         local state = redis.call('GET', KEYS[1]) \

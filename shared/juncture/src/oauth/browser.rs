@@ -1,10 +1,10 @@
-//! The browser that begins a flow is the one that finishes it, wherever cookies allow to check that: whoever may
-//! begin a flow could otherwise send its consent page to somebody else, and have their Jira.
+//! Ensures, where cookies allow it, that the browser that starts a flow also finishes it. Otherwise an attacker could
+//! start a flow, send its consent page to somebody else, and get access to that person's Jira.
 //!
-//! A flow has two stretches, each with a cookie of its own. The first cookie is set by a call of the product's
-//! page, which a browser keeps only where that page and this API belong to one site. The second is set when the
-//! person comes back from the provider, by a page that they visit, which nearly every browser keeps. Were they
-//! one, a browser that keeps only the second would look like another one when its next flow returns.
+//! A flow has two legs, each with its own cookie. The first is set by a request from the product's page, and browsers
+//! keep it only if that page and this API are same-site. The second is set when the person returns from the provider;
+//! that is a page they visit, so nearly every browser keeps it. With a single cookie, a browser that keeps only the
+//! second would look like a different one when its next flow returns.
 
 use base::crypto::{is_code, random_code, secrets_are_equal, sha256_hex};
 use http::HeaderMap;
@@ -15,21 +15,21 @@ use crate::error::{Error, Result};
 
 const PREFIX: &str = "br";
 
-/// As long as both stretches may take together, and a little more.
+/// The time limit of both legs together, plus some slack.
 const LIFETIME_SECONDS: u32 = 30 * 60;
 
-/// A part of a flow that has to be gone in one browser.
+/// A part of a flow that has to stay in one browser.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FlowLeg {
-    /// From the beginning to the return from the provider.
+    /// From the start until the return from the provider.
     ToReturn,
-    /// From there to the connection.
+    /// From the return until the connection is created.
     ToConnection,
 }
 
 impl FlowLeg {
-    /// `__Host-`: browsers take such a cookie from this very host only, over a secure connection, so that no
-    /// neighbouring domain can plant one
+    /// The `__Host-` prefix makes browsers accept the cookie only from this exact host over a secure connection, so a
+    /// sibling domain cannot plant one
     /// (<https://developer.mozilla.org/en-US/docs/Web/HTTP/Reference/Headers/Set-Cookie#cookie_prefixes>).
     fn cookie_name(self) -> &'static str {
         match self {
@@ -39,7 +39,7 @@ impl FlowLeg {
     }
 }
 
-/// A browser on a stretch of a flow.
+/// A browser on one leg of a flow.
 pub struct Browser {
     code: String,
     stretch: FlowLeg,
@@ -47,17 +47,14 @@ pub struct Browser {
 }
 
 impl Browser {
-    /// The browser of a request, if it has kept our cookie.
+    /// Returns the request's browser if it sent our cookie.
     pub fn known(request: &Request, stretch: FlowLeg) -> Option<Self> {
         let code = cookie(request, stretch.cookie_name()).filter(|code| is_code(code, PREFIX))?;
         Some(Self { code: code.to_owned(), stretch, has_kept_it: true })
     }
 
-    /// The browser of a request, which is given a name if it has none. One that it has stays: flows in two tabs
-    /// are flows of one browser.
-    ///
-    /// # Errors
-    /// 500 when there is no randomness.
+    /// Returns the request's browser, with a new cookie value if it sent none. An existing value is kept, because flows
+    /// in two tabs belong to the same browser.
     pub fn named(request: &Request, stretch: FlowLeg) -> Result<Self> {
         if let Some(known) = Self::known(request, stretch) {
             return Ok(known);
@@ -66,23 +63,24 @@ impl Browser {
         Ok(Self { code, stretch, has_kept_it: false })
     }
 
-    /// Whether it has shown that it keeps our cookie.
+    /// Whether the browser sent our cookie, so it keeps cookies.
     pub fn has_kept_it(&self) -> bool {
         self.has_kept_it
     }
 
-    /// The `Set-Cookie` that names it. `SameSite=Lax`: it comes along when the provider sends the person back.
+    /// The `Set-Cookie` header for this browser. `SameSite=Lax`, so the cookie is sent when the provider redirects the
+    /// person back.
     pub fn set_cookie(&self) -> String {
         let (name, code) = (self.stretch.cookie_name(), &self.code);
         format!("{name}={code}; Path=/; Max-Age={LIFETIME_SECONDS}; Secure; HttpOnly; SameSite=Lax")
     }
 
-    /// The browser that was given this name when it returned.
+    /// The browser that got this cookie value on its return from the provider.
     pub(super) fn returned(code: String) -> Self {
         Self { code, stretch: FlowLeg::ToConnection, has_kept_it: true }
     }
 
-    /// Its name, which whoever has it can pose as.
+    /// The cookie value. Whoever has it can impersonate the browser.
     pub(super) fn secret(&self) -> &str {
         &self.code
     }
@@ -92,30 +90,27 @@ impl Browser {
     }
 }
 
-/// What ties a stretch to a browser. It holds a digest: whoever reads it cannot pose as the browser.
+/// Ties a leg to a browser. Holds only a digest, so reading it does not allow impersonating the browser.
 #[derive(Serialize, Deserialize)]
 pub struct Binding {
     browser: String,
-    /// Whether a browser that brings no cookie is another one.
+    /// Whether a browser without the cookie is rejected.
     is_strict: bool,
 }
 
 impl Binding {
-    /// To this browser. `is_strict` when it must have kept the cookie, so that one without is another; otherwise
-    /// one without may be this one, and only one with another cookie is not.
+    /// Binds to this browser. If `is_strict`, a browser without the cookie is rejected; otherwise only one with a
+    /// different cookie is.
     pub fn to(browser: &Browser, is_strict: bool) -> Self {
         Self { browser: browser.digest(), is_strict }
     }
 
-    /// Whether this browser has brought the cookie.
+    /// Whether this browser sent the cookie.
     pub(super) fn is_brought_by(&self, visitor: Option<&Browser>) -> bool {
         visitor.is_some_and(|visitor| secrets_are_equal(&self.browser, &visitor.digest()))
     }
 
-    /// Lets the browser go on that this is bound to.
-    ///
-    /// # Errors
-    /// 403 for another one.
+    /// Accepts only the bound browser; any other gets 403.
     pub(super) fn check(&self, visitor: Option<&Browser>) -> Result<()> {
         let is_the_one = match visitor {
             Some(visitor) => secrets_are_equal(&self.browser, &visitor.digest()),
@@ -125,14 +120,14 @@ impl Binding {
     }
 }
 
-/// Whether the page that sent this request lies at the very address that it called, by the word of the browser:
-/// it keeps the cookies of the answer. Scripts cannot set this header
-/// (<https://www.w3.org/TR/fetch-metadata/#sec-fetch-site-header>).
+/// Whether the request came from a page with this API's own origin, according to the browser, so that it keeps the
+/// response's cookies. Scripts cannot set this header (<https://www.w3.org/TR/fetch-metadata/#sec-fetch-site-header>).
 pub fn is_same_origin(headers: &HeaderMap) -> bool {
     headers.get(SEC_FETCH_SITE).is_some_and(|site| site == "same-origin")
 }
 
-/// Whether that page belongs to another site, so that the browser keeps no `SameSite` cookie of the answer.
+/// Whether the request came from a page of another site, so that the browser does not keep the response's `SameSite`
+/// cookies.
 pub fn is_cross_site(headers: &HeaderMap) -> bool {
     headers.get(SEC_FETCH_SITE).is_some_and(|site| site == "cross-site")
 }

@@ -1,9 +1,9 @@
-//! Connect tokens: the product's backend says which external id may be connected, and the browser only carries
-//! what it said.
+//! Connect tokens: the product's backend decides which external id may be connected, and the browser only passes that
+//! decision on.
 //!
-//! Whoever may call `initiate-oauth-flow` with an external id of their choice can tie their own Jira to somebody
-//! else's id. A connect token closes that door: it is sealed, names one external id, lives for minutes and begins one
-//! flow.
+//! Anyone who can call `initiate-oauth-flow` with an external id of their choice can attach their own Jira to somebody
+//! else's id. Requiring a connect token prevents that: it is sealed, names one external id, is valid for minutes and
+//! starts one flow.
 
 use std::time::Duration;
 
@@ -21,23 +21,23 @@ use crate::display::DisplayName;
 use crate::error::{Error, ErrorCode, Result};
 use crate::provider::ProviderId;
 
-/// The longest that a connect token lives.
+/// The maximum lifetime of a connect token.
 pub const LONGEST: Duration = Duration::from_secs(30 * 60);
 
 const PREFIX: &str = "ct";
 
-/// What its key is derived for and its content bound to: nothing else that is sealed passes for a connect token.
+/// The context for key derivation and the associated data, so no other sealed value passes for a connect token.
 const PURPOSE: &str = "juncture connect token";
 
-/// Gives out connect tokens and opens them. Setting: `TOKEN_ENCRYPTION_KEY`, of which a key of their own is derived.
+/// Issues and opens connect tokens. Setting: `TOKEN_ENCRYPTION_KEY`, from which a separate key is derived.
 pub struct ConnectTokens {
     sealer: Sealer,
 }
 
-/// What a connect token says, sealed so that it tells the browser nothing.
+/// The content of a connect token, sealed so the browser cannot read it.
 #[derive(Serialize, Deserialize)]
 struct Content {
-    /// Unguessable: it names the token when it is used up.
+    /// Random; identifies the token when it is used.
     id: String,
     provider: String,
     external_id: ExternalId,
@@ -48,16 +48,16 @@ struct Content {
     same_browser: bool,
     #[serde(with = "time::serde::timestamp")]
     expires_at: OffsetDateTime,
-    /// Absent in a token of a version that did not tell.
+    /// Missing in tokens of older versions.
     #[serde(default, with = "time::serde::timestamp::microseconds::option")]
     issued_at: Option<OffsetDateTime>,
 }
 
-/// A new connect token.
+/// A newly issued connect token.
 pub struct ConnectToken {
     /// The token.
     pub value: String,
-    /// When it ends, to the second.
+    /// When it expires, in whole seconds.
     pub expires_at: OffsetDateTime,
 }
 
@@ -66,10 +66,7 @@ impl ConnectTokens {
         Self { sealer: sealer.derived(PURPOSE) }
     }
 
-    /// A token for one flow that leads to this.
-    ///
-    /// # Errors
-    /// When the system has no random numbers to give.
+    /// Issues a token that starts one flow with this intent.
     pub fn issue(&self, intent: &Intent, lifetime: Duration) -> Result<ConnectToken> {
         let issued_at = OffsetDateTime::now_utc();
         let expires_at = issued_at.truncate_to_second() + lifetime.min(LONGEST);
@@ -91,10 +88,11 @@ impl ConnectTokens {
         })
     }
 
-    /// The flow that a token begins. Whether it was used already shows when the flow begins.
+    /// Opens a token and returns the intent of its flow. Whether it was already used is only checked when the flow
+    /// starts.
     ///
     /// # Errors
-    /// 401 for what is no connect token of this deployment, 410 for one that has expired.
+    /// 401 if this deployment did not issue the token, 410 if it has expired.
     pub fn open(&self, token: &str) -> Result<(Intent, ConnectTokenUse)> {
         let opened = || -> Option<Content> {
             let sealed = URL_SAFE_NO_PAD.decode(token.strip_prefix(PREFIX)?.strip_prefix('_')?).ok()?;
@@ -116,7 +114,7 @@ impl ConnectTokens {
         }
         let connection_key = ConnectionKey::new(ProviderId::parse(&content.provider)?, content.external_id);
         let ticket = ConnectTokenUse { id: content.id, left: Duration::try_from(left).unwrap_or_default() };
-        // One that does not tell may be as old as a token can be.
+        // Without an issue time, assume the token is as old as a token can be.
         let begun_at = content.issued_at.unwrap_or(content.expires_at - LONGEST);
         let intent = Intent {
             connection_key,

@@ -1,6 +1,6 @@
-//! The flow that makes a connection: a state for the way to the provider, a connection code for the way to the choice of
-//! a site. Both are unguessable, of one use, and short-lived. Redis holds them under their digests, so that whoever reads
-//! Redis cannot use them.
+//! The OAuth flow that creates a connection: a state for the round trip to the provider, then a connection code for
+//! choosing the site. Both are unguessable, single-use and short-lived. Redis stores only their digests, so read access
+//! to Redis is not enough to use them.
 
 mod arrival;
 mod browser;

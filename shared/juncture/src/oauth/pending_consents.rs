@@ -1,4 +1,4 @@
-//! Consents that wait for the choice of a site, each under a connection code. Redis holds them sealed, under the code's
+//! Consents awaiting the choice of a site, each under a connection code. Redis stores them sealed, under the code's
 //! digest.
 
 use std::sync::Arc;
@@ -20,19 +20,16 @@ use crate::error::{Error, ErrorCode, Result};
 use crate::provider::{Grant, GrantedScopes, ProviderId};
 use crate::rate_limit::RateLimitSubject;
 
-/// How long a person may take to choose a site after they consented.
+/// Time limit for choosing a site after consenting.
 const CODE_LIFETIME: Duration = Duration::from_secs(15 * 60);
 
 const CODE_PREFIX: &str = "cc";
 
-/// What names a consent that is not finalized yet.
+/// Identifies a consent that is not finalized yet.
 pub struct ConnectionCode(String);
 
 impl ConnectionCode {
-    /// Reads a connection code.
-    ///
-    /// # Errors
-    /// 400 when the text cannot be one.
+    /// Parses a connection code, or returns 400 if the text cannot be one.
     pub fn parse(text: &str) -> Result<Self> {
         if !is_code(text, CODE_PREFIX) {
             return Err(Error::bad_request("connection_code is malformed: use the one from the callback"));
@@ -40,12 +37,12 @@ impl ConnectionCode {
         Ok(Self(text.to_owned()))
     }
 
-    /// The code, for the address of the page.
+    /// The code, for the URL of the page.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// What is counted when it is used: it may be tried so often.
+    /// The rate limit subject: each code may be tried only so often.
     pub fn limited(&self) -> RateLimitSubject<'_> {
         RateLimitSubject { name: "connection_code", value: &self.0 }
     }
@@ -59,7 +56,7 @@ impl ConnectionCode {
     }
 }
 
-/// A consent that waits for its site. It touches nothing that exists: an abandoned one changes nothing.
+/// A consent awaiting the choice of a site. Nothing else is changed until then, so abandoning it has no effect.
 #[derive(Serialize, Deserialize)]
 pub struct PendingConsent {
     provider: String,
@@ -70,31 +67,31 @@ pub struct PendingConsent {
     access_token_expires_at: OffsetDateTime,
     #[serde(serialize_with = "for_the_sealer")]
     refresh_token: SecretString,
-    /// What the consent allows, if that is known.
+    /// The granted scopes, if known.
     #[serde(default)]
     scopes: Option<GrantedScopes>,
     #[serde(default)]
     return_url: Option<ReturnUrl>,
     #[serde(default)]
     display_name: Option<DisplayName>,
-    /// The browser that must finish, if it can be told from others where the flow is finished.
+    /// The browser that has to finish the flow, if the cookie can be checked where the flow is finished.
     #[serde(default)]
     binding: Option<Binding>,
-    /// When the flow began. Absent in a consent of a version that did not tell.
+    /// When the flow started. Missing in consents of older versions.
     #[serde(default, with = "time::serde::timestamp::microseconds::option")]
     begun_at: Option<OffsetDateTime>,
-    /// To the nanosecond: it tells this consent from every other.
+    /// To the nanosecond, because it also distinguishes this consent from others.
     #[serde(with = "time::serde::rfc3339")]
     consented_at: OffsetDateTime,
 }
 
 impl PendingConsent {
-    /// The connection that the consent is for.
+    /// The key of the connection that the consent is for.
     pub(crate) fn connection_key(&self, provider: ProviderId) -> ConnectionKey {
         ConnectionKey::new(provider, self.external_id.clone())
     }
 
-    /// When the flow began that led to it, as far as that is known.
+    /// When the flow started; when the person consented if that is not known.
     pub(crate) fn begun_at(&self) -> OffsetDateTime {
         self.begun_at.unwrap_or(self.consented_at)
     }
@@ -104,28 +101,28 @@ impl PendingConsent {
         self.consented_at
     }
 
-    /// Where the person lands at last, if the flow has an address of its own.
+    /// Where the person is sent at the end, if the flow has its own return URL.
     pub fn return_url(&self) -> Option<&ReturnUrl> {
         self.return_url.as_ref()
     }
 
-    /// For whom the connection is made, as the product's backend says.
+    /// Whom the connection is for, in the words of the product's backend.
     pub fn display_name(&self) -> Option<&DisplayName> {
         self.display_name.as_ref()
     }
 
-    /// The access token of the consent.
+    /// The consent's access token.
     pub fn access_token(&self) -> &SecretString {
         &self.access_token
     }
 }
 
-/// Writes a token into a text that is sealed at once.
+/// Serializes a token in plain text. The result is sealed right away.
 fn for_the_sealer<S: Serializer>(token: &SecretString, to: S) -> Result<S::Ok, S::Error> {
     to.serialize_str(token.expose_secret())
 }
 
-/// Consents on their way to becoming connections. Settings: those of [`Upstash`], and `TOKEN_ENCRYPTION_KEY`.
+/// Stores pending consents. Settings: those of [`Upstash`], and `TOKEN_ENCRYPTION_KEY`.
 pub struct PendingConsents {
     redis: Arc<Upstash>,
     sealer: Sealer,
@@ -136,11 +133,11 @@ impl PendingConsents {
         Self { redis, sealer }
     }
 
-    /// Keeps the tokens of a consent, sealed, until a site is chosen: in the browser of `binding`, if there is one.
-    /// `note` is written with them.
+    /// Stores the tokens of a consent, sealed, until a site is chosen, and binds them to a browser if there is a
+    /// `binding`. The command from `note` runs in the same request.
     ///
     /// # Errors
-    /// 403 when the provider gave no refresh token, 503 when Redis is away.
+    /// 403 if the provider issued no refresh token.
     pub async fn hold(
         &self,
         intent: &Intent,
@@ -174,11 +171,10 @@ impl PendingConsents {
         Ok(code)
     }
 
-    /// Looks at a pending consent without using its code up.
+    /// Reads a pending consent without using its code up.
     ///
     /// # Errors
-    /// 403 in another browser than the one that may finish it, 410 when the code is used or has expired, 503 when
-    /// Redis is away.
+    /// 403 in a browser that may not finish the flow, 410 if the code was used or has expired.
     pub async fn peek(
         &self,
         provider: ProviderId,
@@ -191,16 +187,13 @@ impl PendingConsents {
         Ok(pending)
     }
 
-    /// Uses a code up: of all who come with it, one gets the consent.
-    ///
-    /// # Errors
-    /// 410 when the code is used or has expired, 503 when Redis is away.
+    /// Uses a code up. Only one of several concurrent callers gets the consent; the others get 410.
     pub(crate) async fn take(&self, provider: ProviderId, code: &ConnectionCode) -> Result<PendingConsent> {
         let value = self.redis.run(Command::take(&code.key())).await?;
         self.open(provider, code, &value)
     }
 
-    /// Makes a code good again for what is left of its time, after the connection could not be written.
+    /// Makes a code valid again for the rest of its lifetime, after the connection could not be written.
     pub(crate) async fn restore(&self, code: &ConnectionCode, pending: &PendingConsent) {
         let age = OffsetDateTime::now_utc() - pending.consented_at;
         let left = CODE_LIFETIME.saturating_sub(Duration::try_from(age).unwrap_or_default());
@@ -216,7 +209,7 @@ impl PendingConsents {
         }
     }
 
-    /// The tokens of a consent, sealed for a connection.
+    /// Seals the tokens of a consent for a connection.
     pub(crate) fn seal_for(&self, id: &Uuid, pending: &PendingConsent) -> Result<SealedTokens> {
         let grant = Grant {
             access_token: pending.access_token.clone(),

@@ -1,4 +1,4 @@
-//! Where a person lands at the end of one flow, out of a list that the deployment allows.
+//! Where a person is sent at the end of a flow, limited to URLs the deployment allows.
 
 use base::config::{FromSettings, Settings, SettingsError};
 use base::tls::is_safe_for_credentials;
@@ -8,13 +8,13 @@ use url::Url;
 
 use crate::error::{Error, Result};
 
-/// An address that [`ReturnUrls`] has allowed.
+/// A URL that [`ReturnUrls`] allows.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct ReturnUrl(Url);
 
 impl ReturnUrl {
-    /// The address.
+    /// The URL.
     pub fn as_url(&self) -> &Url {
         &self.0
     }
@@ -34,8 +34,8 @@ impl From<ReturnUrl> for String {
     }
 }
 
-/// The addresses that a flow may lead to. Setting: `ALLOWED_RETURN_URLS`, separated by commas; everything below one
-/// of them is allowed, on the same origin. Without it, none is.
+/// The allowed return URLs. Setting: `ALLOWED_RETURN_URLS`, comma-separated; each also allows every path below it on
+/// the same origin. If it is not set, none is allowed.
 pub struct ReturnUrls(Vec<Url>);
 
 impl FromSettings for ReturnUrls {
@@ -53,7 +53,7 @@ impl FromSettings for ReturnUrls {
     }
 }
 
-/// A web address that a browser may be sent to: no credentials in it, and `https` but for this very machine.
+/// Parses a URL that a browser may be sent to: without credentials, and `https` unless the host is local.
 fn read(text: &str) -> Option<Url> {
     let url = Url::parse(text).ok()?;
     let is_bare = url.username().is_empty() && url.password().is_none() && url.host_str().is_some();
@@ -61,10 +61,7 @@ fn read(text: &str) -> Option<Url> {
 }
 
 impl ReturnUrls {
-    /// Reads an address that a flow shall end at.
-    ///
-    /// # Errors
-    /// 400 when it is none, or none that is allowed.
+    /// Parses a flow's return URL, or returns 400 if it is invalid or not allowed.
     pub fn parse(&self, text: &str) -> Result<ReturnUrl> {
         let allowed = |url: &Url| self.0.iter().any(|base| is_below(base, url));
         read(text).filter(allowed).map(ReturnUrl).ok_or_else(|| {
@@ -73,21 +70,21 @@ impl ReturnUrls {
     }
 }
 
-/// Whether an address has the base's origin, and its path or one below it, however the two are encoded: `%2e` is a dot
+/// Whether a URL has the base's origin, and its path or one below it, regardless of percent-encoding: `%2e` is a dot
 /// (<https://www.rfc-editor.org/rfc/rfc3986#section-6.2.2.2>).
 fn is_below(base: &Url, url: &Url) -> bool {
     let (mut base_path, path) = (segments(base), segments(url));
-    // A slash at the end of the base says no more.
+    // A trailing slash makes no difference.
     base_path.pop_if(|last| last.is_empty());
     base.origin() == url.origin() && path.starts_with(&base_path) && !path.iter().any(|it| climbs(it))
 }
 
-/// The segments of a path, decoded. As they stood in the address, none is `.` or `..`: reading it has resolved those.
+/// The decoded segments of a path. Parsing the URL has already resolved `.` and `..` segments.
 fn segments(url: &Url) -> Vec<Vec<u8>> {
     url.path().split('/').skip(1).map(|segment| percent_decode_str(segment).collect()).collect()
 }
 
-/// Whether a segment holds a `..` for a server that decodes a path before it looks for its segments, or decodes it twice.
+/// Whether a segment contains a `..` for a server that decodes the path before splitting it, or decodes it twice.
 fn climbs(segment: &[u8]) -> bool {
     let again: Vec<u8> = percent_decode(segment).collect();
     segment.split(|byte| matches!(byte, b'/' | b'\\')).any(|part| part == b"..")

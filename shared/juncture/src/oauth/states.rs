@@ -1,4 +1,4 @@
-//! The state of a flow, for the way to the provider and back. Redis holds it under its digest.
+//! The state of a flow, for the round trip to the provider. Redis stores it under its digest.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,28 +15,29 @@ use crate::display::DisplayName;
 use crate::error::{Error, ErrorCode, Result};
 use crate::provider::ProviderId;
 
-/// How long a person may take to consent.
+/// Time limit for giving consent.
 const STATE_LIFETIME: Duration = Duration::from_secs(10 * 60);
 
 const STATE_PREFIX: &str = "st";
 
-/// The states of flows that have begun. Settings: those of [`Upstash`], and `TOKEN_ENCRYPTION_KEY`.
+/// The states of started flows. Settings: those of [`Upstash`], and `TOKEN_ENCRYPTION_KEY`.
 pub struct OAuthStates {
     pub(super) redis: Arc<Upstash>,
     pub(super) sealer: Sealer,
 }
 
-/// What a flow is to lead to.
+/// What a flow is meant to create.
 pub struct Intent {
-    /// The connection that it makes.
+    /// The connection to create.
     pub connection_key: ConnectionKey,
-    /// Where the person lands at last, if the flow has an address of its own.
+    /// Where the person is sent at the end, if the flow has its own return URL.
     pub return_url: Option<ReturnUrl>,
-    /// For whom the connection is made, as the product's backend says.
+    /// Whom the connection is for, in the words of the product's backend.
     pub display_name: Option<DisplayName>,
-    /// Whether the product's backend wants it to end in the browser in which it begins, whatever that one says of itself.
+    /// Whether the product's backend requires the flow to end in the browser in which it started, even if that browser
+    /// may keep no cookies.
     pub same_browser: bool,
-    /// When it began, if it has: a connection that was removed since is not made again.
+    /// When the flow started, if it has. If the connection was removed since then, the flow cannot create it again.
     pub(super) begun_at: Option<OffsetDateTime>,
 }
 
@@ -46,11 +47,11 @@ impl From<ConnectionKey> for Intent {
     }
 }
 
-/// What lets one flow begin, and no second one.
+/// The right to start one flow with a connect token.
 pub struct ConnectTokenUse {
-    /// Unguessable, and this connect token's alone.
+    /// The token's random id.
     pub(super) id: String,
-    /// How long it is good for.
+    /// How long the token remains valid.
     pub(super) left: Duration,
 }
 
@@ -62,16 +63,16 @@ pub(super) struct StoredState {
     return_url: Option<ReturnUrl>,
     #[serde(default)]
     display_name: Option<DisplayName>,
-    /// The browser that must return.
+    /// The browser that has to return.
     #[serde(default)]
     binding: Option<Binding>,
-    /// When the flow began, its connect token if it has one. Absent in a state of a version that did not tell.
+    /// When the flow started, or its connect token was issued. Missing in states of older versions.
     #[serde(default, with = "time::serde::timestamp::microseconds::option")]
     begun_at: Option<OffsetDateTime>,
 }
 
 impl StoredState {
-    /// Reads what Redis holds.
+    /// Parses the value stored in Redis.
     pub(super) fn read(text: &str) -> Result<Self> {
         serde_json::from_str(text).map_err(|_| expired())
     }
@@ -80,12 +81,12 @@ impl StoredState {
         self.provider == provider.as_str()
     }
 
-    /// Whether this browser has brought the cookie with which the flow began.
+    /// Whether this browser sent the cookie with which the flow started.
     pub(super) fn began_in(&self, visitor: Option<&Browser>) -> bool {
         self.binding.as_ref().is_some_and(|binding| binding.is_brought_by(visitor))
     }
 
-    /// What it was made for, in the browser that began.
+    /// Returns the intent of the flow, provided the browser is the one that started it.
     pub(super) fn intent(self, provider: ProviderId, visitor: Option<&Browser>) -> Result<Intent> {
         if !self.is_of(provider) {
             return Err(Error::bad_request("This link belongs to another provider. Start connecting again."));
@@ -95,14 +96,14 @@ impl StoredState {
             connection_key: ConnectionKey::new(provider, self.external_id),
             return_url: self.return_url,
             display_name: self.display_name,
-            // Its binding has it from here on.
+            // The binding covers it from here on.
             same_browser: false,
             begun_at: self.begun_at,
         })
     }
 }
 
-/// 410: there is no such state, or not any more.
+/// 410: the state does not exist, or no longer does.
 pub(super) fn expired() -> Error {
     Error::gone(ErrorCode::StateExpired, "This link was used already or has expired. Start connecting again.")
 }
@@ -112,11 +113,10 @@ impl OAuthStates {
         Self { redis, sealer }
     }
 
-    /// Begins a flow in a browser and gives its state. A ticket is used up by that.
+    /// Starts a flow in a browser and returns its state. This uses the connect token up.
     ///
     /// # Errors
-    /// 410 when the ticket was used before, or the connection was removed after it had been given out; 503 when Redis is
-    /// away.
+    /// 410 if the connect token was already used, or the connection was removed after the token was issued.
     pub async fn begin(
         &self,
         intent: &Intent,
@@ -143,11 +143,11 @@ impl OAuthStates {
         }
     }
 
-    /// Ends a state: of all who come with it, one learns what it was made for, in the browser that began.
+    /// Uses a state up and returns the intent of its flow. Only one of several concurrent callers succeeds.
     ///
     /// # Errors
-    /// 400 for what was never a state or belongs to another provider, 403 in another browser, 410 for one that is
-    /// used or has expired, 503 when Redis is away.
+    /// 400 if the text is not a state or belongs to another provider, 403 in another browser, 410 if it was used or has
+    /// expired.
     pub async fn consume(
         &self,
         provider: ProviderId,
@@ -159,7 +159,7 @@ impl OAuthStates {
         StoredState::read(value.as_str().ok_or_else(expired)?)?.intent(provider, visitor)
     }
 
-    /// Refuses what was never a state.
+    /// Rejects text that cannot be a state.
     pub(super) fn check(state: &str) -> Result<()> {
         if is_code(state, STATE_PREFIX) {
             return Ok(());
@@ -168,12 +168,12 @@ impl OAuthStates {
     }
 }
 
-/// What the script of [`begin`] answers instead of beginning.
+/// Results of the script in [`begin`] if it did not start the flow.
 const USED: i64 = 0;
 const ENDED: i64 = -1;
 
-/// Stores a state, unless it comes from a ticket that has begun another one, or from before the connection was removed.
-/// To do it twice is to do it once.
+/// Stores a state, unless the connect token already started another flow or was issued before the connection was
+/// removed. Safe to run twice.
 fn begin(intent: &Intent, ticket: Option<&ConnectTokenUse>, state: &str, value: &str) -> Command {
     const ONCE: &str = "\
         local ended = redis.call('GET', KEYS[4]) \
@@ -186,7 +186,7 @@ fn begin(intent: &Intent, ticket: Option<&ConnectTokenUse>, state: &str, value: 
         return expiring_keys::set(&owner, state, value, STATE_LIFETIME);
     };
     let used = format!("juncture:connect-token:{}", sha256_hex(ticket.id.as_bytes()));
-    // A clock of ours that is a little ahead must not let it be used again.
+    // A margin for clock skew: while our clock still accepts the token, its use must be remembered.
     let remembered = (ticket.left + Duration::from_secs(60)).as_millis().to_string();
     let [value, lifetime, now] = expiring_keys::arguments(value, STATE_LIFETIME);
     Command::eval_with(

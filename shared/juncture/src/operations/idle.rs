@@ -1,6 +1,6 @@
-//! Connections that nobody uses are refreshed before the provider lets them die.
+//! Refreshes idle connections before the provider lets them expire.
 //!
-//! Atlassian ends a refresh token that was not used for 90 days
+//! Atlassian expires a refresh token that was not used for 90 days
 //! (<https://developer.atlassian.com/cloud/jira/platform/oauth-2-3lo-apps/>).
 
 use std::time::{Duration, Instant};
@@ -19,27 +19,27 @@ use crate::connections::{ConnectionKey, ConnectionRows, ExternalId};
 use crate::error::{ErrorCode, Result};
 use crate::provider::ProviderId;
 
-/// After how many days without use a connection is refreshed, unless `IDLE_REFRESH_AFTER_DAYS` says otherwise. It
-/// leaves Atlassian's 90 days enough room for an outage.
+/// Default of `IDLE_REFRESH_AFTER_DAYS`: days without use after which a connection is refreshed. Leaves enough of
+/// Atlassian's 90 days to sit out an outage.
 const AFTER_DAYS: u32 = 60;
 
-/// The most that it may say: ten days are left then.
+/// Maximum of `IDLE_REFRESH_AFTER_DAYS`, which leaves ten days.
 const MOST_DAYS: u32 = 80;
 
-/// No refresh is begun when less of a run's time is left: the last one and the count of what is left over need it.
+/// Time that must be left in a run to start another refresh: enough for that refresh and for counting the backlog.
 const ENOUGH: Duration = Duration::from_secs(30);
 
-/// What one refresh may take.
+/// Timeout for one refresh.
 const ONE_REFRESH: Duration = Duration::from_secs(20);
 
-/// After how many failures in a row the provider is taken to be down. One alone may be a connection's own, which must not
-/// keep the others from their turn in every run.
+/// Consecutive failures after which the provider counts as down. A single failure may be specific to one connection,
+/// and must not keep the others from being refreshed in every run.
 const OUTAGE: usize = 3;
 
-/// How many connections are read at once: a run's memory does not grow with what is due.
+/// Page size, so the memory of a run does not grow with the backlog.
 const PAGE: i64 = 100;
 
-/// Which connections are due: those that were not used since `$1`. The index `connection_refreshed_at` finds them.
+/// The due connections: those not used since `$1`. Uses the index `connection_refreshed_at`.
 const DUE: &str = r#"
     from "juncture-core".connection c
     join "juncture-core".connection_external_map m using (connection_id)
@@ -61,37 +61,37 @@ fn after_days(settings: &Settings) -> Result<u32, SettingsError> {
     })
 }
 
-/// What became of one run. Numbers, however many they are: the log has the ids.
+/// The result of one run. Only numbers, because there may be many connections; the ids are in the log.
 #[derive(Debug, Default, Serialize)]
 pub struct IdleReport {
-    /// How many connections were refreshed.
+    /// Connections that were refreshed.
     pub refreshed: usize,
-    /// How many the provider has rejected: their owners have to connect again.
+    /// Connections whose refresh token the provider rejected; their owners have to connect again.
     pub died: usize,
-    /// How many cannot be refreshed for a reason of ours, such as a key that was rotated out.
+    /// Connections that cannot be refreshed because of an error on our side, such as a removed encryption key.
     pub failed: usize,
-    /// Why the run ended before nothing was due, as the code of an error: what is left is for the next run.
+    /// Why the run stopped early, as an error code. The next run handles the rest.
     pub stopped: Option<&'static str>,
-    /// How many are due after the run, those that failed included.
+    /// Connections still due after the run, including those that failed.
     pub due: u32,
-    /// For how many days the longest idle of them was not used; 0 when none is due.
+    /// Days since the longest-idle of them was last used; 0 if none is due.
     pub oldest_days: u32,
 }
 
-/// An idle connection, and since when.
+/// An idle connection, and when it was last used.
 struct Idle {
     id: Uuid,
-    /// An error when the row was adopted from elsewhere, and Juncture would not take such names.
+    /// An error if the row comes from another system and has an external id that Juncture does not accept.
     key: Result<ConnectionKey>,
     since: OffsetDateTime,
 }
 
-/// What came of one refresh, as far as the run is concerned.
+/// What a refresh means for the rest of the run.
 enum Turn {
     Over,
-    /// The provider did not answer as it should; the error's code.
+    /// The provider failed; holds the error code.
     Failed(&'static str),
-    /// The others would meet the same; the error's code.
+    /// The other connections would fail too; holds the error code.
     Stop(&'static str),
 }
 
@@ -105,12 +105,10 @@ impl IdleConnections {
         Ok(Self { rows, tokens, after })
     }
 
-    /// Refreshes idle connections, one after the other, the longest idle first, until none is due or the time is up.
-    /// An outage of the provider (three failures in a row), a rate limit, or an outage of a store ends the run: it would
-    /// hit the others too. The next run goes on where this one stopped, since whatever was refreshed is not due any more.
-    ///
-    /// # Errors
-    /// 503 when the database cannot be read.
+    /// Refreshes idle connections sequentially, longest idle first, until none is due or time runs out. Stops early if
+    /// the provider is down (three consecutive failures), rate limits us, or a store is down, because the remaining
+    /// connections would fail too. The next run continues where this one stopped, because refreshed connections are no
+    /// longer due.
     pub async fn refresh(&self) -> Result<IdleReport> {
         let mut report = IdleReport::default();
         let before = OffsetDateTime::now_utc() - self.after;
@@ -121,7 +119,7 @@ impl IdleConnections {
         Ok(report)
     }
 
-    /// Refreshes what is due; gives a reason if it stopped before the end. No connection is tried twice.
+    /// Refreshes the due connections, each at most once. Returns the reason if it stopped early.
     async fn refresh_all(
         &self,
         before: OffsetDateTime,
@@ -145,7 +143,7 @@ impl IdleConnections {
         }
     }
 
-    /// Refreshes one connection as any caller would.
+    /// Refreshes one connection the way any request would.
     async fn refresh_one(&self, idle: Idle, report: &mut IdleReport) -> Turn {
         let refresh = async { self.tokens.session(&idle.key?).await };
         let Err(error) = deadline::scope(Instant::now() + ONE_REFRESH, refresh).await else {
@@ -159,7 +157,7 @@ impl IdleConnections {
                 report.died += 1;
                 Turn::Over
             }
-            // Removed meanwhile.
+            // Removed in the meantime.
             ErrorCode::ConnectionNotFound => Turn::Over,
             ErrorCode::Internal | ErrorCode::InvalidRequest => {
                 tracing::error!(connection_id = %idle.id, cause, "idle connection not refreshed");
@@ -179,7 +177,7 @@ impl IdleConnections {
         }
     }
 
-    /// The longest idle of those that are due, after a position in their order.
+    /// Returns the next page of due connections, longest idle first.
     async fn find(&self, before: OffsetDateTime, after: Option<(OffsetDateTime, Uuid)>) -> Result<Vec<Idle>> {
         let statement = format!(
             r"select c.connection_id, c.refreshed_at, m.external_id, m.provider::text
@@ -196,7 +194,7 @@ impl IdleConnections {
         ];
         let client = self.rows.postgres().live_connection().await?;
         let rows = within_budget(client.query_typed(&statement, &parameters)).await?;
-        // There is one connection, and the refreshes need it.
+        // The pool has a single connection, which the refreshes need.
         client.release();
         let read = |row: &tokio_postgres::Row| -> Result<Idle, tokio_postgres::Error> {
             let (external_id, provider): (String, String) =
@@ -208,7 +206,7 @@ impl IdleConnections {
         rows.iter().map(read).collect::<Result<_, _>>().map_err(|error| failed(&error).into())
     }
 
-    /// How many are due, and for how many days the longest idle was not used.
+    /// Counts the due connections, and the days since the longest-idle of them was used.
     async fn backlog(&self, before: OffsetDateTime) -> Result<(u32, u32)> {
         let statement = format!("select count(*), min(c.refreshed_at) {DUE}");
         let client = self.rows.postgres().live_connection().await?;

@@ -1,4 +1,4 @@
-//! What operators and schedules do with all connections at once.
+//! Operations on all connections, for operators and schedules.
 
 mod idle;
 mod list;

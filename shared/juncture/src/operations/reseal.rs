@@ -1,12 +1,12 @@
-//! Sealing every stored token anew with the first key, so that an older key can be dropped.
+//! Re-seals every stored token with the first key, so an older key can be removed.
 //!
-//! It may run while callers refresh, break off and run again: a row is replaced only as it was read, a row that
-//! somebody else holds is left for the next pass, and what is sealed with the first key already is not touched.
-//! A refresh that finds its row resealed goes on, see `tokens::refresh`.
+//! This is safe to interrupt, to repeat and to run while callers refresh: a row is only replaced if it is unchanged
+//! since it was read, a locked row is left for the next pass, and values already sealed with the first key are not
+//! touched. A refresh whose row was re-sealed in the meantime continues, see `tokens::refresh`.
 //!
-//! Other things in Redis are left alone: a cached access token that does not open counts as absent, and what was
-//! answered to a request with an `Idempotency-Key`, or waits for the choice of a site, ends by itself,
-//! [`Reseal::REDIS_SETTLES`] after the last one was sealed.
+//! Other values in Redis are left alone. A cached access token that cannot be decrypted counts as missing. Stored
+//! responses of idempotent requests and pending consents expire within [`Reseal::REDIS_SETTLES`] after they were
+//! sealed.
 
 use std::time::Duration;
 
@@ -21,32 +21,32 @@ use crate::error::Result;
 use crate::idempotency;
 use crate::provider::ProviderId;
 
-/// How many rows are sealed anew in one statement.
+/// Rows per statement.
 const BATCH: i64 = 100;
 
-/// Seals anew.
+/// Re-seals stored tokens.
 pub struct Reseal {
     connections: Connections,
     sealer: Sealer,
 }
 
-/// What a batch did, or several together.
+/// The result of one batch, or the sum of several.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub struct Resealed {
-    /// How many connections were looked at.
+    /// Connections that were read.
     pub seen: usize,
-    /// How many rows were sealed anew.
+    /// Rows that were re-sealed.
     pub rows: usize,
-    /// How many stashes in Redis were sealed anew.
+    /// Stashes in Redis that were re-sealed.
     pub stashes: usize,
-    /// How many were being written by somebody else: another pass is needed.
+    /// Rows that were skipped because of concurrent writes; another pass is needed.
     pub contested: usize,
-    /// The connections whose refresh token none of the keys opens.
+    /// Connections whose refresh token none of the keys can decrypt.
     pub unreadable: Vec<Uuid>,
 }
 
 impl Resealed {
-    /// Adds what another batch did.
+    /// Adds the result of another batch.
     pub fn add(&mut self, other: Self) {
         self.seen += other.seen;
         self.rows += other.rows;
@@ -68,14 +68,11 @@ impl Reseal {
         Self { connections, sealer }
     }
 
-    /// How long Redis may hold what was sealed with a key and is not sealed anew: a day, as long as an
-    /// `Idempotency-Key` is remembered.
+    /// How long Redis may hold values sealed with an older key that are not re-sealed: a day, the lifetime of an
+    /// idempotency record.
     pub const REDIS_SETTLES: Duration = idempotency::LIFETIME;
 
-    /// How many connections there are.
-    ///
-    /// # Errors
-    /// 503 when the database cannot be reached.
+    /// Counts the connections.
     pub async fn count(&self) -> Result<i64> {
         const COUNT: &str = r#"select count(*) from "juncture-core".connection"#;
         let client = self.connections.rows().postgres().connection().await?;
@@ -84,10 +81,8 @@ impl Reseal {
         Ok(rows.first().map_or(0, |row| row.get(0)))
     }
 
-    /// Seals the next connections anew, in the order of their ids, and tells the last id; `None` at the end.
-    ///
-    /// # Errors
-    /// 503 when a store cannot be reached: what was sealed so far stays.
+    /// Re-seals the next batch of connections, in the order of their ids, and returns the last id; `None` at the end.
+    /// After an error, finished rows stay re-sealed.
     pub async fn batch(&self, after: Option<Uuid>) -> Result<(Resealed, Option<Uuid>)> {
         let rows = self.rows(after.unwrap_or(Uuid::nil())).await?;
         let mut done = Resealed { seen: rows.len(), ..Resealed::default() };
@@ -107,7 +102,7 @@ impl Reseal {
             replaced.access_tokens.push(match access_token {
                 Some(Ok(Some(sealed))) => Some(sealed.into()),
                 Some(Ok(None)) => row.access_token.clone().map(String::from),
-                // An access token that cannot be read is refreshed when it is needed.
+                // An access token that cannot be decrypted is dropped, and refreshed when needed.
                 Some(Err(_)) | None => None,
             });
             replaced.old_refresh_tokens.push(row.refresh_token.as_str());
@@ -146,7 +141,7 @@ impl Reseal {
         rows.iter().map(|row| read(row).map_err(|error| failed(&error).into())).collect()
     }
 
-    /// Writes all rows that are still as they were read and that nobody holds, and tells how many.
+    /// Writes all rows that are unchanged and not locked, and returns how many.
     async fn replace(&self, replaced: &Replaced<'_>) -> Result<usize> {
         const UPDATE: &str = r#"
             with replaced as (
@@ -183,7 +178,7 @@ impl Reseal {
         Ok(usize::try_from(written).unwrap_or(usize::MAX))
     }
 
-    /// Tokens that could not be committed wait in Redis for a week: they are sealed anew where they are.
+    /// Re-seals stashes: tokens that could not be committed stay in Redis for a week.
     async fn stashes(&self, rows: &[StoredRow]) -> Result<usize> {
         const REPLACE: &str = "\
             if redis.call('GET', KEYS[1]) == ARGV[1] then \
@@ -209,7 +204,7 @@ impl Reseal {
     }
 }
 
-/// Columns of the rows to write, and what must stand there.
+/// The columns of the rows to write, and their expected old values.
 #[derive(Default)]
 struct Replaced<'a> {
     ids: Vec<Uuid>,
@@ -219,7 +214,7 @@ struct Replaced<'a> {
     old_access_tokens: Vec<Option<&'a str>>,
 }
 
-/// The stash of a connection key that the database wrote as `provider:external_id`.
+/// The Redis key of a stash, from a connection key as the query formats it, `provider:external_id`.
 fn stash_of(key: &str) -> Option<String> {
     let (provider, external_id) = key.split_once(':')?;
     let provider = ProviderId::parse(provider).ok()?;
