@@ -14,19 +14,19 @@ pub struct SprintBoard {
     board_id: Option<i64>,
     board_name: Option<String>,
     board_type: Option<String>,
-    /// All its sprints, in a list of those.
+    /// All sprints of the board; missing in the list of active sprints.
     #[serde(skip_serializing_if = "Option::is_none")]
     sprints: Option<Vec<Sprint>>,
     active_sprints: Vec<Sprint>,
 }
 
 impl SprintBoard {
-    /// A board in the list of active sprints, which are all that it has here.
+    /// A board with its active sprints only.
     pub fn of_active(BoardSprints { board, sprints }: BoardSprints) -> Self {
         Self::of(board, None, sprints)
     }
 
-    /// A board in the list of all sprints.
+    /// A board with all its sprints.
     pub fn of_all(BoardSprints { board, sprints }: BoardSprints) -> Self {
         let active_sprints = sprints.iter().filter(|sprint| sprint.is_active()).cloned().collect();
         Self::of(board, Some(sprints), active_sprints)
@@ -38,10 +38,10 @@ impl SprintBoard {
 }
 
 impl ConnectedSite<'_> {
-    /// The boards of a project in Jira's order, all of them or one part, and where the next part begins.
+    /// Returns a project's boards in Jira's order, all of them or one page, and where the next page starts.
     ///
     /// # Errors
-    /// 404 when the project has none, does not exist or is hidden; what Jira refuses or fails at.
+    /// 404 if the project does not exist, is not visible, or has no boards.
     pub async fn boards(
         &self,
         project: &ProjectId,
@@ -49,15 +49,15 @@ impl ConnectedSite<'_> {
     ) -> Result<(Vec<Board>, Option<usize>)> {
         let (from, limit) = part.map_or((0, usize::MAX), |part| (part.from.unwrap_or(0), part.limit));
         let (boards, next) = self.jira.boards(project, from, limit).await.map_err(no_project)?;
-        // Boards may have been deleted since the part before.
+        // Later pages may be empty, because boards may have been deleted since the previous one.
         let boards = if from == 0 { some_boards(boards)? } else { boards };
         Ok((boards, next))
     }
 
-    /// The boards of a project with their sprints, all of them or one part, and where the next part begins.
+    /// Returns a project's boards with their sprints, all of them or one page, and where the next page starts.
     ///
     /// # Errors
-    /// As [`Self::boards`].
+    /// Those of [`Self::boards`].
     pub async fn boards_with_sprints(
         &self,
         project: &ProjectId,
@@ -72,10 +72,10 @@ impl ConnectedSite<'_> {
         Ok((some_boards(boards)?, None))
     }
 
-    /// A sprint.
+    /// Returns a sprint.
     ///
     /// # Errors
-    /// 404 `Sprint not found`; what Jira refuses or fails at.
+    /// 404 `Sprint not found`.
     pub async fn sprint(&self, sprint: &SprintId) -> Result<Sprint> {
         let found = self.jira.sprint(sprint).await;
         found.map_err(|error| missing(error.into(), ErrorCode::SprintNotFound, "Sprint not found"))

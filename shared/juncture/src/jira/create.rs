@@ -1,4 +1,4 @@
-//! Creating a ticket, once.
+//! Creating an issue exactly once.
 
 use std::time::Duration;
 
@@ -15,73 +15,73 @@ use super::site::ConnectedSite;
 use crate::error::{Error, ErrorCode, Result};
 use crate::idempotency::{Attempt, Begun, IdempotencyStore};
 
-/// What the answer shows of the ticket.
+/// The fields in the response.
 const FIELDS: &str = "summary,status,assignee,priority,created,updated";
 
-/// How long the read after a create may take; the ticket exists, so the answer need not wait for it.
+/// Timeout for reading the issue back. It exists already, so the response need not wait long.
 const READ_BACK: Duration = Duration::from_secs(4);
 
-/// What is kept back for recording the outcome.
+/// Time reserved for recording the outcome.
 const RESERVE: Duration = Duration::from_secs(2);
 
 const UNREAD: &str =
     "The ticket was created, but Jira could not be asked for the rest of it: get-issue-details will have it.";
 
-/// A ticket to be made.
+/// An issue to create.
 pub struct NewTicket {
-    /// Where.
+    /// The project to create it in.
     pub project: ProjectId,
-    /// Its fields; summary and issue type among them.
+    /// Its fields, which must include the summary and the issue type.
     pub input: IssueInput,
 }
 
-/// The answer to a create.
+/// The response to a create.
 #[derive(Debug, Clone, Serialize)]
 pub struct Created {
-    /// The ticket.
+    /// The issue.
     pub ticket: CreatedTicket,
-    /// There only when something could not be found out.
+    /// Set only if the issue could not be read back.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub warning: Option<&'static str>,
 }
 
-/// A ticket that was just made. What is not known is null.
+/// A newly created issue. Unknown fields are null.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct CreatedTicket {
     /// Digits.
     pub id: Option<String>,
     /// `PROJ-1`.
     pub key: Option<String>,
-    /// Where people see it.
+    /// The issue's page in Jira.
     pub url: Option<String>,
     /// The title, one line.
     pub summary: Option<String>,
-    /// The name of the status that it starts with.
+    /// The name of its initial status.
     pub status: Option<String>,
-    /// Id of the status, digits.
+    /// Status id, digits.
     pub status_id: Option<String>,
-    /// What the status amounts to: `new`, `indeterminate`, `done` or `undefined`.
+    /// Status category: `new`, `indeterminate`, `done` or `undefined`.
     pub status_category: Option<String>,
-    /// Who works on it, by the name that the account shows; null when it shows none, and when nobody is assigned.
+    /// Display name of the assignee; null if the account shows none, or if the issue is unassigned.
     pub assignee: Option<String>,
-    /// The assignee's Atlassian account: tells an account that shows no name from nobody.
+    /// Account id of the assignee; distinguishes an account without a visible name from an unassigned issue.
     pub assignee_account_id: Option<String>,
-    /// The name of its priority.
+    /// Priority name.
     pub priority: Option<String>,
-    /// Id of its priority, digits.
+    /// Priority id, digits.
     pub priority_id: Option<String>,
     /// `2024-01-01T00:00:00.000Z`.
     pub created: Option<String>,
-    /// As [`Self::created`].
+    /// In the format of [`Self::created`].
     pub updated: Option<String>,
 }
 
 impl ConnectedSite<'_> {
-    /// Creates a ticket. Jira is asked once, and again only after a 429, which says that nothing was done.
+    /// Creates an issue. The request is sent once, and again only after a 429, which means that nothing was done.
     ///
     /// # Errors
-    /// `jira_refused` with Jira's field errors, `jira_not_found` for the project or the issue type,
-    /// `jira_forbidden`; `outcome_unknown` when the ticket may exist all the same.
+    /// `jira_refused` with Jira's field errors, `jira_not_found` for the project or the issue type, `jira_forbidden`;
+    /// `outcome_unknown` if the issue may have been created.
     pub async fn create(&self, ticket: NewTicket) -> Result<Created> {
         let summary = ticket.input.summary().map(str::to_owned);
         let create = async { Ok(self.describe(self.send_create(ticket, None).await?, summary).await) };
@@ -90,14 +90,14 @@ impl ConnectedSite<'_> {
         Ok(created)
     }
 
-    /// Creates a ticket once for all requests with this `Idempotency-Key` and body, whose digest is `request`:
-    /// the first one's answer is everybody's.
+    /// Creates an issue once for all requests with the same `Idempotency-Key` and body. `request` is the digest of the
+    /// body. Every request gets the response to the first one.
     ///
-    /// The ticket bears a mark (an entity property), so that a request whose forerunner lost its connection to
-    /// Jira can tell whether the ticket exists.
+    /// The issue is marked with an entity property, so that after a lost connection to Jira the next request can find
+    /// out whether the issue exists.
     ///
     /// # Errors
-    /// As [`Self::create`] and [`IdempotencyStore::begin`].
+    /// Those of [`Self::create`] and [`IdempotencyStore::begin`].
     pub async fn create_once(
         &self,
         once: &IdempotencyStore,
@@ -138,7 +138,7 @@ impl ConnectedSite<'_> {
     async fn send_create(&self, ticket: NewTicket, mark: Option<&str>) -> Result<Issue> {
         let mut fields = ticket.input.into_fields();
         let issue_type = fields.get("issuetype").and_then(|it| text_of(&it["id"]));
-        // Nothing is there yet that could be emptied.
+        // A new issue has nothing to clear.
         fields.retain(|_, value| !value.is_null());
         let project = ticket.project.as_str();
         let project =
@@ -151,11 +151,11 @@ impl ConnectedSite<'_> {
         }
     }
 
-    /// Jira refuses an unknown project or issue type as it refuses a field: with 400. The field that it names tells,
-    /// not what it says of it, which is in the account's language.
+    /// Jira rejects an unknown project or issue type with 400, like any invalid field. Only the field name is checked,
+    /// because the message is in the account's language.
     ///
-    /// One thing else is said of an issue type: that it is one of sub-tasks, which need a parent. So Jira is asked
-    /// whether it is.
+    /// An issue type is also rejected if it is a subtask type, which needs a parent. So this asks Jira whether it is
+    /// one.
     async fn refusal(&self, error: JiraError, project: &ProjectId, issue_type: Option<&str>) -> Error {
         if let Some(too_long) = issue_input::refused_length(&error) {
             return too_long;
@@ -166,20 +166,21 @@ impl ConnectedSite<'_> {
         if is_unknown { error.with_code(ErrorCode::JiraNotFound) } else { error }
     }
 
-    /// Whether a project has an issue type, and it is one of sub-tasks.
+    /// Whether the project has this issue type and it is a subtask type.
     async fn is_subtask(&self, project: &ProjectId, issue_type: Option<&str>) -> bool {
         let types = self.jira.issue_types(project).await.unwrap_or_default();
         let is_named = |id: &Option<String>| id.as_deref().is_some_and(|id| Some(id) == issue_type);
         types.iter().any(|it| it.subtask == Some(true) && is_named(&it.id))
     }
 
-    /// What the answer shows, while searches are told of the ticket; never fails, for the ticket exists.
+    /// Reads the issue back for the response and, in parallel, records it for searches. Never fails, because the issue
+    /// exists.
     async fn describe(&self, made: Issue, summary: Option<String>) -> Created {
         let limit = READ_BACK.min(deadline::remaining().saturating_sub(RESERVE));
         let Issue { id, key, .. } = made;
         let name = id.as_deref().or(key.as_deref()).unwrap_or_default();
         let read = tokio::time::timeout(limit, self.jira.issue(name, FIELDS));
-        // Searches are told of tickets by their ids alone.
+        // Searches are given the numeric ids of recent issues.
         let remember = async {
             if let Some(id) = &id {
                 self.remember_issue(id).await;
@@ -218,7 +219,8 @@ impl ConnectedSite<'_> {
     }
 }
 
-/// Gives an answer that was kept its link, which is not kept, and as null what the version that kept it did not know.
+/// Completes a stored response: adds the link, which is not stored, and nulls for fields that older versions did not
+/// store.
 fn complete(answer: &mut Value, links: &Links) {
     let Some(ticket) = answer.get_mut("ticket").and_then(Value::as_object_mut) else { return };
     for name in ["status_id", "status_category", "priority_id"] {
@@ -228,13 +230,13 @@ fn complete(answer: &mut Value, links: &Links) {
     ticket.insert("url".to_owned(), url.into());
 }
 
-/// When Jira cannot be asked for the ticket, it may still exist.
+/// If Jira could not be searched for the issue, it may still exist.
 fn still_in_doubt(error: Error) -> Error {
     let is_jiras = error.status().is_server_error() && error.code() != ErrorCode::StorageUnavailable;
     if is_jiras { error.unconfirmed() } else { error }
 }
 
-/// Whether Jira refused a field of this name.
+/// Whether Jira rejected the field with this name.
 fn is_about(error: &JiraError, field: &str) -> bool {
     error.refusal() == Some(Refusal::Invalid)
         && error.response().is_some_and(|response| response.field(field).is_some())
@@ -262,7 +264,7 @@ mod tests {
         let expected = json!({ "ticket": { "key": "SHIP-1", "url": "https://harbour.atlassian.net/browse/SHIP-1",
             "status": "To Do", "status_id": null, "status_category": null, "priority_id": "2" } });
         assert_eq!(kept, expected);
-        // Where the site is may have been known then, and not now.
+        // The site URL may have been known when the response was stored, and not now.
         complete(&mut kept, &Links::default());
         assert_eq!(kept["ticket"]["url"], Value::Null);
     }

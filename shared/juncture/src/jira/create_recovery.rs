@@ -1,12 +1,12 @@
-//! Finding out whether a ticket exists whose creation nobody confirmed.
+//! Finding out whether an issue exists after its creation was not confirmed.
 //!
-//! A ticket that is made under an `Idempotency-Key` bears the key's digest as an entity property
+//! An issue created with an `Idempotency-Key` carries the key's digest as an entity property
 //! (<https://developer.atlassian.com/cloud/jira/platform/jira-entity-properties/>). JQL finds properties only if an
-//! installed app has declared them, and its index lags behind. So the issues that are newest by the index are
-//! read with their properties, and then the numbers that follow them, which asks no index.
+//! installed app has declared them, and its index lags behind. So this reads the newest indexed issues with their
+//! properties, and then the issue keys that follow them, which does not depend on the index.
 //!
-//! What this cannot see: a ticket that was moved to another project within the minute, or behind more than a
-//! hundred tickets that the index does not know yet. It would be made again.
+//! This misses an issue that was moved to another project within the minute, or that is preceded by more than a hundred
+//! issues not yet in the index. Such an issue is created again.
 
 use std::time::Duration;
 
@@ -22,14 +22,14 @@ use crate::idempotency::{Attempt, UnconfirmedSend};
 
 const PROPERTY: &str = "juncture";
 
-/// How far Jira's clock may be from ours.
+/// Assumed maximum difference between Jira's clock and ours.
 const CLOCKS_APART: Duration = Duration::from_secs(120);
 
-/// The pause between two looks; it grows to the second figure.
+/// Initial and maximum pause between two searches.
 const FIRST_PAUSE: Duration = Duration::from_millis(300);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
-/// The property that marks a ticket.
+/// The entity property that marks an issue.
 pub(super) fn property(mark: &str) -> Value {
     json!({ "key": PROPERTY, "value": { "idempotency": mark } })
 }
@@ -43,12 +43,12 @@ fn number(issue: &Issue) -> Option<(&str, u64)> {
     Some((project, number.parse().ok()?))
 }
 
-/// The project's key and the number of the issue that was made last, by their keys.
+/// The project key and number of the most recently created issue, according to the issue keys.
 pub fn newest_issue(issues: &[Issue]) -> Option<(&str, u64)> {
     issues.iter().filter_map(number).max_by_key(|(_, number)| *number)
 }
 
-/// The keys that the issues made after an issue have, as many as one call reads; none after the last number there is.
+/// The next issue keys after a number, as many as one request reads; fewer at the end of the number range.
 pub fn following_keys(key: &str, number: u64) -> Vec<String> {
     (1..=ISSUES_AT_ONCE)
         .filter_map(|step| number.checked_add(step))
@@ -57,10 +57,10 @@ pub fn following_keys(key: &str, number: u64) -> Vec<String> {
 }
 
 impl ConnectedSite<'_> {
-    /// The ticket that bears the mark of this claim; `None` once it is certain that there is none.
+    /// Finds the issue with the mark of this claim. Returns `None` once it is certain that there is none.
     ///
     /// # Errors
-    /// 409 with `Retry-After` while it is not certain; what the reads fail at.
+    /// 409 with `Retry-After` while that is not certain.
     pub(super) async fn find_marked(
         &self,
         claim: &Attempt<'_>,
@@ -96,7 +96,7 @@ impl ConnectedSite<'_> {
             {
                 newest = Some((key.to_owned(), number));
             }
-            // The newest come first: whatever follows the oldest here is older.
+            // Issues are sorted newest first, so everything after the last one here is older.
             let oldest = page.issues.iter().rev().find_map(|issue| issue.time("created"));
             let is_past = oldest.is_some_and(|oldest| oldest.as_str() < since);
             if let Some(found) = page.issues.into_iter().find(|issue| bears(issue, mark)) {

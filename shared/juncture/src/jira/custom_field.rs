@@ -1,18 +1,19 @@
-//! Values of custom fields, made readable.
+//! Converts custom field values to a readable form.
 //!
-//! Jira's apps and its custom fields send objects of many kinds, described nowhere in one place
-//! (<https://developer.atlassian.com/cloud/jira/platform/rest/v3/intro/>). What people see of them is a text.
+//! Jira and its apps use many kinds of objects as values, which are not documented in one place
+//! (<https://developer.atlassian.com/cloud/jira/platform/rest/v3/intro/>). People see them as text.
 
 use adf::to_markdown;
 use serde_json::Value;
 
-/// The value as a person would read it:
+/// Returns the value as a person would read it:
 ///
-/// - texts, numbers and truth values as they are; lists element by element;
+/// - strings, numbers and booleans unchanged; lists element by element;
 /// - rich text as Markdown;
-/// - an option by its value, a cascading one as `Parent > Child`;
-/// - a user by the display name, and one that shows none as Jira sends it, with the account's id; a group, sprint, version, team and whatever else has a name by its name;
-/// - an object with none of these as it is.
+/// - an option by its value, a cascading option as `Parent > Child`;
+/// - a user by display name, or as Jira sends it, with the account id, if there is none;
+/// - a group, sprint, version, team or anything else with a name by its name;
+/// - any other object unchanged.
 pub(super) fn readable(value: &Value) -> Value {
     match value {
         Value::Array(values) => values.iter().map(readable).collect(),
@@ -33,7 +34,7 @@ pub(super) fn readable(value: &Value) -> Value {
     }
 }
 
-/// A text, a number or a truth value, as a text.
+/// Formats a string, number or boolean as text.
 fn plain(value: &Value) -> Option<String> {
     match value {
         Value::String(text) => Some(text.clone()),
@@ -66,7 +67,7 @@ mod tests {
                 json!(["Sprint 1", "Sprint 2"]),
             ),
             (json!([]), json!([])),
-            // What is odd costs itself.
+            // An unexpected value only affects itself.
             (json!([null, { "value": "Mast" }, 7]), json!([null, "Mast", 7])),
             (json!({ "value": 5, "child": { "value": "Keel" } }), json!("5 > Keel")),
             (json!({ "value": "Hull", "child": { "value": 5 } }), json!("Hull > 5")),

@@ -1,14 +1,14 @@
-//! Descriptions, in the form that the caller wants.
+//! Descriptions, in the format that the caller asks for.
 
 use adf::{from_markdown, to_markdown};
 use serde_json::Value;
 
 use crate::error::{Error, Result};
 
-/// What descriptions are given as.
+/// The format of descriptions in responses.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum DescriptionFormat {
-    /// A text.
+    /// Markdown text.
     #[default]
     Markdown,
     /// The document itself, in the Atlassian Document Format.
@@ -16,10 +16,7 @@ pub enum DescriptionFormat {
 }
 
 impl DescriptionFormat {
-    /// Parses the parameter `description_format`; Markdown without it.
-    ///
-    /// # Errors
-    /// 400 for another word.
+    /// Parses the parameter `description_format`, which defaults to Markdown; 400 for an unknown value.
     pub fn parse(word: Option<&str>) -> Result<Self> {
         match word {
             None | Some("markdown") => Ok(Self::Markdown),
@@ -28,7 +25,7 @@ impl DescriptionFormat {
         }
     }
 
-    /// A rich text of Jira; null for one that shows nothing, and for what is none.
+    /// Converts rich text from Jira; null if it is empty or not rich text.
     pub(super) fn read(self, stored: &Value) -> Value {
         let markdown = match stored {
             Value::String(text) => text.clone(),

@@ -1,4 +1,4 @@
-//! Changing and deleting an issue.
+//! Editing and deleting an issue.
 
 use adf::Lost;
 use atlassian::timestamp::moment;
@@ -14,37 +14,34 @@ use super::links::{Linked, Links};
 use super::site::ConnectedSite;
 use crate::error::{Error, ErrorCode, Result};
 
-/// What an edit must know before.
+/// The fields an edit needs to read first.
 const STORED: &str = "description,updated";
 
-/// What the answer to an edit shows.
+/// The fields in the response to an edit.
 const FIELDS: &str = "summary,description,priority,issuetype,assignee,updated";
 
-/// What is to become of an issue.
+/// An edit of an issue.
 pub struct Edit {
     input: IssueInput,
-    /// When the issue was last changed, as far as the caller knows.
+    /// The issue's `updated` that the caller last read.
     expected_updated: Option<OffsetDateTime>,
     refuses_loss: bool,
     format: DescriptionFormat,
 }
 
-/// How an edit is made, as it stands in a body.
+/// The options of an edit in a request body.
 #[derive(Debug, Default, Deserialize)]
 pub struct EditOptions {
-    /// The issue's `updated` as it was read; if Jira has another one by now, nothing is changed.
+    /// The issue's `updated` as it was read; if it has changed in Jira, the edit is rejected.
     expected_updated: Option<String>,
-    /// `report` or `refuse`: what to do if the description would lose what Markdown cannot say.
+    /// `report` or `refuse`: what to do if the description would lose content that Markdown cannot represent.
     on_loss: Option<String>,
-    /// The form of the description in the answer.
+    /// The format of the description in the response.
     description_format: Option<String>,
 }
 
 impl Edit {
-    /// Reads what a body has of an edit.
-    ///
-    /// # Errors
-    /// 400 with a sentence that names the field and what to send.
+    /// Parses and checks an edit; 400 with a message that names the field and what to send.
     pub fn of(fields: IssueFields, options: &EditOptions) -> Result<Self> {
         let input = IssueInput::of(fields)?;
         if input.is_empty() {
@@ -67,15 +64,15 @@ impl Edit {
     }
 }
 
-/// What an edit came to.
+/// The result of an edit.
 pub struct Outcome {
-    /// The issue as it is now; `None` where Jira could not be asked for it: the change is made all the same.
+    /// The issue after the edit; `None` if it could not be read back, although the edit was made.
     pub issue: Option<EditedIssue>,
-    /// What the description had that Markdown cannot say, and has no longer.
+    /// Content of the old description that Markdown cannot represent and that was lost.
     pub lost: Vec<Lost>,
 }
 
-/// An issue after an edit. What Jira leaves out, or sends as something odd, is null.
+/// An issue after an edit. Fields that Jira omits or sends in an unexpected form are null.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct EditedIssue {
@@ -83,17 +80,17 @@ pub struct EditedIssue {
     pub id: Option<String>,
     /// `PROJ-1`.
     pub key: Option<String>,
-    /// Where people see it.
+    /// The issue's page in Jira.
     pub url: Option<String>,
     /// The title, one line.
     pub summary: Option<String>,
-    /// Markdown, or the document itself, as it was asked for; null where there is none.
+    /// Markdown or an ADF document, as requested; null if there is none.
     pub description: Value,
-    /// How urgent it is.
+    /// Its priority.
     pub priority: Option<NameAndIcon>,
     /// Task, bug, story and so on.
     pub issue_type: Option<NameAndIcon>,
-    /// Who works on it.
+    /// The assignee.
     pub assignee: Option<User>,
     /// `2024-01-01T10:00:00.000Z`.
     pub updated: Option<String>,
@@ -124,19 +121,19 @@ impl Linked for Outcome {
 }
 
 impl ConnectedSite<'_> {
-    /// Changes an issue and gives it as it is then, in one call. Jira may change an issue and not return it; then
-    /// it is read once.
+    /// Edits an issue and returns it, usually with one request. If Jira makes the edit without returning the issue, it
+    /// is read back.
     ///
-    /// One call more, before, is made for a description in Markdown, so that it keeps what Markdown cannot say
-    /// ([`adf::edit`]), and for `expected_updated`.
+    /// One more request is made first if the description is Markdown, so that content that Markdown cannot represent is
+    /// kept ([`adf::edit`]), or if `expected_updated` is set.
     ///
-    /// The last writer wins, field by field. Writing the same twice is harmless, so an edit is repeated as a read
-    /// is. Where nothing is to change, the issue is read.
+    /// The last writer wins, field by field. Repeating an edit is harmless, so it is retried like a read. If nothing
+    /// changes, the issue is only read.
     ///
     /// # Errors
-    /// `jira_not_found`, `jira_refused` with Jira's field errors, `jira_conflict` when somebody else was just
-    /// writing or has written since `expected_updated`, `jira_forbidden`, `would_lose`; `outcome_unknown` when the
-    /// answer makes no sense.
+    /// `jira_not_found`, `jira_refused` with Jira's field errors, `jira_conflict` if the issue is being written
+    /// concurrently or was changed since `expected_updated`, `jira_forbidden`, `would_lose`; `outcome_unknown` if the
+    /// response is unreadable.
     pub async fn edit(&self, issue: &IssueRef, edit: Edit) -> Result<Outcome> {
         self.linked(self.change(issue, edit)).await
     }
@@ -174,11 +171,11 @@ impl ConnectedSite<'_> {
         Ok(Outcome { issue: edited.map(|edited| (edited, format).into()), lost })
     }
 
-    /// Deletes an issue for good, with its sub-tasks if that is wanted; sent once.
+    /// Deletes an issue permanently, optionally with its subtasks. The request is sent once.
     ///
     /// # Errors
-    /// `jira_not_found`, `jira_refused` for an issue that has sub-tasks which are not to be deleted,
-    /// `jira_forbidden`; `outcome_unknown` when Jira did not say whether it is done.
+    /// `jira_not_found`, `jira_refused` if the issue has subtasks that are not to be deleted, `jira_forbidden`;
+    /// `outcome_unknown` if Jira did not confirm the deletion.
     pub async fn delete(&self, issue: &IssueRef, with_subtasks: bool) -> Result<()> {
         self.jira.delete_issue(issue, with_subtasks).await.map_err(|error| match error {
             JiraError::Unconfirmed(unread) if matches!(*unread, JiraError::Unreadable(_)) => {
@@ -189,7 +186,7 @@ impl ConnectedSite<'_> {
     }
 }
 
-/// An answer that cannot be read and leaves open whether the call had its effect.
+/// The error for an unreadable response, when the request may have taken effect.
 fn unconfirmed(what: &str, unread: JiraError) -> Error {
     Error::provider_failed(
         format!("Jira returned a response that could not be read. {what}"),
@@ -198,7 +195,7 @@ fn unconfirmed(what: &str, unread: JiraError) -> Error {
     .unconfirmed()
 }
 
-/// Refuses an edit of an issue that has changed since its `updated` was this.
+/// Rejects the edit if the issue was changed since this `updated`.
 fn check_unchanged(expected: Option<OffsetDateTime>, stored: &Issue) -> Result<()> {
     let Some(expected) = expected else { return Ok(()) };
     match stored.time("updated").as_deref().and_then(moment) {
@@ -214,7 +211,7 @@ fn check_unchanged(expected: Option<OffsetDateTime>, stored: &Issue) -> Result<(
     }
 }
 
-/// Makes the description that is written as Markdown an edit of the one that Jira has, and says what that loses.
+/// Turns the Markdown description into an edit of the stored one, and returns what the edit loses.
 fn keep_what_markdown_cannot_say(input: &mut IssueInput, stored: &Value) -> Result<Vec<Lost>> {
     let Some(markdown) = input.markdown() else { return Ok(Vec::new()) };
     let edited =

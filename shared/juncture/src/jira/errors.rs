@@ -1,4 +1,4 @@
-//! What the errors of Atlassian's client mean for the caller.
+//! Conversions from the errors of the Atlassian client.
 
 use std::time::Duration;
 
@@ -37,7 +37,8 @@ impl From<JiraError> for Error {
     }
 }
 
-/// A 401 comes here when a new token did not help: Jira's trouble, for whoever lost the consent gets no new token.
+/// A 401 only gets here if a fresh token was rejected too. That is an error of Jira's: with a withdrawn consent there
+/// would be no fresh token.
 fn refused(response: &JiraErrorResponse, scopes: &str) -> Error {
     let provider_failed = |sentence: &'static str| Error::new(ErrorCode::ProviderFailed, sentence);
     let error = match response.refusal() {
@@ -80,8 +81,8 @@ fn refused(response: &JiraErrorResponse, scopes: &str) -> Error {
     }
 }
 
-/// What a caller asked for does not exist, or is hidden: Jira says so with 404, and with 400 when it stands in a
-/// query. Every other error stays what it is.
+/// Converts the error for an item that does not exist or is not visible: Jira returns 404, or 400 if the item is part
+/// of a query. Other errors are unchanged.
 pub(super) fn missing(error: Error, code: ErrorCode, sentence: &'static str) -> Error {
     match error.code() {
         ErrorCode::JiraNotFound | ErrorCode::JiraRefused => {

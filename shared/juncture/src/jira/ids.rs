@@ -1,4 +1,4 @@
-//! The ids of a request, by the names that the API has for them.
+//! Ids in requests; errors use the API's parameter names.
 
 use atlassian::{InvalidId, IssueRef};
 
@@ -20,10 +20,7 @@ impl From<InvalidId> for Error {
     }
 }
 
-/// Reads an issue's id or key.
-///
-/// # Errors
-/// 400 when the text can be neither; `parameter` is what the caller knows it by.
+/// Parses an issue id or key from a request parameter; 400 with the parameter's name if it is neither.
 pub fn issue_ref(text: &str, parameter: &str) -> Result<IssueRef> {
     IssueRef::parse(text).map_err(|_| not_an_issue(parameter))
 }

@@ -1,4 +1,4 @@
-//! One issue, read whole.
+//! Reading a single issue in full.
 
 use atlassian::lenient::{id_of, text_of};
 use atlassian::{Issue, IssueRef};
@@ -11,10 +11,11 @@ use super::links::{Linked, Links};
 use super::site::ConnectedSite;
 use crate::error::Result;
 
-/// Everything that the details show. Comments, work logs and attachments may be long and are not among it.
+/// All fields of the details. Comments, work logs and attachments may be long and are excluded.
 const FIELDS: &str = "*all,-comment,-worklog,-attachment,-issuelinks,-subtasks";
 
-/// An issue, as `get-issue-details` gives it. What Jira leaves out, or sends as something odd, is null; lists are empty.
+/// An issue as `get-issue-details` returns it. Fields that Jira omits or sends in an unexpected form are null, or empty
+/// lists.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct IssueDetails {
@@ -22,47 +23,47 @@ pub struct IssueDetails {
     pub id: Option<String>,
     /// `PROJ-1`.
     pub key: Option<String>,
-    /// Where people see it.
+    /// The issue's page in Jira.
     pub url: Option<String>,
     /// The title, one line.
     pub summary: Option<String>,
-    /// Markdown, or the document itself, as it was asked for; null where there is none.
+    /// Markdown or an ADF document, as requested; null if there is none.
     pub description: Value,
-    /// Where it stands.
+    /// Its status.
     pub status: Option<IssueStatus>,
-    /// How urgent it is.
+    /// Its priority.
     pub priority: Option<NameAndIcon>,
     /// Task, bug, story and so on.
     pub issue_type: Option<NameAndIcon>,
-    /// Who works on it.
+    /// The assignee.
     pub assignee: Option<User>,
-    /// Who reported it.
+    /// The reporter.
     pub reporter: Option<User>,
     /// Its project.
     pub project: Option<IssueProject>,
     /// `2024-01-01T10:00:00.000Z`.
     pub created: Option<String>,
-    /// As [`Self::created`].
+    /// In the format of [`Self::created`].
     pub updated: Option<String>,
-    /// How it ended, once it is resolved.
+    /// How it was resolved, if it was.
     pub resolution: Option<Resolution>,
     /// Its labels.
     pub labels: Vec<String>,
-    /// The names of its components.
+    /// Component names.
     pub components: Vec<String>,
     /// The ids of [`Self::components`], digits, in the same order.
     pub component_ids: Vec<Option<String>>,
-    /// The names of the versions that fix it.
+    /// Names of the fix versions.
     pub fix_versions: Vec<String>,
     /// The ids of [`Self::fix_versions`], digits, in the same order.
     pub fix_version_ids: Vec<Option<String>>,
-    /// The names of the versions that have it.
+    /// Names of the affected versions.
     pub affected_versions: Vec<String>,
     /// The ids of [`Self::affected_versions`], digits, in the same order.
     pub affected_version_ids: Vec<Option<String>>,
-    /// Its estimates, if any is there.
+    /// Its time estimates, if there are any.
     pub time_tracking: Option<TimeTracking>,
-    /// Every custom field that is not empty, by its id (`customfield_10001`), in a form that can be read ([`readable`]).
+    /// All custom fields that are not empty, by id (`customfield_10001`), in a readable form ([`readable`]).
     pub custom_fields: Map<String, Value>,
 }
 
@@ -71,9 +72,9 @@ pub struct IssueDetails {
 pub struct IssueStatus {
     /// Digits.
     pub id: Option<String>,
-    /// What the site calls it.
+    /// Its name on the site.
     pub name: Option<String>,
-    /// `new`, `indeterminate`, `done` or `undefined`, whatever the site calls it.
+    /// Status category: `new`, `indeterminate`, `done` or `undefined`, independent of the name.
     pub category: Option<String>,
 }
 
@@ -83,23 +84,23 @@ pub struct IssueStatus {
 pub struct NameAndIcon {
     /// Digits.
     pub id: Option<String>,
-    /// What the site calls it.
+    /// Its name on the site.
     pub name: Option<String>,
-    /// A picture of it.
+    /// Icon URL.
     pub icon_url: Option<String>,
 }
 
-/// An Atlassian account. One that shows no name is there all the same; nobody is null.
+/// An Atlassian account, which may have no visible name. An unassigned field is null instead.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct User {
-    /// Atlassian's id of the account.
+    /// Atlassian account id.
     pub account_id: Option<String>,
-    /// The name that the account shows, if it shows one.
+    /// Display name, if the account shows one.
     pub display_name: Option<String>,
-    /// Only if the account's owner lets others see it.
+    /// Only set if the account's profile makes it visible.
     pub email_address: Option<String>,
-    /// A picture of 48 by 48 pixels.
+    /// Avatar of 48 by 48 pixels.
     pub avatar_url: Option<String>,
 }
 
@@ -110,9 +111,9 @@ pub struct IssueProject {
     pub id: Option<String>,
     /// `PROJ`.
     pub key: Option<String>,
-    /// Where people see it.
+    /// The project's page in Jira.
     pub url: Option<String>,
-    /// The name.
+    /// Its name.
     pub name: Option<String>,
 }
 
@@ -121,26 +122,26 @@ pub struct IssueProject {
 pub struct Resolution {
     /// Digits.
     pub id: Option<String>,
-    /// What the site calls it.
+    /// Its name on the site.
     pub name: Option<String>,
-    /// What it means.
+    /// Its description on the site.
     pub description: Option<String>,
 }
 
-/// Estimates and time spent, as Jira writes them: `1w 2d 4h`.
+/// Time estimates and time spent, in Jira's notation: `1w 2d 4h`.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct TimeTracking {
-    /// Estimated at first.
+    /// Original estimate.
     pub original_estimate: Option<String>,
-    /// Estimated to be left.
+    /// Remaining estimate.
     pub remaining_estimate: Option<String>,
-    /// Spent so far.
+    /// Time spent.
     pub time_spent: Option<String>,
 }
 
 impl NameAndIcon {
-    /// What a field of an issue has, if it is an object.
+    /// Parses a field of an issue, if it is an object.
     pub(super) fn of(issue: &Issue, field: &str) -> Option<Self> {
         issue.object(field, |it| Self {
             id: id_of(&it["id"]),
@@ -151,7 +152,7 @@ impl NameAndIcon {
 }
 
 impl User {
-    /// Who a field of an issue names, if it is an object.
+    /// Parses a user field of an issue, if it is an object.
     pub(super) fn of(issue: &Issue, field: &str) -> Option<Self> {
         issue.object(field, |it| Self {
             account_id: text_of(&it["accountId"]),
@@ -177,7 +178,7 @@ impl TimeTracking {
     }
 }
 
-/// The names of what a field lists, and beside each one its id.
+/// The names in a list field, and their ids.
 fn names(issue: &Issue, field: &str) -> (Vec<String>, Vec<Option<String>>) {
     issue.list(field).filter_map(|it| Some((text_of(&it["name"])?, id_of(&it["id"])))).unzip()
 }
@@ -245,10 +246,10 @@ impl Linked for IssueDetails {
 }
 
 impl ConnectedSite<'_> {
-    /// One issue with everything that is known of it, in one call.
+    /// Returns an issue with all its details, in one request.
     ///
     /// # Errors
-    /// 404 `jira_not_found` when there is no such issue, or when it is hidden from the connected account.
+    /// 404 `jira_not_found` if it does not exist or is not visible to the connected account.
     pub async fn issue(&self, issue: &IssueRef, format: DescriptionFormat) -> Result<IssueDetails> {
         self.linked(async { Ok((self.jira.issue(issue.as_str(), FIELDS).await?, format).into()) }).await
     }

@@ -1,4 +1,4 @@
-//! What a caller writes into an issue, checked before it is sent.
+//! The fields that a caller writes to an issue, validated before they are sent.
 
 use adf::{Document, MAX_CHARACTERS, TooLarge};
 use atlassian::{JiraError, Refusal, is_number};
@@ -8,45 +8,45 @@ use serde_json::{Map, Value, json};
 
 use crate::error::{Error, Result};
 
-/// How long a summary may be; Jira counts as Java does, in UTF-16 units.
+/// Maximum length of a summary, in UTF-16 code units, as Jira counts.
 const MAX_SUMMARY: usize = 255;
 
-/// What a caller wrote into a field that can be emptied.
+/// A change to a field that can be cleared.
 #[derive(Debug, Clone)]
 enum Change<T> {
-    /// Nothing that could be shown: the field stays as it is.
+    /// Keep the current value: the input contains nothing visible.
     Keep,
-    /// It is emptied.
+    /// Clear the field.
     Clear,
-    /// It gets this value.
+    /// Set this value.
     Set(T),
 }
 
-/// A description that a caller wrote.
+/// A description from the caller.
 #[derive(Debug, Clone)]
 struct Description {
     document: Document,
-    /// What it was made of, if that is Markdown.
+    /// The source of the document, if it was Markdown.
     markdown: Option<String>,
 }
 
-/// The fields of an issue that a caller may write, as they stand in a body.
+/// The writable fields of an issue, as they appear in a request body.
 #[derive(Debug, Clone, Default, Deserialize)]
 pub struct IssueFields {
     /// One line of at most 255 characters.
     summary: Field,
-    /// Markdown, or an ADF document as a JSON object; `null`, the empty text and white space clear it. A text of comments
-    /// or control characters alone leaves it as it is.
+    /// Markdown, or an ADF document as a JSON object; `null`, an empty string and white space clear it. Markdown that
+    /// consists only of comments or control characters leaves it unchanged.
     description: Field,
-    /// A number as text.
+    /// A number, as a string.
     issue_type_id: Option<String>,
-    /// A number as text.
+    /// A number, as a string.
     priority_id: Option<String>,
-    /// An account id; `null` or the text `"null"` unassigns.
+    /// An account id; `null` or the string `"null"` unassigns.
     assignee_account_id: Field,
 }
 
-/// The fields of an issue that a caller writes.
+/// The validated fields.
 #[derive(Debug, Clone, Default)]
 pub struct IssueInput {
     summary: Option<String>,
@@ -57,10 +57,7 @@ pub struct IssueInput {
 }
 
 impl IssueInput {
-    /// Reads the fields of a body.
-    ///
-    /// # Errors
-    /// 400 with a sentence that names the field and what to send.
+    /// Validates the fields of a request body; 400 with a message that names the field and what to send.
     pub fn of(fields: IssueFields) -> Result<Self> {
         Ok(Self {
             summary: summary(fields.summary)?,
@@ -71,7 +68,7 @@ impl IssueInput {
         })
     }
 
-    /// Whether no field is written.
+    /// Whether no field is set.
     pub fn is_empty(&self) -> bool {
         self.summary.is_none()
             && self.description.is_none()
@@ -80,12 +77,12 @@ impl IssueInput {
             && self.assignee.is_none()
     }
 
-    /// The summary, if one is written.
+    /// The summary, if set.
     pub fn summary(&self) -> Option<&str> {
         self.summary.as_deref()
     }
 
-    /// The description, if one is written as Markdown.
+    /// The description, if it is set and is Markdown.
     pub(super) fn markdown(&self) -> Option<&str> {
         match &self.description {
             Some(Change::Set(Description { markdown, .. })) => markdown.as_deref(),
@@ -93,13 +90,13 @@ impl IssueInput {
         }
     }
 
-    /// Puts another document in the place of the description that is written; `None` keeps the one that Jira has.
+    /// Replaces the document of the description; `None` keeps the one in Jira.
     pub(super) fn set_description(&mut self, document: Option<Document>) {
         let set = |document| Change::Set(Description { document, markdown: None });
         self.description = Some(document.map_or(Change::Keep, set));
     }
 
-    /// The fields as Jira takes them; those that are emptied are null. There may be none.
+    /// Returns the fields in Jira's format; cleared fields are null. May be empty.
     pub fn into_fields(self) -> Map<String, Value> {
         let id = |id: String| json!({ "id": id });
         let assignee =
@@ -182,8 +179,8 @@ fn description(field: Field) -> Result<Option<Change<Description>>> {
     Ok(Some(Change::Set(Description { document, markdown })))
 }
 
-/// Jira counts a description with markup of its own, so only it can say that one is too long. It says so in the
-/// language of the account, but always with its limit, `32,767`.
+/// Jira counts a description's length including its own markup, so only Jira knows whether it is too long. The message
+/// is in the account's language, but always contains the limit, `32,767`.
 pub(super) fn refused_length(error: &JiraError) -> Option<Error> {
     let response = error.response().filter(|response| response.refusal() == Refusal::Invalid)?;
     let said = response.field("description").and_then(Value::as_str)?;
@@ -205,7 +202,7 @@ fn number(text: Option<String>, name: &str, example: &str) -> Result<Option<Stri
 }
 
 fn assignee(field: Field) -> Result<Option<Change<String>>> {
-    // <https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-users/>: at most 128 characters.
+    // At most 128 characters: <https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-users/>.
     let is_account = |text: &str| {
         (1..=128).contains(&text.len())
             && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b":-_.".contains(&byte))

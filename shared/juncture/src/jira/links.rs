@@ -1,4 +1,4 @@
-//! Links to what an answer shows, for a person who follows them.
+//! Links to issues and projects in Jira, for people to follow.
 
 use std::time::{Duration, Instant};
 
@@ -10,25 +10,25 @@ use url::Url;
 use super::site::ConnectedSite;
 use crate::error::{Error, Result};
 
-/// How long it may take to learn where a site is.
+/// Timeout for looking up a site's URL.
 const LEARN_LIMIT: Duration = Duration::from_secs(2);
 
-/// How long an answer that is there otherwise waits for Atlassian to tell it.
+/// How long a response that is otherwise ready waits for that lookup.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// Makes the addresses of what is on a site; none where it is not known where the site is.
+/// Builds URLs on a site; none if the site's URL is unknown.
 #[derive(Debug, Clone, Default)]
 pub struct Links(Option<Url>);
 
 impl Links {
-    /// Links to a site.
+    /// Creates the links for a site.
     pub fn to(site: &NamedSite) -> Self {
         Self(site.url.as_deref().and_then(site_url))
     }
 
-    /// Where people see the issue or the project with a key: `https://<name>.atlassian.net/browse/PROJ-1`.
+    /// The page of the issue or project with this key: `https://<name>.atlassian.net/browse/PROJ-1`.
     pub fn browse(&self, key: Option<&str>) -> Option<String> {
-        // The URL standard has no segments of these names; they would be left out.
+        // As path segments, the `url` crate drops these.
         let key = key.filter(|key| !matches!(*key, "" | "." | ".."))?;
         let mut url = self.0.clone()?;
         url.path_segments_mut().ok()?.pop_if_empty().extend(["browse", key]);
@@ -36,9 +36,9 @@ impl Links {
     }
 }
 
-/// What can be shown to a person at an address.
+/// A part of a response that has links.
 pub trait Linked {
-    /// Says at which.
+    /// Sets its links.
     fn link(&mut self, links: &Links);
 }
 
@@ -48,7 +48,7 @@ impl<T: Linked> Linked for Vec<T> {
     }
 }
 
-/// A part of a list, and where the list goes on.
+/// A page of a list, and where the next page starts.
 impl<T: Linked, N> Linked for (Vec<T>, Option<N>) {
     fn link(&mut self, links: &Links) {
         self.0.link(links);
@@ -56,24 +56,24 @@ impl<T: Linked, N> Linked for (Vec<T>, Option<N>) {
 }
 
 impl ConnectedSite<'_> {
-    /// Does some work and links what it gives.
+    /// Runs some work and sets the links in its result.
     pub(super) async fn linked<T: Linked>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
         let (mut done, links) = self.with_links(work).await?;
         done.link(&links);
         Ok(done)
     }
 
-    /// Does some work, and tells where the site is. A connection from before that was kept learns it meanwhile; the
-    /// work does not fail for it, nor wait for it long.
+    /// Runs some work and returns its result with the site's links. For a connection saved before site URLs were
+    /// stored, the URL is looked up in parallel; that neither fails the work nor delays it for long.
     pub(super) async fn with_links<T>(&self, work: impl Future<Output = Result<T>>) -> Result<(T, Links)> {
         if let Some(site) = self.session().jira_site.clone() {
             return Ok((work.await?, Links::to(&site)));
         }
-        // The rare way is in a box: the usual one is then a small future.
+        // Boxed because it is rare, so the usual future stays small.
         let (finish, finished) = oneshot::channel();
         let work = async {
             let done = work.await;
-            // Nobody is left to hear of it when it is learned already.
+            // Fails if the lookup is already finished.
             let _ = finish.send(if done.is_ok() { PATIENCE } else { Duration::ZERO });
             done
         };
@@ -82,8 +82,9 @@ impl ConnectedSite<'_> {
         Ok((done?, Links::to(&site)))
     }
 
-    /// Asks where the site is, until `finished` says how long it may still take. It is not broken off while a store is
-    /// at work: that would leave a connection with an answer under way to the next request.
+    /// Looks up the site's URL, with the time limit sent through `finished` once the work is done. Only the request to
+    /// Atlassian is cancelled at that limit: cancelling a store call would leave the next request a connection with a
+    /// response in flight.
     async fn learn(&self, finished: oneshot::Receiver<Duration>) -> Option<NamedSite> {
         let session = self.session();
         let out_of_patience = async {
@@ -136,7 +137,7 @@ mod tests {
         for none in [None, Some(""), Some("."), Some("..")] {
             assert_eq!(harbour.browse(none), None);
         }
-        // What was stored is not believed either.
+        // The stored URL is validated too.
         for none in
             [None, Some("http://harbour.atlassian.net"), Some("https://a:b@harbour.atlassian.net"), Some("x")]
         {

@@ -1,4 +1,4 @@
-//! What the calls that list something of a project are asked with.
+//! The parameters of endpoints that list something of a project.
 
 use atlassian::ProjectId;
 use base::crypto::Sealer;
@@ -14,11 +14,11 @@ use crate::error::Result;
 use crate::paging::{PageQuery, PageRequest, Paging};
 use crate::provider::ProviderId;
 
-/// A request for a list of a project's boards, sprints or tickets: `external_id`, and if they are given,
-/// `jira_project_id`, `limit` and `cursor`.
+/// A request for a list of a project's boards, sprints or issues: `external_id` and, optionally, `jira_project_id`,
+/// `limit` and `cursor`.
 pub struct ProjectList {
     address: ConnectionKey,
-    /// The project, if the caller names one.
+    /// The project, if the caller gave one.
     named: Option<ProjectId>,
     description_format: Option<String>,
     page: PageQuery,
@@ -32,10 +32,10 @@ struct Query {
 }
 
 impl ProjectList {
-    /// Reads a request of a caller who has the secret key.
+    /// Authorizes a request and parses its parameters.
     ///
     /// # Errors
-    /// 401 without the key (429 after many tries), 400 when a parameter is missing or malformed.
+    /// 401 without a valid secret key (429 after too many attempts), 400 if a parameter is missing or malformed.
     pub async fn of(keys: &SecretKeys, request: &Request) -> Result<Self> {
         let caller = keys.authorize(request).await?;
         let (query, page): (Query, PageQuery) = runtime::query(request)?;
@@ -45,26 +45,20 @@ impl ProjectList {
         Ok(Self { address, named, description_format, page })
     }
 
-    /// The form that descriptions are asked for in.
-    ///
-    /// # Errors
-    /// As [`DescriptionFormat::parse`].
+    /// The requested format of descriptions, parsed by [`DescriptionFormat::parse`].
     pub fn description_format(&self) -> Result<DescriptionFormat> {
         DescriptionFormat::parse(self.description_format.as_deref())
     }
 
-    /// The connection's site, and the project: the named one, or else the selected one.
+    /// Opens the connection's site, and returns it with the project: the given one, or the selected one.
     ///
     /// # Errors
-    /// As [`Jira::site`] and [`ConnectedSite::project_or_selected`].
+    /// Those of [`Jira::site`] and [`ConnectedSite::project_or_selected`].
     pub async fn open<'a>(&'a self, jira: &'a Jira) -> Result<(ConnectedSite<'a>, ProjectId)> {
         self.with_project(jira.site(&self.address).await?)
     }
 
-    /// As [`Self::open`], for a search.
-    ///
-    /// # Errors
-    /// As [`Self::open`].
+    /// Like [`Self::open`], for a search.
     pub async fn open_for_search<'a>(&'a self, jira: &'a Jira) -> Result<(ConnectedSite<'a>, ProjectId)> {
         self.with_project(jira.site_for_search(&self.address).await?)
     }
@@ -74,10 +68,8 @@ impl ProjectList {
         Ok((site, project))
     }
 
-    /// The parts of the list that `call` gives for a project, and which one is asked for; none for the whole list.
-    ///
-    /// # Errors
-    /// As [`Paging::part`].
+    /// Returns the pagination of the list that `call` returns for a project, and the requested page; `None` for the
+    /// whole list.
     pub fn part<'a, P: DeserializeOwned>(
         &self,
         sealer: &'a Sealer,

@@ -8,44 +8,44 @@ use super::site::ConnectedSite;
 use crate::error::Result;
 use crate::paging::PageRequest;
 
-/// A project, as `get-projects` lists it. What Jira leaves out, or sends as something odd, is null.
+/// A project as `get-projects` lists it. Fields that Jira omits or sends in an unexpected form are null.
 #[derive(Debug, Clone, Serialize)]
 pub struct Project {
     /// Digits.
     pub id: Option<String>,
     /// `PROJ`.
     pub key: Option<String>,
-    /// Where people see it.
+    /// The project's page in Jira.
     pub url: Option<String>,
-    /// The name.
+    /// Its name.
     pub name: Option<String>,
     /// `software`, `service_desk` or `business`.
     pub project_type: Option<String>,
     /// `classic` or `next-gen` (team-managed).
     pub style: Option<String>,
-    /// Whether only its members see it.
+    /// Whether only its members can see it.
     pub is_private: Option<bool>,
-    /// A picture of 48 by 48 pixels.
+    /// Avatar of 48 by 48 pixels.
     pub avatar_url: Option<String>,
-    /// The category, if the project has one.
+    /// Its category, if it has one.
     pub category: Option<Category>,
-    /// Who leads it.
+    /// The project lead.
     pub lead: Option<Lead>,
 }
 
-/// Who leads a project. One whose account shows no name is there all the same; nobody is null.
+/// The lead of a project, whose account may have no visible name. A project without a lead has null instead.
 #[derive(Debug, Clone, Serialize)]
 pub struct Lead {
-    /// The Atlassian account.
+    /// Atlassian account id.
     #[serde(rename = "accountId")]
     pub account_id: Option<String>,
-    /// The name that the account shows.
+    /// Display name, if the account shows one.
     #[serde(rename = "displayName")]
     pub display_name: Option<String>,
-    /// A picture of 48 by 48 pixels.
+    /// Avatar of 48 by 48 pixels.
     #[serde(rename = "avatarUrl")]
     pub avatar_url: Option<String>,
-    /// Whether the account is in use.
+    /// Whether the account is active.
     pub active: Option<bool>,
 }
 
@@ -78,11 +78,8 @@ impl Linked for Project {
 }
 
 impl ConnectedSite<'_> {
-    /// The projects that the connected account sees, by key, each once: all of them, or one part and where the next one
-    /// begins.
-    ///
-    /// # Errors
-    /// What Jira refuses or fails at.
+    /// Returns the projects that the connected account can see, ordered by key and without duplicates: all of them, or
+    /// one page and where the next page starts.
     pub async fn projects(&self, part: Option<&PageRequest<usize>>) -> Result<(Vec<Project>, Option<usize>)> {
         let (from, limit) = part.map_or((0, usize::MAX), |part| (part.from.unwrap_or(0), part.limit));
         self.linked(async {

@@ -1,4 +1,4 @@
-//! Jira through a connection: a site, with access tokens that are renewed where Jira rejects them.
+//! Access to Jira through a connection: a site, with access tokens that are renewed when Jira rejects them.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -11,7 +11,7 @@ use crate::connections::{ConnectionKey, Session, Tokens};
 use crate::error::{Error, ErrorCode, Result};
 use crate::idempotency::IdempotencyKey;
 
-/// Jira for connections.
+/// Opens the Jira sites of connections.
 pub struct Jira {
     api: atlassian::Jira,
     tokens: Tokens,
@@ -22,18 +22,15 @@ impl Jira {
         Self { api, tokens }
     }
 
-    /// The site of a connection, ready for calls.
+    /// Opens the site of a connection.
     ///
     /// # Errors
-    /// As [`Tokens::session`]; 403 with `needs_reauthorization` if the connection has no site.
+    /// Those of [`Tokens::session`]; 403 with `needs_reauthorization` if the connection has no site.
     pub async fn site<'a>(&'a self, key: &'a ConnectionKey) -> Result<ConnectedSite<'a>> {
         self.open(key, self.tokens.session(key).await?, Vec::new())
     }
 
-    /// As [`Self::site`], for a search, which finds the issues that were made through the connection lately.
-    ///
-    /// # Errors
-    /// As [`Self::site`].
+    /// Like [`Self::site`], for a search, which then also finds issues recently created through the connection.
     pub async fn site_for_search<'a>(&'a self, key: &'a ConnectionKey) -> Result<ConnectedSite<'a>> {
         let (session, recent_issues) = self.tokens.session_for_search(key).await?;
         self.open(key, session, recent_issues)
@@ -55,21 +52,21 @@ impl Jira {
     }
 }
 
-/// One Jira site, reached through one connection.
+/// A Jira site, accessed through a connection.
 pub struct ConnectedSite<'a> {
     pub(super) jira: JiraSite<'a>,
     pub(super) connection: Arc<OpenConnection<'a>>,
-    /// Ids of the issues that were made through the connection lately; none unless it was opened for a search.
+    /// Ids of issues recently created through the connection; empty unless opened for a search.
     recent_issues: Vec<String>,
 }
 
 impl ConnectedSite<'_> {
-    /// The selected project of the connection, if one is selected.
+    /// The selected project of the connection, if there is one.
     pub fn selected_project(&self) -> Option<String> {
         self.session().jira_project_id.clone()
     }
 
-    /// The project that a caller names, or else the selected one.
+    /// Returns the given project, or the selected one.
     ///
     /// # Errors
     /// 400 `No project selected and no project ID provided`.
@@ -83,18 +80,18 @@ impl ConnectedSite<'_> {
         Ok(ProjectId::parse(&selected)?)
     }
 
-    /// Names a request of this connection to this site by its `Idempotency-Key`.
+    /// The idempotency key of a request to this site through this connection.
     pub(super) fn idempotency_key(&self, sent: &str) -> IdempotencyKey {
         let session = self.session();
         IdempotencyKey::new(&session.connection_id, session.jira_site_id.as_deref(), sent)
     }
 
-    /// Remembers an issue that was just made, by its id, so that the next searches find it.
+    /// Remembers a new issue by its id, so the next searches find it.
     pub(super) async fn remember_issue(&self, issue_id: &str) {
         self.connection.tokens.remember_issue(self.connection.key, issue_id).await;
     }
 
-    /// Ids that a search has to be told of, because Jira's index may not know them yet.
+    /// Ids that a search has to name explicitly, because Jira's index may not contain them yet.
     pub(super) fn recent_issues(&self) -> Vec<u64> {
         self.recent_issues.iter().filter_map(|id| id.parse().ok()).collect()
     }
@@ -104,7 +101,7 @@ impl ConnectedSite<'_> {
     }
 }
 
-/// A connection while a request works with it.
+/// An open connection, for the duration of a request.
 pub(super) struct OpenConnection<'a> {
     tokens: &'a Tokens,
     key: &'a ConnectionKey,
@@ -113,11 +110,11 @@ pub(super) struct OpenConnection<'a> {
 
 impl OpenConnection<'_> {
     fn session(&self) -> Arc<Session> {
-        // The lock is held for the length of a clone; nobody panics meanwhile.
+        // The lock is only held for a clone, which does not panic.
         self.session.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// As [`Tokens::learn_site`].
+    /// See [`Tokens::learn_site`].
     pub(super) async fn learn_site(
         &self,
         session: &Session,
@@ -135,7 +132,7 @@ impl TokenSource for OpenConnection<'_> {
     fn renew<'a>(&'a self, rejected: &'a SecretString) -> BoxFuture<'a, Result<(), BoxError>> {
         Box::pin(async move {
             let session = self.session();
-            // Another call in flight was quicker.
+            // A concurrent call has already renewed it.
             if session.access_token.value.expose_secret() != rejected.expose_secret() {
                 return Ok(());
             }

@@ -1,4 +1,4 @@
-//! Tickets, in the two shapes of the contract.
+//! Issues in lists, in the contract's two formats.
 
 use atlassian::{
     JiraError, Named, PageError, ProjectId, Refusal, Search, SearchPosition, SprintId, Status, User,
@@ -13,46 +13,46 @@ use super::site::ConnectedSite;
 use crate::error::{Error, ErrorCode, Result};
 use crate::paging::PageRequest;
 
-/// A ticket as `get-tickets-for-project` lists it. What Jira leaves out, or sends as something odd, is null.
+/// An issue as `get-tickets-for-project` lists it. Fields that Jira omits or sends in an unexpected form are null.
 #[derive(Debug, Clone, Serialize)]
 pub struct Ticket {
     /// Digits.
     pub id: Option<String>,
     /// `PROJ-1`.
     pub key: Option<String>,
-    /// Where people see it.
+    /// The issue's page in Jira.
     pub url: Option<String>,
-    /// One line.
+    /// The title, one line.
     pub summary: Option<String>,
-    /// Markdown, or the document itself, as it was asked for; null where there is none.
+    /// Markdown or an ADF document, as requested; null if there is none.
     pub description: Value,
-    /// Name of the status.
+    /// Status name.
     pub status: Option<String>,
-    /// Id of the status, digits: names are the site's own, and are translated.
+    /// Status id, digits. Unlike the id, the name differs between sites and languages.
     pub status_id: Option<String>,
-    /// What the status amounts to: `new`, `indeterminate`, `done` or `undefined`.
+    /// Status category: `new`, `indeterminate`, `done` or `undefined`.
     pub status_category: Option<String>,
-    /// The name that the assignee's account shows; null when it shows none, and when nobody is assigned.
+    /// Display name of the assignee; null if the account shows none, or if the issue is unassigned.
     pub assignee: Option<String>,
-    /// The assignee's Atlassian account: tells an account that shows no name from nobody.
+    /// Account id of the assignee; distinguishes an account without a visible name from an unassigned issue.
     pub assignee_account_id: Option<String>,
-    /// As [`Self::assignee`], of who reported it.
+    /// Display name of the reporter, like [`Self::assignee`].
     pub reporter: Option<String>,
-    /// As [`Self::assignee_account_id`], of who reported it.
+    /// Account id of the reporter, like [`Self::assignee_account_id`].
     pub reporter_account_id: Option<String>,
-    /// Name of the priority.
+    /// Priority name.
     pub priority: Option<String>,
-    /// Id of the priority, digits.
+    /// Priority id, digits.
     pub priority_id: Option<String>,
     /// Name of the issue type.
     pub issue_type: Option<String>,
     /// Id of the issue type, digits.
     pub issue_type_id: Option<String>,
-    /// Labels; what is no text is none.
+    /// Labels; values that are not strings are skipped.
     pub labels: Vec<String>,
-    /// Key of the parent: of an epic, or of the issue that this is a subtask of.
+    /// Key of the parent: the epic, or the parent issue of a subtask.
     pub parent: Option<String>,
-    /// Id of the parent, digits: it stays when the parent moves to another project, and its key does not.
+    /// Id of the parent, digits. Unlike the key, it does not change if the parent moves to another project.
     pub parent_id: Option<String>,
     /// RFC 3339, in UTC.
     pub created: Option<String>,
@@ -60,55 +60,55 @@ pub struct Ticket {
     pub updated: Option<String>,
 }
 
-/// A ticket as `get-tickets-for-sprint` lists it: its fields lie as Jira's do. What Jira leaves out, or
-/// sends as something odd, is null.
+/// An issue as `get-tickets-for-sprint` lists it, with its fields nested like Jira's. Fields that Jira omits or sends
+/// in an unexpected form are null.
 #[derive(Debug, Clone, Serialize)]
 pub struct SprintTicket {
     /// Digits.
     pub id: Option<String>,
     /// `PROJ-1`.
     pub key: Option<String>,
-    /// Where people see it.
+    /// The issue's page in Jira.
     pub url: Option<String>,
-    /// The fields.
+    /// Its fields.
     pub fields: Fields,
 }
 
-/// The fields of a [`SprintTicket`], by Jira's names.
+/// The fields of a [`SprintTicket`], with Jira's names.
 #[derive(Debug, Clone, Serialize)]
 pub struct Fields {
-    /// One line.
+    /// The title, one line.
     pub summary: Option<String>,
-    /// Markdown, or the document itself, as it was asked for; null where there is none.
+    /// Markdown or an ADF document, as requested; null if there is none.
     pub description: Value,
-    /// The status.
+    /// Its status.
     pub status: Option<Status>,
-    /// Who works on it.
+    /// The assignee.
     pub assignee: Option<User>,
-    /// Who wrote it.
+    /// The reporter.
     pub reporter: Option<User>,
     /// RFC 3339, in UTC.
     pub created: Option<String>,
     /// RFC 3339, in UTC.
     pub updated: Option<String>,
-    /// The priority.
+    /// Its priority.
     pub priority: Option<Named>,
-    /// The issue type.
+    /// Its issue type.
     pub issuetype: Option<Named>,
     /// Labels.
     pub labels: Vec<String>,
-    /// The epic, or the issue that this is a subtask of.
+    /// The epic, or the parent issue of a subtask.
     pub parent: Option<Parent>,
 }
 
-/// The issue that another belongs to.
+/// The parent of an issue.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct Parent {
     /// Digits.
     pub id: Option<String>,
     /// `PROJ-1`.
     pub key: Option<String>,
-    /// Where people see it.
+    /// The issue's page in Jira.
     pub url: Option<String>,
 }
 
@@ -188,22 +188,22 @@ impl Linked for Ticket {
     }
 }
 
-/// What to search for.
+/// A search for issues.
 pub struct TicketSearch {
     search: Search,
-    /// The code and the sentence of a 404 for a query about something that does not exist.
+    /// The code and message of the 404 if the project or sprint does not exist.
     unknown: (ErrorCode, &'static str),
     format: DescriptionFormat,
 }
 
 impl TicketSearch {
-    /// The tickets of a project, with the descriptions in this form.
+    /// Searches a project's issues, with descriptions in this format.
     pub fn of_project(project: &ProjectId, format: DescriptionFormat) -> Self {
         let unknown = (ErrorCode::ProjectNotFound, "Project not found");
         Self { search: Search::of_project(project), unknown, format }
     }
 
-    /// The tickets of a sprint, with the descriptions in this form.
+    /// Searches a sprint's issues, with descriptions in this format.
     pub fn of_sprint(sprint: &SprintId, format: DescriptionFormat) -> Self {
         let unknown = (ErrorCode::SprintNotFound, "Sprint not found");
         Self { search: Search::of_sprint(sprint), unknown, format }
@@ -215,12 +215,12 @@ impl TicketSearch {
 }
 
 impl ConnectedSite<'_> {
-    /// The tickets of a search: all of them, or one part, which may be shorter than its limit and still be followed by
-    /// another.
+    /// Runs a search and returns all its issues or one page. A page may have fewer issues than its limit and still be
+    /// followed by another.
     ///
     /// # Errors
-    /// 404 when what the search is about does not exist or is hidden, 400 when the part begins at a place that Jira has
-    /// forgotten; what Jira refuses or fails at.
+    /// 404 if the project or sprint does not exist or is not visible, 400 if Jira no longer accepts the page's starting
+    /// position.
     pub async fn tickets<T: From<(atlassian::Ticket, DescriptionFormat)> + Linked>(
         &self,
         search: &TicketSearch,

@@ -142,7 +142,7 @@ mod tests {
         http::Request::builder().header("cookie", cookies).body(Default::default()).unwrap()
     }
 
-    /// What a browser sends back of a `Set-Cookie`.
+    /// The part of a `Set-Cookie` header that the browser sends back.
     fn kept(browser: &Browser) -> String {
         browser.set_cookie().split(';').next().unwrap().to_owned()
     }

@@ -169,7 +169,7 @@ mod tests {
         for forged in ["", "ct_", "x", &other, &token[1..], &format!("{token}A")] {
             assert_eq!(refusal(tokens(1).open(forged)), 401, "{forged}");
         }
-        // What another part of Juncture sealed with the same setting, even with this content.
+        // Sealed by another part of Juncture with the same setting; rejected even with this content.
         let sealer = Sealer::from_keys(&STANDARD.encode([1; 32])).unwrap();
         let content =
             r#"{"id":"x","provider":"jira","external_id":"y","return_url":null,"expires_at":9999999999}"#;
