@@ -1,4 +1,4 @@
-//! Readers for the headers and the path of a request.
+//! Extracts values from a request's headers and path.
 
 use http::header::AUTHORIZATION;
 use lambda_http::RequestExt;
@@ -6,19 +6,17 @@ use lambda_http::RequestExt;
 use super::Request;
 use crate::error::RequestError;
 
-/// The bearer token of the `Authorization` header, if there is one. The scheme's case does not matter
-/// (RFC 9110, section 11.1).
+/// Returns the bearer token of the `Authorization` header, if there is one. The scheme is case-insensitive (RFC 9110,
+/// section 11.1).
 pub fn bearer_token(request: &Request) -> Option<&str> {
     let header = request.headers().get(AUTHORIZATION)?.to_str().ok()?;
     let (scheme, token) = header.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim()).filter(|token| !token.is_empty())
 }
 
-/// The `Idempotency-Key` header, if there is one: one name for a request and all its repetitions
-/// (<https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/>).
-///
-/// # Errors
-/// 400 when it is empty, longer than 255 characters or holds anything but visible ASCII.
+/// Returns the `Idempotency-Key` header, if there is one, which identifies a request and its retries
+/// (<https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/>). Rejects a key that is empty, longer
+/// than 255 characters or not visible ASCII.
 pub fn idempotency_key(request: &Request) -> Result<Option<&str>, RequestError> {
     let Some(header) = request.headers().get("idempotency-key") else { return Ok(None) };
     let is_fine =
@@ -29,7 +27,7 @@ pub fn idempotency_key(request: &Request) -> Result<Option<&str>, RequestError> 
     Ok(Some(key))
 }
 
-/// A path parameter of the route, decoded.
+/// Returns a decoded path parameter of the route; empty if there is none.
 pub fn path_parameter(request: &Request, name: &str) -> String {
     request.path_parameters_ref().and_then(|parameters| parameters.first(name)).unwrap_or_default().to_owned()
 }

@@ -1,5 +1,5 @@
-//! The JSON bodies of routes, and what becomes of a field that a route does not take: a misspelled `prioritty_id` must not
-//! be ignored in silence.
+//! The JSON bodies of routes, and how unknown fields are handled: a misspelled `prioritty_id` must not be silently
+//! ignored.
 
 use base::config::{FromSettings, Settings, SettingsError};
 use serde::de::DeserializeOwned;
@@ -12,10 +12,10 @@ use crate::Request;
 use crate::added::set_warnings;
 use crate::error::RequestError;
 
-/// More unknown fields than this are counted, not named.
+/// Maximum number of unknown fields that are named in a message; the rest is only counted.
 const MAX_NAMED: usize = 20;
 
-/// A route that takes a JSON body.
+/// A route that accepts a JSON body.
 #[derive(Clone, Copy)]
 pub struct Route {
     name: &'static str,
@@ -23,17 +23,17 @@ pub struct Route {
 }
 
 impl Route {
-    /// One that refuses fields that it does not take. `name` is the last segment of its path.
+    /// A route that rejects unknown fields. `name` is the last segment of its path.
     pub const fn of(name: &'static str) -> Self {
         Self { name, is_in_contract: false }
     }
 
-    /// One that the original Juncture has: it ignored other fields, so its callers are warned.
+    /// A route of the original Juncture, which ignored unknown fields, so its callers only get warnings.
     pub const fn of_contract(name: &'static str) -> Self {
         Self { name, is_in_contract: true }
     }
 
-    /// A sentence for each field of a body that is not among the route's, without a full stop.
+    /// Returns a message for each unknown field, without a full stop.
     fn complaints(self, body: &JsonBody, known: &[&str]) -> Vec<String> {
         let Self { name: route, .. } = self;
         let unknown: Vec<_> = body.names().filter(|name| !known.contains(name)).collect();
@@ -49,8 +49,8 @@ impl Route {
     }
 }
 
-/// Reads JSON bodies. Setting: `UNKNOWN_FIELDS`, which is `warn` or `refuse`, for every route; when it is absent, the
-/// routes of the contract warn and the others refuse.
+/// Parses JSON bodies. Setting: `UNKNOWN_FIELDS`, `warn` or `refuse`, for all routes. If it is not set, the routes of
+/// the contract warn and the others refuse.
 pub struct JsonBodies {
     refuses: Option<bool>,
 }
@@ -71,20 +71,13 @@ impl FromSettings for JsonBodies {
 }
 
 impl JsonBodies {
-    /// Reads the body of a request to a route. Where an unknown field is not refused, the answer will have a `warnings`
-    /// list, whatever the answer is.
-    ///
-    /// # Errors
-    /// As [`JsonBody::of`]; 400 that names the unknown fields and those that the route takes, or the first field that is
-    /// not what `T` asks for.
+    /// Parses the body of a request to a route. If unknown fields are not rejected, the response gets a list of
+    /// `warnings`, even if it is an error. An error about unknown fields also names those that the route accepts.
     pub fn read<T: DeserializeOwned>(&self, request: &Request, route: Route) -> Result<T, RequestError> {
         self.fields(&JsonBody::of(request)?, route)
     }
 
-    /// As [`Self::read`], or, where there is no body, as [`query`].
-    ///
-    /// # Errors
-    /// As [`Self::read`] and [`query`].
+    /// Like [`Self::read`], or like [`query`] if there is no body.
     pub fn read_or_query<T: DeserializeOwned>(
         &self,
         request: &Request,
@@ -93,10 +86,7 @@ impl JsonBodies {
         if request.body().is_empty() { query(request) } else { self.read(request, route) }
     }
 
-    /// As [`Self::read`], with the body's [`JsonBody::digest`].
-    ///
-    /// # Errors
-    /// As [`Self::read`].
+    /// Like [`Self::read`]; also returns the [`JsonBody::digest`].
     pub fn read_with_digest<T: DeserializeOwned>(
         &self,
         request: &Request,

@@ -1,5 +1,5 @@
-//! The deserializer behind the readers. It visits every field of a struct in the order of its declaration, also those
-//! that the request does not have, so that a refusal names the first field that is wrong, and in the contract's words.
+//! The deserializer for requests. It visits all fields of a struct in declaration order, including those missing in the
+//! request, so an error names the first wrong field, with the contract's message.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -12,25 +12,22 @@ use serde_json::{Map, Value};
 use super::check_value;
 use crate::error::RequestError;
 
-/// A value of a JSON body as it came.
+/// A value as it was sent.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub enum Field {
-    /// It is not there.
+    /// The field is missing.
     #[default]
     Absent,
     /// `null`.
     Null,
-    /// A text of any length and any characters.
+    /// A string of any length, with any characters.
     Text(String),
     /// Anything else.
     Other(Value),
 }
 
 impl Field {
-    /// A truth value; absent and `null` are false.
-    ///
-    /// # Errors
-    /// 400 for anything else; the sentence names the field.
+    /// Returns a boolean; absent and `null` are false, anything else is rejected.
     pub fn flag(&self, name: &str) -> Result<bool, RequestError> {
         match self {
             Self::Absent | Self::Null => Ok(false),
@@ -78,22 +75,22 @@ impl<'de> Deserialize<'de> for Field {
     }
 }
 
-/// Stands for a field that must be there and is read elsewhere.
+/// A field that is required here but parsed elsewhere.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
 pub struct Present;
 
-/// Where a struct's fields come from.
+/// The source of a struct's fields.
 #[derive(Clone, Copy)]
 pub(super) enum Source<'a> {
     /// A JSON object.
     Json(&'a Map<String, Value>),
-    /// A query or a form, whose values are checked already.
+    /// A query or a form; the values are already checked.
     Pairs(&'a BTreeMap<String, String>),
-    /// Nowhere: the names of the fields are collected.
+    /// No source: only collects the field names.
     Names(&'a RefCell<Vec<&'static str>>),
 }
 
-/// The names of a struct's fields, in the order of their declaration.
+/// Returns the names of a struct's fields, in declaration order.
 pub(super) fn names<T: for<'de> Deserialize<'de>>() -> Result<Vec<&'static str>, RequestError> {
     let names = RefCell::default();
     T::deserialize(Source::Names(&names))?;
@@ -126,7 +123,7 @@ impl<'de> Deserializer<'de> for Source<'de> {
         visitor: V,
     ) -> Result<V::Value, RequestError> {
         let expected = (&visitor as &dyn Expected).to_string();
-        // What serde's derive says of a struct that does not say it itself.
+        // The default text of serde's derive, without `expecting`.
         let required = (!expected.starts_with("struct ")).then_some(expected);
         visitor.visit_seq(Fields { source: self, names: fields.iter(), required })
     }
@@ -145,7 +142,7 @@ impl<'de> Deserializer<'de> for Source<'de> {
     }
 }
 
-/// The same source for each struct of a tuple.
+/// Passes the same source to each struct of a tuple.
 struct Again<'de>(Source<'de>);
 
 impl<'de> SeqAccess<'de> for Again<'de> {
@@ -163,7 +160,7 @@ impl<'de> SeqAccess<'de> for Again<'de> {
 struct Fields<'de> {
     source: Source<'de>,
     names: std::slice::Iter<'static, &'static str>,
-    /// Those that are named when one of them is missing; without it, that one.
+    /// What the message names if a field is missing; if not set, the field itself.
     required: Option<String>,
 }
 
@@ -180,13 +177,13 @@ impl<'de> SeqAccess<'de> for Fields<'de> {
     }
 }
 
-/// What a request has for a field.
+/// The value in the request for a field.
 #[derive(Clone, Copy)]
 enum Given<'de> {
     Absent,
     Json(&'de Value),
     Text(&'de str),
-    /// Something that every type of field takes.
+    /// Accepted by every type of field.
     Placeholder,
 }
 

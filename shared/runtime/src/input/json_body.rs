@@ -1,4 +1,4 @@
-//! JSON objects as bodies.
+//! JSON request bodies.
 
 use std::borrow::Cow;
 
@@ -14,18 +14,15 @@ use super::{body_bytes, shown};
 use crate::Request;
 use crate::error::RequestError;
 
-/// A JSON object as body.
+/// A request body that is a JSON object.
 pub struct JsonBody(Map<String, Value>);
 
 impl JsonBody {
-    /// Parses the body whatever its fields are; a route reads it with [`super::JsonBodies::read`], which knows them.
+    /// Parses the body without looking at its fields; use [`super::JsonBodies::read`] to also check them for a route.
     ///
-    /// Half a surrogate pair in it is read as U+FFFD. It must say that it is JSON: what comes without a content type has
-    /// got another one on the way, see `gateway_event::encode_query`.
-    ///
-    /// # Errors
-    /// When the body is absent, not UTF-8, not JSON, not an object, declared as something else, or has an object, at any
-    /// depth, with a name twice: which of the two counts would depend on who reads it.
+    /// Lone surrogates are replaced with U+FFFD. The content type must be JSON: a request without one gets another
+    /// content type on the way, see `gateway_event::encode_query`. Duplicate names in an object are rejected at any
+    /// depth, because parsers disagree about which one counts.
     pub fn of(request: &Request) -> Result<Self, RequestError> {
         let bytes = body_bytes(request);
         if bytes.iter().all(u8::is_ascii_whitespace) {
@@ -62,20 +59,17 @@ impl JsonBody {
         }
     }
 
-    /// Reads the fields of `T`; others are ignored.
-    ///
-    /// # Errors
-    /// When a field is not what `T` asks for.
+    /// Parses the fields of `T`; other fields are ignored.
     pub fn read<T: DeserializeOwned>(&self) -> Result<T, RequestError> {
         T::deserialize(Source::Json(&self.0))
     }
 
-    /// The names of its fields.
+    /// The names of all fields.
     pub(super) fn names(&self) -> impl Iterator<Item = &str> {
         self.0.keys().map(String::as_str)
     }
 
-    /// The SHA-256 of the body, to recognise it by: spaces and the order of its fields do not count.
+    /// The SHA-256 of the content, which does not depend on white space or the order of top-level fields.
     pub fn digest(&self) -> String {
         let mut fields: Vec<_> = self.0.iter().map(|(name, value)| format!("{name:?}: {value}")).collect();
         fields.sort_unstable();

@@ -1,16 +1,16 @@
-//! What a request carries, as structs: a query, a form or a JSON body is read into whatever derives [`Deserialize`].
+//! Parses the query, form or JSON body of a request into any struct that derives [`Deserialize`].
 //!
-//! The types of a struct's fields say what a caller must send:
+//! The types of the fields define what is accepted:
 //!
-//! - `String`: a short text that must be there; absent, `null` and `""` are refused as `Missing external_id`.
-//! - `Option<String>`: a short text; absent, `null` and `""` are `None`.
-//! - `bool`: absent and `null` are false; in a query or a form it is spelled `true` or `false`.
-//! - [`Field`]: the value as it came, for whoever tells absent, `null` and empty apart or reads it by rules of its own.
-//! - [`Present`]: must be there like a `String`, and is read by another struct.
+//! - `String`: a required short string; absent, `null` and `""` are rejected with `Missing external_id`.
+//! - `Option<String>`: a short string; absent, `null` and `""` are `None`.
+//! - `bool`: absent and `null` are false; in a query or form it is spelled `true` or `false`.
+//! - [`Field`]: the value as sent, for code that distinguishes absent, `null` and empty, or has its own rules.
+//! - [`Present`]: required like a `String`, but parsed by another struct.
 //!
-//! Where the contract names several fields in one sentence, the struct says how:
-//! `#[serde(expecting = "external_id or provider")]` makes it `Missing external_id or provider`. A tuple of structs reads
-//! the same request into each of them.
+//! Where the contract names several fields in one message, the struct sets it with an attribute: `#[serde(expecting =
+//! "external_id or provider")]` results in `Missing external_id or provider`. A tuple of structs parses the same
+//! request into each of them.
 
 mod bodies;
 mod deserialize;
@@ -28,13 +28,13 @@ use lambda_http::Body;
 
 use crate::error::RequestError;
 
-/// The longest value of a query parameter or a short field.
+/// Maximum length of a query parameter or a short field, in characters.
 const MAX_VALUE_CHARACTERS: usize = 10_240;
 
-/// How much of a name that a caller made up is repeated to them.
+/// How many characters of an unknown name are quoted in an error message.
 const MAX_NAME_SHOWN: usize = 50;
 
-/// The beginning of a name that a caller made up.
+/// Truncates a name from the caller for an error message.
 fn shown(name: &str) -> String {
     name.chars().take(MAX_NAME_SHOWN).collect()
 }
@@ -47,7 +47,7 @@ fn body_bytes(request: &Request<Body>) -> &[u8] {
     }
 }
 
-/// Refuses a short value that no field means; `what` is where it stands.
+/// Rejects names and values with control characters, and those that are too long; `what` describes them in the message.
 fn check_value(name: &str, value: &str, what: &str) -> Result<(), RequestError> {
     if name.chars().chain(value.chars()).any(char::is_control) {
         return Err(RequestError::malformed(format!("A {what} contains control characters")));

@@ -1,4 +1,4 @@
-//! Queries and posted forms.
+//! Query strings and URL-encoded forms.
 
 use std::collections::BTreeMap;
 
@@ -9,23 +9,17 @@ use super::{body_bytes, check_value, shown};
 use crate::Request;
 use crate::error::RequestError;
 
-/// More parameters than any route has; the pages of others may add a few of their own.
+/// Maximum number of parameters. No route has that many, even with a few that third parties add to URLs.
 const MAX_PAIRS: usize = 50;
 
-/// Reads the query. Parameters that `T` does not have are ignored.
-///
-/// # Errors
-/// When a parameter is not what `T` asks for, is given twice, contains control characters or is too long, or when there
-/// are more than 50 of them.
+/// Parses the query. Parameters that `T` does not have are ignored. Rejects duplicate parameters, control characters,
+/// values that are too long, and more than 50 parameters.
 pub fn query<T: DeserializeOwned>(request: &Request) -> Result<T, RequestError> {
     let raw = request.uri().query().unwrap_or_default();
     T::deserialize(Source::Pairs(&read_pairs(raw.as_bytes(), "query parameter")?))
 }
 
-/// Reads a posted form (`application/x-www-form-urlencoded`).
-///
-/// # Errors
-/// As [`query`].
+/// Parses a form (`application/x-www-form-urlencoded`), with the rules of [`query`].
 pub fn form<T: DeserializeOwned>(request: &Request) -> Result<T, RequestError> {
     T::deserialize(Source::Pairs(&read_pairs(body_bytes(request), "field")?))
 }
@@ -35,7 +29,7 @@ fn read_pairs(raw: &[u8], what: &str) -> Result<BTreeMap<String, String>, Reques
     for pair in raw.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty()) {
         let decoded = form_urlencoded::parse(pair).next();
         let Some((name, value)) = decoded else { continue };
-        // The decoder puts U+FFFD where the bytes are no UTF-8.
+        // The decoder replaces invalid UTF-8 with U+FFFD.
         if name.contains('\u{fffd}') || value.contains('\u{fffd}') {
             return Err(RequestError::malformed(format!("A {what} is not valid UTF-8")));
         }
