@@ -1,4 +1,4 @@
-//! `GET /api/backend/connection-info/check-connection-validity`: whether a connection exists and can be used.
+//! `GET /api/backend/connection-info/check-connection-validity`: whether a connection exists and is usable.
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -28,8 +28,8 @@ fn main() -> ExitCode {
     serve::<App, _>(|app, request| Box::pin(handle(app, request)))
 }
 
-/// The state of a connection, and what its site is called and where it is, as far as that is known; all false and null
-/// for one that does not exist.
+/// The state of a connection, and its site's name and URL if known; all false and null if the connection does not
+/// exist.
 #[derive(Default, Serialize)]
 struct Validity {
     exists: bool,

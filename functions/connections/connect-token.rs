@@ -1,4 +1,4 @@
-//! `POST /api/backend/connect-token`: what the product's frontend begins one flow with.
+//! `POST /api/backend/connect-token`: issues a token with which the product's frontend starts one flow.
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -37,7 +37,7 @@ impl FromSettings for App {
 
 const ROUTE: Route = Route::of("connect-token");
 
-/// How the flow is to go that the token begins.
+/// The options of the flow that the token starts.
 #[derive(Deserialize)]
 struct FlowOptions {
     return_url: Option<String>,
@@ -47,14 +47,14 @@ struct FlowOptions {
     expires_in: Field,
 }
 
-/// How long a token lives unless the caller says otherwise.
+/// Default lifetime of a token.
 const LIFETIME: Duration = Duration::from_secs(10 * 60);
 
 fn main() -> ExitCode {
     serve::<App, _>(|app, request| Box::pin(handle(app, request)))
 }
 
-/// The token, and when it ends.
+/// The token and its expiry.
 #[derive(Serialize)]
 struct Issued {
     connect_token: String,

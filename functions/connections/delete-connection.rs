@@ -1,5 +1,5 @@
-//! `DELETE /api/backend/connection-info/connection`: removes a connection and everything that is stored of it.
-//! Parameters come by query or as a JSON body.
+//! `DELETE /api/backend/connection-info/connection`: deletes a connection and all data stored for it. Accepts the
+//! parameters in the query or as a JSON body.
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -32,7 +32,7 @@ fn main() -> ExitCode {
     serve::<App, _>(|app, request| Box::pin(handle(app, request)))
 }
 
-/// The connection is gone.
+/// Confirms that the connection was deleted.
 #[derive(Serialize)]
 struct Disconnected {
     success: bool,

@@ -1,4 +1,4 @@
-//! `GET /api/backend/connection-info/get-access-token`: an access token that is good for at least a minute.
+//! `GET /api/backend/connection-info/get-access-token`: an access token that is valid for at least a minute.
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -30,7 +30,7 @@ fn main() -> ExitCode {
     serve::<App, _>(|app, request| Box::pin(handle(app, request)))
 }
 
-/// The access token and when it ends.
+/// The access token and its expiry.
 #[derive(Serialize)]
 struct Token<'a> {
     access_token: &'a str,
@@ -48,7 +48,7 @@ async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
     json(StatusCode::OK, &Token { access_token: token.value.expose_secret(), expires_at: token.expires_at })
 }
 
-/// The contract answers an unknown connection with 401 on this route, and with 404 on all others.
+/// Per the contract, an unknown connection is 401 on this route and 404 on all others.
 fn unknown_is_401(error: Error) -> Error {
     match error.code() {
         ErrorCode::ConnectionNotFound => error.with_status(StatusCode::UNAUTHORIZED),

@@ -32,7 +32,7 @@ fn main() -> ExitCode {
     serve::<App, _>(|app, request| Box::pin(handle(app, request)))
 }
 
-/// The refresh token, the end of the consent, and whether the provider has rejected the token.
+/// The refresh token, the expiry of the consent, and whether the provider rejected the token.
 #[derive(Serialize)]
 struct Credentials<'a> {
     refresh_token: &'a str,

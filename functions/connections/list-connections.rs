@@ -1,4 +1,4 @@
-//! `GET /api/backend/connection-info/list-connections`: the connections there are, with their state.
+//! `GET /api/backend/connection-info/list-connections`: lists connections with their state.
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -29,21 +29,21 @@ impl FromSettings for App {
     }
 }
 
-/// Which connections are asked for; without either, all of them.
+/// The filters, both optional.
 #[derive(Deserialize)]
 struct Filter {
     provider: Option<String>,
     state: Option<String>,
 }
 
-/// How many connections an answer holds unless the caller says otherwise.
+/// Default page size.
 const LIMIT: usize = 100;
 
 fn main() -> ExitCode {
     serve::<App, _>(|app, request| Box::pin(handle(app, request)))
 }
 
-/// A part of the list.
+/// A page of the list.
 #[derive(Serialize)]
 struct Connections {
     connections: Vec<ConnectionSummary>,
@@ -61,7 +61,7 @@ async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
     let filtered = filter.in_cursors();
     let paging = Paging::of_connections(sealer, "list-connections", &filtered);
     let PageRequest { limit, from } = paging.part(&page)?.unwrap_or(PageRequest { limit: LIMIT, from: None });
-    // One more than asked for tells whether there are more.
+    // One extra row shows whether there is another page.
     let mut connections = rows.list(&caller, filter, from.as_ref(), limit + 1).await?;
     let has_more = connections.len() > limit;
     connections.truncate(limit);

@@ -1,6 +1,6 @@
-//! `GET /api/frontend/oauth/authorization-callback/{provider}`: where the provider sends a person back to.
+//! `GET /api/frontend/oauth/authorization-callback/{provider}`: where the provider redirects a person after consent.
 //!
-//! Every way this can end is a page for a person: on to the choice of a site, or a message.
+//! Every outcome is a page for that person: the choice of a site, or a message.
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -53,7 +53,7 @@ fn main() -> ExitCode {
     serve_pages::<App, _>(|app, request| Box::pin(handle(app, request)), explain)
 }
 
-/// What the provider sends a person back with: `code`, or `error` in its place
+/// The parameters of the provider's redirect: `code`, or `error` instead
 /// (<https://www.rfc-editor.org/rfc/rfc6749#section-4.1.2>).
 #[derive(Deserialize)]
 struct Query {
@@ -63,21 +63,21 @@ struct Query {
 }
 
 async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
-    // Before anything is counted or looked at.
+    // Before the rate limits and the state, which a prefetch must not affect.
     if is_prefetch(request.headers()) {
         return Err(Error::prefetch());
     }
     let provider = ProviderId::parse(&path_parameter(&request, "provider"))?;
     let Query { state, code, error: refusal } = query(&request)?;
-    // What cannot be a return of the provider leaves the state alone.
+    // A request without a code or an error cannot come from the provider, so it must not use the state up.
     let code = match refusal {
         Some(_) => String::new(),
         None => code.ok_or_else(|| RequestError::missing("code"))?,
     };
     let (state, code) = (state.as_str(), code.as_str());
     app.limits.admit(&request, Some(RateLimitSubject { name: "state", value: state })).await?;
-    // The state is used up before anything is sent anywhere, also when the person declined or this is another
-    // browser than the one that began.
+    // The state is used up before any request to the provider, even if the person declined or this is a different
+    // browser.
     let began = Browser::known(&request, FlowLeg::ToReturn);
     if let Some(error) = refusal {
         let intent = app.states.consume(provider, state, began.as_ref()).await?;
@@ -100,7 +100,7 @@ async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
     with_cookie(redirect(&page), &returned.browser.set_cookie())
 }
 
-/// Exchanges the provider's code and keeps the tokens until a site is chosen.
+/// Exchanges the authorization code and stores the tokens until a site is chosen.
 async fn exchange(
     app: &App,
     request: &Request,
@@ -118,7 +118,7 @@ async fn exchange(
     app.consents.hold(&arrival.intent, grant, binding, note).await
 }
 
-/// What the provider answers instead of a code: the person said no, or something is wrong with our request.
+/// The response to an `error` from the provider: the person declined, or our authorization request is wrong.
 fn refused(product: Option<&Product>, error: &str) -> Response {
     let message = if error == "access_denied" {
         Message::consent_declined(JIRA, product)

@@ -1,4 +1,4 @@
-//! `POST /api/frontend/finalize-connection/jira/create-connection`: makes the connection to the chosen site.
+//! `POST /api/frontend/finalize-connection/jira/create-connection`: creates the connection to the chosen site.
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -42,8 +42,9 @@ struct Body {
     replace_account: Field,
 }
 
-/// What a page agrees to that does not say whether an account may be replaced. Setting: `REQUIRE_ACCOUNT_CONFIRMATION`;
-/// unless it is `true`, such a page has shown it to the person, or has nothing to do with accounts.
+/// The default for requests that do not say whether another account may be replaced. Setting:
+/// `REQUIRE_ACCOUNT_CONFIRMATION`; unless it is `true`, such a request may replace it, because its page has shown this
+/// to the person or does not handle accounts.
 struct Silence {
     may_replace: bool,
 }
@@ -58,7 +59,7 @@ fn main() -> ExitCode {
     serve::<App, _>(|app, request| Box::pin(handle(app, request)))
 }
 
-/// The connection exists.
+/// Confirms that the connection exists.
 #[derive(Serialize)]
 struct Created {
     success: bool,

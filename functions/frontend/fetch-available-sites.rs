@@ -1,4 +1,4 @@
-//! `GET /api/frontend/finalize-connection/jira/fetch-available-sites`: the Jira sites that a consent reaches.
+//! `GET /api/frontend/finalize-connection/jira/fetch-available-sites`: the Jira sites that a consent covers.
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -35,14 +35,14 @@ struct Query {
     connection_code: String,
 }
 
-/// The sites, in Atlassian's order, and whose consent it is.
+/// The sites in Atlassian's order, and the account that consented.
 #[derive(Serialize)]
 struct Available {
     sites: Vec<Site>,
     account: Option<Account>,
-    /// Whether another account is connected until now.
+    /// Whether another account is currently connected.
     replaces_account: bool,
-    /// For whom the connection is made, as the connect token said.
+    /// Whom the connection is for, from the connect token.
     display_name: Option<DisplayName>,
 }
 
@@ -60,7 +60,7 @@ impl From<jira::Site> for Site {
     }
 }
 
-/// Whose consent it is, without Atlassian's id of the account.
+/// The account that consented, without its Atlassian id.
 #[derive(Serialize)]
 struct Account {
     name: Option<String>,

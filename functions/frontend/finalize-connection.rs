@@ -1,5 +1,5 @@
-//! `GET /finalize-connection/{provider}/{connection_code}`: the page on which a person chooses a site; its form
-//! posts to the same address, and its style and script lie beside it.
+//! `GET /finalize-connection/{provider}/{connection_code}`: the page for choosing a site. Its form posts to the same
+//! URL, and its CSS and JavaScript are served next to it.
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -38,7 +38,7 @@ fn main() -> ExitCode {
     serve_pages::<App, _>(|app, request| Box::pin(handle(app, request)), explain)
 }
 
-/// What the page's form posts.
+/// The fields of the page's form.
 #[derive(Deserialize)]
 struct Form {
     site_id: Option<String>,
@@ -72,7 +72,7 @@ async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
             let message = Message::connected(JIRA, product.as_ref());
             Ok(document(message.status(), product.as_ref(), message.html()))
         }
-        // The code is still good: the person may choose again or try again.
+        // The code is still valid, so the person can choose or try again.
         Err(error) if error.status() != StatusCode::GONE => {
             let status = error.status();
             let sentence = match status {
@@ -98,12 +98,12 @@ async fn connect(
     finalizer.connect(code, visitor, SiteId::parse(site_id)?, may_replace).await
 }
 
-/// Where the person lands: at the flow's own address, or the one of the settings.
+/// Where the person is sent: the flow's own return URL, or the one in the settings.
 fn landing(return_url: Option<&ReturnUrl>, product: Option<&Product>) -> Option<Product> {
     return_url.map_or_else(|| product.cloned(), |url| Product::returning_to(url.as_url(), product))
 }
 
-/// The page itself.
+/// Renders the page.
 async fn choice(
     app: &App,
     code: &ConnectionCode,
@@ -127,7 +127,7 @@ async fn choice(
         .iter()
         .map(|site| Site {
             id: site.id.as_str(),
-            // What no name is told of goes by its address.
+            // A site without a name is shown by its URL.
             name: site.name.as_deref().or(site.url.as_deref()).unwrap_or(site.id.as_str()),
             url: site.url.as_deref().unwrap_or_default(),
             avatar_url: site.avatar_url.as_deref(),

@@ -1,4 +1,4 @@
-//! `POST /api/frontend/oauth/initiate-oauth-flow`: begins a flow and tells the browser where to go.
+//! `POST /api/frontend/oauth/initiate-oauth-flow`: starts a flow and returns the URL of the consent page.
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -44,7 +44,7 @@ impl FromSettings for App {
 
 const ROUTE: Route = Route::of_contract("initiate-oauth-flow");
 
-/// Which connection the flow is to make: a connect token says it, or, where none is required, the two others do.
+/// Identifies the connection to create: by a connect token or, where none is required, by the other two fields.
 #[derive(Deserialize)]
 struct Body {
     external_id: Option<String>,
@@ -52,9 +52,9 @@ struct Body {
     connect_token: Option<String>,
 }
 
-/// Who may begin a flow. Settings: those of [`ConnectTokens`], `REQUIRE_CONNECT_TOKEN` (with `false`, whoever can
-/// call this may connect their Jira to any external id, so absent is `true`), and `REQUIRE_SAME_BROWSER` (unless that
-/// is `true`, a flow whose browser is not known to keep the cookie may return in one that has none).
+/// Who may start a flow. Settings: those of [`ConnectTokens`]; `REQUIRE_CONNECT_TOKEN` (default `true`; with `false`,
+/// anyone who can call this endpoint can connect their Jira to any external id); and `REQUIRE_SAME_BROWSER` (unless
+/// `true`, a flow whose browser may not keep the cookie may return without one).
 struct Entrance {
     tokens: ConnectTokens,
     token_is_required: bool,
@@ -74,7 +74,7 @@ fn main() -> ExitCode {
     serve::<App, _>(|app, request| Box::pin(handle(app, request)))
 }
 
-/// Where the browser goes next.
+/// Where to send the browser next.
 #[derive(Serialize)]
 struct Begun {
     authorization_uri: String,
@@ -82,13 +82,13 @@ struct Begun {
 
 async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
     let App { states, bodies, jira, address, entrance, limits } = &*app;
-    // The route `…/{slash+}` is there for an address that ends in a slash, and for nothing below it.
+    // The route `…/{slash+}` only exists for a trailing slash, not for paths below it.
     if !path_parameter(&request, "slash").trim_matches('/').is_empty() {
         return Err(Error::new(ErrorCode::RouteNotFound, "There is no endpoint at this address"));
     }
     let body = bodies.read(&request, ROUTE)?;
     let admitted = entrance.admit(&request, &body);
-    // A token that is none counts as well, for whoever sent it.
+    // Requests with an invalid connect token are counted too, for their IP address.
     let external_id = admitted.as_ref().ok().map(|(intent, _)| intent.connection_key.external_id().as_str());
     limits.admit(&request, external_id.map(|value| RateLimitSubject { name: "external_id", value })).await?;
     let (intent, ticket) = admitted?;
@@ -101,8 +101,8 @@ async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
 }
 
 impl Entrance {
-    /// Ties the flow to the browser that begins it: as strictly as its cookies can be relied on, by its own word, and
-    /// whatever that is where the deployment or the connect token says so.
+    /// Binds the flow to the browser that starts it: strictly if that browser is expected to send the cookie back, or
+    /// if the deployment or the connect token requires it.
     fn bind(
         &self,
         request: &Request,
@@ -128,7 +128,7 @@ impl Entrance {
         Ok(Binding::to(browser, is_required || brings_it))
     }
 
-    /// What the flow is to lead to: as the connect token says, or, where none is required, as the body says.
+    /// Returns the intent of the flow: from the connect token or, where none is required, from the body.
     fn admit(&self, request: &Request, body: &Body) -> Result<(Intent, Option<ConnectTokenUse>)> {
         let Some(token) = &body.connect_token else {
             if self.token_is_required {

@@ -36,7 +36,7 @@ impl FromSettings for App {
 
 const ROUTE: Route = Route::of_contract("create-ticket");
 
-/// Where the ticket is made, and what it cannot be made without.
+/// The project and the required fields.
 #[derive(Deserialize)]
 #[serde(expecting = "required fields: external_id, summary, or issue_type_id")]
 struct Target {
@@ -80,7 +80,7 @@ async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
     }
 }
 
-/// The error in the contract's words; `unconfirmed` is what is said when the ticket may exist.
+/// Replaces the message with the contract's; `unconfirmed` is used if the issue may have been created.
 fn explain(error: Error, unconfirmed: &'static str) -> Error {
     let sentences = [
         (ErrorCode::JiraRefused, "Invalid field values or missing required fields for Jira issue creation"),
@@ -91,7 +91,7 @@ fn explain(error: Error, unconfirmed: &'static str) -> Error {
     error.in_words_of(&sentences, "Failed to create Jira ticket")
 }
 
-/// Invites to repeat a request that is safe to repeat.
+/// Adds `Retry-After` if the outcome is unknown, because the request is safe to retry.
 fn retryable(error: Error) -> Error {
     if error.code() == ErrorCode::OutcomeUnknown { error.retry_after(Duration::from_secs(5)) } else { error }
 }

@@ -1,4 +1,5 @@
-//! `DELETE /api/backend/jira/delete-issue`: deletes a Jira issue. Parameters come by query or as a JSON body.
+//! `DELETE /api/backend/jira/delete-issue`: deletes a Jira issue. Accepts the parameters in the query or as a JSON
+//! body.
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -35,13 +36,13 @@ fn main() -> ExitCode {
     serve::<App, _>(|app, request| Box::pin(handle(app, request)))
 }
 
-/// The issue is gone.
+/// Confirms that the issue was deleted.
 #[derive(Serialize)]
 struct Deleted {
     success: bool,
 }
 
-/// What is to be deleted.
+/// The issue to delete.
 #[derive(Deserialize)]
 struct Target {
     external_id: String,

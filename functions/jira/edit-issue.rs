@@ -1,4 +1,4 @@
-//! `PUT /api/backend/jira/edit-issue`: changes fields of a Jira issue.
+//! `PUT /api/backend/jira/edit-issue`: edits the fields of a Jira issue.
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -29,7 +29,7 @@ impl FromSettings for App {
 
 const ROUTE: Route = Route::of_contract("edit-issue");
 
-/// Which issue is changed.
+/// The issue to edit.
 #[derive(Deserialize)]
 struct Target {
     external_id: String,
@@ -43,12 +43,12 @@ fn main() -> ExitCode {
     serve::<App, _>(|app, request| Box::pin(handle(app, request)))
 }
 
-/// The issue as it is now.
+/// The issue after the edit.
 #[derive(Serialize)]
 struct Edited {
     success: bool,
     issue: Option<EditedIssue>,
-    /// What the description lost that Markdown cannot say.
+    /// Content of the description that was lost because Markdown cannot represent it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     lost: Vec<Lost>,
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -1,5 +1,4 @@
-//! `GET /api/backend/jira/get-active-sprints-for-project`: the boards of a Jira project, each with the sprints
-//! that are active now.
+//! `GET /api/backend/jira/get-active-sprints-for-project`: the boards of a Jira project, each with its active sprints.
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -32,7 +31,7 @@ fn main() -> ExitCode {
     serve::<App, _>(|app, request| Box::pin(handle(app, request)))
 }
 
-/// The boards of a project, or a part of them. A sprint that several boards list stands with each of them.
+/// The boards of a project, or a page of them. A sprint that appears on several boards is listed with each.
 #[derive(Serialize)]
 struct Sprints {
     boards: Vec<SprintBoard>,

@@ -32,11 +32,11 @@ fn main() -> ExitCode {
     serve::<App, _>(|app, request| Box::pin(handle(app, request)))
 }
 
-/// The boards of a project, or a part of them. A sprint that several boards list stands with each of them.
+/// The boards of a project, or a page of them. A sprint that appears on several boards is listed with each.
 #[derive(Serialize)]
 struct Sprints {
     boards: Vec<SprintBoard>,
-    /// How many sprints this answer holds; one that several boards list counts once.
+    /// The number of distinct sprints in this response.
     total_sprints: usize,
     next_cursor: Option<String>,
 }

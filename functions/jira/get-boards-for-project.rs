@@ -31,11 +31,11 @@ fn main() -> ExitCode {
     serve::<App, _>(|app, request| Box::pin(handle(app, request)))
 }
 
-/// The boards of a project, or a part of them.
+/// The boards of a project, or a page of them.
 #[derive(Serialize)]
 struct Boards {
     boards: Vec<Board>,
-    /// How many boards this answer holds.
+    /// The number of boards in this response.
     total: usize,
     next_cursor: Option<String>,
 }

@@ -1,5 +1,4 @@
-//! `GET /api/backend/jira/get-issue-details` (also `get-issue`): one Jira issue with everything that is known of
-//! it.
+//! `GET /api/backend/jira/get-issue-details` (also `get-issue`): a Jira issue with all its details.
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -34,7 +33,7 @@ fn main() -> ExitCode {
 struct Query {
     external_id: String,
     issue_id_or_key: Option<String>,
-    /// The issue's name in the contract's example.
+    /// The parameter's name in the contract's example.
     issue_key: Option<String>,
     description_format: Option<String>,
 }

@@ -1,4 +1,4 @@
-//! `GET /api/backend/jira/get-projects`: every Jira project that a connection reaches.
+//! `GET /api/backend/jira/get-projects`: all Jira projects that a connection can access.
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -37,11 +37,11 @@ struct Query {
     external_id: String,
 }
 
-/// The projects by key, or a part of them, and the one that is selected.
+/// The projects ordered by key, or a page of them, and the selected project.
 #[derive(Serialize)]
 struct Projects {
     projects: Vec<Project>,
-    /// How many projects this answer holds.
+    /// The number of projects in this response.
     total: usize,
     selected_project_id: Option<String>,
     next_cursor: Option<String>,

@@ -34,7 +34,7 @@ struct Query {
     external_id: String,
 }
 
-/// The project's id, or null.
+/// The project id, or null.
 #[derive(Serialize)]
 struct Selected {
     jira_project_id: Option<String>,

@@ -1,4 +1,4 @@
-//! `GET /api/backend/jira/get-tickets-for-project`: every ticket of a Jira project, the newest first.
+//! `GET /api/backend/jira/get-tickets-for-project`: all issues of a Jira project, newest first.
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -31,13 +31,13 @@ fn main() -> ExitCode {
     serve::<App, _>(|app, request| Box::pin(handle(app, request)))
 }
 
-/// The tickets of a project, or a part of them.
+/// The issues of a project, or a page of them.
 #[derive(Serialize)]
 struct Tickets {
     tickets: Vec<Ticket>,
-    /// How many tickets this answer holds.
+    /// The number of issues in this response.
     total: usize,
-    /// The contract shows a sprint here; a project has none of its own, so it is always null.
+    /// Part of the contract, but always null: a project has no sprint of its own.
     sprint: Option<Sprint>,
     next_cursor: Option<String>,
 }

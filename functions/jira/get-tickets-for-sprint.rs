@@ -1,4 +1,4 @@
-//! `GET /api/backend/jira/get-tickets-for-sprint`: every ticket of a sprint, the newest first, and the sprint.
+//! `GET /api/backend/jira/get-tickets-for-sprint`: all issues of a sprint, newest first, and the sprint itself.
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -40,11 +40,11 @@ struct Query {
     description_format: Option<String>,
 }
 
-/// The tickets of a sprint, or a part of them.
+/// The issues of a sprint, or a page of them.
 #[derive(Serialize)]
 struct Tickets {
     tickets: Vec<SprintTicket>,
-    /// How many tickets this answer holds.
+    /// The number of issues in this response.
     total: usize,
     sprint: Sprint,
     next_cursor: Option<String>,

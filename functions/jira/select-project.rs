@@ -40,7 +40,7 @@ fn main() -> ExitCode {
     serve::<App, _>(|app, request| Box::pin(handle(app, request)))
 }
 
-/// The project is selected.
+/// Confirms that the project is selected.
 #[derive(Serialize)]
 struct Selected {
     success: bool,

@@ -1,4 +1,4 @@
-//! `GET /health`: that functions start and answer. Touches nothing and needs no setting.
+//! `GET /health`: liveness. Shows that functions start and respond; depends on no service and no setting.
 
 use std::process::ExitCode;
 
@@ -11,7 +11,7 @@ fn main() -> ExitCode {
     serve_liveness::<Error>(|_, _| Box::pin(async { json(StatusCode::OK, &Alive { alive: true }) }))
 }
 
-/// Nothing else can be said by somebody who answers.
+/// Always true.
 #[derive(Serialize)]
 struct Alive {
     alive: bool,

@@ -1,4 +1,4 @@
-//! `GET /health/ready`: whether everything that Juncture stands on is there, and how quickly each part answers.
+//! `GET /health/ready`: whether every dependency of Juncture is available, and how quickly each responds.
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -35,17 +35,17 @@ impl FromSettings for App {
     }
 }
 
-/// A part that has not answered by then has failed. A Neon database that sleeps wakes up within it.
+/// Timeout for each dependency; long enough for a suspended Neon database to wake up.
 const LIMIT: Duration = Duration::from_secs(5);
 
-/// A part that takes longer than this is slow.
+/// A dependency that takes longer than this counts as slow.
 const SLOW: Duration = Duration::from_secs(1);
 
 fn main() -> ExitCode {
     serve_probe::<App, _>(|app, request| Box::pin(handle(app, request)))
 }
 
-/// The whole and its parts.
+/// The overall status and that of each dependency.
 #[derive(Serialize)]
 struct Readiness {
     ready: bool,
@@ -65,7 +65,7 @@ struct Statuses {
 struct Part {
     status: Status,
     duration_ms: u64,
-    /// What is wrong, in a sentence that any caller may read. Hosts and causes are for the log.
+    /// What is wrong, in a message that any caller may see. Hosts and causes are only logged.
     #[serde(skip_serializing_if = "Option::is_none")]
     problem: Option<String>,
 }
@@ -82,7 +82,7 @@ async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
     let App { keys, postgres, redis, atlassian } = &*app;
     keys.authorize(&request).await?;
     let ((postgres, migrations), redis, atlassian_auth, atlassian_api) = tokio::join!(
-        // One after the other: there is one connection.
+        // Sequential, because the pool has a single connection.
         async {
             let database = part("postgres", async { Ok(postgres.ping().await?) }).await;
             let migrations = part("migrations", compare(postgres, database.status)).await;
@@ -104,7 +104,7 @@ impl Statuses {
     }
 }
 
-/// Asks one part, for a limited time.
+/// Checks one dependency, with a timeout.
 async fn part(name: &'static str, question: impl Future<Output = Result<()>>) -> Part {
     let started = Instant::now();
     let outcome = tokio::time::timeout(LIMIT, question)
@@ -125,7 +125,7 @@ async fn part(name: &'static str, question: impl Future<Output = Result<()>>) ->
     }
 }
 
-/// Whether the database has been brought to what this code expects.
+/// Checks that all migrations of this version are applied, and unchanged.
 async fn compare(postgres: &Postgres, database: Status) -> Result<()> {
     if database == Status::Failed {
         return Err(Error::unavailable("The database", "it did not answer before"));

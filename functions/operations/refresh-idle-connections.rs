@@ -1,4 +1,4 @@
-//! Runs on a schedule: refreshes the connections that nobody has used for long, before the provider lets them die.
+//! Runs on a schedule: refreshes connections that have not been used for long, before the provider lets them expire.
 
 use std::process::ExitCode;
 use std::sync::Arc;

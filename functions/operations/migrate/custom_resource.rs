@@ -1,6 +1,5 @@
-//! The migrator as a custom resource of `CloudFormation`, which waits until it is answered at an address of the
-//! request, whatever happened:
-//! <https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/crpg-ref.html>
+//! The migrator as a custom resource of `CloudFormation`, which waits for a response to a URL in the request, whatever
+//! happens: <https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/crpg-ref.html>
 
 use std::time::{Duration, Instant};
 
@@ -11,12 +10,12 @@ use lambda_runtime::{Error, LambdaEvent, service_fn};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-/// The resource's identity, the same for every version of it: another one would have `CloudFormation` delete the
-/// former resource.
+/// The physical id of the resource, the same for every version: if it changed, `CloudFormation` would delete the old
+/// resource.
 const PHYSICAL_ID: &str = "juncture-migrations";
-/// An answer may have 4,096 bytes; so many characters leave room for what else is in it.
+/// Maximum characters of the failure reason. A response is limited to 4,096 bytes, which leaves room for the rest.
 const MAX_REASON: usize = 800;
-/// How often and how patiently the answer is sent.
+/// Attempts and timeout for sending the response.
 const ATTEMPTS: u32 = 3;
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -25,7 +24,7 @@ const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(5);
 struct Request {
     /// `Create`, `Update` or `Delete`.
     request_type: String,
-    /// A presigned address: whoever knows it may answer, so it is never logged.
+    /// A presigned URL: anyone who knows it can respond, so it is never logged.
     #[serde(rename = "ResponseURL")]
     response_url: String,
     stack_id: String,
@@ -35,7 +34,7 @@ struct Request {
     physical_resource_id: Option<String>,
     #[serde(default)]
     resource_properties: Properties,
-    /// What an `Update` replaces.
+    /// The old properties in an `Update`.
     #[serde(default)]
     old_resource_properties: Properties,
 }
@@ -43,35 +42,35 @@ struct Request {
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "PascalCase")]
 struct Properties {
-    /// The newest migration of the deployment, as in `template.yaml`.
+    /// The newest migration of this deployment, from `template.yaml`.
     #[serde(default)]
     newest: String,
 }
 
 impl Request {
-    /// Whether `CloudFormation` takes an update back: it then sends another one, from the new properties to the
-    /// old ones, and calls the migrator that failed, or one that lacks what is applied by now. Should this fail too,
-    /// the stack would be stuck in `UPDATE_ROLLBACK_FAILED`: <https://github.com/aws/aws-cdk/issues/17040>.
+    /// Whether `CloudFormation` is rolling back an update. It then sends another update, from the new properties to the
+    /// old ones, to the migrator that failed or to an older one without the newest migrations. If that failed too, the
+    /// stack would be stuck in `UPDATE_ROLLBACK_FAILED`: <https://github.com/aws/aws-cdk/issues/17040>.
     fn is_rollback(&self) -> bool {
         self.request_type == "Update" && self.resource_properties.newest < self.old_resource_properties.newest
     }
 }
 
-/// Answers `CloudFormation` for as long as the sandbox lives.
+/// Handles requests from `CloudFormation` for the lifetime of the sandbox.
 pub(crate) async fn serve() -> Result<(), Error> {
     lambda_runtime::run(service_fn(handle)).await
 }
 
-/// Fails only when the answer could not be delivered: Lambda then calls again, up to twice, which does no harm.
+/// Only fails if the response could not be delivered. Lambda then retries up to twice, which is harmless.
 async fn handle(event: LambdaEvent<Request>) -> Result<(), Error> {
     let LambdaEvent { payload: request, context } = event;
     let deadline = deadline::from_lambda(context.deadline);
-    // The rest is for the answer, which must be sent before Lambda ends the invocation.
+    // The remaining time is for the response, which must be sent before Lambda ends the invocation.
     let limit = deadline.saturating_duration_since(Instant::now()) * 3 / 4;
     let failure = match request.request_type.as_str() {
-        // The data outlive the stack.
+        // The data outlives the stack.
         "Delete" => None,
-        // The former code works on the new schema, and on the one it was made for.
+        // The previous version of the code works with the new schema as well as with its own.
         _ if request.is_rollback() => {
             tracing::info!("rollback: database left unchanged");
             None
@@ -88,7 +87,7 @@ async fn handle(event: LambdaEvent<Request>) -> Result<(), Error> {
     }
 }
 
-/// A task of its own, so that a panic is answered too.
+/// Migrates in a separate task, so that a panic is reported too.
 async fn migrate_within(limit: Duration) -> Result<(), String> {
     let work = deadline::scope(Instant::now() + limit, crate::migrate(Some(limit)));
     let mut task = tokio::spawn(work);
@@ -121,7 +120,7 @@ async fn deliver(response_url: &str, answer: &Value) -> Result<(), Error> {
     let client = http_client()?;
     let mut attempt = 1;
     loop {
-        // Without a content type: the address is signed for a request that has none.
+        // Without a content type, because the URL is signed for a request that has none.
         let sent = client.put(response_url).timeout(ATTEMPT_TIMEOUT).body(answer.to_string()).send().await;
         let cause = match sent.map(|response| response.status()) {
             Ok(status) if status.is_success() => return Ok(()),

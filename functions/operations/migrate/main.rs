@@ -1,7 +1,7 @@
-//! Brings the database up to date. Run again, it does nothing.
+//! Applies the pending migrations. Running it again does nothing.
 //!
-//! In Lambda it is a custom resource of the stack, which `CloudFormation` calls when it deploys; started by hand
-//! it works with the environment's settings.
+//! In Lambda it is a custom resource of the stack, invoked by `CloudFormation` during a deployment. Run by hand, it
+//! uses the settings from the environment.
 
 mod custom_resource;
 
@@ -13,8 +13,8 @@ use juncture::migrations;
 use runtime::secrets::{self, LoadError, SecretsError};
 use stores::postgres::Postgres;
 
-/// How long access to the secret may be denied: what a role may do, and the role itself, is not known everywhere at
-/// once, and a first deployment calls seconds after it made the role.
+/// How long to retry while access to the secret is denied: new roles and permissions take a moment to propagate, and a
+/// first deployment invokes this seconds after creating its role.
 /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot.html#troubleshoot_general_eventual-consistency>
 const PATIENCE: Duration = Duration::from_secs(30);
 const PAUSE: Duration = Duration::from_secs(1);
@@ -35,8 +35,8 @@ async fn main() -> ExitCode {
     }
 }
 
-/// Applies what is not applied yet; no statement takes longer than `limit`. The settings are read here and not at
-/// start, because `CloudFormation` is to be told what is wrong with them.
+/// Applies the pending migrations; each statement times out after `limit`. Loads the settings here instead of at
+/// startup, so that an error in them is reported to `CloudFormation`.
 async fn migrate(limit: Option<Duration>) -> Result<(), lambda_runtime::Error> {
     let postgres = Postgres::direct(&settings(limit).await?)?;
     let applied = migrations::apply(&postgres, limit).await?;
@@ -48,8 +48,8 @@ async fn migrate(limit: Option<Duration>) -> Result<(), lambda_runtime::Error> {
     Ok(())
 }
 
-/// The settings. In a deployment, access that is denied is asked for again, in half of the time at most: the rest is for
-/// the migrations, or to say why there are none.
+/// Loads the settings. With a limit, denied access to the secret is retried for at most half of it; the rest is for the
+/// migrations, or for reporting the failure.
 async fn settings(limit: Option<Duration>) -> Result<Settings, LoadError> {
     let end = Instant::now() + limit.map_or(Duration::ZERO, |limit| PATIENCE.min(limit / 2));
     loop {
