@@ -1,4 +1,5 @@
-//! The whole flow in real Chromium, at desktop and phone width: the demo product, the consent page, the site.
+//! The whole flow in a real Chromium, at desktop and phone width: the demo product, the consent page, the choice of a
+//! site.
 
 mod product;
 
@@ -102,7 +103,7 @@ fn errors_stay_on_the_page_and_can_be_tried_again() {
     run(async {
         let stack = TestStack::shared().await?;
         let browser = Browser::open(PHONE).await?;
-        // With an account of its own, as the fault hits the next two requests.
+        // A separate account, because the fault affects the next two requests.
         let person = stack.person(&["harbour"])?;
         consent(stack, &browser, "errors", &person.account, &["harbour"]).await?;
         browser.find("#connect").await?;
@@ -137,7 +138,8 @@ fn whoever_declines_or_comes_late_is_told_how_to_start_again() {
     });
 }
 
-/// A long display name, and a logo that cannot be loaded: the layout holds, and no policy is violated.
+/// A long display name, and a logo that cannot be loaded: the layout holds, and the content security policy is not
+/// violated.
 async fn names_the_product(device: Device) -> Result<()> {
     let stack = TestStack::start(|options| {
         options.settings.set("PRODUCT_NAME", "Söhne & Töchter, Pumpen und Rohre GmbH & Co. KG");
@@ -173,12 +175,13 @@ fn a_long_name_and_a_logo_fit_on_a_phone() {
     run(names_the_product(PHONE));
 }
 
-/// Somebody's consent page, opened in another browser, must not connect the person there to that workspace.
+/// A consent page from one browser, opened in another, must not connect that person's Jira to the first person's
+/// workspace.
 async fn is_told_that_it_began_elsewhere(device: Device, workspace: &str) -> Result<()> {
     let stack = TestStack::shared().await?;
     let (browser, other) = (Browser::open(device).await?, Browser::open(device).await?);
     let demo = stack.demo_url();
-    // The browser's second flow: it is known by now that it keeps cookies.
+    // By the second flow, the browser is known to keep cookies.
     for _ in 0..2 {
         browser.visit(&format!("{demo}/?workspace={workspace}")).await?;
         browser.click("#connect").await?;
@@ -192,7 +195,7 @@ async fn is_told_that_it_began_elsewhere(device: Device, workspace: &str) -> Res
     other.click(&format!("a[href^='{demo}']")).await?;
     other.find("#state").await?;
 
-    // The same for the page with the sites; the flow's own browser can continue.
+    // The same for the page with the sites. The browser that started the flow can still continue.
     browser.visit(&format!("{demo}/?workspace={workspace}")).await?;
     browser.click("#connect").await?;
     choose(&browser, "sam", &["harbour"]).await?;
@@ -219,7 +222,7 @@ fn another_browser_is_told_where_the_flow_began_on_a_phone() {
     run(is_told_that_it_began_elsewhere(PHONE, "elsewhere-phone"));
 }
 
-/// Reconnecting a workspace with another account: the page names both accounts, and asks for a confirmation.
+/// Reconnects a workspace with another account: the page names both accounts and asks for confirmation.
 async fn replaces_an_account(device: Device, workspace: &str) -> Result<()> {
     let stack = TestStack::shared().await?;
     let browser = Browser::open(device).await?;
@@ -235,7 +238,7 @@ async fn replaces_an_account(device: Device, workspace: &str) -> Result<()> {
     browser.click(&format!("input[value='{}']", stack.site_id("harbour")?)).await?;
     browser.script("document.querySelector('.replaces').scrollIntoView()").await?;
     browser.look("replaces-account").await?;
-    // Without the tick the browser submits nothing.
+    // Without the checkbox, the browser submits nothing.
     browser.click("#connect").await?;
     browser.find("input[name=replace_account]:focus").await?;
     browser.script("document.querySelector('input[name=replace_account]').required = false").await?;

@@ -1,4 +1,4 @@
-//! Working with Jira in the demo product, once it is connected.
+//! Working with Jira in the demo product after connecting.
 
 use anyhow::Result;
 use juncture_tests::browser::{Browser, DESKTOP, Device, PHONE};
@@ -67,7 +67,7 @@ async fn works_with_jira(device: Device, workspace: &str, assigned: &str) -> Res
     let created = format!("Buy a lamp, by {workspace}");
     browser.fill("#create-summary", &created).await?;
     browser.fill("#create-description", "It must be **bright**.").await?;
-    // An issue type that Jira does not have: the error is shown at the form, and the form can be sent again.
+    // An issue type that does not exist: the error is shown next to the form, which can be submitted again.
     browser.fill("#create-type", "99999").await?;
     browser.click("#create button[type=submit]").await?;
     browser.find("#create-problem:not([hidden])").await?;
@@ -91,7 +91,7 @@ fn a_person_works_with_jira_on_a_phone() {
     run(works_with_jira(PHONE, "works-phone", "SHIP-11"));
 }
 
-/// A person with their own account who has opened a new project with that many issues.
+/// A person with their own account who has opened a new project with this many issues.
 async fn at_a_project<'a>(
     stack: &'a TestStack,
     browser: &Browser,
@@ -144,7 +144,7 @@ fn who_presses_twice_or_again_after_an_error_gets_one_issue() {
         browser.find("#tickets tr:only-child[data-key=TWICE-1]").await?;
         assert_eq!(person.creates(), 1);
 
-        // Jira creates the second one, but the answer is lost.
+        // Jira creates the second one, but the response is lost.
         stack.atlassian().inject(person.trouble(CREATE, Fault::Drop).after().times(1));
         browser.click("#new").await?;
         browser.fill("#create-summary", "Another lamp").await?;

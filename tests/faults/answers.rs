@@ -1,4 +1,4 @@
-//! Every answer in full, to compare before and after a change that must not be visible to callers.
+//! Records every response in full, to compare before and after a change that callers must not notice.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -8,10 +8,10 @@ use std::sync::{Mutex, PoisonError};
 use anyhow::Result;
 use juncture_tests::Answer;
 
-/// Words of this length with digits differ from run to run: tokens, request ids, cookies.
+/// Words of at least this length with digits differ between runs: tokens, request ids, cookies.
 const SHORTEST_SECRET: usize = 20;
 
-/// Answers by endpoint, server and fault.
+/// Responses by endpoint, server and fault.
 #[derive(Default)]
 pub(crate) struct Answers(Mutex<BTreeMap<String, String>>);
 
@@ -35,7 +35,7 @@ impl Answers {
     }
 }
 
-/// Masks what differs from run to run: ports, times, tokens and ids.
+/// Masks what differs between runs: ports, times, tokens and ids.
 fn without_what_differs(text: &str) -> String {
     let is_of_word = |letter: char| letter.is_ascii_alphanumeric() || "-_%:.".contains(letter);
     let differs = |word: &str| {

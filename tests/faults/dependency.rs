@@ -34,7 +34,7 @@ impl Dependency {
         }
     }
 
-    /// Where it is.
+    /// The server's address.
     pub(crate) fn address(self, stack: &TestStack) -> Result<SocketAddr> {
         Ok(match self {
             Postgres => ([127, 0, 0, 1], stack.postgres().port()).into(),
@@ -46,7 +46,7 @@ impl Dependency {
         })
     }
 
-    /// The setting that points to it, with another port.
+    /// The setting that points to the server, with a different port.
     pub(crate) fn setting(self, stack: &TestStack, port: u16) -> Result<(String, String)> {
         Ok(match self {
             Postgres => {
@@ -61,7 +61,7 @@ impl Dependency {
         })
     }
 
-    /// As [`Self::setting`], over TLS. Only for Postgres can a trusted authority be set.
+    /// Like [`Self::setting`], over TLS. Only Postgres has a setting for a trusted certificate authority.
     pub(crate) fn setting_with_tls(
         self,
         stack: &TestStack,
@@ -80,7 +80,7 @@ impl Dependency {
     }
 }
 
-/// A way in which a server can fail.
+/// A way a server can fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, VariantArray)]
 pub(crate) enum Fault {
     Refused,
@@ -117,7 +117,7 @@ impl Fault {
         }
     }
 
-    /// The proxy's mode for this fault; `None` where it does not apply, as an HTTP redirect to Postgres.
+    /// The proxy's mode for this fault; `None` where it does not apply, such as an HTTP redirect for Postgres.
     pub(crate) fn mode(self, of: Dependency, canary: u16, tls: &Arc<rustls::ServerConfig>) -> Option<Mode> {
         let is_postgres = of == Postgres;
         let http = |head: &str, body: &str| {
@@ -158,7 +158,7 @@ impl Fault {
     }
 }
 
-/// An error response of Postgres to a startup message
+/// Postgres's error response to a startup message
 /// (<https://www.postgresql.org/docs/current/protocol-error-fields.html>).
 fn refusal(code: &str, message: &str) -> Vec<u8> {
     let fields = format!("SFATAL\0VFATAL\0C{code}\0M{message}\0\0");

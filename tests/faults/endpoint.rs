@@ -10,7 +10,8 @@ use strum::{IntoStaticStr, VariantArray};
 
 use super::dependency::Dependency;
 
-/// An endpoint, by the last segment of its route. Connect tokens and `/health` are missing: they need no server.
+/// An endpoint, named after the last segment of its route. Connect tokens and `/health` are missing because they need
+/// no server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, VariantArray, IntoStaticStr)]
 #[strum(serialize_all = "kebab-case")]
 pub(crate) enum Endpoint {
@@ -55,7 +56,7 @@ impl Endpoint {
     pub(crate) const FEW: [Self; 5] =
         [AuthorizationCallback, CreateConnection, GetAccessToken, SelectProject, GetProjects];
 
-    /// The servers that it needs, in the order of use.
+    /// The servers it needs, in the order of use.
     pub(crate) fn needs(self) -> &'static [Dependency] {
         use Dependency::*;
         match self {
@@ -71,12 +72,12 @@ impl Endpoint {
         }
     }
 
-    /// Whether a browser shows its answer.
+    /// Whether its responses are pages for a browser.
     pub(crate) fn answers_with_page(self) -> bool {
         matches!(self, AuthorizationCallback | FinalizePage | FinalizeForm)
     }
 
-    /// Whether a retry finds the state or code used up.
+    /// Whether a retry finds the state or code already used.
     fn is_single_use(self) -> bool {
         matches!(self, AuthorizationCallback | CreateConnection | FinalizeForm)
     }
@@ -86,7 +87,7 @@ impl Endpoint {
         match status {
             200..400 => true,
             410 => self.is_single_use(),
-            // The first request deleted it.
+            // The first request already deleted it.
             404 => matches!(self, DeleteIssue | Disconnect),
             _ => false,
         }
@@ -104,7 +105,7 @@ pub(crate) struct Prepared {
 }
 
 impl Prepared {
-    /// The request to a gateway at `url`.
+    /// Builds the request to a gateway at `url`.
     pub(crate) fn to(&self, stack: &TestStack, url: &str) -> RequestBuilder {
         let mut request = stack.request(self.method.clone(), &format!("{url}{}", self.path));
         if self.is_backend {
@@ -135,12 +136,12 @@ impl<'a> Tenant<'a> {
         Ok(Self { stack, person: stack.connected_user().await?, project: stack.project(key, 0)? })
     }
 
-    /// As [`Self::new`], not connected yet.
+    /// Like [`Self::new`], not connected yet.
     pub(crate) async fn unconnected(stack: &'a TestStack, key: &str) -> Result<Self> {
         Ok(Self { stack, person: stack.person(&["harbour"])?, project: stack.project(key, 0)? })
     }
 
-    /// Makes a request for a user of whom nothing is cached.
+    /// Builds a request for a user with nothing cached.
     pub(crate) async fn prepare(&self, endpoint: Endpoint) -> Result<Prepared> {
         let person = &self.person;
         if endpoint == Disconnect {
@@ -242,14 +243,14 @@ impl<'a> Tenant<'a> {
         Ok(prepared)
     }
 
-    /// What must hold after a connection was removed.
+    /// Must hold after a connection was removed.
     pub(crate) async fn assert_nothing_is_left(&self) -> Result<()> {
         self.person.info("get-connection-credentials").await?.refusal(404);
         self.person.access_token().await?.refusal(401);
         Ok(())
     }
 
-    /// What must hold after any fault: Atlassian accepts the stored refresh token, and the connection is valid.
+    /// Must hold after any fault: Atlassian accepts the stored refresh token, and the connection is valid.
     pub(crate) async fn assert_nothing_is_lost(&self) -> Result<()> {
         let credentials = self.person.info("get-connection-credentials").await?.json(200);
         let stored = credentials["refresh_token"].as_str().context("no token")?;
@@ -259,7 +260,7 @@ impl<'a> Tenant<'a> {
         Ok(())
     }
 
-    /// How many tickets the project holds.
+    /// The number of issues in the project.
     pub(crate) async fn tickets(&self) -> Result<u64> {
         let query =
             [("external_id", self.person.external_id.as_str()), ("jira_project_id", self.project.as_str())];

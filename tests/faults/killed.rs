@@ -1,4 +1,4 @@
-//! Kills functions at every point of their traffic: before the n-th piece that they send has left, and right after.
+//! Kills functions at every point of their traffic: before the n-th chunk they send is forwarded, and right after.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -24,7 +24,7 @@ const ENDPOINTS: [Endpoint; 5] = [
     Endpoint::CreateTicket,
 ];
 
-/// How many processes are killed at once.
+/// How many kills run at once.
 const CONCURRENT: usize = 12;
 
 /// Connections without an external id or without their Jira row.
@@ -33,18 +33,18 @@ const ORPHANS: &str = r#"
     where not exists (select from "juncture-core".connection_external_map m where m.connection_id = c.connection_id)
         or not exists (select from "juncture-core".jira_connection j where j.connection_id = c.connection_id)"#;
 
-/// Whether the last piece still leaves.
+/// Whether the last chunk is still forwarded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Last {
     Lost,
     Sent,
 }
 
-/// Counts the pieces that a function sends, and kills it at one of them.
+/// Counts the chunks that a function sends, and kills it at one of them.
 #[derive(Default)]
 struct Killer {
     sent: AtomicUsize,
-    /// The number of the fatal piece; 0 kills nobody.
+    /// The number of the fatal chunk; 0 for none.
     at: AtomicUsize,
     gateway: OnceLock<Gateway>,
 }
@@ -66,14 +66,14 @@ impl Killer {
         })
     }
 
-    /// Kills at the `at`-th piece from now on.
+    /// Resets the count, and kills at the `at`-th chunk from now on.
     fn arm(&self, at: usize) {
         self.at.store(at, Ordering::SeqCst);
         self.sent.store(0, Ordering::SeqCst);
     }
 }
 
-/// A gateway whose functions reach everything through proxies.
+/// A gateway whose functions reach all servers through proxies.
 struct ProxiedGateway<'a> {
     env: &'a Environment,
     killer: Arc<Killer>,
@@ -114,7 +114,7 @@ async fn tenant(env: &Environment, endpoint: Endpoint) -> Result<Tenant<'_>> {
     }
 }
 
-/// How many pieces a function sends for one request.
+/// The number of chunks that a function sends for one request.
 async fn count(env: &Environment, endpoint: Endpoint) -> Result<usize> {
     let proxied = ProxiedGateway::new(env, Last::Sent).await?;
     let prepared = tenant(env, endpoint).await?.prepare(endpoint).await?;
@@ -140,7 +140,7 @@ async fn strike(env: &Environment, endpoint: Endpoint, last: Last, at: usize) ->
 
     let orphans: i64 = env.stack().database().await?.query_one(ORPHANS, &[]).await?.get(0);
     ensure!(orphans == 0, "{orphans} connections are half-written");
-    // The product retries, as the answer said.
+    // The product retries, as the response says.
     let gateway = proxied.killer.gateway.get().context("a gateway")?;
     let again = super::scenario::repeat(&prepared, env.stack(), gateway).await?;
     ensure!(endpoint.is_expected_on_retry(again.status), "the retry was answered {again:?}");
@@ -167,7 +167,7 @@ pub(crate) async fn everywhere(env: &Environment) -> Result<()> {
         println!("{}: killed at {count} points, before and after", endpoint.name());
         points.extend((1..=count).flat_map(|at| [(endpoint, Last::Lost, at), (endpoint, Last::Sent, at)]));
     }
-    // Creating tickets first: it takes longest, as its outcome is known only after a while.
+    // Creating issues first: it takes longest, because the outcome takes a while to be known.
     points.reverse();
     let strikes = points.into_iter().map(async |(endpoint, last, at)| {
         strike(env, endpoint, last, at).await.with_context(|| format!("{endpoint:?}, {last:?}, {at}"))

@@ -1,6 +1,6 @@
-//! What a caller gets when a server fails that Juncture needs, for each endpoint and each server, with a proxy
-//! between the real functions and the real servers. The answers are in `docs/faults.md`, which `make faults`
-//! writes; `make test` checks a few rows of it.
+//! What a caller gets when a server fails that Juncture needs, for each endpoint and each server, with a proxy between
+//! the real functions and the real servers. The results are in `docs/faults.md`, which `make faults` writes; `make
+//! test` checks a few of its rows.
 
 mod answers;
 mod dependency;
@@ -21,16 +21,16 @@ use self::dependency::Dependency;
 use self::endpoint::Endpoint;
 use self::scenario::{Environment, Row};
 
-/// How many scenarios run at once. They wait most of the time.
+/// How many scenarios run at once. They spend most of their time waiting.
 const CONCURRENT: usize = 24;
 
-/// Set to run every endpoint, and to write the page.
+/// Set this to run every endpoint and to write the page.
 const ALL: &str = "JUNCTURE_TEST_FAULTS";
 
-/// Set to a file to record every answer in full, for a `diff` of before and after a change.
+/// Set this to a file name to record every response in full, to compare with `diff` before and after a change.
 const RECORD: &str = "JUNCTURE_TEST_FAULTS_RECORD";
 
-/// By endpoint and server.
+/// Results by endpoint and server.
 type Table = BTreeMap<(Endpoint, Dependency), Row>;
 
 async fn measure(env: &Environment, endpoints: &[Endpoint]) -> Result<Table> {

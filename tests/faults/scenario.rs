@@ -1,4 +1,4 @@
-//! A scenario: one endpoint behind its own gateway, with a proxy in front of one of the servers that it needs.
+//! A scenario: one endpoint behind its own gateway, with a proxy in front of one of the servers it needs.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -19,12 +19,12 @@ use super::answers::Answers;
 use super::dependency::{Dependency, Fault};
 use super::endpoint::{Endpoint, Prepared, Tenant};
 
-/// What all scenarios share.
+/// Shared by all scenarios.
 pub(crate) struct Environment {
     stack: TestStack,
-    /// Redirects lead here, and nobody must follow them.
+    /// Redirects point here, and must not be followed.
     canary: TcpListener,
-    /// A server with a certificate that expired in 2020, and the file of the authority that signed it.
+    /// A server with a certificate that expired in 2020, and the file with its certificate authority.
     expired: Arc<rustls::ServerConfig>,
     authority: String,
     answers: Answers,
@@ -51,7 +51,7 @@ impl Environment {
         &self.stack
     }
 
-    /// Fails if a function has followed a redirect, perhaps with a token.
+    /// Fails if a function followed a redirect, perhaps with a token.
     pub(crate) async fn assert_no_redirect_was_followed(&self) -> Result<()> {
         tokio::select! {
             biased;
@@ -81,13 +81,13 @@ impl Environment {
     }
 }
 
-/// Prefix of the result of a fault that broke an invariant.
+/// Prefix of the result of a fault that violated an invariant.
 pub(crate) const WRONG: &str = "wrong";
 
-/// The result of every fault in one scenario.
+/// The results of all faults in one scenario.
 pub(crate) type Row = BTreeMap<Fault, String>;
 
-/// Runs every fault of one server against one endpoint.
+/// Runs all faults of one server against one endpoint.
 pub(crate) async fn run(
     env: &Environment,
     endpoint: Endpoint,
@@ -115,15 +115,15 @@ pub(crate) async fn run(
                 .add(format!("{} · {} · {}", endpoint.name(), dependency.name(), fault.name()), &answer);
             told
         });
-        // Reported together at the end.
+        // Failures are reported together at the end.
         row.insert(fault, cell.unwrap_or_else(|error| format!("{WRONG}: {error:#}")));
     }
     gateway.shutdown().await;
     Ok(row)
 }
 
-/// One fault: what the caller gets. Afterwards the same request is sent again through `after`, and nothing may be
-/// lost.
+/// Runs one fault and returns what the caller gets. Afterwards the same request is sent again through `after`, and
+/// nothing may be lost.
 async fn cell(
     tenant: &Tenant<'_>,
     endpoint: Endpoint,
@@ -143,7 +143,7 @@ async fn cell(
     let again = repeat(&prepared, stack, after).await?;
     ensure!(endpoint.is_expected_on_retry(again.status), "after {told}, without the fault: {again:?}");
     if again.status == 410 {
-        // The state or the code is used up. Starting over works.
+        // The state or code is used up, so start over.
         let anew = tenant.prepare(endpoint).await?;
         let anew = stack.send(anew.to(stack, &format!("http://{}", after.address()))).await?;
         ensure!((200..400).contains(&anew.status), "after {told}, anew: {anew:?}");
@@ -160,7 +160,7 @@ async fn cell(
     Ok((told, answer))
 }
 
-/// Sends a request until the answer has no `retry-after`.
+/// Retries a request until the response has no `retry-after`.
 pub(crate) async fn repeat(prepared: &Prepared, stack: &TestStack, gateway: &Gateway) -> Result<Answer> {
     loop {
         let answer = stack.send(prepared.to(stack, &format!("http://{}", gateway.address()))).await?;
@@ -169,8 +169,8 @@ pub(crate) async fn repeat(prepared: &Prepared, stack: &TestStack, gateway: &Gat
     }
 }
 
-/// The status and the code of an answer. Fails on what the gateway answers for a function that timed out or died,
-/// which has no code, and on a content type that the caller does not expect.
+/// The status and code of a response. Fails for the gateway's response to a function that timed out or died, which has
+/// no code, and for an unexpected content type.
 fn describe(endpoint: Endpoint, answer: &Answer) -> Result<String> {
     let status = answer.status;
     if status == 303 {

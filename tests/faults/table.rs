@@ -1,4 +1,4 @@
-//! The page with the results, `docs/faults.md`.
+//! Writes and checks the page with the results, `docs/faults.md`.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -16,7 +16,7 @@ fn page() -> PathBuf {
     repository().join("docs/faults.md")
 }
 
-/// The cells of one row, as on the page.
+/// The cells of one row, formatted for the page.
 fn cells(row: &super::Row) -> String {
     Fault::VARIANTS.iter().fold(String::new(), |mut line, fault| {
         let told = row.get(fault).map_or("–", String::as_str);
@@ -25,7 +25,7 @@ fn cells(row: &super::Row) -> String {
     })
 }
 
-/// Replaces the tables on the page. Endpoints with the same answers share a row.
+/// Replaces the tables on the page. Endpoints with the same results share a row.
 pub(crate) fn write(table: &Table) -> Result<()> {
     let page = page();
     let text = fs::read_to_string(&page).with_context(|| format!("cannot read {}", page.display()))?;
@@ -54,7 +54,7 @@ pub(crate) fn write(table: &Table) -> Result<()> {
     Ok(fs::write(page, new)?)
 }
 
-/// Fails if the page says otherwise.
+/// Fails if the page differs from the results.
 pub(crate) fn compare(table: &Table) -> Result<()> {
     let text = fs::read_to_string(page())?;
     for ((endpoint, dependency), row) in table {

@@ -1,4 +1,4 @@
-//! Injects faults, one after another, while the workers work.
+//! Injects faults, one after another, while the workers run.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -12,7 +12,7 @@ use sandbox::{Class, Fault, Rule};
 
 use super::world::World;
 
-/// Injects faults until it is told to stop, then removes them.
+/// Injects faults until told to stop, then removes them.
 pub(crate) async fn run(world: &World, random: &mut Rng, stop: &AtomicBool) -> Result<()> {
     let outcome = async {
         while !stop.load(Ordering::SeqCst) {
@@ -77,18 +77,18 @@ fn kill_one(world: &World, random: &mut Rng) {
     let busy: Vec<_> = instances.iter().filter(|instance| instance.busy).collect();
     let Some(victim) = random.choice(busy) else { return };
     if let Ok(pid) = i32::try_from(victim.pid) {
-        // It may have exited meanwhile.
+        // It may have exited in the meantime.
         let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
     }
 }
 
-/// Removes every fault, and waits until the database is idle.
+/// Removes all faults, and waits until the database is idle.
 async fn recover(world: &World) -> Result<()> {
     world.stack.atlassian().clear_faults();
     let front = world.stack.front().faults();
     front.set(None);
     front.set_latency(Duration::ZERO);
-    // A statement that a killed function has sent still runs.
+    // A statement sent by a killed function may still be running.
     const WORKING: &str = "select count(*) from pg_stat_activity
         where application_name = 'juncture' and datname = current_database() and state <> 'idle'";
     let database = world.stack.database().await?;

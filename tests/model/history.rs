@@ -1,11 +1,12 @@
-//! What happened to one external id, ordered by one logical clock.
+//! The history of one external id, ordered by a logical clock.
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Ticks at each begin and each end. One operation came after another if it began after the other's end.
+/// Ticks at the start and end of each operation. An operation came after another if it started after the other had
+/// ended.
 #[derive(Debug, Default)]
 pub(crate) struct Clock(AtomicU64);
 
@@ -15,10 +16,10 @@ impl Clock {
     }
 }
 
-/// A connection as the model knows it.
+/// The model's view of a connection.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Connection {
-    /// The sandbox's token family of its consent.
+    /// The sandbox's token family for the consent.
     pub(crate) family: usize,
     /// The cloud id.
     pub(crate) site: String,
@@ -26,13 +27,13 @@ pub(crate) struct Connection {
     pub(crate) is_invalid: bool,
 }
 
-/// Where an answer is read from. A write reaches the row first and the cache a moment later, so each view is checked
+/// Where an answer comes from. A write reaches the row first and the cache a moment later, so each view is checked
 /// against the writes separately.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum View {
     /// Postgres.
     Row,
-    /// The cache, and Postgres behind it.
+    /// The cache, with Postgres behind it.
     Session,
 }
 
@@ -48,9 +49,9 @@ pub(crate) enum Event {
 /// What an answer says about the connection.
 #[derive(Clone, Debug)]
 pub(crate) enum Seen {
-    /// There is none.
+    /// There is no connection.
     Nothing,
-    /// There is one. `None` where the answer does not say.
+    /// There is one. Fields are `None` if the answer does not include them.
     Connection {
         family: Option<usize>,
         site: Option<String>,
@@ -60,7 +61,7 @@ pub(crate) enum Seen {
 }
 
 impl Seen {
-    /// A valid connection, and nothing more.
+    /// A valid connection; nothing else is known.
     pub(crate) fn valid() -> Self {
         Self::Connection { family: None, site: None, project: None, is_invalid: Some(false) }
     }
@@ -76,7 +77,7 @@ impl Seen {
 pub(crate) struct Record {
     pub(crate) worker: usize,
     pub(crate) began: u64,
-    /// `None` if its outcome is unknown: it may take effect at any later time.
+    /// `None` if the outcome is unknown: the operation may take effect at any later time.
     pub(crate) ended: Option<u64>,
     pub(crate) event: Event,
 }
@@ -94,13 +95,13 @@ impl fmt::Display for Record {
     }
 }
 
-/// Everything about one external id since the last check.
+/// The events of one external id since the last check.
 #[derive(Debug, Default)]
 pub(crate) struct History {
     records: Mutex<Vec<Record>>,
-    /// Other events, for reading a failure: revocations, refusals, faults.
+    /// Other events, to help with reading a failure: revocations, rejections, faults.
     notes: Mutex<Vec<(u64, String)>>,
-    /// Families that their owner revoked, and when. Never cleared.
+    /// Token families revoked by their owner, and when. Never cleared.
     revoked: Mutex<BTreeMap<usize, u64>>,
 }
 
@@ -124,7 +125,7 @@ impl History {
         }
     }
 
-    /// When a family's owner began to revoke it.
+    /// When the revocation of a family started.
     pub(crate) fn revoked_at(&self, family: usize) -> Option<u64> {
         locked(&self.revoked).get(&family).copied()
     }

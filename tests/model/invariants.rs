@@ -43,14 +43,14 @@ struct Stored {
     known: Connection,
 }
 
-/// Checks every invariant. Returns the state from which the next round starts.
+/// Checks all invariants. Returns the state in which the next round starts.
 pub(crate) async fn check(world: &World, subject: &Subject, initial: &State) -> Result<State> {
     let database = world.stack.database().await?;
     let orphans: i64 = database.query_one(ORPHANS, &[]).await?.get(0);
     ensure!(orphans == 0, "{orphans} rows belong to nothing, or not to one connection");
     cache_agrees(world, subject, &stored(world, &database, subject).await?, false).await?;
 
-    // A last read through every endpoint ends the history.
+    // The history ends with a read through every endpoint.
     let look = Step { world, subject, worker: REFEREE };
     look.validity().await?;
     look.credentials().await?;
@@ -76,7 +76,7 @@ pub(crate) async fn check(world: &World, subject: &Subject, initial: &State) -> 
     }
     ensure!(!(before.known.is_invalid && is_good), "family {family} is marked invalid, and is not");
 
-    // The next call has to refresh.
+    // Forces the next call to refresh.
     for account in &subject.accounts {
         world.stack.atlassian().expire_access_tokens(Some(account));
     }
@@ -125,7 +125,7 @@ fn read(world: &World, row: &Row) -> Result<Stored> {
     })
 }
 
-/// The cache agrees with the row. An access token may be missing from it.
+/// Checks that the cache agrees with the row. The access token may be missing from the cache.
 async fn cache_agrees(
     world: &World,
     subject: &Subject,
@@ -140,7 +140,7 @@ async fn cache_agrees(
         ensure!(entry["id"].is_null(), "a connection is cached that does not exist: {entry}");
         return Ok(());
     };
-    // A barrier: the row has to be read.
+    // A barrier, so the row has to be read.
     if entry.is_null() || entry["id"].is_null() {
         ensure!(!is_fresh || !entry.is_null(), "nothing is cached");
         return Ok(());
@@ -150,8 +150,8 @@ async fn cache_agrees(
         "jira_site_id": stored.known.site,
         "jira_project_id": stored.known.project,
     });
-    // While Redis is unavailable a refresh continues without it, and a rejected token may stay cached until it
-    // expires or is rejected again.
+    // While Redis is unavailable a refresh continues without it, and a rejected token may stay cached until it expires
+    // or is rejected again.
     let may_be_older = world.mode == Mode::Faulty && !is_fresh;
     if !may_be_older {
         expected["v"] = stored.version.into();

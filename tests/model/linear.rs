@@ -1,6 +1,6 @@
 //! Linearizability (Herlihy and Wing, <https://doi.org/10.1145/78969.78972>): is there an order of a history's
-//! operations, each taking effect between its begin and its end, that explains every answer? The search is Wing and
-//! Gong's.
+//! operations, each taking effect between its start and its end, that explains every answer? Uses Wing and Gong's
+//! search.
 
 use std::collections::HashSet;
 
@@ -11,8 +11,8 @@ const MOST_STATES: usize = 500_000;
 
 pub(crate) type State = Option<Connection>;
 
-/// The state after an operation; `None` if the operation is impossible in this state. `revoked_at`: when the revocation
-/// of a family began.
+/// The state after an operation; `None` if the operation is impossible in this state. `revoked_at` returns when the
+/// revocation of a family started.
 fn apply(state: &State, record: &Record, revoked_at: &dyn Fn(usize) -> Option<u64>) -> Option<State> {
     match (&record.event, state) {
         (Event::Connect { family, site }, before) => {
@@ -31,8 +31,8 @@ fn apply(state: &State, record: &Record, revoked_at: &dyn Fn(usize) -> Option<u6
             let fits = family.is_none_or(|family| family == now.family)
                 && site.as_ref().is_none_or(|site| *site == now.site)
                 && project.as_ref().is_none_or(|project| *project == now.project);
-            // The history does not say when a connection becomes invalid, but that is possible only after a
-            // revocation, and it stays invalid.
+            // The history does not record when a connection becomes invalid. That is only possible after a revocation,
+            // and the connection stays invalid.
             let is_invalid = is_invalid.unwrap_or(now.is_invalid);
             let was_revoked = || revoked_at(now.family).is_some_and(|at| at < record.end());
             let allowed = if is_invalid { now.is_invalid || was_revoked() } else { !now.is_invalid };
@@ -42,8 +42,8 @@ fn apply(state: &State, record: &Record, revoked_at: &dyn Fn(usize) -> Option<u6
     }
 }
 
-/// Searches for an order of the writes and the reads of one view, from a known state. The error says how far the best
-/// attempt came.
+/// Searches for an order of the writes and of one view's reads, starting from a known state. The error shows how far
+/// the best attempt got.
 pub(crate) fn check(
     records: &[Record],
     view: View,
@@ -70,7 +70,7 @@ pub(crate) fn check(
 struct TooMany;
 
 struct Search<'a> {
-    /// Sorted by their begin.
+    /// Sorted by start.
     records: Vec<&'a Record>,
     revoked_at: &'a dyn Fn(usize) -> Option<u64>,
     seen: HashSet<(Vec<bool>, State)>,
@@ -107,7 +107,7 @@ impl Search<'_> {
         Ok(false)
     }
 
-    /// Takes every read that fits the state, which is always right, as reads change nothing. Returns the other
+    /// Applies every read that fits the state, which is always safe because reads change nothing. Returns the remaining
     /// candidates.
     fn settle(&self, done: &mut [bool], state: &State) -> Vec<usize> {
         loop {
@@ -205,7 +205,7 @@ mod tests {
             records.push(record(5, 6, wrong.clone()));
             assert!(!holds(&records), "{wrong:?}");
         }
-        // Concurrent reads may differ; a later read must not go back.
+        // Concurrent reads may differ, but a later read must not return an older state.
         let back = [
             record(1, 2, connect(1, "a")),
             record(3, 10, connect(2, "a")),

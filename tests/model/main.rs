@@ -1,11 +1,11 @@
 //! A model check with random schedules: many workers concurrently connect, reconnect, use, select, revoke and
-//! disconnect the same few external ids, through the real functions, against a real Postgres and Redis. Then there must
-//! be an order of the operations that explains every answer (`linear.rs`), and everything stored must be what the
-//! sandbox of Atlassian issued (`invariants.rs`).
+//! disconnect the same few external ids, through the real functions, against a real Postgres and Redis. Afterwards
+//! there must be an order of the operations that explains every answer (`linear.rs`), and everything stored must have
+//! been issued by the sandbox of Atlassian (`invariants.rs`).
 //!
 //! `make model` runs more operations than `make test`; see `SEED`, `OPERATIONS` (per mode) and `MODE` (`strict`,
-//! `lenient`, `faulty`). A seed fixes each worker's operations and the sequence of faults. How they interleave is up to
-//! the machine, so a seed reproduces a race only sometimes.
+//! `lenient`, `faulty`). A seed determines each worker's operations and the sequence of faults. Their interleaving
+//! depends on the machine, so a seed reproduces a race only sometimes.
 
 mod fault_injector;
 mod history;
@@ -30,7 +30,7 @@ use self::world::{Mode, World};
 const WORKERS: usize = 10;
 const SUBJECTS: usize = 3;
 
-/// After this many operations the workers pause and everything is checked.
+/// After this many operations, the workers pause and everything is checked.
 const ROUND: usize = 200;
 
 /// The operations per mode in `make test`.
@@ -96,9 +96,9 @@ fn slow(random: &mut Rng) -> Fault {
     Fault::Latency { millis: random.u64(..60) }
 }
 
-/// One round: all workers at once, and in [`Mode::Faulty`] the fault injector beside them.
+/// Runs one round: all workers at once and, in [`Mode::Faulty`], the fault injector alongside.
 async fn work(world: &World, schedules: &mut [Schedule], random: &mut Rng, operations: usize) -> Result<()> {
-    // Latency at the token endpoint gives the other workers time to interfere.
+    // Latency at the token endpoint gives other workers time to interfere.
     world.stack.atlassian().clear_faults();
     for rule in [Rule::new(Class::Token, slow(random)), Rule::new(Class::Token, slow(random)).after()] {
         world.stack.atlassian().inject(rule);

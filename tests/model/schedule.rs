@@ -2,13 +2,13 @@
 
 use fastrand::Rng;
 
-/// Two sites that can be told apart by their number of projects.
+/// Two sites that differ in their number of projects.
 pub(crate) const SITES: [&str; 2] = ["harbour", "meadow"];
 
-/// One step of a worker. Which of several pending codes it takes depends on the interleaving.
+/// A step of a worker. Which of several pending codes it uses depends on the interleaving.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Operation {
-    /// A person returns from the consent page, without choosing a site yet.
+    /// A person returns from the consent page but does not choose a site yet.
     Consent { account: usize },
     /// A person chooses a site, once or with a double click.
     Finalize { account: usize, site: usize, twice: bool },
@@ -26,7 +26,7 @@ pub(crate) enum Operation {
     Credentials,
     /// `get-selected-project`.
     Selected,
-    /// The cached access token is evicted.
+    /// Evicts the cached access token.
     Evict,
     /// Atlassian expires an account's access tokens early.
     Expire { account: usize },
@@ -34,7 +34,7 @@ pub(crate) enum Operation {
     Revoke { account: usize },
 }
 
-/// Accounts that take turns in connecting one external id.
+/// The number of accounts that take turns connecting an external id.
 pub(crate) const ACCOUNTS: usize = 2;
 
 /// The endless steps of one worker, each with the number of its external id.
@@ -45,7 +45,7 @@ pub(crate) struct Schedule {
 
 impl Schedule {
     pub(crate) fn new(seed: u64, worker: usize, external_ids: usize) -> Self {
-        // Neighbouring seeds give similar sequences; the multiplier spreads them.
+        // Similar seeds produce similar sequences; the multiplier spreads them.
         let own = (worker as u64 + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
         Self { random: Rng::with_seed(seed.rotate_left(32) ^ own), external_ids }
     }

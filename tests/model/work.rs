@@ -14,15 +14,15 @@ use super::world::{Mode, Pending, Subject, World};
 
 /// What an answer says about the operation.
 enum Outcome {
-    /// It was done.
+    /// The operation was done.
     Done(Value),
-    /// It was refused, for a reason of the connection's or the caller's.
+    /// It was rejected, because of the connection or the caller.
     Refused { status: u16, code: String },
     /// It may or may not have been done.
     Unknown,
 }
 
-/// Runs one worker until all workers together have taken the steps that are left.
+/// Runs one worker until the workers have used up the remaining steps together.
 pub(crate) async fn work(world: &World, worker: usize, schedule: &mut Schedule, left: &AtomicUsize) {
     while world.wrong().is_empty() {
         let taken = left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
@@ -40,7 +40,7 @@ pub(crate) async fn work(world: &World, worker: usize, schedule: &mut Schedule, 
     }
 }
 
-/// An operation under way.
+/// A running operation.
 pub(crate) struct Step<'a> {
     pub(crate) world: &'a World,
     pub(crate) subject: &'a Subject,
@@ -80,7 +80,7 @@ impl Step<'_> {
         }
     }
 
-    /// Begins, consents and visits the callback.
+    /// Starts a flow, consents and visits the callback.
     async fn consent(&self, account: usize) -> Result<Option<Pending>> {
         let began = self.world.clock.tick();
         let stack = &self.world.stack;
@@ -118,7 +118,7 @@ impl Step<'_> {
         Ok(None)
     }
 
-    /// Whether a revocation of the account's grant has begun since a moment.
+    /// Whether a revocation of the account's grant started since then.
     fn was_revoked(&self, account: usize, since: u64) -> bool {
         self.subject.last_revocation(account).is_some_and(|at| at > since)
     }
@@ -139,7 +139,7 @@ impl Step<'_> {
         self.choose(&pending, site).await.map(drop)
     }
 
-    /// `create-connection`. Returns whether it was done.
+    /// Calls `create-connection`. Returns whether it was done.
     async fn choose(&self, pending: &Pending, site: usize) -> Result<bool> {
         let began = self.world.clock.tick();
         let body = json!({ "connection_code": pending.code, "site_id": self.world.site_ids[site] });
@@ -154,7 +154,7 @@ impl Step<'_> {
                 self.record(began, event);
                 return Ok(true);
             }
-            // The code was used already, or the grant revoked.
+            // The code was already used, or the grant was revoked.
             Outcome::Refused { status: 410, code } => {
                 self.note(format!("worker {}: family {}: {code}", self.worker, pending.family));
             }
@@ -230,9 +230,9 @@ impl Step<'_> {
         let others_since = self.subject.under_way_since().unwrap_or(began);
         let query = [("external_id", self.subject.external_id.as_str())];
         let answer = self.world.stack.backend("jira/get-projects", &query).await?;
-        // Jira may reject the second token too: if it was expired or the grant revoked at the same moment, if it came
-        // with a new connection and was expired before, or if another caller had it from the token endpoint and uses it
-        // only now. A third token is not requested.
+        // Jira may reject the second token too: if it was expired or the grant revoked at that very moment, if it came
+        // with a new connection and was expired before, or if another caller got it from the token endpoint and only
+        // uses it now. A third token is not requested.
         let is_rejected = answer.status == 502 && answer.body.contains(r#""Unauthorized""#);
         if is_rejected && self.subject.was_disturbed(others_since) {
             self.note(format!("worker {}: get-projects since {began}: {}", self.worker, answer.body));
@@ -240,7 +240,7 @@ impl Step<'_> {
         }
         match self.outcome(&answer)? {
             Outcome::Done(body) => {
-                // The token may be refreshed during the call: the first read and the last may be of different states.
+                // The token may be refreshed during the call, so its first and last read may see different states.
                 let site = self.world.site_ids[usize::from(body["total"] == 0)].clone();
                 let of_site = Seen::Connection {
                     family: None,
@@ -322,7 +322,7 @@ impl Step<'_> {
         Ok(())
     }
 
-    /// Removes the access token from the cached connection. The rest stays: Upstash evicts nothing by itself.
+    /// Removes the access token from the cached connection. The rest stays, because Upstash evicts nothing on its own.
     async fn evict(&self) -> Result<()> {
         const EVICT: &str = "\
             local known = redis.call('GET', KEYS[1]) \
@@ -345,7 +345,7 @@ impl Step<'_> {
         let concerned = families.iter().filter(|family| family.account == *key).map(|family| family.id);
         self.subject.history.revoke(concerned, at);
         self.world.stack.atlassian().revoke_grant(key);
-        // Families created between the listing and the revocation.
+        // Includes families created between the listing and the revocation.
         let families = self.world.stack.atlassian().families();
         let dead = families.iter().filter(|family| family.account == *key && family.revoked);
         self.subject.history.revoke(dead.map(|family| family.id), at);
@@ -360,7 +360,7 @@ impl Step<'_> {
         self.world.stack.backend(&format!("connection-info/{call}"), &query).await
     }
 
-    /// Classifies an answer of the API. An answer that the contract does not allow is an error.
+    /// Classifies a response of the API. A response that the contract does not allow is an error.
     fn outcome(&self, answer: &Answer) -> Result<Outcome> {
         let content_type = answer.header("content-type");
         anyhow::ensure!(content_type.starts_with("application/json"), "not JSON: {answer:?}");

@@ -1,4 +1,4 @@
-//! The stack under test, and what the model knows about it.
+//! The stack under test, and the model's knowledge of it.
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -13,14 +13,14 @@ use sandbox::{Family, NewAccount};
 use super::history::{Clock, History};
 use super::schedule::{ACCOUNTS, SITES};
 
-/// How the stack is treated.
+/// How the stack behaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Mode {
-    /// A refresh token can be exchanged once; exchanging it twice loses the grant. No faults.
+    /// A refresh token can be exchanged once; a second exchange loses the grant. No faults.
     Strict,
-    /// As Atlassian: a token may be exchanged again for ten minutes. No faults.
+    /// Like Atlassian: a token may be exchanged again for ten minutes. No faults.
     Lenient,
-    /// As [`Mode::Lenient`], with faults.
+    /// Like [`Mode::Lenient`], with faults.
     Faulty,
 }
 
@@ -30,18 +30,18 @@ impl Mode {
     }
 }
 
-/// The lifetime of an access token: long enough to be handed out, which ends a minute before it expires; short enough
-/// to expire several times in a run.
+/// The lifetime of an access token: long enough to be returned, which stops a minute before it expires, and short
+/// enough to expire several times during a run.
 const ACCESS_TOKEN_LIFETIME: Duration = Duration::from_secs(67);
 
-/// A consent without a site yet.
+/// A consent awaiting the choice of a site.
 #[derive(Clone, Debug)]
 pub(crate) struct Pending {
     pub(crate) code: String,
     pub(crate) family: usize,
 }
 
-/// One external id, with the people who connect it.
+/// An external id, and the people who connect it.
 #[derive(Debug)]
 pub(crate) struct Subject {
     pub(crate) external_id: String,
@@ -50,14 +50,14 @@ pub(crate) struct Subject {
     pending: Mutex<Vec<Pending>>,
     /// By account.
     revocations: Mutex<[Option<u64>; ACCOUNTS]>,
-    /// When access tokens were last expired early or revoked, or a connection was made.
+    /// When access tokens were last expired early or revoked, or a connection was created.
     last_disturbance: AtomicU64,
-    /// How many operations are doing so.
+    /// The number of such operations in progress.
     disturbing: AtomicUsize,
-    /// When the removal of the connection was last requested, and how many requests are running.
+    /// When the removal of the connection was last requested, and how many removals are in progress.
     last_removal: AtomicU64,
     removing: AtomicUsize,
-    /// When the running operations began.
+    /// When each running operation started.
     under_way: Mutex<BTreeSet<u64>>,
 }
 
@@ -93,7 +93,7 @@ impl Subject {
         self.pending.lock().unwrap_or_else(PoisonError::into_inner).push(pending);
     }
 
-    /// When the last revocation of an account's grant began.
+    /// When the last revocation of an account's grant started.
     pub(crate) fn last_revocation(&self, account: usize) -> Option<u64> {
         self.revocations.lock().unwrap_or_else(PoisonError::into_inner)[account]
     }
@@ -103,7 +103,7 @@ impl Subject {
         revocations[account] = revocations[account].max(Some(at));
     }
 
-    /// A connection is about to be made, or access tokens are about to be expired early.
+    /// A connection is about to be created, or access tokens are about to be expired early.
     pub(crate) fn begin_disturbance(&self) {
         self.disturbing.fetch_add(1, Ordering::SeqCst);
     }
@@ -114,7 +114,7 @@ impl Subject {
         self.disturbing.fetch_sub(1, Ordering::SeqCst);
     }
 
-    /// The connection is about to be removed, and with it all pending codes.
+    /// The connection is about to be removed, along with all pending codes.
     pub(crate) fn begin_removal(&self) {
         self.removing.fetch_add(1, Ordering::SeqCst);
     }
@@ -125,7 +125,7 @@ impl Subject {
         self.removing.fetch_sub(1, Ordering::SeqCst);
     }
 
-    /// Whether the removal of the connection was requested since a moment.
+    /// Whether the removal of the connection was requested since then.
     pub(crate) fn was_removed(&self, since: u64) -> bool {
         self.removing.load(Ordering::SeqCst) > 0 || self.last_removal.load(Ordering::SeqCst) >= since
     }
@@ -134,22 +134,22 @@ impl Subject {
         self.under_way.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// An operation begins.
+    /// An operation starts.
     pub(crate) fn begins(&self, at: u64) {
         self.under_way().insert(at);
     }
 
-    /// The operation that began at this moment has ended.
+    /// The operation that started at this time has ended.
     pub(crate) fn ends(&self, began: u64) {
         self.under_way().remove(&began);
     }
 
-    /// When the longest running operation began.
+    /// When the longest-running operation started.
     pub(crate) fn under_way_since(&self) -> Option<u64> {
         self.under_way().first().copied()
     }
 
-    /// Whether access tokens were expired early, or a connection was made, since a moment.
+    /// Whether access tokens were expired early, or a connection was created, since then.
     pub(crate) fn was_disturbed(&self, since: u64) -> bool {
         self.disturbing.load(Ordering::SeqCst) > 0 || self.last_disturbance.load(Ordering::SeqCst) >= since
     }
@@ -160,7 +160,7 @@ impl Subject {
     }
 }
 
-/// A stack with its subjects.
+/// The stack and its subjects.
 pub(crate) struct World {
     pub(crate) stack: TestStack,
     pub(crate) mode: Mode,
@@ -209,7 +209,7 @@ impl World {
         self.is_faulty.load(Ordering::SeqCst)
     }
 
-    /// The family of a code or a token.
+    /// The token family of a code or token.
     pub(crate) fn family(&self, secret: &str) -> Option<Family> {
         self.stack.atlassian().family_of(secret)
     }

@@ -1,6 +1,6 @@
-//! `openapi.yaml` against the running stack: schemathesis generates valid and invalid requests from the document and
-//! checks every answer against it. No 5xx, and no status, header or field that is not documented. Then it follows the
-//! links of the document from call to call. Its settings are in `schemathesis.toml`.
+//! Tests the running stack against `openapi.yaml`: schemathesis generates valid and invalid requests from it and checks
+//! every response, with no 5xx and no undocumented status, header or field. Then it follows the document's links from
+//! call to call. Its settings are in `schemathesis.toml`.
 
 use std::collections::HashMap;
 
@@ -13,14 +13,14 @@ use url::Url;
 
 const PROGRAM: &str = ".local/venv-schemathesis/bin/schemathesis";
 
-/// More issues than the run deletes.
+/// More issues than a run deletes.
 const ISSUES: usize = 100;
 
-/// Codes and states of each kind; the run uses them up.
+/// Codes and states of each kind, which the run uses up.
 const CODES: usize = 8;
 
-/// The percentage of the document's links that a run must follow. Ids differ from run to run, and with them the
-/// scenarios; most runs follow all links.
+/// The percentage of the document's links that a run must follow. Ids differ between runs, and the scenarios with them;
+/// most runs follow all links.
 const FOLLOWED: usize = 85;
 
 /// The number of links followed, and of all links: `API Links: 39 covered / 40 selected / 40 total`.
@@ -30,7 +30,7 @@ fn links(said: &str) -> Option<(usize, usize)> {
     Some((numbers.next()?, numbers.next_back()?))
 }
 
-/// Existing values, by the name of their parameter or field.
+/// Existing values, by parameter or field name.
 async fn known(stack: &TestStack, person: &Person<'_>) -> Result<Value> {
     let key = "CONTRACT";
     let new = NewProject { key: key.to_owned(), issues: ISSUES, boards: 2, sprints_per_board: 3 };

@@ -1,9 +1,9 @@
-//! HTTP answers, with assertions that print them when they fail.
+//! HTTP responses, with assertions that print the response on failure.
 
 use reqwest::header::HeaderMap;
 use serde_json::Value;
 
-/// An HTTP answer with its body.
+/// An HTTP response with its body.
 #[derive(Debug)]
 pub struct Answer {
     /// The status.
@@ -21,14 +21,14 @@ impl Answer {
         Ok(Self { status, headers, body: response.text().await? })
     }
 
-    /// Asserts the status and reads the body as JSON.
+    /// Asserts the status and parses the body as JSON.
     #[track_caller]
     pub fn json(&self, status: u16) -> Value {
         assert_eq!(self.status, status, "{}", self.body);
         serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {}", self.body))
     }
 
-    /// Asserts the status and the shape of an error of the API. Returns its text.
+    /// Asserts the status and the shape of an API error. Returns its message.
     #[track_caller]
     pub fn refusal(&self, status: u16) -> String {
         let body = self.json(status);
@@ -49,7 +49,7 @@ impl Answer {
         &self.body
     }
 
-    /// A header, empty if absent.
+    /// A header's value, empty if absent.
     pub fn header(&self, name: &str) -> &str {
         self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
     }

@@ -17,13 +17,13 @@ use tokio::process::{Child, Command};
 /// How long to wait for a page, on a machine that is busy with other tests.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// How long to wait between two looks at a page.
+/// Polling interval.
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// The device that the browser imitates.
+/// An emulated device.
 #[derive(Clone, Copy, Debug)]
 pub struct Device {
-    /// For the names of screenshots.
+    /// Used in the names of screenshots.
     pub name: &'static str,
     width: u32,
     height: u32,
@@ -48,7 +48,7 @@ pub struct Browser {
 impl Browser {
     /// Opens a window with an empty profile.
     pub async fn open(device: Device) -> Result<Self> {
-        // A port that chromedriver chooses itself is free for IPv6 only; it fails when a connection uses it for IPv4.
+        // A port that chromedriver chooses itself is only free for IPv6, and fails when a connection uses it for IPv4.
         let port = free_port()?;
         let mut driver = Command::new("chromedriver")
             .arg(format!("--port={port}"))
@@ -70,17 +70,17 @@ impl Browser {
         Ok(self.client.goto(url).await?)
     }
 
-    /// Waits for the element of a CSS selector.
+    /// Waits for an element that matches a CSS selector.
     pub async fn find(&self, selector: &str) -> Result<()> {
         self.on(selector, async |_| Ok(())).await
     }
 
-    /// Clicks on an element, waited for.
+    /// Waits for an element and clicks it.
     pub async fn click(&self, selector: &str) -> Result<()> {
         self.on(selector, async |element| element.click().await).await
     }
 
-    /// Whether a checkbox or radio button is selected, waited for.
+    /// Waits for a checkbox or radio button and returns whether it is selected.
     pub async fn is_selected(&self, selector: &str) -> Result<bool> {
         self.on(selector, async |element| element.is_selected().await).await
     }
@@ -94,7 +94,7 @@ impl Browser {
         .await
     }
 
-    /// The text of an element, waited for.
+    /// Waits for an element and returns its text.
     pub async fn text(&self, selector: &str) -> Result<String> {
         self.on(selector, async |element| element.text().await).await
     }
@@ -112,8 +112,8 @@ impl Browser {
         }
     }
 
-    /// Does something with an element, waited for. When the page replaces the element meanwhile, the driver refuses,
-    /// and the element is searched again.
+    /// Waits for an element and acts on it. If the page replaces the element in between, the driver refuses, and the
+    /// element is looked up again.
     async fn on<T>(
         &self,
         selector: &str,
@@ -123,7 +123,7 @@ impl Browser {
         loop {
             let done = match self.client.find(Locator::Css(selector)).await {
                 Ok(element) => act(&element).await,
-                // The page was left during the search.
+                // The page changed during the lookup.
                 Err(error) if is_aborted(&error) && Instant::now() < deadline => {
                     tokio::time::sleep(PAUSE).await;
                     continue;
@@ -140,7 +140,7 @@ impl Browser {
         }
     }
 
-    /// Types into the element that has the focus.
+    /// Types into the focused element.
     pub async fn press(&self, keys: &str) -> Result<()> {
         Ok(self.client.active_element().await?.send_keys(keys).await?)
     }
@@ -155,8 +155,8 @@ impl Browser {
         Ok(self.client.execute(script, Vec::new()).await?)
     }
 
-    /// Saves a screenshot if `JUNCTURE_TEST_SCREENSHOTS` names a folder; asserts that the page is not wider than the
-    /// window.
+    /// Saves a screenshot if `JUNCTURE_TEST_SCREENSHOTS` is set to a folder, and asserts that the page is not wider
+    /// than the window.
     pub async fn look(&self, name: &str) -> Result<()> {
         if let Some(folder) = std::env::var_os("JUNCTURE_TEST_SCREENSHOTS").map(PathBuf::from) {
             std::fs::create_dir_all(&folder)?;
@@ -170,13 +170,14 @@ impl Browser {
         Ok(())
     }
 
-    /// Closes the window. Fails if the console has errors: an exception, or a violation of the content security policy.
+    /// Closes the window. Fails if the console contains errors, such as an exception or a violation of the content
+    /// security policy.
     pub async fn close(mut self) -> Result<()> {
         let log = self.client.issue_cmd(BrowserLog).await?;
         self.client.close().await?;
         self.driver.kill().await?;
         let entries = log.as_array().cloned().unwrap_or_default();
-        // The status of an error page is logged here too.
+        // Error pages are logged here too, because of their status.
         let complaints: Vec<_> = entries
             .iter()
             .filter_map(|entry| entry["message"].as_str())
@@ -187,8 +188,7 @@ impl Browser {
     }
 }
 
-/// Whether the driver refused because the page was not ready, or was left. It does so before anything is clicked or
-/// typed.
+/// Whether the driver refused because the page was not ready or has changed, before anything was clicked or typed.
 fn may_pass(error: &CmdError) -> bool {
     error.is_no_such_element()
         || error.is_stale_element_reference()
@@ -198,12 +198,12 @@ fn may_pass(error: &CmdError) -> bool {
             .any(|refusal| error.to_string().contains(refusal))
 }
 
-/// Harmless during a search; a click with this error may have been made.
+/// Harmless during a lookup; a click that fails with this error may have been made.
 fn is_aborted(error: &CmdError) -> bool {
     error.to_string().contains("aborted by navigation")
 }
 
-/// `POST /session/{id}/se/log`: `ChromeDriver`'s command for the console's log.
+/// `POST /session/{id}/se/log`: `ChromeDriver`'s command that returns the console log.
 #[derive(Debug)]
 struct BrowserLog;
 
@@ -221,14 +221,14 @@ impl fantoccini::wd::WebDriverCompatibleCommand for BrowserLog {
     }
 }
 
-/// Waits until the driver listens.
+/// Waits until the driver is listening.
 async fn started(driver: &mut Child) -> Result<()> {
     let output = driver.stdout.take().context("no output")?;
     let mut lines = BufReader::new(output).lines();
     let mut said = String::new();
     while let Some(line) = lines.next_line().await? {
         if line.contains("started successfully") {
-            // Unread output would block it.
+            // Unread output would block the driver.
             tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
             return Ok(());
         }

@@ -1,5 +1,5 @@
-//! Requests that Atlassian would refuse because of how Juncture is written. The sandbox records them, and at the end of
-//! every test none may have been made, as none may have been by any test before.
+//! Collects requests that Atlassian would reject because of a bug in Juncture. The sandbox records them, and every test
+//! fails if there were any, in it or before it.
 
 use std::sync::{Mutex, PoisonError};
 

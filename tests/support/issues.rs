@@ -1,4 +1,4 @@
-//! Calls of the Jira API of the backend for a person, and what Jira received from them.
+//! Calls of the backend's Jira API for a person, and the requests that Jira received for them.
 
 use anyhow::{Context, Result};
 use reqwest::{Method, RequestBuilder};
@@ -20,7 +20,7 @@ impl TestStack {
         Ok(made.id.to_string())
     }
 
-    /// A new person who is connected to the site `harbour`.
+    /// A new person, connected to the site `harbour`.
     pub async fn connected_user(&self) -> Result<Person<'_>> {
         let person = self.person(&["harbour"])?;
         person.connect("harbour").await?;
@@ -29,7 +29,7 @@ impl TestStack {
 }
 
 impl Person<'_> {
-    /// Begins a call of the backend API below `jira`.
+    /// Builds a request to the backend API below `jira`.
     pub fn jira(&self, method: Method, call: &str) -> RequestBuilder {
         let path = format!("/api/backend/jira/{call}");
         self.stack.request(method, &path).bearer_auth(self.stack.secret_key())
@@ -76,7 +76,7 @@ impl Person<'_> {
         Ok(created["ticket"]["key"].as_str().context("no key")?.to_owned())
     }
 
-    /// `delete-issue` with a query.
+    /// `delete-issue`, with the parameters in the query.
     pub async fn delete(&self, issue: &str, more: &[(&str, &str)]) -> Result<Answer> {
         let query = [("external_id", self.external_id.as_str()), ("issue_id_or_key", issue)];
         let query = url::form_urlencoded::Serializer::new(String::new())
@@ -98,7 +98,7 @@ impl Person<'_> {
         requests
     }
 
-    /// How many `create issue` requests Jira received for this person.
+    /// The number of `create issue` requests that Jira received for this person.
     pub fn creates(&self) -> usize {
         let is_create = |r: &&LoggedRequest| r.method == "POST" && r.path.ends_with("/issue");
         self.jira_requests().iter().filter(is_create).count()

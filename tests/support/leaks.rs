@@ -1,18 +1,18 @@
-//! Searches everything that functions log for secrets, after every test. The ledger belongs to the process, so what
-//! one test forbids is looked for in the log of all.
+//! Searches everything that functions log for secrets, after every test. The ledger is shared by the whole process, so
+//! what one test forbids is searched for in the logs of all tests.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{LazyLock, Mutex, PoisonError};
 
 use serde_json::Value;
 
-/// Shorter strings may be in a log by chance.
+/// Shorter strings may appear in a log by chance.
 const SHORTEST: usize = 12;
 
-/// How much of a string is looked for: part of a secret is still a secret.
+/// How many characters of a string are searched for: part of a secret is still a secret.
 const PART: usize = 24;
 
-/// How tokens and authorization codes of the sandbox begin: the header of a JWT.
+/// The prefix of the sandbox's tokens and authorization codes: the header of a JWT.
 const JWT: &str = "eyJ0eXAiOiJKV1Qi";
 
 static LEDGER: LazyLock<Mutex<Ledger>> = LazyLock::new(Mutex::default);
@@ -22,9 +22,9 @@ type Beginning = [u8; SHORTEST];
 
 #[derive(Default)]
 struct Ledger {
-    /// Keyed by their beginning, so that a search takes the same time however many there are.
+    /// Keyed by their first bytes, so a search takes the same time however many there are.
     secrets: HashMap<Beginning, HashSet<(String, &'static str)>>,
-    /// Not searched yet.
+    /// Lines that have not been searched yet.
     lines: Vec<String>,
 }
 
@@ -45,14 +45,14 @@ impl Ledger {
     }
 }
 
-/// Adds a line of the log.
+/// Adds a log line.
 pub(crate) fn logged(line: String) {
     LEDGER.lock().unwrap_or_else(PoisonError::into_inner).lines.push(line);
 }
 
 /// Forbids a text in the log.
 pub(crate) fn forbid(what: &'static str, text: &str) {
-    // Characters that JSON escapes are left out.
+    // Characters that JSON escapes are skipped.
     let plain =
         |character: char| character.is_ascii() && !matches!(character, '"' | '\\' | '\0'..' ' | '\x7f');
     let longest =
@@ -74,7 +74,7 @@ pub(crate) fn forbid_strings_of(body: &Value) {
     }
 }
 
-/// Searches what has been logged since the last search.
+/// Searches what was logged since the last search.
 pub(crate) fn search() -> Result<(), String> {
     let mut ledger = LEDGER.lock().unwrap_or_else(PoisonError::into_inner);
     let lines = std::mem::take(&mut ledger.lines);
@@ -86,7 +86,7 @@ pub(crate) fn search() -> Result<(), String> {
     Ok(())
 }
 
-/// The kind of secret that a line holds, by its form.
+/// The kind of secret in a line, recognised by its format.
 pub fn leak_in(line: &str) -> Option<&'static str> {
     if line.contains(JWT) {
         return Some("a token or authorization code of Atlassian");

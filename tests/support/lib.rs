@@ -1,5 +1,5 @@
-//! What the tests share: a stack to run against, answers with assertions, people who connect their Jira, a browser, and
-//! a proxy that makes a server fail. `tests/README.md` is the way in.
+//! Shared by the tests: a stack to run against, responses with assertions, people who connect their Jira, a browser,
+//! and a proxy that makes a server fail. Start with `tests/README.md`.
 
 mod answer;
 pub mod browser;

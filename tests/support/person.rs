@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::answer::Answer;
 use crate::stack::TestStack;
 
-/// A person with an Atlassian account, and the external id by which the product knows them.
+/// A person with an Atlassian account, and the product's external id for them.
 pub struct Person<'a> {
     pub(crate) stack: &'a TestStack,
     /// The key of the account in the sandbox.
@@ -18,7 +18,7 @@ pub struct Person<'a> {
     /// The product's id for the person.
     pub external_id: String,
     sites: Vec<String>,
-    /// Whether an entry of the cache has been found under [`Self::cache_key`].
+    /// Whether a cache entry has been found under [`Self::cache_key`].
     was_cached: AtomicBool,
 }
 
@@ -38,7 +38,7 @@ impl TestStack {
         })
     }
 
-    /// As [`Self::connected_user`], with refresh tokens that can be exchanged only once: Atlassian's leeway of ten
+    /// Like [`Self::connected_user`], with refresh tokens that can be exchanged only once: Atlassian's leeway of ten
     /// minutes is off.
     pub async fn strict_person(&self) -> Result<Person<'_>> {
         let person = self.person(&["harbour"])?;
@@ -80,12 +80,12 @@ impl Person<'_> {
         self.stack.atlassian().consent(&consent).map_err(anyhow::Error::msg)
     }
 
-    /// Begins and consents. Returns the URL of the callback, not visited yet.
+    /// Starts a flow and consents. Returns the URL of the callback, not visited yet.
     pub async fn consent(&self) -> Result<String> {
         self.decide(&self.begin().await?, Decision::Accept)
     }
 
-    /// Begins, consents and visits the callback. Returns the connection code.
+    /// Starts a flow, consents and visits the callback. Returns the connection code.
     pub async fn connection_code(&self) -> Result<String> {
         let answer = self.stack.get(&self.consent().await?).await?;
         ensure!(answer.status == 303, "{answer:?}");
@@ -98,7 +98,7 @@ impl Person<'_> {
         self.stack.post("/api/frontend/finalize-connection/jira/create-connection", &body).await
     }
 
-    /// Runs the whole flow, with this site.
+    /// Runs the whole flow and chooses this site.
     pub async fn connect(&self, site: &str) -> Result<()> {
         let code = self.connection_code().await?;
         let answer = self.create_connection(&code, site).await?;
@@ -106,7 +106,7 @@ impl Person<'_> {
         Ok(())
     }
 
-    /// A call of the backend API below `connection-info`.
+    /// Calls the backend API below `connection-info`.
     pub async fn info(&self, call: &str) -> Result<Answer> {
         let query = [("external_id", self.external_id.as_str()), ("provider", "jira")];
         self.stack.backend(&format!("connection-info/{call}"), &query).await
@@ -154,8 +154,8 @@ impl Person<'_> {
         format!("juncture:connection:1:jira:{}", self.external_id)
     }
 
-    /// Removes the connection from the cache. The first time it must be there, which proves the name of the key; later
-    /// calls may find nothing.
+    /// Removes the connection from the cache. It has to be there the first time, which proves that the key is right;
+    /// later calls may find nothing.
     pub async fn forget_cached_connection(&self) -> Result<()> {
         let deleted = self.stack.redis(&["DEL", &self.cache_key()]).await?;
         let was_cached = self.was_cached.fetch_or(deleted == redis::Value::Int(1), Ordering::SeqCst);

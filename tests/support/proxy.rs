@@ -1,4 +1,4 @@
-//! A proxy between a function and a server that it needs, to make the server fail.
+//! A proxy between a function and a server, to make the server fail.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -20,26 +20,26 @@ pub enum Mode {
     Forward,
     /// The port is closed.
     Refused,
-    /// Forwards the request and half of the first piece of the answer, then resets the connection.
+    /// Forwards the request and half of the first chunk of the response, then resets the connection.
     Reset,
-    /// As [`Self::Reset`] for Postgres: forwards the login, and resets at the answer to the first statement.
+    /// Like [`Self::Reset`] for Postgres: forwards the login, and resets at the response to the first statement.
     ResetStatement,
-    /// Accepts, and never answers.
+    /// Accepts connections and never responds.
     Hanging,
-    /// Delays every piece of an answer.
+    /// Delays every chunk of a response.
     Slow(Duration),
-    /// Answers everything with these bytes, without the server.
+    /// Responds to everything with these bytes, without contacting the server.
     Answer(Vec<u8>),
-    /// Answers with these bytes, then spaces without end.
+    /// Responds with these bytes, then spaces without end.
     Endless(Vec<u8>),
-    /// Shakes hands over TLS with this certificate, without the server.
+    /// Completes a TLS handshake with this certificate, without contacting the server.
     Tls(Arc<rustls::ServerConfig>),
 }
 
-/// Called with each piece that a client sends. On `false` the piece is dropped and the connection closed.
+/// Called with each chunk that a client sends. On `false` the chunk is dropped and the connection closed.
 pub type Watcher = Arc<dyn Fn(&[u8]) -> bool + Send + Sync>;
 
-/// A running proxy; dropping it closes its port and every connection.
+/// A running proxy. Dropping it closes its port and all connections.
 pub struct Proxy {
     port: u16,
     changes: mpsc::Sender<(Mode, oneshot::Sender<()>)>,
@@ -55,7 +55,7 @@ impl Drop for Proxy {
 impl Proxy {
     /// Listens on a free port for connections to `target`.
     pub async fn start(target: SocketAddr, watcher: Watcher) -> Result<Self> {
-        // A port that nobody takes while the mode is `Refused`.
+        // A port that nobody else takes while the mode is `Refused`.
         let port = free_port()?;
         let listener = TcpListener::bind(("127.0.0.1", port)).await?;
         let (changes, received) = mpsc::channel(1);
@@ -72,7 +72,7 @@ impl Proxy {
         self.port
     }
 
-    /// Changes the mode and resets every open connection. When this returns, the mode is in force.
+    /// Changes the mode and resets all open connections. The mode is in effect when this returns.
     pub async fn set(&self, mode: Mode) -> Result<()> {
         let (done, confirmed) = oneshot::channel();
         self.changes.send((mode, done)).await.ok().context("the proxy is gone")?;
@@ -108,7 +108,7 @@ async fn serve(
                 } else if listener.is_none() {
                     listener = Some(TcpListener::bind(address).await?);
                 }
-                // When a test has failed, nobody waits for it.
+                // After a failed test, nobody is waiting.
                 let _ = done.send(());
             }
             accepted = next => {
@@ -123,7 +123,7 @@ async fn serve(
     }
 }
 
-/// Serves one connection. Its errors are expected.
+/// Handles one connection. Errors are expected.
 async fn connect(client: TcpStream, target: SocketAddr, mode: Mode, watcher: Watcher) {
     let _ = match mode {
         Mode::Answer(bytes) => answer(client, &bytes, false).await,
@@ -150,7 +150,7 @@ async fn answer(mut client: TcpStream, bytes: &[u8], is_endless: bool) -> std::i
     if is_endless {
         loop {
             client.write_all(&buffer).await?;
-            // About the speed of a network; leaves the processor to others.
+            // About the speed of a network, and leaves CPU time to others.
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
     }
@@ -189,7 +189,7 @@ async fn forward(client: TcpStream, target: SocketAddr, mode: Mode, watcher: Wat
             if !watcher(&buffer[..length]) {
                 return Ok(());
             }
-            // Parse, or a simple query. (A password message begins with `p`.)
+            // A `Parse` message or a simple query. (A password message starts with `p`.)
             let is_statement = matches!(buffer.first(), Some(b'P' | b'Q'));
             if matches!(mode, Mode::ResetStatement) && is_statement {
                 is_cut.store(true, std::sync::atomic::Ordering::SeqCst);

@@ -1,4 +1,4 @@
-//! A stack to test against, and the means to look into it.
+//! A stack to test against, and ways to look inside it.
 
 use std::io::Read as _;
 use std::ops::Deref;
@@ -24,7 +24,7 @@ use tokio_postgres::NoTls;
 use crate::answer::Answer;
 use crate::{contract, leaks};
 
-/// One runtime for all tests of a process: a stack outlives the test that started it.
+/// One runtime for all tests of a process, because a stack outlives the test that started it.
 #[expect(clippy::expect_used, reason = "without a runtime there is nothing to test")]
 static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().expect("a runtime"));
 
@@ -32,7 +32,7 @@ static SHARED: OnceCell<TestStack> = OnceCell::const_new();
 
 static SERVERS: OnceCell<Arc<SharedServers>> = OnceCell::const_new();
 
-/// How long to wait for Redis, or for a line of the log.
+/// How long to wait for Redis, or for a log line.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Set to `1` to put `PgBouncer` and TLS between the functions and Postgres.
@@ -57,13 +57,13 @@ pub async fn secrets_manager() -> Result<Arc<SecretsManager>> {
     SECRETS_MANAGER.get_or_try_init(start).await.cloned()
 }
 
-/// Postgres, with `PgBouncer` where it is asked for, and Redis: started once for all stacks of a process.
+/// Starts Postgres, with `PgBouncer` if requested, and Redis once for all stacks of a process.
 async fn servers() -> Result<Arc<SharedServers>> {
     let start = || async { anyhow::Ok(Arc::new(SharedServers::start(&options("servers")?).await?)) };
     SERVERS.get_or_try_init(start).await.cloned()
 }
 
-/// Options with a folder of their own for data and logs.
+/// Options with a separate folder for data and logs.
 fn options(folder: &str) -> Result<StackOptions> {
     let folder = binaries().join("juncture-test").join(format!("{}-{folder}", std::process::id()));
     std::fs::create_dir_all(&folder)?;
@@ -72,8 +72,8 @@ fn options(folder: &str) -> Result<StackOptions> {
     Ok(options)
 }
 
-/// Runs a test to its end and fails with its error, with a secret that was logged meanwhile, or with a request that
-/// Atlassian would refuse.
+/// Runs a test to completion. Fails with its error, if a secret was logged meanwhile, or if there was a request that
+/// Atlassian would reject.
 #[track_caller]
 pub fn run(test: impl Future<Output = Result<()>>) {
     run_with_any_input(test);
@@ -82,8 +82,8 @@ pub fn run(test: impl Future<Output = Result<()>>) {
     }
 }
 
-/// As [`run`], for a test whose requests hold what Juncture passes on and Atlassian refuses, such as a document with nodes
-/// that there are none of.
+/// Like [`run`], for a test whose requests contain input that Juncture passes on and Atlassian rejects, such as a
+/// document with unknown nodes.
 #[track_caller]
 pub fn run_with_any_input(test: impl Future<Output = Result<()>>) {
     if let Err(error) = RUNTIME.block_on(test) {
@@ -94,7 +94,7 @@ pub fn run_with_any_input(test: impl Future<Output = Result<()>>) {
     }
 }
 
-/// A running stack with an HTTP client, and ways to look into its log, its database and its Redis.
+/// A running stack with an HTTP client, and access to its logs, its database and its Redis.
 pub struct TestStack {
     inner: Stack,
     http: reqwest::Client,
@@ -115,9 +115,9 @@ impl TestStack {
         SHARED.get_or_try_init(|| Self::start(|_| ())).await
     }
 
-    /// A stack for one test: for other settings, for faults that would hit other tests, and for what counts rows, keys
-    /// or requests. It has a database and a Redis database of its own on the shared servers; with `options.servers` set
-    /// to `None` it has its own servers.
+    /// A stack for one test: for different settings, for faults that would affect other tests, and for tests that count
+    /// rows, keys or requests. It has its own database and Redis database on the shared servers, or its own servers if
+    /// `options.servers` is `None`.
     pub async fn start(customize: impl FnOnce(&mut StackOptions)) -> Result<Self> {
         static NUMBER: AtomicUsize = AtomicUsize::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
@@ -130,14 +130,14 @@ impl TestStack {
             leaks::logged(line.clone());
             sink.lock().unwrap_or_else(PoisonError::into_inner).push(line);
         });
-        // All that can be logged is searched for secrets.
+        // Logs everything that can be logged, so that it is searched for secrets.
         options.settings.set("AWS_LAMBDA_LOG_LEVEL", "debug");
         if std::env::var_os(SECRETS).is_some_and(|value| value == "moto") {
             options.secret = Some((secrets_manager().await?, format!("juncture/test-{number}")));
         }
         customize(&mut options);
         if options.settings.get("JUNCTURE_SECRETS_ID").is_some() {
-            // The test keeps a secret of its own.
+            // The test configures its own secret.
             options.secret = None;
         }
         let stack = Stack::start(options).await?;
@@ -152,7 +152,7 @@ impl TestStack {
             "UPSTASH_REDIS_REST_TOKEN",
         ];
         for (name, value) in stack.environment().iter().filter(|(name, _)| secrets.contains(&name.as_str())) {
-            // Each key of a list; of a URL the password.
+            // Each key of a list; for a URL, the password.
             let parts = if name == "DATABASE_URL" { value.split(':').nth(2) } else { Some(value.as_str()) };
             parts
                 .into_iter()
@@ -162,7 +162,7 @@ impl TestStack {
         Ok(Self { inner: stack, http: base::tls::http_client()?, logs })
     }
 
-    /// Stops the stack in order. Dropping it ends its processes too.
+    /// Shuts the stack down. Dropping it ends its processes too.
     pub async fn stop(self) -> Result<()> {
         self.inner.stop().await
     }
@@ -179,18 +179,18 @@ impl TestStack {
         self.inner.front().expect("a front")
     }
 
-    /// The database, past the pooler.
+    /// The database, bypassing the pooler.
     pub fn postgres(&self) -> &Postgres {
         #[expect(clippy::expect_used, reason = "a test stack has one")]
         self.inner.postgres().expect("a private Postgres")
     }
 
-    /// What the functions have logged so far: a line each, after the function's name and a space.
+    /// The log lines of the functions so far, each prefixed with the function's name and a space.
     pub fn logs(&self) -> Vec<String> {
         self.logs.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// The completion line of the request with this answer, found by API Gateway's request id.
+    /// The completion line of the request with this response, found by API Gateway's request id.
     pub async fn completion(&self, answer: &Answer) -> Result<Value> {
         let id = answer.header("apigw-requestid");
         let is_completion = |line: &Value| line["gateway_request_id"] == id && !line["status"].is_null();
@@ -198,13 +198,13 @@ impl TestStack {
         self.line(read).await.with_context(|| format!("no completion line for {id:?}"))
     }
 
-    /// Waits for a line that holds all of `parts`.
+    /// Waits for a log line that contains all of `parts`.
     pub async fn logged(&self, parts: &[&str]) -> Result<()> {
         let has_all = |line: &str| parts.iter().all(|part| line.contains(part)).then_some(());
         self.line(has_all).await.with_context(|| format!("never logged: {parts:?}"))
     }
 
-    /// Waits for a line of the log, which arrives by another way than the answer and may arrive later.
+    /// Waits for a log line, which may arrive later than the response.
     async fn line<T>(&self, read: impl Fn(&str) -> Option<T>) -> Option<T> {
         let started = Instant::now();
         loop {
@@ -216,7 +216,7 @@ impl TestStack {
         }
     }
 
-    /// Begins a request to Juncture, without a key.
+    /// Builds a request to Juncture without a key.
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
         let url = if path.starts_with("http") { path.to_owned() } else { format!("{}{path}", self.url()) };
         self.http.request(method, url)
@@ -232,26 +232,26 @@ impl TestStack {
         self.send(self.request(Method::POST, path).json(body)).await
     }
 
-    /// A call of the backend API: GET with the secret key and a query.
+    /// Calls the backend API: GET with the secret key and a query.
     pub async fn backend(&self, path: &str, query: &[(&str, &str)]) -> Result<Answer> {
         let query = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(query).finish();
         let path = format!("/api/backend/{path}?{query}");
         self.send(self.request(Method::GET, &path).bearer_auth(self.secret_key())).await
     }
 
-    /// A call of the backend API: POST of JSON with the secret key.
+    /// Calls the backend API: POST of JSON with the secret key.
     pub async fn backend_post(&self, path: &str, body: &Value) -> Result<Answer> {
         let path = format!("/api/backend/{path}");
         self.send(self.request(Method::POST, &path).bearer_auth(self.secret_key()).json(body)).await
     }
 
-    /// Begins a DELETE of a connection with the secret key. `query` begins with `?`, or is empty.
+    /// Builds a DELETE request for a connection with the secret key. `query` starts with `?` or is empty.
     pub fn disconnection(&self, query: &str) -> RequestBuilder {
         let path = format!("/api/backend/connection-info/connection{query}");
         self.request(Method::DELETE, &path).bearer_auth(self.secret_key())
     }
 
-    /// A GET with the secret key and `accept-encoding: gzip`: the size of the body as sent, and its text.
+    /// A GET with the secret key and `accept-encoding: gzip`. Returns the compressed size of the body, and its text.
     pub async fn get_compressed(&self, path: &str) -> Result<(usize, String)> {
         let request = self.request(Method::GET, path).bearer_auth(self.secret_key());
         let response = request.header("accept-encoding", "gzip").send().await?.error_for_status()?;
@@ -263,7 +263,7 @@ impl TestStack {
         Ok((sent.len(), body))
     }
 
-    /// Sends a request and reads the answer. From now on the log must not hold any string of the request's body.
+    /// Sends a request and reads the response. From now on, no string of the request body may appear in the log.
     pub async fn send(&self, request: RequestBuilder) -> Result<Answer> {
         let copy = request.try_clone().and_then(|request| request.build().ok());
         let body = copy.as_ref().and_then(|request| request.body()?.as_bytes());
@@ -273,7 +273,7 @@ impl TestStack {
         Ok(Answer::read(request.send().await?).await?)
     }
 
-    /// A connection to the stack's database, past the pooler.
+    /// A connection to the stack's database, bypassing the pooler.
     pub async fn database(&self) -> Result<tokio_postgres::Client> {
         let url = self.postgres().url().to_owned();
         let (client, connection) = tokio_postgres::connect(&url, NoTls).await?;
@@ -281,7 +281,7 @@ impl TestStack {
         Ok(client)
     }
 
-    /// Runs a Redis command, past the front.
+    /// Runs a Redis command, bypassing the front.
     pub async fn redis(&self, words: &[&str]) -> Result<redis::Value> {
         let url = self.inner.redis().context("a private Redis")?.url();
         // The machine may be busy with fifty functions at once.
@@ -297,7 +297,7 @@ impl TestStack {
         Ok(command.query_async(&mut connection).await?)
     }
 
-    /// How many token requests of an account Atlassian has received.
+    /// The number of token requests that Atlassian received for an account.
     pub fn token_requests(&self, account: &str) -> usize {
         let is_counted = |request: &sandbox::LoggedRequest| {
             request.class == Class::Token && request.account.as_deref() == Some(account)
@@ -306,7 +306,8 @@ impl TestStack {
     }
 }
 
-/// A copy of the template with another timeout for `RefreshIdleConnections`, in seconds; and the original timeout.
+/// Copies the template with a different timeout for `RefreshIdleConnections`, in seconds. Returns its path and the
+/// original timeout.
 pub fn template_with_shorter_runs(seconds: u64) -> Result<(PathBuf, u64)> {
     let template = std::fs::read_to_string(repository().join("template.yaml"))?;
     let (before, function) =
@@ -326,7 +327,7 @@ pub fn repository() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().map(Path::to_owned).unwrap_or_default()
 }
 
-/// The folder of the executables; the test itself is in its subfolder `deps`.
+/// The folder of the executables. The test binary itself is in its subfolder `deps`.
 pub fn binaries() -> PathBuf {
     let test = std::env::current_exe().unwrap_or_default();
     test.ancestors().nth(2).map(Path::to_owned).unwrap_or_default()
