@@ -1,5 +1,6 @@
-//! The artifacts of `make build`: every function is there, starts and answers. For this machine's processor only:
-//! `make build ARCH=x86_64`, then `cargo test --package juncture-tests --test artifacts -- --ignored`.
+//! Tests the artifacts of `make build`: every function is there, starts and responds. They have to be built for this
+//! machine's processor: `make build ARCH=x86_64`, then `cargo test --package juncture-tests --test artifacts --
+//! --ignored`.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -18,7 +19,7 @@ use tokio::process::Command;
 
 const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Nothing listens at these addresses: the functions refuse these requests before they need a server.
+/// Nothing listens at these addresses: the functions reject the test's requests before they need a server.
 const SETTINGS: [(&str, &str); 7] = [
     ("DATABASE_URL", "postgresql://x:x@127.0.0.1:1/x"),
     ("UPSTASH_REDIS_REST_URL", "http://127.0.0.1:1"),
@@ -48,8 +49,8 @@ fn every_artifact_starts_and_answers() {
     });
 }
 
-/// The build is reproducible in any folder (`make reproducible` compares two), and the binaries do not disclose the
-/// machine's paths.
+/// The build is reproducible in any folder (`make reproducible` compares two), and the binaries do not reveal paths of
+/// the build machine.
 #[test]
 #[ignore = "needs make build"]
 fn no_artifact_names_a_folder_of_the_machine_that_built_it() {
@@ -73,7 +74,7 @@ fn no_artifact_names_a_folder_of_the_machine_that_built_it() {
     assert!(tried > 0, "there is no artifact");
 }
 
-/// A request without a key or a body is refused by the function itself.
+/// A request without a key or a body, which the function itself rejects.
 async fn answers_a_request(artifact: &Path, route_key: &str) -> Result<()> {
     let (method, path) = route_key.split_once(' ').context("a route")?;
     let event = json!({
@@ -92,8 +93,8 @@ async fn answers_a_request(artifact: &Path, route_key: &str) -> Result<()> {
     Ok(())
 }
 
-/// For `migrate` a deletion of the stack, which needs no work, only an answer. Any other function may answer this event
-/// as it likes.
+/// For `migrate`, a deletion of the stack, which needs no work, only a response. Any other function may respond to this
+/// event in any way.
 async fn answers_an_event(artifact: &Path) -> Result<()> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let url = format!("http://{}/", listener.local_addr()?);

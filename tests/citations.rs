@@ -1,7 +1,7 @@
-//! The pages name files, tests, Redis keys, settings and log fields. Each of them exists, so that a reader can go and
-//! look; and where a page lists all of a kind, none is missing.
+//! The docs name files, tests, Redis keys, settings and log fields. All of them must exist, and where a page lists all
+//! of a kind, none may be missing.
 //!
-//! Reads files only.
+//! Only reads files.
 
 #![allow(clippy::unwrap_used, reason = "a helper that fails fails its test")]
 
@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
-/// Where every threat and every item names what guards against it, and the test that fails without it.
+/// The pages on which every threat and every item names what guards against it, and a test that fails without it.
 const SECURITY: &str = "docs/security.md";
 const AUDIT: &str = "docs/audits/oauth-and-asvs.md";
 const FINDINGS: &str = "docs/audits/fuzzing.md";
@@ -18,14 +18,14 @@ const ARCHITECTURE: &str = "docs/architecture.md";
 const OPERATING: &str = "docs/operating.md";
 const SETTINGS: &str = "docs/settings.md";
 
-/// A changelog names what was there once.
+/// A changelog also names things that no longer exist.
 const HISTORY: &str = "CHANGELOG.md";
 
-/// What is made by a command or by whoever uses it, and is not in the repository.
+/// Created by a command or by users, and not in the repository.
 const MADE: [&str; 8] =
     [".local", ".env", ".aws-sam", "dist", "target", "fuzz/artifacts", "fuzz/corpus-grown", "fuzz/target"];
 
-/// How the names of our files end.
+/// The extensions of our files.
 const ENDS: [&str; 13] =
     [".rs", ".py", ".md", ".yaml", ".toml", ".sh", ".js", ".mjs", ".json", ".sql", ".html", ".css", ".svg"];
 
@@ -76,7 +76,7 @@ fn what_guards_is_not_a_test_or_a_stand_in() {
 fn every_link_within_the_repository_leads_somewhere() {
     let (mut tried, mut broken) = (0, Vec::new());
     for page in pages().into_iter().chain([HISTORY.to_owned()]) {
-        // Not the links that a page quotes as code.
+        // Skips links that a page quotes as code.
         let text: String = prose(&read(&page)).split('`').step_by(2).collect();
         for link in text.split("](").skip(1).filter_map(|rest| rest.split_once(')')).map(|(link, _)| link) {
             if link.contains("://") {
@@ -228,7 +228,7 @@ fn every_message_that_the_page_for_operators_quotes_is_logged() {
     assert!(missing.is_empty(), "{OPERATING} quotes what is not in the sources: {missing:#?}");
 }
 
-/// What follows a mark in a text as the names of keys do, up to the next colon.
+/// The parts after `mark` up to the next colon, which is how the names of keys look.
 fn kinds_of_keys(text: &str, mark: &str) -> Vec<String> {
     let kinds = text.split(mark).skip(1).filter_map(|rest| rest.split_once(':')).map(|(kind, _)| kind);
     kinds.map(str::to_owned).collect()
@@ -240,7 +240,7 @@ fn rows(text: &str) -> impl Iterator<Item = Vec<&str>> {
     rows.map(|row| row.split('|').map(str::trim).collect())
 }
 
-/// A page without its blocks of code.
+/// A page without its code blocks.
 fn prose(text: &str) -> String {
     let mut is_code = false;
     let keep = |line: &&str| {
@@ -251,7 +251,7 @@ fn prose(text: &str) -> String {
     text.lines().filter(keep).collect::<Vec<_>>().join("\n")
 }
 
-/// What stands between backticks.
+/// The text between backticks.
 fn quoted(text: &str) -> impl Iterator<Item = &str> {
     text.split('`').skip(1).step_by(2)
 }
@@ -260,13 +260,13 @@ fn headings(text: &str) -> impl Iterator<Item = &str> {
     text.lines().filter(|line| line.starts_with('#')).map(|line| line.trim_start_matches('#').trim())
 }
 
-/// How GitHub names a heading in an address.
+/// The anchor that GitHub generates for a heading.
 fn slug(heading: &str) -> String {
     let kept = heading.chars().filter(|c| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_'));
     kept.collect::<String>().to_lowercase().replace(' ', "-")
 }
 
-/// Where a link of a page leads, from the root.
+/// The target of a page's link, relative to the root.
 fn resolved(page: &str, link: &str) -> String {
     let mut segments: Vec<&str> = page.split('/').collect();
     segments.pop();
@@ -279,8 +279,8 @@ fn resolved(page: &str, link: &str) -> String {
     segments.join("/")
 }
 
-/// Whether a word names a file or a folder of ours: it ends as one, or begins with a folder of the root. What a page
-/// names may lack the folders before it.
+/// Whether a word names one of our files or folders: it has one of the extensions, or starts with a top-level folder.
+/// Pages may leave out leading folders.
 fn is_a_path(word: &str, folders: &BTreeSet<String>) -> bool {
     let is_plain = word.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '/' | '.' | '-' | '_'));
     let is_made = MADE.iter().any(|made| {
@@ -289,11 +289,11 @@ fn is_a_path(word: &str, folders: &BTreeSet<String>) -> bool {
     let has_an_end = ENDS.iter().any(|end| word.ends_with(end) && word.len() > end.len());
     let is_below =
         word.split_once('/').is_some_and(|(first, rest)| rest.is_empty() || folders.contains(first));
-    // A route begins with a slash.
+    // A route starts with a slash.
     is_plain && !is_made && !word.starts_with('/') && (has_an_end || is_below || word.ends_with('/'))
 }
 
-/// Tests are named in sentences, and nothing else in these tables has so many words.
+/// Test names are sentences, and nothing else in these tables has so many words.
 fn is_a_test(word: &str) -> bool {
     word.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
         && word.split('_').count() > 2
@@ -311,7 +311,7 @@ fn tests() -> BTreeSet<String> {
     names
 }
 
-/// What is deployed, without its tests: the names of the files, and the code.
+/// The deployed files without their tests: names and code.
 fn sources() -> Vec<(String, String)> {
     let is_deployed = |file: &String| {
         let is_code =
@@ -326,12 +326,12 @@ fn sources() -> Vec<(String, String)> {
     files().into_iter().filter(is_deployed).map(code).collect()
 }
 
-/// What is held to its word.
+/// The pages that are checked.
 fn pages() -> Vec<String> {
     files().into_iter().filter(|file| file.ends_with(".md") && file != HISTORY).collect()
 }
 
-/// Every folder that has a file.
+/// Every folder that contains a file.
 fn folders() -> BTreeSet<String> {
     let mut folders = BTreeSet::new();
     for file in files() {
@@ -341,7 +341,7 @@ fn folders() -> BTreeSet<String> {
     folders
 }
 
-/// Every file of the repository, from its root, without what is made.
+/// Every file of the repository, relative to the root, without created ones.
 fn files() -> BTreeSet<String> {
     fn collect(folder: &Path, prefix: &str, found: &mut BTreeSet<String>) {
         for entry in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap()) {

@@ -1,5 +1,5 @@
-//! A route is in three places, and they must agree: `template.yaml` wires it, `openapi.yaml` documents it, `functions/`
-//! answers it. Reads files only.
+//! A route is defined in three places, which must agree: `template.yaml` wires it, `openapi.yaml` documents it, and
+//! `functions/` implements it. Only reads files.
 
 #![allow(clippy::expect_used, reason = "a helper that fails fails its test")]
 
@@ -8,22 +8,22 @@ use std::path::{Path, PathBuf};
 
 use saphyr::{LoadableYamlNode as _, Yaml};
 
-/// The functions without a route: `CloudFormation` invokes `migrate`, a schedule invokes `refresh-idle-connections`.
+/// Functions without a route: `CloudFormation` invokes `migrate`, and a schedule invokes `refresh-idle-connections`.
 const WITHOUT_A_ROUTE: [&str; 2] = ["migrate", "refresh-idle-connections"];
 
-/// The keys of a path of an `OpenAPI` document that are methods.
+/// The keys of an `OpenAPI` path that are methods.
 const METHODS: [&str; 8] = ["get", "put", "post", "delete", "options", "head", "patch", "trace"];
 
-/// The end of a route that exists for the trailing slash of another one.
+/// The suffix of a route that handles the trailing slash of another one.
 const SLASH: &str = "/{slash+}";
 
-/// A method in upper case and a path.
+/// A method in upper case, and a path.
 type Route = (String, String);
 
 #[test]
 fn the_template_and_the_contract_have_the_same_routes() {
-    // API Gateway may treat a trailing slash as another route. The contract has the path once, without it;
-    // `a_slash_at_the_end_changes_nothing` compares the two routes.
+    // API Gateway may treat a path with a trailing slash as a different route. The contract has the path once, without
+    // the slash; `a_slash_at_the_end_changes_nothing` compares the two routes.
     let wired: BTreeSet<Route> = template_routes()
         .into_keys()
         .map(|(method, path)| (method, path.strip_suffix(SLASH).unwrap_or(&path).to_owned()))
@@ -77,7 +77,7 @@ fn a_function_is_named_after_a_route_of_its_own() {
         if WITHOUT_A_ROUTE.contains(&function.as_str()) {
             continue;
         }
-        // Where the segment is a noun, the method is the verb.
+        // If the last segment is a noun, the method is the verb.
         let is_named_after = |method: &str, path: &str| {
             let mut segments = path.split('/').filter(|segment| !segment.is_empty());
             segments.rfind(|segment| !segment.starts_with('{')).is_some_and(|segment| {
@@ -138,7 +138,7 @@ fn people_are_told_to_add_the_scopes_that_are_asked_for() {
     assert_eq!(told, juncture::provider::jira::DEFAULT_SCOPES.split(' ').collect());
 }
 
-/// The routes of the template, each with its binary.
+/// The template's routes, each with its binary.
 fn template_routes() -> BTreeMap<Route, String> {
     let text = read("template.yaml");
     let document = yaml(&text, "template.yaml");
@@ -185,7 +185,7 @@ fn binary_of<'a>(id: &str, function: &'a Yaml<'a>) -> &'a str {
     binary.unwrap_or_else(|| panic!("{id} names no Binary to build"))
 }
 
-/// The folder of `functions/` in which a route's function is.
+/// The subfolder of `functions/` for a route.
 fn folder_of(path: &str) -> &'static str {
     let segments: Vec<&str> = path.split('/').skip(1).collect();
     match segments[..] {
@@ -225,7 +225,7 @@ fn binaries() -> BTreeMap<String, String> {
         .collect()
 }
 
-/// The main files of binaries in `functions/`: `<folder>/<name>.rs` and `<folder>/<name>/main.rs`.
+/// The main files of the binaries in `functions/`: `<folder>/<name>.rs` and `<folder>/<name>/main.rs`.
 fn function_files() -> BTreeSet<String> {
     let functions = root().join("functions");
     children(&functions)
@@ -236,7 +236,7 @@ fn function_files() -> BTreeSet<String> {
         .collect()
 }
 
-/// The entries of a folder; none of a file.
+/// The entries of a folder; empty for a file.
 fn children(path: &Path) -> impl Iterator<Item = PathBuf> + use<> {
     let entries = path.is_dir().then(|| std::fs::read_dir(path).expect("functions/ can be read"));
     entries.into_iter().flatten().map(|entry| entry.expect("functions/ can be read").path())
@@ -267,7 +267,7 @@ fn string<'a>(node: &'a Yaml<'a>, key: &str) -> Option<&'a str> {
     get(node, key)?.as_str()
 }
 
-/// The entries of a mapping; none of any other node.
+/// The entries of a mapping; empty for any other node.
 fn entries<'a>(node: &'a Yaml<'a>) -> impl Iterator<Item = (&'a str, &'a Yaml<'a>)> {
     node.as_mapping().into_iter().flatten().filter_map(|(key, value)| Some((key.as_str()?, value)))
 }

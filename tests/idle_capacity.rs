@@ -1,6 +1,6 @@
-//! How many idle connections one stage keeps alive (`make idle-capacity`): 200,000 connections are due, and the real
-//! function refreshes them over a real Postgres and Redis with a shortened timeout. Also measures its statements and
-//! its memory.
+//! How many idle connections one stage can keep alive (`make idle-capacity`): 200,000 connections are due, and the real
+//! function refreshes them with a real Postgres and Redis and a shortened timeout. Also measures its statements and its
+//! memory.
 
 use std::fs;
 use std::time::{Duration, Instant};
@@ -17,17 +17,17 @@ use uuid::Uuid;
 const FUNCTION: &str = "RefreshIdleConnections";
 const DUE: usize = 200_000;
 
-/// The shortened timeout in seconds, and the part of it that the function leaves unused.
+/// The shortened timeout in seconds, and how much of it the function leaves unused.
 const SHORT_TIME: u64 = 150;
 const UNUSED: f64 = 30.4;
 
-/// All must be refreshed within these days: from 60, when they are due, to 75, when an alarm goes off.
+/// All connections must be refreshed within these days: from 60, when they become due, to 75, when an alarm fires.
 const DAYS: f64 = 15.0;
 
 /// The assumed latency of Atlassian's token endpoint.
 const LATENCY: f64 = 0.3;
 
-/// The most memory that the function may use, in KiB: half of the template's.
+/// The memory limit for the function in KiB: half of the template's.
 const MEMORY: u64 = 128 * 1024;
 
 #[test]
@@ -37,7 +37,7 @@ fn two_hundred_thousand_idle_connections_are_kept_alive() {
         let (template, time) = template_with_shorter_runs(SHORT_TIME)?;
         let stack = TestStack::start(|options| {
             options.template = template;
-            // All connections have the same token, which is exchanged again and again.
+            // All connections share the same token, which is exchanged again and again.
             options.atlassian.leeway = Duration::from_secs(24 * 60 * 60);
             options.settings.set("AWS_LAMBDA_LOG_LEVEL", "info");
         })
@@ -67,7 +67,7 @@ fn two_hundred_thousand_idle_connections_are_kept_alive() {
 struct Measured {
     refreshed: u64,
     seconds: f64,
-    /// The peak of the resident memory, in KiB.
+    /// The peak resident memory, in KiB.
     memory: u64,
     report: Value,
 }
@@ -93,7 +93,7 @@ impl std::fmt::Display for Measured {
     }
 }
 
-/// One run, with its memory sampled.
+/// Measures one run, sampling its memory.
 async fn measure(stack: &TestStack) -> Result<Measured> {
     let since = Instant::now();
     let (event, mut memory) = (json!({}), 0);
@@ -148,7 +148,7 @@ async fn fill(stack: &TestStack) -> Result<()> {
             (0..10_000).map(|number| latest - apart * f64::from(part as u32 * 10_000 + number + 1)).collect();
         database.execute(COPIES, &[&ids, &tokens, &last_used, &site]).await?;
     }
-    // As autovacuum does over the 60 days.
+    // Autovacuum would have done this over the 60 days.
     database.batch_execute("vacuum analyze").await?;
     println!("{DUE} connections made in {:.1} s", since.elapsed().as_secs_f64());
     Ok(())

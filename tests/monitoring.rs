@@ -1,7 +1,7 @@
-//! Every metric of the dashboard and of the alarms is written by the functions or provided by AWS, and the page for
+//! Every metric on the dashboard and in the alarms is written by the functions or provided by AWS, and the page for
 //! operators documents every alarm and every metric.
 //!
-//! Reads files only.
+//! Only reads files.
 
 #![allow(clippy::expect_used, reason = "a helper that fails fails its test")]
 
@@ -12,15 +12,14 @@ use juncture_tests::repository;
 use runtime::telemetry::{DIMENSION, NAMESPACE, metric_names};
 use serde_json::{Map, Value};
 
-/// The metrics of AWS that are used.
-/// <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-metrics.html>,
+/// The AWS metrics in use: <https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-metrics.html>,
 /// <https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html>
 const OF_AWS: [(&str, &[&str]); 2] = [
     ("AWS/ApiGateway", &["Count", "4xx", "5xx", "Latency"]),
     ("AWS/Lambda", &["Errors", "Invocations", "Throttles"]),
 ];
 
-/// The alarm that goes off when data are missing, because a schedule has stopped.
+/// The alarm that fires on missing data, because a schedule has stopped.
 const OF_SILENCE: &str = "ScheduleAlarm";
 
 fn read(path: &str) -> String {
@@ -42,7 +41,7 @@ fn of_type<'a>(template: &'a Value, kind: &str) -> Vec<(&'a String, &'a Value)> 
     found
 }
 
-/// Asserts that the metric is written.
+/// Asserts that the metric exists.
 fn assert_metric(place: &str, namespace: &str, name: &str) {
     let exists = if namespace == NAMESPACE {
         metric_names().any(|known| known == name)
@@ -52,7 +51,7 @@ fn assert_metric(place: &str, namespace: &str, name: &str) {
     assert!(exists, "{place}: nobody writes {namespace} {name}");
 }
 
-/// Every metric that an alarm looks at, as the object that holds `Namespace` and `MetricName`.
+/// The metrics of an alarm, as the objects that contain `Namespace` and `MetricName`.
 fn metrics_of_alarm(alarm: &Value) -> Vec<&Value> {
     match alarm["Metrics"].as_array() {
         None => vec![alarm],
@@ -60,7 +59,7 @@ fn metrics_of_alarm(alarm: &Value) -> Vec<&Value> {
     }
 }
 
-/// The dashboard's body after `Fn::Sub`, with `x` for every reference. Asserts that the references resolve.
+/// The dashboard's body after `Fn::Sub`, with `x` for each reference. Asserts that the references resolve.
 fn dashboard(template: &Value) -> Value {
     let (_, properties) = of_type(template, "AWS::CloudWatch::Dashboard")[0];
     let text = properties["DashboardBody"]["Fn::Sub"].as_str().expect("a body with Fn::Sub");

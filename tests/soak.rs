@@ -17,16 +17,16 @@ const WORKERS: usize = 6;
 const PEOPLE: usize = 12;
 const PAUSE: Duration = Duration::from_secs(2);
 
-/// How much an instance may grow from the second quarter to the last: the allocator's noise.
+/// How much an instance's memory may grow from the second quarter to the last: allocator noise.
 const MORE_MEMORY: f64 = 1.1;
 
-/// One sample of everything.
+/// One sample of all measurements.
 #[derive(Debug)]
 struct Sample {
     at: Duration,
     /// By process id.
     instances: BTreeMap<u32, Instance>,
-    /// Connections of functions to Postgres.
+    /// Connections from functions to Postgres.
     postgres: i64,
     /// Connections to Redis.
     redis: usize,
@@ -47,9 +47,9 @@ fn nothing_grows() {
         let minutes: f64 = std::env::var("MINUTES").ok().and_then(|text| text.parse().ok()).unwrap_or(10.0);
         let length = Duration::from_secs_f64(minutes * 60.0);
         let stack = TestStack::start(|options| {
-            // The connections to its servers are counted.
+            // The connections to its servers are counted, so it needs its own.
             options.servers = None;
-            // Tokens expire and are refreshed meanwhile.
+            // Tokens expire and are refreshed during the test.
             options.atlassian.access_token_lifetime = Duration::from_secs(100);
         })
         .await?;
@@ -62,7 +62,7 @@ fn nothing_grows() {
         let work = (0..WORKERS).map(async |worker| {
             let mut random = Rng::with_seed(worker as u64);
             while since.elapsed() < length {
-                // Workers do not share a person: concurrent calls for one are the model check's subject.
+                // Workers do not share a person; concurrent calls for one are tested by the model check.
                 let person = &people[random.usize(..PEOPLE / WORKERS) * WORKERS + worker];
                 step(&stack, person, &project, &mut random, &requests).await?;
             }
@@ -83,7 +83,7 @@ fn nothing_grows() {
     });
 }
 
-/// One call of a product.
+/// One call that a product would make.
 async fn step(
     stack: &TestStack,
     person: &Person<'_>,
@@ -137,7 +137,7 @@ async fn look(stack: &TestStack, at: Duration) -> Result<Sample> {
     let mut instances = BTreeMap::new();
     for instance in stack.gateway().instances() {
         let folder = format!("/proc/{}", instance.pid);
-        // It may have exited since.
+        // It may have exited in the meantime.
         let Ok(status) = fs::read_to_string(format!("{folder}/status")) else { continue };
         let memory = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
         let Some(memory) = memory.and_then(|text| text.trim().trim_end_matches(" kB").parse().ok()) else {
@@ -157,7 +157,7 @@ fn median(mut values: Vec<u64>) -> u64 {
     values.get(values.len() / 2).copied().unwrap_or_default()
 }
 
-/// Compares the last quarter of the time with the second, when everything is warm.
+/// Compares the last quarter with the second, when everything is warm.
 fn judge(samples: &[Sample], length: Duration) -> Result<()> {
     let part = |from: f64, to: f64| {
         samples.iter().filter(move |sample| (length.mul_f64(from)..length.mul_f64(to)).contains(&sample.at))

@@ -16,7 +16,7 @@ async fn sites(stack: &TestStack, code: &str) -> Result<Value> {
     Ok(stack.get(&format!("{SITES}?connection_code={code}")).await?.json(200))
 }
 
-/// Finalizes as Juncture's own page does, with the person's confirmation or without.
+/// Finalizes like Juncture's own page, with or without the person's confirmation.
 async fn create(stack: &TestStack, code: &str, replace_account: impl Into<Value>) -> Result<Answer> {
     let site = stack.site_id("harbour")?;
     let body = json!({ "connection_code": code, "site_id": site, "replace_account": replace_account.into() });
@@ -35,7 +35,7 @@ async fn digest(stack: &TestStack, person: &Person<'_>) -> Result<Option<String>
     Ok(stack.database().await?.query_one(DIGEST, &[&id]).await?.get(0))
 }
 
-/// Consents on a page whose URL lacks one of the scopes. Returns the callback's answer.
+/// Consents with one scope removed from the URL of the consent page. Returns the callback's response.
 async fn consent_without(stack: &TestStack, person: &Person<'_>, scope: &str) -> Result<Answer> {
     let mut uri = url::Url::parse(&person.begin().await?)?;
     let pairs: Vec<(String, String)> = uri.query_pairs().into_owned().collect();
@@ -48,7 +48,7 @@ async fn consent_without(stack: &TestStack, person: &Person<'_>, scope: &str) ->
     stack.get(&person.decide(uri.as_str(), Decision::Accept)?).await
 }
 
-/// A connection, and a consent of another account for the same external id.
+/// A connection, and a consent from another account for the same external id.
 async fn two_accounts(stack: &TestStack) -> Result<(Person<'_>, Person<'_>, String)> {
     let first = stack.person(&["harbour"])?;
     first.connect("harbour").await?;
@@ -72,7 +72,7 @@ fn the_same_account_connects_again_without_a_question() {
             assert!(!page.page(200).contains(NOTICE) && !page.body.contains("replace_account"));
             create(stack, &code, false).await?.json(200);
         }
-        // A digest: it does not identify anybody.
+        // A digest, which does not identify anybody.
         let digest = digest(stack, &person).await?.unwrap_or_default();
         assert!(digest.len() == 64 && digest.bytes().all(|byte| byte.is_ascii_hexdigit()), "{digest}");
         Ok(())
@@ -92,7 +92,7 @@ fn another_account_is_shown_and_confirmed_before_it_replaces_one() {
         let email = answer["account"]["email"].as_str().unwrap_or_default();
         assert!(!email.is_empty() && page.body.contains(email), "{}", page.body);
 
-        // Without the confirmation nothing changes, and the code stays valid.
+        // Without confirmation nothing changes, and the code stays valid.
         let refused = create(stack, &code, false).await?;
         assert!(refused.refusal(409).contains("another Atlassian account"), "{}", refused.body);
         assert_eq!(refused.json(409)["code"], "other_account");
@@ -131,7 +131,7 @@ fn a_deployment_may_require_that_pages_of_the_product_ask() {
         let refused = second.create_connection(&code, "harbour").await?;
         assert_eq!(refused.json(409)["code"], "other_account");
         assert_eq!(digest(&stack, &first).await?, before);
-        // The account that is connected needs no confirmation.
+        // The connected account needs no confirmation.
         first.connect("harbour").await?;
         create(&stack, &code, true).await?.json(200);
         assert_ne!(digest(&stack, &first).await?, before);
@@ -165,7 +165,7 @@ fn a_consent_whose_account_cannot_be_told_makes_no_connection() {
             let page = stack.get(&path).await?;
             assert!(page.page(status).contains(said), "{fault:?}: {}", page.body);
             assert!(!page.body.contains("name=\"site_id\""), "{fault:?}: {}", page.body);
-            // The contract's call still lists sites.
+            // The contract's endpoint still lists sites.
             let answer = sites(stack, &connection_code).await?;
             assert!(answer["account"].is_null() && answer["replaces_account"] == false, "{answer}");
             for word in [json!(true), json!(false)] {
@@ -176,13 +176,13 @@ fn a_consent_whose_account_cannot_be_told_makes_no_connection() {
             assert_eq!(refused.json(status)["code"], code, "{fault:?}");
             submit(stack, &connection_code, "&replace_account=true").await?.page(status);
             assert_eq!(digest(stack, &first).await?, before, "{fault:?}");
-            // Nor is a first connection made.
+            // A first connection is not created either.
             let nobody = stack.person(&["harbour"])?;
             stack.atlassian().inject(Rule::new(Class::Profile, fault.clone()).account(&nobody.account));
             let first_code = nobody.connection_code().await?;
             create(stack, &first_code, false).await?.refusal(status);
             assert_eq!(nobody.validity().await?["exists"], false, "{fault:?}");
-            // The code is still valid when Atlassian answers again.
+            // The code is still valid once Atlassian works again.
             stack.atlassian().clear_faults_of(&second.account);
             stack.get(&path).await?.page(200);
             create(stack, &connection_code, true).await?.json(200);

@@ -1,4 +1,5 @@
-//! The operator's commands: create and update a stage's secret, rotate it, reseal tokens; against moto and the stack.
+//! The operator's commands, run against moto and the stack: create and update a stage's secret, rotate keys, re-seal
+//! tokens.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -24,7 +25,7 @@ const PROGRESS: &str = "ROTATION_OF_TOKEN_ENCRYPTION_KEY";
 const ROWS: &str =
     r#"select connection_id, refresh_token from "juncture-core".connection order by connection_id"#;
 
-/// An operator's folder and environment, with moto for AWS.
+/// An operator's folder and environment, with moto in place of AWS.
 struct Operator {
     folder: std::path::PathBuf,
     environment: BTreeMap<String, String>,
@@ -97,13 +98,13 @@ fn the_secret_is_created_once_and_then_updated() {
         for (name, value) in COMPLETE {
             assert_eq!(created[name], value);
         }
-        // The generated values are usable.
+        // The generated values are valid.
         Sealer::from_keys(created[SEALING].as_str().context("a key")?)?;
         assert!(created[KEY].as_str().is_some_and(|key| key.len() > 40), "no key");
         let said_again = operator.does(&["secrets"]).await?;
         assert!(said_again.contains(": unchanged"), "{said_again}");
         assert_eq!(operator.secret().await?, created);
-        // The stage's own file wins; settings that it lacks are kept.
+        // The stage's own file takes precedence; settings missing from it are kept.
         operator
             .write(&format!(".env.{}", operator.stage), &[("UPSTASH_REDIS_REST_TOKEN", "hidden-other")])?;
         let updated = operator.does(&["secrets"]).await?;
@@ -191,7 +192,7 @@ fn what_belongs_elsewhere_is_told_by_name() {
     });
 }
 
-/// A folder's samconfig.toml.
+/// Writes the folder's samconfig.toml.
 fn stage_is(operator: &Operator, parameters: &str) -> Result<()> {
     let text = format!("version = 0.1\n[{}.deploy.parameters]\n{parameters}\n", operator.stage);
     Ok(std::fs::write(operator.folder.join("samconfig.toml"), text)?)
@@ -202,7 +203,7 @@ fn every_command_goes_where_the_stage_is_deployed() {
     run(async {
         let operator = Operator::new().await?;
         operator.write(".env", &COMPLETE)?;
-        // The environment names another region.
+        // The environment sets a different region.
         let name = format!("juncture/{}/of-its-own", operator.stage);
         let overrides = format!(r#"parameter_overrides = ["JunctureSecretsId={name}"]"#);
         stage_is(&operator, &format!("region = \"eu-west-3\"\n{overrides}"))?;
@@ -214,7 +215,7 @@ fn every_command_goes_where_the_stage_is_deployed() {
         operator.does(&["rotate", "--key", KEY]).await?;
         operator.does(&["check"]).await?;
 
-        // Without it the environment's region is used, but an ARN's secret is in the region of the ARN.
+        // Without it, the environment's region is used, except for an ARN, which has its own region.
         stage_is(&operator, &overrides)?;
         let (succeeded, said) = operator.runs(&["check"]).await?;
         assert!(!succeeded && said.contains("There is no such secret: make it with `make secrets"), "{said}");
@@ -228,7 +229,7 @@ fn every_command_goes_where_the_stage_is_deployed() {
             .env_clear()
             .envs(&operator.environment)
             .env("JUNCTURE_SECRETS_ID", arn)
-            // Takes precedence over the secret's, and is reported only after the secret was read.
+            // Takes precedence over the secret's value, and is reported only after the secret was read.
             .env("DATABASE_URL", "mysql://h/d")
             .output()
             .await?;
@@ -378,7 +379,7 @@ fn a_refresh_whose_row_is_resealed_under_it_keeps_its_tokens() {
         });
         let resealed = async {
             gate.arrived().await;
-            // The old refresh token is used up, and the row still has it.
+            // The old refresh token is used up but still in the row.
             let said = operator.does(&["reseal"]).await;
             gate.release();
             said
@@ -470,7 +471,7 @@ fn tokens_that_wait_in_redis_are_sealed_anew() {
         deployed.set(SEALING, &format!("{new},{old}")).await?;
         let said = operator.does(&["reseal"]).await?;
         assert!(said.contains("1 waiting in Redis"), "{said}");
-        // The connection that was locked is valid without the old key, too.
+        // The connection that was locked works without the old key, too.
         deployed.set(SEALING, &new).await?;
         deployed.restart().await?;
         person.access_token().await?.json(200);

@@ -84,7 +84,8 @@ fn boards_that_tell_nothing_of_themselves_break_nothing() {
     run(async {
         let stack = TestStack::shared().await?;
         let person = stack.connected_user().await?;
-        // Boards without names and types, on a page without size and total. The second is kanban, the third is private.
+        // Boards without names and types, on a page without size and total. The second is a kanban board, the third is
+        // private.
         let page =
             json!({ "values": [{ "id": 1 }, { "id": 2 }, { "id": 3, "isPrivate": true }], "isLast": true });
         let rule = Rule::new(Class::Jira, Fault::Status { status: 200, body: Some(page) });
@@ -108,7 +109,7 @@ fn pages_that_do_not_say_whether_they_are_the_last_are_followed_to_an_empty_one(
         let rule = Rule::new(Class::Jira, Fault::Status { status: 200, body: Some(page) });
         stack.atlassian().inject(rule.account(&person.account).path("startAt=0").times(1));
         let answer = call(stack, &person, BOARDS, &[SHIP]).await?.json(200);
-        // The second page comes from the sandbox unchanged.
+        // The second page is the sandbox's, unchanged.
         assert_eq!(ids(&answer["boards"]), [1, 2, 4, 3]);
         Ok(())
     });
@@ -143,7 +144,7 @@ fn sixty_boards_are_read_side_by_side_and_in_parts() {
         let active = active["boards"].as_array().cloned().context("no boards")?;
         assert!(active.iter().all(|board| ids(&board["active_sprints"]).len() == 1));
 
-        // A page costs its own pages of boards, and the sprints of its boards.
+        // Each of our pages costs its own pages of boards, and the sprints of its boards.
         for (name, limit, whole, cost) in [
             (BOARDS, "25", &boards["boards"], vec![1, 1, 1]),
             (BOARDS, "55", &boards["boards"], vec![2, 1]),
@@ -216,7 +217,7 @@ fn the_tickets_of_a_sprint_come_with_the_sprint() {
         assert!(fields["reporter"]["accountId"].is_string() && fields["priority"]["id"].is_string());
         assert_eq!(fields["issuetype"]["name"], "Story");
         assert!(fields["parent"]["key"].is_string());
-        // Two calls in parallel, neither of them to an endpoint that Jira has removed.
+        // Two calls in parallel, neither to an endpoint that Jira has removed.
         assert_eq!(person.jira_requests().len(), 2);
 
         let closed = call(stack, &person, "get-tickets-for-sprint", &[("sprint_id", "501")]).await?.json(200);
@@ -260,7 +261,7 @@ fn each_call_has_its_own_words_for_a_failing_jira() {
                 assert_eq!(answer.refusal(502), sentence);
                 stack.atlassian().clear_faults_of(&person.account);
             }
-            // One of several lists of sprints.
+            // For one of several lists of sprints.
             let limited =
                 Fault::RateLimited { retry_after: Some(900), reason: Some("jira-quota-tenant-based".into()) };
             let path = if name == BOARDS { "board" } else { "sprint" };

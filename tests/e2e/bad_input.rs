@@ -1,4 +1,4 @@
-//! Invalid input at every endpoint: a 4xx with a text that says what to change.
+//! Invalid input at every endpoint: a 4xx with a message that says what to change.
 
 use anyhow::Result;
 use juncture_tests::{Answer, TestStack, run};
@@ -191,7 +191,7 @@ fn what_is_too_large_is_refused_before_it_is_read() {
         let routes = POSTS.map(|(path, ..)| (Method::POST, path)).into_iter();
         let routes = routes.chain(GETS.map(|(path, ..)| (Method::GET, path)));
         for (method, path) in routes.chain([(Method::GET, "/health"), (Method::GET, "/health/ready")]) {
-            // Checked before the key and before the content type.
+            // Checked before the key and the content type.
             let long = stack.send(stack.request(method.clone(), &format!("{path}?{address}"))).await?;
             assert_eq!(long.refusal(414), "The address is longer than 8192 bytes", "{path}");
             let mut many = stack.request(method.clone(), path);
@@ -199,7 +199,7 @@ fn what_is_too_large_is_refused_before_it_is_read() {
                 many = many.header(format!("x-{number}"), "1");
             }
             assert!(stack.send(many).await?.refusal(431).contains("more than 64"), "{path}");
-            // The gateway itself refuses these; they never reach a function.
+            // The gateway itself rejects these; they never reach a function.
             let cookie = stack.request(method.clone(), path).header("cookie", "x".repeat(10_240));
             assert!(stack.send(cookie).await?.json(431)["message"].is_string(), "{path}");
             for kind in ["application/json", "application/octet-stream"] {

@@ -1,11 +1,11 @@
-//! The Redis commands of a warm call: Upstash bills by the command.
+//! The Redis commands of a warm call, because Upstash bills by the command.
 
 use anyhow::Result;
 use juncture_tests::{Answer, Person, TestStack, run};
 use reqwest::Method;
 use serde_json::json;
 
-/// Makes a call twice. Returns the Redis commands and requests of the second.
+/// Makes a call twice. Returns the number of Redis commands and requests of the second.
 async fn warm<F: Future<Output = Result<Answer>>>(
     stack: &TestStack,
     call: impl Fn() -> F,

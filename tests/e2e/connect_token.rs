@@ -1,4 +1,4 @@
-//! Connect tokens: who may begin a flow.
+//! Connect tokens: who may start a flow.
 
 use anyhow::{Context, Result};
 use futures_util::future::try_join_all;
@@ -12,7 +12,7 @@ async fn issue(stack: &TestStack, body: &Value) -> Result<Answer> {
     stack.backend_post("connect-token", body).await
 }
 
-/// A connect token for a person, with further fields.
+/// Issues a connect token for a person, with additional fields.
 async fn token(person: &Person<'_>, stack: &TestStack, mut body: Value) -> Result<String> {
     body["external_id"] = person.external_id.clone().into();
     body["provider"] = "jira".into();
@@ -20,7 +20,7 @@ async fn token(person: &Person<'_>, stack: &TestStack, mut body: Value) -> Resul
     Ok(answer["connect_token"].as_str().context("no token")?.to_owned())
 }
 
-/// A stack whose flows need a connect token, which is the default of a deployment.
+/// A stack that requires connect tokens, which is the default of a deployment.
 async fn strict_stack() -> Result<TestStack> {
     TestStack::start(|options| options.settings.set("REQUIRE_CONNECT_TOKEN", "")).await
 }
@@ -71,7 +71,7 @@ fn a_deployment_that_says_nothing_lets_nobody_in_without_a_token() {
             assert_eq!(refused["code"], "connect_token_required", "{path}");
         }
         let token = token(&person, &stack, json!({})).await?;
-        // The browser cannot override what the backend set.
+        // The browser cannot override what the backend decided.
         for (name, value) in [("external_id", "somebody-else"), ("provider", "github")] {
             let mut body = json!({ "connect_token": token });
             body[name] = value.into();
@@ -99,7 +99,7 @@ fn forged_and_late_tokens_begin_nothing() {
         }
         let short = token(&person, stack, json!({ "expires_in": 1 })).await?;
         let body = json!({ "connect_token": short });
-        // The first call uses it up; after its last second it has expired for everyone.
+        // The first call uses it up; after its last second it is expired for everyone.
         loop {
             let answer = stack.post(BEGIN, &body).await?;
             if answer.status == 410 && answer.refusal(410).contains("has expired") {
@@ -212,7 +212,7 @@ fn a_backend_may_want_the_same_browser_whatever_headers_say() {
                 .await
         };
         for site in [None, Some("none"), Some("same-site"), Some("same-origin")] {
-            // Beginning a flow without a browser and sending its consent page to somebody yields nothing.
+            // Starting a flow without a browser and sending its consent page to somebody yields nothing.
             let begun = begin(json!({ "same_browser": true }), site).await?;
             let tokens = stack.token_requests(&person.account);
             let page = returns(&begun, None).await?;

@@ -28,7 +28,7 @@ fn a_ticket_is_created_and_described() {
         }
         let issue = person.details("CREATED-1").await?.json(200);
         assert_eq!(issue["issue"]["description"], "Some **bold** words");
-        // Null and empty count as absent.
+        // Null and empty values count as absent.
         let fields = json!({ "jira_project_id": "CREATED", "summary": "Bare", "issue_type_id": "10001",
             "description": "", "priority_id": null, "assignee_account_id": "null" });
         let created = person.create(fields).await?.json(201);
@@ -46,7 +46,7 @@ fn what_cannot_be_stored_is_left_out_and_the_ticket_made() {
         let fields = json!({ "jira_project_id": project, "issue_type_id": "10001",
             "summary": "\u{1b}[31mpump\u{1b}[0m\tis cut: SMILE",
             "description": "\u{feff}# \u{1b}[1mlog\u{1b}[0m\n\nNUL \u{0}, one\u{85}two: SMILE" });
-        // JavaScript cuts an emoji in two.
+        // JavaScript can cut an emoji in half.
         let body = person.body(fields).to_string().replace("SMILE", "\\ud83d");
         let request = person.jira(Method::POST, "create-ticket").header("content-type", "application/json");
         let created = stack.send(request.body(body)).await?.json(201);
@@ -173,7 +173,7 @@ fn a_create_is_sent_once_unless_jira_says_that_nothing_was_done() {
             let answer = create().await?;
             assert!(answer.refusal(502).contains("the ticket may exist"), "{fault:?}: {answer:?}");
             assert_eq!(answer.json(502)["code"], "outcome_unknown");
-            // An automatic retry would create a second ticket.
+            // An automatic retry would create a second issue.
             assert_eq!(answer.header("retry-after"), "");
             assert_eq!(person.creates(), sent, "{fault:?}");
         }

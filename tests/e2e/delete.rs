@@ -6,7 +6,7 @@ use reqwest::Method;
 use sandbox::Fault;
 use serde_json::{Value, json};
 
-/// Juncture cannot create subtasks; Jira can.
+/// Creates an issue with a subtask directly in Jira, because Juncture cannot create subtasks.
 async fn with_subtask(stack: &TestStack, person: &Person<'_>, project: &str) -> Result<String> {
     let key = person.task(project, "Parent").await?;
     let token = person.access_token().await?.json(200);

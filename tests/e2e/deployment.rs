@@ -1,4 +1,4 @@
-//! The migrator as a custom resource of `CloudFormation`: it answers whatever happens.
+//! The migrator as a custom resource of `CloudFormation`: it responds whatever happens.
 
 use std::process::Stdio;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -22,7 +22,7 @@ const PASSWORD: &str = "hunter2";
 const AMPLE: Duration = Duration::from_secs(120);
 const TABLE: &str = r#"select to_regclass('"juncture-core".connection') is not null"#;
 
-/// Stands in for the presigned S3 URL on which `CloudFormation` waits.
+/// Stands in for the presigned S3 URL at which `CloudFormation` waits for a response.
 struct CloudFormation {
     url: String,
     answers: Arc<Mutex<Vec<Value>>>,
@@ -31,7 +31,7 @@ struct CloudFormation {
 #[derive(Clone)]
 struct Desk {
     answers: Arc<Mutex<Vec<Value>>>,
-    /// How many attempts to refuse first.
+    /// How many attempts to reject first.
     refusals: Arc<Mutex<usize>>,
 }
 
@@ -50,12 +50,12 @@ impl CloudFormation {
         Self::after_refusals(0).await
     }
 
-    /// Invokes a fresh migrator with an event; `answer` returns the outcome.
+    /// Invokes a new migrator with an event; [`Self::answer`] returns the outcome.
     async fn call(&self, event: &Event, database_url: &str, timeout: Duration) -> Result<(Reply, String)> {
         self.call_with(event, &[("DATABASE_URL", database_url)], timeout).await
     }
 
-    /// As above, with further settings.
+    /// Like [`Self::call`], with additional settings.
     async fn call_with(
         &self,
         event: &Event,
@@ -78,25 +78,25 @@ impl CloudFormation {
             .spawn()?;
         let event = event.json(&self.url).to_string();
         let reply = endpoint.invoke(event.into(), timeout).await?;
-        // It exits when the Runtime API is gone, and its log ends.
+        // It exits once the Runtime API is gone, which ends its log.
         drop(endpoint);
         let output = process.wait_with_output().await?;
         Ok((reply, String::from_utf8_lossy(&output.stdout).into_owned()))
     }
 
-    /// The one answer since the last call.
+    /// The only response since the last call.
     fn answer(&self) -> Result<Value> {
         let mut answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
         ensure!(answers.len() == 1, "answers: {answers:?}");
         answers.pop().context("an answer")
     }
 
-    /// Invokes the migrator. Returns its answer, which must match the event and must not show a secret.
+    /// Invokes the migrator. Returns its response, which must match the event and must not contain a secret.
     async fn outcome(&self, event: &Event, database_url: &str, timeout: Duration) -> Result<Value> {
         self.outcome_with(event, &[("DATABASE_URL", database_url)], timeout).await
     }
 
-    /// As above, with further settings.
+    /// Like [`Self::outcome`], with additional settings.
     async fn outcome_with(
         &self,
         event: &Event,
@@ -146,7 +146,7 @@ impl Event {
         Self { id: Uuid::new_v4(), kind, physical_id, newest: ["0001", "0002"] }
     }
 
-    /// An update that rolls another one back.
+    /// An update that rolls back another one.
     fn rollback() -> Self {
         Self { newest: ["0002", "0001"], ..Self::later("Update", "id") }
     }
@@ -233,7 +233,7 @@ fn what_is_wrong_is_told_without_a_secret() {
             answer["Reason"].as_str().is_some_and(|reason| reason.contains("was changed after")),
             "{answer}"
         );
-        // CloudFormation deletes what it failed to create; that must not fail.
+        // CloudFormation deletes what it failed to create, and that must not fail.
         let answer = cloud_formation.outcome(&Event::later("Delete", "id"), &nowhere, AMPLE).await?;
         assert_eq!((&answer["Status"], &answer["PhysicalResourceId"]), (&json!("SUCCESS"), &json!("id")));
         Ok(())
@@ -320,7 +320,7 @@ fn a_migration_that_takes_too_long_is_answered_in_time_and_applied_later() {
     run(async {
         let (url, mut database) = empty_database().await?;
         let cloud_formation = CloudFormation::ready().await?;
-        // Another migration hangs and holds the lock.
+        // Another migration hangs while holding the lock.
         let other = database.transaction().await?;
         other
             .batch_execute("select pg_advisory_xact_lock(hashtextextended('juncture migrations', 0))")

@@ -1,4 +1,4 @@
-//! Removing a connection: nothing of it stays, and nothing brings it back.
+//! Removing a connection: no data is left, and nothing brings it back.
 
 use anyhow::{Context, Result, ensure};
 use futures_util::future::{join_all, try_join_all};
@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 const BEGIN: &str = "/api/frontend/oauth/initiate-oauth-flow";
 
-/// The number of rows of a connection in the three tables.
+/// The number of a connection's rows in the three tables.
 async fn rows(stack: &TestStack, id: &Uuid) -> Result<i64> {
     const COUNT: &str = r#"select
         (select count(*) from "juncture-core".connection where connection_id = $1)
@@ -26,7 +26,7 @@ async fn names(stack: &TestStack, pattern: &str) -> Result<Vec<String>> {
     names.into_iter().map(|name| Ok(redis::from_redis_value(name)?)).collect()
 }
 
-/// Asserts that nothing of a connection is stored except its tombstone.
+/// Asserts that nothing is stored for a connection except its tombstone.
 async fn assert_gone(stack: &TestStack, person: &Person<'_>, id: &Uuid) -> Result<()> {
     assert_eq!(rows(stack, id).await?, 0);
     assert_eq!(names(stack, &format!("*{id}*")).await?, Vec::<String>::new());
@@ -69,7 +69,7 @@ fn everything_that_is_stored_of_a_connection_goes() {
         assert_eq!(person.projects().await?.refusal(404), "Connection not found");
         assert_eq!(person.disconnect().await?.refusal(404), "Connection not found");
 
-        // A new consent makes a new connection, cached as usual.
+        // A new consent creates a new connection, cached as usual.
         person.connect("harbour").await?;
         assert_ne!(person.connection_id().await?, id);
         person.access_token().await?.json(200);
@@ -80,7 +80,7 @@ fn everything_that_is_stored_of_a_connection_goes() {
     });
 }
 
-/// A connect token for this person.
+/// Issues a connect token for this person.
 async fn connect_token(stack: &TestStack, person: &Person<'_>) -> Result<String> {
     let answer = stack.backend_post("connect-token", &person.body(json!({ "provider": "jira" }))).await?;
     Ok(answer.json(200)["connect_token"].as_str().context("no token")?.to_owned())
@@ -90,7 +90,7 @@ async fn connect_token(stack: &TestStack, person: &Person<'_>) -> Result<String>
 fn what_was_handed_out_before_makes_no_connection() {
     run(async {
         let stack = TestStack::shared().await?;
-        // The same when there is no connection to remove yet.
+        // The same if there is no connection to remove yet.
         for was_connected in [true, false] {
             let person = stack.person(&["harbour"])?;
             if was_connected {
@@ -202,7 +202,7 @@ fn a_refresh_under_way_brings_nothing_back() {
             let id = person.connection_id().await?;
             person.forget_access_token().await?;
             if round % 2 == 0 {
-                // Atlassian has issued new tokens; the answer has not arrived yet.
+                // Atlassian has issued new tokens, but the response has not arrived yet.
                 let (account, when) = (Some(person.account.clone()), When::After);
                 let gate = stack.atlassian().hold(GateSpec { class: Class::Token, account, when });
                 let removal = async {
@@ -277,7 +277,7 @@ fn when_a_store_is_away_nothing_is_half_done() {
         }
         front.faults().set(None);
         person.access_token().await?.json(200);
-        // The commit fails, after the cache entry was removed.
+        // The commit fails after the cache entry was removed.
         let database = stack.database().await?;
         database.batch_execute(STRIKE).await?;
         let refusal = person.disconnect().await?.refusal(503);

@@ -6,7 +6,7 @@ use reqwest::Method;
 use sandbox::Fault;
 use serde_json::{Value, json};
 
-/// Most of Markdown's constructs, as Juncture writes them.
+/// Most Markdown constructs, as Juncture writes them.
 const RICH: &str = "# Leak\n\nWater **stands** in the *bilge*:\n\n- after `rain`\n- after [tides](https://example.com/tides)\n\n\
     1. pump\n2. dry\n\n```rust\nfn main() {}\n```\n\n> so it goes\n\n---\n\n| a | b |\n| --- | --- |\n| 1 | 2 |";
 
@@ -112,7 +112,7 @@ fn a_description_that_is_too_long_for_jira_alone_is_refused_in_our_words() {
     });
 }
 
-/// A document that Markdown cannot express: coloured text, a file, a mention with attributes.
+/// A document that Markdown cannot represent: coloured text, a file, a mention with attributes.
 fn rich(word: &str) -> Value {
     let red = json!([{ "type": "textColor", "attrs": { "color": "#ff5630" } }]);
     let file = json!({ "type": "media", "attrs": { "type": "file", "id": "6e7c", "collection": "", "alt": "a.png" } });
@@ -140,7 +140,7 @@ fn an_edit_by_markdown_keeps_what_markdown_cannot_say() {
             Ok(details.json(200)["issue"]["description"].clone())
         };
         assert_eq!(stored().await?, rich("end"));
-        // Written back unchanged, it is not sent to Jira.
+        // If it is sent back unchanged, Jira gets no write.
         let before = person.jira_requests().len();
         person.edit(&key, json!({ "description": read })).await?.json(200);
         let sent = person.jira_requests().split_off(before);
@@ -152,7 +152,7 @@ fn an_edit_by_markdown_keeps_what_markdown_cannot_say() {
         assert_eq!(person.jira_requests().len() - before, 2);
         assert_eq!(edited["issue"]["description"], rich("the end"));
         assert!(edited.get("lost").is_none(), "{edited}");
-        // Losses are reported, or refused.
+        // Losses are reported or rejected.
         let refused = person.edit(&key, json!({ "description": "other", "on_loss": "refuse" })).await?;
         assert!(refused.refusal(409).contains("media (1), mediaSingle (1), textColor (1)"), "{refused:?}");
         assert_eq!(refused.json(409)["code"], "would_lose");
@@ -161,7 +161,7 @@ fn an_edit_by_markdown_keeps_what_markdown_cannot_say() {
         let edited = person.edit(&key, json!({ "description": "other" })).await?.json(200);
         assert_eq!(edited["lost"][2], json!({ "kind": "textColor", "count": 1 }));
         assert_eq!(edited["issue"]["description"], "other");
-        // An edit without Markdown reads nothing first.
+        // An edit without Markdown needs no read first.
         let before = person.jira_requests().len();
         person.edit(&key, json!({ "description": rich("end"), "summary": "Richer" })).await?.json(200);
         assert_eq!(person.jira_requests().len() - before, 1);
@@ -232,7 +232,7 @@ fn an_answer_that_makes_no_sense_is_no_success() {
             assert_eq!(answer.refusal(502), "Failed to update Jira issue", "{fault:?}");
             assert_eq!(answer.json(502)["code"], "outcome_unknown", "{fault:?}");
         }
-        // Writing the same again is harmless.
+        // Repeating the edit is harmless.
         person.edit(&key, json!({ "summary": "After" })).await?.json(200);
         assert_eq!(person.details(&key).await?.json(200)["issue"]["summary"], "After");
         Ok(())

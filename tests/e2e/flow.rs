@@ -199,7 +199,7 @@ fn a_connection_code_is_good_for_one_connection() {
         let stack = TestStack::shared().await?;
         let person = stack.person(&["harbour"])?;
         let code = person.connection_code().await?;
-        // A refused site does not use the code up, whether inaccessible or unknown.
+        // A rejected site does not use the code up, whether it is inaccessible or unknown.
         assert!(person.create_connection(&code, "lighthouse").await?.refusal(400).contains("site_id"));
         let foreign = json!({ "connection_code": code, "site_id": "11111111-1111-1111-1111-111111111111" });
         assert!(stack.post(CREATE, &foreign).await?.refusal(400).contains("site_id"));

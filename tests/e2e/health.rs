@@ -17,7 +17,7 @@ async fn ready(stack: &TestStack) -> Result<Answer> {
     stack.send(stack.request(Method::GET, "/health/ready").bearer_auth(stack.secret_key())).await
 }
 
-/// Asserts the status of each part, `ok` where `unwell` does not name it, and that no internals are disclosed.
+/// Asserts the status of each part, which is `ok` unless listed in `unwell`, and that no internals are disclosed.
 #[track_caller]
 fn assert_parts(answer: &Answer, status: u16, unwell: &[(&str, &str)]) -> Value {
     let body = answer.json(status);
@@ -26,7 +26,7 @@ fn assert_parts(answer: &Answer, status: u16, unwell: &[(&str, &str)]) -> Value 
         let expected = unwell.iter().find(|(name, _)| *name == part).map_or("ok", |(_, status)| status);
         let found = &body["parts"][part];
         assert!(found["duration_ms"].is_u64(), "{part}: {body}");
-        // A loaded machine may be slow.
+        // It may be slow on a loaded machine.
         let is_it = found["status"] == expected || (expected == "ok" && found["status"] == "slow");
         assert!(is_it, "{part} is not {expected}: {body}");
         assert_eq!(found["problem"].is_string(), expected == "failed", "{part}: {body}");
@@ -89,7 +89,7 @@ fn each_part_that_is_away_is_named() {
                 stack.atlassian().clear_faults();
             }
         }
-        // A refusal for lack of credentials is what a healthy Atlassian answers.
+        // A healthy Atlassian rejects the probe, which has no credentials.
         let refusal = Fault::Status { status: 403, body: None };
         stack.atlassian().inject(Rule::new(Class::Resources, refusal));
         assert_parts(&ready(&stack).await?, 200, &[]);

@@ -10,12 +10,12 @@ use serde_json::{Value, json};
 
 const FUNCTION: &str = "RefreshIdleConnections";
 
-/// Invokes the function as its schedule does.
+/// Invokes the function like its schedule does.
 async fn tick(stack: &TestStack) -> Result<Value> {
     stack.gateway().invoke(FUNCTION, &json!({})).await
 }
 
-/// A connection that has not been used for so many days.
+/// A connection that has not been used for this many days.
 async fn idle<'a>(stack: &'a TestStack, days: i32) -> Result<Person<'a>> {
     let person = stack.strict_person().await?;
     person.forget_access_token().await?;
@@ -41,7 +41,7 @@ fn report(refreshed: usize, died: usize) -> Value {
     json!({ "refreshed": refreshed, "died": died, "failed": 0, "stopped": null, "due": 0, "oldest_days": 0 })
 }
 
-/// The report of a run that ran out of time.
+/// The report of a run that stopped early.
 fn stopped(refreshed: usize, code: &str, due: usize, oldest_days: u32) -> Value {
     let mut report = report(refreshed, 0);
     report["stopped"] = json!(code);
@@ -71,7 +71,7 @@ fn the_idle_ones_are_refreshed_and_the_dead_are_reported() {
         }
         assert_eq!(dead.validity().await?["is_invalid"], true);
         stack.logged(&["idle connection needs reauthorization", &id]).await?;
-        // None is due any longer.
+        // No connection is due any more.
         assert_eq!(tick(&stack).await?, report(0, 0));
         stack.stop().await
     });
@@ -80,12 +80,12 @@ fn the_idle_ones_are_refreshed_and_the_dead_are_reported() {
 #[test]
 fn a_run_ends_with_its_time_and_the_next_one_goes_on_with_the_longest_idle() {
     run(async {
-        // No refresh begins in the last 30 s.
+        // No refresh starts in the last 30 s.
         let (template, _) = template_with_shorter_runs(38)?;
         let stack = TestStack::start(|options: &mut StackOptions| {
             options.template = template;
             options.settings.set("IDLE_REFRESH_AFTER_DAYS", "30");
-            // A former setting, now ignored.
+            // An old setting, which is now ignored.
             options.settings.set("IDLE_REFRESH_BATCH", "1");
         })
         .await?;
@@ -116,7 +116,7 @@ fn a_run_ends_with_its_time_and_the_next_one_goes_on_with_the_longest_idle() {
 #[test]
 fn a_run_goes_on_past_what_it_cannot_refresh_and_past_a_page() {
     run(async {
-        // Two batches.
+        // Two pages.
         const MANY: i32 = 200;
         const COPIES: &str = r#"
             with copy as (
@@ -129,7 +129,7 @@ fn a_run_goes_on_past_what_it_cannot_refresh_and_past_a_page() {
             select connection_id::text, 'jira', connection_id from copy"#;
         let stack = TestStack::start(|_| ()).await?;
         let person = idle(&stack, 65).await?;
-        // Tokens that no key decrypts must not block others. All are idle since the same moment.
+        // Tokens that no key decrypts must not block others. All have been idle since the same moment.
         let model = person.connection_id().await?;
         stack.database().await?.execute(COPIES, &[&model, &MANY]).await?;
         for refreshed in [1, 0] {
@@ -247,16 +247,16 @@ fn connections_from_before_count_from_their_newest_token_or_their_beginning() {
 fn a_run_holds_one_connection_to_postgres() {
     run(async {
         const HELD: &str = "select pid from pg_stat_activity where application_name = 'juncture' and datname = current_database()";
-        // Behind a pooler the server sees the pooler's connections.
+        // Behind a pooler, the server only sees the pooler's connections.
         let stack = TestStack::start(|options| options.pooled = false).await?;
         let person = idle(&stack, 70).await?;
         let database = stack.database().await?;
         let held = async || -> Result<BTreeSet<i32>> {
             Ok(database.query(HELD, &[]).await?.iter().map(|row| row.get(0)).collect())
         };
-        // Those of the functions that made the connection. Nobody calls them meanwhile.
+        // The connections of the functions that created the connection, which are idle during the test.
         let before = held().await?;
-        // The run has read what is due and the row that it refreshes, and asks Atlassian.
+        // At this point the run has read what is due and the row it refreshes, and has called Atlassian.
         let spec = GateSpec { class: Class::Token, account: Some(person.account.clone()), when: When::After };
         let gate = stack.atlassian().hold(spec);
         let look = async {
@@ -268,7 +268,7 @@ fn a_run_holds_one_connection_to_postgres() {
         let (report_of_run, during) = tokio::join!(tick(&stack), look);
         assert_eq!(report_of_run?, report(1, 0));
         assert_eq!(during?, 1);
-        // It has written the new token, counted what is left, and kept the connection for the next run.
+        // Now it has written the new token, counted what is left, and kept its connection for the next run.
         let after: Vec<i32> = held().await?.difference(&before).copied().collect();
         assert_eq!(after.len(), 1);
         assert_eq!(tick(&stack).await?, report(0, 0));

@@ -130,7 +130,7 @@ fn every_failure_has_its_sentence() {
             );
             stack.atlassian().clear_faults_of(&person.account);
         }
-        // One failure of two attempts is invisible.
+        // A single failure is retried and invisible to the caller.
         stack.atlassian().inject(person.trouble("/issue/", Fault::Drop).times(1));
         person.details("SHIP-1").await?.json(200);
         let forbidden = Fault::Status { status: 403, body: Some(json!({ "errorMessages": ["no"] })) };

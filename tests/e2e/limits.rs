@@ -1,4 +1,4 @@
-//! Rate limits of the public endpoints, and of wrong keys. Each test calls from its own addresses in 127.0.0.0/8.
+//! Rate limits for the public endpoints and for wrong keys. Each test uses its own client addresses in 127.0.0.0/8.
 
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -14,7 +14,7 @@ const PER_IP: usize = 10;
 const PER_KEY: usize = 5;
 const WRONG_KEYS: usize = 3;
 
-/// Longer than any test: a window ends only when a test deletes it.
+/// Longer than any test, so a window ends only if a test deletes it.
 const WINDOW: i64 = 900;
 
 static LIMITED: OnceCell<TestStack> = OnceCell::const_new();
@@ -130,7 +130,7 @@ impl Open {
     }
 }
 
-/// Asserts an answer beyond a limit: JSON or a page, and when to retry.
+/// Asserts a response over a limit: JSON or a page, and when to retry.
 #[track_caller]
 fn assert_limited(endpoint: Open, answer: &Answer, whose: &str) {
     let seconds: i64 = answer.header("retry-after").parse().unwrap_or_else(|_| panic!("{answer:?}"));
@@ -214,7 +214,7 @@ fn a_window_ends() {
             "your IP address",
         );
 
-        // Redis holds no IP address, and every key expires with the window.
+        // Redis contains no IP address, and every key expires with its window.
         let name = base::crypto::sha256_hex(visitor.address.to_string().as_bytes());
         let key = format!("juncture:limit:ip:{name}");
         let redis = async |words: &[&str]| -> Result<i64> {
@@ -248,7 +248,7 @@ fn nobody_says_where_they_come_from() {
         for number in 0..PER_IP {
             let answer = begin(number).await?;
             answer.json(200);
-            // The product's page may read the rate limit headers.
+            // The product's page can read the rate limit headers.
             let exposed = answer.header("access-control-expose-headers").to_owned();
             for name in ["ratelimit", "ratelimit-policy", "retry-after"] {
                 assert!(exposed.split(',').any(|header| header.trim() == name), "{exposed}");
@@ -307,7 +307,7 @@ fn wrong_keys_are_limited_and_the_right_one_always_passes() {
             assert!(refusal.starts_with("Too many wrong secret keys from your IP address"), "{refusal}");
             assert_eq!(refused.json(429)["code"], "too_many_wrong_keys");
             assert!(refused.header("retry-after").parse::<u64>()? >= 1);
-            // A caller with the right key may share the address with an attacker.
+            // A caller with the right key may share the IP address with an attacker.
             let served = ask(&visitor, path, &key).await?;
             assert!([200, 404].contains(&served.status), "{path}: {}", served.body);
             assert_eq!(served.header("ratelimit"), "");
@@ -329,7 +329,7 @@ fn without_redis_nobody_is_limited() {
         .await?;
         let body = json!({ "external_id": "x", "provider": "jira" });
         for _ in 0..3 {
-            // The endpoint itself needs Redis, and says so.
+            // The endpoint itself needs Redis and reports that.
             let answer = stack.post("/api/frontend/oauth/initiate-oauth-flow", &body).await?;
             assert_eq!(answer.json(503)["code"], "storage_unavailable");
             let stranger = stack.get("/api/backend/connection-info/list-connections").await?;

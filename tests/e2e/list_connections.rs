@@ -73,7 +73,7 @@ fn every_connection_is_listed_once_with_its_state_and_no_token() {
         let (whole, end) = ids(&stack, &[]).await?;
         assert_eq!((whole.len(), end), (names.len(), None));
 
-        // Page by page, while others come and go: each one that stays is listed once.
+        // Page by page while others come and go: each connection that stays is listed once.
         let (mut gathered, mut next) = ids(&stack, &[("limit", "2")]).await?;
         assert_eq!(gathered.len(), 2);
         let passed = connected(&stack, &format!("{} and more", gathered[0])).await?;

@@ -1,4 +1,4 @@
-//! Each request has one completion line that explains it, and no line holds a secret.
+//! Each request has one completion line that explains it, and no line contains a secret.
 
 use std::collections::BTreeMap;
 
@@ -132,7 +132,7 @@ fn a_request_cannot_write_a_line_of_its_own() {
     });
 }
 
-/// After every test `tests/support/leaks.rs` searches the whole log. It would find these.
+/// After every test, `tests/support/leaks.rs` searches the whole log. It would find these.
 #[test]
 fn the_search_of_every_test_knows_a_secret_when_it_sees_one() {
     run(async {
@@ -208,7 +208,7 @@ fn no_secret_is_ever_logged() {
         person.create_connection(&code, "harbour").await?.json(200);
         let refresh = stack.atlassian().newest_refresh_token(&person.account).context("a token")?;
         let access = person.access_token().await?.json(200)["access_token"].as_str().context("a")?.to_owned();
-        // The same under faults.
+        // The same with faults.
         for fault in [Fault::Drop, Fault::MalformedJson, Fault::TruncatedBody, Fault::Hang] {
             person.forget_access_token().await?;
             stack.atlassian().inject(Rule::new(Class::Token, fault).account(&person.account).times(2));

@@ -1,4 +1,4 @@
-//! The metrics of a request, in its completion line and in the form that `CloudWatch` extracts.
+//! The metrics of a request, in its completion line and in the format that `CloudWatch` extracts.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use runtime::telemetry::{DIMENSION, NAMESPACE, metric_names};
 use sandbox::{Class, Fault, GateSpec, Rule, When};
 use serde_json::{Value, json};
 
-/// Asserts fields of the completion line of an answer; `null` means that the field is absent.
+/// Asserts fields of the completion line of a response; `null` means that the field is absent.
 async fn assert_line(stack: &TestStack, answer: &Answer, expected: &[(&str, Value)]) -> Result<()> {
     let line = stack.completion(answer).await?;
     for (name, value) in expected {
@@ -20,7 +20,7 @@ async fn assert_line(stack: &TestStack, answer: &Answer, expected: &[(&str, Valu
 #[test]
 fn a_warm_call_costs_one_redis_request_and_a_refresh_one_exchange() {
     run(async {
-        // Its own stack: a process that was idle for ten seconds first checks its Postgres connection.
+        // A separate stack, because a process that was idle for ten seconds first probes its Postgres connection.
         let stack = TestStack::start(|_| ()).await?;
         let person = stack.strict_person().await?;
         let warm = person.access_token().await?;
@@ -66,7 +66,7 @@ fn whoever_waits_for_a_refresh_says_so() {
             gate.arrived().await;
             let before = asked();
             let release = async {
-                // The second caller has read the cache, and tried the lock.
+                // The second caller has read the cache and tried to take the lock.
                 while asked() < before + 2 {
                     tokio::time::sleep(Duration::from_millis(5)).await;
                 }
@@ -115,7 +115,7 @@ fn what_becomes_of_a_refresh_is_counted() {
             ("code", json!("needs_reauthorization")),
         ];
         assert_line(stack, &rejected, &expected).await?;
-        // It was marked before, so nothing is counted.
+        // It was already marked, so nothing is counted.
         let again = person.access_token().await?;
         let expected = [("connections_invalidated", Value::Null), ("refreshes_rejected", Value::Null)];
         assert_line(stack, &again, &expected).await

@@ -1,4 +1,4 @@
-//! Migrations, and the adoption of databases of the TypeScript version.
+//! Migrations, and adopting a database of the TypeScript version.
 
 use std::process::{Command, Output};
 
@@ -21,7 +21,7 @@ fn said(output: &Output) -> String {
 #[test]
 fn a_database_of_the_typescript_version_is_adopted() {
     run(async {
-        // The three tables and the enum as in the contract.
+        // The three tables and the enum of the contract.
         const LEGACY: &str = r#"
             drop schema "juncture-core" cascade;
             create schema "juncture-core";

@@ -1,11 +1,11 @@
-//! Answers of Atlassian with one odd value, and answers of something in between, such as a proxy.
+//! Responses of Atlassian with one unexpected value, and responses of something in between, such as a proxy.
 
 use anyhow::{Context, Result};
 use juncture_tests::{CREATE, Person, TestStack, run};
 use sandbox::{Class, Fault, Rule};
 use serde_json::{Value, json};
 
-/// Values of every JSON type, for a place where another type belongs.
+/// Values of every JSON type, for a place where another type is expected.
 fn odd_values() -> [Value; 5] {
     [json!(null), json!(7.5), json!(true), json!([null]), json!({ "odd": [1] })]
 }
@@ -310,7 +310,7 @@ fn a_firewalls_page_is_no_missing_permission() {
         {
             stack.atlassian().inject(person.trouble("GET", fault.clone()).times(1));
             assert_eq!(person.details("SHIP-1").await?.json(502)["code"], "provider_failed", "{fault:?}");
-            // This refusal does not mean a board without sprints.
+            // This rejection does not mean that the board has no sprints.
             stack.atlassian().inject(person.trouble("board/1/sprint", fault).times(1));
             let query = [("external_id", person.external_id.as_str()), ("jira_project_id", "SHIP")];
             stack.backend("jira/get-all-sprints-for-project", &query).await?.refusal(502);

@@ -29,7 +29,7 @@ fn the_first_answer_is_everybodys() {
         assert!(other.refusal(422).contains("Idempotency-Key was used for another request"));
         let second = person.create_once("key-2", ticket(&project, "One")).await?.json(201);
         assert_eq!(second["ticket"]["key"], "ONCE-2");
-        // The same key of another person is another key.
+        // For another person, the same key is a different key.
         let other = stack.connected_user().await?;
         let third = other.create_once("key-1", ticket(&project, "Three")).await?.json(201);
         assert_eq!(third["ticket"]["key"], "ONCE-3");
@@ -88,7 +88,7 @@ fn a_lost_answer_is_found_again() {
             let lost = person.create_once("key", ticket(&project, "Lost")).await?;
             assert!(lost.refusal(502).contains("same Idempotency-Key"), "{lost:?}");
             assert_eq!(lost.header("retry-after"), "5");
-            // Other tickets are created in between.
+            // Other issues are created in between.
             for number in 0..3 {
                 person.task(&project, &format!("Between {number}")).await?;
             }
@@ -146,7 +146,7 @@ fn empty_pages_do_not_prove_that_a_ticket_is_not_there() {
     run(async {
         let stack = TestStack::shared().await?;
         let person = stack.connected_user().await?;
-        // More than the tickets that are looked at when the search finds nothing.
+        // More issues than are looked at if the search finds nothing.
         let project = stack.project("EMPTYPAGE", 101)?;
         stack.atlassian().inject(person.trouble(CREATE, Fault::Drop).after().times(1));
         person.create_once("key", ticket(&project, "Lost")).await?.refusal(502);
@@ -185,7 +185,7 @@ fn a_lost_ticket_is_looked_for_where_it_was_sent() {
     });
 }
 
-/// The keys of a person's records in Redis.
+/// The Redis keys of a person's records.
 async fn records(stack: &TestStack, person: &Person<'_>) -> Result<Vec<String>> {
     let id = person.connection_id().await?;
     let found = stack.redis(&["KEYS", &format!("juncture:once:{id}:*")]).await?;
@@ -206,7 +206,7 @@ fn what_is_kept_of_an_answer_is_sealed() {
         }
         assert!(kept.contains("v1:") && kept.len() < 2048, "{kept}");
         assert_eq!(person.create_once("key", ticket(&project, "A secret plan")).await?.json(201), first);
-        // An unreadable record does not count as none.
+        // An unreadable record does not count as missing.
         stack.redis(&["SET", record, "{}"]).await?;
         person.create_once("key", ticket(&project, "A secret plan")).await?.refusal(500);
         assert_eq!(person.creates(), 1);
@@ -214,8 +214,8 @@ fn what_is_kept_of_an_answer_is_sealed() {
     });
 }
 
-/// Sends a create, and kills the function as soon as Jira has received that many requests of the person whose request
-/// line ends so.
+/// Sends a create, and kills the function as soon as Jira has received this many requests of the person with this
+/// request line ending.
 async fn create_and_die(
     stack: &TestStack,
     person: &Person<'_>,
@@ -235,7 +235,7 @@ async fn create_and_die(
     };
     let (answer, killed) = tokio::join!(person.create_once("key", fields), deadly);
     killed?;
-    // The gateway's own answer.
+    // The gateway's own response.
     assert_eq!(answer?.status, 502);
     Ok(())
 }
@@ -264,7 +264,7 @@ fn a_function_that_dies_while_it_sends_is_repeated_only_when_jira_must_be_done()
         let project = stack.project("DIES", 3)?;
         stack.atlassian().inject(person.trouble(CREATE, Fault::Hang).times(1));
         create_and_die(&stack, &person, ticket(&project, "Dies"), "/issue", 1).await?;
-        // Jira may still be processing it for 20 seconds. Until then a retry only looks for the ticket; this one is
+        // Jira may still be processing it for 20 seconds. Until then a retry only searches for the issue; this one is
         // killed too.
         create_and_die(&stack, &person, ticket(&project, "Dies"), "/search/jql", 2).await?;
         assert_eq!(person.creates(), 1);
@@ -289,7 +289,7 @@ fn a_second_request_waits_for_the_first_and_then_says_so() {
         let person = stack.connected_user().await?;
         let project = stack.project("WAITS", 0)?;
         person.create_once("key", ticket(&project, "One")).await?.json(201);
-        // As if the first were still running: its lock is there, its record is not.
+        // As if the first request were still running: its lock exists, its record does not.
         let [record] = &records(stack, &person).await?[..] else { anyhow::bail!("not one record") };
         stack.redis(&["DEL", record]).await?;
         stack.redis(&["SET", &record.replace("once:", "once-lock:"), "somebody"]).await?;
@@ -313,7 +313,7 @@ fn without_redis_nothing_is_sent() {
         let answer = person.create_once("key", ticket(&project, "Two")).await?;
         assert!(answer.refusal(503).contains("Redis"), "{answer:?}");
         assert_eq!(person.creates(), 1);
-        // Without the header Redis is not needed.
+        // Redis is not needed without the header.
         person.create(ticket(&project, "Two")).await?.json(201);
         stack.stop().await
     });

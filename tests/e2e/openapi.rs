@@ -1,4 +1,4 @@
-//! What `openapi.yaml` says of requests.
+//! Parses the requests that `openapi.yaml` documents.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,19 +11,19 @@ use saphyr::{LoadableYamlNode as _, Yaml};
 pub(crate) struct Operation {
     pub(crate) method: Method,
     pub(crate) path: String,
-    /// The query parameters, each with whether it is required.
+    /// The query parameters, and whether each is required.
     pub(crate) query: BTreeMap<String, bool>,
-    /// The JSON body, where the operation takes one.
+    /// The JSON body, if the operation takes one.
     pub(crate) body: Option<Body>,
 }
 
 /// A JSON body.
 pub(crate) struct Body {
-    /// Its fields, each with the JSON types that it may have.
+    /// Its fields, and the JSON types that each may have.
     pub(crate) fields: BTreeMap<String, BTreeSet<String>>,
-    /// The fields without which it is refused; `None` where that depends on the others.
+    /// The required fields; `None` if that depends on other fields.
     pub(crate) required: Option<BTreeSet<String>>,
-    /// The texts of the document's example.
+    /// The strings in the document's example.
     pub(crate) example: BTreeMap<String, String>,
 }
 
@@ -39,7 +39,7 @@ fn texts(node: &Yaml<'_>) -> impl Iterator<Item = String> {
     node.as_sequence().into_iter().flatten().filter_map(Yaml::as_str).map(str::to_owned)
 }
 
-/// The node, or the one that it refers to.
+/// The node, or the node that it references.
 fn resolved<'a>(document: &'a Yaml<'a>, node: &'a Yaml<'a>) -> Result<&'a Yaml<'a>> {
     let Some(reference) = text(node, "$ref") else { return Ok(node) };
     let path: Vec<&str> = reference.trim_start_matches("#/").split('/').collect();
@@ -91,7 +91,7 @@ fn query(document: &Yaml<'_>, operation: &Yaml<'_>) -> Result<BTreeMap<String, b
     Ok(query)
 }
 
-/// The operations whose answers are JSON.
+/// The operations with JSON responses.
 pub(crate) fn operations() -> Result<Vec<Operation>> {
     let text = std::fs::read_to_string(repository().join("openapi.yaml"))?;
     let documents = Yaml::load_from_str(&text)?;

@@ -18,7 +18,7 @@ fn all_projects_arrive_over_all_pages() {
         assert_eq!(keys.len(), 120);
         assert!(projects.iter().all(|project| project["lead"]["displayName"].is_string()), "{answer}");
 
-        // Each answer costs only the pages of Jira that it needs.
+        // Each response costs only the Jira pages that it needs.
         for (limit, cost) in [
             ("100", vec![1, 1]),
             ("50", vec![1, 1, 1]),

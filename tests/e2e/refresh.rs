@@ -10,7 +10,7 @@ use nix::unistd::Pid;
 use sandbox::{Class, Fault, GateSpec, Refusal, Rule, When};
 use serde_json::json;
 
-/// Asserts the invariant: the stored refresh token is the newest, and valid.
+/// Asserts the invariant: the stored refresh token is the newest one, and valid.
 pub(crate) async fn assert_nothing_is_lost(stack: &TestStack, person: &Person<'_>) -> Result<()> {
     let credentials = person.info("get-connection-credentials").await?.json(200);
     let stored = credentials["refresh_token"].as_str().context("a token")?;
@@ -44,7 +44,7 @@ fn a_token_is_refreshed_before_it_ends() {
         settings.access_token_lifetime = Duration::from_secs(50);
         stack.atlassian().set_settings(Some(&person.account), settings);
         person.connect("harbour").await?;
-        // It expires within a minute: neither handed out nor cached.
+        // It expires within a minute, so it is neither returned nor cached.
         let mut settings = stack.atlassian().settings(None);
         settings.access_token_lifetime = Duration::from_secs(600);
         stack.atlassian().set_settings(Some(&person.account), settings);
@@ -106,7 +106,7 @@ fn a_project_that_is_selected_during_a_refresh_stays_selected() {
         let (token, selected) = tokio::join!(person.access_token(), select);
         selected?;
         token?.json(200);
-        // From the cache, which the refresh filled.
+        // From the cache, which the refresh has filled.
         assert_eq!(person.projects().await?.json(200)["selected_project_id"], "10002");
         Ok(())
     });
@@ -205,14 +205,14 @@ fn a_rejected_refresh_token_is_marked_once_and_not_sent_again() {
     });
 }
 
-/// Makes the token endpoint answer a person's refresh with this error.
+/// Makes the token endpoint respond to a person's refresh with this error.
 fn refuse(stack: &TestStack, person: &Person<'_>, description: &serde_json::Value) {
     let body = json!({ "error": "unauthorized_client", "error_description": description });
     let fault = Fault::Status { status: 403, body: Some(body) };
     stack.atlassian().inject(Rule::new(Class::Token, fault).account(&person.account));
 }
 
-/// Moves the timestamps of the connection's row into the past.
+/// Moves the timestamps in the connection's row into the past.
 async fn pass(stack: &TestStack, person: &Person<'_>, minutes: i32) -> Result<()> {
     const EARLIER: &str = r#"update "juncture-core".connection set
         refreshed_at = refreshed_at - make_interval(mins => $2), doubted_at = doubted_at - make_interval(mins => $2)

@@ -1,4 +1,4 @@
-//! What `openapi.yaml` says of a request's fields and parameters is what the functions ask for.
+//! The functions require and accept the request fields and parameters that `openapi.yaml` documents.
 
 use std::collections::BTreeSet;
 
@@ -8,14 +8,14 @@ use serde_json::{Map, Value, json};
 
 use crate::openapi::{Operation, operations};
 
-/// What an operation says to a request: its refusal, or nothing.
+/// Sends a request. Returns the error message, if any.
 async fn refusal(
     stack: &TestStack,
     operation: &Operation,
     query: &[(&str, &str)],
     body: Option<&Map<String, Value>>,
 ) -> Result<Option<String>> {
-    // The names and values of these tests need no encoding.
+    // The names and values in these tests need no encoding.
     let query: Vec<String> = query.iter().map(|(name, value)| format!("{name}={value}")).collect();
     let path = format!("{}?{}", operation.path, query.join("&"));
     let request = stack.request(operation.method.clone(), &path).bearer_auth(stack.secret_key());
@@ -38,7 +38,7 @@ fn says_missing(said: &Option<String>, name: &str) -> bool {
     said.as_deref().is_some_and(|said| said.starts_with("Missing ")) && names(said, name)
 }
 
-/// A body in which every field has a value: the one of the document's example, or one of its type that means nothing.
+/// A body with a value for every field: the one from the document's example, or an arbitrary one of its type.
 fn filled(operation: &Operation) -> Result<Map<String, Value>> {
     let body = operation.body.as_ref().context("a body")?;
     let value = |name: &String, types: &BTreeSet<String>| match body.example.get(name) {
@@ -121,7 +121,7 @@ fn a_query_is_refused_without_what_the_document_requires_and_only_then() {
     run(async {
         let stack = TestStack::shared().await?;
         let mut tried = 0;
-        // What may come as a body too is required of one of them.
+        // Operations that also accept a body require them in either place.
         for operation in operations()?.iter().filter(|operation| operation.body.is_none()) {
             for (name, is_required) in &operation.query {
                 let others = operation.query.keys().filter(|other| *other != name);

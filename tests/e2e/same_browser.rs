@@ -1,4 +1,4 @@
-//! A flow must end in the browser in which it began, where cookies allow the check.
+//! A flow must end in the browser in which it started, where cookies allow the check.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -15,14 +15,14 @@ const CREATE: &str = "/api/frontend/finalize-connection/jira/create-connection";
 const SITES: &str = "/api/frontend/finalize-connection/jira/fetch-available-sites";
 const ELSEWHERE: &str = "Started in another browser";
 
-/// A browser, as far as cookies go: it sends back what it was given.
+/// A browser, reduced to its cookies: it sends back what it got.
 struct Browser<'a> {
     stack: &'a TestStack,
     cookies: Mutex<BTreeMap<String, String>>,
 }
 
 impl<'a> Browser<'a> {
-    /// A browser with a cookie of other software on the same domain, not in ASCII.
+    /// A browser that also has a non-ASCII cookie of other software on the same domain.
     fn new(stack: &'a TestStack) -> Self {
         let cookies = BTreeMap::from([("city".to_owned(), "Köln".to_owned())]);
         Self { stack, cookies: Mutex::new(cookies) }
@@ -77,7 +77,7 @@ impl<'a> Browser<'a> {
         self.send(self.stack.request(Method::POST, CREATE).json(&body)).await
     }
 
-    /// Asserts that a code is invalid in this browser, on every route that takes one.
+    /// Asserts that a code is rejected in this browser, on every route that takes one.
     async fn is_refused(&self, code: &str) -> Result<()> {
         let page = format!("/finalize-connection/jira/{code}");
         assert!(self.get(&page).await?.page(403).contains(ELSEWHERE));
@@ -94,7 +94,7 @@ impl<'a> Browser<'a> {
     }
 }
 
-/// The callback's URL on this machine; the flow's may have another scheme.
+/// The callback's URL on this machine; the flow may use a different scheme.
 fn here(stack: &TestStack, callback: &str) -> String {
     callback.split_once("/api/").map_or_else(String::new, |(_, rest)| format!("{}/api/{rest}", stack.url()))
 }
@@ -151,7 +151,7 @@ fn a_browser_that_has_shown_that_it_keeps_cookies_must_bring_one() {
     });
 }
 
-/// Where a callback redirects to.
+/// The target of a callback's redirect.
 fn location(answer: &Answer) -> String {
     assert_eq!(answer.status, 303, "{answer:?}");
     answer.header("location").to_owned()
@@ -212,7 +212,7 @@ fn the_flows_own_browser_may_arrive_twice_and_nobody_else() {
             assert_eq!(location(&browser.get(&callback).await?), first);
         }
         assert_eq!(stack.token_requests(&person.account), 1, "a code is for one exchange");
-        // Another browser with or without cookies, and this one with another code.
+        // Other browsers with or without cookies, and this one with a different code.
         for stranger in [&other, &Browser::new(stack)] {
             assert!(stranger.get(&callback).await?.page(410).contains("expired"));
         }
@@ -236,7 +236,7 @@ fn whoever_fetches_the_callback_first_without_a_cookie_does_not_take_it_from_its
         let stack = TestStack::shared().await?;
         let browser = Browser::new(stack);
         let person = stack.person(&["harbour"])?;
-        // The browser's first flow: it is not known yet whether it keeps cookies.
+        // The browser's first flow, so it is not known yet whether it keeps cookies.
         let callback = browser.consent(&person).await?;
         let scanned = location(&Browser::new(stack).get(&callback).await?);
         assert_eq!(location(&browser.get(&callback).await?), scanned);
@@ -258,7 +258,7 @@ fn two_arrivals_at_once_end_at_the_same_place() {
         let gate = stack.atlassian().hold(spec);
         let (first, second) = (browser.get(&callback), async {
             gate.arrived().await;
-            // Retries until the answer of the first request is stored.
+            // Polls until the response to the first request is stored.
             let (answer, ()) = tokio::join!(browser.get(&callback), async { gate.release() });
             answer
         });
@@ -337,7 +337,7 @@ fn a_product_of_another_site_connects_and_its_codes_are_bound_from_the_return_on
         .await?;
         let browser = Browser::new(&stack);
         for _ in 0..2 {
-            // The first call is cross-site, and its cookie is not kept.
+            // The first call is cross-site, so its cookie is not kept.
             let person = stack.person(&["harbour"])?;
             let callback = here(&stack, &person.consent().await?);
             let code = browser.code(&callback).await?;
@@ -345,7 +345,7 @@ fn a_product_of_another_site_connects_and_its_codes_are_bound_from_the_return_on
             browser.create(&code).await?.json(200);
             assert_eq!(person.validity().await?["exists"], true);
         }
-        // The browser says that it keeps the cookie.
+        // The browser indicates that it keeps the cookie.
         let person = stack.person(&["harbour"])?;
         let body = json!({ "provider": "jira", "external_id": person.external_id });
         let request = stack.request(Method::POST, BEGIN).header("sec-fetch-site", "same-origin");
@@ -365,7 +365,7 @@ fn a_deployment_may_require_the_same_browser_and_have_a_page_of_its_own() {
             options.settings.set("JUNCTURE_FRONTEND_URL", "https://app.example.com");
         })
         .await?;
-        // Beginning a flow without a browser and sending its consent page to somebody yields nothing.
+        // Starting a flow without a browser and sending its consent page to somebody yields nothing.
         let attacker = stack.person(&["harbour"])?;
         let callback = attacker.consent().await?;
         assert!(Browser::new(&stack).get(&callback).await?.page(403).contains(ELSEWHERE));

@@ -1,4 +1,4 @@
-//! Settings in Secrets Manager: moto behind the AWS SDK, and a server of our own for failures that moto never has.
+//! Settings in Secrets Manager: moto behind the AWS SDK, and our own server for failures that moto never has.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -23,7 +23,7 @@ const MAX_AGE: &str = "SECRETS_MAX_AGE_SECONDS";
 const VALIDITY: &str = "/api/backend/connection-info/check-connection-validity?provider=jira&external_id=x";
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A stack whose functions read every setting from their own secret.
+/// A stack whose functions read all settings from their own secret.
 pub(crate) struct Deployed {
     pub(crate) stack: TestStack,
     pub(crate) manager: Arc<SecretsManager>,
@@ -60,12 +60,12 @@ impl Deployed {
         self.stack.send(self.stack.request(Method::GET, VALIDITY).bearer_auth(key)).await
     }
 
-    /// Calls with a key until the answer has this status.
+    /// Calls with a key until the response has this status.
     pub(crate) async fn eventually_with_key(&self, key: &str, status: u16) -> Result<Answer> {
         eventually(status, async || self.with_key(key).await).await
     }
 
-    /// Makes every function start a new process at its next request.
+    /// Makes every function start a new process for its next request.
     pub(crate) async fn restart(&self) -> Result<()> {
         restart(&self.stack).await
     }
@@ -75,7 +75,7 @@ impl Deployed {
     }
 }
 
-/// Makes every function start a new process at its next request.
+/// Makes every function start a new process for its next request.
 async fn restart(stack: &TestStack) -> Result<()> {
     for function in stack.functions() {
         stack.gateway().replace(&function.name).await?;
@@ -83,7 +83,7 @@ async fn restart(stack: &TestStack) -> Result<()> {
     Ok(())
 }
 
-/// Calls until the answer has this status.
+/// Calls until the response has this status.
 async fn eventually(status: u16, mut ask: impl AsyncFnMut() -> Result<Answer>) -> Result<Answer> {
     let answered = async {
         loop {
@@ -109,7 +109,7 @@ async fn assert_alive(person: &Person<'_>) -> Result<()> {
 #[test]
 fn a_rotated_secret_key_is_taken_over_without_a_deployment() {
     run(async {
-        // The secret is not read again for its age, but for the unknown key.
+        // The secret is reloaded because of the unknown key, not because of its age.
         let deployed = Deployed::start("3600").await?;
         let old = deployed.values().await?[KEY].as_str().context("a key")?.to_owned();
         deployed.with_key(&old).await?.json(200);
@@ -151,7 +151,7 @@ fn a_new_encryption_key_and_a_new_client_secret_are_taken_over() {
         assert_eq!(person.access_token().await?.json(500)["code"], "provider_misconfigured");
         deployed.set(CLIENT_SECRET, &right).await?;
         eventually(200, async || person.access_token().await).await?;
-        // A function with only the old key reads what another one sealed with the new key.
+        // A function with only the old key reads a value that another one sealed with the new key.
         let sandboxes = deployed.sandboxes();
         let old = deployed.values().await?[SEALING].as_str().context("a key")?.to_owned();
         let new = base::crypto::random_key()?;
@@ -217,7 +217,7 @@ fn an_incomplete_secret_is_named_in_the_log_and_mended_without_a_deployment() {
             deployed.stack.logged(&[expected]).await?;
             let logs = deployed.stack.logs().join("\n");
             assert!(!logs.contains("hidden-"), "{logs}");
-            // In a browser it is a page.
+            // A browser gets a page.
             let page = format!("/finalize-connection/jira/cc_{}", "a".repeat(43));
             if text.is_none() {
                 deployed.stack.get(&page).await?.page(503);

@@ -88,7 +88,7 @@ fn a_missing_setting_fails_at_start_by_name() {
 fn a_function_needs_only_what_it_uses() {
     run(async {
         for (function, needs) in needs() {
-            // Outside of Lambda it reads its settings, then fails for lack of the Runtime API.
+            // Outside Lambda, it reads its settings and then fails because there is no Runtime API.
             let (_, said) = start(function, &needs, &[])?;
             assert!(!said.contains("the setting"), "{function}: {said}");
         }

@@ -27,7 +27,7 @@ async fn snapshot(stack: &TestStack, person: &Person<'_>) -> Result<Value> {
     }
 }
 
-/// Makes a connection look as before the site's name and URL were stored.
+/// Makes a connection look as if it was saved before the site's name and URL were stored.
 async fn age(stack: &TestStack, person: &Person<'_>) -> Result<()> {
     const FORGET: &str = r#"update "juncture-core".jira_connection
         set jira_site_name = null, jira_site_url = null, jira_site_named = null where connection_id = $1"#;
@@ -45,14 +45,14 @@ fn harbour() -> Option<(Option<String>, Option<String>)> {
     Some((Some("Harbour".to_owned()), Some(HARBOUR.to_owned())))
 }
 
-/// How many requests for this person's sites Atlassian has received.
+/// The number of site list requests that Atlassian received for this person.
 fn asked(stack: &TestStack, person: &Person<'_>) -> usize {
     let requests = stack.atlassian().requests();
     let is_its = |account: Option<&str>| account == Some(person.account.as_str());
     requests.iter().filter(|it| it.class == Class::Resources && is_its(it.account.as_deref())).count()
 }
 
-/// Makes the next request for this person's sites fail.
+/// Makes this person's next site list request fail.
 fn trouble(stack: &TestStack, person: &Person<'_>, fault: Fault) {
     stack.atlassian().inject(Rule::new(Class::Resources, fault).account(&person.account).times(1));
 }
@@ -70,7 +70,7 @@ fn site_of(shown: &Value) -> [&Value; 3] {
     [&shown["site_id"], &shown["site_name"], &shown["site_url"]]
 }
 
-/// Chooses another site as a version does that does not know the columns.
+/// Chooses another site like a version that does not know the columns.
 async fn choose_as_before(stack: &TestStack, person: &Person<'_>, site: &str) -> Result<()> {
     const CHOOSE: &str = r#"
         with chosen as (
@@ -183,7 +183,7 @@ fn a_connection_is_shown_with_its_site() {
             let projects = person.projects().await?.json(200);
             assert_eq!(projects["projects"][0]["url"], at(url, &projects["projects"][0]["key"]));
         }
-        // Another choice replaces all columns.
+        // Choosing another site replaces all columns.
         first.connect("lighthouse").await?;
         assert_eq!(first.validity().await?["site_name"], "Lighthouse");
         let projects = first.projects().await?.json(200);
@@ -283,7 +283,7 @@ fn a_call_does_not_fail_for_a_site_that_cannot_be_learned() {
             assert_eq!(details_url(&person).await?, format!("{HARBOUR}/browse/SHIP-1"), "{fault:?}");
             assert_eq!(stored(stack, &person).await?, harbour());
         }
-        // When the call itself fails, its error is the usual one.
+        // If the call itself fails, its error is the usual one.
         age(stack, &person).await?;
         assert_eq!(person.details("SHIP-99999").await?.refusal(404), "Issue not found");
         Ok(())
@@ -316,7 +316,7 @@ fn a_site_that_atlassian_does_not_list_is_asked_for_once() {
             assert_eq!(asked(stack, &person) - before, 1, "{list}");
             assert_eq!(stored(stack, &person).await?, None);
         }
-        // For the lifetime of the cache entry only.
+        // Only for the lifetime of the cache entry.
         person.forget_access_token().await?;
         assert_eq!(details_url(&person).await?, format!("{HARBOUR}/browse/SHIP-1"));
         assert_eq!(stored(stack, &person).await?, harbour());
@@ -375,7 +375,7 @@ fn what_is_learned_replaces_nothing_newer() {
                 when,
             })
         };
-        // During the request to Atlassian the connection gets new tokens and another project.
+        // During the request to Atlassian, the connection gets new tokens and another project.
         age(stack, &person).await?;
         let refreshes = stack.token_requests(&person.account);
         let gate = hold(When::After);
@@ -399,7 +399,7 @@ fn what_is_learned_replaces_nothing_newer() {
         assert_eq!(snapshot(stack, &person).await?["v"], version);
         assert_eq!(details_url(&person).await?, format!("{HARBOUR}/browse/SHIP-1"));
 
-        // During the request to Atlassian another site is chosen.
+        // During the request to Atlassian, another site is chosen.
         age(stack, &person).await?;
         let code = person.connection_code().await?;
         let gate = hold(When::After);
@@ -418,7 +418,7 @@ fn what_is_learned_replaces_nothing_newer() {
         assert_eq!(site_of(&shown), lighthouse);
         assert_eq!(snapshot(stack, &person).await?["jira_site"]["url"], LIGHTHOUSE);
 
-        // The same, by a version that does not know the columns.
+        // The same with a version that does not know the columns.
         choose_as_before(stack, &person, "harbour").await?;
         age(stack, &person).await?;
         let gate = hold(When::After);
@@ -466,7 +466,7 @@ fn stores_that_are_away_cost_no_answer() {
         front.faults().set(None);
         assert_eq!(stored(&stack, &person).await?, harbour());
 
-        // If the row cannot be written, the answer is unaffected, and a later call stores it.
+        // If the row cannot be written, the response is unaffected, and a later call stores it.
         age(&stack, &person).await?;
         let database = stack.database().await?;
         database
@@ -484,7 +484,7 @@ fn stores_that_are_away_cost_no_answer() {
         assert_eq!(details_url(&person).await?, format!("{HARBOUR}/browse/SHIP-1"));
         assert_eq!(stored(&stack, &person).await?, harbour());
 
-        // A locked table is not waited for.
+        // A locked table does not delay the response.
         age(&stack, &person).await?;
         person.access_token().await?.json(200);
         database.batch_execute(r#"begin; lock table "juncture-core".jira_connection"#).await?;

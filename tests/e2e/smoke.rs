@@ -1,11 +1,11 @@
-//! `make smoke` passes on a deployment that works, and says what to do on one that does not.
+//! `make smoke` passes on a working deployment, and says what to do on one that does not work.
 
 use std::process::{Command, Output};
 
 use anyhow::Result;
 use juncture_tests::{TestStack, run};
 
-/// On a thread of its own: the runtime serves the deployment.
+/// Runs on a separate thread, because the runtime serves the deployment.
 async fn smoke(api: String, key: String, origin: &'static str) -> Result<Output> {
     let program = juncture_tests::binaries().join("juncture-admin");
     let asked = tokio::task::spawn_blocking(move || {
@@ -63,7 +63,7 @@ fn whatever_is_no_juncture_is_found_out() {
     run(async {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
         let api = format!("http://{}", listener.local_addr()?);
-        // A server that is alive, and nothing more.
+        // A server that passes the liveness check and nothing else.
         let anything = axum::Router::new().fallback(|_: String| async { r#"{"alive":true}"# });
         tokio::spawn(async move { axum::serve(listener, anything).await });
         let output = smoke(api, "key".to_owned(), "https://app.example.com").await?;

@@ -1,4 +1,4 @@
-//! Postgres or Redis is unavailable: what can be answered is answered, and nothing is lost.
+//! Postgres or Redis is unavailable: everything that can be answered is answered, and nothing is lost.
 
 use std::time::{Duration, Instant};
 
@@ -28,7 +28,7 @@ fn without_redis_tokens_come_from_postgres() {
             person.validity().await?;
             person.info("get-connection-credentials").await?.json(200);
         }
-        // With no cached token, the row is the lock: one refresh for all callers.
+        // Without a cached token, the row is the lock: one refresh for all callers.
         front.faults().set(None);
         person.forget_access_token().await?;
         front.faults().set(Some(Fault::Refuse));
@@ -38,7 +38,7 @@ fn without_redis_tokens_come_from_postgres() {
             assert_eq!(answer.json(200), answers[0].json(200));
         }
         assert_eq!(stack.token_requests(&person.account) - before, 1);
-        // What needs Redis says so, in JSON and within the deadline.
+        // Endpoints that need Redis say so, in JSON and within the deadline.
         let body = serde_json::json!({ "provider": "jira", "external_id": "x" });
         let answer = stack.post("/api/frontend/oauth/initiate-oauth-flow", &body).await?;
         assert!(answer.refusal(503).contains("Redis"));
@@ -227,7 +227,7 @@ fn whoever_vanishes_within_a_transaction_lets_go_of_its_locks() {
         tokio::time::timeout(Duration::from_secs(30), lock).await.context("the lock is held")??;
         assert!(transaction.commit().await.is_err());
 
-        // Nor does the server continue a statement that nobody waits for.
+        // The server also ends a statement that nobody is waiting for.
         let mut waiting = waiting.connection().await.map_err(|error| anyhow::anyhow!("{error}"))?;
         let usual = waiting.query_typed(BOUNDS, &[]).await?;
         let transaction = waiting.transaction().await?;
@@ -235,7 +235,7 @@ fn whoever_vanishes_within_a_transaction_lets_go_of_its_locks() {
         let refused = deadline::scope(soon(), bounded(&transaction, first)).await.err().context("a lock")?;
         assert!(refused.to_string().contains("statement timeout"), "{refused}");
         transaction.rollback().await?;
-        // The pooler gives the connection to the next client with its usual settings.
+        // The pooler hands the connection to the next client with its usual settings.
         let after = waiting.query_typed(BOUNDS, &[]).await?;
         let read = |rows: &[tokio_postgres::Row]| -> (String, String) { (rows[0].get(0), rows[0].get(1)) };
         assert_eq!(read(&after), read(&usual));
@@ -246,7 +246,7 @@ fn whoever_vanishes_within_a_transaction_lets_go_of_its_locks() {
 #[test]
 fn a_connection_is_kept_only_when_its_work_has_ended_well() {
     run(async {
-        // Behind a pooler nobody knows which connection it is.
+        // Behind a pooler, the server connection is not known.
         let stack = TestStack::start(|options| options.pooled = false).await?;
         let postgres = Postgres::from_settings(&Settings::from_pairs(stack.environment().clone()))?;
         let take = async || postgres.connection().await.map_err(|error| anyhow::anyhow!("{error}"));
@@ -259,7 +259,7 @@ fn a_connection_is_kept_only_when_its_work_has_ended_well() {
         let client = take().await?;
         assert_eq!(process(&client).await?, kept);
 
-        // A statement that is still under way when nobody waits for it any more.
+        // A statement that is still running when nobody waits for it any more.
         let started = Instant::now();
         let statement = within_budget(client.batch_execute("select pg_sleep(20)"));
         assert!(deadline::scope(started + Duration::from_millis(200), statement).await.is_err());
@@ -268,7 +268,7 @@ fn a_connection_is_kept_only_when_its_work_has_ended_well() {
         let other = process(&client).await?;
         assert!(other != kept && started.elapsed() < Duration::from_secs(10), "it waited for the former");
 
-        // A transaction that nobody ended.
+        // A transaction that was never ended.
         let transaction = async {
             let mut client = client;
             let transaction = client.transaction().await?;

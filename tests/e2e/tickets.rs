@@ -1,4 +1,4 @@
-//! The tickets of projects and sprints.
+//! The issues of projects and sprints.
 
 use std::collections::BTreeSet;
 
@@ -109,7 +109,7 @@ fn larger_projects_arrive_whole_and_in_order() {
             let before = person.jira_requests().len();
             let answer = tickets(stack, &person, name, &[]).await?.json(200);
             assert_eq!(keys(&answer), newest_first(key, 230));
-            // One page of tickets, one page of ids, and the rest in batches of a hundred.
+            // One page of issues, one page of ids, and the rest in batches of a hundred.
             assert_eq!(person.jira_requests().len() - before, 4);
         }
         Ok(())
@@ -173,7 +173,7 @@ fn a_cursor_is_good_for_its_own_list_only() {
             assert!(refusal.contains("limit"), "{limit}: {refusal}");
         }
         assert_eq!(person.jira_requests().len(), before);
-        // A cursor that Jira has forgotten is not mistaken for a project that is gone.
+        // A cursor that Jira no longer accepts is not mistaken for a missing project.
         let gone = json!({ "errorMessages": ["The nextPageToken is invalid or has expired."], "errors": {} });
         let rule = Rule::new(Class::Jira, Fault::Status { status: 400, body: Some(gone) });
         stack.atlassian().inject(rule.account(&person.account).times(1));
@@ -202,7 +202,7 @@ fn a_new_ticket_is_found_although_the_index_lags() {
             assert_eq!(found.first(), Some(&fresh));
             let part = tickets(stack, &person, &id, &[("limit", "10")]).await?.json(200);
             assert_eq!(keys(&part), found[..10]);
-            // Every page sends the same `reconcileIssues`, whatever is created meanwhile.
+            // Every page sends the same `reconcileIssues`, whatever is created in between.
             person.task(&id, "Fresher").await?;
             let cursor = part["next_cursor"].as_str().context("no cursor")?;
             let part = tickets(stack, &person, &id, &[("cursor", cursor)]).await?.json(200);
@@ -267,7 +267,7 @@ fn an_empty_page_does_not_end_a_search() {
         let stack = TestStack::shared().await?;
         let person = stack.connected_user().await?;
         let inject = |fault: Fault| stack.atlassian().inject(person.trouble("search/jql", fault).times(1));
-        // The only page, behind two empty ones; as a whole, and paged in either way.
+        // The only page, behind two empty ones: as a whole list, and with both ways of paging.
         for limit in [None, Some("10"), Some("500")] {
             inject(page_of(&[], Some("one")));
             inject(page_of(&[], Some("one")));
@@ -293,7 +293,7 @@ fn an_empty_page_does_not_end_a_search() {
             .atlassian()
             .inject(person.trouble("bulkfetch", Fault::Status { status: 200, body: Some(bulk) }).times(1));
         assert_eq!(keys(&tickets(stack, &person, "SHIP", &[]).await?.json(200)), ["SHIP-3", "SHIP-2"]);
-        // No tickets at all.
+        // No issues at all.
         inject(page_of(&[], None));
         assert_eq!(tickets(stack, &person, "SHIP", &[]).await?.json(200)["total"], 0);
         Ok(())
@@ -336,7 +336,7 @@ fn a_projects_key_is_taken_in_any_case() {
                 stack.backend(&format!("jira/{call}"), &query).await?.json(200);
             }
         }
-        // The cursor works in both cases.
+        // The cursor works with either case.
         let part = tickets(stack, &person, "SHIP", &[("limit", "2")]).await?.json(200);
         let cursor = part["next_cursor"].as_str().context("no cursor")?;
         tickets(stack, &person, "ship", &[("cursor", cursor)]).await?.json(200);

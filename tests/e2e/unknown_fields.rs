@@ -1,4 +1,4 @@
-//! Unknown fields of a JSON body are not ignored silently.
+//! Unknown fields in a JSON body are not silently ignored.
 
 use std::collections::BTreeSet;
 
@@ -39,7 +39,7 @@ fn routes() -> Result<Vec<Route>> {
     Ok(with_body.collect())
 }
 
-/// Every field of a route with null for a value, and an unknown one.
+/// Sends every field of a route as null, and an unknown one.
 async fn send(stack: &TestStack, route: &Route) -> Result<(u16, Value)> {
     let mut body: Map<String, Value> = route.fields.iter().map(|name| (name.clone(), Value::Null)).collect();
     body.insert("labels".to_owned(), json!(["a"]));
@@ -50,7 +50,7 @@ async fn send(stack: &TestStack, route: &Route) -> Result<(u16, Value)> {
 
 fn complaint(route: &Route) -> String {
     let name = route.path.rsplit('/').next().unwrap_or_default();
-    // The former name of the same function.
+    // An older name of the same function.
     let name = if name == "get-authorization-uri" { "initiate-oauth-flow" } else { name };
     format!("labels is not a field of {name}")
 }
