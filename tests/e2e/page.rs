@@ -1,4 +1,4 @@
-//! The page on which a person chooses a site, without a browser: the form and the texts.
+//! The page for choosing a site, tested without a browser: the form and the texts.
 
 use anyhow::Result;
 use juncture_tests::{Answer, TestStack, run};

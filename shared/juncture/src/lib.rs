@@ -1,17 +1,17 @@
 //! The product: what Juncture's functions share.
 //!
-//! The modules form floors; an import goes down only:
+//! The modules form layers, and imports only go down:
 //!
-//! | floor | modules | what lives there |
+//! | layer | modules | contents |
 //! | --- | --- | --- |
-//! | 5 | [`parts`] | what a function is made of |
-//! | 4 | [`jira`] | Jira through a connection, in the API's own shapes |
-//! | 3 | [`callers`], [`connections`], [`idempotency`], [`oauth`], [`operations`], [`paging`], [`rate_limit`] | who calls, and how often; connections and their tokens; requests that may be repeated; the flow that makes a connection; what is done with all of them; lists in parts |
-//! | 2 | [`migrations`], [`page`], [`provider`], [`public_address`], and the crates `atlassian`, `runtime` and `stores` | adapters to the outside, one thing each |
+//! | 5 | [`parts`] | construction of everything a function needs |
+//! | 4 | [`jira`] | Jira through a connection, in the API's own format |
+//! | 3 | [`callers`], [`connections`], [`idempotency`], [`oauth`], [`operations`], [`paging`], [`rate_limit`] | authentication and rate limits; connections and their tokens; idempotent requests; the OAuth flow; operations on all connections; pagination |
+//! | 2 | [`migrations`], [`page`], [`provider`], [`public_address`], and the crates `atlassian`, `runtime` and `stores` | adapters to the outside, each for one thing |
 //! | 1 | [`display`], [`error`], and the crates `adf` and `base` | no knowledge of Juncture's domain |
 //!
-//! Whoever swallows an error logs it, with its cause; whoever returns one does not. The error that a request ends in is
-//! logged once, by `runtime`, in the completion line.
+//! Code that swallows an error logs it with its cause; code that returns one does not. The error that a request ends
+//! with is logged once, by `runtime`, in the completion line.
 
 pub mod callers;
 pub mod connections;

@@ -28,7 +28,7 @@ pub enum ErrorCode {
     NoOfflineAccess,
     /// The consent lacks the scope to read its account, although that scope was requested.
     AccountUnknown,
-    /// The connected account may not do this.
+    /// The connected account does not have permission for this.
     JiraForbidden,
     /// The consent lacks a scope that the call needs.
     MissingScope,

@@ -1,4 +1,4 @@
-//! Creating an issue exactly once.
+//! Creating an issue, once.
 
 use std::time::Duration;
 
@@ -91,7 +91,7 @@ impl ConnectedSite<'_> {
     }
 
     /// Creates an issue once for all requests with the same `Idempotency-Key` and body. `request` is the digest of the
-    /// body. Every request gets the response to the first one.
+    /// body. All of them get the response to the first one.
     ///
     /// The issue is marked with an entity property, so that after a lost connection to Jira the next request can find
     /// out whether the issue exists.

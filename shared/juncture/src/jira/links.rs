@@ -28,7 +28,7 @@ impl Links {
 
     /// The page of the issue or project with this key: `https://<name>.atlassian.net/browse/PROJ-1`.
     pub fn browse(&self, key: Option<&str>) -> Option<String> {
-        // As path segments, the `url` crate drops these.
+        // The `url` crate skips `.` and `..`, which are no path segments in the URL standard.
         let key = key.filter(|key| !matches!(*key, "" | "." | ".."))?;
         let mut url = self.0.clone()?;
         url.path_segments_mut().ok()?.pop_if_empty().extend(["browse", key]);

@@ -1,4 +1,4 @@
-//! Jira through a connection: what the API reads and writes there, in the API's own shapes.
+//! Jira through a connection: what the API reads and writes there, in its own format.
 
 mod boards;
 mod create;

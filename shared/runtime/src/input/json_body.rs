@@ -114,7 +114,7 @@ mod tests {
             (r#"{"a": {"b": 1, "c": 2, "b": 1}}"#, "b"),
             (r#"{"a": [1, {"b": [{"c": 1, "c": 2}]}]}"#, "c"),
             (r#"{"": 1, "": 2}"#, ""),
-            // As halves of characters they are the same.
+            // As lone surrogates, both become the same name.
             (r#"{"\ud83d": 1, "\ud83e": 2}"#, "\u{fffd}"),
             (r#"{"half": "\ud83d", "a": 1, "a": 2}"#, "a"),
         ] {
