@@ -32,7 +32,7 @@ const SETTINGS: [(&str, &str); 7] = [
 
 #[test]
 #[ignore = "needs make build"]
-fn every_artifact_starts_and_answers() {
+fn every_artifact_starts_and_responds() {
     run(async {
         let template = Template::read(repository().join("template.yaml"), &BTreeMap::new())?;
         ensure!(!template.functions.is_empty(), "the template has no function");

@@ -51,7 +51,7 @@ fn every_file_that_a_page_names_exists() {
 }
 
 #[test]
-fn what_guards_is_not_a_test_or_a_stand_in() {
+fn guards_are_in_deployed_code() {
     let folders = folders();
     let is_deployed = |path: &&String| {
         !["tests/", "local/", "benches/", "fuzz/"].iter().any(|folder| path.starts_with(folder))

@@ -23,7 +23,7 @@ type Route = (String, String);
 #[test]
 fn the_template_and_the_contract_have_the_same_routes() {
     // API Gateway may treat a path with a trailing slash as a different route. The contract has the path once, without
-    // the slash; `a_slash_at_the_end_changes_nothing` compares the two routes.
+    // the slash; `a_trailing_slash_changes_nothing` compares the two routes.
     let wired: BTreeSet<Route> = template_routes()
         .into_keys()
         .map(|(method, path)| (method, path.strip_suffix(SLASH).unwrap_or(&path).to_owned()))
@@ -36,7 +36,7 @@ fn the_template_and_the_contract_have_the_same_routes() {
 }
 
 #[test]
-fn a_slash_at_the_end_changes_nothing() {
+fn a_trailing_slash_changes_nothing() {
     let routes = template_routes();
     for ((method, path), function) in &routes {
         let Some(plain) = path.strip_suffix(SLASH) else { continue };
@@ -56,7 +56,7 @@ fn every_function_is_wired_and_every_wired_function_exists() {
 }
 
 #[test]
-fn a_function_is_built_from_the_one_package_and_has_a_binary_of_its_own() {
+fn a_function_is_built_from_the_one_package_and_has_its_own_binary() {
     let text = read("template.yaml");
     let document = yaml(&text, "template.yaml");
     for (id, function) in functions_of(&document) {
@@ -92,7 +92,7 @@ fn a_function_is_named_after_a_route_of_its_own() {
 }
 
 #[test]
-fn a_function_lies_in_the_folder_of_its_routes() {
+fn a_function_is_in_the_folder_of_its_routes() {
     let binaries = binaries();
     for ((method, path), function) in template_routes() {
         let folder = binaries.get(&function).and_then(|file| file.split('/').next());
@@ -131,7 +131,7 @@ fn the_backend_api_and_readiness_and_nothing_else_ask_for_the_secret_key() {
 }
 
 #[test]
-fn people_are_told_to_add_the_scopes_that_are_asked_for() {
+fn the_deployment_guide_lists_the_requested_scopes() {
     let page = read("docs/deploy.md");
     let rows = page.lines().filter_map(|line| line.strip_prefix("| `")?.split_once('`'));
     let told: BTreeSet<&str> = rows.map(|(scope, _)| scope).filter(|scope| scope.contains(':')).collect();

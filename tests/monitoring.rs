@@ -80,7 +80,7 @@ fn dashboard(template: &Value) -> Value {
 }
 
 #[test]
-fn every_alarm_looks_at_a_metric_that_exists_and_tells_somebody() {
+fn every_alarm_has_an_existing_metric_and_a_recipient() {
     let template = template();
     let guide = read("docs/operating.md");
     for (name, alarm) in of_type(&template, "AWS::CloudWatch::Alarm") {

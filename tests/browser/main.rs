@@ -99,7 +99,7 @@ fn a_person_connects_by_keyboard_alone() {
 }
 
 #[test]
-fn errors_stay_on_the_page_and_can_be_tried_again() {
+fn errors_stay_on_the_page_and_can_be_retried() {
     run(async {
         let stack = TestStack::shared().await?;
         let browser = Browser::open(PHONE).await?;
@@ -119,7 +119,7 @@ fn errors_stay_on_the_page_and_can_be_tried_again() {
 }
 
 #[test]
-fn whoever_declines_or_comes_late_is_told_how_to_start_again() {
+fn people_who_decline_or_come_late_are_told_how_to_start_again() {
     run(async {
         let stack = TestStack::shared().await?;
         let browser = Browser::open(DESKTOP).await?;

@@ -109,7 +109,7 @@ async fn at_a_project<'a>(
 }
 
 #[test]
-fn a_long_list_grows_until_it_is_whole() {
+fn a_long_list_grows_until_it_is_complete() {
     run(async {
         let stack = TestStack::shared().await?;
         let browser = Browser::open(DESKTOP).await?;
@@ -130,7 +130,7 @@ fn a_long_list_grows_until_it_is_whole() {
 }
 
 #[test]
-fn who_presses_twice_or_again_after_an_error_gets_one_issue() {
+fn a_double_click_or_a_retry_creates_one_issue() {
     run(async {
         let stack = TestStack::shared().await?;
         let browser = Browser::open(DESKTOP).await?;

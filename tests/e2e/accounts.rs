@@ -58,7 +58,7 @@ async fn two_accounts(stack: &TestStack) -> Result<(Person<'_>, Person<'_>, Stri
 }
 
 #[test]
-fn the_same_account_connects_again_without_a_question() {
+fn the_same_account_reconnects_without_confirmation() {
     run(async {
         let stack = TestStack::shared().await?;
         let person = stack.person(&["harbour"])?;
@@ -122,7 +122,7 @@ fn a_page_of_the_product_that_does_not_ask_connects_as_before() {
 }
 
 #[test]
-fn a_deployment_may_require_that_pages_of_the_product_ask() {
+fn a_deployment_may_require_confirmation_on_the_products_pages() {
     run(async {
         let stack =
             TestStack::start(|options| options.settings.set("REQUIRE_ACCOUNT_CONFIRMATION", "true")).await?;
@@ -192,7 +192,7 @@ fn a_consent_whose_account_cannot_be_told_makes_no_connection() {
 }
 
 #[test]
-fn one_lost_answer_of_atlassian_costs_nobody_a_connection() {
+fn one_lost_response_of_atlassian_fails_no_connection() {
     run(async {
         let stack = TestStack::shared().await?;
         for fault in [Fault::Drop, Fault::Status { status: 503, body: None }] {
@@ -227,7 +227,7 @@ fn whoever_takes_a_scope_out_of_the_consent_address_connects_nothing() {
 }
 
 #[test]
-fn a_connection_whose_account_is_not_known_learns_the_one_that_consents() {
+fn a_connection_without_an_account_learns_it_from_the_next_consent() {
     run(async {
         let stack =
             TestStack::start(|options| options.settings.set("REQUIRE_ACCOUNT_CONFIRMATION", "true")).await?;
@@ -254,7 +254,7 @@ fn a_connection_whose_account_is_not_known_learns_the_one_that_consents() {
 }
 
 #[test]
-fn where_nobody_is_asked_whose_account_it_is_nothing_is_claimed() {
+fn without_the_account_scope_no_account_is_recorded() {
     run(async {
         let stack =
             TestStack::start(|options| options.settings.set("DEFAULT_JIRA_SCOPES", "read:jira-work")).await?;
@@ -272,7 +272,7 @@ fn where_nobody_is_asked_whose_account_it_is_nothing_is_claimed() {
 }
 
 #[test]
-fn what_a_consent_allows_is_kept_and_follows_the_tokens() {
+fn granted_scopes_are_stored_and_follow_the_tokens() {
     run(async {
         let stack = TestStack::start(|_| ()).await?;
         let person = stack.person(&["harbour"])?;
@@ -301,7 +301,7 @@ fn what_a_consent_allows_is_kept_and_follows_the_tokens() {
 }
 
 #[test]
-fn of_two_accounts_at_once_one_waits_for_a_word() {
+fn of_two_concurrent_accounts_one_needs_confirmation() {
     run(async {
         let stack = TestStack::shared().await?;
         let first = stack.person(&["harbour"])?;

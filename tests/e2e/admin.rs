@@ -171,7 +171,7 @@ fn what_functions_cannot_start_with_is_refused_before_it_is_stored() {
 }
 
 #[test]
-fn what_belongs_elsewhere_is_told_by_name() {
+fn settings_that_belong_elsewhere_are_named() {
     run(async {
         let operator = Operator::new().await?;
         let others =
@@ -244,7 +244,7 @@ fn every_command_goes_where_the_stage_is_deployed() {
 }
 
 #[test]
-fn a_secret_is_looked_at_before_a_deployment() {
+fn a_secret_is_checked_before_a_deployment() {
     run(async {
         let operator = Operator::new().await?;
         let (succeeded, said) = operator.runs(&["check"]).await?;
@@ -363,7 +363,7 @@ fn the_encryption_key_is_rotated_while_callers_refresh() {
 }
 
 #[test]
-fn a_refresh_whose_row_is_resealed_under_it_keeps_its_tokens() {
+fn a_refresh_keeps_its_tokens_if_the_row_is_resealed_meanwhile() {
     run(async {
         let deployed = Deployed::start("1").await?;
         let (stack, operator) = (&deployed.stack, Operator::of(&deployed)?);
@@ -393,7 +393,7 @@ fn a_refresh_whose_row_is_resealed_under_it_keeps_its_tokens() {
 }
 
 #[test]
-fn sealing_anew_goes_on_after_it_was_killed() {
+fn resealing_continues_after_it_was_killed() {
     run(async {
         const LOCK: i64 = 4711;
         let deployed = Deployed::start("3600").await?;
@@ -456,7 +456,7 @@ fn sealing_anew_goes_on_after_it_was_killed() {
 }
 
 #[test]
-fn tokens_that_wait_in_redis_are_sealed_anew() {
+fn tokens_stashed_in_redis_are_resealed() {
     run(async {
         let deployed = Deployed::start("1").await?;
         let (stack, operator) = (&deployed.stack, Operator::of(&deployed)?);

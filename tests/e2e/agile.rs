@@ -21,7 +21,7 @@ fn ids(list: &Value) -> Vec<i64> {
 }
 
 #[test]
-fn boards_of_all_kinds_are_listed_and_private_ones_without_what_they_hide() {
+fn all_kinds_of_boards_are_listed_and_private_ones_without_details() {
     run(async {
         let stack = TestStack::shared().await?;
         let person = stack.connected_user().await?;
@@ -42,7 +42,7 @@ fn boards_of_all_kinds_are_listed_and_private_ones_without_what_they_hide() {
 }
 
 #[test]
-fn sprints_stand_with_every_board_that_lists_them_and_count_once() {
+fn sprints_are_listed_with_each_of_their_boards_and_counted_once() {
     run(async {
         let stack = TestStack::shared().await?;
         let person = stack.connected_user().await?;
@@ -80,7 +80,7 @@ fn sprints_stand_with_every_board_that_lists_them_and_count_once() {
 }
 
 #[test]
-fn boards_that_tell_nothing_of_themselves_break_nothing() {
+fn boards_without_details_break_nothing() {
     run(async {
         let stack = TestStack::shared().await?;
         let person = stack.connected_user().await?;
@@ -100,7 +100,7 @@ fn boards_that_tell_nothing_of_themselves_break_nothing() {
 }
 
 #[test]
-fn pages_that_do_not_say_whether_they_are_the_last_are_followed_to_an_empty_one() {
+fn pages_without_is_last_are_followed_to_an_empty_one() {
     run(async {
         let stack = TestStack::shared().await?;
         let person = stack.connected_user().await?;
@@ -116,7 +116,7 @@ fn pages_that_do_not_say_whether_they_are_the_last_are_followed_to_an_empty_one(
 }
 
 #[test]
-fn sixty_boards_are_read_side_by_side_and_in_parts() {
+fn sixty_boards_are_read_in_parallel_and_in_pages() {
     run(async {
         let stack = TestStack::start(|_| ()).await?;
         let person = stack.connected_user().await?;
@@ -172,7 +172,7 @@ fn sixty_boards_are_read_side_by_side_and_in_parts() {
 }
 
 #[test]
-fn a_project_without_boards_is_told_from_one_that_does_not_exist() {
+fn a_project_without_boards_is_not_a_missing_project() {
     run(async {
         let stack = TestStack::shared().await?;
         let person = stack.connected_user().await?;
@@ -192,7 +192,7 @@ fn a_project_without_boards_is_told_from_one_that_does_not_exist() {
 }
 
 #[test]
-fn the_tickets_of_a_sprint_come_with_the_sprint() {
+fn the_issues_of_a_sprint_come_with_the_sprint() {
     run(async {
         let stack = TestStack::shared().await?;
         let person = stack.connected_user().await?;
@@ -245,7 +245,7 @@ fn the_tickets_of_a_sprint_come_with_the_sprint() {
 }
 
 #[test]
-fn each_call_has_its_own_words_for_a_failing_jira() {
+fn each_endpoint_has_its_own_message_for_a_failing_jira() {
     run(async {
         let stack = TestStack::shared().await?;
         let person = stack.connected_user().await?;

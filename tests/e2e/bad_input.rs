@@ -46,7 +46,7 @@ async fn post(
 }
 
 #[test]
-fn bodies_that_make_no_sense_are_refused() {
+fn invalid_bodies_are_rejected() {
     run(async {
         const JSON: &str = "application/json";
         let stack = TestStack::shared().await?;
@@ -153,7 +153,7 @@ fn every_answer_of_the_api_is_json_and_nothing_else() {
 }
 
 #[test]
-fn queries_that_make_no_sense_are_refused() {
+fn invalid_queries_are_rejected() {
     run(async {
         let stack = TestStack::shared().await?;
         for (path, missing, with_key) in GETS {

@@ -26,7 +26,7 @@ async fn strict_stack() -> Result<TestStack> {
 }
 
 #[test]
-fn a_token_begins_one_flow_for_the_external_id_that_it_was_made_for() {
+fn a_token_starts_one_flow_for_its_external_id() {
     run(async {
         let stack = TestStack::shared().await?;
         let person = stack.person(&["harbour"])?;

@@ -50,7 +50,7 @@ fn two_keys_open_while_one_replaces_the_other() {
 }
 
 #[test]
-fn an_unknown_connection_is_told_as_the_contract_says() {
+fn an_unknown_connection_is_reported_as_in_the_contract() {
     run(async {
         let stack = TestStack::shared().await?;
         let nobody = stack.person(&["harbour"])?;

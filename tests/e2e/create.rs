@@ -6,7 +6,7 @@ use sandbox::Fault;
 use serde_json::{Value, json};
 
 #[test]
-fn a_ticket_is_created_and_described() {
+fn an_issue_is_created_and_described() {
     run(async {
         let stack = TestStack::shared().await?;
         let person = stack.connected_user().await?;
@@ -38,7 +38,7 @@ fn a_ticket_is_created_and_described() {
 }
 
 #[test]
-fn what_cannot_be_stored_is_left_out_and_the_ticket_made() {
+fn characters_that_cannot_be_stored_are_left_out() {
     run(async {
         let stack = TestStack::shared().await?;
         let person = stack.connected_user().await?;
@@ -78,7 +78,7 @@ fn the_selected_project_is_the_default() {
 }
 
 #[test]
-fn a_ticket_that_exists_is_never_an_error() {
+fn an_issue_that_exists_is_never_an_error() {
     run(async {
         let stack = TestStack::shared().await?;
         let person = stack.connected_user().await?;
@@ -107,7 +107,7 @@ fn a_ticket_that_exists_is_never_an_error() {
 }
 
 #[test]
-fn jiras_refusals_have_the_contracts_sentences() {
+fn jiras_errors_have_the_contracts_messages() {
     run(async {
         let stack = TestStack::shared().await?;
         let person = stack.connected_user().await?;
@@ -154,7 +154,7 @@ fn jiras_refusals_have_the_contracts_sentences() {
 }
 
 #[test]
-fn a_create_is_sent_once_unless_jira_says_that_nothing_was_done() {
+fn a_create_is_sent_once_except_after_a_429() {
     run(async {
         let stack = TestStack::shared().await?;
         let person = stack.connected_user().await?;
@@ -189,7 +189,7 @@ fn a_create_is_sent_once_unless_jira_says_that_nothing_was_done() {
 }
 
 #[test]
-fn a_new_ticket_is_in_the_list_at_once() {
+fn a_new_issue_is_listed_immediately() {
     run(async {
         let stack = TestStack::shared().await?;
         let person = stack.connected_user().await?;

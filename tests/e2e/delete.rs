@@ -41,7 +41,7 @@ fn an_issue_is_deleted_by_query_or_body() {
 }
 
 #[test]
-fn sub_tasks_are_deleted_only_if_that_is_said() {
+fn subtasks_are_deleted_only_on_request() {
     run(async {
         let stack = TestStack::shared().await?;
         let person = stack.connected_user().await?;
@@ -65,7 +65,7 @@ fn sub_tasks_are_deleted_only_if_that_is_said() {
 }
 
 #[test]
-fn every_failure_has_its_sentence() {
+fn every_error_has_its_message() {
     run(async {
         let stack = TestStack::shared().await?;
         let person = stack.connected_user().await?;

@@ -190,7 +190,7 @@ async fn is_migrated(database: &tokio_postgres::Client) -> Result<bool> {
 }
 
 #[test]
-fn a_deployment_migrates_once_and_leaves_the_data_when_the_stack_goes() {
+fn a_deployment_migrates_once_and_deleting_the_stack_keeps_the_data() {
     run(async {
         let (url, database) = empty_database().await?;
         let cloud_formation = CloudFormation::ready().await?;
@@ -252,7 +252,7 @@ fn secret_at(url: &str) -> [(&str, &str); 5] {
 }
 
 #[test]
-fn a_role_that_is_not_known_everywhere_yet_is_waited_for() {
+fn a_role_that_has_not_propagated_yet_is_waited_for() {
     run(async {
         let (url, database) = empty_database().await?;
         let (mood, endpoint) = moody().await?;
@@ -273,7 +273,7 @@ fn a_role_that_is_not_known_everywhere_yet_is_waited_for() {
 }
 
 #[test]
-fn access_that_stays_denied_is_told_with_all_that_it_can_mean() {
+fn lasting_access_denial_is_reported_with_its_possible_causes() {
     run(async {
         let (mood, endpoint) = moody().await?;
         mood.send_replace(Mood::Deny);
@@ -316,7 +316,7 @@ fn a_rollback_is_answered_without_touching_the_database() {
 }
 
 #[test]
-fn a_migration_that_takes_too_long_is_answered_in_time_and_applied_later() {
+fn a_slow_migration_is_reported_in_time_and_applied_later() {
     run(async {
         let (url, mut database) = empty_database().await?;
         let cloud_formation = CloudFormation::ready().await?;
@@ -339,7 +339,7 @@ fn a_migration_that_takes_too_long_is_answered_in_time_and_applied_later() {
 }
 
 #[test]
-fn an_answer_is_repeated_and_one_that_cannot_be_given_fails_the_call() {
+fn a_response_is_retried_and_an_undeliverable_one_fails_the_call() {
     run(async {
         let (url, _database) = empty_database().await?;
         let busy = CloudFormation::after_refusals(2).await?;

@@ -181,7 +181,7 @@ fn only_the_named_connection_goes() {
 }
 
 #[test]
-fn of_many_who_remove_it_one_does() {
+fn of_concurrent_removals_one_succeeds() {
     run(async {
         let stack = TestStack::shared().await?;
         let person = stack.connected_user().await?;
@@ -292,7 +292,7 @@ fn when_a_store_is_away_nothing_is_half_done() {
 }
 
 #[test]
-fn nonsense_and_strangers_remove_nothing() {
+fn invalid_and_unauthorized_requests_remove_nothing() {
     run(async {
         let stack = TestStack::shared().await?;
         let person = stack.connected_user().await?;

@@ -41,7 +41,7 @@ fn fields_change_together() {
 }
 
 #[test]
-fn fields_can_be_emptied() {
+fn fields_can_be_cleared() {
     run(async {
         let stack = TestStack::shared().await?;
         let person = stack.connected_user().await?;
@@ -96,7 +96,7 @@ fn an_edit_with_text_in_it_never_clears_a_description() {
 }
 
 #[test]
-fn a_description_that_is_too_long_for_jira_alone_is_refused_in_our_words() {
+fn a_description_that_only_jira_finds_too_long_gets_our_message() {
     run(async {
         let stack = TestStack::shared().await?;
         let person = stack.connected_user().await?;
@@ -126,7 +126,7 @@ fn rich(word: &str) -> Value {
 }
 
 #[test]
-fn an_edit_by_markdown_keeps_what_markdown_cannot_say() {
+fn a_markdown_edit_keeps_what_markdown_cannot_represent() {
     run(async {
         let stack = TestStack::shared().await?;
         let person = stack.connected_user().await?;
@@ -192,7 +192,7 @@ fn an_edit_of_an_issue_that_has_changed_since_is_a_conflict() {
 }
 
 #[test]
-fn an_edit_that_is_not_returned_is_read() {
+fn an_edit_that_jira_does_not_return_is_read_back() {
     run(async {
         let stack = TestStack::shared().await?;
         let person = stack.connected_user().await?;
@@ -216,7 +216,7 @@ fn an_edit_that_is_not_returned_is_read() {
 }
 
 #[test]
-fn an_answer_that_makes_no_sense_is_no_success() {
+fn an_unreadable_response_is_not_a_success() {
     run(async {
         let stack = TestStack::shared().await?;
         let person = stack.connected_user().await?;
@@ -240,7 +240,7 @@ fn an_answer_that_makes_no_sense_is_no_success() {
 }
 
 #[test]
-fn what_cannot_be_written_never_reaches_jira() {
+fn invalid_edits_never_reach_jira() {
     run(async {
         let stack = TestStack::shared().await?;
         let person = stack.connected_user().await?;
@@ -296,7 +296,7 @@ fn what_cannot_be_written_never_reaches_jira() {
 }
 
 #[test]
-fn jiras_refusals_have_the_contracts_sentences() {
+fn jiras_errors_have_the_contracts_messages() {
     run(async {
         let stack = TestStack::shared().await?;
         let person = stack.connected_user().await?;

@@ -30,7 +30,7 @@ fn a_person_connects_and_the_backend_gets_a_token() {
 }
 
 #[test]
-fn a_flow_begins_under_every_name_of_the_route() {
+fn a_flow_starts_on_every_name_of_the_route() {
     run(async {
         let stack = TestStack::shared().await?;
         for path in [
@@ -51,7 +51,7 @@ fn a_flow_begins_under_every_name_of_the_route() {
 }
 
 #[test]
-fn a_slash_at_the_end_is_taken_and_nothing_after_it() {
+fn a_trailing_slash_is_accepted_and_nothing_after_it() {
     run(async {
         let stack = TestStack::shared().await?;
         // As from a gateway that keeps the slash.
@@ -311,7 +311,7 @@ async fn selected(stack: &TestStack, external_id: &str) -> Result<serde_json::Va
 }
 
 #[test]
-fn a_connection_code_survives_a_database_that_is_away() {
+fn a_connection_code_survives_a_database_outage() {
     run(async {
         const REFUSE: &str = r#"
             create or replace function pg_temp_refuse() returns trigger language plpgsql as

@@ -111,7 +111,7 @@ fn a_slow_part_is_named_with_its_time_and_is_ready() {
 }
 
 #[test]
-fn a_database_that_is_away_is_named_without_its_address() {
+fn a_database_outage_is_reported_without_its_address() {
     run(async {
         let stack = TestStack::start(|options| options.servers = None).await?;
         let server = Pid::from_raw(i32::try_from(stack.postgres().pid())?);
@@ -136,7 +136,7 @@ fn a_database_that_is_away_is_named_without_its_address() {
 }
 
 #[test]
-fn a_database_that_is_behind_or_was_changed_is_named() {
+fn missing_and_changed_migrations_are_reported() {
     run(async {
         let stack = TestStack::start(|_| ()).await?;
         let database = stack.database().await?;

@@ -78,7 +78,7 @@ fn the_idle_ones_are_refreshed_and_the_dead_are_reported() {
 }
 
 #[test]
-fn a_run_ends_with_its_time_and_the_next_one_goes_on_with_the_longest_idle() {
+fn a_run_stops_in_time_and_the_next_one_continues_with_the_longest_idle() {
     run(async {
         // No refresh starts in the last 30 s.
         let (template, _) = template_with_shorter_runs(38)?;
@@ -114,7 +114,7 @@ fn a_run_ends_with_its_time_and_the_next_one_goes_on_with_the_longest_idle() {
 }
 
 #[test]
-fn a_run_goes_on_past_what_it_cannot_refresh_and_past_a_page() {
+fn a_run_continues_past_failures_and_pages() {
     run(async {
         // Two pages.
         const MANY: i32 = 200;
@@ -144,7 +144,7 @@ fn a_run_goes_on_past_what_it_cannot_refresh_and_past_a_page() {
 }
 
 #[test]
-fn a_limit_ends_the_run_and_kills_nobody() {
+fn a_rate_limit_ends_the_run_and_invalidates_nothing() {
     run(async {
         let stack = TestStack::start(|_| ()).await?;
         let people = [idle(&stack, 70).await?, idle(&stack, 65).await?];
@@ -170,7 +170,7 @@ fn a_limit_ends_the_run_and_kills_nobody() {
 }
 
 #[test]
-fn an_outage_ends_the_run_and_one_that_always_fails_does_not() {
+fn an_outage_ends_the_run_but_one_failing_connection_does_not() {
     run(async {
         let stack = TestStack::start(|_| ()).await?;
         let people = [
@@ -200,7 +200,7 @@ fn an_outage_ends_the_run_and_one_that_always_fails_does_not() {
 }
 
 #[test]
-fn a_row_that_was_adopted_with_a_name_too_long_takes_nobodys_turn() {
+fn an_adopted_row_with_a_long_external_id_blocks_no_other() {
     run(async {
         const RENAME: &str = r#"update "juncture-core".connection_external_map
             set external_id = repeat('x', 600) where connection_id = $1"#;
@@ -216,7 +216,7 @@ fn a_row_that_was_adopted_with_a_name_too_long_takes_nobodys_turn() {
 }
 
 #[test]
-fn connections_from_before_count_from_their_newest_token_or_their_beginning() {
+fn old_connections_count_from_their_newest_token_or_their_creation() {
     run(async {
         const BEFORE: &str = r#"
             alter table "juncture-core".connection drop column refreshed_at;

@@ -56,7 +56,7 @@ fn the_details_of_an_issue_are_the_contracts() {
 }
 
 #[test]
-fn what_an_issue_lacks_is_null() {
+fn missing_details_are_null() {
     run(async {
         let stack = TestStack::shared().await?;
         let person = stack.connected_user().await?;
@@ -74,7 +74,7 @@ fn what_an_issue_lacks_is_null() {
 }
 
 #[test]
-fn an_issue_goes_by_its_id_and_its_key_and_the_call_by_two_names() {
+fn an_issue_has_an_id_and_a_key_and_the_route_two_names() {
     run(async {
         let stack = TestStack::shared().await?;
         let person = stack.connected_user().await?;
@@ -92,7 +92,7 @@ fn an_issue_goes_by_its_id_and_its_key_and_the_call_by_two_names() {
 }
 
 #[test]
-fn every_failure_has_its_sentence() {
+fn every_error_has_its_message() {
     run(async {
         let stack = TestStack::shared().await?;
         let person = stack.connected_user().await?;

@@ -187,7 +187,7 @@ fn a_key_may_be_used_so_often_wherever_it_comes_from() {
 }
 
 #[test]
-fn of_many_at_once_as_many_pass_as_may() {
+fn of_concurrent_requests_only_the_limit_passes() {
     run(async {
         let visitor = Visitor::at(5, 1).await?;
         let calls = (0..2 * PER_IP).map(|_| async {
@@ -260,7 +260,7 @@ fn nobody_says_where_they_come_from() {
 }
 
 #[test]
-fn what_costs_nothing_is_not_counted() {
+fn cheap_requests_are_not_counted() {
     run(async {
         let visitor = Visitor::at(8, 1).await?;
         for _ in 0..=PER_IP {

@@ -100,7 +100,7 @@ fn every_connection_is_listed_once_with_its_state_and_no_token() {
 }
 
 #[test]
-fn questions_that_make_no_sense_are_refused() {
+fn invalid_parameters_are_rejected() {
     run(async {
         let stack = TestStack::shared().await?;
         for (name, value, said) in [

@@ -53,7 +53,7 @@ fn a_warm_call_costs_one_redis_request_and_a_refresh_one_exchange() {
 }
 
 #[test]
-fn whoever_waits_for_a_refresh_says_so() {
+fn waiting_for_a_refresh_is_logged() {
     run(async {
         let stack = TestStack::start(|_| ()).await?;
         let person = stack.strict_person().await?;
@@ -86,7 +86,7 @@ fn whoever_waits_for_a_refresh_says_so() {
 }
 
 #[test]
-fn what_becomes_of_a_refresh_is_counted() {
+fn refresh_outcomes_are_counted() {
     run(async {
         let stack = TestStack::shared().await?;
         let person = stack.strict_person().await?;
@@ -123,7 +123,7 @@ fn what_becomes_of_a_refresh_is_counted() {
 }
 
 #[test]
-fn a_burst_and_an_exhausted_quota_are_told_apart() {
+fn a_burst_and_an_exhausted_quota_are_distinguished() {
     run(async {
         let stack = TestStack::shared().await?;
         let person = stack.strict_person().await?;

@@ -29,7 +29,7 @@ fn keys(list: &Value) -> Vec<&str> {
 }
 
 #[test]
-fn an_odd_value_costs_no_ticket() {
+fn an_unexpected_value_loses_no_issue() {
     run(async {
         let stack = TestStack::shared().await?;
         let person = stack.connected_user().await?;
@@ -69,7 +69,7 @@ fn an_odd_value_costs_no_ticket() {
 }
 
 #[test]
-fn an_odd_value_costs_no_ticket_of_a_long_list() {
+fn an_unexpected_value_loses_no_issue_of_a_long_list() {
     run(async {
         let stack = TestStack::shared().await?;
         let person = stack.connected_user().await?;
@@ -88,7 +88,7 @@ fn an_odd_value_costs_no_ticket_of_a_long_list() {
 }
 
 #[test]
-fn text_that_was_cut_within_a_character_costs_no_ticket() {
+fn text_cut_within_a_character_loses_no_issue() {
     run(async {
         let stack = TestStack::shared().await?;
         let person = stack.connected_user().await?;
@@ -102,7 +102,7 @@ fn text_that_was_cut_within_a_character_costs_no_ticket() {
 }
 
 #[test]
-fn an_account_that_shows_no_name_is_not_nobody() {
+fn an_account_without_a_visible_name_is_not_null() {
     run(async {
         let stack = TestStack::shared().await?;
         let person = stack.connected_user().await?;
@@ -124,7 +124,7 @@ fn an_account_that_shows_no_name_is_not_nobody() {
 }
 
 #[test]
-fn an_odd_value_costs_no_project_board_sprint_or_issue() {
+fn an_unexpected_value_loses_no_project_board_sprint_or_issue() {
     run(async {
         let stack = TestStack::shared().await?;
         let person = stack.connected_user().await?;
@@ -180,7 +180,7 @@ fn an_odd_value_costs_no_project_board_sprint_or_issue() {
 }
 
 #[test]
-fn an_odd_value_costs_no_site() {
+fn an_unexpected_value_loses_no_site() {
     run(async {
         let stack = TestStack::shared().await?;
         let person = stack.person(&["harbour"])?;
@@ -208,7 +208,7 @@ fn an_odd_value_costs_no_site() {
 }
 
 #[test]
-fn a_create_is_told_apart_from_no_answer_by_what_it_names() {
+fn a_response_confirms_a_create_if_it_has_an_id_or_a_key() {
     run(async {
         let stack = TestStack::shared().await?;
         let person = stack.connected_user().await?;
@@ -229,7 +229,7 @@ fn a_create_is_told_apart_from_no_answer_by_what_it_names() {
 }
 
 #[test]
-fn an_unknown_project_is_told_in_every_language() {
+fn an_unknown_project_is_recognised_in_every_language() {
     run(async {
         let stack = TestStack::shared().await?;
         let person = stack.connected_user().await?;
@@ -262,7 +262,7 @@ fn an_unknown_project_is_told_in_every_language() {
 }
 
 #[test]
-fn a_token_that_was_renewed_in_vain_is_jiras_trouble() {
+fn a_rejected_fresh_token_is_an_error_of_jiras() {
     run(async {
         let stack = TestStack::shared().await?;
         let person = stack.connected_user().await?;
@@ -280,7 +280,7 @@ fn a_token_that_was_renewed_in_vain_is_jiras_trouble() {
 }
 
 #[test]
-fn a_missing_scope_is_named_in_whatever_words_jira_refuses() {
+fn a_missing_scope_is_named_whatever_jiras_message() {
     run(async {
         let stack = TestStack::shared().await?;
         let person = stack.person(&["harbour"])?;
@@ -300,7 +300,7 @@ fn a_missing_scope_is_named_in_whatever_words_jira_refuses() {
 }
 
 #[test]
-fn a_firewalls_page_is_no_missing_permission() {
+fn a_firewalls_page_is_not_a_missing_permission() {
     run(async {
         let stack = TestStack::shared().await?;
         let person = stack.connected_user().await?;
@@ -324,7 +324,7 @@ fn a_firewalls_page_is_no_missing_permission() {
 }
 
 #[test]
-fn limits_are_told_as_long_as_they_last() {
+fn rate_limits_are_reported_with_their_duration() {
     run(async {
         let stack = TestStack::shared().await?;
         let person = stack.connected_user().await?;

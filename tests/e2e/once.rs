@@ -14,7 +14,7 @@ fn ticket(project: &str, summary: &str) -> Value {
 }
 
 #[test]
-fn the_first_answer_is_everybodys() {
+fn everybody_gets_the_first_response() {
     run(async {
         let stack = TestStack::shared().await?;
         let person = stack.connected_user().await?;
@@ -73,7 +73,7 @@ fn a_refusal_leaves_the_key_free() {
 }
 
 #[test]
-fn a_lost_answer_is_found_again() {
+fn an_issue_is_found_after_a_lost_response() {
     run(async {
         let stack = TestStack::shared().await?;
         for (key, issues, lag) in
@@ -104,7 +104,7 @@ fn a_lost_answer_is_found_again() {
 }
 
 #[test]
-fn a_request_that_never_arrived_is_sent_again() {
+fn a_request_that_never_arrived_is_resent() {
     run(async {
         let stack = TestStack::shared().await?;
         let person = stack.connected_user().await?;
@@ -123,7 +123,7 @@ fn a_request_that_never_arrived_is_sent_again() {
 }
 
 #[test]
-fn while_jira_cannot_be_asked_nothing_is_sent_again() {
+fn nothing_is_resent_while_jira_is_unavailable() {
     run(async {
         let stack = TestStack::shared().await?;
         let person = stack.connected_user().await?;
@@ -142,7 +142,7 @@ fn while_jira_cannot_be_asked_nothing_is_sent_again() {
 }
 
 #[test]
-fn empty_pages_do_not_prove_that_a_ticket_is_not_there() {
+fn empty_pages_do_not_prove_that_an_issue_is_missing() {
     run(async {
         let stack = TestStack::shared().await?;
         let person = stack.connected_user().await?;
@@ -165,7 +165,7 @@ fn empty_pages_do_not_prove_that_a_ticket_is_not_there() {
 }
 
 #[test]
-fn a_lost_ticket_is_looked_for_where_it_was_sent() {
+fn a_lost_issue_is_searched_for_in_the_project_it_was_sent_to() {
     run(async {
         let stack = TestStack::shared().await?;
         let person = stack.connected_user().await?;
@@ -193,7 +193,7 @@ async fn records(stack: &TestStack, person: &Person<'_>) -> Result<Vec<String>> 
 }
 
 #[test]
-fn what_is_kept_of_an_answer_is_sealed() {
+fn stored_responses_are_sealed() {
     run(async {
         let stack = TestStack::shared().await?;
         let person = stack.connected_user().await?;
@@ -241,7 +241,7 @@ async fn create_and_die(
 }
 
 #[test]
-fn a_function_that_dies_after_it_sent_leaves_a_ticket_that_is_found() {
+fn an_issue_sent_by_a_killed_function_is_found() {
     run(async {
         let stack = TestStack::start(|_| ()).await?;
         let person = stack.connected_user().await?;
@@ -257,7 +257,7 @@ fn a_function_that_dies_after_it_sent_leaves_a_ticket_that_is_found() {
 }
 
 #[test]
-fn a_function_that_dies_while_it_sends_is_repeated_only_when_jira_must_be_done() {
+fn a_create_of_a_killed_function_is_resent_only_once_jira_must_be_done() {
     run(async {
         let stack = TestStack::start(|_| ()).await?;
         let person = stack.connected_user().await?;
@@ -283,7 +283,7 @@ fn a_function_that_dies_while_it_sends_is_repeated_only_when_jira_must_be_done()
 }
 
 #[test]
-fn a_second_request_waits_for_the_first_and_then_says_so() {
+fn a_second_request_waits_for_the_first_and_then_gives_up() {
     run(async {
         let stack = TestStack::shared().await?;
         let person = stack.connected_user().await?;

@@ -42,7 +42,7 @@ fn the_form_works_without_javascript() {
 }
 
 #[test]
-fn the_product_goes_by_its_name_and_logo() {
+fn the_page_shows_the_products_name_and_logo() {
     run(async {
         let logo = "https://cdn.example.com/logo.svg";
         let stack = TestStack::start(|options| {
@@ -112,7 +112,7 @@ fn an_account_without_jira_and_an_outage_are_explained() {
 }
 
 #[test]
-fn style_and_script_lie_beside_the_page() {
+fn style_and_script_are_served_next_to_the_page() {
     run(async {
         let stack = TestStack::shared().await?;
         for (path, content_type) in [

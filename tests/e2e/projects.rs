@@ -5,7 +5,7 @@ use juncture_tests::{TestStack, run};
 use serde_json::json;
 
 #[test]
-fn all_projects_arrive_over_all_pages() {
+fn all_pages_of_projects_are_read() {
     run(async {
         let stack = TestStack::shared().await?;
         let person = stack.person(&["lighthouse"])?;
@@ -49,7 +49,7 @@ fn all_projects_arrive_over_all_pages() {
 }
 
 #[test]
-fn a_selected_project_is_seen_by_every_call() {
+fn a_selected_project_applies_to_every_call() {
     run(async {
         let stack = TestStack::shared().await?;
         let person = stack.person(&["harbour"])?;

@@ -36,7 +36,7 @@ fn fifty_callers_with_an_empty_cache_cause_one_refresh() {
 }
 
 #[test]
-fn a_token_is_refreshed_before_it_ends() {
+fn a_token_is_refreshed_before_it_expires() {
     run(async {
         let stack = TestStack::shared().await?;
         let person = stack.person(&["harbour"])?;
@@ -163,7 +163,7 @@ fn an_outage_marks_nothing() {
 }
 
 #[test]
-fn a_token_server_that_hangs_is_answered_in_time() {
+fn a_hanging_token_endpoint_is_reported_in_time() {
     run(async {
         let stack = TestStack::shared().await?;
         let person = stack.person(&["harbour"])?;
@@ -222,7 +222,7 @@ async fn pass(stack: &TestStack, person: &Person<'_>, minutes: i32) -> Result<()
 }
 
 #[test]
-fn a_suspended_app_ends_no_connection_before_it_has_said_so_twice() {
+fn a_suspended_app_invalidates_a_connection_only_after_two_rejections() {
     run(async {
         let stack = TestStack::shared().await?;
         for said in [json!("The app is suspended"), json!(null), json!("Refresh_token is invalid")] {
@@ -255,7 +255,7 @@ fn a_suspended_app_ends_no_connection_before_it_has_said_so_twice() {
 }
 
 #[test]
-fn a_refresh_that_succeeds_ends_the_doubt() {
+fn a_successful_refresh_clears_the_doubt() {
     run(async {
         let stack = TestStack::shared().await?;
         let person = stack.strict_person().await?;
@@ -285,7 +285,7 @@ fn a_refresh_that_succeeds_ends_the_doubt() {
 }
 
 #[test]
-fn new_tokens_are_taken_whatever_is_said_of_their_lifetime() {
+fn new_tokens_are_accepted_whatever_their_stated_lifetime() {
     run(async {
         let stack = TestStack::shared().await?;
         for (number, lifetime) in
@@ -307,7 +307,7 @@ fn new_tokens_are_taken_whatever_is_said_of_their_lifetime() {
 }
 
 #[test]
-fn a_provider_that_does_not_rotate_is_fine_too() {
+fn a_provider_that_does_not_rotate_tokens_works_too() {
     run(async {
         let stack = TestStack::shared().await?;
         let person = stack.person(&["harbour"])?;

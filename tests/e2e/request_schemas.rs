@@ -52,7 +52,7 @@ fn filled(operation: &Operation) -> Result<Map<String, Value>> {
 }
 
 #[test]
-fn a_body_is_refused_without_what_the_document_requires_and_only_then() {
+fn a_body_requires_exactly_the_documented_fields() {
     run(async {
         let stack = TestStack::shared().await?;
         let mut tried = 0;
@@ -84,7 +84,7 @@ fn a_body_is_refused_without_what_the_document_requires_and_only_then() {
 }
 
 #[test]
-fn a_field_of_another_type_is_refused_by_name() {
+fn a_field_of_the_wrong_type_is_named() {
     run(async {
         let stack = TestStack::shared().await?;
         let mut tried = 0;
@@ -117,7 +117,7 @@ fn a_field_of_another_type_is_refused_by_name() {
 }
 
 #[test]
-fn a_query_is_refused_without_what_the_document_requires_and_only_then() {
+fn a_query_requires_exactly_the_documented_parameters() {
     run(async {
         let stack = TestStack::shared().await?;
         let mut tried = 0;

@@ -138,7 +138,7 @@ fn a_return_in_another_browser_ends_the_flow_on_the_page_that_explains_it() {
 }
 
 #[test]
-fn a_browser_that_has_shown_that_it_keeps_cookies_must_bring_one() {
+fn a_browser_known_to_keep_cookies_must_send_one() {
     run(async {
         let stack = TestStack::shared().await?;
         let (browser, bare) = (Browser::new(stack), Browser::new(stack));
@@ -158,7 +158,7 @@ fn location(answer: &Answer) -> String {
 }
 
 #[test]
-fn what_is_fetched_ahead_of_time_uses_nothing_up() {
+fn prefetches_use_nothing_up() {
     run(async {
         let stack = TestStack::shared().await?;
         for (name, value) in [
@@ -231,7 +231,7 @@ fn the_flows_own_browser_may_arrive_twice_and_nobody_else() {
 }
 
 #[test]
-fn whoever_fetches_the_callback_first_without_a_cookie_does_not_take_it_from_its_browser() {
+fn a_scanner_that_fetches_the_callback_first_does_not_block_the_browser() {
     run(async {
         let stack = TestStack::shared().await?;
         let browser = Browser::new(stack);
@@ -248,7 +248,7 @@ fn whoever_fetches_the_callback_first_without_a_cookie_does_not_take_it_from_its
 }
 
 #[test]
-fn two_arrivals_at_once_end_at_the_same_place() {
+fn concurrent_arrivals_end_at_the_same_place() {
     run(async {
         let stack = TestStack::shared().await?;
         let browser = Browser::new(stack);
@@ -326,7 +326,7 @@ fn a_connection_code_that_is_carried_to_another_browser_is_of_no_use_there() {
 
 /// A deployment without a custom domain: over TLS, and cross-site to the product.
 #[test]
-fn a_product_of_another_site_connects_and_its_codes_are_bound_from_the_return_on() {
+fn a_cross_site_product_connects_and_its_codes_are_bound_after_the_return() {
     run(async {
         let stack = TestStack::start(|options| {
             let url = format!("https://localhost:{}", options.settings.ports.of(Part::Gateway));

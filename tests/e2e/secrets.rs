@@ -124,7 +124,7 @@ fn a_rotated_secret_key_is_taken_over_without_a_deployment() {
 }
 
 #[test]
-fn a_dropped_secret_key_is_forgotten() {
+fn a_removed_secret_key_stops_working() {
     run(async {
         let deployed = Deployed::start("1").await?;
         let old = deployed.values().await?[KEY].as_str().context("a key")?.to_owned();
@@ -183,7 +183,7 @@ fn a_new_encryption_key_and_a_new_client_secret_are_taken_over() {
 }
 
 #[test]
-fn an_incomplete_secret_is_named_in_the_log_and_mended_without_a_deployment() {
+fn an_incomplete_secret_is_logged_and_fixed_without_a_deployment() {
     run(async {
         let deployed = Deployed::start("3600").await?;
         let good = deployed.values().await?.to_string();
@@ -269,7 +269,7 @@ pub(crate) async fn moody() -> Result<(watch::Sender<Mood>, String)> {
 }
 
 #[test]
-fn a_service_that_is_slow_or_fails_is_waited_for_in_bounds() {
+fn a_slow_or_failing_service_is_waited_for_in_bounds() {
     run(async {
         let (mood, url) = moody().await?;
         let stack = TestStack::start(|options| {

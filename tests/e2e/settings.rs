@@ -115,7 +115,7 @@ fn cloud_mode_is_refused_with_a_reason() {
 }
 
 #[test]
-fn flags_take_the_same_words_and_what_is_none_is_refused_by_name() {
+fn flags_accept_the_same_values_and_invalid_ones_are_named() {
     run(async {
         let needs = [&REDIS[..], &[CLIENT, SEALING]].concat();
         for name in ["REQUIRE_CONNECT_TOKEN", "REQUIRE_SAME_BROWSER", "CLOUD_MODE"] {

@@ -85,7 +85,7 @@ async fn choose_as_before(stack: &TestStack, person: &Person<'_>, site: &str) ->
 }
 
 #[test]
-fn every_answer_links_to_what_it_shows() {
+fn every_response_links_to_what_it_shows() {
     run(async {
         let stack = TestStack::shared().await?;
         let person = stack.connected_user().await?;
@@ -193,7 +193,7 @@ fn a_connection_is_shown_with_its_site() {
 }
 
 #[test]
-fn an_old_connection_learns_where_its_site_is_at_its_next_use() {
+fn an_old_connection_learns_its_sites_url_on_its_next_use() {
     run(async {
         let stack = TestStack::shared().await?;
         let person = stack.connected_user().await?;
@@ -255,7 +255,7 @@ fn an_old_connection_learns_where_its_site_is_at_its_next_use() {
 }
 
 #[test]
-fn a_call_does_not_fail_for_a_site_that_cannot_be_learned() {
+fn a_request_succeeds_without_the_sites_url() {
     run(async {
         let stack = TestStack::shared().await?;
         let person = stack.connected_user().await?;
@@ -325,7 +325,7 @@ fn a_site_that_atlassian_does_not_list_is_asked_for_once() {
 }
 
 #[test]
-fn a_snapshot_of_the_former_version_is_read_and_completed_from_the_row() {
+fn a_cache_entry_of_the_previous_version_is_completed_from_the_row() {
     run(async {
         let stack = TestStack::shared().await?;
         let person = stack.connected_user().await?;
@@ -363,7 +363,7 @@ fn a_site_that_the_former_version_chose_is_not_taken_for_the_one_before() {
 }
 
 #[test]
-fn what_is_learned_replaces_nothing_newer() {
+fn a_learned_site_replaces_nothing_newer() {
     run(async {
         let stack = TestStack::shared().await?;
         let person = stack.person(&["harbour", "lighthouse"])?;
@@ -437,7 +437,7 @@ fn what_is_learned_replaces_nothing_newer() {
 }
 
 #[test]
-fn a_kept_answer_is_linked_when_it_is_given() {
+fn a_stored_response_gets_its_link_when_returned() {
     run(async {
         let stack = TestStack::shared().await?;
         let person = stack.connected_user().await?;
@@ -454,7 +454,7 @@ fn a_kept_answer_is_linked_when_it_is_given() {
 }
 
 #[test]
-fn stores_that_are_away_cost_no_answer() {
+fn a_store_outage_fails_no_request() {
     run(async {
         let stack = TestStack::start(|_| ()).await?;
         let person = stack.connected_user().await?;

@@ -21,7 +21,7 @@ fn said(output: &Output) -> String {
 }
 
 #[test]
-fn a_deployment_is_as_it_should_be() {
+fn a_working_deployment_passes() {
     run(async {
         let stack = TestStack::start(|options| {
             options.settings.set("CORS_ALLOWED_ORIGINS", "https://app.example.com")
@@ -59,7 +59,7 @@ fn a_deployment_is_as_it_should_be() {
 }
 
 #[test]
-fn whatever_is_no_juncture_is_found_out() {
+fn other_servers_are_detected() {
     run(async {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
         let api = format!("http://{}", listener.local_addr()?);

@@ -244,7 +244,7 @@ fn whoever_vanishes_within_a_transaction_lets_go_of_its_locks() {
 }
 
 #[test]
-fn a_connection_is_kept_only_when_its_work_has_ended_well() {
+fn a_connection_returns_to_the_pool_only_after_success() {
     run(async {
         // Behind a pooler, the server connection is not known.
         let stack = TestStack::start(|options| options.pooled = false).await?;

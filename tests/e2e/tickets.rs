@@ -30,7 +30,7 @@ fn newest_first(key: &str, count: usize) -> Vec<String> {
 }
 
 #[test]
-fn up_to_a_hundred_tickets_cost_one_round_trip() {
+fn up_to_a_hundred_issues_cost_one_round_trip() {
     run(async {
         let stack = TestStack::shared().await?;
         let person = stack.connected_user().await?;
@@ -48,7 +48,7 @@ fn up_to_a_hundred_tickets_cost_one_round_trip() {
 }
 
 #[test]
-fn a_ticket_has_the_fields_of_the_contract_and_more() {
+fn an_issue_has_the_fields_of_the_contract_and_more() {
     run(async {
         let stack = TestStack::shared().await?;
         let person = stack.connected_user().await?;
@@ -97,7 +97,7 @@ fn a_ticket_has_the_fields_of_the_contract_and_more() {
 }
 
 #[test]
-fn larger_projects_arrive_whole_and_in_order() {
+fn larger_projects_are_listed_completely_and_in_order() {
     run(async {
         let stack = TestStack::shared().await?;
         let person = stack.person(&["lighthouse"])?;
@@ -117,7 +117,7 @@ fn larger_projects_arrive_whole_and_in_order() {
 }
 
 #[test]
-fn parts_make_the_whole() {
+fn pages_add_up_to_the_whole_list() {
     run(async {
         let stack = TestStack::shared().await?;
         let person = stack.connected_user().await?;
@@ -147,7 +147,7 @@ fn parts_make_the_whole() {
 }
 
 #[test]
-fn a_cursor_is_good_for_its_own_list_only() {
+fn a_cursor_is_valid_for_its_own_list_only() {
     run(async {
         let stack = TestStack::shared().await?;
         let (person, other) = (stack.connected_user().await?, stack.connected_user().await?);
@@ -185,7 +185,7 @@ fn a_cursor_is_good_for_its_own_list_only() {
 }
 
 #[test]
-fn a_new_ticket_is_found_although_the_index_lags() {
+fn a_new_issue_is_found_although_the_index_lags() {
     run(async {
         let stack = TestStack::shared().await?;
         let person = stack.connected_user().await?;
@@ -213,7 +213,7 @@ fn a_new_ticket_is_found_although_the_index_lags() {
 }
 
 #[test]
-fn tickets_that_jira_leaves_out_are_gone_and_those_it_fails_to_read_are_read_again() {
+fn issues_that_jira_omits_are_gone_and_unreadable_ones_are_retried() {
     run(async {
         let stack = TestStack::shared().await?;
         let person = stack.connected_user().await?;
@@ -239,7 +239,7 @@ fn tickets_that_jira_leaves_out_are_gone_and_those_it_fails_to_read_are_read_aga
 }
 
 #[test]
-fn a_token_that_comes_again_ends_the_search() {
+fn a_repeated_page_token_ends_the_search() {
     run(async {
         let stack = TestStack::shared().await?;
         let person = stack.connected_user().await?;
@@ -322,7 +322,7 @@ fn empty_pages_without_an_end_are_an_error() {
 }
 
 #[test]
-fn a_projects_key_is_taken_in_any_case() {
+fn a_project_key_is_accepted_in_any_case() {
     run(async {
         let stack = TestStack::shared().await?;
         let person = stack.connected_user().await?;
@@ -347,7 +347,7 @@ fn a_projects_key_is_taken_in_any_case() {
 }
 
 #[test]
-fn the_selected_project_stands_in_for_none_named() {
+fn the_selected_project_is_the_default() {
     run(async {
         let stack = TestStack::shared().await?;
         let person = stack.connected_user().await?;
@@ -499,7 +499,7 @@ fn a_missing_scope_is_named() {
 }
 
 #[test]
-fn answers_are_compressed_for_who_takes_it() {
+fn responses_are_compressed_for_clients_that_accept_it() {
     run(async {
         let stack = TestStack::shared().await?;
         let person = stack.connected_user().await?;
@@ -515,7 +515,7 @@ fn answers_are_compressed_for_who_takes_it() {
 }
 
 #[test]
-fn ten_thousand_tickets_arrive_whole_over_ten_calls_at_once() {
+fn ten_thousand_issues_are_read_with_ten_concurrent_calls() {
     run(async {
         let stack = TestStack::start(|_| ()).await?;
         let person = stack.connected_user().await?;
@@ -544,7 +544,7 @@ fn ten_thousand_tickets_arrive_whole_over_ten_calls_at_once() {
 }
 
 #[test]
-fn what_takes_too_long_names_the_way_out() {
+fn a_list_that_takes_too_long_suggests_pagination() {
     run(async {
         let folder = juncture_tests::binaries().join("juncture-test");
         let template = std::fs::read_to_string(juncture_tests::repository().join("template.yaml"))?;

@@ -56,7 +56,7 @@ fn complaint(route: &Route) -> String {
 }
 
 #[test]
-fn every_route_names_what_it_does_not_take() {
+fn every_route_names_unknown_fields() {
     run(async {
         let stack = TestStack::shared().await?;
         let routes = routes()?;
@@ -112,7 +112,7 @@ fn the_setting_warns_everywhere() {
 }
 
 #[test]
-fn what_a_route_of_the_contract_does_is_as_before() {
+fn routes_of_the_contract_behave_as_before() {
     run(async {
         let stack = TestStack::shared().await?;
         let person = stack.connected_user().await?;

@@ -198,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_explained_is_told() {
+    fn impossible_histories_are_reported() {
         let base = [record(1, 2, connect(1, "a")), record(3, 4, connect(2, "a"))];
         for wrong in [saw(1, None, false), saw(2, Some("p"), false), nothing(), saw(2, None, true)] {
             let mut records = base.to_vec();
@@ -239,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_was_revoked_is_invalid_and_it_stays_so() {
+    fn only_revoked_connections_are_invalid_and_they_stay_so() {
         let mut records = vec![record(1, 2, connect(9, "a")), record(3, 4, saw(9, None, true))];
         assert!(!holds(&records), "before it was revoked");
         records[1] = record(60, 61, saw(9, None, true));

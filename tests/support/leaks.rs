@@ -124,7 +124,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_secret_is_found_and_what_is_not_is_left_alone() {
+    fn secrets_are_found_and_other_text_is_not() {
         let code = "A".repeat(43);
         for (line, is_leak) in [
             (format!("{{\"cause\":\"state st_{code} unknown\"}}"), true),

@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_of_nothing_is_a_missing_key() {
+    fn an_empty_list_of_keys_is_a_missing_setting() {
         let pairs = [("JUNCTURE_SECRET_KEY".to_owned(), " , ".to_owned())];
         assert!(SecretKeys::new(&Settings::from_pairs(pairs), None).is_err());
     }

@@ -40,7 +40,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_is_any_text_on_one_line_that_changes_nothing_around_it() {
+    fn a_display_name_is_one_line_without_control_characters() {
         let name = |text: &str| DisplayName::parse(text).unwrap().map(|name| name.as_str().to_owned());
         for fine in [
             "Acme, ada@acme.example",

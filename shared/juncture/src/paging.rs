@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cursor_goes_on_where_it_was_given_and_nowhere_else() {
+    fn a_cursor_is_valid_for_its_own_list_only() {
         let sealer = sealer();
         let paging = Paging::new(&sealer, "call", &key("x"), "1");
         let part = |paging: &Paging<'_>, text: &str| paging.part::<usize>(&query(text));
@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn a_whole_list_has_no_cursor_and_neither_has_the_last_part() {
+    fn whole_lists_and_last_pages_have_no_cursor() {
         let sealer = sealer();
         let paging = Paging::new(&sealer, "call", &key("x"), "1");
         let part = PageRequest { limit: 10, from: None };
@@ -187,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn a_timeout_names_the_way_out() {
+    fn a_timeout_suggests_pagination() {
         let slow = explain(Error::timed_out("slow"), "Failed to fetch");
         assert!(slow.message().starts_with("Failed to fetch in time") && slow.message().contains("'limit'"));
         assert_eq!(explain(Error::internal("x"), "Failed to fetch").message(), "Failed to fetch");

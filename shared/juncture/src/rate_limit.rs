@@ -249,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn a_quota_is_calls_and_seconds_or_off() {
+    fn a_limit_is_requests_and_seconds_or_off() {
         let default = Quota { most: 1, window: Duration::from_secs(1) };
         let read = |value: &str| {
             let pairs = [("RATE_LIMIT_PER_IP".to_owned(), value.to_owned())];
@@ -264,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_left_is_never_less_than_nothing() {
+    fn remaining_requests_are_never_negative() {
         let quota = Quota { most: 2, window: Duration::from_secs(60) };
         let counters = [Counter::new("ip", quota, "a"), Counter::new("key", quota, "b")];
         assert!(tell(&counters, &[2, 100, 2, 59_001]).is_none());

@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn a_record_that_cannot_be_read_is_not_taken_for_none() {
+    fn an_unreadable_record_is_not_treated_as_missing() {
         let (store, key) = (store(), IdempotencyKey::new(&Uuid::from_u128(1), None, "k"));
         for text in ["", "{}", "null", r#"{"request":"r","answered":{"ticket":{}}}"#] {
             assert!(store.read(&key, "r", Some(text)).is_err(), "{text}");
@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_of_any_length_is_not_kept() {
+    fn a_response_that_is_too_long_is_not_stored() {
         let (store, key) = (store(), IdempotencyKey::new(&Uuid::from_u128(1), None, "k"));
         assert!(
             State::answered(&store.sealer, &key, &json!({ "summary": "x".repeat(MAX_ANSWER) })).is_none()

@@ -257,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_of_the_former_version_gets_what_it_lacks() {
+    fn a_stored_response_of_an_older_version_is_completed() {
         let site = NamedSite::new(None, Some("https://harbour.atlassian.net"));
         let mut kept = json!({ "ticket": { "key": "SHIP-1", "status": "To Do", "priority_id": "2" } });
         complete(&mut kept, &Links::to(&site));
@@ -270,7 +270,7 @@ mod tests {
     }
 
     #[test]
-    fn the_field_that_jira_names_tells_and_not_its_words() {
+    fn jiras_field_names_decide_and_not_its_messages() {
         for said in
             ["valid project is required", "Gib ein gültiges Projekt an", "プロジェクトを指定してください。"]
         {

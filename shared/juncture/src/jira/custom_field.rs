@@ -50,7 +50,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn people_read_texts() {
+    fn custom_fields_become_readable() {
         let document = json!({ "type": "doc", "version": 1, "content": [
             { "type": "paragraph", "content": [{ "type": "text", "text": "a", "marks": [{ "type": "strong" }] }] },
         ] });

@@ -48,7 +48,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_document_is_itself_or_its_markdown() {
+    fn a_document_is_returned_as_adf_or_markdown() {
         let document = json!({ "type": "doc", "version": 1, "content": [{ "type": "rule" }] });
         assert_eq!(DescriptionFormat::Markdown.read(&document), "---");
         assert_eq!(DescriptionFormat::Adf.read(&document), document);
@@ -56,7 +56,7 @@ mod tests {
     }
 
     #[test]
-    fn what_shows_nothing_is_null() {
+    fn an_empty_description_is_null() {
         let empty = json!({ "type": "doc", "version": 1, "content": [] });
         let blank =
             json!({ "type": "doc", "version": 1, "content": [{ "type": "paragraph", "content": [] }] });

@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_that_was_renewed_in_vain_is_jiras_trouble() {
+    fn a_rejected_fresh_token_is_an_error_of_jiras() {
         for body in
             [r#"{"code":401,"message":"Unauthorized"}"#, r#"{"errorMessages":["Melde dich an."]}"#, "<html>"]
         {
@@ -211,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn a_page_with_403_is_not_jiras_word() {
+    fn an_html_page_with_403_is_not_from_jira() {
         for page in ["<!DOCTYPE html><html>", "error code: 1020", "\u{feff}<html>"] {
             assert_eq!(told(failure(403, page), "").code(), ErrorCode::ProviderFailed, "{page}");
         }
@@ -231,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn details_are_kept_whatever_form_they_come_in() {
+    fn details_are_kept_in_any_format() {
         let (none, no) = (json!({}), json!(["no"]));
         for (body, messages, fields) in [
             (
@@ -258,7 +258,7 @@ mod tests {
     }
 
     #[test]
-    fn a_limit_is_waited_for_as_long_as_it_lasts() {
+    fn retry_after_follows_jiras_headers() {
         // 2026-11-27T06:53:20Z.
         let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_795_762_400);
         let limited = |pairs: &[(&'static str, &'static str)]| {

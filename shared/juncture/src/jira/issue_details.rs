@@ -262,7 +262,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_bare_issue_is_all_null_and_empty() {
+    fn an_issue_without_fields_has_null_and_empty_details() {
         let raw: Issue = serde_json::from_value(json!({ "id": "1", "key": "A-1" })).unwrap();
         let details = serde_json::to_value(IssueDetails::from((raw, DescriptionFormat::Markdown))).unwrap();
         for (name, value) in details.as_object().unwrap() {
@@ -277,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn fields_of_unexpected_kinds_cost_nothing_but_themselves() {
+    fn fields_of_unexpected_types_affect_only_themselves() {
         let fields = json!({
             "summary": 7, "description": [1], "status": "open", "priority": [], "labels": "a", "created": 5,
             "components": [null, { "name": "Hull" }, { "id": "2" }, { "id": 3, "name": "Keel" }], "timetracking": {}, "customfield_1": null,
@@ -294,7 +294,7 @@ mod tests {
     }
 
     #[test]
-    fn an_account_that_shows_no_name_is_not_nobody() {
+    fn an_account_without_a_visible_name_is_not_null() {
         let fields = json!({ "assignee": { "accountId": "5:a" }, "reporter": null });
         let raw: Issue =
             serde_json::from_value(json!({ "id": "1", "key": "A-1", "fields": fields })).unwrap();

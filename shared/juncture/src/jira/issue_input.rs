@@ -236,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_is_given_is_sent() {
+    fn only_given_fields_are_sent() {
         assert!(read(json!({ "summary": null, "priority_id": null, "other": 1 })).unwrap().is_empty());
         assert_eq!(fields(json!({ "summary": " a " })), json!({ "summary": "a" }));
         let ids =
@@ -247,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn null_and_its_spellings_empty_a_field() {
+    fn null_and_its_spellings_clear_a_field() {
         let empty = json!({ "type": "doc", "version": 1, "content": [] });
         for nothing in [json!(null), json!(""), json!(" \n"), json!("\u{3000}\u{a0}\t"), empty] {
             assert_eq!(fields(json!({ "description": nothing })), json!({ "description": null }));
@@ -258,7 +258,7 @@ mod tests {
     }
 
     #[test]
-    fn only_nothing_empties_a_description() {
+    fn only_empty_values_clear_a_description() {
         for text in
             ["#", "***", "> ***", "[ERROR]: OutOfMemoryError", "&nbsp;", "[a]: https://b.example", "\\"]
         {
@@ -276,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_stored_is_left_out() {
+    fn characters_that_cannot_be_stored_are_left_out() {
         let sent = fields(
             json!({ "summary": "\u{1b}[31ma\u{1b}[0m\tb\u{2028}c\u{0}", "description": "a\u{0}\u{85}b" }),
         );
@@ -286,7 +286,7 @@ mod tests {
     }
 
     #[test]
-    fn a_length_is_that_of_the_text_without_its_markup() {
+    fn the_length_limit_ignores_markup() {
         for text in
             ["あ\u{3000}".repeat(16_000), "*a* ".repeat(10_000), "\\*".repeat(32_767), "| a ".repeat(3_000)]
         {
@@ -310,7 +310,7 @@ mod tests {
     }
 
     #[test]
-    fn a_length_that_jira_refuses_is_said_in_our_words() {
+    fn jiras_length_error_gets_our_message() {
         let refused = |said: &str| {
             let body = json!({ "errors": { "description": said } }).to_string();
             let response =
@@ -339,7 +339,7 @@ mod tests {
     }
 
     #[test]
-    fn what_jira_would_refuse_is_refused_with_a_sentence() {
+    fn fields_that_jira_would_reject_are_rejected_with_a_message() {
         for (body, said) in [
             (json!({ "summary": "  " }), "empty"),
             (json!({ "summary": "a\nb" }), "single line"),

@@ -113,7 +113,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_link_is_the_sites_address_and_the_key_as_one_segment() {
+    fn a_link_is_the_site_url_and_the_key_as_one_segment() {
         let at = |url: &str| Links::to(&NamedSite { name: None, url: Some(url.to_owned()) });
         let harbour = at("https://harbour.atlassian.net");
         for (key, expected) in [
@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn without_an_address_or_a_key_there_is_no_link() {
+    fn without_a_url_or_a_key_there_is_no_link() {
         let site = |url: Option<&str>| Links::to(&NamedSite { name: None, url: url.map(str::to_owned) });
         let harbour = site(Some("https://harbour.atlassian.net"));
         for none in [None, Some(""), Some("."), Some("..")] {

@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn an_odd_value_is_null_and_costs_nothing_else() {
+    fn an_unexpected_value_is_null_and_affects_nothing_else() {
         let whole = read(json!({ "values": [fine()] })).remove(0);
         let names = [
             "id",
@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lead_whose_account_shows_no_name_is_not_nobody() {
+    fn a_lead_without_a_visible_name_is_not_null() {
         let mut project = fine();
         project["lead"] = json!({ "accountId": "5:a", "displayName": null });
         let found = read(json!({ "values": [project] }));

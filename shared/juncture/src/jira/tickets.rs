@@ -259,7 +259,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_jira_leaves_out_is_null() {
+    fn fields_that_jira_omits_are_null() {
         let raw = || serde_json::from_value::<atlassian::Ticket>(json!({ "id": "1", "key": "A-1" })).unwrap();
         let flat = to_value(Ticket::from((raw(), DescriptionFormat::default()))).unwrap();
         let nested = to_value(SprintTicket::from((raw(), DescriptionFormat::default()))).unwrap();
@@ -275,7 +275,7 @@ mod tests {
     }
 
     #[test]
-    fn an_odd_value_is_null_and_costs_nothing_else() {
+    fn an_unexpected_value_is_null_and_affects_nothing_else() {
         let fine = || {
             json!({
                 "summary": "Load the grain", "description": "plain", "labels": ["a"], "parent": { "id": "2", "key": "A-2" },
@@ -327,7 +327,7 @@ mod tests {
     }
 
     #[test]
-    fn an_account_that_shows_no_name_is_not_nobody() {
+    fn an_account_without_a_visible_name_is_not_null() {
         let fields = json!({ "assignee": { "accountId": "5:a", "displayName": null }, "reporter": null });
         let raw = || {
             serde_json::from_value::<atlassian::Ticket>(json!({ "id": 1, "key": "A-1", "fields": fields }))

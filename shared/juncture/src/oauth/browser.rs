@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cookie_comes_back_and_names_the_same_browser() {
+    fn a_returned_cookie_identifies_the_browser() {
         let first = Browser::named(&Request::default(), FlowLeg::ToReturn).unwrap();
         assert!(!first.has_kept_it());
         let again = Browser::named(&request(&kept(&first)), FlowLeg::ToReturn).unwrap();
@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cookie_that_is_none_of_ours_is_replaced() {
+    fn an_invalid_cookie_is_replaced() {
         for odd in ["", "br_short", "st_0123456789012345678901234567890123456789012", "x; y"] {
             let request = request(&format!("__Host-juncture-begun={odd}"));
             assert!(Browser::known(&request, FlowLeg::ToReturn).is_none(), "{odd}");
@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn another_browser_is_refused_and_one_without_a_cookie_if_it_must_have_one() {
+    fn other_browsers_are_rejected_and_missing_cookies_if_strict() {
         let browser = |request: &Request| Browser::named(request, FlowLeg::ToReturn).unwrap();
         let (one, other) = (browser(&Request::default()), browser(&Request::default()));
         for is_strict in [false, true] {

@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_of_a_version_that_knew_less_is_as_good() {
+    fn a_token_of_an_older_version_is_accepted() {
         let of_version = |more: &str| {
             let expires_at = OffsetDateTime::now_utc().unix_timestamp() + 60;
             let content = format!(

@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_allowed_unless_it_is_said() {
+    fn nothing_is_allowed_by_default() {
         assert!(urls("").unwrap().parse("https://example.com/").is_err());
         for bad in ["example.com", "ftp://example.com", "https://u:p@example.com", "https://example.com/?a=b"]
         {

@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn the_setting_decides_for_every_route_and_the_contract_where_it_is_absent() {
+    fn the_setting_overrides_the_default_of_each_route() {
         const NEW: Route = Route::of("add-comment");
         let body = json!({ "external_id": "a", "labels": [] });
         for (setting, old, new) in
@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_names_what_is_unknown_and_what_is_not() {
+    fn a_rejection_names_unknown_and_known_fields() {
         let body = json!({ "labels": [], "Summary": "a" });
         assert_eq!(
             refusal(Some("refuse"), ROUTE, &body).unwrap(),
@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn neither_a_long_name_nor_many_of_them_make_a_long_answer() {
+    fn messages_about_unknown_fields_stay_short() {
         let many: Map<String, Value> =
             (0..1000).map(|number| (format!("{number:05}{}", "a".repeat(5000)), json!(1))).collect();
         let said = refusal(Some("refuse"), ROUTE, &many.into()).unwrap();

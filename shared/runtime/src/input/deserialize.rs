@@ -313,7 +313,7 @@ mod tests {
     }
 
     #[test]
-    fn a_struct_says_what_must_be_there() {
+    fn a_struct_defines_the_required_fields() {
         let whole = json!({ "external_id": "a", "issue": "b", "note": "c", "deep": true, "more": 1 });
         let note = Some("c".to_owned());
         let named = Named { external_id: "a".to_owned(), issue: "b".to_owned(), note, deep: true };
@@ -342,7 +342,7 @@ mod tests {
     }
 
     #[test]
-    fn several_missing_fields_can_be_one_sentence() {
+    fn several_missing_fields_can_share_a_message() {
         for body in [json!({}), json!({ "external_id": "a" }), json!({ "external_id": "a", "provider": "" })]
         {
             assert_eq!(read::<Connection>(body), Err("Missing external_id or provider".to_owned()));
@@ -351,7 +351,7 @@ mod tests {
     }
 
     #[test]
-    fn a_tuple_reads_the_same_request_into_each_struct() {
+    fn a_tuple_parses_the_same_request_into_each_struct() {
         let (connection, free): (Connection, Free) =
             read(json!({ "external_id": "a", "provider": 7, "description": "" })).unwrap();
         assert_eq!(connection.external_id, "a");
@@ -361,7 +361,7 @@ mod tests {
     }
 
     #[test]
-    fn absent_null_empty_and_the_rest_are_told_apart() {
+    fn absent_null_empty_and_other_values_are_distinguished() {
         let description = |body: Value| read::<Free>(body).unwrap().description;
         assert_eq!(description(json!({})), Field::Absent);
         assert_eq!(description(json!({ "description": null })), Field::Null);
@@ -376,7 +376,7 @@ mod tests {
     }
 
     #[test]
-    fn a_query_spells_its_truth_values() {
+    fn booleans_in_a_query_are_spelled_out() {
         let deep = |text: &str| {
             let pairs = [("external_id", "a"), ("issue", "b"), ("deep", text)];
             let pairs = pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).into();

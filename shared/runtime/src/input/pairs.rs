@@ -96,14 +96,14 @@ mod tests {
     }
 
     #[test]
-    fn parameters_are_counted() {
+    fn the_number_of_parameters_is_limited() {
         let many = |count| (0..count).map(|i| format!("a{i}=1")).collect::<Vec<_>>().join("&");
         assert!(read::<Lone>(&many(MAX_PAIRS)).is_ok());
         assert_eq!(refusal(&many(MAX_PAIRS + 1)), "There are more than 50 query parameters");
     }
 
     #[test]
-    fn a_form_is_read_as_a_query_is() {
+    fn a_form_is_parsed_like_a_query() {
         let posted = |text: &str| form::<Lone>(&http::Request::new(Body::from(text)));
         assert_eq!(posted("a=b+c").unwrap().a.as_deref(), Some("b c"));
         let twice = posted("a=1&a=2").err().map(|error| error.to_string());
