@@ -48,7 +48,7 @@ fn assert_metric(place: &str, namespace: &str, name: &str) {
     } else {
         OF_AWS.iter().any(|(known, names)| *known == namespace && names.contains(&name))
     };
-    assert!(exists, "{place}: nobody writes {namespace} {name}");
+    assert!(exists, "{place}: {namespace} {name} does not exist");
 }
 
 /// The metrics of an alarm, as the objects that contain `Namespace` and `MetricName`.
@@ -85,7 +85,7 @@ fn every_alarm_has_an_existing_metric_and_a_recipient() {
     let guide = read("docs/operating.md");
     for (name, alarm) in of_type(&template, "AWS::CloudWatch::Alarm") {
         let metrics = metrics_of_alarm(alarm);
-        assert!(!metrics.is_empty(), "{name} looks at nothing");
+        assert!(!metrics.is_empty(), "{name} has no metric");
         for metric in metrics {
             let namespace = metric["Namespace"].as_str().unwrap_or_default();
             assert_metric(name, namespace, metric["MetricName"].as_str().unwrap_or_default());
@@ -93,7 +93,7 @@ fn every_alarm_has_an_existing_metric_and_a_recipient() {
             assert_eq!(own, namespace == NAMESPACE, "{name}: the dimension of {namespace}");
         }
         let silence = if name == OF_SILENCE { "breaching" } else { "notBreaching" };
-        assert_eq!(alarm["TreatMissingData"], silence, "{name}: no requests are no alarm, no runs are one");
+        assert_eq!(alarm["TreatMissingData"], silence, "{name}: only the schedule's alarm fires on missing data");
         for actions in ["AlarmActions", "OKActions"] {
             assert!(alarm[actions].is_object(), "{name} has no {actions}");
         }
@@ -121,7 +121,7 @@ fn the_dashboard_shows_every_metric_of_ours_and_none_that_does_not_exist() {
         }
     }
     let written: BTreeSet<_> = metric_names().map(str::to_owned).collect();
-    assert_eq!(shown, written, "what is paid for is shown");
+    assert_eq!(shown, written, "every metric is shown");
     let alarms = template["Resources"].as_object().expect("Resources");
     let alarms = alarms.values().filter(|resource| resource["Type"] == "AWS::CloudWatch::Alarm").count();
     let listed = body["widgets"]
