@@ -93,7 +93,10 @@ fn every_alarm_has_an_existing_metric_and_a_recipient() {
             assert_eq!(own, namespace == NAMESPACE, "{name}: the dimension of {namespace}");
         }
         let silence = if name == OF_SILENCE { "breaching" } else { "notBreaching" };
-        assert_eq!(alarm["TreatMissingData"], silence, "{name}: only the schedule's alarm fires on missing data");
+        assert_eq!(
+            alarm["TreatMissingData"], silence,
+            "{name}: only the schedule's alarm fires on missing data"
+        );
         for actions in ["AlarmActions", "OKActions"] {
             assert!(alarm[actions].is_object(), "{name} has no {actions}");
         }
