@@ -246,7 +246,7 @@ fn whoever_vanishes_within_a_transaction_lets_go_of_its_locks() {
 #[test]
 fn a_connection_returns_to_the_pool_only_after_success() {
     run(async {
-        // Behind a pooler, the server connection is not known.
+        // Behind a pooler, the backend process id does not identify a client connection.
         let stack = TestStack::start(|options| options.pooled = false).await?;
         let postgres = Postgres::from_settings(&Settings::from_pairs(stack.environment().clone()))?;
         let take = async || postgres.connection().await.map_err(|error| anyhow::anyhow!("{error}"));
