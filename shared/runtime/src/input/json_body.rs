@@ -21,7 +21,7 @@ impl JsonBody {
     /// Parses the body whatever its fields are; a route reads it with [`super::JsonBodies::read`], which knows them.
     ///
     /// Half a surrogate pair in it is read as U+FFFD. It must say that it is JSON: what comes without a content type has
-    /// got another one on the way, see `gateway_event::encode_query`.
+    /// got another one on the way, see `gateway_event::declare_content_type`.
     ///
     /// # Errors
     /// When the body is absent, not UTF-8, not JSON, not an object, declared as something else, or has an object, at any

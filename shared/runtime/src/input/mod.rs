@@ -1,16 +1,4 @@
-//! What a request carries, as structs: a query, a form or a JSON body is read into whatever derives [`Deserialize`].
-//!
-//! The types of a struct's fields say what a caller must send:
-//!
-//! - `String`: a short text that must be there; absent, `null` and `""` are refused as `Missing external_id`.
-//! - `Option<String>`: a short text; absent, `null` and `""` are `None`.
-//! - `bool`: absent and `null` are false; in a query or a form it is spelled `true` or `false`.
-//! - [`Field`]: the value as it came, for whoever tells absent, `null` and empty apart or reads it by rules of its own.
-//! - [`Present`]: must be there like a `String`, and is read by another struct.
-//!
-//! Where the contract names several fields in one sentence, the struct says how:
-//! `#[serde(expecting = "external_id or provider")]` makes it `Missing external_id or provider`. A tuple of structs reads
-//! the same request into each of them.
+//! Reads queries, forms and JSON bodies into structs.
 
 mod bodies;
 mod deserialize;

@@ -12,11 +12,24 @@ use crate::error::RequestError;
 /// More parameters than any route has; the pages of others may add a few of their own.
 const MAX_PAIRS: usize = 50;
 
-/// Reads the query. Parameters that `T` does not have are ignored.
+/// Reads the query into a struct. Parameters that the struct does not have are ignored.
+///
+/// The types of the fields say what a caller must send, here, in a form and in a JSON body:
+///
+/// - `String`: a short text that is required. Absent, `null` and `""` are refused: `Missing external_id`.
+/// - `Option<String>`: a short text. Absent, `null` and `""` are `None`.
+/// - `bool`: absent and `null` are false. In a query or a form it is written as `true` or `false`.
+/// - [`Field`](super::Field): the value as sent, for fields where absent, `null` and empty differ, or with rules of their
+///   own.
+/// - [`Present`](super::Present): required as a `String` is, but read by another struct.
+///
+/// A struct whose required fields the contract names in one sentence carries
+/// `#[serde(expecting = "external_id or provider")]`, for `Missing external_id or provider`. A tuple of structs reads the
+/// same request into each of them.
 ///
 /// # Errors
-/// When a parameter is not what `T` asks for, is given twice, contains control characters or is too long, or when there
-/// are more than 50 of them.
+/// 400 with the first field that `T` does not accept, for a parameter that is given twice or contains control characters,
+/// and for more than 50 parameters; 413 for one that is too long.
 pub fn query<T: DeserializeOwned>(request: &Request) -> Result<T, RequestError> {
     let raw = request.uri().query().unwrap_or_default();
     T::deserialize(Source::Pairs(&read_pairs(raw.as_bytes(), "query parameter")?))
