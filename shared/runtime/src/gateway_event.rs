@@ -2,21 +2,31 @@
 
 use http::HeaderValue;
 use http::header::CONTENT_TYPE;
+use lambda_http::aws_lambda_events::apigw::ApiGatewayV2httpRequest;
 use lambda_http::request::LambdaRequest;
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 
 /// Characters that a URL must not contain unencoded (RFC 3986), but that some clients send anyway.
 const FORBIDDEN: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b'#').add(b'<').add(b'>').add(b'`');
 
-/// Encodes invalid characters in the query, at which `lambda_http` would panic and the caller would get a 500. Also
-/// gives a body without a content type the default one, so it is not parsed as JSON: browsers send such a body
-/// cross-site without a preflight request (<https://www.rfc-editor.org/rfc/rfc9110#section-8.3>,
-/// <https://fetch.spec.whatwg.org/#cors-safelisted-request-header>).
-pub(super) fn encode_query(event: &mut LambdaRequest) {
+/// Makes an event fit for `lambda_http` and for the readers of requests.
+pub(super) fn prepare(event: &mut LambdaRequest) {
     let LambdaRequest::ApiGatewayV2(event) = event else { return };
+    encode_query(event);
+    declare_content_type(event);
+}
+
+/// Encodes invalid characters in the query, at which `lambda_http` would panic and the caller would get a 500.
+fn encode_query(event: &mut ApiGatewayV2httpRequest) {
     if let Some(query) = &mut event.raw_query_string {
         *query = utf8_percent_encode(query, FORBIDDEN).to_string();
     }
+}
+
+/// Gives a body without a content type the default one, so it is not parsed as JSON: browsers send such a body
+/// cross-site without a preflight request (<https://www.rfc-editor.org/rfc/rfc9110#section-8.3>,
+/// <https://fetch.spec.whatwg.org/#cors-safelisted-request-header>).
+fn declare_content_type(event: &mut ApiGatewayV2httpRequest) {
     if event.body.as_ref().is_some_and(|body| !body.is_empty()) {
         let unknown = HeaderValue::from_static("application/octet-stream");
         event.headers.entry(CONTENT_TYPE).or_insert(unknown);
@@ -25,7 +35,7 @@ pub(super) fn encode_query(event: &mut LambdaRequest) {
 
 /// Converts an event into a request.
 pub fn into_request(mut event: LambdaRequest) -> super::Request {
-    encode_query(&mut event);
+    prepare(&mut event);
     event.into()
 }
 

@@ -13,9 +13,8 @@ use crate::secrets::{self, LoadError};
 /// How long a copy of the secret is used before it is read again. Setting: `SECRETS_MAX_AGE_SECONDS`.
 pub const MAX_AGE: Duration = Duration::from_secs(5 * 60);
 
-/// Timeouts for reading the secret: at startup, where Lambda allows ten seconds; in a request that has no app yet; in
-/// a request that has one and should not wait for a slow answer.
-const START_LIMIT: Duration = Duration::from_secs(7);
+/// Timeouts for reading the secret: in a request that has no app yet; in a request that has one and should not wait for
+/// a slow answer.
 const FIRST_LIMIT: Duration = Duration::from_secs(3);
 const AGAIN_LIMIT: Duration = Duration::from_secs(1);
 
@@ -66,7 +65,7 @@ impl<A: FromSettings> ReloadingApp<A> {
         match &current.secret_id {
             None => current.adopt(Values::new())?,
             Some(id) => {
-                if let Err(error) = current.read(id, START_LIMIT).await {
+                if let Err(error) = current.read(id, secrets::START_LIMIT).await {
                     tracing::error!(cause = %error, "settings not loaded yet, every request retries");
                 }
             }

@@ -89,7 +89,7 @@ where
         });
         let mut adapter = Adapter::from(service);
         let answer = move |mut event: LambdaEvent<LambdaRequest>| {
-            gateway_event::encode_query(&mut event.payload);
+            gateway_event::prepare(&mut event.payload);
             adapter.call(event)
         };
         // Not `lambda_runtime::run`, which creates a span for every invocation that nothing reads.

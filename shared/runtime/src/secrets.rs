@@ -21,7 +21,7 @@ pub use aws_sdk_secretsmanager::Client;
 
 /// Timeout for reading the secret at startup; Lambda allows ten seconds for it
 /// (<https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html>).
-const START_LIMIT: Duration = Duration::from_secs(7);
+pub(crate) const START_LIMIT: Duration = Duration::from_secs(7);
 
 /// Loads the environment and, if `JUNCTURE_SECRETS_ID` is set, the secret with that id, which supplies the settings
 /// that the environment lacks. Reads the secret once; functions that have to follow changes use [`crate::serve`].
@@ -138,7 +138,7 @@ impl Access {
             .timeout_config(
                 TimeoutConfig::builder()
                     .operation_attempt_timeout(Duration::from_secs(2))
-                    .operation_timeout(Duration::from_secs(7))
+                    .operation_timeout(START_LIMIT)
                     .build(),
             );
         if let Some(endpoint) = self.endpoint {

@@ -21,8 +21,8 @@ impl JsonBody {
     /// Parses the body without looking at its fields; use [`super::JsonBodies::read`] to also check them for a route.
     ///
     /// Lone surrogates are replaced with U+FFFD. The content type must be JSON: a request without one gets another
-    /// content type on the way, see `gateway_event::encode_query`. Duplicate names in an object are rejected at any
-    /// depth, because parsers disagree about which one counts.
+    /// content type on the way, see `gateway_event::declare_content_type`. Duplicate names in an object are rejected at
+    /// any depth, because parsers disagree about which one counts.
     pub fn of(request: &Request) -> Result<Self, RequestError> {
         let bytes = body_bytes(request);
         if bytes.iter().all(u8::is_ascii_whitespace) {

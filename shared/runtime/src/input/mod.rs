@@ -1,16 +1,4 @@
-//! Parses the query, form or JSON body of a request into any struct that derives [`Deserialize`].
-//!
-//! The types of the fields define what is accepted:
-//!
-//! - `String`: a required short string; absent, `null` and `""` are rejected with `Missing external_id`.
-//! - `Option<String>`: a short string; absent, `null` and `""` are `None`.
-//! - `bool`: absent and `null` are false; in a query or form it is spelled `true` or `false`.
-//! - [`Field`]: the value as sent, for code that distinguishes absent, `null` and empty, or has its own rules.
-//! - [`Present`]: required like a `String`, but parsed by another struct.
-//!
-//! Where the contract names several fields in one message, the struct sets it with an attribute: `#[serde(expecting =
-//! "external_id or provider")]` results in `Missing external_id or provider`. A tuple of structs parses the same
-//! request into each of them.
+//! Parses queries, forms and JSON bodies into structs.
 
 mod bodies;
 mod deserialize;

@@ -12,8 +12,24 @@ use crate::error::RequestError;
 /// Maximum number of parameters. No route has that many, even with a few that third parties add to URLs.
 const MAX_PAIRS: usize = 50;
 
-/// Parses the query. Parameters that `T` does not have are ignored. Rejects duplicate parameters, control characters,
-/// values that are too long, and more than 50 parameters.
+/// Parses the query into a struct. Parameters that the struct does not have are ignored.
+///
+/// The types of the fields define what is accepted, here, in a form and in a JSON body:
+///
+/// - `String`: a required short string; absent, `null` and `""` are rejected with `Missing external_id`.
+/// - `Option<String>`: a short string; absent, `null` and `""` are `None`.
+/// - `bool`: absent and `null` are false; in a query or form it is spelled `true` or `false`.
+/// - [`Field`](super::Field): the value as sent, for code that distinguishes absent, `null` and empty, or has its own
+///   rules.
+/// - [`Present`](super::Present): required like a `String`, but parsed by another struct.
+///
+/// Where the contract names several required fields in one message, the struct sets it with an attribute:
+/// `#[serde(expecting = "external_id or provider")]` results in `Missing external_id or provider`. A tuple of structs
+/// parses the same request into each of them.
+///
+/// # Errors
+/// 400 for the first field that `T` does not accept, for a parameter that is given twice or contains control characters,
+/// and for more than 50 parameters; 413 for one that is too long.
 pub fn query<T: DeserializeOwned>(request: &Request) -> Result<T, RequestError> {
     let raw = request.uri().query().unwrap_or_default();
     T::deserialize(Source::Pairs(&read_pairs(raw.as_bytes(), "query parameter")?))
