@@ -1,6 +1,6 @@
 //! What a caller gets when a server fails that Juncture needs, for each endpoint and each server, with a proxy between
-//! the real functions and the real servers. The results are in `docs/faults.md`, which `make faults` writes; `make
-//! test` checks a few of its rows.
+//! the real functions and the real servers. The results are in `docs/faults.md`, which `make faults` writes;
+//! `make test` checks a few of its rows.
 
 mod answers;
 mod dependency;
