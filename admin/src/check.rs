@@ -3,7 +3,7 @@
 use anyhow::{Result, bail};
 use base::config::{Settings, Values};
 use juncture::parts::Parts;
-use juncture::provider::jira::{JiraConsent, Sites};
+use juncture::provider::{Consent, Providers};
 use juncture::public_address::PublicAddress;
 use runtime::secrets::SecretsError;
 use stores::postgres::Postgres;
@@ -96,8 +96,7 @@ fn unreadable(values: &Values) -> Vec<String> {
         parts.finalizer().map(drop),
         parts.connections().map(drop),
         parts.idempotency().map(drop),
-        parts.read::<JiraConsent>().map(drop),
-        parts.read::<Sites>().map(drop),
+        parts.read::<Providers<Box<dyn Consent>>>().map(drop),
         parts.product().map(drop),
         parts.read::<PublicAddress>().map(drop),
         settings.seconds("SECRETS_MAX_AGE_SECONDS", std::time::Duration::ZERO).map(drop),

@@ -265,7 +265,7 @@ impl Deployment {
         let path = format!("/finalize-connection/jira/cc_{}", "0".repeat(43));
         let response = send(self.request(Method::GET, &path)).await?;
         ensure!(header(response.headers(), "content-type").starts_with("text/html"), "{}", response.status());
-        for (name, value) in juncture::page::HEADERS {
+        for (name, value) in juncture::page::HEADERS.iter() {
             let seen = header(response.headers(), name);
             ensure!(seen == *value, "{name} is {seen:?}");
         }

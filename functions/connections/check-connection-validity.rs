@@ -49,9 +49,9 @@ async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
         exists: true,
         is_expired: connection.is_expired(),
         is_invalid: connection.is_invalid,
-        site_id: connection.jira_site_id,
-        site_name: connection.jira_site.name,
-        site_url: connection.jira_site.url,
+        site_id: connection.site_id,
+        site_name: connection.site.name,
+        site_url: connection.site.url,
     });
     json(StatusCode::OK, &validity)
 }

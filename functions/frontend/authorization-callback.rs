@@ -11,10 +11,9 @@ use juncture::oauth::{
     Arrival, Binding, Browser, ConnectionCode, FirstArrival, FlowLeg, OAuthStates, PendingConsents, Returned,
 };
 use juncture::page::document;
-use juncture::page::{Message, Product};
+use juncture::page::{Message, PageError, Product};
 use juncture::parts::Parts;
-use juncture::provider::jira::{JiraConsent, JiraTokenEndpoint};
-use juncture::provider::{Consent, ProviderId, TokenEndpoint};
+use juncture::provider::{Consent, ProviderId, Providers, TokenEndpoint};
 use juncture::public_address::PublicAddress;
 use juncture::rate_limit::{PublicRateLimits, RateLimitSubject};
 use runtime::{
@@ -22,14 +21,12 @@ use runtime::{
 };
 use serde::Deserialize;
 
-const JIRA: &str = "Jira";
-
 struct App {
     limits: PublicRateLimits,
     states: OAuthStates,
-    consents: PendingConsents,
-    tokens: JiraTokenEndpoint,
-    consent: JiraConsent,
+    pending: PendingConsents,
+    token_endpoints: Providers<Box<dyn TokenEndpoint>>,
+    consents: Providers<Box<dyn Consent>>,
     address: PublicAddress,
     product: Option<Product>,
 }
@@ -40,9 +37,9 @@ impl FromSettings for App {
         Ok(Self {
             limits: parts.rate_limits()?,
             states: parts.oauth_states()?,
-            consents: parts.pending_consents()?,
-            tokens: parts.read()?,
-            consent: parts.read()?,
+            pending: parts.pending_consents()?,
+            token_endpoints: parts.read()?,
+            consents: parts.read()?,
             address: parts.read()?,
             product: parts.product()?,
         })
@@ -62,12 +59,17 @@ struct Query {
     error: Option<String>,
 }
 
-async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
+async fn handle(app: Arc<App>, request: Request) -> Result<Response, PageError> {
     // Before the rate limits and the state, which a prefetch must not affect.
     if is_prefetch(request.headers()) {
-        return Err(Error::prefetch());
+        return Err(Error::prefetch().into());
     }
     let provider = ProviderId::parse(&path_parameter(&request, "provider"))?;
+    go_on(&app, request, provider).await.map_err(|error| PageError::of(provider, error))
+}
+
+/// Finishes the way through the provider: on to the finalize page, or the page that says that the person declined.
+async fn go_on(app: &App, request: Request, provider: ProviderId) -> Result<Response> {
     let Query { state, code, error: refusal } = query(&request)?;
     // A request without a code or an error cannot come from the provider, so it must not use the state up.
     let code = match refusal {
@@ -83,12 +85,12 @@ async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
         let intent = app.states.consume(provider, state, began.as_ref()).await?;
         let known = app.product.as_ref();
         let own = intent.return_url.as_ref().and_then(|url| Product::returning_to(url.as_url(), known));
-        return Ok(refused(own.as_ref().or(known), &error));
+        return Ok(refused(provider, own.as_ref().or(known), &error));
     }
     let browser = Browser::named(&request, FlowLeg::ToConnection)?;
     let returned = match app.states.arrive(provider, state, code, began.as_ref(), &browser).await? {
         Arrival::Again(returned) => returned,
-        Arrival::First(arrival) => match exchange(&app, &request, &arrival, code, &browser).await {
+        Arrival::First(arrival) => match exchange(app, &request, provider, &arrival, code, &browser).await {
             Ok(code) => Returned { code, browser },
             Err(error) => {
                 app.states.forget(&arrival).await;
@@ -104,34 +106,36 @@ async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
 async fn exchange(
     app: &App,
     request: &Request,
+    provider: ProviderId,
     arrival: &FirstArrival,
     code: &str,
     browser: &Browser,
 ) -> Result<ConnectionCode> {
-    let redirect_uri = app.address.redirect_uri(request)?;
-    let grant = app.tokens.exchange_code(&redirect_uri, code).await.map_err(Error::from)?;
-    app.consent.check(&grant)?;
+    let redirect_uri = app.address.redirect_uri(request, provider)?;
+    let grant =
+        app.token_endpoints.of(provider).exchange_code(&redirect_uri, code).await.map_err(Error::from)?;
+    app.consents.of(provider).check(&grant)?;
     let has_begun_here = Browser::known(request, FlowLeg::ToReturn).is_some();
-    let keeps_cookies = app.address.is_secure() || has_begun_here || browser.has_kept_it();
-    let binding = app.address.page_is_ours(request)?.then(|| Binding::to(browser, keeps_cookies));
+    let keeps_cookies = app.address.is_secure(provider) || has_begun_here || browser.has_kept_it();
+    let binding = app.address.page_is_ours(request, provider)?.then(|| Binding::to(browser, keeps_cookies));
     let note = |code: &ConnectionCode| app.states.answer(arrival, code, browser);
-    app.consents.hold(&arrival.intent, grant, binding, note).await
+    app.pending.hold(&arrival.intent, grant, binding, note).await
 }
 
 /// The response to an `error` from the provider: the person declined, or our authorization request is wrong.
-fn refused(product: Option<&Product>, error: &str) -> Response {
+fn refused(provider: ProviderId, product: Option<&Product>, error: &str) -> Response {
     let message = if error == "access_denied" {
-        Message::consent_declined(JIRA, product)
+        Message::consent_declined(provider, product)
     } else {
         let error: String = error.chars().take(100).collect();
         tracing::warn!(error, "the provider refused to ask for consent");
-        Message::exchange_failed(JIRA, product)
+        Message::exchange_failed(provider, product)
     };
     document(message.status(), product, message.html())
 }
 
-fn explain(app: Option<&App>, error: &Error, request_id: &str) -> Response {
+fn explain(app: Option<&App>, error: &PageError, request_id: &str) -> Response {
     let product = app.and_then(|app| app.product.as_ref());
-    let message = Message::about(error, JIRA, product).with_reference(request_id);
+    let message = Message::about(error, product).with_reference(request_id);
     document(message.status(), product, message.html())
 }

@@ -8,7 +8,7 @@ use http::StatusCode;
 use juncture::error::Result;
 use juncture::oauth::{Browser, ConnectionCode, Finalizer, FlowLeg};
 use juncture::parts::Parts;
-use juncture::provider::jira::SiteId;
+use juncture::provider::ProviderId;
 use juncture::rate_limit::PublicRateLimits;
 use runtime::{Field, JsonBodies, Request, Response, Route, json, serve};
 use serde::{Deserialize, Serialize};
@@ -68,13 +68,13 @@ struct Created {
 async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
     let App { finalizer, bodies, limits, silence } = &*app;
     let Body { connection_code, site_id, replace_account } = bodies.read(&request, ROUTE)?;
-    let (code, site_id) = (ConnectionCode::parse(&connection_code)?, SiteId::parse(&site_id)?);
+    let (code, site_id) = (ConnectionCode::parse(&connection_code)?, ProviderId::Jira.site_id(&site_id)?);
     limits.admit(&request, Some(code.limited())).await?;
     let visitor = Browser::known(&request, FlowLeg::ToConnection);
     let may_replace = match replace_account {
         Field::Absent => silence.may_replace,
         given => given.flag("replace_account")?,
     };
-    finalizer.connect(&code, visitor.as_ref(), site_id, may_replace).await?;
+    finalizer.connect(ProviderId::Jira, &code, visitor.as_ref(), site_id, may_replace).await?;
     json(StatusCode::OK, &Created { success: true })
 }

@@ -9,7 +9,7 @@ use juncture::display::DisplayName;
 use juncture::error::Result;
 use juncture::oauth::{Browser, Choice, ConnectionCode, Finalizer, FlowLeg};
 use juncture::parts::Parts;
-use juncture::provider::jira::{self, SiteId};
+use juncture::provider::{self, ProviderId, SiteId};
 use juncture::rate_limit::PublicRateLimits;
 use runtime::{Request, Response, json, query, serve};
 use serde::{Deserialize, Serialize};
@@ -54,8 +54,8 @@ struct Site {
     avatar_url: Option<String>,
 }
 
-impl From<jira::Site> for Site {
-    fn from(site: jira::Site) -> Self {
+impl From<provider::Site> for Site {
+    fn from(site: provider::Site) -> Self {
         Self { site_id: site.id, site_name: site.name, url: site.url, avatar_url: site.avatar_url }
     }
 }
@@ -67,8 +67,8 @@ struct Account {
     email: Option<String>,
 }
 
-impl From<jira::Account> for Account {
-    fn from(account: jira::Account) -> Self {
+impl From<provider::Account> for Account {
+    fn from(account: provider::Account) -> Self {
         Self { name: account.name, email: account.email }
     }
 }
@@ -80,7 +80,7 @@ async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
     limits.admit(&request, Some(code.limited())).await?;
     let visitor = Browser::known(&request, FlowLeg::ToConnection);
     let Choice { sites, account, replaces_account, display_name, .. } =
-        finalizer.choice(&code, visitor.as_ref()).await?;
+        finalizer.choice(ProviderId::Jira, &code, visitor.as_ref()).await?;
     let sites = sites.into_iter().map(Site::from).collect();
     let account = account.map(Account::from);
     json(StatusCode::OK, &Available { sites, account, replaces_account, display_name })

@@ -6,20 +6,17 @@ use std::sync::Arc;
 
 use base::config::{FromSettings, Settings, SettingsError};
 use http::{Method, StatusCode};
-use juncture::error::{Error, Result};
+use juncture::error::Result;
 use juncture::oauth::{Browser, Choice, ConnectionCode, Finalizer, FlowLeg, ReturnUrl};
 use juncture::page::document;
 use juncture::page::{
-    ASSET_HEADERS, Finalize, Message, Product, SCRIPT, SCRIPT_PATH, STYLE, STYLE_PATH, Site,
+    ASSET_HEADERS, Finalize, Message, PageError, Product, SCRIPT, SCRIPT_PATH, STYLE, STYLE_PATH, Site,
 };
 use juncture::parts::Parts;
 use juncture::provider::ProviderId;
-use juncture::provider::jira::SiteId;
 use juncture::rate_limit::PublicRateLimits;
 use runtime::{Request, Response, form, page, path_parameter, serve_pages};
 use serde::Deserialize;
-
-const JIRA: &str = "Jira";
 
 struct App {
     finalizer: Finalizer,
@@ -45,31 +42,44 @@ struct Form {
     replace_account: Option<String>,
 }
 
-async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
-    let App { finalizer, product, limits } = &*app;
+async fn handle(app: Arc<App>, request: Request) -> Result<Response, PageError> {
     match request.uri().path() {
         STYLE_PATH => return Ok(asset("text/css; charset=utf-8", STYLE)),
         SCRIPT_PATH => return Ok(asset("text/javascript; charset=utf-8", SCRIPT)),
         _ => {}
     }
-    ProviderId::parse(&path_parameter(&request, "provider"))?;
+    let provider = ProviderId::parse(&path_parameter(&request, "provider"))?;
+    answer(&app, request, provider).await.map_err(|error| PageError::of(provider, error))
+}
+
+/// Shows the sites, or connects the chosen one.
+async fn answer(app: &App, request: Request, provider: ProviderId) -> Result<Response> {
+    let App { finalizer, product, limits } = app;
     let code = ConnectionCode::parse(&path_parameter(&request, "connection_code"))?;
     limits.admit(&request, Some(code.limited())).await?;
     let visitor = Browser::known(&request, FlowLeg::ToConnection);
     let visitor = visitor.as_ref();
     if request.method() != Method::POST {
-        return choice(&app, &code, visitor, StatusCode::OK, None, None).await;
+        return choice(app, provider, &code, visitor, StatusCode::OK, None, None).await;
     }
     let Form { site_id, replace_account } = form(&request)?;
     let Some(site_id) = site_id.as_deref() else {
-        return choice(&app, &code, visitor, StatusCode::BAD_REQUEST, None, Some("Choose a site first."))
-            .await;
+        return choice(
+            app,
+            provider,
+            &code,
+            visitor,
+            StatusCode::BAD_REQUEST,
+            None,
+            Some("Choose a site first."),
+        )
+        .await;
     };
     let may_replace = replace_account.as_deref() == Some("true");
-    match connect(finalizer, &code, visitor, site_id, may_replace).await {
+    match connect(finalizer, provider, &code, visitor, site_id, may_replace).await {
         Ok(return_url) => {
             let product = landing(return_url.as_ref(), product.as_ref());
-            let message = Message::connected(JIRA, product.as_ref());
+            let message = Message::connected(provider, product.as_ref());
             Ok(document(message.status(), product.as_ref(), message.html()))
         }
         // The code is still valid, so the person can choose or try again.
@@ -82,7 +92,7 @@ async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
                 }
                 _ => "That did not work. Try again in a moment.",
             };
-            choice(&app, &code, visitor, status, Some(site_id), Some(sentence)).await.or(Err(error))
+            choice(app, provider, &code, visitor, status, Some(site_id), Some(sentence)).await.or(Err(error))
         }
         Err(error) => Err(error),
     }
@@ -90,12 +100,13 @@ async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
 
 async fn connect(
     finalizer: &Finalizer,
+    provider: ProviderId,
     code: &ConnectionCode,
     visitor: Option<&Browser>,
     site_id: &str,
     may_replace: bool,
 ) -> Result<Option<ReturnUrl>> {
-    finalizer.connect(code, visitor, SiteId::parse(site_id)?, may_replace).await
+    finalizer.connect(provider, code, visitor, provider.site_id(site_id)?, may_replace).await
 }
 
 /// Where the person is sent: the flow's own return URL, or the one in the settings.
@@ -106,6 +117,7 @@ fn landing(return_url: Option<&ReturnUrl>, product: Option<&Product>) -> Option<
 /// Renders the page.
 async fn choice(
     app: &App,
+    provider: ProviderId,
     code: &ConnectionCode,
     visitor: Option<&Browser>,
     status: StatusCode,
@@ -114,13 +126,13 @@ async fn choice(
 ) -> Result<Response> {
     let App { finalizer, product, .. } = app;
     let Choice { sites: available, account, refusal, replaces_account, return_url, display_name } =
-        finalizer.choice(code, visitor).await?;
+        finalizer.choice(provider, code, visitor).await?;
     if let Some(refusal) = refusal {
         return Err(refusal);
     }
     let product = landing(return_url.as_ref(), product.as_ref());
     if available.is_empty() {
-        let message = Message::no_site(JIRA, product.as_ref());
+        let message = Message::no_site(provider, product.as_ref());
         return Ok(document(message.status(), product.as_ref(), message.html()));
     }
     let sites: Vec<Site<'_>> = available
@@ -134,7 +146,7 @@ async fn choice(
         })
         .collect();
     let finalize = Finalize {
-        provider_name: JIRA,
+        provider,
         sites: &sites,
         connection_code: code.as_str(),
         product: product.as_ref(),
@@ -150,8 +162,8 @@ fn asset(content_type: &'static str, body: &'static str) -> Response {
     page(StatusCode::OK, &[&[("content-type", content_type)], ASSET_HEADERS].concat(), body)
 }
 
-fn explain(app: Option<&App>, error: &Error, request_id: &str) -> Response {
+fn explain(app: Option<&App>, error: &PageError, request_id: &str) -> Response {
     let product = app.and_then(|app| app.product.as_ref());
-    let message = Message::about(error, JIRA, product).with_reference(request_id);
+    let message = Message::about(error, product).with_reference(request_id);
     document(message.status(), product, message.html())
 }

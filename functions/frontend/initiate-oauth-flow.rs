@@ -12,8 +12,7 @@ use juncture::oauth::{
     is_same_origin,
 };
 use juncture::parts::Parts;
-use juncture::provider::Consent;
-use juncture::provider::jira::JiraConsent;
+use juncture::provider::{Consent, Providers};
 use juncture::public_address::PublicAddress;
 use juncture::rate_limit::{PublicRateLimits, RateLimitSubject};
 use runtime::{JsonBodies, Request, RequestError, Response, Route, json, path_parameter, serve, with_cookie};
@@ -22,7 +21,7 @@ use serde::{Deserialize, Serialize};
 struct App {
     states: OAuthStates,
     bodies: JsonBodies,
-    jira: JiraConsent,
+    consents: Providers<Box<dyn Consent>>,
     address: PublicAddress,
     entrance: Entrance,
     limits: PublicRateLimits,
@@ -34,7 +33,7 @@ impl FromSettings for App {
         Ok(Self {
             states: parts.oauth_states()?,
             bodies: parts.read()?,
-            jira: parts.read()?,
+            consents: parts.read()?,
             address: parts.read()?,
             entrance: Entrance::of(settings, &parts)?,
             limits: parts.rate_limits()?,
@@ -53,7 +52,7 @@ struct Body {
 }
 
 /// Who may start a flow. Settings: those of [`ConnectTokens`]; `REQUIRE_CONNECT_TOKEN` (default `true`; with `false`,
-/// anyone who can call this endpoint can connect their Jira to any external id); and `REQUIRE_SAME_BROWSER` (unless
+/// anyone who can call this endpoint can connect their site to any external id); and `REQUIRE_SAME_BROWSER` (unless
 /// `true`, a flow whose browser may not keep the cookie may return without one).
 struct Entrance {
     tokens: ConnectTokens,
@@ -81,7 +80,7 @@ struct Begun {
 }
 
 async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
-    let App { states, bodies, jira, address, entrance, limits } = &*app;
+    let App { states, bodies, consents, address, entrance, limits } = &*app;
     // The route `…/{slash+}` only exists for a trailing slash, not for paths below it.
     if !path_parameter(&request, "slash").trim_matches('/').is_empty() {
         return Err(Error::new(ErrorCode::RouteNotFound, "There is no endpoint at this address"));
@@ -92,11 +91,12 @@ async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
     let external_id = admitted.as_ref().ok().map(|(intent, _)| intent.connection_key.external_id().as_str());
     limits.admit(&request, external_id.map(|value| RateLimitSubject { name: "external_id", value })).await?;
     let (intent, ticket) = admitted?;
-    let redirect_uri = address.redirect_uri(&request)?;
+    let provider = intent.connection_key.provider();
+    let redirect_uri = address.redirect_uri(&request, provider)?;
     let browser = Browser::named(&request, FlowLeg::ToReturn)?;
     let binding = entrance.bind(&request, address, &browser, &intent)?;
     let state = states.begin(&intent, ticket.as_ref(), binding).await?;
-    let begun = Begun { authorization_uri: jira.authorize_url(&redirect_uri, &state) };
+    let begun = Begun { authorization_uri: consents.of(provider).authorize_url(&redirect_uri, &state) };
     with_cookie(json(StatusCode::OK, &begun), &browser.set_cookie())
 }
 
@@ -123,8 +123,9 @@ impl Entrance {
             };
             return Err(Error::new(ErrorCode::CrossSite, why));
         }
-        let will_keep_it = is_same_origin(request.headers()) && address.is_secure();
-        let brings_it = address.returns_here(request) && (browser.has_kept_it() || will_keep_it);
+        let provider = intent.connection_key.provider();
+        let will_keep_it = is_same_origin(request.headers()) && address.is_secure(provider);
+        let brings_it = address.returns_here(request, provider) && (browser.has_kept_it() || will_keep_it);
         Ok(Binding::to(browser, is_required || brings_it))
     }
 

@@ -46,5 +46,5 @@ async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
     let Query { external_id } = query(&request)?;
     let key = caller.connection_key(ProviderId::Jira.as_str(), &external_id)?;
     let connection = rows.find(&key).await?.ok_or_else(Error::connection_not_found)?;
-    json(StatusCode::OK, &Selected { jira_project_id: connection.jira_project_id })
+    json(StatusCode::OK, &Selected { jira_project_id: connection.project_id })
 }

@@ -22,7 +22,6 @@ use crate::support::accepted;
 use juncture::connections::ExternalId;
 use juncture::jira::{IssueInput, ProjectId, SprintId, issue_ref};
 use juncture::provider::ProviderId;
-use juncture::provider::jira::SiteId;
 
 /// Short texts that may be absent.
 #[derive(Debug, PartialEq, Deserialize)]
@@ -200,7 +199,7 @@ pub fn ids(data: &[u8]) {
         let numbers = accepted(SprintId::parse(text)).map(|id| id.as_str().to_owned());
         let projects = accepted(ProjectId::parse(text)).map(|id| id.as_str().to_owned());
         let issues = accepted(issue_ref(text, "issue_id")).map(|id| id.as_str().to_owned());
-        let sites = accepted(SiteId::parse(text)).map(|id| id.as_str().to_owned());
+        let sites = accepted(ProviderId::Jira.site_id(text)).map(|id| id.as_str().to_owned());
         for id in [&numbers, &projects, &issues, &sites].into_iter().flatten() {
             assert!(
                 id.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_')),

@@ -7,6 +7,7 @@ use base::chain;
 use base::config::{FromSettings, Settings, SettingsError};
 use base::counters::{Counter, count};
 use base::deadline;
+use base::oauth::NamedSite;
 use base::tls::read_body;
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
@@ -18,7 +19,7 @@ use tokio::sync::Semaphore;
 use url::Url;
 
 use crate::error::{BoxError, JiraError};
-use crate::oauth::{NamedSite, Sites, SitesError};
+use crate::oauth::{Sites, SitesError};
 use crate::response::JiraErrorResponse;
 use crate::scopes::is_lacking;
 use crate::{DEFAULT_API_URL, http_client, lenient};

@@ -1,5 +1,5 @@
 //! The OAuth 2.0 interface between the product and a provider's client, in the terms of
-//! <https://www.rfc-editor.org/rfc/rfc6749>. Independent of any provider.
+//! <https://www.rfc-editor.org/rfc/rfc6749>, and the name and URL of a site. Independent of any provider.
 
 use std::time::Duration;
 
@@ -7,6 +7,15 @@ use futures_util::future::BoxFuture;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
+use url::Url;
+
+use crate::display::shown;
+
+/// Maximum length of a site's name, in characters; longer ones are truncated.
+const LONGEST_NAME: usize = 200;
+
+/// Maximum length of a site's URL, in bytes; longer ones are rejected. A host name has at most 253.
+const LONGEST_URL: usize = 500;
 
 /// What a provider issues for a consent or a refresh.
 pub struct Grant {
@@ -76,15 +85,15 @@ pub trait TokenEndpoint: Send + Sync {
     fn refresh<'a>(&'a self, refresh_token: &'a SecretString) -> BoxFuture<'a, Result<Grant, TokenError>>;
 }
 
-/// What Juncture requires and a grant does not cover.
+/// What Juncture requires and a grant does not cover, with the scope that is missing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum ConsentLacks {
     /// There is no refresh token.
     #[error("the consent gives no refresh token")]
-    RefreshToken,
+    RefreshToken(&'static str),
     /// The scope for reading the account is missing, although it was requested.
     #[error("the consent does not allow to ask whose it is")]
-    Account,
+    Account(&'static str),
 }
 
 /// Why a provider issued no tokens. The variants differ in what has to be done about it.
@@ -114,6 +123,37 @@ pub enum TokenError {
     TimedOut,
 }
 
+/// The name and URL of a site, if known.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct NamedSite {
+    /// The name given by the site's administrators, on one line.
+    pub name: Option<String>,
+    /// The address that people open, without a trailing slash.
+    pub url: Option<String>,
+}
+
+impl NamedSite {
+    /// Makes a name and a URL safe to show. A URL that [`site_url`] rejects is dropped.
+    pub fn new(name: Option<&str>, url: Option<&str>) -> Self {
+        let name = name.map(|name| shown(name, LONGEST_NAME)).filter(|name| !name.is_empty());
+        let url = url.and_then(site_url).map(|url| url.as_str().trim_end_matches('/').to_owned());
+        Self { name, url }
+    }
+}
+
+/// Parses a site's URL, which must be `https` and have a host but no credentials. Removes the query and fragment.
+pub fn site_url(text: &str) -> Option<Url> {
+    let mut url = Url::parse(text).ok().filter(|_| text.len() <= LONGEST_URL)?;
+    let has_credentials = !url.username().is_empty() || url.password().is_some();
+    if url.scheme() != "https" || url.host_str().is_none_or(str::is_empty) || has_credentials {
+        return None;
+    }
+    url.set_query(None);
+    url.set_fragment(None);
+    Some(url)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -126,5 +166,41 @@ mod tests {
         for nothing in ["", " ", ","] {
             assert_eq!(GrantedScopes::parse(nothing), None);
         }
+    }
+
+    #[test]
+    fn only_safe_site_urls_are_kept() {
+        let kept = |url: &str| NamedSite::new(None, Some(url)).url;
+        for (given, expected) in [
+            ("https://harbour.example.com", "https://harbour.example.com"),
+            ("https://harbour.example.com/", "https://harbour.example.com"),
+            ("HTTPS://Harbour.Example.com?a=b#c", "https://harbour.example.com"),
+            ("https://sites.example.com:8443/harbour/", "https://sites.example.com:8443/harbour"),
+        ] {
+            assert_eq!(kept(given).as_deref(), Some(expected));
+        }
+        let long = format!("https://example.com/{}", "x".repeat(LONGEST_URL));
+        for bad in [
+            "",
+            "harbour.example.com",
+            "//harbour.example.com",
+            "http://harbour.example.com",
+            "https://",
+            "https://ada:secret@harbour.example.com",
+            "https://ada@harbour.example.com",
+            "javascript:alert(1)//harbour.example.com",
+            "ftp://harbour.example.com",
+            &long,
+        ] {
+            assert_eq!(kept(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_name_is_one_line_that_postgres_can_hold() {
+        let kept = |name: &str| NamedSite::new(Some(name), None).name;
+        assert_eq!(kept(" Harbour\u{0}\n& Sons ").as_deref(), Some("Harbour & Sons"));
+        assert_eq!(kept(&"x".repeat(1000)).map(|name| name.chars().count()), Some(LONGEST_NAME));
+        assert_eq!((kept(""), kept("\u{200b}")), (None, None));
     }
 }

@@ -19,7 +19,7 @@ use crate::jira::Jira;
 use crate::oauth::{ConnectTokens, Finalizer, OAuthStates, PendingConsents};
 use crate::operations::{IdleConnections, Reseal};
 use crate::page::Product;
-use crate::provider::jira::JiraTokenEndpoint;
+use crate::provider::{Providers, TokenEndpoint};
 use crate::rate_limit::PublicRateLimits;
 
 type Made<T> = Result<T, SettingsError>;
@@ -84,10 +84,10 @@ impl<'s> Parts<'s> {
         Ok(Connections::new(self.connection_rows()?, self.redis()?))
     }
 
-    /// The tokens of connections. Settings: those of the connections, the sealer and [`JiraTokenEndpoint`].
+    /// The tokens of connections. Settings: those of the connections, the sealer and the providers' [`TokenEndpoint`]s.
     pub fn tokens(&self) -> Made<Tokens> {
-        let endpoint: JiraTokenEndpoint = self.read()?;
-        Ok(Tokens::new(self.connections()?, self.sealer()?, Box::new(endpoint)))
+        let endpoints: Providers<Box<dyn TokenEndpoint>> = self.read()?;
+        Ok(Tokens::new(self.connections()?, self.sealer()?, endpoints))
     }
 
     /// Jira, through the connections.
@@ -117,7 +117,7 @@ impl<'s> Parts<'s> {
 
     /// What makes connections of consents.
     pub fn finalizer(&self) -> Made<Finalizer> {
-        Ok(Finalizer::new(self.pending_consents()?, self.read()?, self.read()?, self.connections()?))
+        Ok(Finalizer::new(self.pending_consents()?, self.read()?, self.connections()?))
     }
 
     /// The customer's product, if the settings name one.

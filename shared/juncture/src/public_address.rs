@@ -7,36 +7,42 @@ use runtime::Request;
 use url::Url;
 
 use crate::error::{Error, Result};
-use crate::provider::ProviderId;
+use crate::provider::{ProviderId, Providers};
 
-/// The addresses that a browser is sent to. Settings: `JUNCTURE_FRONTEND_URL` (base of the finalize page) and
-/// `DEFAULT_JIRA_REDIRECT_URI`; without them, the domain under which API Gateway was called.
+/// The addresses that a browser is sent to. Settings: `JUNCTURE_FRONTEND_URL` (base of the finalize page) and each
+/// provider's redirect URI ([`Facts`](crate::provider::Facts) has its name); without them, the domain under which API
+/// Gateway was called.
 ///
 /// That default is what makes a first deployment possible: a template cannot tell its functions the address of
 /// the API that it makes out of them. The domain is API Gateway's own word, not a header of the request.
 pub struct PublicAddress {
     frontend: Option<Url>,
-    redirect_uri: Option<Url>,
+    redirect_uris: Providers<Option<Url>>,
 }
 
 impl FromSettings for PublicAddress {
     fn from_settings(settings: &Settings) -> std::result::Result<Self, SettingsError> {
         Ok(Self {
             frontend: settings.optional_service_url("JUNCTURE_FRONTEND_URL")?,
-            redirect_uri: settings.optional_service_url("DEFAULT_JIRA_REDIRECT_URI")?,
+            redirect_uris: Providers::make(|provider| {
+                settings.optional_service_url(provider.facts().redirect_uri_setting)
+            })?,
         })
     }
 }
 
 impl PublicAddress {
-    /// The redirect URI of the Jira app, to the letter as it is registered there.
+    /// The redirect URI of the provider's app, to the letter as it is registered there.
     ///
     /// # Errors
     /// 500 when it is neither set nor known from the request.
-    pub fn redirect_uri(&self, request: &Request) -> Result<String> {
-        match &self.redirect_uri {
+    pub fn redirect_uri(&self, request: &Request, provider: ProviderId) -> Result<String> {
+        match self.redirect_uris.of(provider) {
             Some(uri) => Ok(uri.as_str().to_owned()),
-            None => Ok(format!("{}/api/frontend/oauth/authorization-callback/jira", origin(request)?)),
+            None => {
+                let origin = origin(request, provider)?;
+                Ok(format!("{origin}/api/frontend/oauth/authorization-callback/{}", provider.as_str()))
+            }
         }
     }
 
@@ -45,18 +51,18 @@ impl PublicAddress {
     /// # Errors
     /// As [`Self::redirect_uri`].
     pub fn finalize_page(&self, request: &Request, provider: ProviderId, code: &str) -> Result<String> {
-        let base = self.page_base(request)?;
+        let base = self.page_base(request, provider)?;
         Ok(format!("{}/finalize-connection/{}/{code}", base.trim_end_matches('/'), provider.as_str()))
     }
 
-    fn page_base(&self, request: &Request) -> Result<String> {
-        self.frontend.as_ref().map_or_else(|| origin(request), |url| Ok(url.as_str().to_owned()))
+    fn page_base(&self, request: &Request, provider: ProviderId) -> Result<String> {
+        self.frontend.as_ref().map_or_else(|| origin(request, provider), |url| Ok(url.as_str().to_owned()))
     }
 
     /// Whether the browser that sent this request comes back from the provider to the host that it called, with
     /// the cookies that it has of it (they do not tell ports apart).
-    pub fn returns_here(&self, request: &Request) -> bool {
-        self.redirect_uri.as_ref().is_none_or(|uri| uri.host_str() == domain(request))
+    pub fn returns_here(&self, request: &Request, provider: ProviderId) -> bool {
+        self.redirect_uris.of(provider).as_ref().is_none_or(|uri| uri.host_str() == domain(request))
     }
 
     /// Whether the page on which a site is chosen lies where the provider sends people back to: it is Juncture's
@@ -65,15 +71,15 @@ impl PublicAddress {
     ///
     /// # Errors
     /// As [`Self::redirect_uri`].
-    pub fn page_is_ours(&self, request: &Request) -> Result<bool> {
+    pub fn page_is_ours(&self, request: &Request, provider: ProviderId) -> Result<bool> {
         let origin = |address: String| Url::parse(&address).map(|url| url.origin()).map_err(Error::internal);
-        Ok(origin(self.page_base(request)?)? == origin(self.redirect_uri(request)?)?)
+        Ok(origin(self.page_base(request, provider)?)? == origin(self.redirect_uri(request, provider)?)?)
     }
 
     /// Whether browsers reach the callback over TLS, without which some keep no `Secure` cookie, not even of
     /// `localhost`.
-    pub fn is_secure(&self) -> bool {
-        self.redirect_uri.as_ref().is_none_or(|uri| uri.scheme() == "https")
+    pub fn is_secure(&self, provider: ProviderId) -> bool {
+        self.redirect_uris.of(provider).as_ref().is_none_or(|uri| uri.scheme() == "https")
     }
 }
 
@@ -87,11 +93,10 @@ fn domain(request: &Request) -> Option<&str> {
     }
 }
 
-fn origin(request: &Request) -> Result<String> {
+fn origin(request: &Request, provider: ProviderId) -> Result<String> {
     domain(request).map(|domain| format!("https://{domain}")).ok_or_else(|| {
-        Error::internal(
-            "the request names no domain: set JUNCTURE_FRONTEND_URL and DEFAULT_JIRA_REDIRECT_URI",
-        )
+        let setting = provider.facts().redirect_uri_setting;
+        Error::internal(format!("the request names no domain: set JUNCTURE_FRONTEND_URL and {setting}"))
     })
 }
 
@@ -100,6 +105,8 @@ mod tests {
     use lambda_http::aws_lambda_events::apigw::ApiGatewayV2httpRequestContext;
 
     use super::*;
+
+    const JIRA: ProviderId = ProviderId::Jira;
 
     fn request(domain: Option<&str>) -> Request {
         let mut context = ApiGatewayV2httpRequestContext::default();
@@ -116,12 +123,12 @@ mod tests {
     fn the_gateways_domain_stands_in_for_what_is_not_set() {
         let request = request(Some("abc.execute-api.eu-central-1.amazonaws.com"));
         assert_eq!(
-            address(&[]).redirect_uri(&request).unwrap(),
+            address(&[]).redirect_uri(&request, JIRA).unwrap(),
             "https://abc.execute-api.eu-central-1.amazonaws.com/api/frontend/oauth/authorization-callback/jira"
         );
         assert_eq!(
             address(&[("JUNCTURE_FRONTEND_URL", "https://connect.example.com/app/")])
-                .finalize_page(&request, ProviderId::Jira, "cc_1")
+                .finalize_page(&request, JIRA, "cc_1")
                 .unwrap(),
             "https://connect.example.com/app/finalize-connection/jira/cc_1"
         );
@@ -151,22 +158,22 @@ mod tests {
             (vec![callback, ("JUNCTURE_FRONTEND_URL", "https://connect.example.com:3000")], false),
             (vec![("JUNCTURE_FRONTEND_URL", "https://app.example.com")], false),
         ] {
-            assert_eq!(address(&settings).page_is_ours(&request).unwrap(), is_ours, "{settings:?}");
+            assert_eq!(address(&settings).page_is_ours(&request, JIRA).unwrap(), is_ours, "{settings:?}");
         }
     }
 
     #[test]
     fn a_browser_returns_to_the_host_that_it_called_or_not() {
         let request = request(Some("localhost"));
-        assert!(address(&[]).returns_here(&request));
+        assert!(address(&[]).returns_here(&request, JIRA));
         let local = address(&[("DEFAULT_JIRA_REDIRECT_URI", "http://localhost:8000/cb")]);
-        assert!(local.returns_here(&request) && !local.is_secure());
+        assert!(local.returns_here(&request, JIRA) && !local.is_secure(JIRA));
         let elsewhere = address(&[("DEFAULT_JIRA_REDIRECT_URI", "https://api.example.com/cb")]);
-        assert!(!elsewhere.returns_here(&request) && elsewhere.is_secure());
+        assert!(!elsewhere.returns_here(&request, JIRA) && elsewhere.is_secure(JIRA));
     }
 
     #[test]
     fn without_either_nothing_is_guessed() {
-        assert!(address(&[]).redirect_uri(&request(None)).is_err());
+        assert!(address(&[]).redirect_uri(&request(None), JIRA).is_err());
     }
 }

@@ -11,7 +11,7 @@ use crate::DEFAULT_AUTH_URL;
 const OFFLINE_ACCESS: &str = "offline_access";
 
 /// The scope for reading the account behind a consent.
-const READ_ME: &str = "read:me";
+pub const READ_ME: &str = "read:me";
 
 /// The scopes that Juncture's features need, requested unless configured otherwise
 /// (<https://developer.atlassian.com/cloud/jira/platform/scopes-for-oauth-2-3LO-and-forge-apps/>). Atlassian rejects
@@ -90,11 +90,11 @@ impl Consent for JiraConsent {
     /// If the response does not state the scopes, none counts as missing here; reading the account decides later.
     fn check(&self, grant: &Grant) -> Result<(), ConsentLacks> {
         if grant.refresh_token.is_none() {
-            return Err(ConsentLacks::RefreshToken);
+            return Err(ConsentLacks::RefreshToken(OFFLINE_ACCESS));
         }
         let asks_for_it = self.scopes.split(' ').any(|scope| scope == READ_ME);
         let lacks_it = grant.scopes.as_ref().is_some_and(|granted| !granted.contains(READ_ME));
-        if asks_for_it && lacks_it { Err(ConsentLacks::Account) } else { Ok(()) }
+        if asks_for_it && lacks_it { Err(ConsentLacks::Account(READ_ME)) } else { Ok(()) }
     }
 }
 
@@ -129,9 +129,9 @@ mod tests {
     fn a_consent_must_cover_what_was_requested_and_is_required() {
         for (asked, granted, expected) in [
             ("", "read:me offline_access", None),
-            ("", "read:jira-work offline_access", Some(ConsentLacks::Account)),
-            ("", "read:me:jira offline_access", Some(ConsentLacks::Account)),
-            ("read:jira-work,read:me", "read:jira-work", Some(ConsentLacks::Account)),
+            ("", "read:jira-work offline_access", Some(ConsentLacks::Account(READ_ME))),
+            ("", "read:me:jira offline_access", Some(ConsentLacks::Account(READ_ME))),
+            ("read:jira-work,read:me", "read:jira-work", Some(ConsentLacks::Account(READ_ME))),
             ("read:jira-work", "read:jira-work", None),
             // The response states no scopes, so it may have been granted.
             ("", "", None),
@@ -139,7 +139,7 @@ mod tests {
             assert_eq!(check(asked, granted, true), expected, "{asked:?}, {granted:?}");
             assert_eq!(
                 check(asked, granted, false),
-                Some(ConsentLacks::RefreshToken),
+                Some(ConsentLacks::RefreshToken(OFFLINE_ACCESS)),
                 "{asked:?}, {granted:?}"
             );
         }

@@ -4,14 +4,12 @@
 
 mod account;
 mod consent;
-mod named_site;
 mod probe;
 mod sites;
 mod token;
 
 pub use account::{Account, AccountError, Accounts};
-pub use consent::{DEFAULT_SCOPES, JiraConsent};
-pub use named_site::{NamedSite, site_url};
+pub use consent::{DEFAULT_SCOPES, JiraConsent, READ_ME};
 pub use probe::{AtlassianProbe, ProbeError};
 pub use sites::{Resources, Site, Sites, SitesError, jira_sites};
 pub use token::{CONSENT_LIFETIME, JiraTokenEndpoint, grant, refusal};

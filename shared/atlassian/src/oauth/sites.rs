@@ -5,6 +5,7 @@ use std::time::Duration;
 use base::chain;
 use base::config::{FromSettings, Settings, SettingsError};
 use base::counters::{Counter, count};
+use base::oauth::NamedSite;
 use base::tls::{SHORT_BODY, read_body};
 use base::{deadline, retry};
 use http::StatusCode;
@@ -13,7 +14,6 @@ use serde::Deserialize;
 use serde_json::Value;
 use url::Url;
 
-use super::named_site::NamedSite;
 use crate::ids::SiteId;
 use crate::{DEFAULT_API_URL, http_client, lenient};
 

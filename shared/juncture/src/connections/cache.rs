@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::key::ConnectionKey;
 use super::row::{Connection, StoredAccessToken};
-use crate::provider::jira::NamedSite;
+use crate::provider::NamedSite;
 
 /// The shape of what is stored; it grows when [`Snapshot`] changes, so that a deployment never reads what
 /// another one wrote.
@@ -22,7 +22,8 @@ const LONGEST: Duration = Duration::from_secs(60 * 60);
 /// An access token is not handed out when it ends sooner than this: the caller needs time to use it.
 pub(crate) const TOKEN_MARGIN: Duration = Duration::from_secs(60);
 
-/// A connection as it was when a certain version of its row was written. The access token is sealed.
+/// A connection as it was when a certain version of its row was written. The access token is sealed. Fields keep
+/// the names under which other versions of Juncture store them, until [`SHAPE`] changes.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Snapshot {
     /// The version of the row; the script below reads it by this name.
@@ -34,12 +35,14 @@ pub(crate) struct Snapshot {
     #[serde(with = "time::serde::timestamp")]
     pub(crate) expires_at: OffsetDateTime,
     pub(crate) access_token: Option<StoredAccessToken>,
-    pub(crate) jira_site_id: Option<String>,
-    pub(crate) jira_project_id: Option<String>,
-    /// What that site is called and where it is. None where Atlassian has to be asked, as in what a version wrote that
+    #[serde(rename = "jira_site_id")]
+    pub(crate) site_id: Option<String>,
+    #[serde(rename = "jira_project_id")]
+    pub(crate) project_id: Option<String>,
+    /// What that site is called and where it is. None where the provider has to be asked, as in what a version wrote that
     /// did not keep it; without an address where it was asked in vain.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) jira_site: Option<NamedSite>,
+    #[serde(rename = "jira_site", default, skip_serializing_if = "Option::is_none")]
+    pub(crate) site: Option<NamedSite>,
 }
 
 impl Snapshot {
@@ -61,9 +64,9 @@ impl From<&Connection> for Snapshot {
             is_invalid: connection.is_invalid,
             expires_at: connection.expires_at,
             access_token: connection.access_token.clone(),
-            jira_site_id: connection.jira_site_id.clone(),
-            jira_project_id: connection.jira_project_id.clone(),
-            jira_site: Some(connection.jira_site.clone()).filter(|site| site.url.is_some()),
+            site_id: connection.site_id.clone(),
+            project_id: connection.project_id.clone(),
+            site: Some(connection.site.clone()).filter(|site| site.url.is_some()),
         }
     }
 }
@@ -141,4 +144,29 @@ fn put(key: &ConnectionKey, version: i64, value: &str, lifetime: Duration) -> Co
         return 1";
     let lifetime = lifetime.as_millis().max(1).to_string();
     Command::eval(NEWEST_WINS, &redis_key(key), &[&version.to_string(), value, &lifetime])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stored_field_names_do_not_change() {
+        let stored = json!({
+            "v": 7,
+            "id": "00000000-0000-0000-0000-000000000001",
+            "invalid": false,
+            "expires_at": 1_800_000_000,
+            "access_token": { "sealed": "v1:a:b", "expires_at": 1_800_000_000 },
+            "jira_site_id": "11223344",
+            "jira_project_id": "10000",
+            "jira_site": { "name": "Harbour", "url": "https://harbour.example.com" },
+        });
+        let snapshot = decode(&stored.to_string().into()).unwrap();
+        assert_eq!(
+            (snapshot.site_id.as_deref(), snapshot.project_id.as_deref()),
+            (Some("11223344"), Some("10000"))
+        );
+        assert_eq!(serde_json::to_value(&snapshot).unwrap(), stored);
+    }
 }

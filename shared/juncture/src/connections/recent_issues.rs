@@ -1,7 +1,6 @@
 //! The issues that were made through a connection lately.
 //!
-//! Jira's search finds a new issue only after seconds or minutes, unless the search names it
-//! (<https://developer.atlassian.com/cloud/jira/platform/search-and-reconcile/>). So their ids are kept in Redis
+//! A search may find a new issue only after seconds or minutes, unless it names the issue. So their ids are kept in Redis
 //! for as long as that may take.
 
 use std::time::Duration;

@@ -1,5 +1,7 @@
 //! The row of a connection in the schema `juncture-core`: what it holds, and how it is read.
 
+use std::sync::LazyLock;
+
 use base::crypto::{Sealed, Sealer};
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
@@ -11,17 +13,20 @@ use uuid::Uuid;
 
 use super::key::ConnectionKey;
 use crate::error::{Error, Result};
-use crate::provider::jira::{Account, NamedSite, account_digest};
+use crate::provider::{Account, CHOSEN_SITES, NamedSite};
 
-const SELECT: &str = r#"
-    select c.connection_id, c.version, c.refresh_token, c.invalid_refresh_token, c.expires_at,
-           c.access_token, c.access_token_expires_at, c.account_digest, j.jira_site_id, j.selected_jira_project_id,
-           case when j.jira_site_named = j.jira_site_id then j.jira_site_name end as jira_site_name,
-           case when j.jira_site_named = j.jira_site_id then j.jira_site_url end as jira_site_url
-    from "juncture-core".connection_external_map m
-    join "juncture-core".connection c using (connection_id)
-    left join "juncture-core".jira_connection j using (connection_id)
-    where m.external_id = $1 and m.provider = $2::"juncture-core".provider"#;
+static SELECT: LazyLock<String> = LazyLock::new(|| {
+    let chosen_sites = &*CHOSEN_SITES;
+    format!(
+        r#"
+        select c.connection_id, c.version, c.refresh_token, c.invalid_refresh_token, c.expires_at, c.access_token,
+               c.access_token_expires_at, c.account_digest, s.site_id, s.site_name, s.site_url, s.project_id
+        from "juncture-core".connection_external_map m
+        join "juncture-core".connection c using (connection_id)
+        left join {chosen_sites} s using (connection_id)
+        where m.external_id = $1 and m.provider = $2::"juncture-core".provider"#
+    )
+});
 
 /// A connection as it is stored. Tokens are sealed, or clear text of the TypeScript Juncture.
 #[derive(Clone)]
@@ -40,12 +45,12 @@ pub struct Connection {
     pub access_token: Option<StoredAccessToken>,
     /// Tells whether a consent is of the same account; `None` when that is not known.
     pub account_digest: Option<String>,
-    /// The chosen Jira site.
-    pub jira_site_id: Option<String>,
+    /// The chosen site.
+    pub site_id: Option<String>,
     /// What that site is called and where it is, as far as it is known.
-    pub jira_site: NamedSite,
-    /// The selected Jira project.
-    pub jira_project_id: Option<String>,
+    pub site: NamedSite,
+    /// The selected project of that site.
+    pub project_id: Option<String>,
 }
 
 /// An access token as Postgres and Redis hold it.
@@ -78,7 +83,7 @@ impl Connection {
         self.account_digest
             .as_ref()
             .zip(account)
-            .is_some_and(|(known, account)| *known != account_digest(account, &self.id))
+            .is_some_and(|(known, account)| *known != account.digest(&self.id))
     }
 
     fn from_row(row: &Row) -> Result<Self, tokio_postgres::Error> {
@@ -94,9 +99,9 @@ impl Connection {
                 .zip(ends)
                 .map(|(token, expires_at)| StoredAccessToken { sealed: Sealed::stored(token), expires_at }),
             account_digest: row.try_get("account_digest")?,
-            jira_site_id: row.try_get("jira_site_id")?,
-            jira_site: NamedSite::new(row.try_get("jira_site_name")?, row.try_get("jira_site_url")?),
-            jira_project_id: row.try_get("selected_jira_project_id")?,
+            site_id: row.try_get("site_id")?,
+            site: NamedSite::new(row.try_get("site_name")?, row.try_get("site_url")?),
+            project_id: row.try_get("project_id")?,
         })
     }
 }
@@ -132,8 +137,9 @@ pub(super) async fn find(
     key: &ConnectionKey,
 ) -> Result<Option<Connection>> {
     let (external_id, provider) = (key.external_id().as_str(), key.provider().as_str());
-    let row =
-        within_budget(client.query_typed_opt(SELECT, &[(&external_id, Type::TEXT), (&provider, Type::TEXT)]))
-            .await?;
+    let row = within_budget(
+        client.query_typed_opt(&SELECT, &[(&external_id, Type::TEXT), (&provider, Type::TEXT)]),
+    )
+    .await?;
     row.map(|row| Connection::from_row(&row).map_err(|error| failed(&error).into())).transpose()
 }

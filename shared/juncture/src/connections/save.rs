@@ -12,8 +12,7 @@ use super::rotation::SealedTokens;
 use super::row::{Connection, find, find_for_update, lock};
 use super::store::Connections;
 use crate::error::{Error, Result};
-use crate::provider::ExtendTransaction;
-use crate::provider::jira::{Account, account_digest};
+use crate::provider::{Account, Site};
 
 /// Whose consent is saved, and how long it lasts.
 pub(crate) struct ConsentedBy {
@@ -28,7 +27,7 @@ pub(crate) struct ConsentedBy {
 }
 
 impl Connections {
-    /// Writes a finalized connection: the generic rows and the provider's own, in one transaction. A connection
+    /// Writes a connection to a site: the generic rows and the provider's own, in one transaction. A connection
     /// that exists under this key keeps its id; its token is replaced and it is valid again.
     ///
     /// `seal` seals the tokens for the id that the connection turns out to have. What is cached of the connection is taken
@@ -43,9 +42,9 @@ impl Connections {
         key: &ConnectionKey,
         consent: &ConsentedBy,
         seal: impl FnOnce(&Uuid) -> Result<SealedTokens>,
-        extension: &dyn ExtendTransaction,
+        site: &Site,
     ) -> Result<()> {
-        let connection = self.write(key, consent, seal, extension).await?;
+        let connection = self.write(key, consent, seal, site).await?;
         self.publish(key, &Snapshot::from(&connection)).await;
         Ok(())
     }
@@ -55,7 +54,7 @@ impl Connections {
         key: &ConnectionKey,
         consent: &ConsentedBy,
         seal: impl FnOnce(&Uuid) -> Result<SealedTokens>,
-        extension: &dyn ExtendTransaction,
+        site: &Site,
     ) -> Result<Connection> {
         const UPSERT: &str = r#"
             insert into "juncture-core".connection
@@ -97,7 +96,7 @@ impl Connections {
         removal_time::check(&self.redis, key, consent.begun_at).await?;
         let account = consent.account.as_ref();
         if !consent.may_replace && existing.as_ref().is_some_and(|existing| existing.is_of_another(account)) {
-            return Err(Error::other_account());
+            return Err(Error::other_account(key.provider().facts().vendor));
         }
         let id = existing.as_ref().map_or_else(Uuid::new_v4, |existing| existing.id);
         let is_replaced = existing.is_some();
@@ -105,7 +104,7 @@ impl Connections {
         if let Some(existing) = existing {
             self.redis.run(cache::barrier(key, existing.version)).await?;
         }
-        let account_digest = account.map(|account| account_digest(account, &id));
+        let account_digest = account.map(|account| account.digest(&id));
         let scopes = tokens.scopes();
         let (refresh_token, access_token) = (tokens.refresh_token.as_str(), tokens.access_token.as_str());
         let row: [(&(dyn ToSql + Sync), Type); 7] = [
@@ -122,7 +121,10 @@ impl Connections {
         let map: [(&(dyn ToSql + Sync), Type); 3] =
             [(&external_id, Type::TEXT), (&provider, Type::TEXT), (&id, Type::UUID)];
         within_budget(transaction.execute_typed(MAP, &map)).await?;
-        within_budget(extension.extend(&transaction, &id)).await?;
+        let (site_id, named) = (site.id.as_str(), site.named());
+        let chosen: [(&(dyn ToSql + Sync), Type); 4] =
+            [(&id, Type::UUID), (&site_id, Type::TEXT), (&named.name, Type::TEXT), (&named.url, Type::TEXT)];
+        within_budget(transaction.execute_typed(key.provider().facts().sites.save, &chosen)).await?;
         let saved = find(&transaction, key).await?;
         within_budget(transaction.commit()).await?;
         client.release();

@@ -1,4 +1,4 @@
-//! The selected Jira project of a connection.
+//! The selected project of a connection.
 
 use stores::postgres::{bounded, within_budget};
 use tokio_postgres::types::{ToSql, Type};
@@ -27,18 +27,16 @@ impl Connections {
     }
 
     async fn try_to_select(&self, key: &ConnectionKey, project: &str) -> Result<Connection> {
-        const UPDATE: &str = r#"
-            with selected as (
-                update "juncture-core".jira_connection
-                set selected_jira_project_id = $2, last_updated = now()
-                where connection_id = $1
-                returning connection_id
-            )
+        let select_project = key.provider().facts().sites.select_project;
+        let update = format!(
+            r#"
+            with selected as ({select_project})
             update "juncture-core".connection c
             set last_updated = now(), version = nextval('"juncture-core".connection_version')
             from selected
             where c.connection_id = selected.connection_id
-            returning c.version"#;
+            returning c.version"#
+        );
         let mut client = self.rows.postgres().connection().await?;
         let transaction = within_budget(client.transaction()).await?;
         let before = bounded(&transaction, find_for_update(&transaction, key)).await?;
@@ -49,10 +47,10 @@ impl Connections {
         };
         self.redis.run(cache::barrier(key, before.version)).await?;
         let parameters: [(&(dyn ToSql + Sync), Type); 2] = [(&before.id, Type::UUID), (&project, Type::TEXT)];
-        let row = within_budget(transaction.query_typed_opt(UPDATE, &parameters)).await?;
+        let row = within_budget(transaction.query_typed_opt(&update, &parameters)).await?;
         within_budget(transaction.commit()).await?;
         client.release();
         let version = row.map(|row| row.get(0)).ok_or_else(Error::connection_not_found)?;
-        Ok(Connection { version, jira_project_id: Some(project.to_owned()), ..before })
+        Ok(Connection { version, project_id: Some(project.to_owned()), ..before })
     }
 }

@@ -58,7 +58,7 @@ pub enum ErrorCode {
     ConnectTokenExpired,
     /// The connection code was used, has expired, or its connection was removed.
     ConnectionCodeExpired,
-    /// Atlassian no longer accepts the consent.
+    /// The provider no longer accepts the consent.
     ConsentWithdrawn,
     /// The request is larger than any legitimate one.
     TooLarge,
@@ -80,9 +80,9 @@ pub enum ErrorCode {
     ProviderMisconfigured,
     /// The provider returned an error or is unreachable.
     ProviderFailed,
-    /// Atlassian cannot identify the account right now, and the consent is not the reason.
+    /// The provider cannot identify the account right now, and the consent is not the reason.
     AccountUnavailable,
-    /// Jira keeps returning empty pages without ending the search.
+    /// The provider keeps returning empty pages without ending the search.
     SearchUnfinished,
     /// The call may have taken effect.
     OutcomeUnknown,

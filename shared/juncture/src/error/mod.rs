@@ -89,37 +89,45 @@ impl Error {
     }
 
     /// 409: the connection belongs to another account, which would be replaced.
-    pub fn other_account() -> Self {
+    pub fn other_account(vendor: &str) -> Self {
         Self::new(
             ErrorCode::OtherAccount,
-            "This is connected with another Atlassian account. Send replace_account: true when the person has \
-             seen that it is replaced.",
+            format!(
+                "This is connected with another {vendor} account. Send replace_account: true when the person has \
+                 seen that it is replaced."
+            ),
         )
     }
 
-    /// 403: the consent includes no refresh token.
-    pub fn no_offline_access() -> Self {
+    /// 403: the consent includes no refresh token, because it lacks a scope.
+    pub fn no_offline_access(scope: &str) -> Self {
         Self::new(
             ErrorCode::NoOfflineAccess,
-            "This consent lacks the scope offline_access, so there is no refresh token and nothing was connected. \
-             Start connecting again, and leave the address of the consent page as it is.",
+            format!(
+                "This consent lacks the scope {scope}, so there is no refresh token and nothing was connected. \
+                 Start connecting again, and leave the address of the consent page as it is."
+            ),
         )
     }
 
     /// 403: the consent lacks the scope to read its account, although that scope was requested.
-    pub fn account_unknown() -> Self {
+    pub fn account_unknown(scope: &str) -> Self {
         Self::new(
             ErrorCode::AccountUnknown,
-            "This consent lacks the scope read:me, so it is not known whose it is and nothing was connected. Start \
-             connecting again, and leave the address of the consent page as it is.",
+            format!(
+                "This consent lacks the scope {scope}, so it is not known whose it is and nothing was connected. Start \
+                 connecting again, and leave the address of the consent page as it is."
+            ),
         )
     }
 
-    /// 502: Atlassian cannot identify the account right now, and the consent is not the reason.
-    pub fn account_unavailable(cause: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+    /// 502: the vendor of the account cannot identify it right now, and the consent is not the reason.
+    pub fn account_unavailable(vendor: &str, cause: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         Self::new(
             ErrorCode::AccountUnavailable,
-            "Atlassian cannot say right now whose consent this is, so nothing was connected. Try again shortly.",
+            format!(
+                "{vendor} cannot say right now whose consent this is, so nothing was connected. Try again shortly."
+            ),
         )
         .because(cause)
     }

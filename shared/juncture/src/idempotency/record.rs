@@ -14,7 +14,7 @@ use crate::connections::expiring_keys;
 /// How long a key is remembered.
 pub(crate) const LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// Maximum size of a stored response, in bytes. No response gets close: names in Jira are a few hundred characters
+/// Maximum size of a stored response, in bytes. No response gets close: the names in it are a few hundred characters
 /// long.
 pub(super) const MAX_ANSWER: usize = 16 * 1024;
 

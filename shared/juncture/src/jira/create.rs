@@ -245,10 +245,10 @@ fn is_about(error: &JiraError, field: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use atlassian::JiraErrorResponse;
-    use atlassian::oauth::NamedSite;
     use http::{HeaderMap, StatusCode};
 
     use super::*;
+    use crate::provider::NamedSite;
 
     fn refused(body: &Value) -> JiraError {
         let body = body.to_string();

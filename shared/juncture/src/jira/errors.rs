@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use atlassian::oauth::{AccountError, ProbeError, SitesError};
+use atlassian::oauth::ProbeError;
 use atlassian::{JiraError, JiraErrorResponse, Refusal};
 
 use crate::error::{Error, ErrorCode};
@@ -89,33 +89,6 @@ pub(super) fn missing(error: Error, code: ErrorCode, sentence: &'static str) -> 
             Error::new(code, sentence).because(error.cause_chain().unwrap_or_default())
         }
         _ => error,
-    }
-}
-
-impl From<SitesError> for Error {
-    fn from(error: SitesError) -> Self {
-        match error {
-            SitesError::ConsentWithdrawn => Self::gone(
-                ErrorCode::ConsentWithdrawn,
-                "Atlassian no longer accepts this consent. Start connecting again.",
-            ),
-            SitesError::TimedOut => {
-                Self::timed_out("Atlassian took too long to list the Jira sites. Try again.")
-            }
-            SitesError::Failed(cause) => Self::provider_failed(
-                "Atlassian cannot list the Jira sites at the moment. Try again shortly.",
-                cause,
-            ),
-        }
-    }
-}
-
-impl From<AccountError> for Error {
-    fn from(error: AccountError) -> Self {
-        match error {
-            AccountError::NotAllowed => Self::account_unknown(),
-            AccountError::Failed(cause) => Self::account_unavailable(cause),
-        }
     }
 }
 

@@ -2,13 +2,13 @@
 
 use std::time::{Duration, Instant};
 
-use atlassian::oauth::{NamedSite, site_url};
 use base::deadline;
 use tokio::sync::oneshot;
 use url::Url;
 
 use super::site::ConnectedSite;
 use crate::error::{Error, Result};
+use crate::provider::{NamedSite, ProviderId, ReachError, site_url};
 
 /// Timeout for looking up a site's URL.
 const LEARN_LIMIT: Duration = Duration::from_secs(2);
@@ -66,7 +66,7 @@ impl ConnectedSite<'_> {
     /// Runs some work and returns its result with the site's links. For a connection saved before site URLs were
     /// stored, the URL is looked up in parallel; that neither fails the work nor delays it for long.
     pub(super) async fn with_links<T>(&self, work: impl Future<Output = Result<T>>) -> Result<(T, Links)> {
-        if let Some(site) = self.session().jira_site.clone() {
+        if let Some(site) = self.session().site.clone() {
             return Ok((work.await?, Links::to(&site)));
         }
         // Boxed because it is rare, so the usual future stays small.
@@ -78,7 +78,7 @@ impl ConnectedSite<'_> {
             done
         };
         let (done, learned) = tokio::join!(work, Box::pin(self.learn(finished)));
-        let site = learned.or_else(|| self.session().jira_site.clone()).unwrap_or_default();
+        let site = learned.or_else(|| self.session().site.clone()).unwrap_or_default();
         Ok((done?, Links::to(&site)))
     }
 
@@ -93,7 +93,9 @@ impl ConnectedSite<'_> {
         };
         let ask = async {
             tokio::select! {
-                told = self.jira.named() => Ok(told?),
+                told = self.jira.named() => told.map_err(|error| {
+                    ReachError::from(error).for_caller(ProviderId::Jira.facts())
+                }),
                 late = out_of_patience => Err(late),
             }
         };

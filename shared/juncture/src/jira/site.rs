@@ -2,7 +2,6 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use atlassian::oauth::NamedSite;
 use atlassian::{BoxError, JiraSite, ProjectId, TokenSource};
 use futures_util::future::BoxFuture;
 use secrecy::{ExposeSecret, SecretString};
@@ -10,6 +9,7 @@ use secrecy::{ExposeSecret, SecretString};
 use crate::connections::{ConnectionKey, Session, Tokens};
 use crate::error::{Error, ErrorCode, Result};
 use crate::idempotency::IdempotencyKey;
+use crate::provider::NamedSite;
 
 /// Opens the Jira sites of connections.
 pub struct Jira {
@@ -42,7 +42,7 @@ impl Jira {
         session: Session,
         recent_issues: Vec<String>,
     ) -> Result<ConnectedSite<'a>> {
-        let Some(site_id) = session.jira_site_id.clone() else {
+        let Some(site_id) = session.site_id.clone() else {
             return Err(Error::needs_reauthorization().because("the connection has no Jira site"));
         };
         let session = Mutex::new(Arc::new(session));
@@ -63,7 +63,7 @@ pub struct ConnectedSite<'a> {
 impl ConnectedSite<'_> {
     /// The selected project of the connection, if there is one.
     pub fn selected_project(&self) -> Option<String> {
-        self.session().jira_project_id.clone()
+        self.session().project_id.clone()
     }
 
     /// Returns the given project, or the selected one.
@@ -83,7 +83,7 @@ impl ConnectedSite<'_> {
     /// The idempotency key of a request to this site through this connection.
     pub(super) fn idempotency_key(&self, sent: &str) -> IdempotencyKey {
         let session = self.session();
-        IdempotencyKey::new(&session.connection_id, session.jira_site_id.as_deref(), sent)
+        IdempotencyKey::new(&session.connection_id, session.site_id.as_deref(), sent)
     }
 
     /// Remembers a new issue by its id, so the next searches find it.
@@ -91,7 +91,8 @@ impl ConnectedSite<'_> {
         self.connection.tokens.remember_issue(self.connection.key, issue_id).await;
     }
 
-    /// Ids that a search has to name explicitly, because Jira's index may not contain them yet.
+    /// Ids that a search has to name explicitly, because Jira's index may not contain them yet
+    /// (<https://developer.atlassian.com/cloud/jira/platform/search-and-reconcile/>).
     pub(super) fn recent_issues(&self) -> Vec<u64> {
         self.recent_issues.iter().filter_map(|id| id.parse().ok()).collect()
     }

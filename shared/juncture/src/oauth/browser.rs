@@ -1,5 +1,5 @@
 //! Ensures, where cookies allow it, that the browser that starts a flow also finishes it. Otherwise an attacker could
-//! start a flow, send its consent page to somebody else, and get access to that person's Jira.
+//! start a flow, send its consent page to somebody else, and get access to that person's site.
 //!
 //! A flow has two legs, each with its own cookie. The first is set by a request from the product's page, and browsers
 //! keep it only if that page and this API are same-site. The second is set when the person returns from the provider;

@@ -1,7 +1,7 @@
 //! Connect tokens: the product's backend decides which external id may be connected, and the browser only passes that
 //! decision on.
 //!
-//! Anyone who can call `initiate-oauth-flow` with an external id of their choice can attach their own Jira to somebody
+//! Anyone who can call `initiate-oauth-flow` with an external id of their choice can attach their own site to somebody
 //! else's id. Requiring a connect token prevents that: it is sealed, names one external id, is valid for minutes and
 //! starts one flow.
 

@@ -10,27 +10,23 @@ use super::return_url::ReturnUrl;
 use crate::connections::{Connections, ConsentedBy};
 use crate::display::DisplayName;
 use crate::error::{Error, ErrorCode, Result};
-use crate::provider::ProviderId;
-use crate::provider::jira::{
-    Account, AccountError, Accounts, CONSENT_LIFETIME, ChosenSite, Site, SiteId, Sites,
-};
+use crate::provider::{Account, ProviderId, Providers, Reach, Reached, Site, SiteId};
 
 /// How long the choice waits to learn whether another account is connected; saving asks again.
 const LOOK_LIMIT: Duration = Duration::from_secs(2);
 
-/// Finalizes connections to Jira.
+/// Finalizes connections.
 pub struct Finalizer {
     consents: PendingConsents,
-    sites: Sites,
-    accounts: Accounts,
+    reach: Providers<Box<dyn Reach>>,
     connections: Connections,
 }
 
 /// What a person chooses from.
 pub struct Choice {
-    /// The Jira sites that the consent reaches.
+    /// The sites that the consent reaches.
     pub sites: Vec<Site>,
-    /// The account that consented, if Atlassian tells.
+    /// The account that consented, if the provider tells.
     pub account: Option<Account>,
     /// Why no connection is made of this consent, whatever is chosen: its account cannot be told, and must be.
     pub refusal: Option<Error>,
@@ -45,28 +41,32 @@ pub struct Choice {
 impl Finalizer {
     pub(crate) fn new(
         consents: PendingConsents,
-        sites: Sites,
-        accounts: Accounts,
+        reach: Providers<Box<dyn Reach>>,
         connections: Connections,
     ) -> Self {
-        Self { consents, sites, accounts, connections }
+        Self { consents, reach, connections }
     }
 
     /// What the consent behind a code lets a person choose from.
     ///
     /// # Errors
     /// 403 in another browser than the one that may finish the flow, 410 when the code is used or has expired, 5xx
-    /// when Redis or Atlassian fails.
-    pub async fn choice(&self, code: &ConnectionCode, visitor: Option<&Browser>) -> Result<Choice> {
-        let pending = self.consents.peek(ProviderId::Jira, code, visitor).await?;
-        let key = pending.connection_key(ProviderId::Jira);
+    /// when Redis or the provider fails.
+    pub async fn choice(
+        &self,
+        provider: ProviderId,
+        code: &ConnectionCode,
+        visitor: Option<&Browser>,
+    ) -> Result<Choice> {
+        let pending = self.consents.peek(provider, code, visitor).await?;
+        let key = pending.connection_key(provider);
         let look =
             deadline::scope(Instant::now() + deadline::at_most(LOOK_LIMIT), self.connections.find(&key));
-        let (reached, known) = tokio::join!(self.reach(&pending), look);
-        let (sites, account) = reached?;
+        let (reached, known) = tokio::join!(self.reach(provider, &pending), look);
+        let Reached { sites, account } = reached?;
         let (account, refusal) = match account {
             Ok(account) => (account, None),
-            Err(refusal) => (None, Some(refusal)),
+            Err(refusal) => (None, Some(refusal.for_caller(provider.facts()))),
         };
         let known = known.unwrap_or_else(|error| {
             tracing::warn!(cause = %error, "connected account unknown");
@@ -84,19 +84,13 @@ impl Finalizer {
     }
 
     /// What a consent reaches, and whose it is.
-    async fn reach(&self, pending: &PendingConsent) -> Result<(Vec<Site>, Result<Option<Account>>)> {
-        let access_token = pending.access_token();
-        let (sites, account) = tokio::join!(self.sites.list(access_token), self.accounts.of(access_token));
-        let mut sites = sites?;
-        // A consent that was withdrawn between the two is refused like one that does not tell its account.
-        if matches!(account, Err(AccountError::NotAllowed)) {
-            sites = self.sites.list(access_token).await?;
-        }
-        Ok((sites, account.map_err(Error::from)))
+    async fn reach(&self, provider: ProviderId, pending: &PendingConsent) -> Result<Reached> {
+        let reached = self.reach.of(provider).reach(pending.access_token()).await;
+        reached.map_err(|error| error.for_caller(provider.facts()))
     }
 
     /// Makes the connection to a site, and tells where the person lands if the flow has an address of its own: the
-    /// code is used up, the rows are written in one transaction together with Jira's own, and every instance sees
+    /// code is used up, the rows are written in one transaction together with the provider's own, and every instance sees
     /// the new connection from then on. When the rows cannot be written, the code is good again, unless the connection
     /// was removed after the flow had begun.
     ///
@@ -107,29 +101,30 @@ impl Finalizer {
     /// another account is connected, otherwise as [`Self::choice`].
     pub async fn connect(
         &self,
+        provider: ProviderId,
         code: &ConnectionCode,
         visitor: Option<&Browser>,
         site: SiteId,
         may_replace: bool,
     ) -> Result<Option<ReturnUrl>> {
-        let pending = self.consents.peek(ProviderId::Jira, code, visitor).await?;
-        let (sites, account) = self.reach(&pending).await?;
+        let pending = self.consents.peek(provider, code, visitor).await?;
+        let Reached { sites, account } = self.reach(provider, &pending).await?;
         let site = sites.into_iter().find(|available| available.id == site).ok_or_else(|| {
             Error::bad_request(
                 "site_id is not a site that this consent covers: send one that fetch-available-sites lists",
             )
         })?;
-        let account = account?;
-        let pending = self.consents.take(ProviderId::Jira, code).await?;
-        let key = pending.connection_key(ProviderId::Jira);
+        let account = account.map_err(|error| error.for_caller(provider.facts()))?;
+        let pending = self.consents.take(provider, code).await?;
+        let key = pending.connection_key(provider);
         let consent = ConsentedBy {
             account,
             may_replace,
             begun_at: pending.begun_at(),
-            expires_at: pending.consented_at() + CONSENT_LIFETIME,
+            expires_at: pending.consented_at() + provider.facts().consent_lifetime,
         };
         let seal = |id: &uuid::Uuid| self.consents.seal_for(id, &pending);
-        match self.connections.save(&key, &consent, seal, &ChosenSite(site)).await {
+        match self.connections.save(&key, &consent, seal, &site).await {
             Ok(()) => Ok(pending.return_url().cloned()),
             Err(error) => {
                 if error.code() != ErrorCode::ConnectionCodeExpired {

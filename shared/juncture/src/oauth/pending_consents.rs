@@ -134,10 +134,11 @@ impl PendingConsents {
     }
 
     /// Stores the tokens of a consent, sealed, until a site is chosen, and binds them to a browser if there is a
-    /// `binding`. The command from `note` runs in the same request.
+    /// `binding`. The command from `note` runs in the same request. [`Consent::check`](crate::provider::Consent::check)
+    /// comes first.
     ///
     /// # Errors
-    /// 403 if the provider issued no refresh token.
+    /// 500 without a refresh token.
     pub async fn hold(
         &self,
         intent: &Intent,
@@ -145,7 +146,8 @@ impl PendingConsents {
         binding: Option<Binding>,
         note: impl FnOnce(&ConnectionCode) -> Result<Command>,
     ) -> Result<ConnectionCode> {
-        let refresh_token = grant.refresh_token.ok_or_else(Error::no_offline_access)?;
+        let refresh_token =
+            grant.refresh_token.ok_or_else(|| Error::internal("a consent without a refresh token"))?;
         let code = ConnectionCode(random_code(CODE_PREFIX).map_err(Error::internal)?);
         let pending = PendingConsent {
             provider: intent.connection_key.provider().as_str().to_owned(),

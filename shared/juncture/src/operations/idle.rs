@@ -1,7 +1,4 @@
 //! Refreshes idle connections before the provider lets them expire.
-//!
-//! Atlassian expires a refresh token that was not used for 90 days
-//! (<https://developer.atlassian.com/cloud/jira/platform/oauth-2-3lo-apps/>).
 
 use std::time::{Duration, Instant};
 
@@ -10,6 +7,7 @@ use base::counters::{Counter, record};
 use base::deadline;
 use serde::Serialize;
 use stores::postgres::{failed, within_budget};
+use strum::VariantArray as _;
 use time::OffsetDateTime;
 use tokio_postgres::types::{ToSql, Type};
 use uuid::Uuid;
@@ -19,12 +17,16 @@ use crate::connections::{ConnectionKey, ConnectionRows, ExternalId};
 use crate::error::{ErrorCode, Result};
 use crate::provider::ProviderId;
 
-/// Default of `IDLE_REFRESH_AFTER_DAYS`: days without use after which a connection is refreshed. Leaves enough of
-/// Atlassian's 90 days to sit out an outage.
-const AFTER_DAYS: u32 = 60;
+/// The default of `IDLE_REFRESH_AFTER_DAYS`, days without use after which a connection is refreshed, if refresh tokens
+/// expire after `limit` days: 60 of 90, which leaves enough to sit out an outage.
+const fn default_days(limit: u32) -> u32 {
+    limit / 3 * 2
+}
 
-/// Maximum of `IDLE_REFRESH_AFTER_DAYS`, which leaves ten days.
-const MOST_DAYS: u32 = 80;
+/// Maximum of `IDLE_REFRESH_AFTER_DAYS`: 80 of 90.
+const fn most_days(limit: u32) -> u32 {
+    limit / 9 * 8
+}
 
 /// Time that must be left in a run to start another refresh: enough for that refresh and for counting the backlog.
 const ENOUGH: Duration = Duration::from_secs(30);
@@ -54,10 +56,14 @@ pub struct IdleConnections {
 
 fn after_days(settings: &Settings) -> Result<u32, SettingsError> {
     let name = "IDLE_REFRESH_AFTER_DAYS";
-    let Some(text) = settings.optional(name) else { return Ok(AFTER_DAYS) };
-    text.parse().ok().filter(|days| (1..=MOST_DAYS).contains(days)).ok_or_else(|| SettingsError::Invalid {
+    // One setting for all providers, so the shortest limit counts.
+    let limits = ProviderId::VARIANTS.iter().map(|provider| provider.facts().idle_days);
+    let limit = limits.min().unwrap_or(u32::MAX);
+    let Some(text) = settings.optional(name) else { return Ok(default_days(limit)) };
+    let most = most_days(limit);
+    text.parse().ok().filter(|days| (1..=most).contains(days)).ok_or_else(|| SettingsError::Invalid {
         name,
-        reason: format!("must be a whole number from 1 to {MOST_DAYS}"),
+        reason: format!("must be a whole number from 1 to {most}"),
     })
 }
 
@@ -218,5 +224,20 @@ impl IdleConnections {
         let (due, oldest) = read().map_err(|error| failed(&error))?;
         let days = oldest.map_or(0, |oldest| (OffsetDateTime::now_utc() - oldest).whole_days());
         Ok((u32::try_from(due).unwrap_or(u32::MAX), u32::try_from(days).unwrap_or(u32::MAX)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn enough_days_are_left_for_an_outage() {
+        let days = |text: &str| {
+            let pairs = [("IDLE_REFRESH_AFTER_DAYS".to_owned(), text.to_owned())];
+            after_days(&Settings::from_pairs(pairs)).ok()
+        };
+        assert_eq!((days(""), days("1"), days("80")), (Some(60), Some(1), Some(80)));
+        assert_eq!((days("0"), days("81"), days("x")), (None, None, None));
     }
 }

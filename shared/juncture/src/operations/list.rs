@@ -1,5 +1,7 @@
 //! All connections, for whoever keeps an eye on them. No token is read.
 
+use std::sync::LazyLock;
+
 use serde::{Deserialize, Serialize};
 use stores::postgres::{failed, within_budget};
 use time::OffsetDateTime;
@@ -10,8 +12,7 @@ use uuid::Uuid;
 use crate::callers::BackendCaller;
 use crate::connections::ConnectionRows;
 use crate::error::{Error, Result};
-use crate::provider::jira::NamedSite;
-use crate::provider::{GrantedScopes, ProviderId};
+use crate::provider::{CHOSEN_SITES, GrantedScopes, NamedSite, ProviderId};
 
 /// What a connection is good for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -104,17 +105,17 @@ impl ConnectionSummary {
         let state: String = get(row, "state")?;
         let scopes: Option<String> = get(row, "granted_scopes")?;
         let scopes = scopes.as_deref().and_then(GrantedScopes::parse);
-        let site = NamedSite::new(get(row, "jira_site_name")?, get(row, "jira_site_url")?);
+        let site = NamedSite::new(get(row, "site_name")?, get(row, "site_url")?);
         let time = |name: &str| get(row, name).map(OffsetDateTime::truncate_to_second);
         Ok(Self {
             external_id: get(row, "external_id")?,
             provider: get(row, "provider")?,
             connection_id: get(row, "connection_id")?,
             state: ConnectionState::parse(&state)?,
-            site_id: get(row, "jira_site_id")?,
+            site_id: get(row, "site_id")?,
             site_name: site.name,
             site_url: site.url,
-            selected_project_id: get(row, "selected_jira_project_id")?,
+            selected_project_id: get(row, "project_id")?,
             granted_scopes: scopes.map(|scopes| scopes.iter().map(str::to_owned).collect()),
             created_at: time("created_at")?,
             last_updated: time("last_updated")?,
@@ -127,6 +128,30 @@ impl ConnectionSummary {
 fn get<'a, T: postgres_types::FromSql<'a>>(row: &'a Row, name: &str) -> Result<T> {
     row.try_get(name).map_err(|error| failed(&error).into())
 }
+
+// The order of the map's primary key, so that a part begins where the index says.
+static LIST: LazyLock<String> = LazyLock::new(|| {
+    let chosen_sites = &*CHOSEN_SITES;
+    format!(
+        r#"
+        select * from (
+            select m.external_id, m.provider::text, c.connection_id,
+                   case when c.invalid_refresh_token then 'invalid'
+                        when c.expires_at <= now() then 'expired'
+                        else 'valid' end as state,
+                   s.site_id, s.site_name, s.site_url, s.project_id, c.granted_scopes,
+                   c.created_at, c.last_updated, c.refreshed_at, c.expires_at
+            from "juncture-core".connection_external_map m
+            join "juncture-core".connection c using (connection_id)
+            left join {chosen_sites} s using (connection_id)
+            where ($1::text is null or (m.external_id, m.provider) > ($1, $2::text::"juncture-core".provider))
+                and ($3::text is null or m.provider = $3::text::"juncture-core".provider)
+            order by m.external_id, m.provider
+        ) listed
+        where $4::text is null or state = $4
+        limit $5"#
+    )
+});
 
 impl ConnectionRows {
     /// Up to `limit` connections, in the order of their external ids, after a position or from the beginning.
@@ -141,26 +166,6 @@ impl ConnectionRows {
         after: Option<&ListPosition>,
         limit: usize,
     ) -> Result<Vec<ConnectionSummary>> {
-        // The order of the map's primary key, so that a part begins where the index says.
-        const LIST: &str = r#"
-            select * from (
-                select m.external_id, m.provider::text, c.connection_id,
-                       case when c.invalid_refresh_token then 'invalid'
-                            when c.expires_at <= now() then 'expired'
-                            else 'valid' end as state,
-                       j.jira_site_id, j.selected_jira_project_id, c.granted_scopes,
-                       case when j.jira_site_named = j.jira_site_id then j.jira_site_name end as jira_site_name,
-                       case when j.jira_site_named = j.jira_site_id then j.jira_site_url end as jira_site_url,
-                       c.created_at, c.last_updated, c.refreshed_at, c.expires_at
-                from "juncture-core".connection_external_map m
-                join "juncture-core".connection c using (connection_id)
-                left join "juncture-core".jira_connection j using (connection_id)
-                where ($1::text is null or (m.external_id, m.provider) > ($1, $2::text::"juncture-core".provider))
-                    and ($3::text is null or m.provider = $3::text::"juncture-core".provider)
-                order by m.external_id, m.provider
-            ) listed
-            where $4::text is null or state = $4
-            limit $5"#;
         let after = after.map(|after| (after.external_id.as_str(), after.provider.as_str())).unzip();
         let provider = filter.provider.map(ProviderId::as_str);
         let state = filter.state.map(ConnectionState::as_str);
@@ -174,7 +179,7 @@ impl ConnectionRows {
         ];
         let rows = self
             .read(async |client| {
-                let rows = within_budget(client.query_typed(LIST, &parameters)).await?;
+                let rows = within_budget(client.query_typed(&LIST, &parameters)).await?;
                 client.release();
                 Ok(rows)
             })

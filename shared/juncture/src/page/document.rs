@@ -8,7 +8,7 @@ use super::{HEADERS, Product};
 
 /// A page for a person, on which the logo of the product may be shown.
 pub fn document(status: StatusCode, product: Option<&Product>, html: String) -> Response {
-    let mut response = page(status, HEADERS, html);
+    let mut response = page(status, HEADERS.as_slice(), html);
     if let Some(logo) = product.and_then(Product::logo) {
         response.headers_mut().insert(CONTENT_SECURITY_POLICY, logo.policy().clone());
     }

@@ -5,18 +5,11 @@ use super::message::Tone;
 use super::product::{Product, web_host};
 use super::{Message, SCRIPT_PATH, STYLE_PATH};
 use crate::display::DisplayName;
-use crate::provider::jira::Account;
+use crate::provider::{Account, ProviderId};
 use base::display::shown;
-
-/// Where the script sends the choice.
-const CREATE_CONNECTION_PATH: &str = "/api/frontend/finalize-connection/jira/create-connection";
 
 /// A search box helps from here on; fewer sites fit on a screen.
 const SITES_WORTH_SEARCHING: usize = 8;
-
-/// Where Atlassian serves the pictures of sites from. Undocumented, so an unknown host only costs the picture.
-/// [`HEADERS`](super::HEADERS) allow the same.
-pub(super) const AVATAR_DOMAINS: [&str; 3] = [".atl-paas.net", ".atlassian.com", ".atlassian.net"];
 
 /// Names of sites and accounts are cut there, in characters.
 const LONGEST_NAME: usize = 120;
@@ -24,20 +17,20 @@ const LONGEST_NAME: usize = 120;
 /// How many colours the style sheet has for sites without a picture.
 const TINTS: usize = 6;
 
-/// A site as Atlassian tells it, unchecked.
+/// A site as the provider tells it, unchecked.
 #[derive(Clone, Copy, Debug)]
 pub struct Site<'a> {
-    /// The cloud id.
+    /// Its id.
     pub id: &'a str,
     /// What its administrators call it: any text.
     pub name: &'a str,
     /// Its address, shown as a host; anything but a web address is left out.
     pub url: &'a str,
-    /// Its picture; shown if Atlassian serves it.
+    /// Its picture; shown if the provider serves it.
     pub avatar_url: Option<&'a str>,
 }
 
-/// The page on which a person chooses the Jira site that the product may use.
+/// The page on which a person chooses the site that the product may use.
 ///
 /// A plain form that posts `site_id` to the page's own address. With JavaScript it posts
 /// `{"connection_code", "site_id"}` to `create-connection` instead and then goes to the product, or says that
@@ -47,14 +40,14 @@ pub struct Site<'a> {
 /// a person's words and can be tried again.
 #[derive(Clone)]
 pub struct Finalize<'a> {
-    /// As people write it, `Jira`.
-    pub provider_name: &'a str,
+    /// What is being connected.
+    pub provider: ProviderId,
     /// The sites to choose from, in the order to show them; without any,
     /// [`Message::no_site`](super::Message::no_site) is the page to show.
     pub sites: &'a [Site<'a>],
     /// The code in the page's own address.
     pub connection_code: &'a str,
-    /// What is being connected, and where to go afterwards.
+    /// What it is connected to, and where to go afterwards.
     pub product: Option<&'a Product>,
     /// For whom, as the product's backend says: whoever was sent here by somebody else can tell.
     pub display_name: Option<&'a DisplayName>,
@@ -72,14 +65,19 @@ impl Finalize<'_> {
         self.product.and_then(Product::url)
     }
 
+    /// Where the script sends the choice.
+    fn create_connection_path(&self) -> String {
+        format!("/api/frontend/finalize-connection/{}/create-connection", self.provider.as_str())
+    }
+
     /// The page, a whole document.
     pub fn html(&self) -> String {
         let sites: Vec<_> = self.sites.iter().map(|site| self.choice(site)).collect();
         let template = FinalizeTemplate {
             page: self,
             heading: match self.sites {
-                [_] => format!("Connect this {} site?", self.provider_name),
-                _ => format!("Choose your {} site", self.provider_name),
+                [_] => format!("Connect this {} site?", self.provider),
+                _ => format!("Choose your {} site", self.provider),
             },
             replaced_by: self.replaced_by.map(|account| AccountNames {
                 name: account.name.as_deref().and_then(name_shown),
@@ -88,8 +86,8 @@ impl Finalize<'_> {
             button: sites.iter().find(|site| site.chosen).map(|site| site.name.clone()),
             searchable: sites.len() >= SITES_WORTH_SEARCHING,
             sites,
-            done: Message::connected(self.provider_name, self.product),
-            expired: Message::link_expired(self.provider_name, self.product),
+            done: Message::connected(self.provider, self.product),
+            expired: Message::link_expired(self.provider, self.product),
         };
         template.to_string()
     }
@@ -108,7 +106,7 @@ impl Finalize<'_> {
             name: name.to_owned(),
             initial: name.chars().find(|c| c.is_alphanumeric()).map(|c| c.to_uppercase().collect()),
             tint: site.id.bytes().map(usize::from).sum::<usize>() % TINTS,
-            avatar: site.avatar_url.and_then(avatar),
+            avatar: site.avatar_url.and_then(|url| avatar(url, self.provider)),
             chosen: self.sites.len() == 1 || self.chosen == Some(site.id),
             host,
         }
@@ -120,11 +118,11 @@ fn name_shown(name: &str) -> Option<String> {
     Some(shown(name, LONGEST_NAME)).filter(|name| !name.is_empty())
 }
 
-/// A picture's address, if it is Atlassian's.
-fn avatar(url: &str) -> Option<Url> {
+/// A picture's address, if the provider serves it. [`HEADERS`](super::HEADERS) allow the same.
+fn avatar(url: &str, provider: ProviderId) -> Option<Url> {
     let url = Url::parse(url).ok().filter(|url| url.scheme() == "https" && url.port().is_none())?;
     let host = url.host_str()?;
-    AVATAR_DOMAINS.iter().any(|domain| host.ends_with(domain)).then_some(url)
+    provider.facts().picture_domains.iter().any(|domain| host.ends_with(domain)).then_some(url)
 }
 
 /// An account as it is shown.

@@ -1,6 +1,18 @@
-const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
-    img-src data: https://*.atl-paas.net https://*.atlassian.com https://*.atlassian.net; \
-    connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+use std::sync::LazyLock;
+
+use strum::VariantArray as _;
+
+use crate::provider::ProviderId;
+
+static POLICY: LazyLock<String> = LazyLock::new(|| {
+    let domains = ProviderId::VARIANTS.iter().flat_map(|provider| provider.facts().picture_domains);
+    let pictures: Vec<String> = domains.map(|domain| format!("https://*{domain}")).collect();
+    format!(
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src data: {}; connect-src 'self'; \
+         form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+        pictures.join(" ")
+    )
+});
 
 /// The policy of a page that also shows the picture at this source.
 pub(super) fn policy_with_image(source: &str) -> String {
@@ -9,31 +21,32 @@ pub(super) fn policy_with_image(source: &str) -> String {
 
 /// Sent with every page, whatever it says.
 ///
-/// Nothing is inline and nothing comes from elsewhere, except the pictures of sites, from Atlassian's hosts
-/// (`AVATAR_DOMAINS` beside the list of sites), and the product's own logo, from its one address
-/// ([`Logo`](super::Logo)). `form-action` needs no other origin: the answer to the form is
+/// Nothing is inline and nothing comes from elsewhere, except the pictures of sites, from the providers' hosts, and the
+/// product's own logo, from its one address ([`Logo`](super::Logo)). `form-action` needs no other origin: the answer to the form is
 /// [`Message::connected`](super::Message::connected), which leads on by itself. A `303` to the product instead
 /// would be refused by browsers that apply `form-action` to every redirect after a form, the product's own too
 /// (<https://w3c.github.io/webappsec-csp/#directive-form-action>).
-pub const HEADERS: &[(&str, &str)] = &[
-    ("content-type", "text/html; charset=utf-8"),
-    ("content-security-policy", POLICY),
-    ("cache-control", "no-store"),
-    ("cross-origin-opener-policy", "same-origin"),
-    ("cross-origin-resource-policy", "same-origin"),
-    (
-        "permissions-policy",
-        "camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()",
-    ),
-    ("referrer-policy", "no-referrer"),
-    // A year: the next code travels over TLS even when somebody writes `http`.
-    ("strict-transport-security", "max-age=31536000"),
-    ("x-content-type-options", "nosniff"),
-    // For browsers that do not know `frame-ancestors`.
-    ("x-frame-options", "DENY"),
-    // The path holds a connection code.
-    ("x-robots-tag", "noindex, nofollow"),
-];
+pub static HEADERS: LazyLock<[(&str, &str); 11]> = LazyLock::new(|| {
+    [
+        ("content-type", "text/html; charset=utf-8"),
+        ("content-security-policy", POLICY.as_str()),
+        ("cache-control", "no-store"),
+        ("cross-origin-opener-policy", "same-origin"),
+        ("cross-origin-resource-policy", "same-origin"),
+        (
+            "permissions-policy",
+            "camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()",
+        ),
+        ("referrer-policy", "no-referrer"),
+        // A year: the next code travels over TLS even when somebody writes `http`.
+        ("strict-transport-security", "max-age=31536000"),
+        ("x-content-type-options", "nosniff"),
+        // For browsers that do not know `frame-ancestors`.
+        ("x-frame-options", "DENY"),
+        // The path holds a connection code.
+        ("x-robots-tag", "noindex, nofollow"),
+    ]
+});
 
 /// Sent with [`STYLE`](super::STYLE) and [`SCRIPT`](super::SCRIPT), beside their content type. Five minutes
 /// cover one person's way through the pages and are soon over after a deployment.
@@ -49,7 +62,7 @@ mod tests {
 
     #[test]
     fn are_valid_and_unique() {
-        for headers in [HEADERS, ASSET_HEADERS] {
+        for headers in [HEADERS.as_slice(), ASSET_HEADERS] {
             let mut names = std::collections::HashSet::new();
             for (name, value) in headers {
                 assert!(names.insert(name), "{name} twice");
@@ -62,7 +75,7 @@ mod tests {
     #[test]
     fn a_picture_changes_nothing_else_of_the_policy() {
         let policy = policy_with_image("https://cdn.example.com/logo.svg");
-        assert_eq!(policy.replace(" https://cdn.example.com/logo.svg", ""), POLICY);
+        assert_eq!(policy.replace(" https://cdn.example.com/logo.svg", ""), *POLICY);
         assert!(policy.contains("https://*.atlassian.net https://cdn.example.com/logo.svg; connect-src"));
     }
 

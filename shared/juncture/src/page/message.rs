@@ -3,8 +3,10 @@ use http::StatusCode;
 use url::Url;
 
 use super::STYLE_PATH;
+use super::error::PageError;
 use super::product::Product;
-use crate::error::{Error, ErrorCode};
+use crate::error::ErrorCode;
+use crate::provider::ProviderId;
 
 /// A page that says what happened and what to do next.
 ///
@@ -47,7 +49,8 @@ impl Tone {
 
 impl Message {
     /// What a person is told of an error.
-    pub fn about(error: &Error, provider: &str, product: Option<&Product>) -> Self {
+    pub fn about(failure: &PageError, product: Option<&Product>) -> Self {
+        let error = failure.error();
         let message = match (error.code(), error.status()) {
             (ErrorCode::StateExpired, _) => Self::state_expired,
             (ErrorCode::RateLimited, _) => Self::too_often,
@@ -70,11 +73,11 @@ impl Message {
             (_, StatusCode::SERVICE_UNAVAILABLE) => Self::interrupted,
             _ => Self::unexpected,
         };
-        message(provider, product)
+        message(failure.provider(), product)
     }
 
     /// The connection exists (200). Browsers go on to the product at once, without JavaScript too.
-    pub fn connected(provider: &str, product: Option<&Product>) -> Self {
+    pub fn connected(provider: ProviderId, product: Option<&Product>) -> Self {
         let text = match product {
             Some(product) => format!("{} can use the site that you chose.", product.name()),
             None => "Everything is set up.".to_owned(),
@@ -96,7 +99,7 @@ impl Message {
     }
 
     /// The address was fetched ahead of time (503), so that hardly anybody reads this. The link is still good.
-    pub fn not_yet(provider: &str, product: Option<&Product>) -> Self {
+    pub fn not_yet(provider: ProviderId, product: Option<&Product>) -> Self {
         let title = "Not opened yet";
         let text = "This page was fetched ahead of time. Nothing was done.";
         Self {
@@ -106,21 +109,21 @@ impl Message {
     }
 
     /// The person said no on the provider's consent page (403).
-    pub fn consent_declined(provider: &str, product: Option<&Product>) -> Self {
+    pub fn consent_declined(provider: ProviderId, product: Option<&Product>) -> Self {
         let title = format!("{provider} was not connected");
         let text = "You chose not to give access, so nothing was changed.";
         Self::new(Tone::Declined, StatusCode::FORBIDDEN, title, text, provider, product)
     }
 
     /// The provider sent the person back with a state that is unknown, too old or used (410).
-    pub fn state_expired(provider: &str, product: Option<&Product>) -> Self {
+    pub fn state_expired(provider: ProviderId, product: Option<&Product>) -> Self {
         let title = "This sign-in has expired";
         let text = "It can be used once, and for ten minutes. This one is too old or was already used.";
         Self::new(Tone::Expired, StatusCode::GONE, title, text, provider, product)
     }
 
     /// The flow was begun in another browser than this one (403).
-    pub fn other_browser(provider: &str, product: Option<&Product>) -> Self {
+    pub fn other_browser(provider: ProviderId, product: Option<&Product>) -> Self {
         let origin = product.map_or("the page where you start", Product::name);
         let text = format!(
             "To protect you from links that others send, connecting {provider} begins and ends in one browser. \
@@ -134,8 +137,8 @@ impl Message {
         Self { next, ..Self::new(Tone::Declined, StatusCode::FORBIDDEN, title, text, provider, product) }
     }
 
-    /// The consent ends with the access token (403): `offline_access` was not part of it.
-    pub fn no_offline_access(provider: &str, product: Option<&Product>) -> Self {
+    /// The consent ends with the access token (403): a scope was not part of it.
+    pub fn no_offline_access(provider: ProviderId, product: Option<&Product>) -> Self {
         let title = format!("{provider} was not connected");
         let text = format!(
             "You were not asked whether {} may go on using {provider} when you are not there, and without that it \
@@ -145,8 +148,8 @@ impl Message {
         Self::new(Tone::Declined, StatusCode::FORBIDDEN, title, text, provider, product)
     }
 
-    /// The consent does not tell whose it is (403): `read:me` was not part of it.
-    pub fn account_unknown(provider: &str, product: Option<&Product>) -> Self {
+    /// The consent does not tell whose it is (403): a scope was not part of it.
+    pub fn account_unknown(provider: ProviderId, product: Option<&Product>) -> Self {
         let title = format!("{provider} was not connected");
         let text = "You were not asked whether your profile may be seen, so we cannot tell whose account this is, and \
                     whether it takes the place of another. The address of that page was changed on the way. Nothing \
@@ -155,10 +158,13 @@ impl Message {
     }
 
     /// The provider does not tell at the moment whose consent it is (502). The link is still good.
-    pub fn account_unavailable(provider: &str, product: Option<&Product>) -> Self {
+    pub fn account_unavailable(provider: ProviderId, product: Option<&Product>) -> Self {
         let title = format!("{provider} was not connected yet");
-        let text = "Atlassian does not say right now whose account this is, so we cannot tell whether it takes the \
-                    place of another. Nothing was changed.";
+        let text = format!(
+            "{} does not say right now whose account this is, so we cannot tell whether it takes the place of another. \
+             Nothing was changed.",
+            provider.facts().vendor
+        );
         Self {
             next: "To try again, wait a minute and reload this page.".to_owned(),
             ..Self::new(Tone::Failed, StatusCode::BAD_GATEWAY, title, text, provider, product)
@@ -166,21 +172,21 @@ impl Message {
     }
 
     /// The provider refused to exchange the code (502).
-    pub fn exchange_failed(provider: &str, product: Option<&Product>) -> Self {
+    pub fn exchange_failed(provider: ProviderId, product: Option<&Product>) -> Self {
         let title = format!("{provider} was not connected");
         let text = format!("{provider} did not confirm your sign-in. Nothing was changed.");
         Self::new(Tone::Failed, StatusCode::BAD_GATEWAY, title, text, provider, product)
     }
 
     /// The connection code is unknown, too old or used (410).
-    pub fn link_expired(provider: &str, product: Option<&Product>) -> Self {
+    pub fn link_expired(provider: ProviderId, product: Option<&Product>) -> Self {
         let title = "This link has expired";
         let text = "It can be used once, and for fifteen minutes. If you have just connected, nothing is left to do.";
         Self::new(Tone::Expired, StatusCode::GONE, title, text, provider, product)
     }
 
     /// The grant reaches no site of the provider (403).
-    pub fn no_site(provider: &str, product: Option<&Product>) -> Self {
+    pub fn no_site(provider: ProviderId, product: Option<&Product>) -> Self {
         let title = format!("No {provider} site found");
         let text = format!(
             "Your account has no {provider} site that can be connected. Use another account, \
@@ -190,7 +196,7 @@ impl Message {
     }
 
     /// The provider does not answer, or answers with an outage (502).
-    pub fn provider_unreachable(provider: &str, product: Option<&Product>) -> Self {
+    pub fn provider_unreachable(provider: ProviderId, product: Option<&Product>) -> Self {
         let title = format!("{provider} is not answering");
         let text =
             format!("{provider} cannot be reached right now, so it was not connected. Please wait a minute.");
@@ -198,7 +204,7 @@ impl Message {
     }
 
     /// There were too many requests of this person, or from their address (429). The link is still good.
-    pub fn too_often(provider: &str, product: Option<&Product>) -> Self {
+    pub fn too_often(provider: ProviderId, product: Option<&Product>) -> Self {
         let title = "One moment, please";
         let text = "There were too many requests from your network. Nothing was changed.";
         Self {
@@ -208,21 +214,21 @@ impl Message {
     }
 
     /// The time for an answer is over (504).
-    pub fn too_slow(provider: &str, product: Option<&Product>) -> Self {
+    pub fn too_slow(provider: ProviderId, product: Option<&Product>) -> Self {
         let title = "This took too long";
         let text = format!("{provider} did not answer in time. Please wait a minute.");
         Self::new(Tone::Failed, StatusCode::GATEWAY_TIMEOUT, title, text, provider, product)
     }
 
     /// The address is not one that we made: an unknown provider, a parameter missing (400).
-    pub fn link_malformed(provider: &str, product: Option<&Product>) -> Self {
+    pub fn link_malformed(provider: ProviderId, product: Option<&Product>) -> Self {
         let title = "This link is not complete";
         let text = "Part of its address is missing or was changed.";
         Self::new(Tone::NotFound, StatusCode::BAD_REQUEST, title, text, provider, product)
     }
 
     /// One of our own stores is away for a moment (503).
-    pub fn interrupted(provider: &str, product: Option<&Product>) -> Self {
+    pub fn interrupted(provider: ProviderId, product: Option<&Product>) -> Self {
         let title = "One moment, please";
         let text =
             format!("We cannot do this right now. {provider} was not connected. Please wait a minute.");
@@ -230,7 +236,7 @@ impl Message {
     }
 
     /// Our own fault (500).
-    pub fn unexpected(provider: &str, product: Option<&Product>) -> Self {
+    pub fn unexpected(provider: ProviderId, product: Option<&Product>) -> Self {
         let title = "Something went wrong";
         let text = format!("This is our mistake, not yours. {provider} was not connected.");
         Self::new(Tone::Failed, StatusCode::INTERNAL_SERVER_ERROR, title, text, provider, product)
@@ -242,7 +248,7 @@ impl Message {
         status: StatusCode,
         title: impl Into<String>,
         text: impl Into<String>,
-        provider: &str,
+        provider: ProviderId,
         product: Option<&Product>,
     ) -> Self {
         let origin = product.map_or("where you came from", Product::name);

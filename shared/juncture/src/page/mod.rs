@@ -2,16 +2,18 @@
 //! ([`Message`]).
 //!
 //! Pure rendering: values in, HTML out, no I/O. A page is whole without JavaScript; [`SCRIPT`] only improves it.
-//! Names of sites come from a stranger's Jira: the templates escape them, and [`Product`] and the site list
+//! Names of sites and accounts come from a stranger: the templates escape them, and [`Product`] and the site list
 //! accept web addresses only.
 
 mod document;
+mod error;
 mod finalize;
 mod headers;
 mod message;
 mod product;
 
 pub use document::document;
+pub use error::PageError;
 pub use finalize::{Finalize, Site};
 pub use headers::{ASSET_HEADERS, HEADERS};
 pub use message::Message;

@@ -1,6 +1,6 @@
 //! What must hold for every page, whatever it says.
 use crate::display::DisplayName;
-use crate::provider::jira::Account;
+use crate::provider::{Account, ProviderId};
 
 use base::config::Settings;
 use url::Url;
@@ -31,7 +31,7 @@ fn site<'a>(id: &'a str, name: &'a str) -> Site<'a> {
 
 fn finalize<'a>(sites: &'a [Site<'a>], product: Option<&'a Product>) -> Finalize<'a> {
     Finalize {
-        provider_name: "Jira",
+        provider: ProviderId::Jira,
         sites,
         connection_code: "code-1",
         product,
@@ -43,8 +43,7 @@ fn finalize<'a>(sites: &'a [Site<'a>], product: Option<&'a Product>) -> Finalize
 }
 
 fn account(name: &str, email: &str) -> Account {
-    let account = serde_json::json!({ "account_id": "1:a", "name": name, "email": email });
-    serde_json::from_value(account).unwrap()
+    Account { id: "1:a".to_owned(), name: Some(name.to_owned()), email: Some(email.to_owned()) }
 }
 
 #[test]
@@ -128,7 +127,7 @@ fn messages(product: Option<&Product>) -> Vec<Message> {
         Message::interrupted,
         Message::unexpected,
     ]
-    .map(|message| message("Jira", product).with_reference(HOSTILE))
+    .map(|message| message(ProviderId::Jira, product).with_reference(HOSTILE))
     .to_vec()
 }
 
@@ -221,7 +220,7 @@ fn only_success_leads_on_by_itself() {
     for message in messages(Some(&product())) {
         assert_eq!(message.html().contains("http-equiv"), message.status().is_success());
     }
-    assert!(!Message::connected("Jira", None).html().contains("http-equiv"));
+    assert!(!Message::connected(ProviderId::Jira, None).html().contains("http-equiv"));
 }
 
 #[test]
@@ -274,7 +273,7 @@ fn many_sites_can_be_searched() {
 }
 
 #[test]
-fn pictures_come_from_atlassian_only() {
+fn pictures_come_from_the_provider_only() {
     let page = |url| finalize(&[Site { avatar_url: Some(url), ..site("1", "Acme") }], None).html();
     let good = "https://site-admin-avatar-cdn.prod.public.atl-paas.net/avatars/240/flag.png";
     assert!(page(good).contains(&format!(r#"<img src="{good}""#)));
@@ -299,7 +298,7 @@ fn a_site_without_a_name_shows_its_host() {
 #[test]
 fn the_policy_names_the_domains_of_pictures() {
     let policy = HEADERS.iter().find(|(name, _)| *name == "content-security-policy").unwrap().1;
-    for domain in finalize::AVATAR_DOMAINS {
+    for domain in ProviderId::Jira.facts().picture_domains {
         assert!(policy.contains(&format!(" https://*{domain}")));
     }
 }

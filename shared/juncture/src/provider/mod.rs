@@ -1,53 +1,23 @@
-//! What a provider must answer, and the providers. A new one is a module beside [`jira`];
-//! `docs/adding-a-provider.md` has the steps.
+//! The interface of providers, and the providers. A new provider is a module beside [`jira`] and a variant of
+//! [`ProviderId`]; `docs/adding-a-provider.md` has the steps.
 
+mod facts;
+mod id;
 pub mod jira;
+mod providers;
+mod reach;
 
 use std::time::Duration;
 
-pub use base::oauth::{Consent, ConsentLacks, Grant, GrantedScopes, TokenEndpoint, TokenError};
-use futures_util::future::BoxFuture;
-use tokio_postgres::Transaction;
-use uuid::Uuid;
+pub(crate) use base::oauth::site_url;
+pub use base::oauth::{Consent, ConsentLacks, Grant, GrantedScopes, NamedSite, TokenEndpoint, TokenError};
+pub use facts::{Facts, SiteTable};
+pub(crate) use id::CHOSEN_SITES;
+pub use id::ProviderId;
+pub use providers::Providers;
+pub use reach::{Account, AccountError, Reach, ReachError, Reached, Site, SiteId};
 
-use crate::error::{Error, ErrorCode, Result};
-
-/// The provider of a connection, as the database's enum `provider` names it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ProviderId {
-    /// Jira Cloud.
-    Jira,
-}
-
-impl ProviderId {
-    /// Reads a provider's name, all lower case.
-    ///
-    /// # Errors
-    /// 400 for any other name.
-    pub fn parse(name: &str) -> Result<Self> {
-        match name {
-            "jira" => Ok(Self::Jira),
-            _ => Err(Error::bad_request("Unknown provider: 'jira' is the only one, in lower case")),
-        }
-    }
-
-    /// The name in routes, rows and keys.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Jira => "jira",
-        }
-    }
-}
-
-/// What a provider writes beside the generic rows when a connection is saved, in the same transaction.
-pub trait ExtendTransaction: Send + Sync {
-    /// Writes the provider's own row for the connection.
-    fn extend<'a>(
-        &'a self,
-        transaction: &'a Transaction<'_>,
-        connection_id: &'a Uuid,
-    ) -> BoxFuture<'a, Result<(), tokio_postgres::Error>>;
-}
+use crate::error::{Error, ErrorCode};
 
 impl From<TokenError> for Error {
     fn from(error: TokenError) -> Self {
@@ -80,8 +50,8 @@ impl From<TokenError> for Error {
 impl From<ConsentLacks> for Error {
     fn from(lacks: ConsentLacks) -> Self {
         match lacks {
-            ConsentLacks::RefreshToken => Self::no_offline_access(),
-            ConsentLacks::Account => Self::account_unknown(),
+            ConsentLacks::RefreshToken(scope) => Self::no_offline_access(scope),
+            ConsentLacks::Account(scope) => Self::account_unknown(scope),
         }
     }
 }

@@ -13,11 +13,11 @@ use super::super::key::ConnectionKey;
 use super::super::row::Connection;
 use super::{Session, Tokens};
 use crate::error::Result;
-use crate::provider::jira::NamedSite;
+use crate::provider::NamedSite;
 
 impl Tokens {
     /// What the site of a session is called and where it is: as the row says, or else as `ask` does. Then the row and
-    /// the cache have it as well. If Atlassian tells no address, the cache remembers that as long as it remembers
+    /// the cache have it as well. If the provider tells no address, the cache remembers that as long as it remembers
     /// anything of the connection, so that not every call asks.
     ///
     /// # Errors
@@ -29,17 +29,17 @@ impl Tokens {
         ask: impl Future<Output = Result<NamedSite>>,
     ) -> Result<NamedSite> {
         let row = self.find(key).await?;
-        if row.id != session.connection_id || row.jira_site_id != session.jira_site_id {
+        if row.id != session.connection_id || row.site_id != session.site_id {
             // Another one was chosen meanwhile; this call is still made to the former.
             return Ok(NamedSite::default());
         }
-        if row.jira_site.url.is_some() {
+        if row.site.url.is_some() {
             self.connections.publish(key, &Snapshot::from(&row)).await;
-            return Ok(row.jira_site);
+            return Ok(row.site);
         }
         let site = ask.await?;
-        if site.url.is_none() || self.name_site(&row, &site).await {
-            let snapshot = Snapshot { jira_site: Some(site.clone()), ..Snapshot::from(&row) };
+        if site.url.is_none() || self.name_site(key, &row, &site).await {
+            let snapshot = Snapshot { site: Some(site.clone()), ..Snapshot::from(&row) };
             self.connections.publish(key, &snapshot).await;
         }
         Ok(site)
@@ -47,21 +47,17 @@ impl Tokens {
 
     /// Writes what was learned of a row's site, unless the row has another one by now, or has learned it. Tells whether
     /// it is written.
-    async fn name_site(&self, row: &Connection, site: &NamedSite) -> bool {
-        const UPDATE: &str = r#"
-            update "juncture-core".jira_connection
-            set jira_site_name = $3, jira_site_url = $4, jira_site_named = $2
-            where connection_id = $1 and jira_site_id = $2
-                and (jira_site_named is distinct from jira_site_id or jira_site_url is null)"#;
+    async fn name_site(&self, key: &ConnectionKey, row: &Connection, site: &NamedSite) -> bool {
+        let update = key.provider().facts().sites.name;
         let parameters: [(&(dyn ToSql + Sync), Type); 4] = [
             (&row.id, Type::UUID),
-            (&row.jira_site_id, Type::TEXT),
+            (&row.site_id, Type::TEXT),
             (&site.name, Type::TEXT),
             (&site.url, Type::TEXT),
         ];
         let written = async {
             let client = self.connections.rows().postgres().connection().await?;
-            let written = within_budget(client.execute_typed(UPDATE, &parameters)).await?;
+            let written = within_budget(client.execute_typed(update, &parameters)).await?;
             client.release();
             Ok::<_, PostgresError>(written)
         };

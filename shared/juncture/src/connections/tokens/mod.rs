@@ -6,8 +6,8 @@
 //! 2. Whoever finds none takes a lock, so that of many callers one refreshes and the others wait for its result.
 //! 3. The new tokens are committed to Postgres, in place of exactly the refresh token that was exchanged, before
 //!    the access token is used, cached or returned.
-//! 4. A process that dies in between has cost nothing: within its reuse interval Atlassian accepts the old
-//!    refresh token again (<https://developer.atlassian.com/cloud/jira/platform/oauth-2-3lo-apps/>).
+//! 4. A process that dies in between has cost nothing where the provider accepts the old refresh token again for a
+//!    while.
 //! 5. If Postgres is away just then, the new tokens wait in Redis, sealed, for the next caller to commit them.
 //! 6. If Redis is away, the row itself is the lock.
 
@@ -36,8 +36,7 @@ use super::rotation::SealedTokens;
 use super::row::Connection;
 use super::store::Connections;
 use crate::error::{Error, Result};
-use crate::provider::jira::NamedSite;
-use crate::provider::{Grant, TokenEndpoint};
+use crate::provider::{Grant, NamedSite, Providers, TokenEndpoint};
 
 /// How long a caller that waits for another's refresh rests between two looks; it grows to the second figure.
 const FIRST_LOOK: Duration = Duration::from_millis(80);
@@ -57,20 +56,20 @@ pub struct Session {
     pub connection_id: Uuid,
     /// A token that is good for at least another minute.
     pub access_token: AccessToken,
-    /// The chosen Jira site.
-    pub jira_site_id: Option<String>,
+    /// The chosen site.
+    pub site_id: Option<String>,
     /// What that site is called and where it is; `None` where that has to be learned, without an address where nobody
     /// tells.
-    pub jira_site: Option<NamedSite>,
-    /// The selected Jira project.
-    pub jira_project_id: Option<String>,
+    pub site: Option<NamedSite>,
+    /// The selected project of that site.
+    pub project_id: Option<String>,
 }
 
 /// Gives out sessions.
 pub struct Tokens {
     connections: Connections,
     sealer: Sealer,
-    endpoint: Box<dyn TokenEndpoint>,
+    endpoints: Providers<Box<dyn TokenEndpoint>>,
 }
 
 /// What is known of a connection for one caller.
@@ -84,8 +83,12 @@ enum Known {
 }
 
 impl Tokens {
-    pub(crate) fn new(connections: Connections, sealer: Sealer, endpoint: Box<dyn TokenEndpoint>) -> Self {
-        Self { connections, sealer, endpoint }
+    pub(crate) fn new(
+        connections: Connections,
+        sealer: Sealer,
+        endpoints: Providers<Box<dyn TokenEndpoint>>,
+    ) -> Self {
+        Self { connections, sealer, endpoints }
     }
 
     /// A session for a connection, refreshed when needed.
@@ -206,9 +209,9 @@ impl Tokens {
         Ok(Known::Session(Session {
             connection_id: snapshot.id,
             access_token: AccessToken { value, expires_at: token.expires_at },
-            jira_site_id: snapshot.jira_site_id.clone(),
-            jira_site: snapshot.jira_site.clone(),
-            jira_project_id: snapshot.jira_project_id.clone(),
+            site_id: snapshot.site_id.clone(),
+            site: snapshot.site.clone(),
+            project_id: snapshot.project_id.clone(),
         }))
     }
 

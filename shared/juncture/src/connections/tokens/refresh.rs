@@ -51,7 +51,7 @@ impl Tokens {
             let refresh_token = row.refresh_token(&self.sealer)?;
             let tokens = match self.stashed(stash, &row, &refresh_token) {
                 Some(tokens) => Ok(tokens),
-                None => self.exchange(&row.id, &refresh_token).await?,
+                None => self.exchange(key, &row.id, &refresh_token).await?,
             };
             let refreshed = match tokens {
                 Ok(tokens) => self.commit(key, &row, &refresh_token, tokens).await?,
@@ -69,10 +69,11 @@ impl Tokens {
     /// other failure says nothing about the connection.
     async fn exchange(
         &self,
+        key: &ConnectionKey,
         id: &Uuid,
         refresh_token: &SecretString,
     ) -> Result<Result<SealedTokens, TokenError>> {
-        match self.endpoint.refresh(refresh_token).await {
+        match self.endpoints.of(key.provider()).refresh(refresh_token).await {
             Ok(grant) => Ok(Ok(seal(&self.sealer, id, &grant, refresh_token)?)),
             Err(rejection @ TokenError::Rejected(_)) => {
                 count(Counter::RefreshesRejected);
@@ -218,7 +219,7 @@ impl Tokens {
             return Ok(session);
         }
         let refresh_token = row.refresh_token(&self.sealer)?;
-        let row = match self.exchange(&row.id, &refresh_token).await? {
+        let row = match self.exchange(key, &row.id, &refresh_token).await? {
             Ok(tokens) => {
                 let written = async {
                     let version =

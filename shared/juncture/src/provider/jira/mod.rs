@@ -1,11 +1,34 @@
-//! Jira Cloud as a provider: what Atlassian's client gives is put into the words that all providers share.
+//! Jira Cloud as a provider: converts what the client crate `atlassian` returns to the types that all providers share.
 
-mod chosen_site;
+mod reach;
+mod site_table;
 
-pub use atlassian::SiteId;
-pub use atlassian::oauth::{
-    Account, AccountError, Accounts, AtlassianProbe, CONSENT_LIFETIME, DEFAULT_SCOPES, JiraConsent,
-    JiraTokenEndpoint, NamedSite, Site, Sites,
+pub use atlassian::oauth::{AtlassianProbe, DEFAULT_SCOPES, JiraConsent, JiraTokenEndpoint};
+pub use reach::JiraReach;
+
+use atlassian::oauth::CONSENT_LIFETIME;
+
+use super::facts::Facts;
+use super::reach::SiteId;
+use crate::error::Result;
+
+/// The facts about Jira Cloud.
+pub(crate) static FACTS: Facts = Facts {
+    name: "Jira",
+    vendor: "Atlassian",
+    redirect_uri_setting: "DEFAULT_JIRA_REDIRECT_URI",
+    // Undocumented; if Atlassian adds a host, its pictures are missing.
+    picture_domains: &[".atl-paas.net", ".atlassian.com", ".atlassian.net"],
+    consent_lifetime: CONSENT_LIFETIME,
+    // <https://developer.atlassian.com/cloud/jira/platform/oauth-2-3lo-apps/>
+    idle_days: 90,
+    sites: site_table::SITE_TABLE,
 };
-pub use chosen_site::ChosenSite;
-pub(crate) use chosen_site::account_digest;
+
+/// Parses a cloud id.
+///
+/// # Errors
+/// 400 when the text is not a valid one.
+pub(super) fn site_id(text: &str) -> Result<SiteId> {
+    Ok(atlassian::SiteId::parse(text)?.into())
+}

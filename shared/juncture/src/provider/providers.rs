@@ -1,0 +1,48 @@
+//! One value per provider.
+
+use base::config::{FromSettings, Settings, SettingsError};
+use base::oauth::{Consent, TokenEndpoint};
+
+use super::id::ProviderId;
+use super::jira::{JiraConsent, JiraReach, JiraTokenEndpoint};
+use super::reach::Reach;
+
+/// One value per provider, such as its [`Consent`], [`TokenEndpoint`] or [`Reach`].
+pub struct Providers<T> {
+    jira: T,
+}
+
+impl<T> Providers<T> {
+    /// The value of a provider.
+    pub fn of(&self, provider: ProviderId) -> &T {
+        match provider {
+            ProviderId::Jira => &self.jira,
+        }
+    }
+
+    /// Makes the value of each provider.
+    pub(crate) fn make<E>(make: impl Fn(ProviderId) -> Result<T, E>) -> Result<Self, E> {
+        Ok(Self { jira: make(ProviderId::Jira)? })
+    }
+}
+
+/// Settings: those of [`JiraConsent`].
+impl FromSettings for Providers<Box<dyn Consent>> {
+    fn from_settings(settings: &Settings) -> Result<Self, SettingsError> {
+        Ok(Self { jira: Box::new(JiraConsent::from_settings(settings)?) })
+    }
+}
+
+/// Settings: those of [`JiraTokenEndpoint`].
+impl FromSettings for Providers<Box<dyn TokenEndpoint>> {
+    fn from_settings(settings: &Settings) -> Result<Self, SettingsError> {
+        Ok(Self { jira: Box::new(JiraTokenEndpoint::from_settings(settings)?) })
+    }
+}
+
+/// Settings: those of [`JiraReach`].
+impl FromSettings for Providers<Box<dyn Reach>> {
+    fn from_settings(settings: &Settings) -> Result<Self, SettingsError> {
+        Ok(Self { jira: Box::new(JiraReach::from_settings(settings)?) })
+    }
+}
