@@ -17,7 +17,7 @@ struct App {
     finalizer: Finalizer,
     bodies: JsonBodies,
     limits: PublicRateLimits,
-    silence: Silence,
+    confirmation: AccountConfirmation,
 }
 
 impl FromSettings for App {
@@ -27,7 +27,7 @@ impl FromSettings for App {
             finalizer: parts.finalizer()?,
             bodies: parts.read()?,
             limits: parts.rate_limits()?,
-            silence: parts.read()?,
+            confirmation: parts.read()?,
         })
     }
 }
@@ -45,11 +45,11 @@ struct Body {
 /// The default for requests that do not say whether another account may be replaced. Setting:
 /// `REQUIRE_ACCOUNT_CONFIRMATION`; unless it is `true`, such a request may replace it, because its page has shown this
 /// to the person or does not handle accounts.
-struct Silence {
+struct AccountConfirmation {
     may_replace: bool,
 }
 
-impl FromSettings for Silence {
+impl FromSettings for AccountConfirmation {
     fn from_settings(settings: &Settings) -> Result<Self, SettingsError> {
         Ok(Self { may_replace: !settings.flag("REQUIRE_ACCOUNT_CONFIRMATION", false)? })
     }
@@ -66,13 +66,13 @@ struct Created {
 }
 
 async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
-    let App { finalizer, bodies, limits, silence } = &*app;
+    let App { finalizer, bodies, limits, confirmation } = &*app;
     let Body { connection_code, site_id, replace_account } = bodies.read(&request, ROUTE)?;
     let (code, site_id) = (ConnectionCode::parse(&connection_code)?, ProviderId::Jira.site_id(&site_id)?);
     limits.admit(&request, Some(code.limited())).await?;
     let visitor = Browser::known(&request, FlowLeg::ToConnection);
     let may_replace = match replace_account {
-        Field::Absent => silence.may_replace,
+        Field::Absent => confirmation.may_replace,
         given => given.flag("replace_account")?,
     };
     finalizer.connect(ProviderId::Jira, &code, visitor.as_ref(), site_id, may_replace).await?;

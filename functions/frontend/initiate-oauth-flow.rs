@@ -90,12 +90,12 @@ async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
     // Requests with an invalid connect token are counted too, for their IP address.
     let external_id = admitted.as_ref().ok().map(|(intent, _)| intent.connection_key.external_id().as_str());
     limits.admit(&request, external_id.map(|value| RateLimitSubject { name: "external_id", value })).await?;
-    let (intent, ticket) = admitted?;
+    let (intent, token_use) = admitted?;
     let provider = intent.connection_key.provider();
     let redirect_uri = address.redirect_uri(&request, provider)?;
     let browser = Browser::named(&request, FlowLeg::ToReturn)?;
     let binding = entrance.bind(&request, address, &browser, &intent)?;
-    let state = states.begin(&intent, ticket.as_ref(), binding).await?;
+    let state = states.begin(&intent, token_use.as_ref(), binding).await?;
     let begun = Begun { authorization_uri: consents.of(provider).authorize_url(&redirect_uri, &state) };
     with_cookie(json(StatusCode::OK, &begun), &browser.set_cookie())
 }
@@ -143,7 +143,7 @@ impl Entrance {
             };
             return Ok((BrowserCaller::of(request).connection_key(provider, external_id)?.into(), None));
         };
-        let (intent, ticket) = self.tokens.open(token)?;
+        let (intent, token_use) = self.tokens.open(token)?;
         for (name, given, said) in [
             ("external_id", &body.external_id, intent.connection_key.external_id().as_str()),
             ("provider", &body.provider, intent.connection_key.provider().as_str()),
@@ -152,6 +152,6 @@ impl Entrance {
                 return Err(Error::bad_request(format!("{name} does not match connect_token: leave it out")));
             }
         }
-        Ok((intent, Some(ticket)))
+        Ok((intent, Some(token_use)))
     }
 }

@@ -48,10 +48,10 @@ struct Target {
     _issue_type_id: Present,
 }
 
-const IN_DOUBT: &str = "Failed to create Jira ticket: Jira did not confirm it, so the ticket may exist. Look for it \
+const UNCONFIRMED: &str = "Failed to create Jira ticket: Jira did not confirm it, so the ticket may exist. Look for it \
     before you create it again; with an Idempotency-Key, creating it again would be safe.";
 
-const IN_DOUBT_WITH_KEY: &str = "Failed to create Jira ticket: Jira did not confirm it, so the ticket may exist. \
+const UNCONFIRMED_WITH_KEY: &str = "Failed to create Jira ticket: Jira did not confirm it, so the ticket may exist. \
     Repeat the request with the same Idempotency-Key: it will not be created twice.";
 
 fn main() -> ExitCode {
@@ -71,11 +71,14 @@ async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
     match idempotency_key {
         Some(idempotency_key) => {
             let created = site.create_once(idempotency, idempotency_key, &digest, ticket).await;
-            json(StatusCode::CREATED, &created.map_err(|error| retryable(explain(error, IN_DOUBT_WITH_KEY)))?)
+            json(
+                StatusCode::CREATED,
+                &created.map_err(|error| retryable(explain(error, UNCONFIRMED_WITH_KEY)))?,
+            )
         }
         None => {
             let created = site.create(ticket).await;
-            json(StatusCode::CREATED, &created.map_err(|error| explain(error, IN_DOUBT))?)
+            json(StatusCode::CREATED, &created.map_err(|error| explain(error, UNCONFIRMED))?)
         }
     }
 }

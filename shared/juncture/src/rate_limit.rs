@@ -71,7 +71,7 @@ pub struct RateLimitSubject<'a> {
 /// `RATE_LIMIT_PER_KEY`, each as requests and seconds (`60/60`) or `off`.
 pub struct PublicRateLimits {
     redis: Arc<Upstash>,
-    per_address: Option<Quota>,
+    per_network: Option<Quota>,
     per_key: Option<Quota>,
 }
 
@@ -80,7 +80,7 @@ impl PublicRateLimits {
         let a_minute = |most| Quota { most, window: Duration::from_secs(60) };
         Ok(Self {
             redis,
-            per_address: Quota::from_setting(settings, "RATE_LIMIT_PER_IP", a_minute(60))?,
+            per_network: Quota::from_setting(settings, "RATE_LIMIT_PER_IP", a_minute(60))?,
             per_key: Quota::from_setting(settings, "RATE_LIMIT_PER_KEY", a_minute(20))?,
         })
     }
@@ -91,7 +91,7 @@ impl PublicRateLimits {
     /// 429 `rate_limited` over one of the limits.
     pub async fn admit(&self, request: &Request, key: Option<RateLimitSubject<'_>>) -> Result<()> {
         let mut counters = Vec::with_capacity(2);
-        if let (Some(quota), Some(network)) = (self.per_address, network(request)) {
+        if let (Some(quota), Some(network)) = (self.per_network, network(request)) {
             counters.push(Counter::new("ip", quota, &network));
         }
         if let (Some(quota), Some(key)) = (self.per_key, key) {

@@ -100,36 +100,36 @@ impl ConnectedSite<'_> {
     /// Those of [`Self::create`] and [`IdempotencyStore::begin`].
     pub async fn create_once(
         &self,
-        once: &IdempotencyStore,
+        store: &IdempotencyStore,
         idempotency_key: &str,
         request: &str,
         ticket: NewTicket,
     ) -> Result<Value> {
         let key = self.idempotency_key(idempotency_key);
         let create = async {
-            let claim = match once.begin(&key, request).await? {
+            let attempt = match store.begin(&key, request).await? {
                 Begun::Replay(answer) => return Ok(answer),
-                Begun::Attempt(claim) => claim,
+                Begun::Attempt(attempt) => attempt,
             };
-            let outcome = claim.hold(self.create_claimed(&claim, ticket)).await;
-            claim.finish(outcome).await
+            let outcome = attempt.hold(self.create_in_attempt(&attempt, ticket)).await;
+            attempt.finish(outcome).await
         };
         let (mut answer, links) = self.with_links(create).await?;
         complete(&mut answer, &links);
         Ok(answer)
     }
 
-    async fn create_claimed(&self, claim: &Attempt<'_>, ticket: NewTicket) -> Result<Value> {
+    async fn create_in_attempt(&self, attempt: &Attempt<'_>, ticket: NewTicket) -> Result<Value> {
         let summary = ticket.input.summary().map(str::to_owned);
-        let known = match claim.unconfirmed_send() {
-            Some(doubt) => self.find_marked(claim, doubt).await.map_err(still_in_doubt)?,
+        let known = match attempt.unconfirmed_send() {
+            Some(unconfirmed) => self.find_marked(attempt, unconfirmed).await.map_err(still_unconfirmed)?,
             None => None,
         };
         let named = match known {
             Some(named) => named,
             None => {
-                claim.about_to_send(ticket.project.as_str()).await?;
-                self.send_create(ticket, Some(claim.key().digest())).await?
+                attempt.about_to_send(ticket.project.as_str()).await?;
+                self.send_create(ticket, Some(attempt.key().digest())).await?
             }
         };
         serde_json::to_value(self.describe(named, summary).await).map_err(Error::internal)
@@ -231,7 +231,7 @@ fn complete(answer: &mut Value, links: &Links) {
 }
 
 /// If Jira could not be searched for the issue, it may still exist.
-fn still_in_doubt(error: Error) -> Error {
+fn still_unconfirmed(error: Error) -> Error {
     let is_jiras = error.status().is_server_error() && error.code() != ErrorCode::StorageUnavailable;
     if is_jiras { error.unconfirmed() } else { error }
 }

@@ -57,18 +57,18 @@ pub fn following_keys(key: &str, number: u64) -> Vec<String> {
 }
 
 impl ConnectedSite<'_> {
-    /// Finds the issue with the mark of this claim. Returns `None` once it is certain that there is none.
+    /// Finds the issue with the mark of this attempt. Returns `None` once it is certain that there is none.
     ///
     /// # Errors
     /// 409 with `Retry-After` while that is not certain.
     pub(super) async fn find_marked(
         &self,
-        claim: &Attempt<'_>,
-        doubt: &UnconfirmedSend,
+        attempt: &Attempt<'_>,
+        unconfirmed: &UnconfirmedSend,
     ) -> Result<Option<Issue>> {
-        let project = &ProjectId::parse(&doubt.place)?;
-        let mark = claim.key().digest();
-        let since = (doubt.sent_at - CLOCKS_APART).format(&Rfc3339).map_err(Error::internal)?;
+        let project = &ProjectId::parse(&unconfirmed.place)?;
+        let mark = attempt.key().digest();
+        let since = (unconfirmed.sent_at - CLOCKS_APART).format(&Rfc3339).map_err(Error::internal)?;
         let since = utc(&since);
         let mut pause = FIRST_PAUSE;
         loop {
@@ -76,11 +76,11 @@ impl ConnectedSite<'_> {
             if let Some(found) = self.look_for(project, mark, &since).await? {
                 return Ok(Some(found));
             }
-            let left = doubt.settled_at - looked_at;
+            let left = unconfirmed.settled_at - looked_at;
             if left <= time::Duration::ZERO {
                 return Ok(None);
             }
-            claim.check_time(pause)?;
+            attempt.check_time(pause)?;
             tokio::time::sleep(pause).await;
             pause = (pause * 2).min(LONGEST_PAUSE);
         }

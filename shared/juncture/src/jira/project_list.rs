@@ -17,7 +17,7 @@ use crate::provider::ProviderId;
 /// A request for a list of a project's boards, sprints or issues: `external_id` and, optionally, `jira_project_id`,
 /// `limit` and `cursor`.
 pub struct ProjectList {
-    address: ConnectionKey,
+    key: ConnectionKey,
     /// The project, if the caller gave one.
     named: Option<ProjectId>,
     description_format: Option<String>,
@@ -41,8 +41,8 @@ impl ProjectList {
         let (query, page): (Query, PageQuery) = runtime::query(request)?;
         let Query { external_id, jira_project_id, description_format } = query;
         let named = jira_project_id.as_deref().map(ProjectId::parse).transpose()?;
-        let address = caller.connection_key(ProviderId::Jira.as_str(), &external_id)?;
-        Ok(Self { address, named, description_format, page })
+        let key = caller.connection_key(ProviderId::Jira.as_str(), &external_id)?;
+        Ok(Self { key, named, description_format, page })
     }
 
     /// The requested format of descriptions, parsed by [`DescriptionFormat::parse`].
@@ -55,12 +55,12 @@ impl ProjectList {
     /// # Errors
     /// Those of [`Jira::site`] and [`ConnectedSite::project_or_selected`].
     pub async fn open<'a>(&'a self, jira: &'a Jira) -> Result<(ConnectedSite<'a>, ProjectId)> {
-        self.with_project(jira.site(&self.address).await?)
+        self.with_project(jira.site(&self.key).await?)
     }
 
     /// Like [`Self::open`], for a search.
     pub async fn open_for_search<'a>(&'a self, jira: &'a Jira) -> Result<(ConnectedSite<'a>, ProjectId)> {
-        self.with_project(jira.site_for_search(&self.address).await?)
+        self.with_project(jira.site_for_search(&self.key).await?)
     }
 
     fn with_project<'a>(&self, site: ConnectedSite<'a>) -> Result<(ConnectedSite<'a>, ProjectId)> {
@@ -76,7 +76,7 @@ impl ProjectList {
         call: &str,
         project: &ProjectId,
     ) -> Result<(Paging<'a>, Option<PageRequest<P>>)> {
-        let paging = Paging::new(sealer, call, &self.address, project.as_str());
+        let paging = Paging::new(sealer, call, &self.key, project.as_str());
         let part = paging.part(&self.page)?;
         Ok((paging, part))
     }

@@ -42,25 +42,25 @@ impl FlowLeg {
 /// A browser on one leg of a flow.
 pub struct Browser {
     code: String,
-    stretch: FlowLeg,
+    leg: FlowLeg,
     has_kept_it: bool,
 }
 
 impl Browser {
     /// Returns the request's browser if it sent our cookie.
-    pub fn known(request: &Request, stretch: FlowLeg) -> Option<Self> {
-        let code = cookie(request, stretch.cookie_name()).filter(|code| is_code(code, PREFIX))?;
-        Some(Self { code: code.to_owned(), stretch, has_kept_it: true })
+    pub fn known(request: &Request, leg: FlowLeg) -> Option<Self> {
+        let code = cookie(request, leg.cookie_name()).filter(|code| is_code(code, PREFIX))?;
+        Some(Self { code: code.to_owned(), leg, has_kept_it: true })
     }
 
     /// Returns the request's browser, with a new cookie value if it sent none. An existing value is kept, because flows
     /// in two tabs belong to the same browser.
-    pub fn named(request: &Request, stretch: FlowLeg) -> Result<Self> {
-        if let Some(known) = Self::known(request, stretch) {
+    pub fn named(request: &Request, leg: FlowLeg) -> Result<Self> {
+        if let Some(known) = Self::known(request, leg) {
             return Ok(known);
         }
         let code = random_code(PREFIX).map_err(Error::internal)?;
-        Ok(Self { code, stretch, has_kept_it: false })
+        Ok(Self { code, leg, has_kept_it: false })
     }
 
     /// Whether the browser sent our cookie, so it keeps cookies.
@@ -71,13 +71,13 @@ impl Browser {
     /// The `Set-Cookie` header for this browser. `SameSite=Lax`, so the cookie is sent when the provider redirects the
     /// person back.
     pub fn set_cookie(&self) -> String {
-        let (name, code) = (self.stretch.cookie_name(), &self.code);
+        let (name, code) = (self.leg.cookie_name(), &self.code);
         format!("{name}={code}; Path=/; Max-Age={LIFETIME_SECONDS}; Secure; HttpOnly; SameSite=Lax")
     }
 
     /// The browser that got this cookie value on its return from the provider.
     pub(super) fn returned(code: String) -> Self {
-        Self { code, stretch: FlowLeg::ToConnection, has_kept_it: true }
+        Self { code, leg: FlowLeg::ToConnection, has_kept_it: true }
     }
 
     /// The cookie value. Whoever has it can impersonate the browser.

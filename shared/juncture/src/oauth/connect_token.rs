@@ -113,7 +113,8 @@ impl ConnectTokens {
             ));
         }
         let connection_key = ConnectionKey::new(ProviderId::parse(&content.provider)?, content.external_id);
-        let ticket = ConnectTokenUse { id: content.id, left: Duration::try_from(left).unwrap_or_default() };
+        let token_use =
+            ConnectTokenUse { id: content.id, left: Duration::try_from(left).unwrap_or_default() };
         // Without an issue time, assume the token is as old as a token can be.
         let begun_at = content.issued_at.unwrap_or(content.expires_at - LONGEST);
         let intent = Intent {
@@ -123,7 +124,7 @@ impl ConnectTokens {
             same_browser: content.same_browser,
             begun_at: Some(begun_at),
         };
-        Ok((intent, ticket))
+        Ok((intent, token_use))
     }
 }
 

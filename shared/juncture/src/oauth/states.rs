@@ -120,7 +120,7 @@ impl OAuthStates {
     pub async fn begin(
         &self,
         intent: &Intent,
-        ticket: Option<&ConnectTokenUse>,
+        token_use: Option<&ConnectTokenUse>,
         binding: Binding,
     ) -> Result<String> {
         let state = random_code(STATE_PREFIX).map_err(Error::internal)?;
@@ -134,7 +134,7 @@ impl OAuthStates {
         };
         let value = serde_json::to_string(&stored).map_err(Error::internal)?;
         let expired = |why| Err(Error::gone(ErrorCode::ConnectTokenExpired, why));
-        match self.redis.run(begin(intent, ticket, &state_key(&state), &value)).await?.as_i64() {
+        match self.redis.run(begin(intent, token_use, &state_key(&state), &value)).await?.as_i64() {
             Some(USED) => expired("connect_token was used already: ask your backend for a new one"),
             Some(ENDED) => expired(
                 "The connection was removed after connect_token had been made: ask your backend for a new one",
@@ -174,7 +174,7 @@ const ENDED: i64 = -1;
 
 /// Stores a state, unless the connect token already started another flow or was issued before the connection was
 /// removed. Safe to run twice.
-fn begin(intent: &Intent, ticket: Option<&ConnectTokenUse>, state: &str, value: &str) -> Command {
+fn begin(intent: &Intent, token_use: Option<&ConnectTokenUse>, state: &str, value: &str) -> Command {
     const ONCE: &str = "\
         local ended = redis.call('GET', KEYS[4]) \
         if ended and tonumber(ended) >= tonumber(ARGV[5]) then return -1 end \
@@ -182,12 +182,12 @@ fn begin(intent: &Intent, ticket: Option<&ConnectTokenUse>, state: &str, value: 
         if begun and begun ~= KEYS[1] then return 0 end \
         redis.call('SET', KEYS[3], KEYS[1], 'PX', ARGV[4]) ";
     let owner = expiring_keys::of(&intent.connection_key);
-    let Some((ticket, begun_at)) = ticket.zip(intent.begun_at) else {
+    let Some((token_use, begun_at)) = token_use.zip(intent.begun_at) else {
         return expiring_keys::set(&owner, state, value, STATE_LIFETIME);
     };
-    let used = format!("juncture:connect-token:{}", sha256_hex(ticket.id.as_bytes()));
+    let used = format!("juncture:connect-token:{}", sha256_hex(token_use.id.as_bytes()));
     // A margin for clock skew: while our clock still accepts the token, its use must be remembered.
-    let remembered = (ticket.left + Duration::from_secs(60)).as_millis().to_string();
+    let remembered = (token_use.left + Duration::from_secs(60)).as_millis().to_string();
     let [value, lifetime, now] = expiring_keys::arguments(value, STATE_LIFETIME);
     Command::eval_with(
         &format!("{ONCE}{}", expiring_keys::SET),
