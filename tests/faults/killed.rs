@@ -110,7 +110,7 @@ async fn tenant(env: &Environment, endpoint: Endpoint) -> Result<Tenant<'_>> {
         Endpoint::AuthorizationCallback | Endpoint::CreateConnection => {
             Tenant::unconnected(env.stack(), &key).await
         }
-        _ => Tenant::new(env.stack(), &key).await,
+        _ => env.tenant(&key).await,
     }
 }
 

@@ -14,6 +14,7 @@ use rcgen::{CertificateParams, CertifiedIssuer, IsCa, KeyPair, date_time_ymd};
 use serde_json::Value;
 use strum::VariantArray as _;
 use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
 
 use super::answers::Answers;
 use super::dependency::{Dependency, Fault};
@@ -28,6 +29,9 @@ pub(crate) struct Environment {
     expired: Arc<rustls::ServerConfig>,
     authority: String,
     answers: Answers,
+    /// Users are connected a few at a time. With all scenarios at once, the processes that start for them keep two cores
+    /// so busy that a Redis call of a flow can time out.
+    connecting: Semaphore,
 }
 
 impl Environment {
@@ -40,7 +44,14 @@ impl Environment {
             expired,
             authority,
             answers: Answers::default(),
+            connecting: Semaphore::new(4),
         })
+    }
+
+    /// A tenant with a connected user.
+    pub(crate) async fn tenant(&self, project: &str) -> Result<Tenant<'_>> {
+        let _turn = self.connecting.acquire().await?;
+        Tenant::new(&self.stack, project).await
     }
 
     pub(crate) fn answers(&self) -> &Answers {
@@ -94,7 +105,7 @@ pub(crate) async fn run(
     dependency: Dependency,
     number: usize,
 ) -> Result<Row> {
-    let tenant = Tenant::new(&env.stack, &format!("FAULT{number}")).await?;
+    let tenant = env.tenant(&format!("FAULT{number}")).await?;
     let target = dependency.address(&env.stack)?;
     let proxy = Proxy::start(target, Arc::new(|_| true)).await?;
     let gateway = env.gateway([dependency.setting(&env.stack, proxy.port())?]).await?;
