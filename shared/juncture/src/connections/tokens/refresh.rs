@@ -129,7 +129,7 @@ impl Tokens {
     }
 
     /// Stores new tokens in place of the exchanged one and returns the new version; `None` if the row holds another
-    /// token or is gone. If the same token was only resealed in the meantime, it is replaced anyway, because only the
+    /// token or is gone. If the same token was only re-sealed in the meantime, it is replaced anyway, because only the
     /// new tokens are valid.
     async fn replace(
         &self,

@@ -21,7 +21,7 @@ pub(super) struct Stash {
     pub(super) granted_scopes: Option<GrantedScopes>,
 }
 
-/// Reseals the tokens of a stash; `None` if that is not necessary or not possible.
+/// Re-seals the tokens of a stash; `None` if that is not necessary or not possible.
 pub(crate) fn reseal_stash(text: &str, id: &Uuid, sealer: &Sealer) -> Option<String> {
     let mut stash: Stash = serde_json::from_str(text).ok()?;
     let aad = id.to_string();
