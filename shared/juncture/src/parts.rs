@@ -33,7 +33,7 @@ pub struct Parts<'s> {
 }
 
 impl<'s> Parts<'s> {
-    /// Uses these settings; nothing is built yet.
+    /// Takes the settings. Each part is built when it is requested.
     pub fn of(settings: &'s Settings) -> Self {
         Self { settings, redis: OnceCell::new(), postgres: OnceCell::new(), sealer: OnceCell::new() }
     }
