@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn everything_that_a_function_is_made_of_shares_one_redis_client() {
+    fn all_parts_share_one_redis_client() {
         let settings = settings(|_| true);
         let parts = Parts::of(&settings);
         let redis = parts.redis().unwrap();
@@ -190,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_made_that_nobody_asks_for() {
+    fn a_part_needs_only_its_own_settings() {
         let settings = settings(|name| name == "DATABASE_URL");
         let parts = Parts::of(&settings);
         assert!(parts.connection_rows().is_ok());

@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn a_page_is_ours_where_the_provider_sends_people_back_to() {
+    fn a_page_is_ours_if_it_has_the_origin_of_the_redirect_uri() {
         let request = request(Some("connect.example.com"));
         let callback = ("DEFAULT_JIRA_REDIRECT_URI", "https://connect.example.com/cb");
         for (settings, is_ours) in [
@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn a_browser_returns_to_the_host_that_it_called_or_not() {
+    fn a_browser_returns_here_if_the_redirect_uri_has_the_same_host() {
         let request = request(Some("localhost"));
         assert!(address(&[]).returns_here(&request, JIRA));
         let local = address(&[("DEFAULT_JIRA_REDIRECT_URI", "http://localhost:8000/cb")]);
@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn without_either_nothing_is_guessed() {
+    fn without_a_setting_or_a_domain_no_url_is_guessed() {
         assert!(address(&[]).redirect_uri(&request(None), JIRA).is_err());
     }
 }

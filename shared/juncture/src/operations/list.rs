@@ -187,7 +187,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_cursor_of_an_earlier_version_is_still_good() {
+    fn cursors_of_earlier_versions_remain_valid() {
         let all = ConnectionFilter::default();
         assert_eq!(all.in_cursors(), "Filter { provider: None, state: None }");
         let some = ConnectionFilter { provider: Some(ProviderId::Jira), state: Some(ConnectionState::Valid) };

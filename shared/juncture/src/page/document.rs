@@ -21,7 +21,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_page_is_what_it_says_and_travels_over_tls() {
+    fn every_page_forbids_sniffing_and_requires_tls() {
         let answers = [
             document(StatusCode::OK, None, "a page".to_owned()),
             page(StatusCode::OK, ASSET_HEADERS, "a style"),

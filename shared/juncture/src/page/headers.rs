@@ -73,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn a_picture_changes_nothing_else_of_the_policy() {
+    fn an_image_only_adds_its_source_to_the_policy() {
         let policy = policy_with_image("https://cdn.example.com/logo.svg");
         assert_eq!(policy.replace(" https://cdn.example.com/logo.svg", ""), *POLICY);
         assert!(policy.contains("https://*.atlassian.net https://cdn.example.com/logo.svg; connect-src"));

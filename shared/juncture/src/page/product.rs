@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn has_the_name_of_the_settings_wherever_it_returns_to() {
+    fn keeps_its_configured_name_with_any_return_url() {
         let (home, elsewhere) = ("https://app.example.com/", Url::parse("https://example.org/x").unwrap());
         let named =
             of(&[("PRODUCT_NAME", "Acme"), ("DEFAULT_JIRA_SITE_REDIRECT_URI", home)]).unwrap().unwrap();
@@ -190,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn its_logo_is_one_address_of_https_and_the_policy_allows_that_alone() {
+    fn its_logo_is_one_https_url_and_the_policy_allows_only_that() {
         let logo = |url: &str| of(&[("PRODUCT_NAME", "Acme"), ("PRODUCT_LOGO_URL", url)]);
         let source = |url: &str| {
             let policy = logo(url).unwrap().unwrap().logo().unwrap().policy().to_str().unwrap().to_owned();

@@ -59,7 +59,7 @@ fn an_account_that_replaces_another_is_named_and_confirmed() {
 }
 
 #[test]
-fn a_page_says_for_whom_the_connection_is_made() {
+fn a_page_says_whom_the_connection_is_for() {
     let sites = [site("1", "Acme")];
     let page = finalize(&sites, None);
     assert!(!page.html().contains("Connect Jira to"));
@@ -69,7 +69,7 @@ fn a_page_says_for_whom_the_connection_is_made() {
 }
 
 #[test]
-fn the_name_and_logo_of_the_product_are_shown_and_no_address_in_their_place() {
+fn a_page_shows_the_name_and_logo_of_the_product_instead_of_its_host() {
     for product in [branded("http://localhost:8001"), branded("")] {
         let sites = [site("1", "Harbour")];
         let mut pages: Vec<String> = messages(Some(&product)).iter().map(Message::html).collect();
@@ -88,7 +88,7 @@ fn the_name_and_logo_of_the_product_are_shown_and_no_address_in_their_place() {
 }
 
 #[test]
-fn names_of_strangers_are_cut_and_change_nothing_around_them() {
+fn untrusted_names_are_truncated_and_do_not_affect_the_text_around_them() {
     let long = "x".repeat(5000);
     for (name, shown) in [
         ("Har\u{202e}bour\u{2066}", "Har bour"),
@@ -170,7 +170,7 @@ fn elements<'a>(html: &'a str, name: &str) -> Vec<&'a str> {
 }
 
 #[test]
-fn nothing_is_inline_and_nothing_a_stranger_wrote_is_markup() {
+fn nothing_is_inline_and_untrusted_text_is_escaped() {
     for page in all_pages() {
         assert!(!page.contains("<script>") && !page.contains("<img src=x") && !page.contains("javascript:"));
         assert!(elements(&page, "style").is_empty());
@@ -199,7 +199,7 @@ fn every_page_has_a_language_a_title_and_one_main_heading() {
 }
 
 #[test]
-fn a_message_says_how_to_go_on() {
+fn a_message_says_what_to_do_next() {
     for message in messages(Some(&product())) {
         assert!(
             message.html().contains(r#"href="https://app.example.com/done?a=1&#38;b=%22%3E%3Cscript%3E""#)
@@ -216,7 +216,7 @@ fn a_message_says_how_to_go_on() {
 }
 
 #[test]
-fn only_success_leads_on_by_itself() {
+fn only_success_redirects_automatically() {
     for message in messages(Some(&product())) {
         assert_eq!(message.html().contains("http-equiv"), message.status().is_success());
     }
