@@ -1,8 +1,8 @@
-//! The composition root: what a function is made of, each part made once.
+//! The composition root: builds everything a function needs from its settings.
 //!
-//! Postgres, Redis and the sealer are made when something first needs them, and whoever needs them after that is given the
-//! same one. So a function requires only the settings of what it uses, and a sandbox holds one connection to Postgres. (The
-//! HTTP client is one for the process already: [`base::tls::http_client`].)
+//! Postgres, Redis and the sealer are built on first use and then shared. So a function requires only the settings of
+//! what it uses, and a sandbox holds one connection to Postgres. (The process already shares one HTTP client:
+//! [`base::tls::http_client`].)
 
 use std::cell::OnceCell;
 use std::sync::Arc;
@@ -24,7 +24,7 @@ use crate::rate_limit::PublicRateLimits;
 
 type Made<T> = Result<T, SettingsError>;
 
-/// The parts of one function. Every method fails when a setting is missing or malformed, and says which.
+/// Builds the parts of one function. Every method fails if a setting is missing or malformed, and the error names it.
 pub struct Parts<'s> {
     settings: &'s Settings,
     redis: OnceCell<Arc<Upstash>>,
@@ -33,12 +33,12 @@ pub struct Parts<'s> {
 }
 
 impl<'s> Parts<'s> {
-    /// The parts as these settings describe them; nothing is made yet.
+    /// Takes the settings. Each part is built when it is requested.
     pub fn of(settings: &'s Settings) -> Self {
         Self { settings, redis: OnceCell::new(), postgres: OnceCell::new(), sealer: OnceCell::new() }
     }
 
-    /// A part that shares nothing with others, and says itself which settings it reads.
+    /// Builds a part that shares nothing with others. Its type documents the settings it reads.
     pub fn read<T: FromSettings>(&self) -> Made<T> {
         T::from_settings(self.settings)
     }
@@ -48,7 +48,7 @@ impl<'s> Parts<'s> {
         once(&self.redis, || self.read().map(Arc::new))
     }
 
-    /// Redis, if there is one.
+    /// Redis, if it is configured.
     fn optional_redis(&self) -> Made<Option<Arc<Upstash>>> {
         self.settings.optional("UPSTASH_REDIS_REST_URL").map(|_| self.redis()).transpose()
     }
@@ -58,28 +58,28 @@ impl<'s> Parts<'s> {
         once(&self.postgres, || self.read())
     }
 
-    /// What seals tokens. Setting: `TOKEN_ENCRYPTION_KEY`.
+    /// The sealer of tokens. Setting: `TOKEN_ENCRYPTION_KEY`.
     pub fn sealer(&self) -> Made<Sealer> {
         once(&self.sealer, || self.read())
     }
 
-    /// The keys of the backend API. Settings: `JUNCTURE_SECRET_KEY`, `RATE_LIMIT_WRONG_KEYS`, and those of Redis if there
-    /// is one.
+    /// The secret keys of the backend API. Settings: `JUNCTURE_SECRET_KEY`, `RATE_LIMIT_WRONG_KEYS`, and those of Redis
+    /// if it is configured.
     pub fn secret_keys(&self) -> Made<SecretKeys> {
         SecretKeys::new(self.settings, self.optional_redis()?)
     }
 
-    /// The limits of the endpoints that anybody may call.
+    /// The rate limits of the public endpoints.
     pub fn rate_limits(&self) -> Made<PublicRateLimits> {
         PublicRateLimits::new(self.settings, self.redis()?)
     }
 
-    /// The rows of connections, to be read. Setting: `DATABASE_URL`.
+    /// Read access to the rows of connections. Setting: `DATABASE_URL`.
     pub fn connection_rows(&self) -> Made<ConnectionRows> {
         Ok(ConnectionRows::new(self.postgres()?))
     }
 
-    /// The connections. Settings: `DATABASE_URL` and those of Redis.
+    /// Access to connections. Settings: `DATABASE_URL` and those of Redis.
     pub fn connections(&self) -> Made<Connections> {
         Ok(Connections::new(self.connection_rows()?, self.redis()?))
     }
@@ -95,48 +95,48 @@ impl<'s> Parts<'s> {
         Ok(Jira::new(self.read()?, self.tokens()?))
     }
 
-    /// What remembers requests with an `Idempotency-Key`.
+    /// The records of requests with an `Idempotency-Key`.
     pub fn idempotency(&self) -> Made<IdempotencyStore> {
         Ok(IdempotencyStore::new(self.redis()?, self.sealer()?))
     }
 
-    /// The tokens that flows begin with.
+    /// Issues and opens connect tokens.
     pub fn connect_tokens(&self) -> Made<ConnectTokens> {
         Ok(ConnectTokens::new(&self.sealer()?))
     }
 
-    /// The states of flows that have begun.
+    /// The states of started flows.
     pub fn oauth_states(&self) -> Made<OAuthStates> {
         Ok(OAuthStates::new(self.redis()?, self.sealer()?))
     }
 
-    /// The consents that wait for the choice of a site.
+    /// The consents awaiting the choice of a site.
     pub fn pending_consents(&self) -> Made<PendingConsents> {
         Ok(PendingConsents::new(self.redis()?, self.sealer()?))
     }
 
-    /// What makes connections of consents.
+    /// Turns pending consents into connections.
     pub fn finalizer(&self) -> Made<Finalizer> {
         Ok(Finalizer::new(self.pending_consents()?, self.read()?, self.connections()?))
     }
 
-    /// The customer's product, if the settings name one.
+    /// The customer's product, if configured.
     pub fn product(&self) -> Made<Option<Product>> {
         Product::of(self.settings)
     }
 
-    /// What keeps connections alive that nobody uses.
+    /// Refreshes idle connections before their tokens expire.
     pub fn idle_connections(&self) -> Made<IdleConnections> {
         IdleConnections::new(self.settings, self.connection_rows()?, self.tokens()?)
     }
 
-    /// What seals every stored token anew.
+    /// Re-seals every stored token with the first key.
     pub fn reseal(&self) -> Made<Reseal> {
         Ok(Reseal::new(self.connections()?, self.sealer()?))
     }
 }
 
-/// What the cell holds, made now if it holds nothing.
+/// Returns the value in the cell, building it first if the cell is empty.
 fn once<T: Clone>(cell: &OnceCell<T>, make: impl FnOnce() -> Made<T>) -> Made<T> {
     if let Some(made) = cell.get() {
         return Ok(made.clone());
@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn everything_that_a_function_is_made_of_shares_one_redis_client() {
+    fn all_parts_share_one_redis_client() {
         let settings = settings(|_| true);
         let parts = Parts::of(&settings);
         let redis = parts.redis().unwrap();
@@ -190,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_made_that_nobody_asks_for() {
+    fn a_part_needs_only_its_own_settings() {
         let settings = settings(|name| name == "DATABASE_URL");
         let parts = Parts::of(&settings);
         assert!(parts.connection_rows().is_ok());

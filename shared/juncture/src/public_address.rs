@@ -1,4 +1,4 @@
-//! Where the outside reaches this deployment.
+//! The public URLs of this deployment.
 
 use base::config::{FromSettings, Settings, SettingsError};
 use lambda_http::RequestExt;
@@ -9,12 +9,12 @@ use url::Url;
 use crate::error::{Error, Result};
 use crate::provider::{ProviderId, Providers};
 
-/// The addresses that a browser is sent to. Settings: `JUNCTURE_FRONTEND_URL` (base of the finalize page) and each
-/// provider's redirect URI ([`Facts`](crate::provider::Facts) has its name); without them, the domain under which API
-/// Gateway was called.
+/// The URLs that a browser is sent to. Settings: `JUNCTURE_FRONTEND_URL` (base of the finalize page) and each
+/// provider's redirect URI ([`Facts`](crate::provider::Facts) has the name of the setting). The default is the domain
+/// on which API Gateway was called.
 ///
-/// That default is what makes a first deployment possible: a template cannot tell its functions the address of
-/// the API that it makes out of them. The domain is API Gateway's own word, not a header of the request.
+/// A first deployment needs that default: a template cannot pass its functions the URL of the API that it creates from
+/// them. The domain comes from API Gateway's request context, not from a header.
 pub struct PublicAddress {
     frontend: Option<Url>,
     redirect_uris: Providers<Option<Url>>,
@@ -32,10 +32,8 @@ impl FromSettings for PublicAddress {
 }
 
 impl PublicAddress {
-    /// The redirect URI of the provider's app, to the letter as it is registered there.
-    ///
-    /// # Errors
-    /// 500 when it is neither set nor known from the request.
+    /// The redirect URI, exactly as registered with the provider's app. Returns 500 if it is neither set nor known from
+    /// the request.
     pub fn redirect_uri(&self, request: &Request, provider: ProviderId) -> Result<String> {
         match self.redirect_uris.of(provider) {
             Some(uri) => Ok(uri.as_str().to_owned()),
@@ -46,10 +44,7 @@ impl PublicAddress {
         }
     }
 
-    /// The address of the page on which a site is chosen.
-    ///
-    /// # Errors
-    /// As [`Self::redirect_uri`].
+    /// The URL of the page for choosing a site.
     pub fn finalize_page(&self, request: &Request, provider: ProviderId, code: &str) -> Result<String> {
         let base = self.page_base(request, provider)?;
         Ok(format!("{}/finalize-connection/{}/{code}", base.trim_end_matches('/'), provider.as_str()))
@@ -59,31 +54,27 @@ impl PublicAddress {
         self.frontend.as_ref().map_or_else(|| origin(request, provider), |url| Ok(url.as_str().to_owned()))
     }
 
-    /// Whether the browser that sent this request comes back from the provider to the host that it called, with
-    /// the cookies that it has of it (they do not tell ports apart).
+    /// Whether the provider redirects back to the host of this request, so that the browser returns with that host's
+    /// cookies. Ports do not matter, because cookies are shared between them.
     pub fn returns_here(&self, request: &Request, provider: ProviderId) -> bool {
         self.redirect_uris.of(provider).as_ref().is_none_or(|uri| uri.host_str() == domain(request))
     }
 
-    /// Whether the page on which a site is chosen lies where the provider sends people back to: it is Juncture's
-    /// own then, and a browser brings to it the cookies that it was given there. A product's own page lies
-    /// elsewhere.
-    ///
-    /// # Errors
-    /// As [`Self::redirect_uri`].
+    /// Whether the page for choosing a site has the same origin as the redirect URI. Then it is Juncture's own page,
+    /// and the browser sends it the cookies set on return from the provider. A product's own page has another origin.
     pub fn page_is_ours(&self, request: &Request, provider: ProviderId) -> Result<bool> {
         let origin = |address: String| Url::parse(&address).map(|url| url.origin()).map_err(Error::internal);
         Ok(origin(self.page_base(request, provider)?)? == origin(self.redirect_uri(request, provider)?)?)
     }
 
-    /// Whether browsers reach the callback over TLS, without which some keep no `Secure` cookie, not even of
+    /// Whether browsers reach the callback over TLS. Without it some keep no `Secure` cookies, not even for
     /// `localhost`.
     pub fn is_secure(&self, provider: ProviderId) -> bool {
         self.redirect_uris.of(provider).as_ref().is_none_or(|uri| uri.scheme() == "https")
     }
 }
 
-/// The domain under which API Gateway was called.
+/// The domain on which API Gateway was called.
 fn domain(request: &Request) -> Option<&str> {
     match request.request_context_ref() {
         Some(RequestContext::ApiGatewayV2(gateway)) => {
@@ -147,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn a_page_is_ours_where_the_provider_sends_people_back_to() {
+    fn a_page_is_ours_if_it_has_the_origin_of_the_redirect_uri() {
         let request = request(Some("connect.example.com"));
         let callback = ("DEFAULT_JIRA_REDIRECT_URI", "https://connect.example.com/cb");
         for (settings, is_ours) in [
@@ -163,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn a_browser_returns_to_the_host_that_it_called_or_not() {
+    fn a_browser_returns_here_if_the_redirect_uri_has_the_same_host() {
         let request = request(Some("localhost"));
         assert!(address(&[]).returns_here(&request, JIRA));
         let local = address(&[("DEFAULT_JIRA_REDIRECT_URI", "http://localhost:8000/cb")]);
@@ -173,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn without_either_nothing_is_guessed() {
+    fn without_a_setting_or_a_domain_no_url_is_guessed() {
         assert!(address(&[]).redirect_uri(&request(None), JIRA).is_err());
     }
 }

@@ -1,4 +1,4 @@
-//! The cache of connections in Redis: everything that a backend call needs of one, in one key.
+//! The cache of connections in Redis: one entry per connection, with everything a backend call needs.
 
 use std::time::Duration;
 
@@ -12,21 +12,21 @@ use super::key::ConnectionKey;
 use super::row::{Connection, StoredAccessToken};
 use crate::provider::NamedSite;
 
-/// The shape of what is stored; it grows when [`Snapshot`] changes, so that a deployment never reads what
-/// another one wrote.
+/// The version of the entry format, part of the Redis key. Incremented when [`Snapshot`] changes incompatibly, so that
+/// a deployment never reads entries in another format.
 const SHAPE: u32 = 1;
 
-/// The longest that an entry lives, whatever it holds.
+/// Maximum lifetime of an entry.
 const LONGEST: Duration = Duration::from_secs(60 * 60);
 
-/// An access token is not handed out when it ends sooner than this: the caller needs time to use it.
+/// An access token that expires sooner than this is not handed out, because the caller needs time to use it.
 pub(crate) const TOKEN_MARGIN: Duration = Duration::from_secs(60);
 
-/// A connection as it was when a certain version of its row was written. The access token is sealed. Fields keep
-/// the names under which other versions of Juncture store them, until [`SHAPE`] changes.
+/// A connection as of one version of its row. The access token is sealed. The serialized field names are shared with
+/// other versions of Juncture and stay the same until [`SHAPE`] changes.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Snapshot {
-    /// The version of the row; the script below reads it by this name.
+    /// The version of the row; the scripts below read it under this name.
     #[serde(rename = "v")]
     pub(crate) version: i64,
     pub(crate) id: Uuid,
@@ -39,14 +39,14 @@ pub(crate) struct Snapshot {
     pub(crate) site_id: Option<String>,
     #[serde(rename = "jira_project_id")]
     pub(crate) project_id: Option<String>,
-    /// What that site is called and where it is. None where the provider has to be asked, as in what a version wrote that
-    /// did not keep it; without an address where it was asked in vain.
+    /// The name and URL of that site. `None` if the provider has to be asked, as in entries of older versions, which
+    /// did not store them; without a URL if the provider was asked and did not know it.
     #[serde(rename = "jira_site", default, skip_serializing_if = "Option::is_none")]
     pub(crate) site: Option<NamedSite>,
 }
 
 impl Snapshot {
-    /// How long it may be kept: no longer than its access token may be handed out.
+    /// How long to cache the snapshot: at most until its access token may no longer be handed out.
     fn lifetime(&self) -> Duration {
         let usable = self.access_token.as_ref().map(|token| {
             let left = token.expires_at - OffsetDateTime::now_utc();
@@ -80,38 +80,38 @@ pub(crate) fn read(key: &ConnectionKey) -> Command {
     Command::get(&redis_key(key))
 }
 
-/// Decodes what [`read`] gave; anything unreadable counts as absent, a [`barrier`] too.
+/// Decodes the reply to [`read`]. Anything that is not a snapshot counts as absent, including a [`barrier`].
 pub(crate) fn decode(value: &serde_json::Value) -> Option<Snapshot> {
     serde_json::from_str(value.as_str()?).ok()
 }
 
-/// How long a barrier stands: longer than any request, or one refresh of a run, takes.
+/// Lifetime of a barrier: longer than any request, or one refresh of the scheduled run, can take.
 const BARRIER_LIFETIME: Duration = Duration::from_secs(60);
 
-/// Takes the snapshot of a row away that is about to be written, and lets no snapshot of this or an older version
-/// come back. So whoever dies or loses Redis between the write and its [`write()`] leaves nothing wrong behind:
-/// until then, everybody reads the row.
+/// Replaces the snapshot of a row that is about to be written with a barrier, which no snapshot of this or an older
+/// version can replace. If the writer dies or loses Redis before it calls [`write()`], no stale entry is left: until
+/// there is a new one, everybody reads the row.
 pub(crate) fn barrier(key: &ConnectionKey, version: i64) -> Command {
-    // The row's next version is at least the next number.
+    // The row's next version is at least this one.
     let next = version + 1;
     put(key, next, &json!({ "v": next }).to_string(), BARRIER_LIFETIME)
 }
 
-/// Stores a snapshot unless a newer one is there: a writer that was held up replaces nothing.
+/// Caches a snapshot unless a newer version is cached, so that a delayed writer replaces nothing newer.
 pub(crate) fn write(key: &ConnectionKey, snapshot: &Snapshot) -> Command {
-    // A snapshot is plain data; serializing it cannot fail.
+    // Serializing plain data cannot fail.
     let value = serde_json::to_string(snapshot).unwrap_or_default();
     put(key, snapshot.version, &value, snapshot.lifetime())
 }
 
-/// Stores in place of a snapshot that the connection is gone, as of a version. It is no snapshot to whoever reads
-/// it, and a writer that was held up does not replace it.
+/// Replaces the snapshot with a tombstone: the connection was removed as of this version. Readers find no snapshot, and
+/// a delayed writer cannot replace it.
 pub(crate) fn write_tombstone(key: &ConnectionKey, version: i64) -> Command {
     let value = serde_json::json!({ "v": version, "gone": true }).to_string();
     put(key, version, &value, LONGEST)
 }
 
-/// Stores a value that belongs to a connection, unless the connection has been removed since this version of it.
+/// Stores a value that belongs to a connection, unless the connection was removed after this version.
 pub(crate) fn set_unless_gone(
     key: &ConnectionKey,
     version: i64,

@@ -1,7 +1,8 @@
-//! What Redis holds of a connection under names that nobody could find again: digests of codes and keys.
+//! Values in Redis that belong to a connection but whose keys cannot be derived from it, because they contain digests
+//! of states, connection codes and idempotency keys.
 //!
-//! Beside each such value its name is noted in a sorted set of its owner, by the time at which the value ends, so
-//! that removing the owner removes the values.
+//! The key of each such value is also recorded in a sorted set of its owner, scored by the value's expiry, so that
+//! removing the owner can remove the values.
 
 use std::time::Duration;
 
@@ -11,10 +12,10 @@ use uuid::Uuid;
 
 use super::key::ConnectionKey;
 
-/// How many values are removed in one request.
+/// Maximum number of values removed in one request.
 const AT_ONCE: usize = 500;
 
-/// The owner of what belongs to a connection key: states that wait for a consent, consents that wait for their site.
+/// The owner of what belongs to a connection key: states awaiting a consent, consents awaiting the choice of a site.
 pub(crate) fn of(key: &ConnectionKey) -> String {
     format!("juncture:belongings:{}", key.storage_name())
 }
@@ -24,8 +25,8 @@ pub(crate) fn of_connection(id: &Uuid) -> String {
     format!("juncture:belongings:{id}")
 }
 
-/// The script of [`set()`], which another may end with: its first two keys are the value's and the owner's, its first
-/// three arguments [`arguments`].
+/// The script of [`set()`]. Another script may end with it if its first two keys are those of the value and the owner,
+/// and its first three arguments are [`arguments`].
 pub(crate) const SET: &str = "\
     redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2]) \
     redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', ARGV[3]) \
@@ -41,16 +42,13 @@ pub(crate) fn arguments(value: &str, lifetime: Duration) -> [String; 3] {
     [value.to_owned(), lifetime.as_millis().max(1).to_string(), now.to_string()]
 }
 
-/// Writes a value that lives for `lifetime` and notes that it is its owner's.
+/// Stores a value for `lifetime` and records its key with its owner.
 pub(crate) fn set(owner: &str, key: &str, value: &str, lifetime: Duration) -> Command {
     let arguments = arguments(value, lifetime);
     Command::eval_with(SET, &[key, owner], &arguments.each_ref().map(String::as_str))
 }
 
-/// Deletes everything that an owner has.
-///
-/// # Errors
-/// When Redis is away; to do it again is harmless.
+/// Deletes everything that belongs to an owner. Idempotent.
 pub(crate) async fn remove(redis: &Upstash, owner: &str) -> Result<(), UpstashError> {
     loop {
         let names = redis.run(Command::first_members(owner, AT_ONCE)).await?;

@@ -1,11 +1,12 @@
-//! What names a connection.
+//! The key of a connection.
 
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::provider::ProviderId;
 
-/// The longest external id; the products' own ids (a UUID, an e-mail, a path of ids) are far shorter.
+/// Maximum length of an external id, in characters. Ids in use (a UUID, an email address, a path of ids) are far
+/// shorter.
 const MAX_CHARACTERS: usize = 512;
 
 /// The product's own id of whatever is connected: a user, a project, an organisation.
@@ -14,10 +15,7 @@ const MAX_CHARACTERS: usize = 512;
 pub struct ExternalId(String);
 
 impl ExternalId {
-    /// Reads an external id: any text without control characters.
-    ///
-    /// # Errors
-    /// 400 when it is empty, too long or contains control characters.
+    /// Parses an external id, or returns 400 if it is empty, too long or contains control characters.
     pub fn parse(text: &str) -> Result<Self> {
         if text.is_empty() {
             return Err(Error::bad_request("Missing external_id"));
@@ -33,16 +31,16 @@ impl ExternalId {
         Ok(Self(text.to_owned()))
     }
 
-    /// The id as the product wrote it.
+    /// The id exactly as the product sent it.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-/// What names one connection. Queries, caches and locks take this type, never loose strings.
+/// Identifies one connection. Queries, caches and locks take this type, never loose strings.
 ///
-/// It is made of what a caller said ([`crate::callers`]), or of what was sealed or stored for one before. In cloud mode it will
-/// also hold the caller's project.
+/// A key comes from a caller's request ([`crate::callers`]), or from a value that was sealed or stored for a caller
+/// earlier. In cloud mode it will also contain the caller's project.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConnectionKey {
     provider: ProviderId,
@@ -54,17 +52,17 @@ impl ConnectionKey {
         Self { provider, external_id }
     }
 
-    /// The provider that the connection leads to.
+    /// The provider of the connection.
     pub fn provider(&self) -> ProviderId {
         self.provider
     }
 
-    /// The product's id of it.
+    /// The product's id of the connection.
     pub fn external_id(&self) -> &ExternalId {
         &self.external_id
     }
 
-    /// The key as it stands in the names of Redis keys and locks.
+    /// The key as it appears in Redis keys and lock names.
     pub(crate) fn storage_name(&self) -> String {
         format!("{}:{}", self.provider.as_str(), self.external_id.as_str())
     }

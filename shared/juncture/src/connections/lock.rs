@@ -1,7 +1,7 @@
-//! A lock in Redis that keeps twenty callers from doing the same work twenty times.
+//! A lock in Redis that keeps twenty concurrent callers from doing the same work twenty times.
 //!
-//! It saves work and nothing else hangs on it: what keeps tokens safe is the compare-and-swap in Postgres, and
-//! what keeps a ticket from being made twice is the mark that it bears.
+//! It only saves work, and correctness does not depend on it: the compare-and-swap in Postgres keeps tokens safe, and
+//! the entity property on an issue prevents a duplicate.
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -12,35 +12,35 @@ use stores::upstash::{Command, Upstash};
 
 use super::key::ConnectionKey;
 
-/// How long a holder that died keeps the others waiting.
+/// How long the lock outlives a holder that died.
 const LIFETIME: Duration = Duration::from_secs(4);
 
-/// How often a holder that lives says so; several may be lost before the lock is.
+/// How often the holder renews the lock: often enough that a failed renewal or two does not lose it.
 const HEARTBEAT: Duration = Duration::from_millis(1200);
 
-/// The wish to do one piece of work, under a random name that only its owner knows.
+/// One caller's claim to a lock, held or not. The random owner id lets only this caller renew or release it.
 pub(crate) struct Lock {
     key: String,
     owner: String,
 }
 
 impl Lock {
-    /// The lock for the refresh of a connection's token.
+    /// The lock for refreshing a connection's token.
     pub(crate) fn of(key: &ConnectionKey) -> Result<Self, CryptoError> {
         Self::on(format!("juncture:refresh-lock:{}", key.storage_name()))
     }
 
-    /// The lock with this key.
+    /// The lock with this Redis key.
     pub(crate) fn on(key: String) -> Result<Self, CryptoError> {
         Ok(Self { key, owner: random_code("lk")? })
     }
 
-    /// Takes the lock if nobody has it; answers null otherwise.
+    /// Takes the lock if it is free; the reply is null otherwise.
     pub(crate) fn take(&self) -> Command {
         Command::set_if_absent(&self.key, &self.owner, LIFETIME)
     }
 
-    /// Lets go of the lock if it is still this owner's.
+    /// Releases the lock if this owner still holds it.
     pub(crate) fn release(&self) -> Command {
         const RELEASE: &str = "\
             if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end \
@@ -48,7 +48,7 @@ impl Lock {
         Command::eval(RELEASE, &self.key, &[&self.owner])
     }
 
-    /// Keeps the lock for longer; answers 0 if it is somebody else's by now.
+    /// Extends the lock; the reply is 0 if this owner no longer holds it.
     pub(crate) fn renew(&self) -> Command {
         const RENEW: &str = "\
             if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('PEXPIRE', KEYS[1], ARGV[2]) end \
@@ -56,7 +56,7 @@ impl Lock {
         Command::eval(RENEW, &self.key, &[&self.owner, &LIFETIME.as_millis().to_string()])
     }
 
-    /// Runs the work that the lock is for, renewing the lock for as long as it takes.
+    /// Runs the work that the lock protects, renewing the lock until it is done.
     pub(crate) async fn hold<T>(&self, redis: &Upstash, work: impl Future<Output = T>) -> T {
         tokio::select! {
             biased;

@@ -1,4 +1,4 @@
-//! Connections: what names one, its rows in Postgres, its cache in Redis, and its tokens.
+//! Connections: their keys, rows in Postgres, cache in Redis, and tokens.
 
 mod cache;
 pub(crate) mod expiring_keys;

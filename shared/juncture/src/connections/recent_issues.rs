@@ -1,6 +1,6 @@
-//! The issues that were made through a connection lately.
+//! The issues recently created through a connection.
 //!
-//! A search may find a new issue only after seconds or minutes, unless it names the issue. So their ids are kept in Redis
+//! Jira's search may take seconds or minutes to find a new issue, unless the search names it. So Redis keeps the ids
 //! for as long as that may take.
 
 use std::time::Duration;
@@ -10,17 +10,17 @@ use stores::upstash::Command;
 
 use super::key::ConnectionKey;
 
-/// How many ids a search may name; older ones are forgotten.
+/// Maximum number of ids that a search may name; older ones are dropped.
 const MOST: usize = 50;
 
-/// How long ids are kept after the last one was added.
+/// How long the ids are kept after the last one was added.
 const LIFETIME: Duration = Duration::from_secs(10 * 60);
 
 pub(super) fn redis_key(key: &ConnectionKey) -> String {
     format!("juncture:recent-issues:{}", key.storage_name())
 }
 
-/// Remembers an issue, by its id, as the latest. To do it twice is harmless.
+/// Records an issue as the most recent one. Idempotent.
 pub(crate) fn remember(key: &ConnectionKey, issue_id: &str) -> Command {
     const REMEMBER: &str = "\
         redis.call('LREM', KEYS[1], 0, ARGV[1]) \
@@ -31,12 +31,12 @@ pub(crate) fn remember(key: &ConnectionKey, issue_id: &str) -> Command {
     Command::eval(REMEMBER, &redis_key(key), &[issue_id, &MOST.to_string(), &lifetime])
 }
 
-/// Reads the ids, the latest first.
+/// Reads the ids, most recent first.
 pub(crate) fn read(key: &ConnectionKey) -> Command {
     Command::list(&redis_key(key))
 }
 
-/// Decodes what [`read`] gave; anything unreadable counts as absent.
+/// Decodes the reply to [`read`], ignoring anything unreadable.
 pub(crate) fn decode(value: &Value) -> Vec<String> {
     let ids = value.as_array().into_iter().flatten();
     ids.filter_map(|id| id.as_str().map(str::to_owned)).take(MOST).collect()

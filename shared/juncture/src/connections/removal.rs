@@ -1,4 +1,4 @@
-//! The end of a connection: everything that is stored of it goes.
+//! Removes a connection with everything that is stored for it.
 
 use stores::postgres::{bounded, failed, within_budget};
 use stores::upstash::Command;
@@ -14,15 +14,15 @@ use super::{cache, expiring_keys, recent_issues, removal_time};
 use crate::error::{Error, Result};
 
 impl Connections {
-    /// Removes a connection: its rows in one transaction, and what Redis holds of it before that transaction is
-    /// committed, so that nothing is left behind when either store fails and the call is repeated.
+    /// Removes a connection: its rows in one transaction, and its data in Redis before that transaction commits. If
+    /// either store fails, a retry therefore removes everything.
     ///
-    /// A refresh that is under way finds no row for its tokens, and a writer that was held up finds in the cache
-    /// that the connection is gone. What was handed out before makes no connection after this, see [`removal_time`], also
-    /// where there was none to remove.
+    /// An in-flight refresh finds no row for its tokens, and the tombstone keeps a delayed writer from caching the
+    /// connection again. Connect tokens, states and connection codes issued before can no longer create a connection
+    /// (see [`removal_time`]), even if there was none to remove.
     ///
     /// # Errors
-    /// 404 for an unknown connection, 503 when a store is away.
+    /// 404 if there is no connection, 503 if a store is unavailable: a retry is safe.
     pub async fn remove(&self, key: &ConnectionKey) -> Result<()> {
         let mut client = self.rows.postgres().live_connection().await?;
         let transaction = within_budget(client.transaction()).await?;
@@ -54,8 +54,8 @@ impl Connections {
     }
 }
 
-/// Deletes the rows of a connection; those of the map and of the provider go with the generic one. Gives its id
-/// and a version above all that it ever had.
+/// Deletes a connection's rows; those of the map and the provider are deleted by cascade. Returns its id and a version
+/// above any that it had.
 async fn delete(client: &(impl GenericClient + Sync), key: &ConnectionKey) -> Result<Option<(Uuid, i64)>> {
     const DELETE: &str = r#"
         delete from "juncture-core".connection c

@@ -1,8 +1,8 @@
-//! What was handed out before a connection was removed makes none any more: connect tokens, states, connection codes.
+//! Connect tokens, states and connection codes issued before a connection was removed cannot create it again.
 //!
-//! Redis remembers when the connection of a key was removed, for as long as anything from before may live.
-//! Everything that is handed out carries when its flow began, and whoever makes the connection compares the two under
-//! the lock of the connection key, which the removal holds too.
+//! Redis keeps the time of the removal for as long as anything issued before may be valid. Each of these values carries
+//! the time when its flow began. Before a connection is created, [`check`] compares the two, under the lock of the
+//! connection key that the removal also takes.
 
 use std::time::Duration;
 
@@ -13,29 +13,29 @@ use time::OffsetDateTime;
 use super::key::ConnectionKey;
 use crate::error::{Error, ErrorCode, Result};
 
-/// Longer than a connect token, a state and a connection code live one after the other: half an hour, ten minutes and a
-/// quarter of an hour.
+/// How long the time of a removal is kept: longer than the lifetimes of a connect token (30 min), a state (10 min) and
+/// a connection code (15 min) together.
 const REMEMBERED: Duration = Duration::from_secs(60 * 60);
 
-/// By the digest of the connection key: nothing that names a connection is left of one that was removed.
+/// Contains only a digest of the connection key, so that no identifier of a removed connection remains.
 pub(crate) fn redis_key(key: &ConnectionKey) -> String {
     format!("juncture:ended:{}", sha256_hex(key.storage_name().as_bytes()))
 }
 
-/// Remembers that everything ends which was handed out until now.
+/// Records the removal, which voids everything issued until now.
 pub(crate) fn end(key: &ConnectionKey) -> Command {
     Command::set(&redis_key(key), &moment(OffsetDateTime::now_utc()), REMEMBERED)
 }
 
-/// A time as it is compared, here and in scripts: in microseconds, which a `double` holds exactly.
+/// Formats a time for comparison, here and in scripts: in microseconds, which a `double` represents exactly.
 pub(crate) fn moment(at: OffsetDateTime) -> String {
     (at.unix_timestamp_nanos() / 1000).to_string()
 }
 
-/// Lets a flow go on that began after the last removal.
+/// Checks that a flow began after the last removal.
 ///
 /// # Errors
-/// 410 when it began before, 503 when Redis is away.
+/// 410 if the connection was removed after the flow began.
 pub(crate) async fn check(redis: &Upstash, key: &ConnectionKey, begun_at: OffsetDateTime) -> Result<()> {
     let ended = redis.run(Command::get(&redis_key(key))).await?;
     let ended = ended.as_str().and_then(|ended| ended.parse::<i128>().ok());

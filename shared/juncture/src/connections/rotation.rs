@@ -1,7 +1,7 @@
-//! What a refresh writes of a row: new tokens, or that there are none.
+//! What a refresh writes to the row: new tokens, or that the provider refused the refresh token.
 //!
-//! Each of these replaces exactly the refresh token that was exchanged. Nothing is cached here: whoever refreshes caches
-//! the row as it is then.
+//! Each write applies only if the row still holds the refresh token that was sent to the provider. Nothing is cached
+//! here: the caller caches the row afterwards.
 
 use std::time::Duration;
 
@@ -16,8 +16,8 @@ use super::store::Connections;
 use crate::error::Result;
 use crate::provider::GrantedScopes;
 
-/// How long a provider must go on refusing a refresh token, if it does not say clearly that it is dead, before the
-/// connection is invalid: what it says of one connection it may be saying of all, because an app is suspended, say.
+/// How long a provider must keep refusing a refresh token, without clearly saying that it is dead, before the
+/// connection becomes invalid. Such a refusal may affect every connection, for example if the app is suspended.
 const PATIENCE: Duration = Duration::from_secs(5 * 60);
 
 /// Sealed tokens, ready to be stored.
@@ -25,23 +25,20 @@ pub(crate) struct SealedTokens {
     pub(crate) refresh_token: Sealed,
     pub(crate) access_token: Sealed,
     pub(crate) access_token_expires_at: OffsetDateTime,
-    /// What the consent allows, if the provider told.
+    /// The granted scopes, if the provider stated them.
     pub(crate) granted_scopes: Option<GrantedScopes>,
 }
 
 impl SealedTokens {
-    /// The scopes as they are stored.
+    /// The scopes as stored.
     pub(super) fn scopes(&self) -> Option<&str> {
         self.granted_scopes.as_ref().map(GrantedScopes::as_str)
     }
 }
 
 impl Connections {
-    /// Stores the tokens of a refresh if the row still holds the refresh token that was exchanged, and tells the
-    /// new version; `None` if somebody else has written the row since.
-    ///
-    /// # Errors
-    /// 503 when the database cannot be reached.
+    /// Stores the tokens of a refresh if the row still holds the refresh token that was exchanged. Returns the new
+    /// version; `None` if the row holds another token or is gone.
     pub(super) async fn rotate(
         &self,
         id: &Uuid,
@@ -54,12 +51,9 @@ impl Connections {
         Ok(version)
     }
 
-    /// Notes that the provider refused a refresh token without saying clearly that it is dead, if the row still holds
-    /// it: whether it did so before, long enough ago and without a success since; `None` if somebody else has written
-    /// the row since.
-    ///
-    /// # Errors
-    /// 503 when the database cannot be reached.
+    /// Records that the provider refused a refresh token without clearly saying that it is dead, if the row still holds
+    /// that token. Returns whether the refusals have lasted long enough, with no success in between, to invalidate the
+    /// connection; `None` if the row holds another token or is gone.
     pub(super) async fn doubt(&self, id: &Uuid, refused: &Sealed) -> Result<Option<bool>> {
         let client = self.rows.postgres().connection().await?;
         let is_old = doubt(&*client, id, refused).await?;
@@ -67,11 +61,8 @@ impl Connections {
         Ok(is_old)
     }
 
-    /// Marks a connection invalid if the row still holds the refresh token that the provider rejected, and tells
-    /// the new version; `None` if somebody else has written the row since.
-    ///
-    /// # Errors
-    /// 503 when the database cannot be reached.
+    /// Marks a connection invalid if the row still holds the refresh token that the provider rejected. Returns the new
+    /// version; `None` if the row holds another token or is gone.
     pub(super) async fn invalidate(&self, id: &Uuid, rejected: &Sealed) -> Result<Option<i64>> {
         let client = self.rows.postgres().connection().await?;
         let version = invalidate(&*client, id, rejected).await?;
@@ -80,7 +71,7 @@ impl Connections {
     }
 }
 
-/// As [`Connections::rotate`], in a given transaction.
+/// Like [`Connections::rotate`], over a given client or transaction.
 pub(crate) async fn rotate(
     client: &(impl GenericClient + Sync),
     id: &Uuid,
@@ -114,16 +105,16 @@ pub(crate) async fn rotate(
     Ok(row.map(|row| row.get(0)))
 }
 
-/// As [`Connections::doubt`], in a given transaction.
+/// Like [`Connections::doubt`], over a given client or transaction.
 ///
-/// The row remembers it, where a success takes it away and every function sees it. Nothing of it is cached, so the
-/// version stays.
+/// The time of the first refusal is in the row, where every function sees it and a success clears it. It is not cached,
+/// so the version stays the same.
 pub(crate) async fn doubt(
     client: &(impl GenericClient + Sync),
     id: &Uuid,
     refused: &Sealed,
 ) -> Result<Option<bool>> {
-    // A version that does not know the column has moved refreshed_at when it refreshed.
+    // Older versions do not know doubted_at and only update refreshed_at on success.
     const UPDATE: &str = r#"
         update "juncture-core".connection set
             doubted_at = case when doubted_at >= refreshed_at then doubted_at else now() end
@@ -136,7 +127,7 @@ pub(crate) async fn doubt(
     Ok(row.map(|row| row.get(0)))
 }
 
-/// As [`Connections::invalidate`], in a given transaction.
+/// Like [`Connections::invalidate`], over a given client or transaction.
 pub(crate) async fn invalidate(
     client: &(impl GenericClient + Sync),
     id: &Uuid,

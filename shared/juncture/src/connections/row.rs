@@ -1,4 +1,4 @@
-//! The row of a connection in the schema `juncture-core`: what it holds, and how it is read.
+//! A connection's row in the schema `juncture-core`, and the queries that read it.
 
 use std::sync::LazyLock;
 
@@ -28,57 +28,53 @@ static SELECT: LazyLock<String> = LazyLock::new(|| {
     )
 });
 
-/// A connection as it is stored. Tokens are sealed, or clear text of the TypeScript Juncture.
+/// A connection as stored. Tokens are sealed, or clear text if the TypeScript Juncture wrote them.
 #[derive(Clone)]
 pub struct Connection {
-    /// The connection's own id; sealed tokens are bound to it.
+    /// The connection's id; sealed tokens are bound to it.
     pub id: Uuid,
-    /// Grows with every write.
+    /// Increases with every write.
     pub version: i64,
-    /// The refresh token as it is stored.
+    /// The refresh token as stored.
     pub refresh_token: Sealed,
     /// Whether the provider has rejected the refresh token.
     pub is_invalid: bool,
-    /// When the consent ends, however often it is refreshed.
+    /// When the consent expires; refreshing does not extend it.
     pub expires_at: OffsetDateTime,
-    /// The access token of the newest refresh.
+    /// The most recent access token.
     pub access_token: Option<StoredAccessToken>,
-    /// Tells whether a consent is of the same account; `None` when that is not known.
+    /// Shows whether a new consent is from the same account; `None` if the account is not known.
     pub account_digest: Option<String>,
     /// The chosen site.
     pub site_id: Option<String>,
-    /// What that site is called and where it is, as far as it is known.
+    /// The name and URL of that site, if known.
     pub site: NamedSite,
-    /// The selected project of that site.
+    /// The selected project on that site.
     pub project_id: Option<String>,
 }
 
-/// An access token as Postgres and Redis hold it.
+/// An access token as stored in Postgres and Redis.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct StoredAccessToken {
-    /// The token.
+    /// The sealed token.
     pub sealed: Sealed,
-    /// When it ends.
+    /// When it expires.
     #[serde(with = "time::serde::timestamp")]
     pub expires_at: OffsetDateTime,
 }
 
 impl Connection {
-    /// Whether the consent's own lifetime is over.
+    /// Whether the consent has expired.
     pub fn is_expired(&self) -> bool {
         self.expires_at <= OffsetDateTime::now_utc()
     }
 
-    /// The refresh token itself.
-    ///
-    /// # Errors
-    /// 500 when it was sealed with a key that is not configured any more.
+    /// Decrypts the refresh token. Returns 500 if it was sealed with a key that is no longer configured.
     pub fn refresh_token(&self, sealer: &Sealer) -> Result<SecretString> {
         sealer.open(&self.refresh_token, &self.id.to_string()).map_err(Error::internal)
     }
 
-    /// Whether the consent of this account would replace the one of another. Not when either is unknown: nothing
-    /// can be claimed then.
+    /// Whether the connection is known to belong to a different account; `false` if either account is unknown.
     pub(crate) fn is_of_another(&self, account: Option<&Account>) -> bool {
         self.account_digest
             .as_ref()
@@ -106,16 +102,17 @@ impl Connection {
     }
 }
 
-/// Keeps others from making or removing the connection of a key until the transaction ends.
+/// Takes an advisory lock that serializes the creation and removal of a key's connection until the transaction ends.
 pub(super) async fn lock(client: &(impl GenericClient + Sync), key: &ConnectionKey) -> Result<()> {
     const LOCK: &str = "select pg_advisory_xact_lock(hashtextextended($1, 0))";
     within_budget(client.query_typed(LOCK, &[(&key.storage_name(), Type::TEXT)])).await?;
     Ok(())
 }
 
-/// As [`find`], and holds the row until the transaction ends: every write of a connection waits for it.
+/// Like [`find`], but also locks the row until the transaction ends. Every write of the connection waits for that lock.
 ///
-/// Two statements: one that has waited for the row would see the rows it is joined with as they were before
+/// Uses two statements: after waiting for the lock, a single one would see the new version of the locked row, but the
+/// joined rows as they were before
 /// (<https://www.postgresql.org/docs/current/transaction-iso.html#XACT-READ-COMMITTED>).
 pub(super) async fn find_for_update(
     client: &(impl GenericClient + Sync),
@@ -131,7 +128,7 @@ pub(super) async fn find_for_update(
     find(client, key).await
 }
 
-/// Reads the connection of a key.
+/// Finds the connection with this key.
 pub(super) async fn find(
     client: &(impl GenericClient + Sync),
     key: &ConnectionKey,

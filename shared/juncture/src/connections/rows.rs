@@ -1,4 +1,4 @@
-//! The rows of connections, for whoever only reads them.
+//! Read access to the rows of connections.
 
 use stores::postgres::{self, Postgres};
 
@@ -6,7 +6,7 @@ use super::key::ConnectionKey;
 use super::row::{Connection, find};
 use crate::error::{Error, ErrorCode, Result};
 
-/// Reads connections from Postgres, without a look into the cache.
+/// Reads connections from Postgres, bypassing the cache.
 #[derive(Clone)]
 pub struct ConnectionRows {
     postgres: Postgres,
@@ -17,10 +17,7 @@ impl ConnectionRows {
         Self { postgres }
     }
 
-    /// Finds a connection.
-    ///
-    /// # Errors
-    /// 503 when the database cannot be reached.
+    /// Finds the connection with this key.
     pub async fn find(&self, key: &ConnectionKey) -> Result<Option<Connection>> {
         self.read(async |client| {
             let found = find(&*client, key).await?;
@@ -30,8 +27,8 @@ impl ConnectionRows {
         .await
     }
 
-    /// Reads something. A read that breaks off is asked once more, over a new connection: the old one may have died since
-    /// its last use without anybody noticing.
+    /// Runs a read, and retries it once over a new database connection if the database was unavailable: the old
+    /// connection may have died unnoticed since its last use.
     pub(crate) async fn read<T, F>(&self, read: impl Fn(postgres::Connection) -> F) -> Result<T>
     where
         F: Future<Output = Result<T>>,
@@ -42,13 +39,13 @@ impl ConnectionRows {
         }
     }
 
-    /// The database, for a statement of another kind.
+    /// The database, for other statements.
     pub(crate) fn postgres(&self) -> &Postgres {
         &self.postgres
     }
 }
 
-/// Whether the same may succeed over another connection.
+/// Whether a retry over another database connection may succeed.
 pub(super) fn is_transient(error: &Error) -> bool {
     error.code() == ErrorCode::StorageUnavailable
 }

@@ -1,4 +1,4 @@
-//! A consent becomes a connection.
+//! Saves a consent as a connection.
 
 use stores::postgres::{bounded, within_budget};
 use time::OffsetDateTime;
@@ -14,29 +14,29 @@ use super::store::Connections;
 use crate::error::{Error, Result};
 use crate::provider::{Account, Site};
 
-/// Whose consent is saved, and how long it lasts.
+/// The consent behind a connection that is saved.
 pub(crate) struct ConsentedBy {
-    /// The account, if it is known.
+    /// The account that consented, if known.
     pub(crate) account: Option<Account>,
-    /// Whether it may take the place of another.
+    /// Whether it may replace another account.
     pub(crate) may_replace: bool,
-    /// When the flow began that led to it.
+    /// When the flow began.
     pub(crate) begun_at: OffsetDateTime,
-    /// When the consent ends, however often it is refreshed.
+    /// When the consent expires; refreshing does not extend it.
     pub(crate) expires_at: OffsetDateTime,
 }
 
 impl Connections {
-    /// Writes a connection to a site: the generic rows and the provider's own, in one transaction. A connection
-    /// that exists under this key keeps its id; its token is replaced and it is valid again.
+    /// Saves a connection to a site: the generic rows and the provider's own row, in one transaction. If the key
+    /// already has a connection, it keeps its id, gets the new tokens and becomes valid again.
     ///
-    /// `seal` seals the tokens for the id that the connection turns out to have. What is cached of the connection is taken
-    /// away before anything is written, and the new one cached when it is.
+    /// `seal` seals the tokens for the connection's id, which is only known inside the transaction. The cache entry is
+    /// invalidated before anything is written, and the new connection is cached after the commit.
     ///
     /// # Errors
-    /// 409 when the consent is of another account than the one before and may not replace it, 410 when the connection was
-    /// removed after the flow had begun, 503 when the database or Redis cannot be reached, or what `seal` says. Nothing is
-    /// written then.
+    /// 409 if the consent is from another account and may not replace it, 410 if the connection was removed after the
+    /// flow began. In both cases nothing is written. After any other error the commit may have succeeded; saving the
+    /// same consent again is safe.
     pub(crate) async fn save(
         &self,
         key: &ConnectionKey,
@@ -80,13 +80,13 @@ impl Connections {
 
         let mut client = self.rows.postgres().live_connection().await?;
         let transaction = within_budget(client.transaction()).await?;
-        // One finalization of a connection key at a time: the others wait here and then find its connection.
+        // Concurrent finalizations of the same connection key wait here, and then find the connection.
         bounded(&transaction, lock(&transaction, key)).await?;
         let existing = find_for_update(&transaction, key).await?;
-        // As Postgres keeps it, to the microsecond.
+        // Postgres stores microseconds.
         let expires_at = consent.expires_at.truncate_to_microsecond();
-        // This very consent is there already: its commit was not heard of, and its token may have been refreshed
-        // since.
+        // This consent is already saved: an earlier commit succeeded but was not confirmed. The tokens may have been
+        // refreshed since, so they stay.
         if let Some(existing) = existing.as_ref().filter(|existing| existing.expires_at == expires_at) {
             let existing = existing.clone();
             drop(transaction);

@@ -11,14 +11,15 @@ use super::store::Connections;
 use crate::error::{Error, Result};
 
 impl Connections {
-    /// Selects a project; every instance sees it from then on: what is cached of the connection is taken away before
-    /// anything is written.
+    /// Selects a project. Because the cache entry is invalidated before the write, every instance sees the selection
+    /// from then on.
     ///
     /// # Errors
-    /// 404 for an unknown connection; 503 when the database or Redis is away, and the project may be selected all the same.
+    /// 404 if there is no connection, 503 if the database or Redis is unavailable: the project may have been selected
+    /// anyway.
     pub async fn select_project(&self, key: &ConnectionKey, project: &str) -> Result<()> {
         let selected = match self.try_to_select(key, project).await {
-            // Selecting the same project twice is selecting it.
+            // Selecting a project is idempotent.
             Err(error) if is_transient(&error) => self.try_to_select(key, project).await,
             outcome => outcome,
         };

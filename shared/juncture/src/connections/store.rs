@@ -1,4 +1,4 @@
-//! The owner of connections: their rows in Postgres, and what Redis holds of them.
+//! Access to connections: their rows in Postgres and their data in Redis.
 
 use std::sync::Arc;
 
@@ -10,9 +10,9 @@ use super::row::Connection;
 use super::rows::ConnectionRows;
 use crate::error::Result;
 
-/// Writes connections. Whatever changes a row goes through here or through [`super::Tokens`], which keep the cache true:
-/// what is cached is taken away before the row is written ([`cache::barrier`], [`cache::write_tombstone`]), and what the
-/// row holds is cached afterwards, by its version.
+/// Reads and writes connections. Every change to a row goes through this type or [`super::Tokens`], which keep the
+/// cache consistent: before a row gets another consent, site or project, or is removed, its entry is invalidated
+/// ([`cache::barrier`], [`cache::write_tombstone`]), and after a write the new row is cached under its version.
 #[derive(Clone)]
 pub struct Connections {
     pub(super) rows: ConnectionRows,
@@ -24,25 +24,22 @@ impl Connections {
         Self { rows, redis }
     }
 
-    /// Finds a connection.
-    ///
-    /// # Errors
-    /// As [`ConnectionRows::find`].
+    /// Finds the connection with this key.
     pub async fn find(&self, key: &ConnectionKey) -> Result<Option<Connection>> {
         self.rows.find(key).await
     }
 
-    /// The rows, for whoever reads many.
+    /// Read access to the rows.
     pub(crate) fn rows(&self) -> &ConnectionRows {
         &self.rows
     }
 
-    /// Redis, for what else it holds of connections.
+    /// Redis, for the other data it holds for connections.
     pub(crate) fn redis(&self) -> &Upstash {
         &self.redis
     }
 
-    /// Caches a snapshot; a cache that is away is only slow.
+    /// Caches a snapshot, best effort: without the entry, the next call is only slower.
     pub(super) async fn publish(&self, key: &ConnectionKey, snapshot: &Snapshot) {
         if let Err(error) = self.redis.run(cache::write(key, snapshot)).await {
             tracing::warn!(cause = %error, "connection not cached");

@@ -1,4 +1,4 @@
-//! The end of the flow: the chosen site becomes a connection.
+//! The last step of the flow: connecting the chosen site.
 
 use std::time::{Duration, Instant};
 
@@ -12,29 +12,29 @@ use crate::display::DisplayName;
 use crate::error::{Error, ErrorCode, Result};
 use crate::provider::{Account, ProviderId, Providers, Reach, Reached, Site, SiteId};
 
-/// How long the choice waits to learn whether another account is connected; saving asks again.
+/// Time limit for reading the existing connection before the choice is shown. Saving checks the account again.
 const LOOK_LIMIT: Duration = Duration::from_secs(2);
 
-/// Finalizes connections.
+/// Turns pending consents into connections.
 pub struct Finalizer {
     consents: PendingConsents,
     reach: Providers<Box<dyn Reach>>,
     connections: Connections,
 }
 
-/// What a person chooses from.
+/// What is needed to show the choice of a site.
 pub struct Choice {
-    /// The sites that the consent reaches.
+    /// The sites that the consent gives access to.
     pub sites: Vec<Site>,
-    /// The account that consented, if the provider tells.
+    /// The account that consented, if known.
     pub account: Option<Account>,
-    /// Why no connection is made of this consent, whatever is chosen: its account cannot be told, and must be.
+    /// Why this consent cannot be connected at all: its account has to be known and could not be read.
     pub refusal: Option<Error>,
-    /// Whether that is known to be another account than the one that is connected until now.
+    /// Whether the account is known to differ from the one that is connected now.
     pub replaces_account: bool,
-    /// Where the person lands at last, if the flow has an address of its own.
+    /// Where the person is sent at the end, if the flow has its own return URL.
     pub return_url: Option<ReturnUrl>,
-    /// For whom the connection is made, as the product's backend says.
+    /// Whom the connection is for, in the words of the product's backend.
     pub display_name: Option<DisplayName>,
 }
 
@@ -47,11 +47,11 @@ impl Finalizer {
         Self { consents, reach, connections }
     }
 
-    /// What the consent behind a code lets a person choose from.
+    /// Returns the choice for the pending consent of a connection code. The code stays valid.
     ///
     /// # Errors
-    /// 403 in another browser than the one that may finish the flow, 410 when the code is used or has expired, 5xx
-    /// when Redis or the provider fails.
+    /// 403 in a browser that may not finish the flow, 410 if the code was used or has expired or the consent was
+    /// withdrawn, 5xx if Redis or the provider fails.
     pub async fn choice(
         &self,
         provider: ProviderId,
@@ -83,22 +83,24 @@ impl Finalizer {
         })
     }
 
-    /// What a consent reaches, and whose it is.
+    /// Lists the sites of a consent and reads its account.
     async fn reach(&self, provider: ProviderId, pending: &PendingConsent) -> Result<Reached> {
         let reached = self.reach.of(provider).reach(pending.access_token()).await;
         reached.map_err(|error| error.for_caller(provider.facts()))
     }
 
-    /// Makes the connection to a site, and tells where the person lands if the flow has an address of its own: the
-    /// code is used up, the rows are written in one transaction together with the provider's own, and every instance sees
-    /// the new connection from then on. When the rows cannot be written, the code is good again, unless the connection
-    /// was removed after the flow had begun.
+    /// Connects a site, and returns where to send the person if the flow has its own return URL.
     ///
-    /// Unless `may_replace`, a connection of another account stays: its owner has not been told.
+    /// Uses the code up, then writes the generic rows and the provider's own in one transaction; every instance sees
+    /// the new connection from then on. If the rows cannot be written, the code becomes valid again, unless the
+    /// connection was removed after the flow began.
+    ///
+    /// Unless `may_replace`, a connection of another account is kept, because the person has not confirmed replacing
+    /// it.
     ///
     /// # Errors
-    /// 400 when the consent does not reach the site, 403 or 502 when its account cannot be told and must be, 409 when
-    /// another account is connected, otherwise as [`Self::choice`].
+    /// 400 if the consent does not give access to the site, 403 or 502 if its account has to be known and could not be
+    /// read, 409 if another account is connected. Otherwise those of [`Self::choice`].
     pub async fn connect(
         &self,
         provider: ProviderId,

@@ -1,4 +1,4 @@
-//! All connections, for whoever keeps an eye on them. No token is read.
+//! The list of all connections, for monitoring. It reads no tokens.
 
 use std::sync::LazyLock;
 
@@ -14,23 +14,20 @@ use crate::connections::ConnectionRows;
 use crate::error::{Error, Result};
 use crate::provider::{CHOSEN_SITES, GrantedScopes, NamedSite, ProviderId};
 
-/// What a connection is good for.
+/// Whether a connection can be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ConnectionState {
     /// It can be used.
     Valid,
-    /// The provider has rejected its refresh token; the person has to consent again.
+    /// The provider rejected its refresh token; the person has to consent again.
     Invalid,
-    /// The consent's own lifetime is over; the person has to consent again.
+    /// The consent has expired; the person has to consent again.
     Expired,
 }
 
 impl ConnectionState {
-    /// Reads a state as [`Self::as_str`] writes it.
-    ///
-    /// # Errors
-    /// 400 for any other word.
+    /// Parses a state, or returns 400 for anything that [`Self::as_str`] does not return.
     pub fn parse(name: &str) -> Result<Self> {
         [Self::Valid, Self::Invalid, Self::Expired]
             .into_iter()
@@ -38,7 +35,7 @@ impl ConnectionState {
             .ok_or_else(|| Error::bad_request("state must be valid, invalid or expired"))
     }
 
-    /// The word for it in queries and answers.
+    /// The state as it appears in queries and responses.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Valid => "valid",
@@ -48,30 +45,30 @@ impl ConnectionState {
     }
 }
 
-/// Which connections are asked for.
+/// Which connections to list.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct ConnectionFilter {
-    /// Of this provider alone.
+    /// Only those of this provider.
     pub provider: Option<ProviderId>,
-    /// In this state alone.
+    /// Only those in this state.
     pub state: Option<ConnectionState>,
 }
 
 impl ConnectionFilter {
-    /// The text that cursors of the list are bound to. Cursors live across deployments, so it stays as it is.
+    /// The text that the list's cursors are bound to. Cursors outlive deployments, so this format must not change.
     pub fn in_cursors(self) -> String {
         format!("Filter {{ provider: {:?}, state: {:?} }}", self.provider, self.state)
     }
 }
 
-/// The entry after which a part of the list begins.
+/// The entry after which a page of the list begins.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ListPosition {
     external_id: String,
     provider: String,
 }
 
-/// One connection of the list. Times are to the second.
+/// One connection in the list. Times are in whole seconds.
 #[derive(Debug, Serialize)]
 pub struct ConnectionSummary {
     external_id: String,
@@ -82,13 +79,13 @@ pub struct ConnectionSummary {
     site_name: Option<String>,
     site_url: Option<String>,
     selected_project_id: Option<String>,
-    /// What the consent allows, as the provider told with the newest tokens.
+    /// The granted scopes, as the provider stated with the most recent tokens.
     granted_scopes: Option<Vec<String>>,
     #[serde(with = "time::serde::rfc3339")]
     created_at: OffsetDateTime,
     #[serde(with = "time::serde::rfc3339")]
     last_updated: OffsetDateTime,
-    /// When its refresh token was last given or used.
+    /// When its refresh token was last issued or used.
     #[serde(with = "time::serde::rfc3339")]
     refreshed_at: OffsetDateTime,
     #[serde(with = "time::serde::rfc3339")]
@@ -96,7 +93,7 @@ pub struct ConnectionSummary {
 }
 
 impl ConnectionSummary {
-    /// Where the list goes on after this entry.
+    /// The position from which the list continues after this entry.
     pub fn position(&self) -> ListPosition {
         ListPosition { external_id: self.external_id.clone(), provider: self.provider.clone() }
     }
@@ -129,7 +126,7 @@ fn get<'a, T: postgres_types::FromSql<'a>>(row: &'a Row, name: &str) -> Result<T
     row.try_get(name).map_err(|error| failed(&error).into())
 }
 
-// The order of the map's primary key, so that a part begins where the index says.
+// In the order of the map's primary key, so that a page starts with an index lookup.
 static LIST: LazyLock<String> = LazyLock::new(|| {
     let chosen_sites = &*CHOSEN_SITES;
     format!(
@@ -154,11 +151,8 @@ static LIST: LazyLock<String> = LazyLock::new(|| {
 });
 
 impl ConnectionRows {
-    /// Up to `limit` connections, in the order of their external ids, after a position or from the beginning.
-    /// `_caller` proves that somebody may see them; in cloud mode they will be those of its project.
-    ///
-    /// # Errors
-    /// 503 when the database is away.
+    /// Returns up to `limit` connections in the order of their external ids, from the start or after a position.
+    /// `_caller` proves that the request is authorized; in cloud mode the list will be limited to its project.
     pub async fn list(
         &self,
         _caller: &BackendCaller,
@@ -193,7 +187,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_cursor_of_an_earlier_version_is_still_good() {
+    fn cursors_of_earlier_versions_remain_valid() {
         let all = ConnectionFilter::default();
         assert_eq!(all.in_cursors(), "Filter { provider: None, state: None }");
         let some = ConnectionFilter { provider: Some(ProviderId::Jira), state: Some(ConnectionState::Valid) };

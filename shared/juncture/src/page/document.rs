@@ -1,4 +1,4 @@
-//! A page as an answer.
+//! A page as an HTTP response.
 
 use http::StatusCode;
 use http::header::CONTENT_SECURITY_POLICY;
@@ -6,7 +6,7 @@ use runtime::{Response, page};
 
 use super::{HEADERS, Product};
 
-/// A page for a person, on which the logo of the product may be shown.
+/// Builds the response with a page. Its policy also allows the product's logo, if there is one.
 pub fn document(status: StatusCode, product: Option<&Product>, html: String) -> Response {
     let mut response = page(status, HEADERS.as_slice(), html);
     if let Some(logo) = product.and_then(Product::logo) {
@@ -21,7 +21,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_page_is_what_it_says_and_travels_over_tls() {
+    fn every_page_forbids_sniffing_and_requires_tls() {
         let answers = [
             document(StatusCode::OK, None, "a page".to_owned()),
             page(StatusCode::OK, ASSET_HEADERS, "a style"),

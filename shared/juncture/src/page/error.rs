@@ -15,17 +15,17 @@ pub struct PageError {
 }
 
 impl PageError {
-    /// An error that happened while this provider was being connected.
+    /// Wraps an error that occurred while this provider was being connected.
     pub fn of(provider: ProviderId, error: Error) -> Self {
         Self { error, provider: Some(provider) }
     }
 
-    /// What went wrong.
+    /// The error.
     pub fn error(&self) -> &Error {
         &self.error
     }
 
-    /// The provider that the page names.
+    /// The provider to name on the page; [`ProviderId::DEFAULT`] if it is not known.
     pub fn provider(&self) -> ProviderId {
         self.provider.unwrap_or(ProviderId::DEFAULT)
     }

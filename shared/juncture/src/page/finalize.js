@@ -1,8 +1,8 @@
-// Improves the page on which a person chooses a site. The page works without it.
+// Improves the page for choosing a site, which also works without it.
 "use strict";
 
 {
-  // Longer than the server's own limit, so that its answer is the one that counts.
+  // Longer than the server's own timeout, so that the server's response comes first.
   const TIMEOUT_MS = 35_000;
 
   const form = document.getElementById("finalize");
@@ -30,7 +30,7 @@
 
   function setBusy(value) {
     busy = value;
-    // Not `disabled`: that would take the keyboard focus away.
+    // Not `disabled`, which would lose the keyboard focus.
     button.setAttribute("aria-disabled", String(value));
     button.classList.toggle("busy", value);
     form.setAttribute("aria-busy", String(value));
@@ -51,7 +51,7 @@
     button.focus();
   }
 
-  // Ends the page on the message in this template.
+  // Replaces the page with the message in this template.
   function end(id) {
     const message = document.getElementById(id).content.cloneNode(true);
     const title = message.querySelector("h1");
@@ -86,10 +86,10 @@
     } else if (response.status === 410) {
       end("expired");
     } else if (response.status === 403 || response.status === 409) {
-      // Not this browser's flow, or another account is connected: the server's page explains it.
+      // Another browser's flow, or another account is connected: the page from the server explains it.
       location.reload();
     } else {
-      // The API's own sentence is for developers.
+      // The API's own message is for developers.
       fail(
         response.status === 400
           ? "That site cannot be connected. Choose another one."
@@ -111,7 +111,7 @@
 
   form.addEventListener("change", nameTheButton);
 
-  // A browser may keep the choice over a reload, or the whole page over "Back".
+  // A browser may restore the choice after a reload, or the whole page after "Back".
   window.addEventListener("pageshow", () => {
     setBusy(false);
     nameTheButton();
@@ -136,7 +136,7 @@
     const filter = () => {
       const shown = new Set(found());
       for (const entry of labels) {
-        // The chosen one stays: hidden, it would take the other radios' place in the tab order.
+        // The chosen site stays visible: a checked radio is the only tab stop of its group.
         entry.label.hidden = !shown.has(entry) && !entry.radio.checked;
       }
       const all = `${labels.length} sites`;
@@ -144,7 +144,7 @@
     };
 
     search.addEventListener("input", filter);
-    // "Enter" takes the only site that is found, and never sends the form from here.
+    // "Enter" selects the site if only one is found, and never submits the form from here.
     search.addEventListener("keydown", (event) => {
       if (event.key !== "Enter" || event.isComposing) return;
       event.preventDefault();

@@ -8,69 +8,71 @@ use crate::display::DisplayName;
 use crate::provider::{Account, ProviderId};
 use base::display::shown;
 
-/// A search box helps from here on; fewer sites fit on a screen.
+/// Number of sites from which a search box is shown; fewer fit on a screen.
 const SITES_WORTH_SEARCHING: usize = 8;
 
-/// Names of sites and accounts are cut there, in characters.
+/// Maximum length of a site's or account's name, in characters; longer ones are truncated.
 const LONGEST_NAME: usize = 120;
 
-/// How many colours the style sheet has for sites without a picture.
+/// Number of colours in the style sheet for sites without a picture.
 const TINTS: usize = 6;
 
-/// A site as the provider tells it, unchecked.
+/// A site as listed by the provider, not validated.
 #[derive(Clone, Copy, Debug)]
 pub struct Site<'a> {
     /// Its id.
     pub id: &'a str,
-    /// What its administrators call it: any text.
+    /// The name given by its administrators: any text.
     pub name: &'a str,
-    /// Its address, shown as a host; anything but a web address is left out.
+    /// Its URL, of which the host is shown; ignored unless it is `http` or `https`.
     pub url: &'a str,
-    /// Its picture; shown if the provider serves it.
+    /// The URL of its picture; shown only if the provider serves it.
     pub avatar_url: Option<&'a str>,
 }
 
-/// The page on which a person chooses the site that the product may use.
+/// The page for choosing the site that the product may use.
 ///
-/// A plain form that posts `site_id` to the page's own address. With JavaScript it posts
-/// `{"connection_code", "site_id"}` to `create-connection` instead and then goes to the product, or says that
-/// all is done when there is none. The box that confirms that an account is replaced goes along as `replace_account`;
-/// a `409` says that it is missing, and a `403` that this is another browser: both are for the page to explain,
-/// anew. A `410` from there shows how to start again; every other refusal says so in
-/// a person's words and can be tried again.
+/// Without JavaScript, a plain form posts `site_id` to the page's own URL. With JavaScript, it posts
+/// `{"connection_code", "site_id", "replace_account"}` to `create-connection` and then goes to the product, or shows
+/// that the connection is done if there is no product URL. `replace_account` is the checkbox that confirms replacing an
+/// account.
+///
+/// After a `409` (not confirmed) or a `403` (another browser) the script reloads the page, which explains the problem.
+/// A `410` shows how to start again. Any other error is shown in plain language, and the person can try again.
 #[derive(Clone)]
 pub struct Finalize<'a> {
-    /// What is being connected.
+    /// The provider that is being connected.
     pub provider: ProviderId,
-    /// The sites to choose from, in the order to show them; without any,
-    /// [`Message::no_site`](super::Message::no_site) is the page to show.
+    /// The sites to choose from, in display order. If there are none, show
+    /// [`Message::no_site`](super::Message::no_site) instead.
     pub sites: &'a [Site<'a>],
-    /// The code in the page's own address.
+    /// The connection code from the page's URL.
     pub connection_code: &'a str,
-    /// What it is connected to, and where to go afterwards.
+    /// The product to connect to, and where to go afterwards.
     pub product: Option<&'a Product>,
-    /// For whom, as the product's backend says: whoever was sent here by somebody else can tell.
+    /// Whom the connection is for, in the words of the product's backend, so that a person who was sent here by
+    /// somebody else notices.
     pub display_name: Option<&'a DisplayName>,
-    /// The account that consented, when another one is connected until now, which a box confirms.
+    /// The account that consented, if it would replace the connected one. The person confirms that with a checkbox.
     pub replaced_by: Option<&'a Account>,
-    /// The site chosen in a form that was refused. A single site is always chosen.
+    /// The site chosen in a rejected form. A single site is always preselected.
     pub chosen: Option<&'a str>,
-    /// Why that form was refused, a sentence.
+    /// Why that form was rejected, as a sentence.
     pub error: Option<&'a str>,
 }
 
 impl Finalize<'_> {
-    /// Where the person returns to.
+    /// The URL that the person returns to.
     fn product_url(&self) -> Option<&Url> {
         self.product.and_then(Product::url)
     }
 
-    /// Where the script sends the choice.
+    /// The path to which the script posts the choice.
     fn create_connection_path(&self) -> String {
         format!("/api/frontend/finalize-connection/{}/create-connection", self.provider.as_str())
     }
 
-    /// The page, a whole document.
+    /// Renders the page as a complete HTML document.
     pub fn html(&self) -> String {
         let sites: Vec<_> = self.sites.iter().map(|site| self.choice(site)).collect();
         let template = FinalizeTemplate {
@@ -113,19 +115,20 @@ impl Finalize<'_> {
     }
 }
 
-/// A name that a stranger chose, as it is shown; `None` if nothing of it shows.
+/// An untrusted name in displayable form; `None` if nothing of it is visible.
 fn name_shown(name: &str) -> Option<String> {
     Some(shown(name, LONGEST_NAME)).filter(|name| !name.is_empty())
 }
 
-/// A picture's address, if the provider serves it. [`HEADERS`](super::HEADERS) allow the same.
+/// Parses a picture's URL; `None` unless the provider serves it. The policy in [`HEADERS`](super::HEADERS) allows the
+/// same hosts.
 fn avatar(url: &str, provider: ProviderId) -> Option<Url> {
     let url = Url::parse(url).ok().filter(|url| url.scheme() == "https" && url.port().is_none())?;
     let host = url.host_str()?;
     provider.facts().picture_domains.iter().any(|domain| host.ends_with(domain)).then_some(url)
 }
 
-/// An account as it is shown.
+/// The names of an account in displayable form.
 struct AccountNames {
     name: Option<String>,
     email: Option<String>,
@@ -149,9 +152,9 @@ struct FinalizeTemplate<'a> {
     sites: Vec<Choice<'a>>,
     searchable: bool,
     replaced_by: Option<AccountNames>,
-    /// The site that the button names.
+    /// The site named on the button.
     button: Option<String>,
-    /// What the script ends on.
+    /// The messages that the script shows at the end.
     done: Message,
     expired: Message,
 }

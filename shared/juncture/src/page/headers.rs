@@ -14,18 +14,18 @@ static POLICY: LazyLock<String> = LazyLock::new(|| {
     )
 });
 
-/// The policy of a page that also shows the picture at this source.
+/// The policy of a page that also shows the image at this source.
 pub(super) fn policy_with_image(source: &str) -> String {
     POLICY.replace("; connect-src ", &format!(" {source}; connect-src "))
 }
 
-/// Sent with every page, whatever it says.
+/// The headers of every page.
 ///
-/// Nothing is inline and nothing comes from elsewhere, except the pictures of sites, from the providers' hosts, and the
-/// product's own logo, from its one address ([`Logo`](super::Logo)). `form-action` needs no other origin: the answer to the form is
-/// [`Message::connected`](super::Message::connected), which leads on by itself. A `303` to the product instead
-/// would be refused by browsers that apply `form-action` to every redirect after a form, the product's own too
-/// (<https://w3c.github.io/webappsec-csp/#directive-form-action>).
+/// The policy allows nothing inline and nothing from other origins, except pictures of sites from the providers' hosts
+/// and the product's logo from its exact URL ([`Logo`](super::Logo)). `form-action` needs no other origin: the response
+/// to the form is [`Message::connected`](super::Message::connected), a page that redirects by itself. A `303` to the
+/// product would be blocked by browsers that apply `form-action` to every redirect after a form submission, including
+/// the product's own (<https://w3c.github.io/webappsec-csp/#directive-form-action>).
 pub static HEADERS: LazyLock<[(&str, &str); 11]> = LazyLock::new(|| {
     [
         ("content-type", "text/html; charset=utf-8"),
@@ -38,18 +38,18 @@ pub static HEADERS: LazyLock<[(&str, &str); 11]> = LazyLock::new(|| {
             "camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()",
         ),
         ("referrer-policy", "no-referrer"),
-        // A year: the next code travels over TLS even when somebody writes `http`.
+        // One year, so that later codes travel over TLS even if a URL says `http`.
         ("strict-transport-security", "max-age=31536000"),
         ("x-content-type-options", "nosniff"),
-        // For browsers that do not know `frame-ancestors`.
+        // For browsers without support for `frame-ancestors`.
         ("x-frame-options", "DENY"),
-        // The path holds a connection code.
+        // The path contains a connection code.
         ("x-robots-tag", "noindex, nofollow"),
     ]
 });
 
-/// Sent with [`STYLE`](super::STYLE) and [`SCRIPT`](super::SCRIPT), beside their content type. Five minutes
-/// cover one person's way through the pages and are soon over after a deployment.
+/// The headers of [`STYLE`](super::STYLE) and [`SCRIPT`](super::SCRIPT), in addition to the content type. Caching for
+/// five minutes covers one person's visit and expires soon after a deployment.
 pub const ASSET_HEADERS: &[(&str, &str)] = &[
     ("cache-control", "public, max-age=300"),
     ("cross-origin-resource-policy", "same-origin"),
@@ -73,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn a_picture_changes_nothing_else_of_the_policy() {
+    fn an_image_only_adds_its_source_to_the_policy() {
         let policy = policy_with_image("https://cdn.example.com/logo.svg");
         assert_eq!(policy.replace(" https://cdn.example.com/logo.svg", ""), *POLICY);
         assert!(policy.contains("https://*.atlassian.net https://cdn.example.com/logo.svg; connect-src"));

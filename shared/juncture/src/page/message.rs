@@ -10,7 +10,7 @@ use crate::provider::ProviderId;
 
 /// A page that says what happened and what to do next.
 ///
-/// Each constructor is one thing that can happen on the way; [`status`](Self::status) is the response's status.
+/// Each constructor is one outcome of the flow; [`status`](Self::status) is the status of the response.
 #[derive(Clone, Debug)]
 pub struct Message {
     pub(super) tone: Tone,
@@ -18,13 +18,13 @@ pub struct Message {
     pub(super) title: String,
     pub(super) text: String,
     pub(super) next: String,
-    /// Browsers go on to the product by themselves.
+    /// Whether the page redirects to the product automatically.
     pub(super) leads_on: bool,
     pub(super) product: Option<Product>,
     pub(super) reference: Option<String>,
 }
 
-/// The mood of a message: its sign and colour.
+/// The tone of a message, which sets its icon and colour.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Tone {
     Done,
@@ -48,7 +48,7 @@ impl Tone {
 }
 
 impl Message {
-    /// What a person is told of an error.
+    /// The message that explains an error to a person.
     pub fn about(failure: &PageError, product: Option<&Product>) -> Self {
         let error = failure.error();
         let message = match (error.code(), error.status()) {
@@ -76,7 +76,7 @@ impl Message {
         message(failure.provider(), product)
     }
 
-    /// The connection exists (200). Browsers go on to the product at once, without JavaScript too.
+    /// The connection was saved (200). The page redirects to the product at once, even without JavaScript.
     pub fn connected(provider: ProviderId, product: Option<&Product>) -> Self {
         let text = match product {
             Some(product) => format!("{} can use the site that you chose.", product.name()),
@@ -98,7 +98,7 @@ impl Message {
         }
     }
 
-    /// The address was fetched ahead of time (503), so that hardly anybody reads this. The link is still good.
+    /// The URL was prefetched (503), so this page is rarely seen. The link still works.
     pub fn not_yet(provider: ProviderId, product: Option<&Product>) -> Self {
         let title = "Not opened yet";
         let text = "This page was fetched ahead of time. Nothing was done.";
@@ -108,21 +108,21 @@ impl Message {
         }
     }
 
-    /// The person said no on the provider's consent page (403).
+    /// The person declined on the provider's consent page (403).
     pub fn consent_declined(provider: ProviderId, product: Option<&Product>) -> Self {
         let title = format!("{provider} was not connected");
         let text = "You chose not to give access, so nothing was changed.";
         Self::new(Tone::Declined, StatusCode::FORBIDDEN, title, text, provider, product)
     }
 
-    /// The provider sent the person back with a state that is unknown, too old or used (410).
+    /// The provider redirected the person back with a state that is unknown, expired or used (410).
     pub fn state_expired(provider: ProviderId, product: Option<&Product>) -> Self {
         let title = "This sign-in has expired";
         let text = "It can be used once, and for ten minutes. This one is too old or was already used.";
         Self::new(Tone::Expired, StatusCode::GONE, title, text, provider, product)
     }
 
-    /// The flow was begun in another browser than this one (403).
+    /// The flow was started in another browser (403).
     pub fn other_browser(provider: ProviderId, product: Option<&Product>) -> Self {
         let origin = product.map_or("the page where you start", Product::name);
         let text = format!(
@@ -137,7 +137,7 @@ impl Message {
         Self { next, ..Self::new(Tone::Declined, StatusCode::FORBIDDEN, title, text, provider, product) }
     }
 
-    /// The consent ends with the access token (403): a scope was not part of it.
+    /// The consent includes no refresh token (403), because the scope for it is missing.
     pub fn no_offline_access(provider: ProviderId, product: Option<&Product>) -> Self {
         let title = format!("{provider} was not connected");
         let text = format!(
@@ -148,7 +148,7 @@ impl Message {
         Self::new(Tone::Declined, StatusCode::FORBIDDEN, title, text, provider, product)
     }
 
-    /// The consent does not tell whose it is (403): a scope was not part of it.
+    /// The account of the consent cannot be read (403), because the scope for it is missing.
     pub fn account_unknown(provider: ProviderId, product: Option<&Product>) -> Self {
         let title = format!("{provider} was not connected");
         let text = "You were not asked whether your profile may be seen, so we cannot tell whose account this is, and \
@@ -157,7 +157,7 @@ impl Message {
         Self::new(Tone::Declined, StatusCode::FORBIDDEN, title, text, provider, product)
     }
 
-    /// The provider does not tell at the moment whose consent it is (502). The link is still good.
+    /// The account of the consent cannot be read right now (502). The link still works.
     pub fn account_unavailable(provider: ProviderId, product: Option<&Product>) -> Self {
         let title = format!("{provider} was not connected yet");
         let text = format!(
@@ -178,14 +178,14 @@ impl Message {
         Self::new(Tone::Failed, StatusCode::BAD_GATEWAY, title, text, provider, product)
     }
 
-    /// The connection code is unknown, too old or used (410).
+    /// The connection code is unknown, expired or used (410).
     pub fn link_expired(provider: ProviderId, product: Option<&Product>) -> Self {
         let title = "This link has expired";
         let text = "It can be used once, and for fifteen minutes. If you have just connected, nothing is left to do.";
         Self::new(Tone::Expired, StatusCode::GONE, title, text, provider, product)
     }
 
-    /// The grant reaches no site of the provider (403).
+    /// The consent gives access to no site (403).
     pub fn no_site(provider: ProviderId, product: Option<&Product>) -> Self {
         let title = format!("No {provider} site found");
         let text = format!(
@@ -195,7 +195,7 @@ impl Message {
         Self::new(Tone::NotFound, StatusCode::FORBIDDEN, title, text, provider, product)
     }
 
-    /// The provider does not answer, or answers with an outage (502).
+    /// The provider is unreachable, returned an error or limits our requests (502).
     pub fn provider_unreachable(provider: ProviderId, product: Option<&Product>) -> Self {
         let title = format!("{provider} is not answering");
         let text =
@@ -203,7 +203,7 @@ impl Message {
         Self::new(Tone::Failed, StatusCode::BAD_GATEWAY, title, text, provider, product)
     }
 
-    /// There were too many requests of this person, or from their address (429). The link is still good.
+    /// Too many requests from this IP address or with this state or code (429). The link still works.
     pub fn too_often(provider: ProviderId, product: Option<&Product>) -> Self {
         let title = "One moment, please";
         let text = "There were too many requests from your network. Nothing was changed.";
@@ -213,21 +213,21 @@ impl Message {
         }
     }
 
-    /// The time for an answer is over (504).
+    /// The request timed out (504).
     pub fn too_slow(provider: ProviderId, product: Option<&Product>) -> Self {
         let title = "This took too long";
         let text = format!("{provider} did not answer in time. Please wait a minute.");
         Self::new(Tone::Failed, StatusCode::GATEWAY_TIMEOUT, title, text, provider, product)
     }
 
-    /// The address is not one that we made: an unknown provider, a parameter missing (400).
+    /// The URL is not one of ours: an unknown provider, a missing parameter (400).
     pub fn link_malformed(provider: ProviderId, product: Option<&Product>) -> Self {
         let title = "This link is not complete";
         let text = "Part of its address is missing or was changed.";
         Self::new(Tone::NotFound, StatusCode::BAD_REQUEST, title, text, provider, product)
     }
 
-    /// One of our own stores is away for a moment (503).
+    /// One of our own stores is unavailable (503).
     pub fn interrupted(provider: ProviderId, product: Option<&Product>) -> Self {
         let title = "One moment, please";
         let text =
@@ -235,14 +235,14 @@ impl Message {
         Self::new(Tone::Failed, StatusCode::SERVICE_UNAVAILABLE, title, text, provider, product)
     }
 
-    /// Our own fault (500).
+    /// A bug or misconfiguration on our side (500).
     pub fn unexpected(provider: ProviderId, product: Option<&Product>) -> Self {
         let title = "Something went wrong";
         let text = format!("This is our mistake, not yours. {provider} was not connected.");
         Self::new(Tone::Failed, StatusCode::INTERNAL_SERVER_ERROR, title, text, provider, product)
     }
 
-    /// A message whose next step is to start again.
+    /// A message that tells the person to start again.
     fn new(
         tone: Tone,
         status: StatusCode,
@@ -264,18 +264,18 @@ impl Message {
         }
     }
 
-    /// Adds the request's id, for the person to quote to support.
+    /// Adds the request id, for the person to give to support.
     #[must_use]
     pub fn with_reference(self, request_id: impl Into<String>) -> Self {
         Self { reference: Some(request_id.into()), ..self }
     }
 
-    /// Where the person returns to.
+    /// The URL that the person returns to.
     pub(super) fn product_url(&self) -> Option<&Url> {
         self.product.as_ref().and_then(Product::url)
     }
 
-    /// The product as the settings show it, above what is said.
+    /// The product to show above the message, if the settings give it a name.
     pub(super) fn brand(&self) -> Option<&Product> {
         self.product.as_ref().filter(|product| product.has_a_name())
     }
@@ -285,7 +285,7 @@ impl Message {
         self.status
     }
 
-    /// The page, a whole document.
+    /// Renders the page as a complete HTML document.
     pub fn html(&self) -> String {
         MessageTemplate { message: self }.to_string()
     }

@@ -1,9 +1,8 @@
-//! The pages that an end user sees: choosing a site ([`Finalize`]) and everything that can be said on the way
-//! ([`Message`]).
+//! The pages that an end user sees: the choice of a site ([`Finalize`]) and messages about the outcome ([`Message`]).
 //!
-//! Pure rendering: values in, HTML out, no I/O. A page is whole without JavaScript; [`SCRIPT`] only improves it.
-//! Names of sites and accounts come from a stranger: the templates escape them, and [`Product`] and the site list
-//! accept web addresses only.
+//! Pure rendering: values in, HTML out, no I/O. Every page works without JavaScript; [`SCRIPT`] only improves it. The
+//! names of sites and accounts are untrusted: the templates escape them, and [`Product`] and the site list accept only
+//! `http` and `https` URLs.
 
 mod document;
 mod error;

@@ -5,13 +5,13 @@ use url::{Position, Url};
 use super::headers::policy_with_image;
 use base::display::{is_deceptive, shown};
 
-/// The longest name, in characters.
+/// Maximum length of a name, in characters.
 const LONGEST_NAME: usize = 60;
 
-/// The customer's product that the connection is for: what a person knows it by, and where they return to.
+/// The customer's product that the connection is for, as shown to the person, and where they return to.
 ///
-/// Settings: `PRODUCT_NAME`, `PRODUCT_LOGO_URL` and `DEFAULT_JIRA_SITE_REDIRECT_URI`. Without a name it goes by the host
-/// of the last, and without both it is not known.
+/// Settings: `PRODUCT_NAME`, `PRODUCT_LOGO_URL` and `DEFAULT_JIRA_SITE_REDIRECT_URI`. The name defaults to the host of
+/// that URL; if neither is set, there is no product.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Product {
     name: String,
@@ -20,7 +20,7 @@ pub struct Product {
     logo: Option<Logo>,
 }
 
-/// A picture of the product, at exactly one address, which the policy of its pages allows.
+/// The product's logo at one exact URL, with the policy that allows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Logo {
     url: Url,
@@ -28,27 +28,27 @@ pub struct Logo {
 }
 
 impl Logo {
-    /// Its address.
+    /// The URL of the logo.
     pub fn url(&self) -> &Url {
         &self.url
     }
 
-    /// The `Content-Security-Policy` of a page that shows it.
+    /// The `Content-Security-Policy` of a page that shows the logo.
     pub fn policy(&self) -> &HeaderValue {
         &self.policy
     }
 
-    /// The picture at an address of `https`. `None` for what cannot stand in a policy as one address and nothing more:
-    /// credentials, odd hosts.
+    /// The logo at an `https` URL. `None` if the policy cannot express exactly that URL, for example because of
+    /// credentials or an unusual host.
     fn at(url: Url) -> Option<Self> {
         let host = url.host_str()?;
-        // No asterisk, which would be any host, and no address of IPv6, which no policy can name.
+        // Excludes asterisks, which would match any host, and IPv6 addresses, which a policy cannot express.
         let is_plain = host.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.'));
         let is_bare = url.username().is_empty() && url.password().is_none() && url.fragment().is_none();
         if url.scheme() != "https" || !is_plain || !is_bare {
             return None;
         }
-        // A query is no part of a source, and these two would end it
+        // A source has no query, and an unescaped `;` or `,` would end it
         // (<https://www.w3.org/TR/CSP3/#framework-directive-source-list>).
         let source = url[..Position::AfterPath].replace(';', "%3B").replace(',', "%2C");
         let policy = HeaderValue::from_str(&policy_with_image(&source)).ok()?;
@@ -57,15 +57,15 @@ impl Logo {
 }
 
 impl Product {
-    /// The product at this address, named after its host (and port, if it is not the scheme's own).
-    /// `None` unless the address is `http` or `https`: nothing else may become a link.
+    /// The product at this URL, named after its host (and port, if it is not the scheme's default). `None` unless the
+    /// URL is `http` or `https`: nothing else may become a link.
     pub fn at(url: &Url) -> Option<Self> {
         let host = web_host(url)?;
         let name = host.strip_prefix("www.").unwrap_or(host).to_owned();
         Some(Self { name, has_a_name: false, url: Some(url.clone()), logo: None })
     }
 
-    /// The product of the settings for a flow that returns to an address of its own.
+    /// The configured product for a flow with its own return URL.
     pub fn returning_to(url: &Url, of_settings: Option<&Self>) -> Option<Self> {
         let there = Self::at(url);
         match of_settings {
@@ -77,32 +77,29 @@ impl Product {
         }
     }
 
-    /// What the person knows it by, such as `app.example.com`.
+    /// The name shown to the person: that of the settings, or a host such as `app.example.com`.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// Whether that is its name, and not only an address.
+    /// Whether the settings give the product a name. Otherwise [`Self::name`] is only a host.
     pub fn has_a_name(&self) -> bool {
         self.has_a_name
     }
 
-    /// Where the person returns to.
+    /// The URL that the person returns to.
     pub fn url(&self) -> Option<&Url> {
         self.url.as_ref()
     }
 
-    /// Its picture.
+    /// The product's logo.
     pub fn logo(&self) -> Option<&Logo> {
         self.logo.as_ref()
     }
 }
 
 impl Product {
-    /// The product of the settings, if they name one.
-    ///
-    /// # Errors
-    /// When a setting is malformed.
+    /// Reads the product from the settings; `None` if they have neither a name nor a URL.
     pub fn of(settings: &Settings) -> Result<Option<Self>, SettingsError> {
         let url = settings.optional_url("DEFAULT_JIRA_SITE_REDIRECT_URI")?;
         let (name, logo) = (name(settings)?, logo(settings)?);
@@ -136,7 +133,7 @@ fn logo(settings: &Settings) -> Result<Option<Logo>, SettingsError> {
     settings.optional_url(name)?.map(|url| Logo::at(url).ok_or_else(invalid)).transpose()
 }
 
-/// Host and port of a web address.
+/// The host and port of an `http` or `https` URL.
 pub(super) fn web_host(url: &Url) -> Option<&str> {
     matches!(url.scheme(), "http" | "https").then(|| &url[Position::BeforeHost..Position::AfterPort])
 }
@@ -174,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn has_the_name_of_the_settings_wherever_it_returns_to() {
+    fn keeps_its_configured_name_with_any_return_url() {
         let (home, elsewhere) = ("https://app.example.com/", Url::parse("https://example.org/x").unwrap());
         let named =
             of(&[("PRODUCT_NAME", "Acme"), ("DEFAULT_JIRA_SITE_REDIRECT_URI", home)]).unwrap().unwrap();
@@ -193,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn its_logo_is_one_address_of_https_and_the_policy_allows_that_alone() {
+    fn its_logo_is_one_https_url_and_the_policy_allows_only_that() {
         let logo = |url: &str| of(&[("PRODUCT_NAME", "Acme"), ("PRODUCT_LOGO_URL", url)]);
         let source = |url: &str| {
             let policy = logo(url).unwrap().unwrap().logo().unwrap().policy().to_str().unwrap().to_owned();

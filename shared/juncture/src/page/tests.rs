@@ -1,4 +1,4 @@
-//! What must hold for every page, whatever it says.
+//! Properties that every page must have, and tests of the choice of a site.
 use crate::display::DisplayName;
 use crate::provider::{Account, ProviderId};
 
@@ -14,7 +14,7 @@ fn product() -> Product {
     Product::at(&url).unwrap()
 }
 
-/// A product as the settings show it, with or without an address to return to.
+/// A product with a name and a logo, with or without a URL to return to.
 fn branded(url: &str) -> Product {
     let pairs = [
         ("PRODUCT_NAME", "Acme & <Sons>"),
@@ -59,7 +59,7 @@ fn an_account_that_replaces_another_is_named_and_confirmed() {
 }
 
 #[test]
-fn a_page_says_for_whom_the_connection_is_made() {
+fn a_page_says_whom_the_connection_is_for() {
     let sites = [site("1", "Acme")];
     let page = finalize(&sites, None);
     assert!(!page.html().contains("Connect Jira to"));
@@ -69,7 +69,7 @@ fn a_page_says_for_whom_the_connection_is_made() {
 }
 
 #[test]
-fn the_name_and_logo_of_the_product_are_shown_and_no_address_in_their_place() {
+fn a_page_shows_the_name_and_logo_of_the_product_instead_of_its_host() {
     for product in [branded("http://localhost:8001"), branded("")] {
         let sites = [site("1", "Harbour")];
         let mut pages: Vec<String> = messages(Some(&product)).iter().map(Message::html).collect();
@@ -78,7 +78,7 @@ fn the_name_and_logo_of_the_product_are_shown_and_no_address_in_their_place() {
             assert!(page.contains("<bdi>Acme &#38; &#60;Sons&#62;</bdi>"), "{page}");
             let logo = r#"<img class="logo" src="https://cdn.example.com/logo.svg?a=1&#38;b=%22x" alt="""#;
             assert_eq!(page.matches(logo).count(), 1, "{page}");
-            // The address is for links alone.
+            // The URL is only used in links.
             assert!(!page.contains(">localhost:8001"), "{page}");
             assert_eq!(page.contains("localhost:8001"), product.url().is_some(), "{page}");
         }
@@ -88,7 +88,7 @@ fn the_name_and_logo_of_the_product_are_shown_and_no_address_in_their_place() {
 }
 
 #[test]
-fn names_of_strangers_are_cut_and_change_nothing_around_them() {
+fn untrusted_names_are_truncated_and_do_not_affect_the_text_around_them() {
     let long = "x".repeat(5000);
     for (name, shown) in [
         ("Har\u{202e}bour\u{2066}", "Har bour"),
@@ -131,7 +131,7 @@ fn messages(product: Option<&Product>) -> Vec<Message> {
     .to_vec()
 }
 
-/// Every page there is, with a stranger's names in it.
+/// Every page, with untrusted names in it.
 fn all_pages() -> Vec<String> {
     let product = product();
     let hostile = Site {
@@ -159,7 +159,7 @@ fn all_pages() -> Vec<String> {
     pages
 }
 
-/// The tags of a page, `<` and `>` not included.
+/// The tags of a page, without `<` and `>`.
 fn tags(html: &str) -> impl Iterator<Item = &str> {
     html.split('<').skip(1).map(|rest| rest.split('>').next().unwrap())
 }
@@ -170,7 +170,7 @@ fn elements<'a>(html: &'a str, name: &str) -> Vec<&'a str> {
 }
 
 #[test]
-fn nothing_is_inline_and_nothing_a_stranger_wrote_is_markup() {
+fn nothing_is_inline_and_untrusted_text_is_escaped() {
     for page in all_pages() {
         assert!(!page.contains("<script>") && !page.contains("<img src=x") && !page.contains("javascript:"));
         assert!(elements(&page, "style").is_empty());
@@ -178,7 +178,7 @@ fn nothing_is_inline_and_nothing_a_stranger_wrote_is_markup() {
             assert_eq!(script, r#"script src="/finalize-connection/finalize.js" defer"#);
         }
         for tag in tags(&page) {
-            // No value holds a quotation mark that is not escaped, so every other piece is outside of quotes.
+            // Values contain no unescaped quotation mark, so every other piece is outside quotes.
             let names: String = tag.split('"').step_by(2).collect();
             assert!(!names.contains(" style=") && !names.contains(" on"), "{tag}");
         }
@@ -191,7 +191,7 @@ fn every_page_has_a_language_a_title_and_one_main_heading() {
         assert!(page.starts_with("<!doctype html>\n<html lang=\"en\">"));
         let title = page.split_once("<title>").unwrap().1.split_once("</title>").unwrap().0;
         assert!(!title.trim().is_empty());
-        // What a template holds is not on the page yet.
+        // The content of a template is not displayed yet.
         let shown = page.split("<template").next().unwrap();
         assert_eq!(elements(shown, "h1").len(), 1);
         assert_eq!(elements(&page, "main").len(), 1);
@@ -199,7 +199,7 @@ fn every_page_has_a_language_a_title_and_one_main_heading() {
 }
 
 #[test]
-fn a_message_says_how_to_go_on() {
+fn a_message_says_what_to_do_next() {
     for message in messages(Some(&product())) {
         assert!(
             message.html().contains(r#"href="https://app.example.com/done?a=1&#38;b=%22%3E%3Cscript%3E""#)
@@ -216,7 +216,7 @@ fn a_message_says_how_to_go_on() {
 }
 
 #[test]
-fn only_success_leads_on_by_itself() {
+fn only_success_redirects_automatically() {
     for message in messages(Some(&product())) {
         assert_eq!(message.html().contains("http-equiv"), message.status().is_success());
     }

@@ -1,4 +1,4 @@
-//! The providers there are.
+//! The supported providers.
 
 use std::fmt;
 use std::sync::LazyLock;
@@ -10,7 +10,7 @@ use super::jira;
 use super::reach::SiteId;
 use crate::error::{Error, Result};
 
-/// The provider of a connection, as the database's enum `provider` names it.
+/// A provider, named as in the database's enum `provider`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, VariantArray)]
 pub enum ProviderId {
     /// Jira Cloud.
@@ -18,13 +18,10 @@ pub enum ProviderId {
 }
 
 impl ProviderId {
-    /// The provider that pages name when their address names none.
+    /// The provider named on pages whose URL names none.
     pub const DEFAULT: Self = Self::Jira;
 
-    /// Reads a provider's name, all lower case.
-    ///
-    /// # Errors
-    /// 400 for any other name.
+    /// Parses a provider's name, which is lower case. Returns 400 for any other name.
     pub fn parse(name: &str) -> Result<Self> {
         Self::VARIANTS
             .iter()
@@ -33,24 +30,21 @@ impl ProviderId {
             .ok_or_else(|| Error::bad_request("Unknown provider: 'jira' is the only one, in lower case"))
     }
 
-    /// The name in routes, rows and keys.
+    /// The name in routes, rows and Redis keys.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Jira => "jira",
         }
     }
 
-    /// What is known of it without a request.
+    /// The facts about the provider.
     pub fn facts(self) -> &'static Facts {
         match self {
             Self::Jira => &jira::FACTS,
         }
     }
 
-    /// Parses the field `site_id` of a request.
-    ///
-    /// # Errors
-    /// 400 when the text is not a valid id.
+    /// Parses the field `site_id` of a request, or returns 400 if it is not a valid id.
     pub fn site_id(self, text: &str) -> Result<SiteId> {
         match self {
             Self::Jira => jira::site_id(text),
@@ -58,15 +52,15 @@ impl ProviderId {
     }
 }
 
-/// Its name for people: `Jira`.
+/// The name shown to people: `Jira`.
 impl fmt::Display for ProviderId {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(self.facts().name)
     }
 }
 
-/// A SQL relation of the chosen sites of all connections, to join with `connection`: `connection_id`, `site_id`,
-/// `site_name`, `site_url` and `project_id`.
+/// A SQL subquery with the chosen sites of all connections, to join with `connection`. Columns: `connection_id`,
+/// `site_id`, `site_name`, `site_url` and `project_id`.
 pub(crate) static CHOSEN_SITES: LazyLock<String> = LazyLock::new(|| {
     let sites: Vec<&str> =
         ProviderId::VARIANTS.iter().map(|provider| provider.facts().sites.chosen).collect();

@@ -1,5 +1,5 @@
-//! The interface of providers, and the providers. A new provider is a module beside [`jira`] and a variant of
-//! [`ProviderId`]; `docs/adding-a-provider.md` has the steps.
+//! The interface that every provider implements, and the providers. A new provider is a module beside [`jira`] and a
+//! variant of [`ProviderId`]; `docs/adding-a-provider.md` has the steps.
 
 mod facts;
 mod id;

@@ -20,7 +20,7 @@ impl<T> Providers<T> {
         }
     }
 
-    /// Makes the value of each provider.
+    /// Builds the value of each provider.
     pub(crate) fn make<E>(make: impl Fn(ProviderId) -> Result<T, E>) -> Result<Self, E> {
         Ok(Self { jira: make(ProviderId::Jira)? })
     }

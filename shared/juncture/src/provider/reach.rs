@@ -1,4 +1,4 @@
-//! The sites that a consent gives access to, and the account that consented.
+//! What a consent gives access to: the sites, and the account that consented.
 
 use base::crypto::sha256_hex;
 use base::oauth::NamedSite;
@@ -16,7 +16,7 @@ use crate::error::{Error, ErrorCode};
 pub struct SiteId(String);
 
 impl SiteId {
-    /// Wraps an id that the provider's module has validated.
+    /// Wraps an id that the provider's module has already validated.
     pub(super) fn checked(text: impl Into<String>) -> Self {
         Self(text.into())
     }
@@ -27,34 +27,35 @@ impl SiteId {
     }
 }
 
-/// A site that a connection can lead to: a Jira site, a workspace, an organization. As the provider lists it, unchecked.
+/// A site that can be connected: a Jira site, a workspace, an organisation. Listed by the provider; the texts and URLs
+/// are not validated.
 #[derive(Debug, Clone)]
 pub struct Site {
     /// Its id.
     pub id: SiteId,
     /// Its name.
     pub name: Option<String>,
-    /// The address that people open.
+    /// The URL that people open.
     pub url: Option<String>,
-    /// A picture of it.
+    /// The URL of its picture.
     pub avatar_url: Option<String>,
 }
 
 impl Site {
-    /// Its name and URL as they are stored.
+    /// Its name and URL as stored.
     pub(crate) fn named(&self) -> NamedSite {
         NamedSite::new(self.name.as_deref(), self.url.as_deref())
     }
 }
 
-/// The account that consented. Only its digest is stored, and nothing of it is logged.
+/// The account that consented. Only its digest is stored, and none of it is logged.
 #[derive(Clone)]
 pub struct Account {
-    /// The provider's id of it.
+    /// The provider's id of the account.
     pub id: String,
     /// Its owner's name.
     pub name: Option<String>,
-    /// Its e-mail address, which distinguishes two accounts of one person.
+    /// Its email address, which distinguishes two accounts of one person.
     pub email: Option<String>,
 }
 
@@ -68,7 +69,7 @@ impl Account {
 
 /// What a consent gives access to.
 pub struct Reached {
-    /// The sites, each once, in the order to show them.
+    /// The sites without duplicates, in display order.
     pub sites: Vec<Site>,
     /// The account that consented; `None` if the settings request no scope for reading it.
     pub account: Result<Option<Account>, AccountError>,
@@ -80,7 +81,7 @@ pub trait Reach: Send + Sync {
     fn reach<'a>(&'a self, access_token: &'a SecretString) -> BoxFuture<'a, Result<Reached, ReachError>>;
 }
 
-/// Why the sites are not known.
+/// Why the sites could not be listed.
 #[derive(Debug, thiserror::Error)]
 pub enum ReachError {
     /// The provider rejected the access token: the consent was withdrawn.
@@ -89,7 +90,7 @@ pub enum ReachError {
     /// The request timed out.
     #[error("the provider took too long to list the sites")]
     TimedOut,
-    /// The request failed, or the response is not a list of sites.
+    /// The request failed, or the response was not a list of sites.
     #[error("{0}")]
     Failed(String),
 }
@@ -114,7 +115,7 @@ impl ReachError {
     }
 }
 
-/// Why the account is not known, although a scope for reading it was requested.
+/// Why the account could not be read, although the scope for it was requested.
 #[derive(Debug, thiserror::Error)]
 pub enum AccountError {
     /// The consent lacks this scope.

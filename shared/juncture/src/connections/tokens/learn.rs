@@ -1,9 +1,8 @@
-//! Learning what the site of a connection is called and where people find it, if the connection is from before that was
-//! kept.
+//! Looks up the name and URL of a connection's site, for connections made before these were stored.
 //!
-//! The version of the row stays, as there is nothing that a snapshot of this version may not say without it: whoever
-//! caches one that was read before only makes the next call look again. A site that was chosen meanwhile has another
-//! version, and its row is not touched.
+//! Storing them does not change the row's version, because a snapshot without them is still correct: if a concurrent
+//! caller caches one, the next call just looks them up again. If another site was chosen concurrently, the row is not
+//! updated.
 
 use stores::postgres::{PostgresError, within_budget};
 use tokio_postgres::types::{ToSql, Type};
@@ -16,12 +15,11 @@ use crate::error::Result;
 use crate::provider::NamedSite;
 
 impl Tokens {
-    /// What the site of a session is called and where it is: as the row says, or else as `ask` does. Then the row and
-    /// the cache have it as well. If the provider tells no address, the cache remembers that as long as it remembers
-    /// anything of the connection, so that not every call asks.
+    /// Returns the name and URL of a session's site, from the row or else from the provider (`ask`), and then stores
+    /// them in the row and the cache. If the provider knows no URL, the cache entry records that, so that not every
+    /// call asks.
     ///
-    /// # Errors
-    /// 503 when the database is away, or what `ask` fails at; the next call learns it then.
+    /// After an error of the database or of `ask`, the next call tries again.
     pub(crate) async fn learn_site(
         &self,
         key: &ConnectionKey,
@@ -30,7 +28,7 @@ impl Tokens {
     ) -> Result<NamedSite> {
         let row = self.find(key).await?;
         if row.id != session.connection_id || row.site_id != session.site_id {
-            // Another one was chosen meanwhile; this call is still made to the former.
+            // Another site was chosen concurrently, and this call still uses the old one.
             return Ok(NamedSite::default());
         }
         if row.site.url.is_some() {
@@ -45,8 +43,8 @@ impl Tokens {
         Ok(site)
     }
 
-    /// Writes what was learned of a row's site, unless the row has another one by now, or has learned it. Tells whether
-    /// it is written.
+    /// Stores the name and URL of a row's site, unless the row has another site by now or already has a URL. Returns
+    /// whether they were stored.
     async fn name_site(&self, key: &ConnectionKey, row: &Connection, site: &NamedSite) -> bool {
         let update = key.provider().facts().sites.name;
         let parameters: [(&(dyn ToSql + Sync), Type); 4] = [

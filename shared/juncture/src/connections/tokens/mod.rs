@@ -1,15 +1,15 @@
-//! Access tokens that are always good, and refresh tokens that never get lost.
+//! Hands out valid access tokens and never loses a refresh token.
 //!
-//! The order of things is what keeps them safe:
+//! The order of the steps makes this safe:
 //!
-//! 1. A cached access token is handed out as long as it lasts: one Redis request, no Postgres.
-//! 2. Whoever finds none takes a lock, so that of many callers one refreshes and the others wait for its result.
-//! 3. The new tokens are committed to Postgres, in place of exactly the refresh token that was exchanged, before
-//!    the access token is used, cached or returned.
-//! 4. A process that dies in between has cost nothing where the provider accepts the old refresh token again for a
+//! 1. A cached access token is handed out until it is about to expire: one Redis request, no Postgres.
+//! 2. A caller that finds none takes a lock, so that of many callers one refreshes and the others wait for its result.
+//! 3. The new tokens are committed to Postgres, in place of exactly the refresh token that was exchanged, before the
+//!    access token is used, cached or returned.
+//! 4. If the process dies in between, nothing is lost as long as the provider accepts the old refresh token again for a
 //!    while.
-//! 5. If Postgres is away just then, the new tokens wait in Redis, sealed, for the next caller to commit them.
-//! 6. If Redis is away, the row itself is the lock.
+//! 5. If Postgres is unavailable at that point, Redis keeps the new tokens, sealed, for the next caller to commit.
+//! 6. If Redis is unavailable, a lock on the row in Postgres replaces the Redis lock.
 
 mod learn;
 mod refresh;
@@ -38,47 +38,47 @@ use super::store::Connections;
 use crate::error::{Error, Result};
 use crate::provider::{Grant, NamedSite, Providers, TokenEndpoint};
 
-/// How long a caller that waits for another's refresh rests between two looks; it grows to the second figure.
+/// Initial and maximum interval at which a caller polls for the result of another caller's refresh.
 const FIRST_LOOK: Duration = Duration::from_millis(80);
 const SLOWEST_LOOK: Duration = Duration::from_millis(400);
 
-/// What opens the provider's API right now.
+/// A valid access token for the provider's API.
 pub struct AccessToken {
     /// The token.
     pub value: SecretString,
-    /// When it ends.
+    /// When it expires.
     pub expires_at: OffsetDateTime,
 }
 
 /// A connection that is ready for calls to the provider.
 pub struct Session {
-    /// The connection's own id.
+    /// The connection's id.
     pub connection_id: Uuid,
-    /// A token that is good for at least another minute.
+    /// A token that is valid for at least another minute.
     pub access_token: AccessToken,
     /// The chosen site.
     pub site_id: Option<String>,
-    /// What that site is called and where it is; `None` where that has to be learned, without an address where nobody
-    /// tells.
+    /// The name and URL of that site. `None` if the provider has to be asked; without a URL if it was asked and did not
+    /// know it.
     pub site: Option<NamedSite>,
-    /// The selected project of that site.
+    /// The selected project on that site.
     pub project_id: Option<String>,
 }
 
-/// Gives out sessions.
+/// Obtains sessions, and refreshes access tokens as needed.
 pub struct Tokens {
     connections: Connections,
     sealer: Sealer,
     endpoints: Providers<Box<dyn TokenEndpoint>>,
 }
 
-/// What is known of a connection for one caller.
+/// What one caller can do with a connection.
 enum Known {
-    /// It can be used as it is.
+    /// Use it as is.
     Session(Session),
-    /// It needs a refresh.
+    /// Refresh its access token.
     Stale,
-    /// Only a new consent helps.
+    /// Nothing: only a new consent helps.
     Ended,
 }
 
@@ -91,20 +91,17 @@ impl Tokens {
         Self { connections, sealer, endpoints }
     }
 
-    /// A session for a connection, refreshed when needed.
+    /// Returns a session for a connection, after refreshing its access token if necessary.
     ///
     /// # Errors
-    /// 404 for an unknown connection, 403 with `needs_reauthorization` when only a new consent helps, 5xx when
-    /// the provider or a store fails; the connection is not affected by those.
+    /// 404 if there is no connection, 403 with `needs_reauthorization` if only a new consent helps, 5xx if the provider
+    /// or a store fails, which does not affect the connection.
     pub async fn session(&self, key: &ConnectionKey) -> Result<Session> {
         self.obtain(key, None).await
     }
 
-    /// As [`Self::session`], with the ids of the issues that were made through the connection lately, which a search has
-    /// to be told of: one command more in the same request.
-    ///
-    /// # Errors
-    /// As [`Self::session`].
+    /// Like [`Self::session`], with the ids of the issues recently created through the connection, which a search has
+    /// to name. This costs one more command in the same Redis request.
     pub async fn session_for_search(&self, key: &ConnectionKey) -> Result<(Session, Vec<String>)> {
         let look = [cache::read(key), recent_issues::read(key)];
         let (entry, recent_issues) = match self.redis().pipeline(look).await {
@@ -114,11 +111,8 @@ impl Tokens {
         Ok((self.decide(key, None, entry).await?, recent_issues))
     }
 
-    /// A session with another access token than the one that the provider has just rejected (a 401 that is not
-    /// about scopes). Of many callers with the same rejected token, one refreshes.
-    ///
-    /// # Errors
-    /// As [`Self::session`].
+    /// Like [`Self::session`], but with a different access token than the one the provider just rejected (a 401 that is
+    /// not about scopes). Of many callers with the same rejected token, one refreshes.
     pub async fn session_after_rejection(
         &self,
         key: &ConnectionKey,
@@ -127,8 +121,8 @@ impl Tokens {
         self.obtain(key, Some(&rejected.value)).await
     }
 
-    /// Remembers an issue that was just made through a connection, for [`Self::session_for_search`]. If that
-    /// fails, a search may find the issue a little later.
+    /// Records an issue that was just created through a connection, for [`Self::session_for_search`]. Best effort: if
+    /// it fails, searches find the issue a little later.
     pub async fn remember_issue(&self, key: &ConnectionKey, issue_id: &str) {
         if let Err(error) = self.redis().run(recent_issues::remember(key, issue_id)).await {
             tracing::warn!(cause = %error, "new issue not recorded for searches");
@@ -140,14 +134,14 @@ impl Tokens {
         self.decide(key, rejected, entry).await
     }
 
-    /// Gives the session of a cache entry, or goes on without one.
+    /// Returns the session of a cache entry, or obtains one if the entry is not usable.
     async fn decide(
         &self,
         key: &ConnectionKey,
         rejected: Option<&SecretString>,
         entry: Result<Value, UpstashError>,
     ) -> Result<Session> {
-        // The rare ways are in boxes: the usual one is then a small future.
+        // The rare paths are boxed to keep the future of the common path small.
         let entry = match entry {
             Ok(entry) => entry,
             Err(error) => return Box::pin(self.obtain_without_redis(key, rejected, error)).await,
@@ -166,8 +160,8 @@ impl Tokens {
         self.connections.find(key).await?.ok_or_else(Error::connection_not_found)
     }
 
-    /// A cached snapshot's session, if it decides the matter. A value that does not open (sealed with a key that
-    /// was rotated out, say) counts as no entry.
+    /// Returns the session of a cached snapshot; `None` if there is no entry or it needs a refresh. A token that does
+    /// not decrypt, for example because its key was rotated out, counts as no entry.
     fn usable(&self, entry: Option<Snapshot>, rejected: Option<&SecretString>) -> Result<Option<Session>> {
         let Some(snapshot) = entry else { return Ok(None) };
         match self.consider(&snapshot, rejected) {
@@ -177,10 +171,10 @@ impl Tokens {
         }
     }
 
-    /// The session of a snapshot; none when it needs a refresh.
+    /// Returns the session of a snapshot; `None` if it needs a refresh.
     ///
     /// # Errors
-    /// 403 when only a new consent helps, 500 when its access token does not open.
+    /// 403 if only a new consent helps, 500 if its access token does not decrypt.
     fn session_of(&self, snapshot: &Snapshot, rejected: Option<&SecretString>) -> Result<Option<Session>> {
         match self.consider(snapshot, rejected).map_err(Error::internal)? {
             Known::Session(session) => Ok(Some(session)),
@@ -189,10 +183,7 @@ impl Tokens {
         }
     }
 
-    /// What a snapshot comes down to.
-    ///
-    /// # Errors
-    /// When its access token does not open.
+    /// Evaluates a snapshot for a caller. Fails if its access token does not decrypt.
     fn consider(&self, snapshot: &Snapshot, rejected: Option<&SecretString>) -> Result<Known, CryptoError> {
         let now = OffsetDateTime::now_utc();
         if snapshot.is_invalid || snapshot.expires_at <= now {
@@ -215,8 +206,8 @@ impl Tokens {
         }))
     }
 
-    /// Waits for the lock, or for the result of whoever holds it. Only the holder goes to Postgres: fifty callers
-    /// at once cost it one connection.
+    /// Waits for the lock, or for the result of its holder. Only the holder uses Postgres, so fifty concurrent callers
+    /// cost one database connection.
     async fn obtain_under_lock(
         &self,
         key: &ConnectionKey,
@@ -242,7 +233,7 @@ impl Tokens {
                 return cached.and_then(|session| session.ok_or_else(Error::connection_not_found));
             }
             if is_mine {
-                // A token that the provider has rejected is not handed out again, whatever becomes of this refresh.
+                // Invalidate the rejected token, so it is not handed out again even if this refresh fails.
                 if let (Some(version), Some(_)) = (version, rejected)
                     && let Err(error) = self.redis().run(cache::barrier(key, version)).await
                 {
@@ -264,8 +255,7 @@ impl Tokens {
         }
     }
 
-    /// Publishes what the row holds now and lets go of the lock, in this order and in one request, so that the
-    /// next holder sees the result.
+    /// Caches the row and releases the lock, in this order and in one request, so that the next holder sees the result.
     async fn finish(
         &self,
         key: &ConnectionKey,
@@ -300,7 +290,7 @@ impl Tokens {
     }
 }
 
-/// Seals a grant for a connection. A provider that names no new refresh token keeps the previous one valid.
+/// Seals a grant for a connection. If the provider issued no new refresh token, the previous one remains valid.
 pub(crate) fn seal(
     sealer: &Sealer,
     id: &Uuid,

@@ -1,4 +1,4 @@
-//! One refresh: the exchange, and what becomes of its outcome.
+//! A refresh: the exchange with the provider, and storing its outcome.
 
 use std::time::Duration;
 
@@ -18,22 +18,22 @@ use super::{Known, Session, Tokens, seal};
 use crate::error::{Error, Result};
 use crate::provider::TokenError;
 
-/// New tokens that could not be committed are kept this long.
+/// How long new tokens that could not be committed are kept in Redis.
 const STASH_LIFETIME: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
-/// How often the row may change under a refresh before the refresh gives up.
+/// Maximum number of attempts if the row keeps changing concurrently.
 const ROUNDS: usize = 3;
 
-/// What the provider made of a refresh token, when the row may have changed meanwhile.
+/// Whether the outcome of an exchange was written to the row, which may have changed in the meantime.
 enum Refreshed {
-    /// The row holds the outcome.
+    /// It was written; this is the row now.
     Written(Box<Connection>),
-    /// Somebody else has written the row: what it holds now decides.
+    /// Another writer was first, and the row has to be read again.
     Overtaken,
 }
 
 impl Tokens {
-    /// The row as it is usable, refreshed if need be. An invalid row is an outcome too.
+    /// Returns the row after refreshing it if necessary. It may also be a row that is invalid or expired.
     pub(super) async fn refresh(
         &self,
         key: &ConnectionKey,
@@ -42,7 +42,7 @@ impl Tokens {
     ) -> Result<Connection> {
         let mut row = self.find(key).await?;
         for _ in 0..ROUNDS {
-            // Another caller may have refreshed, or failed, without this one seeing it in the cache.
+            // Another caller may have refreshed or invalidated the row without this one seeing it in the cache.
             match self.consider(&Snapshot::from(&row), rejected) {
                 Ok(Known::Stale) => {}
                 Ok(Known::Session(_) | Known::Ended) => return Ok(row),
@@ -65,8 +65,8 @@ impl Tokens {
         Err(Error::internal("the connection kept changing while its token was refreshed"))
     }
 
-    /// Exchanges a refresh token. The inner error is the provider's rejection of this token, or one that may be; every
-    /// other failure says nothing about the connection.
+    /// Exchanges a refresh token. The inner error is the provider's refusal of this token, whether final or in doubt;
+    /// any other failure says nothing about the connection.
     async fn exchange(
         &self,
         key: &ConnectionKey,
@@ -90,8 +90,8 @@ impl Tokens {
         }
     }
 
-    /// Commits new tokens in place of the exchanged one; if the database is away, tries once more and then
-    /// leaves them in Redis for the next caller.
+    /// Commits new tokens in place of the exchanged one. If that fails, retries once, and then stashes them in Redis
+    /// for the next caller.
     async fn commit(
         &self,
         key: &ConnectionKey,
@@ -128,8 +128,9 @@ impl Tokens {
         }
     }
 
-    /// Stores new tokens in place of the exchanged one. A row that was written since may still hold that very
-    /// token, sealed anew: then it is replaced all the same, since the new tokens are the only good ones.
+    /// Stores new tokens in place of the exchanged one and returns the new version; `None` if the row holds another
+    /// token or is gone. If the same token was only re-sealed in the meantime, it is replaced anyway, because only the
+    /// new tokens are valid.
     async fn replace(
         &self,
         key: &ConnectionKey,
@@ -154,7 +155,8 @@ impl Tokens {
         Ok(None)
     }
 
-    /// Marks the connection invalid, or notes a doubt and gives it as the error.
+    /// Marks the connection invalid. A refusal in doubt is only recorded and returned as the error, until it has lasted
+    /// long enough.
     async fn reject(
         &self,
         key: &ConnectionKey,
@@ -176,12 +178,12 @@ impl Tokens {
         self.written(key).await
     }
 
-    /// The row as it is after a write: another project may have been selected while the provider was asked.
+    /// Reads the row again after a write: another project may have been selected during the exchange.
     async fn written(&self, key: &ConnectionKey) -> Result<Refreshed> {
         Ok(Refreshed::Written(Box::new(self.find(key).await?)))
     }
 
-    /// New tokens that were left in Redis because the database was away, if they follow on this very row.
+    /// Returns the stashed tokens if they replace the row's current refresh token and can be decrypted.
     fn stashed(&self, stash: Option<&str>, row: &Connection, current: &SecretString) -> Option<SealedTokens> {
         let stash: Stash = serde_json::from_str(stash?).ok()?;
         let follows = stash.replaces == sha256_hex(current.expose_secret().as_bytes());
@@ -194,8 +196,8 @@ impl Tokens {
         })
     }
 
-    /// Without Redis the row is the lock: it is held while the token is refreshed, and whoever waited for it
-    /// finds the new access token in it.
+    /// Obtains a session without Redis: a lock on the row in Postgres replaces the Redis lock. It is held during the
+    /// refresh, so a caller that waited for it finds the new access token in the row.
     pub(super) async fn obtain_without_redis(
         &self,
         key: &ConnectionKey,
@@ -238,7 +240,7 @@ impl Tokens {
                             None => self.find(key).await?,
                         }
                     }
-                    // The new tokens exist: they must get into a store, over another connection if need be.
+                    // The provider has issued new tokens, so they must be stored, over another connection if necessary.
                     Err(error) => {
                         tracing::warn!(
                             cause = error.cause_chain(),
@@ -268,7 +270,7 @@ impl Tokens {
                 version.map_or_else(|| row.clone(), |version| invalidated(&row, version))
             }
         };
-        // Redis may be back, and then it must not go on serving what was true before.
+        // Redis may be available again, and must not keep serving a stale entry.
         self.connections.publish(key, &Snapshot::from(&row)).await;
         self.session_of(&Snapshot::from(&row), rejected)?
             .ok_or_else(|| Error::internal("the refreshed token is stale already"))

@@ -1,4 +1,4 @@
-//! New tokens that wait in Redis, because Postgres could not take them.
+//! New tokens kept in Redis because they could not be committed to Postgres.
 
 use base::crypto::{Sealed, Sealer};
 use base::oauth::GrantedScopes;
@@ -8,10 +8,10 @@ use uuid::Uuid;
 
 use super::super::key::ConnectionKey;
 
-/// Tokens that wait in Redis for Postgres to come back; sealed for their connection.
+/// Tokens that the next refresh commits to Postgres, sealed for their connection.
 #[derive(Serialize, Deserialize)]
 pub(super) struct Stash {
-    /// The digest of the refresh token that they replace.
+    /// Digest of the refresh token they replace.
     pub(super) replaces: String,
     pub(super) refresh_token: Sealed,
     pub(super) access_token: Sealed,
@@ -21,7 +21,7 @@ pub(super) struct Stash {
     pub(super) granted_scopes: Option<GrantedScopes>,
 }
 
-/// A stash with its tokens sealed anew; `None` when there is nothing to do, or nothing that can be done.
+/// Re-seals the tokens of a stash; `None` if that is not necessary or not possible.
 pub(crate) fn reseal_stash(text: &str, id: &Uuid, sealer: &Sealer) -> Option<String> {
     let mut stash: Stash = serde_json::from_str(text).ok()?;
     let aad = id.to_string();

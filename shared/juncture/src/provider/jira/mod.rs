@@ -1,4 +1,4 @@
-//! Jira Cloud as a provider: converts what the client crate `atlassian` returns to the types that all providers share.
+//! Jira Cloud as a provider: converts the types of the client crate `atlassian` to those that all providers share.
 
 mod reach;
 mod site_table;
@@ -17,7 +17,7 @@ pub(crate) static FACTS: Facts = Facts {
     name: "Jira",
     vendor: "Atlassian",
     redirect_uri_setting: "DEFAULT_JIRA_REDIRECT_URI",
-    // Undocumented; if Atlassian adds a host, its pictures are missing.
+    // Undocumented. If Atlassian adds a domain, pictures from it are not shown.
     picture_domains: &[".atl-paas.net", ".atlassian.com", ".atlassian.net"],
     consent_lifetime: CONSENT_LIFETIME,
     // <https://developer.atlassian.com/cloud/jira/platform/oauth-2-3lo-apps/>
@@ -25,10 +25,7 @@ pub(crate) static FACTS: Facts = Facts {
     sites: site_table::SITE_TABLE,
 };
 
-/// Parses a cloud id.
-///
-/// # Errors
-/// 400 when the text is not a valid one.
+/// Parses a cloud id, or returns 400 if it is not valid.
 pub(super) fn site_id(text: &str) -> Result<SiteId> {
     Ok(atlassian::SiteId::parse(text)?.into())
 }

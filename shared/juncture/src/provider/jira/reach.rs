@@ -25,7 +25,8 @@ impl Reach for JiraReach {
             let (sites, account) =
                 tokio::join!(self.sites.list(access_token), self.accounts.of(access_token));
             let mut sites = sites?;
-            // A consent that was withdrawn between the two is refused like one that does not tell its account.
+            // A consent withdrawn between the two requests looks like one without the scope. Listing the sites again
+            // distinguishes them.
             if matches!(account, Err(oauth::AccountError::NotAllowed)) {
                 sites = self.sites.list(access_token).await?;
             }

@@ -2,8 +2,8 @@
 
 use crate::provider::facts::SiteTable;
 
-/// Name and URL are valid only if `jira_site_named` is the chosen site: older code, which does not know these three
-/// columns, may have chosen another one since.
+/// The name and URL are valid only if `jira_site_named` is the chosen site: older versions, which do not know these
+/// three columns, may have stored another site since.
 pub(super) const SITE_TABLE: SiteTable = SiteTable {
     chosen: r#"
         select connection_id, jira_site_id as site_id,
