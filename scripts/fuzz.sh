@@ -27,7 +27,7 @@ for parser in $parsers; do
 done
 
 failed=0
-echo "| parser | seconds | inputs tried | corpus | broken promises |"
+echo "| parser | seconds | inputs tried | corpus | failures |"
 echo "| --- | --- | --- | --- | --- |"
 for parser in $parsers; do
   fuzzer="$(find fuzz/target/*/release -maxdepth 1 -name "$parser" -type f | head -1)"

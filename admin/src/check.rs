@@ -4,7 +4,7 @@ use anyhow::{Result, bail};
 use base::config::{Settings, Values};
 use juncture::parts::Parts;
 use juncture::provider::{Consent, Providers};
-use juncture::public_address::PublicAddress;
+use juncture::public_urls::PublicUrls;
 use runtime::secrets::SecretsError;
 use stores::postgres::Postgres;
 use url::Url;
@@ -98,7 +98,7 @@ fn unreadable(values: &Values) -> Vec<String> {
         parts.idempotency().map(drop),
         parts.read::<Providers<Box<dyn Consent>>>().map(drop),
         parts.product().map(drop),
-        parts.read::<PublicAddress>().map(drop),
+        parts.read::<PublicUrls>().map(drop),
         settings.seconds("SECRETS_MAX_AGE_SECONDS", std::time::Duration::ZERO).map(drop),
     ];
     let mut wrong: Vec<String> = Vec::new();

@@ -58,7 +58,7 @@ async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
         provider: provider.as_deref().map(ProviderId::parse).transpose()?,
         state: state.as_deref().map(ConnectionState::parse).transpose()?,
     };
-    let filtered = filter.in_cursors();
+    let filtered = filter.cursor_binding();
     let paging = Paging::of_connections(sealer, "list-connections", &filtered);
     let PageRequest { limit, from } = paging.part(&page)?.unwrap_or(PageRequest { limit: LIMIT, from: None });
     // One extra row shows whether there is another page.

@@ -14,7 +14,7 @@ use juncture::page::document;
 use juncture::page::{Message, PageError, Product};
 use juncture::parts::Parts;
 use juncture::provider::{Consent, ProviderId, Providers, TokenEndpoint};
-use juncture::public_address::PublicAddress;
+use juncture::public_urls::PublicUrls;
 use juncture::rate_limit::{PublicRateLimits, RateLimitSubject};
 use runtime::{
     Request, RequestError, Response, is_prefetch, path_parameter, query, redirect, serve_pages, with_cookie,
@@ -27,7 +27,7 @@ struct App {
     pending: PendingConsents,
     token_endpoints: Providers<Box<dyn TokenEndpoint>>,
     consents: Providers<Box<dyn Consent>>,
-    address: PublicAddress,
+    urls: PublicUrls,
     product: Option<Product>,
 }
 
@@ -40,7 +40,7 @@ impl FromSettings for App {
             pending: parts.pending_consents()?,
             token_endpoints: parts.read()?,
             consents: parts.read()?,
-            address: parts.read()?,
+            urls: parts.read()?,
             product: parts.product()?,
         })
     }
@@ -84,7 +84,7 @@ async fn go_on(app: &App, request: Request, provider: ProviderId) -> Result<Resp
     if let Some(error) = refusal {
         let intent = app.states.consume(provider, state, began.as_ref()).await?;
         let known = app.product.as_ref();
-        let own = intent.return_url.as_ref().and_then(|url| Product::returning_to(url.as_url(), known));
+        let own = intent.return_url.as_ref().and_then(|url| Product::with_return_url(url.as_url(), known));
         return Ok(refused(provider, own.as_ref().or(known), &error));
     }
     let browser = Browser::named(&request, FlowLeg::ToConnection)?;
@@ -98,7 +98,7 @@ async fn go_on(app: &App, request: Request, provider: ProviderId) -> Result<Resp
             }
         },
     };
-    let page = app.address.finalize_page(&request, provider, returned.code.as_str())?;
+    let page = app.urls.finalize_page(&request, provider, returned.code.as_str())?;
     with_cookie(redirect(&page), &returned.browser.set_cookie())
 }
 
@@ -111,13 +111,14 @@ async fn exchange(
     code: &str,
     browser: &Browser,
 ) -> Result<ConnectionCode> {
-    let redirect_uri = app.address.redirect_uri(request, provider)?;
+    let redirect_uri = app.urls.redirect_uri(request, provider)?;
     let grant =
         app.token_endpoints.of(provider).exchange_code(&redirect_uri, code).await.map_err(Error::from)?;
     app.consents.of(provider).check(&grant)?;
     let has_begun_here = Browser::known(request, FlowLeg::ToReturn).is_some();
-    let keeps_cookies = app.address.is_secure(provider) || has_begun_here || browser.has_kept_it();
-    let binding = app.address.page_is_ours(request, provider)?.then(|| Binding::to(browser, keeps_cookies));
+    let keeps_cookies = app.urls.is_secure(provider) || has_begun_here || browser.has_kept_it();
+    let binding =
+        app.urls.serves_finalize_page(request, provider)?.then(|| Binding::to(browser, keeps_cookies));
     let note = |code: &ConnectionCode| app.states.answer(arrival, code, browser);
     app.pending.hold(&arrival.intent, grant, binding, note).await
 }

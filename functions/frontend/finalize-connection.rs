@@ -111,7 +111,7 @@ async fn connect(
 
 /// Where the person is sent: the flow's own return URL, or the one in the settings.
 fn landing(return_url: Option<&ReturnUrl>, product: Option<&Product>) -> Option<Product> {
-    return_url.map_or_else(|| product.cloned(), |url| Product::returning_to(url.as_url(), product))
+    return_url.map_or_else(|| product.cloned(), |url| Product::with_return_url(url.as_url(), product))
 }
 
 /// Renders the page.

@@ -13,7 +13,7 @@ use juncture::oauth::{
 };
 use juncture::parts::Parts;
 use juncture::provider::{Consent, Providers};
-use juncture::public_address::PublicAddress;
+use juncture::public_urls::PublicUrls;
 use juncture::rate_limit::{PublicRateLimits, RateLimitSubject};
 use runtime::{JsonBodies, Request, RequestError, Response, Route, json, path_parameter, serve, with_cookie};
 use serde::{Deserialize, Serialize};
@@ -22,7 +22,7 @@ struct App {
     states: OAuthStates,
     bodies: JsonBodies,
     consents: Providers<Box<dyn Consent>>,
-    address: PublicAddress,
+    urls: PublicUrls,
     entrance: Entrance,
     limits: PublicRateLimits,
 }
@@ -34,7 +34,7 @@ impl FromSettings for App {
             states: parts.oauth_states()?,
             bodies: parts.read()?,
             consents: parts.read()?,
-            address: parts.read()?,
+            urls: parts.read()?,
             entrance: Entrance::of(settings, &parts)?,
             limits: parts.rate_limits()?,
         })
@@ -80,7 +80,7 @@ struct Begun {
 }
 
 async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
-    let App { states, bodies, consents, address, entrance, limits } = &*app;
+    let App { states, bodies, consents, urls, entrance, limits } = &*app;
     // The route `…/{slash+}` only exists for a trailing slash, not for paths below it.
     if !path_parameter(&request, "slash").trim_matches('/').is_empty() {
         return Err(Error::new(ErrorCode::RouteNotFound, "There is no endpoint at this address"));
@@ -92,9 +92,9 @@ async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
     limits.admit(&request, external_id.map(|value| RateLimitSubject { name: "external_id", value })).await?;
     let (intent, token_use) = admitted?;
     let provider = intent.connection_key.provider();
-    let redirect_uri = address.redirect_uri(&request, provider)?;
+    let redirect_uri = urls.redirect_uri(&request, provider)?;
     let browser = Browser::named(&request, FlowLeg::ToReturn)?;
-    let binding = entrance.bind(&request, address, &browser, &intent)?;
+    let binding = entrance.bind(&request, urls, &browser, &intent)?;
     let state = states.begin(&intent, token_use.as_ref(), binding).await?;
     let begun = Begun { authorization_uri: consents.of(provider).authorize_url(&redirect_uri, &state) };
     with_cookie(json(StatusCode::OK, &begun), &browser.set_cookie())
@@ -106,7 +106,7 @@ impl Entrance {
     fn bind(
         &self,
         request: &Request,
-        address: &PublicAddress,
+        urls: &PublicUrls,
         browser: &Browser,
         intent: &Intent,
     ) -> Result<Binding> {
@@ -124,8 +124,8 @@ impl Entrance {
             return Err(Error::new(ErrorCode::CrossSite, why));
         }
         let provider = intent.connection_key.provider();
-        let will_keep_it = is_same_origin(request.headers()) && address.is_secure(provider);
-        let brings_it = address.returns_here(request, provider) && (browser.has_kept_it() || will_keep_it);
+        let will_keep_it = is_same_origin(request.headers()) && urls.is_secure(provider);
+        let brings_it = urls.returns_here(request, provider) && (browser.has_kept_it() || will_keep_it);
         Ok(Binding::to(browser, is_required || brings_it))
     }
 

@@ -9,7 +9,7 @@ use stores::upstash::Upstash;
 use crate::support::from_settings;
 use juncture::provider::Consent;
 use juncture::provider::jira::JiraConsent;
-use juncture::public_address::PublicAddress;
+use juncture::public_urls::PublicUrls;
 
 fn check(error: &SettingsError, name: &str) {
     let sentence = error.to_string();
@@ -60,7 +60,7 @@ pub fn addresses(data: &[u8]) {
         assert!(error.to_string().contains("UPSTASH_REDIS_REST"), "{error}");
     }
     for name in ["JUNCTURE_FRONTEND_URL", "DEFAULT_JIRA_REDIRECT_URI"] {
-        if let Err(error) = PublicAddress::from_settings(&of(name)) {
+        if let Err(error) = PublicUrls::from_settings(&of(name)) {
             check(&error, name);
         }
     }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Error, Result};
 
 /// Maximum length of a display name, in characters. An email address alone may have 254.
-const LONGEST_NAME: usize = 300;
+const MAX_NAME_CHARS: usize = 300;
 
 /// Whom a connection is for, in the words of the product's backend: "Acme, ada@acme.example".
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,10 +22,12 @@ impl DisplayName {
                 "display_name contains characters that control how text is shown, such as line breaks or a change of direction",
             ));
         }
-        if text.chars().count() > LONGEST_NAME {
-            return Err(Error::bad_request(format!("display_name is longer than {LONGEST_NAME} characters")));
+        if text.chars().count() > MAX_NAME_CHARS {
+            return Err(Error::bad_request(format!(
+                "display_name is longer than {MAX_NAME_CHARS} characters"
+            )));
         }
-        let shown = shown(text, LONGEST_NAME);
+        let shown = shown(text, MAX_NAME_CHARS);
         Ok((!shown.is_empty()).then_some(Self(shown)))
     }
 

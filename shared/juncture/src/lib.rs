@@ -7,7 +7,7 @@
 //! | 5 | [`parts`] | construction of everything a function needs |
 //! | 4 | [`jira`] | Jira through a connection, in the API's own format |
 //! | 3 | [`callers`], [`connections`], [`idempotency`], [`oauth`], [`operations`], [`paging`], [`rate_limit`] | authentication and rate limits; connections and their tokens; idempotent requests; the OAuth flow; operations on all connections; pagination |
-//! | 2 | [`migrations`], [`page`], [`provider`], [`public_address`], and the crates `atlassian`, `runtime` and `stores` | adapters to the outside, each for one thing |
+//! | 2 | [`migrations`], [`page`], [`provider`], [`public_urls`], and the crates `atlassian`, `runtime` and `stores` | adapters to the outside, each for one thing |
 //! | 1 | [`display`], [`error`], and the crates `adf` and `base` | no knowledge of Juncture's domain |
 //!
 //! Code that swallows an error logs it with its cause; code that returns one does not. The error that a request ends
@@ -26,5 +26,5 @@ pub mod page;
 pub mod paging;
 pub mod parts;
 pub mod provider;
-pub mod public_address;
+pub mod public_urls;
 pub mod rate_limit;

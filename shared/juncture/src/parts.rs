@@ -22,7 +22,7 @@ use crate::page::Product;
 use crate::provider::{Providers, TokenEndpoint};
 use crate::rate_limit::PublicRateLimits;
 
-type Made<T> = Result<T, SettingsError>;
+type Built<T> = Result<T, SettingsError>;
 
 /// Builds the parts of one function. Every method fails if a setting is missing or malformed, and the error names it.
 pub struct Parts<'s> {
@@ -39,105 +39,105 @@ impl<'s> Parts<'s> {
     }
 
     /// Builds a part that shares nothing with others. Its type documents the settings it reads.
-    pub fn read<T: FromSettings>(&self) -> Made<T> {
+    pub fn read<T: FromSettings>(&self) -> Built<T> {
         T::from_settings(self.settings)
     }
 
     /// Redis. Settings: those of [`Upstash`].
-    pub fn redis(&self) -> Made<Arc<Upstash>> {
-        once(&self.redis, || self.read().map(Arc::new))
+    pub fn redis(&self) -> Built<Arc<Upstash>> {
+        get_or_build(&self.redis, || self.read().map(Arc::new))
     }
 
     /// Redis, if it is configured.
-    fn optional_redis(&self) -> Made<Option<Arc<Upstash>>> {
+    fn optional_redis(&self) -> Built<Option<Arc<Upstash>>> {
         self.settings.optional("UPSTASH_REDIS_REST_URL").map(|_| self.redis()).transpose()
     }
 
     /// The database. Settings: those of [`Postgres`].
-    pub fn postgres(&self) -> Made<Postgres> {
-        once(&self.postgres, || self.read())
+    pub fn postgres(&self) -> Built<Postgres> {
+        get_or_build(&self.postgres, || self.read())
     }
 
     /// The sealer of tokens. Setting: `TOKEN_ENCRYPTION_KEY`.
-    pub fn sealer(&self) -> Made<Sealer> {
-        once(&self.sealer, || self.read())
+    pub fn sealer(&self) -> Built<Sealer> {
+        get_or_build(&self.sealer, || self.read())
     }
 
     /// The secret keys of the backend API. Settings: `JUNCTURE_SECRET_KEY`, `RATE_LIMIT_WRONG_KEYS`, and those of Redis
     /// if it is configured.
-    pub fn secret_keys(&self) -> Made<SecretKeys> {
+    pub fn secret_keys(&self) -> Built<SecretKeys> {
         SecretKeys::new(self.settings, self.optional_redis()?)
     }
 
     /// The rate limits of the public endpoints.
-    pub fn rate_limits(&self) -> Made<PublicRateLimits> {
+    pub fn rate_limits(&self) -> Built<PublicRateLimits> {
         PublicRateLimits::new(self.settings, self.redis()?)
     }
 
     /// Read access to the rows of connections. Setting: `DATABASE_URL`.
-    pub fn connection_rows(&self) -> Made<ConnectionRows> {
+    pub fn connection_rows(&self) -> Built<ConnectionRows> {
         Ok(ConnectionRows::new(self.postgres()?))
     }
 
     /// Access to connections. Settings: `DATABASE_URL` and those of Redis.
-    pub fn connections(&self) -> Made<Connections> {
+    pub fn connections(&self) -> Built<Connections> {
         Ok(Connections::new(self.connection_rows()?, self.redis()?))
     }
 
     /// The tokens of connections. Settings: those of the connections, the sealer and the providers' [`TokenEndpoint`]s.
-    pub fn tokens(&self) -> Made<Tokens> {
+    pub fn tokens(&self) -> Built<Tokens> {
         let endpoints: Providers<Box<dyn TokenEndpoint>> = self.read()?;
         Ok(Tokens::new(self.connections()?, self.sealer()?, endpoints))
     }
 
     /// Jira, through the connections.
-    pub fn jira(&self) -> Made<Jira> {
+    pub fn jira(&self) -> Built<Jira> {
         Ok(Jira::new(self.read()?, self.tokens()?))
     }
 
     /// The records of requests with an `Idempotency-Key`.
-    pub fn idempotency(&self) -> Made<IdempotencyStore> {
+    pub fn idempotency(&self) -> Built<IdempotencyStore> {
         Ok(IdempotencyStore::new(self.redis()?, self.sealer()?))
     }
 
     /// Issues and opens connect tokens.
-    pub fn connect_tokens(&self) -> Made<ConnectTokens> {
+    pub fn connect_tokens(&self) -> Built<ConnectTokens> {
         Ok(ConnectTokens::new(&self.sealer()?))
     }
 
     /// The states of started flows.
-    pub fn oauth_states(&self) -> Made<OAuthStates> {
+    pub fn oauth_states(&self) -> Built<OAuthStates> {
         Ok(OAuthStates::new(self.redis()?, self.sealer()?))
     }
 
     /// The consents awaiting the choice of a site.
-    pub fn pending_consents(&self) -> Made<PendingConsents> {
+    pub fn pending_consents(&self) -> Built<PendingConsents> {
         Ok(PendingConsents::new(self.redis()?, self.sealer()?))
     }
 
     /// Turns pending consents into connections.
-    pub fn finalizer(&self) -> Made<Finalizer> {
+    pub fn finalizer(&self) -> Built<Finalizer> {
         Ok(Finalizer::new(self.pending_consents()?, self.read()?, self.connections()?))
     }
 
     /// The customer's product, if configured.
-    pub fn product(&self) -> Made<Option<Product>> {
-        Product::of(self.settings)
+    pub fn product(&self) -> Built<Option<Product>> {
+        Product::from_settings(self.settings)
     }
 
     /// Refreshes idle connections before their tokens expire.
-    pub fn idle_connections(&self) -> Made<IdleConnections> {
+    pub fn idle_connections(&self) -> Built<IdleConnections> {
         IdleConnections::new(self.settings, self.connection_rows()?, self.tokens()?)
     }
 
     /// Re-seals every stored token with the first key.
-    pub fn reseal(&self) -> Made<Reseal> {
+    pub fn reseal(&self) -> Built<Reseal> {
         Ok(Reseal::new(self.connections()?, self.sealer()?))
     }
 }
 
 /// Returns the value in the cell, building it first if the cell is empty.
-fn once<T: Clone>(cell: &OnceCell<T>, make: impl FnOnce() -> Made<T>) -> Made<T> {
+fn get_or_build<T: Clone>(cell: &OnceCell<T>, make: impl FnOnce() -> Built<T>) -> Built<T> {
     if let Some(made) = cell.get() {
         return Ok(made.clone());
     }

@@ -14,16 +14,16 @@ use crate::provider::NamedSite;
 
 /// The version of the entry format, part of the Redis key. Incremented when [`Snapshot`] changes incompatibly, so that
 /// a deployment never reads entries in another format.
-const SHAPE: u32 = 1;
+const FORMAT_VERSION: u32 = 1;
 
 /// Maximum lifetime of an entry.
-const LONGEST: Duration = Duration::from_secs(60 * 60);
+const MAX_LIFETIME: Duration = Duration::from_secs(60 * 60);
 
 /// An access token that expires sooner than this is not handed out, because the caller needs time to use it.
 pub(crate) const TOKEN_MARGIN: Duration = Duration::from_secs(60);
 
 /// A connection as of one version of its row. The access token is sealed. The serialized field names are shared with
-/// other versions of Juncture and stay the same until [`SHAPE`] changes.
+/// other versions of Juncture and stay the same until [`FORMAT_VERSION`] changes.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Snapshot {
     /// The version of the row; the scripts below read it under this name.
@@ -52,7 +52,7 @@ impl Snapshot {
             let left = token.expires_at - OffsetDateTime::now_utc();
             Duration::try_from(left).unwrap_or_default().saturating_sub(TOKEN_MARGIN)
         });
-        usable.map_or(LONGEST, |usable| usable.min(LONGEST))
+        usable.map_or(MAX_LIFETIME, |usable| usable.min(MAX_LIFETIME))
     }
 }
 
@@ -72,7 +72,7 @@ impl From<&Connection> for Snapshot {
 }
 
 fn redis_key(key: &ConnectionKey) -> String {
-    format!("juncture:connection:{SHAPE}:{}", key.storage_name())
+    format!("juncture:connection:{FORMAT_VERSION}:{}", key.storage_name())
 }
 
 /// Reads the snapshot of a connection.
@@ -94,25 +94,25 @@ const BARRIER_LIFETIME: Duration = Duration::from_secs(60);
 pub(crate) fn barrier(key: &ConnectionKey, version: i64) -> Command {
     // The row's next version is at least this one.
     let next = version + 1;
-    put(key, next, &json!({ "v": next }).to_string(), BARRIER_LIFETIME)
+    write_if_newest(key, next, &json!({ "v": next }).to_string(), BARRIER_LIFETIME)
 }
 
 /// Caches a snapshot unless a newer version is cached, so that a delayed writer replaces nothing newer.
 pub(crate) fn write(key: &ConnectionKey, snapshot: &Snapshot) -> Command {
     // Serializing plain data cannot fail.
     let value = serde_json::to_string(snapshot).unwrap_or_default();
-    put(key, snapshot.version, &value, snapshot.lifetime())
+    write_if_newest(key, snapshot.version, &value, snapshot.lifetime())
 }
 
 /// Replaces the snapshot with a tombstone: the connection was removed as of this version. Readers find no snapshot, and
 /// a delayed writer cannot replace it.
 pub(crate) fn write_tombstone(key: &ConnectionKey, version: i64) -> Command {
     let value = serde_json::json!({ "v": version, "gone": true }).to_string();
-    put(key, version, &value, LONGEST)
+    write_if_newest(key, version, &value, MAX_LIFETIME)
 }
 
 /// Stores a value that belongs to a connection, unless the connection was removed after this version.
-pub(crate) fn set_unless_gone(
+pub(crate) fn set_unless_removed(
     key: &ConnectionKey,
     version: i64,
     name: &str,
@@ -132,7 +132,7 @@ pub(crate) fn set_unless_gone(
     Command::eval_with(UNLESS_GONE, &[name, &redis_key(key)], &[&version.to_string(), value, &lifetime])
 }
 
-fn put(key: &ConnectionKey, version: i64, value: &str, lifetime: Duration) -> Command {
+fn write_if_newest(key: &ConnectionKey, version: i64, value: &str, lifetime: Duration) -> Command {
     const NEWEST_WINS: &str = "\
         local known = redis.call('GET', KEYS[1]) \
         if known then \

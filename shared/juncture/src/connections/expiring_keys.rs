@@ -16,12 +16,12 @@ use super::key::ConnectionKey;
 const AT_ONCE: usize = 500;
 
 /// The owner of what belongs to a connection key: states awaiting a consent, consents awaiting the choice of a site.
-pub(crate) fn of(key: &ConnectionKey) -> String {
+pub(crate) fn owner_for_key(key: &ConnectionKey) -> String {
     format!("juncture:belongings:{}", key.storage_name())
 }
 
 /// The owner of what belongs to a connection: records of requests with an `Idempotency-Key`.
-pub(crate) fn of_connection(id: &Uuid) -> String {
+pub(crate) fn owner_for_connection(id: &Uuid) -> String {
     format!("juncture:belongings:{id}")
 }
 

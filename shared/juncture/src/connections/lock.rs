@@ -26,12 +26,12 @@ pub(crate) struct Lock {
 
 impl Lock {
     /// The lock for refreshing a connection's token.
-    pub(crate) fn of(key: &ConnectionKey) -> Result<Self, CryptoError> {
-        Self::on(format!("juncture:refresh-lock:{}", key.storage_name()))
+    pub(crate) fn for_refresh(key: &ConnectionKey) -> Result<Self, CryptoError> {
+        Self::with_key(format!("juncture:refresh-lock:{}", key.storage_name()))
     }
 
     /// The lock with this Redis key.
-    pub(crate) fn on(key: String) -> Result<Self, CryptoError> {
+    pub(crate) fn with_key(key: String) -> Result<Self, CryptoError> {
         Ok(Self { key, owner: random_code("lk")? })
     }
 
@@ -61,11 +61,11 @@ impl Lock {
         tokio::select! {
             biased;
             outcome = work => outcome,
-            never = self.keep(redis) => match never {},
+            never = self.renew_until_dropped(redis) => match never {},
         }
     }
 
-    async fn keep(&self, redis: &Upstash) -> Infallible {
+    async fn renew_until_dropped(&self, redis: &Upstash) -> Infallible {
         loop {
             tokio::time::sleep(HEARTBEAT).await;
             if let Err(error) = redis.run(self.renew()).await {

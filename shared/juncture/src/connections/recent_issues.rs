@@ -11,7 +11,7 @@ use stores::upstash::Command;
 use super::key::ConnectionKey;
 
 /// Maximum number of ids that a search may name; older ones are dropped.
-const MOST: usize = 50;
+const MAX_IDS: usize = 50;
 
 /// How long the ids are kept after the last one was added.
 const LIFETIME: Duration = Duration::from_secs(10 * 60);
@@ -28,7 +28,7 @@ pub(crate) fn remember(key: &ConnectionKey, issue_id: &str) -> Command {
         redis.call('LTRIM', KEYS[1], 0, ARGV[2] - 1) \
         return redis.call('PEXPIRE', KEYS[1], ARGV[3])";
     let lifetime = LIFETIME.as_millis().to_string();
-    Command::eval(REMEMBER, &redis_key(key), &[issue_id, &MOST.to_string(), &lifetime])
+    Command::eval(REMEMBER, &redis_key(key), &[issue_id, &MAX_IDS.to_string(), &lifetime])
 }
 
 /// Reads the ids, most recent first.
@@ -39,5 +39,5 @@ pub(crate) fn read(key: &ConnectionKey) -> Command {
 /// Decodes the reply to [`read`], ignoring anything unreadable.
 pub(crate) fn decode(value: &Value) -> Vec<String> {
     let ids = value.as_array().into_iter().flatten();
-    ids.filter_map(|id| id.as_str().map(str::to_owned)).take(MOST).collect()
+    ids.filter_map(|id| id.as_str().map(str::to_owned)).take(MAX_IDS).collect()
 }

@@ -28,8 +28,8 @@ impl Connections {
         let transaction = within_budget(client.transaction()).await?;
         bounded(&transaction, lock(&transaction, key)).await?;
         let removed = delete(&transaction, key).await?;
-        self.redis.run(removal_time::end(key)).await?;
-        expiring_keys::remove(&self.redis, &expiring_keys::of(key)).await?;
+        self.redis.run(removal_time::record(key)).await?;
+        expiring_keys::remove(&self.redis, &expiring_keys::owner_for_key(key)).await?;
         let Some((id, version)) = removed else {
             drop(transaction);
             client.release();
@@ -49,7 +49,7 @@ impl Connections {
             Command::delete(&recent_issues::redis_key(key)),
         ];
         self.redis.pipeline(gone).await?;
-        expiring_keys::remove(&self.redis, &expiring_keys::of_connection(id)).await?;
+        expiring_keys::remove(&self.redis, &expiring_keys::owner_for_connection(id)).await?;
         Ok(())
     }
 }

@@ -15,7 +15,7 @@ use crate::error::{Error, ErrorCode, Result};
 
 /// How long the time of a removal is kept: longer than the lifetimes of a connect token (30 min), a state (10 min) and
 /// a connection code (15 min) together.
-const REMEMBERED: Duration = Duration::from_secs(60 * 60);
+const LIFETIME: Duration = Duration::from_secs(60 * 60);
 
 /// Contains only a digest of the connection key, so that no identifier of a removed connection remains.
 pub(crate) fn redis_key(key: &ConnectionKey) -> String {
@@ -23,12 +23,12 @@ pub(crate) fn redis_key(key: &ConnectionKey) -> String {
 }
 
 /// Records the removal, which voids everything issued until now.
-pub(crate) fn end(key: &ConnectionKey) -> Command {
-    Command::set(&redis_key(key), &moment(OffsetDateTime::now_utc()), REMEMBERED)
+pub(crate) fn record(key: &ConnectionKey) -> Command {
+    Command::set(&redis_key(key), &to_micros(OffsetDateTime::now_utc()), LIFETIME)
 }
 
 /// Formats a time for comparison, here and in scripts: in microseconds, which a `double` represents exactly.
-pub(crate) fn moment(at: OffsetDateTime) -> String {
+pub(crate) fn to_micros(at: OffsetDateTime) -> String {
     (at.unix_timestamp_nanos() / 1000).to_string()
 }
 

@@ -18,7 +18,7 @@ use crate::provider::GrantedScopes;
 
 /// How long a provider must keep refusing a refresh token, without clearly saying that it is dead, before the
 /// connection becomes invalid. Such a refusal may affect every connection, for example if the app is suspended.
-const PATIENCE: Duration = Duration::from_secs(5 * 60);
+const REFUSAL_GRACE: Duration = Duration::from_secs(5 * 60);
 
 /// Sealed tokens, ready to be stored.
 pub(crate) struct SealedTokens {
@@ -54,9 +54,9 @@ impl Connections {
     /// Records that the provider refused a refresh token without clearly saying that it is dead, if the row still holds
     /// that token. Returns whether the refusals have lasted long enough, with no success in between, to invalidate the
     /// connection; `None` if the row holds another token or is gone.
-    pub(super) async fn doubt(&self, id: &Uuid, refused: &Sealed) -> Result<Option<bool>> {
+    pub(super) async fn record_refusal(&self, id: &Uuid, refused: &Sealed) -> Result<Option<bool>> {
         let client = self.rows.postgres().connection().await?;
-        let is_old = doubt(&*client, id, refused).await?;
+        let is_old = record_refusal(&*client, id, refused).await?;
         client.release();
         Ok(is_old)
     }
@@ -109,7 +109,7 @@ pub(crate) async fn rotate(
 ///
 /// The time of the first refusal is in the row, where every function sees it and a success clears it. It is not cached,
 /// so the version stays the same.
-pub(crate) async fn doubt(
+pub(crate) async fn record_refusal(
     client: &(impl GenericClient + Sync),
     id: &Uuid,
     refused: &Sealed,
@@ -120,7 +120,7 @@ pub(crate) async fn doubt(
             doubted_at = case when doubted_at >= refreshed_at then doubted_at else now() end
         where connection_id = $1 and refresh_token = $2
         returning doubted_at <= now() - make_interval(secs => $3)"#;
-    let (refused, patience) = (refused.as_str(), PATIENCE.as_secs_f64());
+    let (refused, patience) = (refused.as_str(), REFUSAL_GRACE.as_secs_f64());
     let parameters: [(&(dyn ToSql + Sync), Type); 3] =
         [(id, Type::UUID), (&refused, Type::TEXT), (&patience, Type::FLOAT8)];
     let row = within_budget(client.query_typed_opt(UPDATE, &parameters)).await?;

@@ -75,7 +75,7 @@ impl Connection {
     }
 
     /// Whether the connection is known to belong to a different account; `false` if either account is unknown.
-    pub(crate) fn is_of_another(&self, account: Option<&Account>) -> bool {
+    pub(crate) fn belongs_to_another(&self, account: Option<&Account>) -> bool {
         self.account_digest
             .as_ref()
             .zip(account)

@@ -95,8 +95,10 @@ impl Connections {
         }
         removal_time::check(&self.redis, key, consent.begun_at).await?;
         let account = consent.account.as_ref();
-        if !consent.may_replace && existing.as_ref().is_some_and(|existing| existing.is_of_another(account)) {
-            return Err(Error::other_account(key.provider().facts().vendor));
+        if !consent.may_replace
+            && existing.as_ref().is_some_and(|existing| existing.belongs_to_another(account))
+        {
+            return Err(Error::other_account(key.provider().info().vendor));
         }
         let id = existing.as_ref().map_or_else(Uuid::new_v4, |existing| existing.id);
         let is_replaced = existing.is_some();
@@ -124,7 +126,7 @@ impl Connections {
         let (site_id, named) = (site.id.as_str(), site.named());
         let chosen: [(&(dyn ToSql + Sync), Type); 4] =
             [(&id, Type::UUID), (&site_id, Type::TEXT), (&named.name, Type::TEXT), (&named.url, Type::TEXT)];
-        within_budget(transaction.execute_typed(key.provider().facts().sites.save, &chosen)).await?;
+        within_budget(transaction.execute_typed(key.provider().info().sites.save, &chosen)).await?;
         let saved = find(&transaction, key).await?;
         within_budget(transaction.commit()).await?;
         client.release();

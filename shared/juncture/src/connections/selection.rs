@@ -28,7 +28,7 @@ impl Connections {
     }
 
     async fn try_to_select(&self, key: &ConnectionKey, project: &str) -> Result<Connection> {
-        let select_project = key.provider().facts().sites.select_project;
+        let select_project = key.provider().info().sites.select_project;
         let update = format!(
             r#"
             with selected as ({select_project})

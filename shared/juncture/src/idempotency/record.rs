@@ -109,7 +109,7 @@ impl Record {
     pub(super) fn write(&self, key: &IdempotencyKey) -> Command {
         // Serializing plain data cannot fail.
         let text = serde_json::to_string(self).unwrap_or_default();
-        let owner = expiring_keys::of_connection(&key.connection_id);
+        let owner = expiring_keys::owner_for_connection(&key.connection_id);
         expiring_keys::set(&owner, &key.record(), &text, LIFETIME)
     }
 }

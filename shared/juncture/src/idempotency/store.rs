@@ -19,8 +19,8 @@ use crate::error::{Error, ErrorCode, Result};
 const PATIENCE: Duration = Duration::from_secs(12);
 
 /// Initial and maximum polling interval.
-const FIRST_LOOK: Duration = Duration::from_millis(80);
-const SLOWEST_LOOK: Duration = Duration::from_millis(500);
+const POLL_MIN: Duration = Duration::from_millis(80);
+const POLL_MAX: Duration = Duration::from_millis(500);
 
 /// Stores the records of idempotent requests. Settings: those of [`Upstash`], and `TOKEN_ENCRYPTION_KEY`.
 pub struct IdempotencyStore {
@@ -47,22 +47,22 @@ impl IdempotencyStore {
     /// 422 if the key was used for a different request; 409 with `Retry-After` if the other request is still in
     /// progress after the maximum wait. After any error, nothing was done.
     pub async fn begin(&self, key: &IdempotencyKey, request: &str) -> Result<Begun<'_>> {
-        let lock = Lock::on(key.lock()).map_err(Error::internal)?;
+        let lock = Lock::with_key(key.lock()).map_err(Error::internal)?;
         let patience = deadline::remaining().saturating_sub(PATIENCE).max(ENOUGH);
-        let mut pauses = Pauses::new(FIRST_LOOK, SLOWEST_LOOK);
+        let mut pauses = Pauses::new(POLL_MIN, POLL_MAX);
         loop {
             let [taken, record] = self.redis.pipeline([lock.take(), Command::get(&key.record())]).await?;
             let is_mine = !taken.is_null();
             let known = match self.read(key, request, record.as_str()) {
                 Ok(known) => known,
                 Err(error) => {
-                    self.let_go(&lock, is_mine).await;
+                    self.release_lock(&lock, is_mine).await;
                     return Err(error);
                 }
             };
             let earlier = match known {
                 Some(Known::Answered(answer)) => {
-                    self.let_go(&lock, is_mine).await;
+                    self.release_lock(&lock, is_mine).await;
                     return Ok(Begun::Replay(answer));
                 }
                 Some(Known::Sent(send)) => Some(send),
@@ -109,7 +109,7 @@ impl IdempotencyStore {
         }
     }
 
-    async fn let_go(&self, lock: &Lock, is_mine: bool) {
+    async fn release_lock(&self, lock: &Lock, is_mine: bool) {
         if is_mine && let Err(error) = self.redis.run(lock.release()).await {
             tracing::warn!(cause = %error, "lock not released, it expires by itself");
         }

@@ -8,7 +8,7 @@ use url::Url;
 
 use super::site::ConnectedSite;
 use crate::error::{Error, Result};
-use crate::provider::{NamedSite, ProviderId, ReachError, site_url};
+use crate::provider::{DiscoveryError, NamedSite, ProviderId, site_url};
 
 /// Timeout for looking up a site's URL.
 const LEARN_LIMIT: Duration = Duration::from_secs(2);
@@ -94,13 +94,13 @@ impl ConnectedSite<'_> {
         let ask = async {
             tokio::select! {
                 told = self.jira.named() => told.map_err(|error| {
-                    ReachError::from(error).for_caller(ProviderId::Jira.facts())
+                    DiscoveryError::from(error).for_caller(ProviderId::Jira.info())
                 }),
                 late = out_of_patience => Err(late),
             }
         };
         let limit = Instant::now() + deadline::at_most(LEARN_LIMIT);
-        match deadline::scope(limit, self.connection.learn_site(&session, ask)).await {
+        match deadline::scope(limit, self.connection.look_up_site(&session, ask)).await {
             Ok(site) => Some(site),
             Err(error) => {
                 tracing::warn!(cause = %error, "site URL unknown, answer has no links");

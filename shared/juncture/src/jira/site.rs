@@ -115,13 +115,13 @@ impl OpenConnection<'_> {
         self.session.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// See [`Tokens::learn_site`].
-    pub(super) async fn learn_site(
+    /// See [`Tokens::look_up_site`].
+    pub(super) async fn look_up_site(
         &self,
         session: &Session,
         ask: impl Future<Output = Result<NamedSite>>,
     ) -> Result<NamedSite> {
-        self.tokens.learn_site(self.key, session, ask).await
+        self.tokens.look_up_site(self.key, session, ask).await
     }
 }
 

@@ -25,8 +25,8 @@ use crate::provider::ProviderId;
 const REMEMBERED: Duration = Duration::from_secs(60);
 
 /// Initial and maximum interval at which a later arrival polls for the response to the first.
-const FIRST_LOOK: Duration = Duration::from_millis(80);
-const SLOWEST_LOOK: Duration = Duration::from_millis(400);
+const POLL_MIN: Duration = Duration::from_millis(80);
+const POLL_MAX: Duration = Duration::from_millis(400);
 
 /// Whether an arrival is the first with its state.
 pub enum Arrival {
@@ -124,7 +124,7 @@ impl OAuthStates {
         began: Option<&Browser>,
         mut found: Value,
     ) -> Result<Returned> {
-        let mut pauses = Pauses::new(FIRST_LOOK, SLOWEST_LOOK);
+        let mut pauses = Pauses::new(POLL_MIN, POLL_MAX);
         loop {
             let note = found.as_str().and_then(|text| serde_json::from_str::<Note>(text).ok());
             let note = note.filter(|note| note.is_of(provider, mark, began)).ok_or_else(expired)?;

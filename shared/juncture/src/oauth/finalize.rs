@@ -10,15 +10,15 @@ use super::return_url::ReturnUrl;
 use crate::connections::{Connections, ConsentedBy};
 use crate::display::DisplayName;
 use crate::error::{Error, ErrorCode, Result};
-use crate::provider::{Account, ProviderId, Providers, Reach, Reached, Site, SiteId};
+use crate::provider::{Account, Discovered, Discovery, ProviderId, Providers, Site, SiteId};
 
 /// Time limit for reading the existing connection before the choice is shown. Saving checks the account again.
-const LOOK_LIMIT: Duration = Duration::from_secs(2);
+const LOOKUP_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Turns pending consents into connections.
 pub struct Finalizer {
     consents: PendingConsents,
-    reach: Providers<Box<dyn Reach>>,
+    discovery: Providers<Box<dyn Discovery>>,
     connections: Connections,
 }
 
@@ -41,10 +41,10 @@ pub struct Choice {
 impl Finalizer {
     pub(crate) fn new(
         consents: PendingConsents,
-        reach: Providers<Box<dyn Reach>>,
+        discovery: Providers<Box<dyn Discovery>>,
         connections: Connections,
     ) -> Self {
-        Self { consents, reach, connections }
+        Self { consents, discovery, connections }
     }
 
     /// Returns the choice for the pending consent of a connection code. The code stays valid.
@@ -61,18 +61,18 @@ impl Finalizer {
         let pending = self.consents.peek(provider, code, visitor).await?;
         let key = pending.connection_key(provider);
         let look =
-            deadline::scope(Instant::now() + deadline::at_most(LOOK_LIMIT), self.connections.find(&key));
-        let (reached, known) = tokio::join!(self.reach(provider, &pending), look);
-        let Reached { sites, account } = reached?;
+            deadline::scope(Instant::now() + deadline::at_most(LOOKUP_TIMEOUT), self.connections.find(&key));
+        let (discovered, known) = tokio::join!(self.discover(provider, &pending), look);
+        let Discovered { sites, account } = discovered?;
         let (account, refusal) = match account {
             Ok(account) => (account, None),
-            Err(refusal) => (None, Some(refusal.for_caller(provider.facts()))),
+            Err(refusal) => (None, Some(refusal.for_caller(provider.info()))),
         };
         let known = known.unwrap_or_else(|error| {
             tracing::warn!(cause = %error, "connected account unknown");
             None
         });
-        let replaces_account = known.is_some_and(|known| known.is_of_another(account.as_ref()));
+        let replaces_account = known.is_some_and(|known| known.belongs_to_another(account.as_ref()));
         Ok(Choice {
             sites,
             account,
@@ -84,9 +84,9 @@ impl Finalizer {
     }
 
     /// Lists the sites of a consent and reads its account.
-    async fn reach(&self, provider: ProviderId, pending: &PendingConsent) -> Result<Reached> {
-        let reached = self.reach.of(provider).reach(pending.access_token()).await;
-        reached.map_err(|error| error.for_caller(provider.facts()))
+    async fn discover(&self, provider: ProviderId, pending: &PendingConsent) -> Result<Discovered> {
+        let discovered = self.discovery.of(provider).discover(pending.access_token()).await;
+        discovered.map_err(|error| error.for_caller(provider.info()))
     }
 
     /// Connects a site, and returns where to send the person if the flow has its own return URL.
@@ -110,20 +110,20 @@ impl Finalizer {
         may_replace: bool,
     ) -> Result<Option<ReturnUrl>> {
         let pending = self.consents.peek(provider, code, visitor).await?;
-        let Reached { sites, account } = self.reach(provider, &pending).await?;
+        let Discovered { sites, account } = self.discover(provider, &pending).await?;
         let site = sites.into_iter().find(|available| available.id == site).ok_or_else(|| {
             Error::bad_request(
                 "site_id is not a site that this consent covers: send one that fetch-available-sites lists",
             )
         })?;
-        let account = account.map_err(|error| error.for_caller(provider.facts()))?;
+        let account = account.map_err(|error| error.for_caller(provider.info()))?;
         let pending = self.consents.take(provider, code).await?;
         let key = pending.connection_key(provider);
         let consent = ConsentedBy {
             account,
             may_replace,
             begun_at: pending.begun_at(),
-            expires_at: pending.consented_at() + provider.facts().consent_lifetime,
+            expires_at: pending.consented_at() + provider.info().consent_lifetime,
         };
         let seal = |id: &uuid::Uuid| self.consents.seal_for(id, &pending);
         match self.connections.save(&key, &consent, seal, &site).await {

@@ -164,7 +164,7 @@ impl PendingConsents {
         };
         let sealed = self.seal(&code, &pending)?;
         let held = expiring_keys::set(
-            &expiring_keys::of(&intent.connection_key),
+            &expiring_keys::owner_for_key(&intent.connection_key),
             &code.key(),
             sealed.as_str(),
             CODE_LIFETIME,
@@ -201,7 +201,8 @@ impl PendingConsents {
         let left = CODE_LIFETIME.saturating_sub(Duration::try_from(age).unwrap_or_default());
         let restored: Result<()> = async {
             let sealed = self.seal(code, pending)?;
-            let owner = expiring_keys::of(&pending.connection_key(ProviderId::parse(&pending.provider)?));
+            let owner =
+                expiring_keys::owner_for_key(&pending.connection_key(ProviderId::parse(&pending.provider)?));
             self.redis.run(expiring_keys::set(&owner, &code.key(), sealed.as_str(), left)).await?;
             Ok(())
         }

@@ -181,7 +181,7 @@ fn begin(intent: &Intent, token_use: Option<&ConnectTokenUse>, state: &str, valu
         local begun = redis.call('GET', KEYS[3]) \
         if begun and begun ~= KEYS[1] then return 0 end \
         redis.call('SET', KEYS[3], KEYS[1], 'PX', ARGV[4]) ";
-    let owner = expiring_keys::of(&intent.connection_key);
+    let owner = expiring_keys::owner_for_key(&intent.connection_key);
     let Some((token_use, begun_at)) = token_use.zip(intent.begun_at) else {
         return expiring_keys::set(&owner, state, value, STATE_LIFETIME);
     };
@@ -192,7 +192,7 @@ fn begin(intent: &Intent, token_use: Option<&ConnectTokenUse>, state: &str, valu
     Command::eval_with(
         &format!("{ONCE}{}", expiring_keys::SET),
         &[state, &owner, &used, &removal_time::redis_key(&intent.connection_key)],
-        &[&value, &lifetime, &now, &remembered, &removal_time::moment(begun_at)],
+        &[&value, &lifetime, &now, &remembered, &removal_time::to_micros(begun_at)],
     )
 }
 

@@ -57,7 +57,7 @@ pub struct IdleConnections {
 fn after_days(settings: &Settings) -> Result<u32, SettingsError> {
     let name = "IDLE_REFRESH_AFTER_DAYS";
     // One setting for all providers, so the shortest limit counts.
-    let limits = ProviderId::VARIANTS.iter().map(|provider| provider.facts().idle_days);
+    let limits = ProviderId::VARIANTS.iter().map(|provider| provider.info().idle_days);
     let limit = limits.min().unwrap_or(u32::MAX);
     let Some(text) = settings.optional(name) else { return Ok(default_days(limit)) };
     let most = most_days(limit);

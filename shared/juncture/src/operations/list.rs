@@ -56,7 +56,7 @@ pub struct ConnectionFilter {
 
 impl ConnectionFilter {
     /// The text that the list's cursors are bound to. Cursors outlive deployments, so this format must not change.
-    pub fn in_cursors(self) -> String {
+    pub fn cursor_binding(self) -> String {
         format!("Filter {{ provider: {:?}, state: {:?} }}", self.provider, self.state)
     }
 }
@@ -189,8 +189,8 @@ mod tests {
     #[test]
     fn cursors_of_earlier_versions_remain_valid() {
         let all = ConnectionFilter::default();
-        assert_eq!(all.in_cursors(), "Filter { provider: None, state: None }");
+        assert_eq!(all.cursor_binding(), "Filter { provider: None, state: None }");
         let some = ConnectionFilter { provider: Some(ProviderId::Jira), state: Some(ConnectionState::Valid) };
-        assert_eq!(some.in_cursors(), "Filter { provider: Some(Jira), state: Some(Valid) }");
+        assert_eq!(some.cursor_binding(), "Filter { provider: Some(Jira), state: Some(Valid) }");
     }
 }

@@ -9,10 +9,10 @@ use crate::provider::{Account, ProviderId};
 use base::display::shown;
 
 /// Number of sites from which a search box is shown; fewer fit on a screen.
-const SITES_WORTH_SEARCHING: usize = 8;
+const SEARCH_BOX_MIN_SITES: usize = 8;
 
 /// Maximum length of a site's or account's name, in characters; longer ones are truncated.
-const LONGEST_NAME: usize = 120;
+const MAX_NAME_CHARS: usize = 120;
 
 /// Number of colours in the style sheet for sites without a picture.
 const TINTS: usize = 6;
@@ -86,7 +86,7 @@ impl Finalize<'_> {
                 email: account.email.as_deref().and_then(name_shown),
             }),
             button: sites.iter().find(|site| site.chosen).map(|site| site.name.clone()),
-            searchable: sites.len() >= SITES_WORTH_SEARCHING,
+            searchable: sites.len() >= SEARCH_BOX_MIN_SITES,
             sites,
             done: Message::connected(self.provider, self.product),
             expired: Message::link_expired(self.provider, self.product),
@@ -117,7 +117,7 @@ impl Finalize<'_> {
 
 /// An untrusted name in displayable form; `None` if nothing of it is visible.
 fn name_shown(name: &str) -> Option<String> {
-    Some(shown(name, LONGEST_NAME)).filter(|name| !name.is_empty())
+    Some(shown(name, MAX_NAME_CHARS)).filter(|name| !name.is_empty())
 }
 
 /// Parses a picture's URL; `None` unless the provider serves it. The policy in [`HEADERS`](super::HEADERS) allows the
@@ -125,7 +125,7 @@ fn name_shown(name: &str) -> Option<String> {
 fn avatar(url: &str, provider: ProviderId) -> Option<Url> {
     let url = Url::parse(url).ok().filter(|url| url.scheme() == "https" && url.port().is_none())?;
     let host = url.host_str()?;
-    provider.facts().picture_domains.iter().any(|domain| host.ends_with(domain)).then_some(url)
+    provider.info().image_domains.iter().any(|domain| host.ends_with(domain)).then_some(url)
 }
 
 /// The names of an account in displayable form.

@@ -5,7 +5,7 @@ use strum::VariantArray as _;
 use crate::provider::ProviderId;
 
 static POLICY: LazyLock<String> = LazyLock::new(|| {
-    let domains = ProviderId::VARIANTS.iter().flat_map(|provider| provider.facts().picture_domains);
+    let domains = ProviderId::VARIANTS.iter().flat_map(|provider| provider.info().image_domains);
     let pictures: Vec<String> = domains.map(|domain| format!("https://*{domain}")).collect();
     format!(
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src data: {}; connect-src 'self'; \

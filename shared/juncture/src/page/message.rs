@@ -19,7 +19,7 @@ pub struct Message {
     pub(super) text: String,
     pub(super) next: String,
     /// Whether the page redirects to the product automatically.
-    pub(super) leads_on: bool,
+    pub(super) redirects: bool,
     pub(super) product: Option<Product>,
     pub(super) reference: Option<String>,
 }
@@ -53,10 +53,10 @@ impl Message {
         let error = failure.error();
         let message = match (error.code(), error.status()) {
             (ErrorCode::StateExpired, _) => Self::state_expired,
-            (ErrorCode::RateLimited, _) => Self::too_often,
+            (ErrorCode::RateLimited, _) => Self::rate_limited,
             (ErrorCode::NeedsReauthorization, _) => Self::exchange_failed,
             (ErrorCode::OtherBrowser, _) => Self::other_browser,
-            (ErrorCode::Prefetch, _) => Self::not_yet,
+            (ErrorCode::Prefetch, _) => Self::prefetched,
             (ErrorCode::NoOfflineAccess, _) => Self::no_offline_access,
             (ErrorCode::AccountUnknown, _) => Self::account_unknown,
             (ErrorCode::AccountUnavailable, _) => Self::account_unavailable,
@@ -69,8 +69,8 @@ impl Message {
                 | StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             ) => Self::link_malformed,
             (_, StatusCode::BAD_GATEWAY | StatusCode::TOO_MANY_REQUESTS) => Self::provider_unreachable,
-            (_, StatusCode::GATEWAY_TIMEOUT) => Self::too_slow,
-            (_, StatusCode::SERVICE_UNAVAILABLE) => Self::interrupted,
+            (_, StatusCode::GATEWAY_TIMEOUT) => Self::timed_out,
+            (_, StatusCode::SERVICE_UNAVAILABLE) => Self::unavailable,
             _ => Self::unexpected,
         };
         message(failure.provider(), product)
@@ -82,11 +82,11 @@ impl Message {
             Some(product) => format!("{} can use the site that you chose.", product.name()),
             None => "Everything is set up.".to_owned(),
         };
-        let leads_on = product.and_then(Product::url).is_some();
-        let next = if leads_on { "Taking you back…" } else { "You can close this window." };
+        let redirects = product.and_then(Product::url).is_some();
+        let next = if redirects { "Taking you back…" } else { "You can close this window." };
         Self {
             next: next.to_owned(),
-            leads_on,
+            redirects,
             ..Self::new(
                 Tone::Done,
                 StatusCode::OK,
@@ -99,7 +99,7 @@ impl Message {
     }
 
     /// The URL was prefetched (503), so this page is rarely seen. The link still works.
-    pub fn not_yet(provider: ProviderId, product: Option<&Product>) -> Self {
+    pub fn prefetched(provider: ProviderId, product: Option<&Product>) -> Self {
         let title = "Not opened yet";
         let text = "This page was fetched ahead of time. Nothing was done.";
         Self {
@@ -163,7 +163,7 @@ impl Message {
         let text = format!(
             "{} does not say right now whose account this is, so we cannot tell whether it takes the place of another. \
              Nothing was changed.",
-            provider.facts().vendor
+            provider.info().vendor
         );
         Self {
             next: "To try again, wait a minute and reload this page.".to_owned(),
@@ -204,9 +204,9 @@ impl Message {
     }
 
     /// Too many requests from this IP address or with this state or code (429). The link still works.
-    pub fn too_often(provider: ProviderId, product: Option<&Product>) -> Self {
+    pub fn rate_limited(provider: ProviderId, product: Option<&Product>) -> Self {
         let title = "One moment, please";
-        let text = "There were too many requests from your network. Nothing was changed.";
+        let text = "There were too many requests from your network, or for this link. Nothing was changed.";
         Self {
             next: "To try again, wait a minute and reload this page.".to_owned(),
             ..Self::new(Tone::Failed, StatusCode::TOO_MANY_REQUESTS, title, text, provider, product)
@@ -214,7 +214,7 @@ impl Message {
     }
 
     /// The request timed out (504).
-    pub fn too_slow(provider: ProviderId, product: Option<&Product>) -> Self {
+    pub fn timed_out(provider: ProviderId, product: Option<&Product>) -> Self {
         let title = "This took too long";
         let text = format!("{provider} did not answer in time. Please wait a minute.");
         Self::new(Tone::Failed, StatusCode::GATEWAY_TIMEOUT, title, text, provider, product)
@@ -228,7 +228,7 @@ impl Message {
     }
 
     /// One of our own stores is unavailable (503).
-    pub fn interrupted(provider: ProviderId, product: Option<&Product>) -> Self {
+    pub fn unavailable(provider: ProviderId, product: Option<&Product>) -> Self {
         let title = "One moment, please";
         let text =
             format!("We cannot do this right now. {provider} was not connected. Please wait a minute.");
@@ -258,7 +258,7 @@ impl Message {
             title: title.into(),
             text: text.into(),
             next: format!("To try again, go back to {origin} and connect {provider} from there."),
-            leads_on: false,
+            redirects: false,
             product: product.cloned(),
             reference: None,
         }
@@ -277,7 +277,7 @@ impl Message {
 
     /// The product to show above the message, if the settings give it a name.
     pub(super) fn brand(&self) -> Option<&Product> {
-        self.product.as_ref().filter(|product| product.has_a_name())
+        self.product.as_ref().filter(|product| product.is_named())
     }
 
     /// The status of the response.

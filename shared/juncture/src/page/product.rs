@@ -6,7 +6,7 @@ use super::headers::policy_with_image;
 use base::display::{is_deceptive, shown};
 
 /// Maximum length of a name, in characters.
-const LONGEST_NAME: usize = 60;
+const MAX_NAME_CHARS: usize = 60;
 
 /// The customer's product that the connection is for, as shown to the person, and where they return to.
 ///
@@ -15,7 +15,7 @@ const LONGEST_NAME: usize = 60;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Product {
     name: String,
-    has_a_name: bool,
+    is_named: bool,
     url: Option<Url>,
     logo: Option<Logo>,
 }
@@ -59,17 +59,17 @@ impl Logo {
 impl Product {
     /// The product at this URL, named after its host (and port, if it is not the scheme's default). `None` unless the
     /// URL is `http` or `https`: nothing else may become a link.
-    pub fn at(url: &Url) -> Option<Self> {
+    pub fn from_url(url: &Url) -> Option<Self> {
         let host = web_host(url)?;
         let name = host.strip_prefix("www.").unwrap_or(host).to_owned();
-        Some(Self { name, has_a_name: false, url: Some(url.clone()), logo: None })
+        Some(Self { name, is_named: false, url: Some(url.clone()), logo: None })
     }
 
     /// The configured product for a flow with its own return URL.
-    pub fn returning_to(url: &Url, of_settings: Option<&Self>) -> Option<Self> {
-        let there = Self::at(url);
+    pub fn with_return_url(url: &Url, of_settings: Option<&Self>) -> Option<Self> {
+        let there = Self::from_url(url);
         match of_settings {
-            Some(known) if known.has_a_name => {
+            Some(known) if known.is_named => {
                 Some(Self { url: there.and_then(|there| there.url), ..known.clone() })
             }
             Some(known) => there.map(|there| Self { logo: known.logo.clone(), ..there }),
@@ -83,8 +83,8 @@ impl Product {
     }
 
     /// Whether the settings give the product a name. Otherwise [`Self::name`] is only a host.
-    pub fn has_a_name(&self) -> bool {
-        self.has_a_name
+    pub fn is_named(&self) -> bool {
+        self.is_named
     }
 
     /// The URL that the person returns to.
@@ -96,16 +96,14 @@ impl Product {
     pub fn logo(&self) -> Option<&Logo> {
         self.logo.as_ref()
     }
-}
 
-impl Product {
     /// Reads the product from the settings; `None` if they have neither a name nor a URL.
-    pub fn of(settings: &Settings) -> Result<Option<Self>, SettingsError> {
+    pub fn from_settings(settings: &Settings) -> Result<Option<Self>, SettingsError> {
         let url = settings.optional_url("DEFAULT_JIRA_SITE_REDIRECT_URI")?;
         let (name, logo) = (name(settings)?, logo(settings)?);
-        let at = url.as_ref().and_then(Product::at);
+        let at = url.as_ref().and_then(Product::from_url);
         let product = match (name, at) {
-            (Some(name), at) => Product { name, has_a_name: true, url: at.and_then(|at| at.url), logo },
+            (Some(name), at) => Product { name, is_named: true, url: at.and_then(|at| at.url), logo },
             (None, Some(at)) => Product { logo, ..at },
             (None, None) => return Ok(None),
         };
@@ -116,9 +114,9 @@ impl Product {
 fn name(settings: &Settings) -> Result<Option<String>, SettingsError> {
     let name = "PRODUCT_NAME";
     let Some(text) = settings.optional(name) else { return Ok(None) };
-    let line = shown(&text, LONGEST_NAME);
-    if line.is_empty() || text.chars().any(is_deceptive) || text.chars().count() > LONGEST_NAME {
-        let reason = format!("must be one line of at most {LONGEST_NAME} characters");
+    let line = shown(&text, MAX_NAME_CHARS);
+    if line.is_empty() || text.chars().any(is_deceptive) || text.chars().count() > MAX_NAME_CHARS {
+        let reason = format!("must be one line of at most {MAX_NAME_CHARS} characters");
         return Err(SettingsError::Invalid { name, reason });
     }
     Ok(Some(line))
@@ -143,12 +141,12 @@ mod tests {
     use super::*;
 
     fn product(url: &str) -> Option<Product> {
-        Product::at(&Url::parse(url).unwrap())
+        Product::from_url(&Url::parse(url).unwrap())
     }
 
     fn of(pairs: &[(&str, &str)]) -> Result<Option<Product>, SettingsError> {
         let pairs = pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
-        Product::of(&Settings::from_pairs(pairs))
+        Product::from_settings(&Settings::from_pairs(pairs))
     }
 
     #[test]
@@ -176,12 +174,12 @@ mod tests {
         let named =
             of(&[("PRODUCT_NAME", "Acme"), ("DEFAULT_JIRA_SITE_REDIRECT_URI", home)]).unwrap().unwrap();
         assert_eq!((named.name(), named.url().map(Url::as_str)), ("Acme", Some(home)));
-        let there = Product::returning_to(&elsewhere, Some(&named)).unwrap();
+        let there = Product::with_return_url(&elsewhere, Some(&named)).unwrap();
         assert_eq!((there.name(), there.url()), ("Acme", Some(&elsewhere)));
         let homeless = of(&[("PRODUCT_NAME", "Acme")]).unwrap().unwrap();
         assert_eq!((homeless.name(), homeless.url()), ("Acme", None));
         let unnamed = of(&[("DEFAULT_JIRA_SITE_REDIRECT_URI", home)]).unwrap().unwrap();
-        assert_eq!(Product::returning_to(&elsewhere, Some(&unnamed)).unwrap().name(), "example.org");
+        assert_eq!(Product::with_return_url(&elsewhere, Some(&unnamed)).unwrap().name(), "example.org");
         assert_eq!(of(&[]).unwrap(), None);
         for bad in ["a\nb", "\u{202e}emcA", &"x".repeat(61), "\u{200b}"] {
             let error = of(&[("PRODUCT_NAME", bad)]).unwrap_err().to_string();

@@ -11,7 +11,7 @@ const HOSTILE: &str = r#"<script>alert(1)</script>"><img src=x onerror='alert(2)
 
 fn product() -> Product {
     let url = Url::parse(r#"https://app.example.com/done?a=1&b="><script>"#).unwrap();
-    Product::at(&url).unwrap()
+    Product::from_url(&url).unwrap()
 }
 
 /// A product with a name and a logo, with or without a URL to return to.
@@ -22,7 +22,7 @@ fn branded(url: &str) -> Product {
         ("DEFAULT_JIRA_SITE_REDIRECT_URI", url),
     ];
     let settings = Settings::from_pairs(pairs.map(|(name, value)| (name.to_owned(), value.to_owned())));
-    Product::of(&settings).unwrap().unwrap()
+    Product::from_settings(&settings).unwrap().unwrap()
 }
 
 fn site<'a>(id: &'a str, name: &'a str) -> Site<'a> {
@@ -113,7 +113,7 @@ fn messages(product: Option<&Product>) -> Vec<Message> {
         Message::consent_declined,
         Message::state_expired,
         Message::other_browser,
-        Message::not_yet,
+        Message::prefetched,
         Message::no_offline_access,
         Message::account_unknown,
         Message::account_unavailable,
@@ -121,10 +121,10 @@ fn messages(product: Option<&Product>) -> Vec<Message> {
         Message::link_expired,
         Message::no_site,
         Message::provider_unreachable,
-        Message::too_often,
-        Message::too_slow,
+        Message::rate_limited,
+        Message::timed_out,
         Message::link_malformed,
-        Message::interrupted,
+        Message::unavailable,
         Message::unexpected,
     ]
     .map(|message| message(ProviderId::Jira, product).with_reference(HOSTILE))
@@ -298,7 +298,7 @@ fn a_site_without_a_name_shows_its_host() {
 #[test]
 fn the_policy_names_the_domains_of_pictures() {
     let policy = HEADERS.iter().find(|(name, _)| *name == "content-security-policy").unwrap().1;
-    for domain in ProviderId::Jira.facts().picture_domains {
+    for domain in ProviderId::Jira.info().image_domains {
         assert!(policy.contains(&format!(" https://*{domain}")));
     }
 }

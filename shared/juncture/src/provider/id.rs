@@ -5,9 +5,9 @@ use std::sync::LazyLock;
 
 use strum::VariantArray;
 
-use super::facts::Facts;
+use super::discovery::SiteId;
+use super::info::ProviderInfo;
 use super::jira;
-use super::reach::SiteId;
 use crate::error::{Error, Result};
 
 /// A provider, named as in the database's enum `provider`.
@@ -37,10 +37,10 @@ impl ProviderId {
         }
     }
 
-    /// The facts about the provider.
-    pub fn facts(self) -> &'static Facts {
+    /// The static properties of the provider.
+    pub fn info(self) -> &'static ProviderInfo {
         match self {
-            Self::Jira => &jira::FACTS,
+            Self::Jira => &jira::INFO,
         }
     }
 
@@ -55,14 +55,13 @@ impl ProviderId {
 /// The name shown to people: `Jira`.
 impl fmt::Display for ProviderId {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(self.facts().name)
+        formatter.write_str(self.info().name)
     }
 }
 
 /// A SQL subquery with the chosen sites of all connections, to join with `connection`. Columns: `connection_id`,
 /// `site_id`, `site_name`, `site_url` and `project_id`.
 pub(crate) static CHOSEN_SITES: LazyLock<String> = LazyLock::new(|| {
-    let sites: Vec<&str> =
-        ProviderId::VARIANTS.iter().map(|provider| provider.facts().sites.chosen).collect();
+    let sites: Vec<&str> = ProviderId::VARIANTS.iter().map(|provider| provider.info().sites.chosen).collect();
     format!("({})", sites.join(" union all "))
 });

@@ -1,21 +1,21 @@
 //! The interface that every provider implements, and the providers. A new provider is a module beside [`jira`] and a
 //! variant of [`ProviderId`]; `docs/adding-a-provider.md` has the steps.
 
-mod facts;
+mod discovery;
 mod id;
+mod info;
 pub mod jira;
 mod providers;
-mod reach;
 
 use std::time::Duration;
 
 pub(crate) use base::oauth::site_url;
 pub use base::oauth::{Consent, ConsentLacks, Grant, GrantedScopes, NamedSite, TokenEndpoint, TokenError};
-pub use facts::{Facts, SiteTable};
+pub use discovery::{Account, AccountError, Discovered, Discovery, DiscoveryError, Site, SiteId};
 pub(crate) use id::CHOSEN_SITES;
 pub use id::ProviderId;
+pub use info::{ProviderInfo, SiteTable};
 pub use providers::Providers;
-pub use reach::{Account, AccountError, Reach, ReachError, Reached, Site, SiteId};
 
 use crate::error::{Error, ErrorCode};
 

@@ -3,11 +3,11 @@
 use base::config::{FromSettings, Settings, SettingsError};
 use base::oauth::{Consent, TokenEndpoint};
 
+use super::discovery::Discovery;
 use super::id::ProviderId;
-use super::jira::{JiraConsent, JiraReach, JiraTokenEndpoint};
-use super::reach::Reach;
+use super::jira::{JiraConsent, JiraDiscovery, JiraTokenEndpoint};
 
-/// One value per provider, such as its [`Consent`], [`TokenEndpoint`] or [`Reach`].
+/// One value per provider, such as its [`Consent`], [`TokenEndpoint`] or [`Discovery`].
 pub struct Providers<T> {
     jira: T,
 }
@@ -21,7 +21,7 @@ impl<T> Providers<T> {
     }
 
     /// Builds the value of each provider.
-    pub(crate) fn make<E>(make: impl Fn(ProviderId) -> Result<T, E>) -> Result<Self, E> {
+    pub(crate) fn build<E>(make: impl Fn(ProviderId) -> Result<T, E>) -> Result<Self, E> {
         Ok(Self { jira: make(ProviderId::Jira)? })
     }
 }
@@ -40,9 +40,9 @@ impl FromSettings for Providers<Box<dyn TokenEndpoint>> {
     }
 }
 
-/// Settings: those of [`JiraReach`].
-impl FromSettings for Providers<Box<dyn Reach>> {
+/// Settings: those of [`JiraDiscovery`].
+impl FromSettings for Providers<Box<dyn Discovery>> {
     fn from_settings(settings: &Settings) -> Result<Self, SettingsError> {
-        Ok(Self { jira: Box::new(JiraReach::from_settings(settings)?) })
+        Ok(Self { jira: Box::new(JiraDiscovery::from_settings(settings)?) })
     }
 }

@@ -11,8 +11,8 @@
 //! 5. If Postgres is unavailable at that point, Redis keeps the new tokens, sealed, for the next caller to commit.
 //! 6. If Redis is unavailable, a lock on the row in Postgres replaces the Redis lock.
 
-mod learn;
 mod refresh;
+mod site_lookup;
 mod stash;
 
 pub(crate) use stash::{reseal_stash, stash_key};
@@ -39,8 +39,8 @@ use crate::error::{Error, Result};
 use crate::provider::{Grant, NamedSite, Providers, TokenEndpoint};
 
 /// Initial and maximum interval at which a caller polls for the result of another caller's refresh.
-const FIRST_LOOK: Duration = Duration::from_millis(80);
-const SLOWEST_LOOK: Duration = Duration::from_millis(400);
+const POLL_MIN: Duration = Duration::from_millis(80);
+const POLL_MAX: Duration = Duration::from_millis(400);
 
 /// A valid access token for the provider's API.
 pub struct AccessToken {
@@ -73,7 +73,7 @@ pub struct Tokens {
 }
 
 /// What one caller can do with a connection.
-enum Known {
+enum SessionState {
     /// Use it as is.
     Session(Session),
     /// Refresh its access token.
@@ -103,12 +103,12 @@ impl Tokens {
     /// Like [`Self::session`], with the ids of the issues recently created through the connection, which a search has
     /// to name. This costs one more command in the same Redis request.
     pub async fn session_for_search(&self, key: &ConnectionKey) -> Result<(Session, Vec<String>)> {
-        let look = [cache::read(key), recent_issues::read(key)];
-        let (entry, recent_issues) = match self.redis().pipeline(look).await {
+        let commands = [cache::read(key), recent_issues::read(key)];
+        let (entry, recent_issues) = match self.redis().pipeline(commands).await {
             Ok([entry, recent_issues]) => (Ok(entry), recent_issues::decode(&recent_issues)),
             Err(error) => (Err(error), Vec::new()),
         };
-        Ok((self.decide(key, None, entry).await?, recent_issues))
+        Ok((self.session_from_entry(key, None, entry).await?, recent_issues))
     }
 
     /// Like [`Self::session`], but with a different access token than the one the provider just rejected (a 401 that is
@@ -131,11 +131,11 @@ impl Tokens {
 
     async fn obtain(&self, key: &ConnectionKey, rejected: Option<&SecretString>) -> Result<Session> {
         let entry = self.redis().run(cache::read(key)).await;
-        self.decide(key, rejected, entry).await
+        self.session_from_entry(key, rejected, entry).await
     }
 
     /// Returns the session of a cache entry, or obtains one if the entry is not usable.
-    async fn decide(
+    async fn session_from_entry(
         &self,
         key: &ConnectionKey,
         rejected: Option<&SecretString>,
@@ -146,7 +146,7 @@ impl Tokens {
             Ok(entry) => entry,
             Err(error) => return Box::pin(self.obtain_without_redis(key, rejected, error)).await,
         };
-        match self.usable(cache::decode(&entry), rejected)? {
+        match self.cached_session(cache::decode(&entry), rejected)? {
             Some(session) => Ok(session),
             None => Box::pin(self.obtain_under_lock(key, rejected)).await,
         }
@@ -162,12 +162,16 @@ impl Tokens {
 
     /// Returns the session of a cached snapshot; `None` if there is no entry or it needs a refresh. A token that does
     /// not decrypt, for example because its key was rotated out, counts as no entry.
-    fn usable(&self, entry: Option<Snapshot>, rejected: Option<&SecretString>) -> Result<Option<Session>> {
+    fn cached_session(
+        &self,
+        entry: Option<Snapshot>,
+        rejected: Option<&SecretString>,
+    ) -> Result<Option<Session>> {
         let Some(snapshot) = entry else { return Ok(None) };
-        match self.consider(&snapshot, rejected) {
-            Ok(Known::Session(session)) => Ok(Some(session)),
-            Ok(Known::Ended) => Err(Error::needs_reauthorization()),
-            Ok(Known::Stale) | Err(_) => Ok(None),
+        match self.evaluate(&snapshot, rejected) {
+            Ok(SessionState::Session(session)) => Ok(Some(session)),
+            Ok(SessionState::Ended) => Err(Error::needs_reauthorization()),
+            Ok(SessionState::Stale) | Err(_) => Ok(None),
         }
     }
 
@@ -176,28 +180,32 @@ impl Tokens {
     /// # Errors
     /// 403 if only a new consent helps, 500 if its access token does not decrypt.
     fn session_of(&self, snapshot: &Snapshot, rejected: Option<&SecretString>) -> Result<Option<Session>> {
-        match self.consider(snapshot, rejected).map_err(Error::internal)? {
-            Known::Session(session) => Ok(Some(session)),
-            Known::Stale => Ok(None),
-            Known::Ended => Err(Error::needs_reauthorization()),
+        match self.evaluate(snapshot, rejected).map_err(Error::internal)? {
+            SessionState::Session(session) => Ok(Some(session)),
+            SessionState::Stale => Ok(None),
+            SessionState::Ended => Err(Error::needs_reauthorization()),
         }
     }
 
     /// Evaluates a snapshot for a caller. Fails if its access token does not decrypt.
-    fn consider(&self, snapshot: &Snapshot, rejected: Option<&SecretString>) -> Result<Known, CryptoError> {
+    fn evaluate(
+        &self,
+        snapshot: &Snapshot,
+        rejected: Option<&SecretString>,
+    ) -> Result<SessionState, CryptoError> {
         let now = OffsetDateTime::now_utc();
         if snapshot.is_invalid || snapshot.expires_at <= now {
-            return Ok(Known::Ended);
+            return Ok(SessionState::Ended);
         }
-        let Some(token) = &snapshot.access_token else { return Ok(Known::Stale) };
+        let Some(token) = &snapshot.access_token else { return Ok(SessionState::Stale) };
         if token.expires_at <= now + TOKEN_MARGIN {
-            return Ok(Known::Stale);
+            return Ok(SessionState::Stale);
         }
         let value = self.sealer.open(&token.sealed, &snapshot.id.to_string())?;
         if rejected.is_some_and(|rejected| rejected.expose_secret() == value.expose_secret()) {
-            return Ok(Known::Stale);
+            return Ok(SessionState::Stale);
         }
-        Ok(Known::Session(Session {
+        Ok(SessionState::Session(Session {
             connection_id: snapshot.id,
             access_token: AccessToken { value, expires_at: token.expires_at },
             site_id: snapshot.site_id.clone(),
@@ -213,24 +221,23 @@ impl Tokens {
         key: &ConnectionKey,
         rejected: Option<&SecretString>,
     ) -> Result<Session> {
-        let lock = Lock::of(key).map_err(Error::internal)?;
-        let mut pauses = Pauses::new(FIRST_LOOK, SLOWEST_LOOK);
+        let lock = Lock::for_refresh(key).map_err(Error::internal)?;
+        let mut pauses = Pauses::new(POLL_MIN, POLL_MAX);
         let mut has_waited = false;
         loop {
-            let look = [lock.take(), cache::read(key), Command::get(&stash_key(key))];
-            let [taken, entry, stash] = match self.redis().pipeline(look).await {
+            let commands = [lock.take(), cache::read(key), Command::get(&stash_key(key))];
+            let [taken, entry, stash] = match self.redis().pipeline(commands).await {
                 Ok(results) => results,
                 Err(error) => return self.obtain_without_redis(key, rejected, error).await,
             };
             let is_mine = !taken.is_null();
             let entry = cache::decode(&entry);
             let version = entry.as_ref().map(|entry| entry.version);
-            let cached = self.usable(entry, rejected);
-            if !matches!(cached, Ok(None)) {
+            if let Some(cached) = self.cached_session(entry, rejected).transpose() {
                 if is_mine {
-                    self.let_go(&lock).await;
+                    self.release_lock(&lock).await;
                 }
-                return cached.and_then(|session| session.ok_or_else(Error::connection_not_found));
+                return cached;
             }
             if is_mine {
                 // Invalidate the rejected token, so it is not handed out again even if this refresh fails.
@@ -266,7 +273,7 @@ impl Tokens {
         let row = match outcome {
             Ok(row) => row,
             Err(error) => {
-                self.let_go(lock).await;
+                self.release_lock(lock).await;
                 return Err(error);
             }
         };
@@ -283,7 +290,7 @@ impl Tokens {
         })
     }
 
-    async fn let_go(&self, lock: &Lock) {
+    async fn release_lock(&self, lock: &Lock) {
         if let Err(error) = self.redis().run(lock.release()).await {
             tracing::warn!(cause = %error, "refresh lock not released, it expires by itself");
         }

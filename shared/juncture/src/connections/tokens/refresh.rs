@@ -14,7 +14,7 @@ use super::super::key::ConnectionKey;
 use super::super::rotation::{self, SealedTokens};
 use super::super::row::{Connection, StoredAccessToken, find_for_update};
 use super::stash::{Stash, stash_key};
-use super::{Known, Session, Tokens, seal};
+use super::{Session, SessionState, Tokens, seal};
 use crate::error::{Error, Result};
 use crate::provider::TokenError;
 
@@ -29,7 +29,7 @@ enum Refreshed {
     /// It was written; this is the row now.
     Written(Box<Connection>),
     /// Another writer was first, and the row has to be read again.
-    Overtaken,
+    Superseded,
 }
 
 impl Tokens {
@@ -43,9 +43,9 @@ impl Tokens {
         let mut row = self.find(key).await?;
         for _ in 0..ROUNDS {
             // Another caller may have refreshed or invalidated the row without this one seeing it in the cache.
-            match self.consider(&Snapshot::from(&row), rejected) {
-                Ok(Known::Stale) => {}
-                Ok(Known::Session(_) | Known::Ended) => return Ok(row),
+            match self.evaluate(&Snapshot::from(&row), rejected) {
+                Ok(SessionState::Stale) => {}
+                Ok(SessionState::Session(_) | SessionState::Ended) => return Ok(row),
                 Err(error) => return Err(Error::internal(error)),
             }
             let refresh_token = row.refresh_token(&self.sealer)?;
@@ -59,7 +59,7 @@ impl Tokens {
             };
             match refreshed {
                 Refreshed::Written(row) => return Ok(*row),
-                Refreshed::Overtaken => row = self.find(key).await?,
+                Refreshed::Superseded => row = self.find(key).await?,
             }
         }
         Err(Error::internal("the connection kept changing while its token was refreshed"))
@@ -106,9 +106,9 @@ impl Tokens {
         match outcome {
             Ok(Some(_)) => {
                 count(Counter::Refreshes);
-                self.written(key).await
+                self.reload(key).await
             }
-            Ok(None) => Ok(Refreshed::Overtaken),
+            Ok(None) => Ok(Refreshed::Superseded),
             Err(error) => {
                 count(Counter::RefreshesFailed);
                 let stash = Stash {
@@ -120,7 +120,7 @@ impl Tokens {
                 };
                 let value = serde_json::to_string(&stash).map_err(Error::internal)?;
                 let stash = stash_key(key);
-                let keep = cache::set_unless_gone(key, row.version, &stash, &value, STASH_LIFETIME);
+                let keep = cache::set_unless_removed(key, row.version, &stash, &value, STASH_LIFETIME);
                 let kept = self.redis().run(keep).await;
                 tracing::error!(kept = kept.is_ok(), "refreshed tokens not committed");
                 Err(error)
@@ -164,22 +164,22 @@ impl Tokens {
         rejection: TokenError,
     ) -> Result<Refreshed> {
         if matches!(rejection, TokenError::Doubted(_)) {
-            match self.connections.doubt(&row.id, &row.refresh_token).await? {
-                None => return Ok(Refreshed::Overtaken),
+            match self.connections.record_refusal(&row.id, &row.refresh_token).await? {
+                None => return Ok(Refreshed::Superseded),
                 Some(false) => return Err(rejection.into()),
                 Some(true) => {}
             }
         }
         if self.connections.invalidate(&row.id, &row.refresh_token).await?.is_none() {
-            return Ok(Refreshed::Overtaken);
+            return Ok(Refreshed::Superseded);
         }
         count(Counter::ConnectionsInvalidated);
         tracing::warn!(connection_id = %row.id, cause = %rejection, "connection needs reauthorization");
-        self.written(key).await
+        self.reload(key).await
     }
 
     /// Reads the row again after a write: another project may have been selected during the exchange.
-    async fn written(&self, key: &ConnectionKey) -> Result<Refreshed> {
+    async fn reload(&self, key: &ConnectionKey) -> Result<Refreshed> {
         Ok(Refreshed::Written(Box::new(self.find(key).await?)))
     }
 
@@ -249,24 +249,26 @@ impl Tokens {
                         drop(client);
                         match self.commit(key, &row, &refresh_token, tokens).await? {
                             Refreshed::Written(row) => *row,
-                            Refreshed::Overtaken => self.find(key).await?,
+                            Refreshed::Superseded => self.find(key).await?,
                         }
                     }
                 }
             }
             Err(rejection) => {
                 let is_doubt = matches!(rejection, TokenError::Doubted(_));
-                if is_doubt && rotation::doubt(&transaction, &row.id, &row.refresh_token).await? != Some(true)
+                if is_doubt
+                    && rotation::record_refusal(&transaction, &row.id, &row.refresh_token).await?
+                        != Some(true)
                 {
                     within_budget(transaction.commit()).await?;
                     client.release();
                     return Err(rejection.into());
                 }
-                count(Counter::ConnectionsInvalidated);
-                tracing::warn!(connection_id = %row.id, cause = %rejection, "connection needs reauthorization");
                 let version = rotation::invalidate(&transaction, &row.id, &row.refresh_token).await?;
                 within_budget(transaction.commit()).await?;
                 client.release();
+                count(Counter::ConnectionsInvalidated);
+                tracing::warn!(connection_id = %row.id, cause = %rejection, "connection needs reauthorization");
                 version.map_or_else(|| row.clone(), |version| invalidated(&row, version))
             }
         };

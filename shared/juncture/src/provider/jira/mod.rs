@@ -1,24 +1,24 @@
 //! Jira Cloud as a provider: converts the types of the client crate `atlassian` to those that all providers share.
 
-mod reach;
+mod discovery;
 mod site_table;
 
 pub use atlassian::oauth::{AtlassianProbe, DEFAULT_SCOPES, JiraConsent, JiraTokenEndpoint};
-pub use reach::JiraReach;
+pub use discovery::JiraDiscovery;
 
 use atlassian::oauth::CONSENT_LIFETIME;
 
-use super::facts::Facts;
-use super::reach::SiteId;
+use super::discovery::SiteId;
+use super::info::ProviderInfo;
 use crate::error::Result;
 
-/// The facts about Jira Cloud.
-pub(crate) static FACTS: Facts = Facts {
+/// The static properties of Jira Cloud.
+pub(crate) static INFO: ProviderInfo = ProviderInfo {
     name: "Jira",
     vendor: "Atlassian",
     redirect_uri_setting: "DEFAULT_JIRA_REDIRECT_URI",
     // Undocumented. If Atlassian adds a domain, pictures from it are not shown.
-    picture_domains: &[".atl-paas.net", ".atlassian.com", ".atlassian.net"],
+    image_domains: &[".atl-paas.net", ".atlassian.com", ".atlassian.net"],
     consent_lifetime: CONSENT_LIFETIME,
     // <https://developer.atlassian.com/cloud/jira/platform/oauth-2-3lo-apps/>
     idle_days: 90,

@@ -1,6 +1,6 @@
 //! The table `jira_connection`: the chosen site of a connection, and the selected project.
 
-use crate::provider::facts::SiteTable;
+use crate::provider::info::SiteTable;
 
 /// The name and URL are valid only if `jira_site_named` is the chosen site: older versions, which do not know these
 /// three columns, may have stored another site since.
@@ -23,7 +23,7 @@ pub(super) const SITE_TABLE: SiteTable = SiteTable {
             selected_jira_project_id =
                 case when known.jira_site_id = excluded.jira_site_id then known.selected_jira_project_id end,
             last_updated = now()"#,
-    name: r#"
+    set_name: r#"
         update "juncture-core".jira_connection
         set jira_site_name = $3, jira_site_url = $4, jira_site_named = $2
         where connection_id = $1 and jira_site_id = $2

@@ -7,7 +7,7 @@ use secrecy::SecretString;
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::facts::Facts;
+use super::info::ProviderInfo;
 use crate::error::{Error, ErrorCode};
 
 /// The provider's id of a site. [`ProviderId::site_id`](super::ProviderId::site_id) parses one.
@@ -68,7 +68,7 @@ impl Account {
 }
 
 /// What a consent gives access to.
-pub struct Reached {
+pub struct Discovered {
     /// The sites without duplicates, in display order.
     pub sites: Vec<Site>,
     /// The account that consented; `None` if the settings request no scope for reading it.
@@ -76,14 +76,17 @@ pub struct Reached {
 }
 
 /// Asks a provider what a consent gives access to.
-pub trait Reach: Send + Sync {
+pub trait Discovery: Send + Sync {
     /// Lists the sites and reads the account, with the access token of the consent.
-    fn reach<'a>(&'a self, access_token: &'a SecretString) -> BoxFuture<'a, Result<Reached, ReachError>>;
+    fn discover<'a>(
+        &'a self,
+        access_token: &'a SecretString,
+    ) -> BoxFuture<'a, Result<Discovered, DiscoveryError>>;
 }
 
 /// Why the sites could not be listed.
 #[derive(Debug, thiserror::Error)]
-pub enum ReachError {
+pub enum DiscoveryError {
     /// The provider rejected the access token: the consent was withdrawn.
     #[error("the provider does not accept the access token")]
     ConsentWithdrawn,
@@ -95,10 +98,10 @@ pub enum ReachError {
     Failed(String),
 }
 
-impl ReachError {
+impl DiscoveryError {
     /// The error for the caller.
-    pub(crate) fn for_caller(self, provider: &Facts) -> Error {
-        let Facts { name, vendor, .. } = provider;
+    pub(crate) fn for_caller(self, provider: &ProviderInfo) -> Error {
+        let ProviderInfo { name, vendor, .. } = provider;
         match self {
             Self::ConsentWithdrawn => Error::gone(
                 ErrorCode::ConsentWithdrawn,
@@ -128,7 +131,7 @@ pub enum AccountError {
 
 impl AccountError {
     /// The error for the caller.
-    pub(crate) fn for_caller(self, provider: &Facts) -> Error {
+    pub(crate) fn for_caller(self, provider: &ProviderInfo) -> Error {
         match self {
             Self::NotAllowed(scope) => Error::account_unknown(scope),
             Self::Failed(cause) => Error::account_unavailable(provider.vendor, cause),

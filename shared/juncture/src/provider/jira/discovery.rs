@@ -5,22 +5,27 @@ use base::config::{FromSettings, Settings, SettingsError};
 use futures_util::future::BoxFuture;
 use secrecy::SecretString;
 
-use crate::provider::reach::{Account, AccountError, Reach, ReachError, Reached, Site, SiteId};
+use crate::provider::discovery::{
+    Account, AccountError, Discovered, Discovery, DiscoveryError, Site, SiteId,
+};
 
 /// Lists Jira sites and reads Atlassian accounts. Settings: those of [`Sites`] and [`Accounts`].
-pub struct JiraReach {
+pub struct JiraDiscovery {
     sites: Sites,
     accounts: Accounts,
 }
 
-impl FromSettings for JiraReach {
+impl FromSettings for JiraDiscovery {
     fn from_settings(settings: &Settings) -> Result<Self, SettingsError> {
         Ok(Self { sites: Sites::from_settings(settings)?, accounts: Accounts::from_settings(settings)? })
     }
 }
 
-impl Reach for JiraReach {
-    fn reach<'a>(&'a self, access_token: &'a SecretString) -> BoxFuture<'a, Result<Reached, ReachError>> {
+impl Discovery for JiraDiscovery {
+    fn discover<'a>(
+        &'a self,
+        access_token: &'a SecretString,
+    ) -> BoxFuture<'a, Result<Discovered, DiscoveryError>> {
         Box::pin(async move {
             let (sites, account) =
                 tokio::join!(self.sites.list(access_token), self.accounts.of(access_token));
@@ -32,7 +37,7 @@ impl Reach for JiraReach {
             }
             let sites = sites.into_iter().map(Site::from).collect();
             let account = account.map(|account| account.map(Account::from)).map_err(AccountError::from);
-            Ok(Reached { sites, account })
+            Ok(Discovered { sites, account })
         })
     }
 }
@@ -55,7 +60,7 @@ impl From<oauth::Account> for Account {
     }
 }
 
-impl From<SitesError> for ReachError {
+impl From<SitesError> for DiscoveryError {
     fn from(error: SitesError) -> Self {
         match error {
             SitesError::ConsentWithdrawn => Self::ConsentWithdrawn,
@@ -77,11 +82,11 @@ impl From<oauth::AccountError> for AccountError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::provider::jira::FACTS;
+    use crate::provider::jira::INFO;
 
     #[test]
     fn errors_name_atlassian_and_jira() {
-        let sites = |error: SitesError| ReachError::from(error).for_caller(&FACTS).message().to_owned();
+        let sites = |error: SitesError| DiscoveryError::from(error).for_caller(&INFO).message().to_owned();
         assert_eq!(
             [SitesError::ConsentWithdrawn, SitesError::TimedOut, SitesError::Failed(String::new())]
                 .map(sites),
@@ -91,7 +96,7 @@ mod tests {
                 "Atlassian cannot list the Jira sites at the moment. Try again shortly.",
             ]
         );
-        let account = |error| AccountError::from(error).for_caller(&FACTS).message().to_owned();
+        let account = |error| AccountError::from(error).for_caller(&INFO).message().to_owned();
         assert_eq!(
             [oauth::AccountError::NotAllowed, oauth::AccountError::Failed(String::new())].map(account),
             [

@@ -1,9 +1,9 @@
-//! Static facts about a provider.
+//! Static properties of a provider.
 
 use std::time::Duration;
 
-/// The facts about one provider.
-pub struct Facts {
+/// The static properties of one provider.
+pub struct ProviderInfo {
     /// The name shown to people, and the `Display` of [`ProviderId`](super::ProviderId): `Jira`.
     pub name: &'static str,
     /// The company whose accounts people sign in with: `Atlassian`.
@@ -11,7 +11,7 @@ pub struct Facts {
     /// The setting with the redirect URI of the provider's OAuth app.
     pub redirect_uri_setting: &'static str,
     /// Domain suffixes of the hosts that serve pictures of sites. Pictures from other hosts are not shown.
-    pub picture_domains: &'static [&'static str],
+    pub image_domains: &'static [&'static str],
     /// How long a consent lasts; refreshing its tokens does not extend it.
     pub consent_lifetime: Duration,
     /// The number of days after which an unused refresh token expires.
@@ -32,7 +32,7 @@ pub struct SiteTable {
     pub save: &'static str,
     /// Sets the name (`$3`) and the URL (`$4`) of the site (`$2`) of a connection (`$1`), if that is still its site and
     /// there is no URL yet.
-    pub name: &'static str,
+    pub set_name: &'static str,
     /// Sets the selected project (`$2`) of a connection (`$1`) and returns its `connection_id`.
     pub select_project: &'static str,
 }

@@ -20,7 +20,7 @@ impl Tokens {
     /// call asks.
     ///
     /// After an error of the database or of `ask`, the next call tries again.
-    pub(crate) async fn learn_site(
+    pub(crate) async fn look_up_site(
         &self,
         key: &ConnectionKey,
         session: &Session,
@@ -36,7 +36,7 @@ impl Tokens {
             return Ok(row.site);
         }
         let site = ask.await?;
-        if site.url.is_none() || self.name_site(key, &row, &site).await {
+        if site.url.is_none() || self.store_site(key, &row, &site).await {
             let snapshot = Snapshot { site: Some(site.clone()), ..Snapshot::from(&row) };
             self.connections.publish(key, &snapshot).await;
         }
@@ -45,8 +45,8 @@ impl Tokens {
 
     /// Stores the name and URL of a row's site, unless the row has another site by now or already has a URL. Returns
     /// whether they were stored.
-    async fn name_site(&self, key: &ConnectionKey, row: &Connection, site: &NamedSite) -> bool {
-        let update = key.provider().facts().sites.name;
+    async fn store_site(&self, key: &ConnectionKey, row: &Connection, site: &NamedSite) -> bool {
+        let update = key.provider().info().sites.set_name;
         let parameters: [(&(dyn ToSql + Sync), Type); 4] = [
             (&row.id, Type::UUID),
             (&row.site_id, Type::TEXT),

@@ -10,28 +10,28 @@ use crate::error::{Error, Result};
 use crate::provider::{ProviderId, Providers};
 
 /// The URLs that a browser is sent to. Settings: `JUNCTURE_FRONTEND_URL` (base of the finalize page) and each
-/// provider's redirect URI ([`Facts`](crate::provider::Facts) has the name of the setting). The default is the domain
+/// provider's redirect URI ([`ProviderInfo`](crate::provider::ProviderInfo) has the name of the setting). The default is the domain
 /// on which API Gateway was called.
 ///
 /// A first deployment needs that default: a template cannot pass its functions the URL of the API that it creates from
 /// them. The domain comes from API Gateway's request context, not from a header.
-pub struct PublicAddress {
+pub struct PublicUrls {
     frontend: Option<Url>,
     redirect_uris: Providers<Option<Url>>,
 }
 
-impl FromSettings for PublicAddress {
+impl FromSettings for PublicUrls {
     fn from_settings(settings: &Settings) -> std::result::Result<Self, SettingsError> {
         Ok(Self {
             frontend: settings.optional_service_url("JUNCTURE_FRONTEND_URL")?,
-            redirect_uris: Providers::make(|provider| {
-                settings.optional_service_url(provider.facts().redirect_uri_setting)
+            redirect_uris: Providers::build(|provider| {
+                settings.optional_service_url(provider.info().redirect_uri_setting)
             })?,
         })
     }
 }
 
-impl PublicAddress {
+impl PublicUrls {
     /// The redirect URI, exactly as registered with the provider's app. Returns 500 if it is neither set nor known from
     /// the request.
     pub fn redirect_uri(&self, request: &Request, provider: ProviderId) -> Result<String> {
@@ -62,7 +62,7 @@ impl PublicAddress {
 
     /// Whether the page for choosing a site has the same origin as the redirect URI. Then it is Juncture's own page,
     /// and the browser sends it the cookies set on return from the provider. A product's own page has another origin.
-    pub fn page_is_ours(&self, request: &Request, provider: ProviderId) -> Result<bool> {
+    pub fn serves_finalize_page(&self, request: &Request, provider: ProviderId) -> Result<bool> {
         let origin = |address: String| Url::parse(&address).map(|url| url.origin()).map_err(Error::internal);
         Ok(origin(self.page_base(request, provider)?)? == origin(self.redirect_uri(request, provider)?)?)
     }
@@ -86,7 +86,7 @@ fn domain(request: &Request) -> Option<&str> {
 
 fn origin(request: &Request, provider: ProviderId) -> Result<String> {
     domain(request).map(|domain| format!("https://{domain}")).ok_or_else(|| {
-        let setting = provider.facts().redirect_uri_setting;
+        let setting = provider.info().redirect_uri_setting;
         Error::internal(format!("the request names no domain: set JUNCTURE_FRONTEND_URL and {setting}"))
     })
 }
@@ -105,9 +105,9 @@ mod tests {
         Request::default().with_request_context(RequestContext::ApiGatewayV2(context))
     }
 
-    fn address(pairs: &[(&str, &str)]) -> PublicAddress {
+    fn address(pairs: &[(&str, &str)]) -> PublicUrls {
         let pairs = pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
-        PublicAddress::from_settings(&Settings::from_pairs(pairs)).unwrap()
+        PublicUrls::from_settings(&Settings::from_pairs(pairs)).unwrap()
     }
 
     #[test]
@@ -130,7 +130,7 @@ mod tests {
         for name in ["JUNCTURE_FRONTEND_URL", "DEFAULT_JIRA_REDIRECT_URI"] {
             let read = |url: &str| {
                 let pairs = [(name.to_owned(), url.to_owned())];
-                PublicAddress::from_settings(&Settings::from_pairs(pairs)).is_ok()
+                PublicUrls::from_settings(&Settings::from_pairs(pairs)).is_ok()
             };
             assert!(read("https://app.example.com") && read("http://localhost:8000"), "{name}");
             assert!(!read("http://app.example.com"), "{name}");
@@ -149,7 +149,11 @@ mod tests {
             (vec![callback, ("JUNCTURE_FRONTEND_URL", "https://connect.example.com:3000")], false),
             (vec![("JUNCTURE_FRONTEND_URL", "https://app.example.com")], false),
         ] {
-            assert_eq!(address(&settings).page_is_ours(&request, JIRA).unwrap(), is_ours, "{settings:?}");
+            assert_eq!(
+                address(&settings).serves_finalize_page(&request, JIRA).unwrap(),
+                is_ours,
+                "{settings:?}"
+            );
         }
     }
 
