@@ -21,7 +21,7 @@ pub(crate) async fn until_clean(values: &Values) -> Result<()> {
     loop {
         let done = pass(&reseal).await.map_err(explain)?;
         println!(
-            "  {} connections checked: {} sealed anew, {} waiting in Redis, {} being written",
+            "  {} connections checked: {} re-sealed, {} uncommitted in Redis, {} being written",
             done.seen, done.rows, done.stashes, done.contested
         );
         if !done.unreadable.is_empty() {
@@ -54,7 +54,7 @@ async fn pass(reseal: &Reseal) -> Result<Resealed, Error> {
         last = next;
         if told.elapsed() > TELL {
             told = Instant::now();
-            println!("  {} of {total} checked, {} sealed anew", done.seen, done.rows);
+            println!("  {} of {total} checked, {} re-sealed", done.seen, done.rows);
         }
     }
 }

@@ -9,7 +9,7 @@ use http::StatusCode;
 use juncture::callers::{NamedConnection, SecretKeys};
 use juncture::display::DisplayName;
 use juncture::error::{Error, Result};
-use juncture::oauth::{ConnectTokens, Intent, LONGEST_CONNECT_TOKEN, ReturnUrls};
+use juncture::oauth::{ConnectTokens, Intent, MAX_CONNECT_TOKEN_LIFETIME, ReturnUrls};
 use juncture::parts::Parts;
 use runtime::{Field, JsonBodies, Request, Response, Route, json, serve};
 use serde::{Deserialize, Serialize};
@@ -81,7 +81,7 @@ fn lifetime(expires_in: &Field) -> Result<Duration> {
         Field::Other(Value::Number(number)) => number.as_u64(),
         _ => None,
     };
-    let most = LONGEST_CONNECT_TOKEN.as_secs();
+    let most = MAX_CONNECT_TOKEN_LIFETIME.as_secs();
     seconds.filter(|seconds| (1..=most).contains(seconds)).map(Duration::from_secs).ok_or_else(|| {
         Error::bad_request(format!(
             "The field 'expires_in' must be a whole number of seconds from 1 to {most}"

@@ -65,11 +65,11 @@ async fn handle(app: Arc<App>, request: Request) -> Result<Response, PageError> 
         return Err(Error::prefetch().into());
     }
     let provider = ProviderId::parse(&path_parameter(&request, "provider"))?;
-    go_on(&app, request, provider).await.map_err(|error| PageError::of(provider, error))
+    handle_return(&app, request, provider).await.map_err(|error| PageError::of(provider, error))
 }
 
-/// Finishes the way through the provider: on to the finalize page, or the page that says that the person declined.
-async fn go_on(app: &App, request: Request, provider: ProviderId) -> Result<Response> {
+/// Handles the redirect from the provider: on to the finalize page, or the page for a person who declined.
+async fn handle_return(app: &App, request: Request, provider: ProviderId) -> Result<Response> {
     let Query { state, code, error: refusal } = query(&request)?;
     // A request without a code or an error cannot come from the provider, so it must not use the state up.
     let code = match refusal {

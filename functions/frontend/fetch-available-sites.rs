@@ -35,7 +35,7 @@ struct Query {
     connection_code: String,
 }
 
-/// The sites in Atlassian's order, and the account that consented.
+/// The sites in the provider's order, and the account that consented.
 #[derive(Serialize)]
 struct Available {
     sites: Vec<Site>,
@@ -60,7 +60,7 @@ impl From<provider::Site> for Site {
     }
 }
 
-/// The account that consented, without its Atlassian id.
+/// The account that consented, without its id.
 #[derive(Serialize)]
 struct Account {
     name: Option<String>,

@@ -49,11 +49,11 @@ async fn handle(app: Arc<App>, request: Request) -> Result<Response, PageError> 
         _ => {}
     }
     let provider = ProviderId::parse(&path_parameter(&request, "provider"))?;
-    answer(&app, request, provider).await.map_err(|error| PageError::of(provider, error))
+    show_or_connect(&app, request, provider).await.map_err(|error| PageError::of(provider, error))
 }
 
 /// Shows the sites, or connects the chosen one.
-async fn answer(app: &App, request: Request, provider: ProviderId) -> Result<Response> {
+async fn show_or_connect(app: &App, request: Request, provider: ProviderId) -> Result<Response> {
     let App { finalizer, product, limits } = app;
     let code = ConnectionCode::parse(&path_parameter(&request, "connection_code"))?;
     limits.admit(&request, Some(code.limited())).await?;

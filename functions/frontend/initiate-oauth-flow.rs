@@ -87,7 +87,7 @@ async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
     }
     let body = bodies.read(&request, ROUTE)?;
     let admitted = entrance.admit(&request, &body);
-    // Requests with an invalid connect token are counted too, for their IP address.
+    // Requests with a well-formed but invalid connect token are counted too, for their IP address.
     let external_id = admitted.as_ref().ok().map(|(intent, _)| intent.connection_key.external_id().as_str());
     limits.admit(&request, external_id.map(|value| RateLimitSubject { name: "external_id", value })).await?;
     let (intent, token_use) = admitted?;

@@ -36,16 +36,23 @@ impl FromSettings for App {
 
 const ROUTE: Route = Route::of_contract("create-ticket");
 
-/// The project and the required fields.
+/// The required fields, which are checked before the value of any field.
 #[derive(Deserialize)]
 #[serde(expecting = "required fields: external_id, summary, or issue_type_id")]
-struct Target {
-    external_id: String,
-    jira_project_id: Option<String>,
+struct Required {
+    #[serde(rename = "external_id")]
+    _external_id: Present,
     #[serde(rename = "summary")]
     _summary: Present,
     #[serde(rename = "issue_type_id")]
     _issue_type_id: Present,
+}
+
+/// Where the ticket is created.
+#[derive(Deserialize)]
+struct Target {
+    external_id: String,
+    jira_project_id: Option<String>,
 }
 
 const UNCONFIRMED: &str = "Failed to create Jira ticket: Jira did not confirm it, so the ticket may exist. Look for it \
@@ -62,7 +69,8 @@ async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
     let App { keys, bodies, jira, idempotency } = &*app;
     let caller = keys.authorize(&request).await?;
     let idempotency_key = idempotency_key(&request)?;
-    let ((target, fields), digest): ((Target, IssueFields), _) = bodies.read_with_digest(&request, ROUTE)?;
+    let (input, digest) = bodies.read_with_digest(&request, ROUTE)?;
+    let (_, target, fields): (Required, Target, IssueFields) = input;
     let named = target.jira_project_id.as_deref().map(ProjectId::parse).transpose()?;
     let input = IssueInput::of(fields)?;
     let key = caller.connection_key(ProviderId::Jira.as_str(), &target.external_id)?;

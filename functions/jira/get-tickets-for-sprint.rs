@@ -53,10 +53,10 @@ struct Tickets {
 async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
     let App { keys, jira, sealer } = &*app;
     let caller = keys.authorize(&request).await?;
-    let (query, page): (Query, PageQuery) = query(&request)?;
-    let sprint_id = SprintId::parse(&query.sprint_id)?;
-    let format = DescriptionFormat::parse(query.description_format.as_deref())?;
-    let key = caller.connection_key(ProviderId::Jira.as_str(), &query.external_id)?;
+    let (Query { external_id, sprint_id, description_format }, page): (_, PageQuery) = query(&request)?;
+    let sprint_id = SprintId::parse(&sprint_id)?;
+    let format = DescriptionFormat::parse(description_format.as_deref())?;
+    let key = caller.connection_key(ProviderId::Jira.as_str(), &external_id)?;
     let paging = Paging::new(sealer, "get-tickets-for-sprint", &key, sprint_id.as_str());
     let part = paging.part(&page)?;
     let site = jira.site_for_search(&key).await?;

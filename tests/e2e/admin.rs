@@ -385,7 +385,7 @@ fn a_refresh_keeps_its_tokens_if_the_row_is_resealed_meanwhile() {
             said
         };
         let (answer, said) = tokio::join!(person.access_token(), resealed);
-        assert!(said?.contains("1 sealed anew"));
+        assert!(said?.contains("1 re-sealed"));
         answer?.json(200);
         assert_nothing_is_lost(stack, &person).await?;
         deployed.stack.stop().await
@@ -449,7 +449,7 @@ fn resealing_continues_after_it_was_killed() {
         let (done, all) = sealed_anew().await?;
         assert!((100..all).contains(&done), "{done} of {all}");
         let said = operator.does(&["reseal"]).await?;
-        assert!(said.contains(&format!("{} sealed anew", all - done)), "{said}");
+        assert!(said.contains(&format!("{} re-sealed", all - done)), "{said}");
         assert_eq!(sealed_anew().await?, (all, all));
         deployed.stack.stop().await
     });
@@ -470,7 +470,7 @@ fn tokens_stashed_in_redis_are_resealed() {
         let new = random_key()?;
         deployed.set(SEALING, &format!("{new},{old}")).await?;
         let said = operator.does(&["reseal"]).await?;
-        assert!(said.contains("1 waiting in Redis"), "{said}");
+        assert!(said.contains("1 uncommitted in Redis"), "{said}");
         // The connection that was locked works without the old key, too.
         deployed.set(SEALING, &new).await?;
         deployed.restart().await?;

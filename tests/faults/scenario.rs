@@ -29,8 +29,8 @@ pub(crate) struct Environment {
     expired: Arc<rustls::ServerConfig>,
     authority: String,
     answers: Answers,
-    /// Users are connected a few at a time. With all scenarios at once, the processes that start for them keep two cores
-    /// so busy that a Redis call of a flow can time out.
+    /// Users are connected a few at a time. With all scenarios at once, the processes that start for them keep a small
+    /// machine so busy that a Redis call of a flow can time out.
     connecting: Semaphore,
 }
 

@@ -34,7 +34,7 @@ pub(crate) const IN_FLIGHT: usize = 10;
 const ATTEMPTS: u32 = 3;
 
 /// Response size limit in bytes. A hundred issues with long descriptions are a few megabytes.
-const LONGEST_BODY: usize = 16 * 1024 * 1024;
+const MAX_BODY_BYTES: usize = 16 * 1024 * 1024;
 
 pub(crate) type Result<T> = std::result::Result<T, JiraError>;
 
@@ -216,7 +216,7 @@ impl JiraSite<'_> {
         count(Counter::JiraRequests);
         let response = request.send().await.map_err(CallError::broken)?;
         let (status, headers) = (response.status(), response.headers().clone());
-        let body = read_body(response, LONGEST_BODY).await.map_err(CallError::broken)?;
+        let body = read_body(response, MAX_BODY_BYTES).await.map_err(CallError::broken)?;
         if status.is_success() {
             return Ok(body);
         }

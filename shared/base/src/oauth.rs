@@ -12,10 +12,10 @@ use url::Url;
 use crate::display::shown;
 
 /// Maximum length of a site's name, in characters; longer ones are truncated.
-const LONGEST_NAME: usize = 200;
+const MAX_NAME_CHARS: usize = 200;
 
 /// Maximum length of a site's URL, in bytes; longer ones are rejected. A host name has at most 253.
-const LONGEST_URL: usize = 500;
+const MAX_URL_BYTES: usize = 500;
 
 /// What a provider issues for a consent or a refresh.
 pub struct Grant {
@@ -67,7 +67,7 @@ pub trait Consent: Send + Sync {
     fn authorize_url(&self, redirect_uri: &str, state: &str) -> String;
 
     /// Checks that a grant covers what Juncture requires: the person can edit the URL of the consent page, so it may
-    /// contain less than was requested.
+    /// contain less than was requested. A grant without a refresh token must fail here: it cannot be stored.
     fn check(&self, grant: &Grant) -> Result<(), ConsentLacks>;
 }
 
@@ -136,7 +136,7 @@ pub struct NamedSite {
 impl NamedSite {
     /// Makes a name and a URL safe to show. A URL that [`site_url`] rejects is dropped.
     pub fn new(name: Option<&str>, url: Option<&str>) -> Self {
-        let name = name.map(|name| shown(name, LONGEST_NAME)).filter(|name| !name.is_empty());
+        let name = name.map(|name| shown(name, MAX_NAME_CHARS)).filter(|name| !name.is_empty());
         let url = url.and_then(site_url).map(|url| url.as_str().trim_end_matches('/').to_owned());
         Self { name, url }
     }
@@ -144,7 +144,7 @@ impl NamedSite {
 
 /// Parses a site's URL, which must be `https` and have a host but no credentials. Removes the query and fragment.
 pub fn site_url(text: &str) -> Option<Url> {
-    let mut url = Url::parse(text).ok().filter(|_| text.len() <= LONGEST_URL)?;
+    let mut url = Url::parse(text).ok().filter(|_| text.len() <= MAX_URL_BYTES)?;
     let has_credentials = !url.username().is_empty() || url.password().is_some();
     if url.scheme() != "https" || url.host_str().is_none_or(str::is_empty) || has_credentials {
         return None;
@@ -179,7 +179,7 @@ mod tests {
         ] {
             assert_eq!(kept(given).as_deref(), Some(expected));
         }
-        let long = format!("https://example.com/{}", "x".repeat(LONGEST_URL));
+        let long = format!("https://example.com/{}", "x".repeat(MAX_URL_BYTES));
         for bad in [
             "",
             "harbour.example.com",
@@ -200,7 +200,7 @@ mod tests {
     fn a_name_is_one_line_that_postgres_can_hold() {
         let kept = |name: &str| NamedSite::new(Some(name), None).name;
         assert_eq!(kept(" Harbour\u{0}\n& Sons ").as_deref(), Some("Harbour & Sons"));
-        assert_eq!(kept(&"x".repeat(1000)).map(|name| name.chars().count()), Some(LONGEST_NAME));
+        assert_eq!(kept(&"x".repeat(1000)).map(|name| name.chars().count()), Some(MAX_NAME_CHARS));
         assert_eq!((kept(""), kept("\u{200b}")), (None, None));
     }
 }

@@ -12,7 +12,7 @@ use time::format_description::well_known::Iso8601;
 const RESET: HeaderName = HeaderName::from_static("x-ratelimit-reset");
 
 /// Longer than any caller waits, in seconds.
-const LONGEST: f64 = 1e9;
+const MAX_SECONDS: f64 = 1e9;
 
 /// Parses `Retry-After`: seconds, which some servers send with a fraction, or a date
 /// (<https://www.rfc-editor.org/rfc/rfc9110#field.retry-after>). A date in the past is a wait of zero.
@@ -20,7 +20,7 @@ pub fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
     let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
     if let Ok(seconds) = text.parse::<f64>() {
         let is_time = seconds.is_finite() && seconds.is_sign_positive();
-        return is_time.then(|| Duration::from_secs_f64(seconds.min(LONGEST)));
+        return is_time.then(|| Duration::from_secs_f64(seconds.min(MAX_SECONDS)));
     }
     let at = httpdate::parse_http_date(text).ok()?;
     Some(at.duration_since(now).unwrap_or_default())

@@ -1,6 +1,7 @@
 //! The product: what Juncture's functions share.
 //!
-//! The modules form layers, and imports only go down:
+//! The modules form layers. Imports go down or stay within a layer, without cycles; only [`error`] also knows the errors of
+//! the adapters, which it converts:
 //!
 //! | layer | modules | contents |
 //! | --- | --- | --- |

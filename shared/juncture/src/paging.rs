@@ -32,7 +32,7 @@ pub struct PageRequest<P> {
 }
 
 /// The query parameters of a paginated list.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Deserialize)]
 pub struct PageQuery {
     /// The page size.
     limit: Option<String>,

@@ -10,8 +10,8 @@ use crate::error::{Error, Result};
 use crate::provider::{ProviderId, Providers};
 
 /// The URLs that a browser is sent to. Settings: `JUNCTURE_FRONTEND_URL` (base of the finalize page) and each
-/// provider's redirect URI ([`ProviderInfo`](crate::provider::ProviderInfo) has the name of the setting). The default is the domain
-/// on which API Gateway was called.
+/// provider's redirect URI, in the setting that its `ProviderInfo` names. The default is the domain on which API Gateway
+/// was called.
 ///
 /// A first deployment needs that default: a template cannot pass its functions the URL of the API that it creates from
 /// them. The domain comes from API Gateway's request context, not from a header.
@@ -63,7 +63,7 @@ impl PublicUrls {
     /// Whether the page for choosing a site has the same origin as the redirect URI. Then it is Juncture's own page,
     /// and the browser sends it the cookies set on return from the provider. A product's own page has another origin.
     pub fn serves_finalize_page(&self, request: &Request, provider: ProviderId) -> Result<bool> {
-        let origin = |address: String| Url::parse(&address).map(|url| url.origin()).map_err(Error::internal);
+        let origin = |url: String| Url::parse(&url).map(|url| url.origin()).map_err(Error::internal);
         Ok(origin(self.page_base(request, provider)?)? == origin(self.redirect_uri(request, provider)?)?)
     }
 
@@ -105,7 +105,7 @@ mod tests {
         Request::default().with_request_context(RequestContext::ApiGatewayV2(context))
     }
 
-    fn address(pairs: &[(&str, &str)]) -> PublicUrls {
+    fn urls(pairs: &[(&str, &str)]) -> PublicUrls {
         let pairs = pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
         PublicUrls::from_settings(&Settings::from_pairs(pairs)).unwrap()
     }
@@ -114,11 +114,11 @@ mod tests {
     fn the_gateways_domain_stands_in_for_what_is_not_set() {
         let request = request(Some("abc.execute-api.eu-central-1.amazonaws.com"));
         assert_eq!(
-            address(&[]).redirect_uri(&request, JIRA).unwrap(),
+            urls(&[]).redirect_uri(&request, JIRA).unwrap(),
             "https://abc.execute-api.eu-central-1.amazonaws.com/api/frontend/oauth/authorization-callback/jira"
         );
         assert_eq!(
-            address(&[("JUNCTURE_FRONTEND_URL", "https://connect.example.com/app/")])
+            urls(&[("JUNCTURE_FRONTEND_URL", "https://connect.example.com/app/")])
                 .finalize_page(&request, JIRA, "cc_1")
                 .unwrap(),
             "https://connect.example.com/app/finalize-connection/jira/cc_1"
@@ -150,7 +150,7 @@ mod tests {
             (vec![("JUNCTURE_FRONTEND_URL", "https://app.example.com")], false),
         ] {
             assert_eq!(
-                address(&settings).serves_finalize_page(&request, JIRA).unwrap(),
+                urls(&settings).serves_finalize_page(&request, JIRA).unwrap(),
                 is_ours,
                 "{settings:?}"
             );
@@ -160,15 +160,15 @@ mod tests {
     #[test]
     fn a_browser_returns_here_if_the_redirect_uri_has_the_same_host() {
         let request = request(Some("localhost"));
-        assert!(address(&[]).returns_here(&request, JIRA));
-        let local = address(&[("DEFAULT_JIRA_REDIRECT_URI", "http://localhost:8000/cb")]);
+        assert!(urls(&[]).returns_here(&request, JIRA));
+        let local = urls(&[("DEFAULT_JIRA_REDIRECT_URI", "http://localhost:8000/cb")]);
         assert!(local.returns_here(&request, JIRA) && !local.is_secure(JIRA));
-        let elsewhere = address(&[("DEFAULT_JIRA_REDIRECT_URI", "https://api.example.com/cb")]);
+        let elsewhere = urls(&[("DEFAULT_JIRA_REDIRECT_URI", "https://api.example.com/cb")]);
         assert!(!elsewhere.returns_here(&request, JIRA) && elsewhere.is_secure(JIRA));
     }
 
     #[test]
     fn without_a_setting_or_a_domain_no_url_is_guessed() {
-        assert!(address(&[]).redirect_uri(&request(None), JIRA).is_err());
+        assert!(urls(&[]).redirect_uri(&request(None), JIRA).is_err());
     }
 }

@@ -35,7 +35,7 @@ impl RequestError {
         Self::Malformed(sentence.into())
     }
 
-    /// What must be there and is not, for what the types of a struct cannot say: `Missing code`.
+    /// 400 `Missing code`, for required fields that a struct cannot express.
     pub fn missing(names: &str) -> Self {
         Self::Malformed(format!("Missing {names}").into())
     }

@@ -22,7 +22,7 @@ const TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Response size limit in bytes, above what our pipelines return; Upstash itself limits a request to 10 MB
 /// (<https://upstash.com/docs/redis/troubleshooting/max_request_size_exceeded>).
-const LONGEST_BODY: usize = 10 * 1024 * 1024;
+const MAX_BODY_BYTES: usize = 10 * 1024 * 1024;
 
 /// Sending this token back makes reads from a replica wait for the writes that this client has seen.
 ///
@@ -186,7 +186,7 @@ impl Upstash {
         if !status.is_success() {
             return Err(UpstashError::Status(status));
         }
-        read_body(response, LONGEST_BODY).await.map_err(UpstashError::unreachable)
+        read_body(response, MAX_BODY_BYTES).await.map_err(UpstashError::unreachable)
     }
 
     fn seen_sync_token(&self) -> Option<String> {

@@ -1,7 +1,7 @@
 //! A lock in Redis that keeps twenty concurrent callers from doing the same work twenty times.
 //!
-//! It only saves work, and correctness does not depend on it: the compare-and-swap in Postgres keeps tokens safe, and
-//! the entity property on an issue prevents a duplicate.
+//! For token refreshes it only saves work: the compare-and-swap in Postgres keeps tokens safe. For idempotent requests it
+//! also keeps two from being sent at once; the entity property on an issue only finds the issue afterwards.
 
 use std::convert::Infallible;
 use std::future::Future;

@@ -105,7 +105,7 @@ pub(crate) async fn rotate(
     Ok(row.map(|row| row.get(0)))
 }
 
-/// Like [`Connections::doubt`], over a given client or transaction.
+/// Like [`Connections::record_refusal`], over a given client or transaction.
 ///
 /// The time of the first refusal is in the row, where every function sees it and a success clears it. It is not cached,
 /// so the version stays the same.
@@ -120,9 +120,9 @@ pub(crate) async fn record_refusal(
             doubted_at = case when doubted_at >= refreshed_at then doubted_at else now() end
         where connection_id = $1 and refresh_token = $2
         returning doubted_at <= now() - make_interval(secs => $3)"#;
-    let (refused, patience) = (refused.as_str(), REFUSAL_GRACE.as_secs_f64());
+    let (refused, grace) = (refused.as_str(), REFUSAL_GRACE.as_secs_f64());
     let parameters: [(&(dyn ToSql + Sync), Type); 3] =
-        [(id, Type::UUID), (&refused, Type::TEXT), (&patience, Type::FLOAT8)];
+        [(id, Type::UUID), (&refused, Type::TEXT), (&grace, Type::FLOAT8)];
     let row = within_budget(client.query_typed_opt(UPDATE, &parameters)).await?;
     Ok(row.map(|row| row.get(0)))
 }

@@ -21,7 +21,7 @@ pub use self::code::ErrorCode;
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// Maximum value of `Retry-After`.
-const LONGEST_WAIT: Duration = Duration::from_secs(24 * 60 * 60);
+const MAX_WAIT: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// A failed request.
 #[derive(Debug)]
@@ -234,7 +234,7 @@ impl Error {
     /// Sets `Retry-After`, capped at a day in case the server's value is nonsense.
     #[must_use]
     pub fn retry_after(mut self, after: Duration) -> Self {
-        self.retry_after = Some(after.min(LONGEST_WAIT));
+        self.retry_after = Some(after.min(MAX_WAIT));
         self
     }
 

@@ -27,7 +27,7 @@ const CLOCKS_APART: Duration = Duration::from_secs(120);
 
 /// Initial and maximum pause between two searches.
 const FIRST_PAUSE: Duration = Duration::from_millis(300);
-const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+const MAX_PAUSE: Duration = Duration::from_secs(2);
 
 /// The entity property that marks an issue.
 pub(super) fn property(mark: &str) -> Value {
@@ -82,7 +82,7 @@ impl ConnectedSite<'_> {
             }
             attempt.check_time(pause)?;
             tokio::time::sleep(pause).await;
-            pause = (pause * 2).min(LONGEST_PAUSE);
+            pause = (pause * 2).min(MAX_PAUSE);
         }
     }
 

@@ -30,7 +30,7 @@ pub struct Edit {
 }
 
 /// The options of an edit in a request body.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Deserialize)]
 pub struct EditOptions {
     /// The issue's `updated` as it was read; if it has changed in Jira, the edit is rejected.
     expected_updated: Option<String>,

@@ -31,7 +31,7 @@ struct Description {
 }
 
 /// The writable fields of an issue, as they appear in a request body.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Deserialize)]
 pub struct IssueFields {
     /// One line of at most 255 characters.
     summary: Field,

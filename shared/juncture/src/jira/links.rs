@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::provider::{DiscoveryError, NamedSite, ProviderId, site_url};
 
 /// Timeout for looking up a site's URL.
-const LEARN_LIMIT: Duration = Duration::from_secs(2);
+const LOOKUP_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// How long a response that is otherwise ready waits for that lookup.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -77,15 +77,15 @@ impl ConnectedSite<'_> {
             let _ = finish.send(if done.is_ok() { PATIENCE } else { Duration::ZERO });
             done
         };
-        let (done, learned) = tokio::join!(work, Box::pin(self.learn(finished)));
-        let site = learned.or_else(|| self.session().site.clone()).unwrap_or_default();
+        let (done, found) = tokio::join!(work, Box::pin(self.look_up(finished)));
+        let site = found.or_else(|| self.session().site.clone()).unwrap_or_default();
         Ok((done?, Links::to(&site)))
     }
 
     /// Looks up the site's URL, with the time limit sent through `finished` once the work is done. Only the request to
     /// Atlassian is cancelled at that limit: cancelling a store call would leave the next request a connection with a
     /// response in flight.
-    async fn learn(&self, finished: oneshot::Receiver<Duration>) -> Option<NamedSite> {
+    async fn look_up(&self, finished: oneshot::Receiver<Duration>) -> Option<NamedSite> {
         let session = self.session();
         let out_of_patience = async {
             tokio::time::sleep(finished.await.unwrap_or_default()).await;
@@ -99,7 +99,7 @@ impl ConnectedSite<'_> {
                 late = out_of_patience => Err(late),
             }
         };
-        let limit = Instant::now() + deadline::at_most(LEARN_LIMIT);
+        let limit = Instant::now() + deadline::at_most(LOOKUP_TIMEOUT);
         match deadline::scope(limit, self.connection.look_up_site(&session, ask)).await {
             Ok(site) => Some(site),
             Err(error) => {

@@ -22,7 +22,7 @@ use crate::error::{Error, ErrorCode, Result};
 use crate::provider::ProviderId;
 
 /// The maximum lifetime of a connect token.
-pub const LONGEST: Duration = Duration::from_secs(30 * 60);
+pub const MAX_LIFETIME: Duration = Duration::from_secs(30 * 60);
 
 const PREFIX: &str = "ct";
 
@@ -69,7 +69,7 @@ impl ConnectTokens {
     /// Issues a token that starts one flow with this intent.
     pub fn issue(&self, intent: &Intent, lifetime: Duration) -> Result<ConnectToken> {
         let issued_at = OffsetDateTime::now_utc();
-        let expires_at = issued_at.truncate_to_second() + lifetime.min(LONGEST);
+        let expires_at = issued_at.truncate_to_second() + lifetime.min(MAX_LIFETIME);
         let content = Content {
             id: random_code(PREFIX).map_err(Error::internal)?,
             provider: intent.connection_key.provider().as_str().to_owned(),
@@ -116,7 +116,7 @@ impl ConnectTokens {
         let token_use =
             ConnectTokenUse { id: content.id, left: Duration::try_from(left).unwrap_or_default() };
         // Without an issue time, assume the token is as old as a token can be.
-        let begun_at = content.issued_at.unwrap_or(content.expires_at - LONGEST);
+        let begun_at = content.issued_at.unwrap_or(content.expires_at - MAX_LIFETIME);
         let intent = Intent {
             connection_key,
             return_url: content.return_url,
@@ -203,6 +203,6 @@ mod tests {
         let token = tokens(1).issue(&connection_key().into(), Duration::ZERO).unwrap().value;
         assert_eq!(refusal(tokens(1).open(&token)), 410);
         let longest = tokens(1).issue(&connection_key().into(), Duration::from_secs(86_400)).unwrap();
-        assert!(longest.expires_at <= OffsetDateTime::now_utc() + LONGEST);
+        assert!(longest.expires_at <= OffsetDateTime::now_utc() + MAX_LIFETIME);
     }
 }

@@ -60,9 +60,9 @@ impl Finalizer {
     ) -> Result<Choice> {
         let pending = self.consents.peek(provider, code, visitor).await?;
         let key = pending.connection_key(provider);
-        let look =
+        let existing =
             deadline::scope(Instant::now() + deadline::at_most(LOOKUP_TIMEOUT), self.connections.find(&key));
-        let (discovered, known) = tokio::join!(self.discover(provider, &pending), look);
+        let (discovered, known) = tokio::join!(self.discover(provider, &pending), existing);
         let Discovered { sites, account } = discovered?;
         let (account, refusal) = match account {
             Ok(account) => (account, None),

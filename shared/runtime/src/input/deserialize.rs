@@ -31,8 +31,8 @@ impl Field {
     pub fn flag(&self, name: &str) -> Result<bool, RequestError> {
         match self {
             Self::Absent | Self::Null => Ok(false),
-            Self::Other(Value::Bool(value)) => Ok(*value),
-            Self::Text(_) | Self::Other(_) => Err(not_a_flag(name)),
+            Self::Text(_) => Err(not_a_flag(name)),
+            Self::Other(value) => flag(value, name),
         }
     }
 }
@@ -219,13 +219,20 @@ impl<'de> OneField<'de, '_> {
 
     fn flag(&self) -> Result<bool, RequestError> {
         match self.given {
-            Given::Absent | Given::Placeholder | Given::Json(Value::Null) => Ok(false),
-            Given::Json(Value::Bool(value)) => Ok(*value),
-            Given::Json(_) => Err(not_a_flag(self.name)),
+            Given::Absent | Given::Placeholder => Ok(false),
+            Given::Json(value) => flag(value, self.name),
             Given::Text("true") => Ok(true),
             Given::Text("false" | "") => Ok(false),
             Given::Text(_) => Err(RequestError::malformed(format!("{} must be true or false", self.name))),
         }
+    }
+}
+
+fn flag(value: &Value, name: &str) -> Result<bool, RequestError> {
+    match value {
+        Value::Null => Ok(false),
+        Value::Bool(value) => Ok(*value),
+        _ => Err(not_a_flag(name)),
     }
 }
 

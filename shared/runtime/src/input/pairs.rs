@@ -28,8 +28,8 @@ const MAX_PAIRS: usize = 50;
 /// parses the same request into each of them.
 ///
 /// # Errors
-/// 400 for the first field that `T` does not accept, for a parameter that is given twice or contains control characters,
-/// and for more than 50 parameters; 413 for one that is too long.
+/// 400 for the first field that `T` does not accept, for a parameter that is given twice or contains control
+/// characters, and for more than 50 parameters; 413 for one that is too long.
 pub fn query<T: DeserializeOwned>(request: &Request) -> Result<T, RequestError> {
     let raw = request.uri().query().unwrap_or_default();
     T::deserialize(Source::Pairs(&read_pairs(raw.as_bytes(), "query parameter")?))
