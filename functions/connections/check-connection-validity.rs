@@ -25,7 +25,7 @@ impl FromSettings for App {
 }
 
 fn main() -> ExitCode {
-    serve::<App, _>(|app, request| Box::pin(handle(app, request)))
+    serve(handle)
 }
 
 /// The state of a connection, and its site's name and URL if known; all false and null if the connection does not

@@ -51,7 +51,7 @@ struct FlowOptions {
 const LIFETIME: Duration = Duration::from_secs(10 * 60);
 
 fn main() -> ExitCode {
-    serve::<App, _>(|app, request| Box::pin(handle(app, request)))
+    serve(handle)
 }
 
 /// The token and its expiry.

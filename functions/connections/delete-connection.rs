@@ -29,7 +29,7 @@ impl FromSettings for App {
 const ROUTE: Route = Route::of("connection");
 
 fn main() -> ExitCode {
-    serve::<App, _>(|app, request| Box::pin(handle(app, request)))
+    serve(handle)
 }
 
 /// Confirms that the connection was deleted.

@@ -27,7 +27,7 @@ impl FromSettings for App {
 }
 
 fn main() -> ExitCode {
-    serve::<App, _>(|app, request| Box::pin(handle(app, request)))
+    serve(handle)
 }
 
 /// The access token and its expiry.

@@ -40,7 +40,7 @@ struct Filter {
 const LIMIT: usize = 100;
 
 fn main() -> ExitCode {
-    serve::<App, _>(|app, request| Box::pin(handle(app, request)))
+    serve(handle)
 }
 
 /// A page of the list.

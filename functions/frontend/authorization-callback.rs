@@ -47,7 +47,7 @@ impl FromSettings for App {
 }
 
 fn main() -> ExitCode {
-    serve_pages::<App, _>(|app, request| Box::pin(handle(app, request)), explain)
+    serve_pages(handle, explain)
 }
 
 /// The parameters of the provider's redirect: `code`, or `error` instead

@@ -56,7 +56,7 @@ impl FromSettings for AccountConfirmation {
 }
 
 fn main() -> ExitCode {
-    serve::<App, _>(|app, request| Box::pin(handle(app, request)))
+    serve(handle)
 }
 
 /// Confirms that the connection exists.

@@ -32,7 +32,7 @@ impl FromSettings for App {
 }
 
 fn main() -> ExitCode {
-    serve_pages::<App, _>(|app, request| Box::pin(handle(app, request)), explain)
+    serve_pages(handle, explain)
 }
 
 /// The fields of the page's form.

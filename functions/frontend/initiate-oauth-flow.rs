@@ -70,7 +70,7 @@ impl Entrance {
 }
 
 fn main() -> ExitCode {
-    serve::<App, _>(|app, request| Box::pin(handle(app, request)))
+    serve(handle)
 }
 
 /// Where to send the browser next.

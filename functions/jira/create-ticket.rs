@@ -62,7 +62,7 @@ const UNCONFIRMED_WITH_KEY: &str = "Failed to create Jira ticket: Jira did not c
     Repeat the request with the same Idempotency-Key: it will not be created twice.";
 
 fn main() -> ExitCode {
-    serve::<App, _>(|app, request| Box::pin(handle(app, request)))
+    serve(handle)
 }
 
 async fn handle(app: Arc<App>, request: Request) -> Result<Response> {

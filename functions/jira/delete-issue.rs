@@ -33,7 +33,7 @@ const HAS_SUBTASKS: &str =
     "Jira refused to delete the issue. If it has sub-tasks, set delete_subtasks to true to delete them too.";
 
 fn main() -> ExitCode {
-    serve::<App, _>(|app, request| Box::pin(handle(app, request)))
+    serve(handle)
 }
 
 /// Confirms that the issue was deleted.

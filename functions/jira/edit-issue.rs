@@ -40,7 +40,7 @@ const UNREAD: &str =
     "The issue was changed, but Jira could not be asked for it: get-issue-details will have it.";
 
 fn main() -> ExitCode {
-    serve::<App, _>(|app, request| Box::pin(handle(app, request)))
+    serve(handle)
 }
 
 /// The issue after the edit.

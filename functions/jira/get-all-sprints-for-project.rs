@@ -29,7 +29,7 @@ impl FromSettings for App {
 }
 
 fn main() -> ExitCode {
-    serve::<App, _>(|app, request| Box::pin(handle(app, request)))
+    serve(handle)
 }
 
 /// The boards of a project, or a page of them. A sprint that appears on several boards is listed with each.

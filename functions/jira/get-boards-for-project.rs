@@ -28,7 +28,7 @@ impl FromSettings for App {
 }
 
 fn main() -> ExitCode {
-    serve::<App, _>(|app, request| Box::pin(handle(app, request)))
+    serve(handle)
 }
 
 /// The boards of a project, or a page of them.

@@ -26,7 +26,7 @@ impl FromSettings for App {
 }
 
 fn main() -> ExitCode {
-    serve::<App, _>(|app, request| Box::pin(handle(app, request)))
+    serve(handle)
 }
 
 #[derive(Deserialize)]

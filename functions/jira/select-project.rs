@@ -37,7 +37,7 @@ struct Body {
 }
 
 fn main() -> ExitCode {
-    serve::<App, _>(|app, request| Box::pin(handle(app, request)))
+    serve(handle)
 }
 
 /// Confirms that the project is selected.

@@ -8,7 +8,7 @@ use runtime::{json, serve_liveness};
 use serde::Serialize;
 
 fn main() -> ExitCode {
-    serve_liveness::<Error>(|_, _| Box::pin(async { json(StatusCode::OK, &Alive { alive: true }) }))
+    serve_liveness::<Error, _>(|_, _| async { json(StatusCode::OK, &Alive { alive: true }) })
 }
 
 /// Always true.

@@ -42,7 +42,7 @@ const LIMIT: Duration = Duration::from_secs(5);
 const SLOW: Duration = Duration::from_secs(1);
 
 fn main() -> ExitCode {
-    serve_probe::<App, _>(|app, request| Box::pin(handle(app, request)))
+    serve_probe(handle)
 }
 
 /// The overall status and that of each dependency.

@@ -21,7 +21,7 @@ impl FromSettings for App {
 }
 
 fn main() -> ExitCode {
-    serve_events::<App, _>(|app, _| Box::pin(handle(app)))
+    serve_events(|app, _| handle(app))
 }
 
 async fn handle(app: Arc<App>) -> Result<Value> {

@@ -19,16 +19,17 @@ use crate::reloading_app::ReloadingApp;
 use crate::run::run_app;
 use crate::telemetry::{self, Completion, Kind};
 
-/// What an event handler returns.
-pub type HandledEvent<E> = Pin<Box<dyn Future<Output = Result<Value, E>> + Send>>;
+/// What an event handler returns, boxed.
+type HandledEvent<E> = Pin<Box<dyn Future<Output = Result<Value, E>> + Send>>;
 
 /// Runs an event handler: loads the settings at startup, then runs every invocation under its deadline and writes one
 /// completion line, with the status that an HTTP request would have. A failure is reported to Lambda with its
 /// message, but not its cause.
-pub fn serve_events<A, E>(handler: fn(Arc<A>, Value) -> HandledEvent<E>) -> ExitCode
+pub fn serve_events<A, E, F>(handler: fn(Arc<A>, Value) -> F) -> ExitCode
 where
     A: FromSettings + Send + Sync + 'static,
     E: ErrorAnswer,
+    F: Future<Output = Result<Value, E>> + Send + 'static,
 {
     run_app(Settings::from_environment(), async |current: ReloadingApp<A>| {
         let (current, is_cold) = (Arc::new(current), AtomicBool::new(true));

@@ -21,14 +21,14 @@ pub use bounds::check as check_bounds;
 pub use compress::accepts_gzip;
 pub use cookies::{cookie, with_cookie};
 pub use error::{ErrorAnswer, RequestError};
-pub use events::{HandledEvent, serve_events};
+pub use events::serve_events;
 pub use gateway_event::into_request;
 pub use input::{Field, JsonBodies, JsonBody, Present, Route, form, query};
 pub use prefetch::is_prefetch;
 pub use reloading_app::MAX_AGE as SECRETS_MAX_AGE;
 pub use request::{bearer_token, idempotency_key, path_parameter};
 pub use respond::{json, page, redirect};
-pub use run::{Handled, serve, serve_liveness, serve_pages, serve_probe};
+pub use run::{serve, serve_liveness, serve_pages, serve_probe};
 
 /// A request as received from API Gateway.
 pub type Request = lambda_http::Request;

@@ -25,45 +25,61 @@ use super::{Request, Response, bearer_token, bounds, compress, gateway_event, re
 use crate::error::{ErrorAnswer, RequestError};
 use crate::telemetry::{self, Completion, Failure, Kind};
 
-/// What a request handler returns.
-pub type Handled<E> = Pin<Box<dyn Future<Output = Result<Response, E>> + Send>>;
+/// What a request handler returns, boxed.
+type Handled<E> = Pin<Box<dyn Future<Output = Result<Response, E>> + Send>>;
+
+/// A handler whose future has no type of its own: the runner is compiled for an app and not for its future as well.
+type Handler<A, E> = Box<dyn Fn(Arc<A>, Request) -> Handled<E> + Send + Sync>;
+
+fn boxed<A, E, F>(handler: fn(Arc<A>, Request) -> F) -> Handler<A, E>
+where
+    A: 'static,
+    F: Future<Output = Result<Response, E>> + Send + 'static,
+{
+    Box::new(move |app, request| Box::pin(handler(app, request)))
+}
 
 /// Runs a function of the API. Errors are returned as JSON, `{"error": "…", "code": "…", "request_id": "…"}`.
-///
-/// The handler is boxed, so the runner is compiled once and not once for each function.
-pub fn serve<A, E>(handler: fn(Arc<A>, Request) -> Handled<E>) -> ExitCode
+pub fn serve<A, E, F>(handler: fn(Arc<A>, Request) -> F) -> ExitCode
 where
     A: FromSettings + Send + Sync + 'static,
     E: ErrorAnswer,
+    F: Future<Output = Result<Response, E>> + Send + 'static,
 {
-    start(handler, render_json, Settings::from_environment(), Kind::Request)
+    start(boxed(handler), render_json, Settings::from_environment(), Kind::Request)
 }
 
 /// Runs a function that serves pages. Errors are rendered by `render`, which gets the request id, and the app unless
 /// its settings could not be loaded.
-pub fn serve_pages<A, E>(
-    handler: fn(Arc<A>, Request) -> Handled<E>,
+pub fn serve_pages<A, E, F>(
+    handler: fn(Arc<A>, Request) -> F,
     render: fn(Option<&A>, &E, &str) -> Response,
 ) -> ExitCode
 where
     A: FromSettings + Send + Sync + 'static,
     E: ErrorAnswer,
+    F: Future<Output = Result<Response, E>> + Send + 'static,
 {
-    start(handler, render, Settings::from_environment(), Kind::Request)
+    start(boxed(handler), render, Settings::from_environment(), Kind::Request)
 }
 
 /// Like [`serve`], for a function called by a monitor: its requests do not count in the metrics.
-pub fn serve_probe<A, E>(handler: fn(Arc<A>, Request) -> Handled<E>) -> ExitCode
+pub fn serve_probe<A, E, F>(handler: fn(Arc<A>, Request) -> F) -> ExitCode
 where
     A: FromSettings + Send + Sync + 'static,
     E: ErrorAnswer,
+    F: Future<Output = Result<Response, E>> + Send + 'static,
 {
-    start(handler, render_json, Settings::from_environment(), Kind::Probe)
+    start(boxed(handler), render_json, Settings::from_environment(), Kind::Probe)
 }
 
 /// Runs a liveness probe. It needs no settings and depends on no other service.
-pub fn serve_liveness<E: ErrorAnswer>(handler: fn(Arc<()>, Request) -> Handled<E>) -> ExitCode {
-    start(handler, render_json, Settings::default(), Kind::Probe)
+pub fn serve_liveness<E, F>(handler: fn(Arc<()>, Request) -> F) -> ExitCode
+where
+    E: ErrorAnswer,
+    F: Future<Output = Result<Response, E>> + Send + 'static,
+{
+    start(boxed(handler), render_json, Settings::default(), Kind::Probe)
 }
 
 fn render_json<A, E: ErrorAnswer>(_: Option<&A>, error: &E, request_id: &str) -> Response {
@@ -71,7 +87,7 @@ fn render_json<A, E: ErrorAnswer>(_: Option<&A>, error: &E, request_id: &str) ->
 }
 
 fn start<A, E>(
-    handler: fn(Arc<A>, Request) -> Handled<E>,
+    handler: Handler<A, E>,
     render: fn(Option<&A>, &E, &str) -> Response,
     settings: Settings,
     kind: Kind,
@@ -127,7 +143,7 @@ fn cannot_start(error: &dyn std::error::Error) -> ExitCode {
 
 struct Runner<A, E> {
     current: ReloadingApp<A>,
-    handler: fn(Arc<A>, Request) -> Handled<E>,
+    handler: Handler<A, E>,
     render: fn(Option<&A>, &E, &str) -> Response,
     kind: Kind,
     is_cold: AtomicBool,
@@ -298,10 +314,14 @@ mod tests {
         }
     }
 
-    async fn outcome_of(handler: fn(Arc<()>, Request) -> Handled<Told>, time: Duration) -> RequestError {
+    async fn outcome_of<F>(handler: fn(Arc<()>, Request) -> F, time: Duration) -> RequestError
+    where
+        F: Future<Output = Result<Response, Told>> + Send + 'static,
+    {
         let current = ReloadingApp::<()>::start(Settings::default()).await.unwrap();
         let is_cold = AtomicBool::new(true);
-        let runner = Runner { current, handler, render: render_json, kind: Kind::Request, is_cold };
+        let runner =
+            Runner { current, handler: boxed(handler), render: render_json, kind: Kind::Request, is_cold };
         let Told(error) =
             runner.run(Arc::new(()), Request::default(), Instant::now() + time).await.unwrap_err();
         error
@@ -310,7 +330,7 @@ mod tests {
     #[tokio::test]
     async fn a_panic_is_an_error_with_its_message_for_the_log() {
         let minute = Duration::from_secs(60);
-        let error = outcome_of(|_, _| Box::pin(async { panic!("no {}", "way") }), minute).await;
+        let error = outcome_of(|_, _| async { panic!("no {}", "way") }, minute).await;
         assert!(
             matches!(&error, RequestError::Internal(cause) if cause == "the handler panicked: no way"),
             "{error:?}"
@@ -319,7 +339,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_handler_that_never_ends_times_out() {
-        let error = outcome_of(|_, _| Box::pin(std::future::pending()), Duration::ZERO).await;
+        let error = outcome_of(|_, _| std::future::pending(), Duration::ZERO).await;
         assert!(matches!(error, RequestError::TimedOut), "{error:?}");
     }
 }
