@@ -156,7 +156,8 @@ impl<A: FromSettings + Send + Sync + 'static, E: ErrorAnswer> Runner<A, E> {
             (Arc::new(RequestMetrics::new(identity(&request))), Arc::new(Added::default()));
         let answer = async {
             let accepts_gzip = compress::accepts_gzip(request.headers());
-            let outcome = self.handle(request).await;
+            // Boxed, because the nested future types get too deep for the compiler when it optimizes.
+            let outcome = Box::pin(self.handle(request)).await;
             let outcome = outcome.and_then(|response| Ok(compress::compress(response, accepts_gzip)?));
             let (mut response, error) = match outcome {
                 Ok(response) => (response, None),
