@@ -2,13 +2,12 @@
 
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Duration;
 
 use base::config::{FromSettings, Settings, SettingsError};
 use http::StatusCode;
 use juncture::callers::SecretKeys;
-use juncture::error::{Error, ErrorCode, Result};
-use juncture::idempotency::IdempotencyStore;
+use juncture::error::{ErrorCode, Result};
+use juncture::idempotency::{IdempotencyStore, Once};
 use juncture::jira::{IssueFields, IssueInput, Jira, NewTicket, ProjectId};
 use juncture::parts::Parts;
 use juncture::provider::ProviderId;
@@ -55,11 +54,7 @@ struct Target {
     jira_project_id: Option<String>,
 }
 
-const UNCONFIRMED: &str = "Failed to create Jira ticket: Jira did not confirm it, so the ticket may exist. Look for it \
-    before you create it again; with an Idempotency-Key, creating it again would be safe.";
-
-const UNCONFIRMED_WITH_KEY: &str = "Failed to create Jira ticket: Jira did not confirm it, so the ticket may exist. \
-    Repeat the request with the same Idempotency-Key: it will not be created twice.";
+const FAILED: &str = "Failed to create Jira ticket";
 
 fn main() -> ExitCode {
     serve(handle)
@@ -76,33 +71,17 @@ async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
     let key = caller.connection_key(ProviderId::Jira.as_str(), &target.external_id)?;
     let site = jira.site(&key).await?;
     let ticket = NewTicket { project: site.project_or_selected(named)?, input };
-    match idempotency_key {
-        Some(idempotency_key) => {
-            let created = site.create_once(idempotency, idempotency_key, &digest, ticket).await;
-            json(
-                StatusCode::CREATED,
-                &created.map_err(|error| retryable(explain(error, UNCONFIRMED_WITH_KEY)))?,
-            )
-        }
-        None => {
-            let created = site.create(ticket).await;
-            json(StatusCode::CREATED, &created.map_err(|error| explain(error, UNCONFIRMED))?)
-        }
-    }
-}
-
-/// Replaces the message with the contract's; `unconfirmed` is used if the issue may have been created.
-fn explain(error: Error, unconfirmed: &'static str) -> Error {
-    let sentences = [
-        (ErrorCode::JiraRefused, "Invalid field values or missing required fields for Jira issue creation"),
-        (ErrorCode::JiraNotFound, "Project or issue type not found"),
-        (ErrorCode::JiraForbidden, "Access denied to create issue"),
-        (ErrorCode::OutcomeUnknown, unconfirmed),
-    ];
-    error.in_words_of(&sentences, "Failed to create Jira ticket")
-}
-
-/// Adds `Retry-After` if the outcome is unknown, because the request is safe to retry.
-fn retryable(error: Error) -> Error {
-    if error.code() == ErrorCode::OutcomeUnknown { error.retry_after(Duration::from_secs(5)) } else { error }
+    let once = Once::new(idempotency, idempotency_key, &digest);
+    let created = site.create(&once, ticket).await.map_err(|error| {
+        let sentences = [
+            (
+                ErrorCode::JiraRefused,
+                "Invalid field values or missing required fields for Jira issue creation",
+            ),
+            (ErrorCode::JiraNotFound, "Project or issue type not found"),
+            (ErrorCode::JiraForbidden, "Access denied to create issue"),
+        ];
+        once.explain(error.in_words_of(&sentences, FAILED), FAILED, "the ticket")
+    })?;
+    json(StatusCode::CREATED, &created)
 }

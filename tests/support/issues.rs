@@ -35,6 +35,31 @@ impl Person<'_> {
         self.stack.request(method, &path).bearer_auth(self.stack.secret_key())
     }
 
+    /// Calls a route below `jira` with parameters in the query, to which this person's external id is added.
+    pub async fn query(&self, method: Method, call: &str, parameters: &[(&str, &str)]) -> Result<Answer> {
+        let query = url::form_urlencoded::Serializer::new(String::new())
+            .append_pair("external_id", &self.external_id)
+            .extend_pairs(parameters)
+            .finish();
+        self.stack.send(self.jira(method, &format!("{call}?{query}"))).await
+    }
+
+    /// GETs a route below `jira`.
+    pub async fn read(&self, call: &str, parameters: &[(&str, &str)]) -> Result<Answer> {
+        self.query(Method::GET, call, parameters).await
+    }
+
+    /// Sends a body, to which this person's external id is added, to a route below `jira`.
+    pub async fn write(&self, method: Method, call: &str, fields: Value) -> Result<Answer> {
+        self.stack.send(self.jira(method, call).json(&self.body(fields))).await
+    }
+
+    /// Like [`Self::write`] with POST and an `Idempotency-Key`.
+    pub async fn write_once(&self, key: &str, call: &str, fields: Value) -> Result<Answer> {
+        let request = self.jira(Method::POST, call).header("idempotency-key", key);
+        self.stack.send(request.json(&self.body(fields))).await
+    }
+
     /// Adds this person's external id to a body.
     pub fn body(&self, mut fields: Value) -> Value {
         fields["external_id"] = self.external_id.clone().into();
@@ -55,18 +80,17 @@ impl Person<'_> {
     /// `edit-issue`.
     pub async fn edit(&self, issue: &str, mut fields: Value) -> Result<Answer> {
         fields["issue_id_or_key"] = issue.into();
-        self.stack.send(self.jira(Method::PUT, "edit-issue").json(&self.body(fields))).await
+        self.write(Method::PUT, "edit-issue", fields).await
     }
 
     /// `create-ticket`.
     pub async fn create(&self, fields: Value) -> Result<Answer> {
-        self.stack.send(self.jira(Method::POST, "create-ticket").json(&self.body(fields))).await
+        self.write(Method::POST, "create-ticket", fields).await
     }
 
     /// `create-ticket` with an `Idempotency-Key`.
     pub async fn create_once(&self, key: &str, fields: Value) -> Result<Answer> {
-        let request = self.jira(Method::POST, "create-ticket").header("idempotency-key", key);
-        self.stack.send(request.json(&self.body(fields))).await
+        self.write_once(key, "create-ticket", fields).await
     }
 
     /// Creates a task. Returns its key.
@@ -78,12 +102,7 @@ impl Person<'_> {
 
     /// `delete-issue`, with the parameters in the query.
     pub async fn delete(&self, issue: &str, more: &[(&str, &str)]) -> Result<Answer> {
-        let query = [("external_id", self.external_id.as_str()), ("issue_id_or_key", issue)];
-        let query = url::form_urlencoded::Serializer::new(String::new())
-            .extend_pairs(query)
-            .extend_pairs(more)
-            .finish();
-        self.stack.send(self.jira(Method::DELETE, &format!("delete-issue?{query}"))).await
+        self.query(Method::DELETE, "delete-issue", &[&[("issue_id_or_key", issue)], more].concat()).await
     }
 
     /// A fault for this person's requests to Jira whose request line contains `line`.

@@ -111,6 +111,26 @@ impl<'a> Call<'a> {
         Self { method: Method::POST, path, query: &[], body: Some(body), scopes, repeatable: true }
     }
 
+    /// A write, which is sent again only after a 429 or a rejected token, unless it is [`Self::repeatable`].
+    pub(crate) fn write(
+        method: Method,
+        path: &'a [&'a str],
+        body: Option<&'a Value>,
+        scopes: &'static str,
+    ) -> Self {
+        Self { method, path, query: &[], body, scopes, repeatable: false }
+    }
+
+    /// Adds query parameters.
+    pub(crate) fn with_query(self, query: &'a [(&'a str, &'a str)]) -> Self {
+        Self { query, ..self }
+    }
+
+    /// Marks a write whose repetition has no further effect.
+    pub(crate) fn repeatable(self) -> Self {
+        Self { repeatable: true, ..self }
+    }
+
     /// Marks the error of a call that may have taken effect anyway.
     fn in_doubt(&self, error: JiraError) -> JiraError {
         if self.repeatable { error } else { error.unconfirmed() }

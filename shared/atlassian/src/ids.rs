@@ -17,6 +17,30 @@ pub enum InvalidId {
     /// Not a sprint's id.
     #[error("not a Jira sprint id")]
     Sprint,
+    /// Not a board's id.
+    #[error("not a Jira board id")]
+    Board,
+    /// Not an issue type's id.
+    #[error("not a Jira issue type id")]
+    IssueType,
+    /// Not a transition's id.
+    #[error("not a Jira transition id")]
+    Transition,
+    /// Not a status's id.
+    #[error("not a Jira status id")]
+    Status,
+    /// Not a comment's id.
+    #[error("not a Jira comment id")]
+    Comment,
+    /// Not a worklog's id.
+    #[error("not a Jira worklog id")]
+    Worklog,
+    /// Not an attachment's id.
+    #[error("not a Jira attachment id")]
+    Attachment,
+    /// Not the id of a link between issues.
+    #[error("not a Jira issue link id")]
+    Link,
     /// Not a cloud id.
     #[error("not a site id")]
     Site,
@@ -85,23 +109,70 @@ impl IssueRef {
     }
 }
 
-/// A sprint's id.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SprintId(String);
+/// Defines a type for the numeric ids of one kind of thing.
+macro_rules! number_id {
+    ($(#[$doc:meta])* $name:ident, $invalid:ident) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Eq)]
+        pub struct $name(String);
 
-impl SprintId {
-    /// Parses a numeric sprint id.
-    pub fn parse(text: &str) -> Result<Self> {
-        if is_number(text) {
-            return Ok(Self(text.to_owned()));
+        impl $name {
+            /// Parses a numeric id.
+            pub fn parse(text: &str) -> Result<Self> {
+                if is_number(text) { Ok(Self(text.to_owned())) } else { Err(InvalidId::$invalid) }
+            }
+
+            /// Returns the id as Jira writes it.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
         }
-        Err(InvalidId::Sprint)
-    }
+    };
+}
 
-    /// Returns the id as Jira writes it.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
+number_id! {
+    /// A sprint's id.
+    SprintId, Sprint
+}
+
+number_id! {
+    /// A board's id.
+    BoardId, Board
+}
+
+number_id! {
+    /// An issue type's id.
+    IssueTypeId, IssueType
+}
+
+number_id! {
+    /// The id of a transition, which is unique only within its workflow.
+    TransitionId, Transition
+}
+
+number_id! {
+    /// A status's id.
+    StatusId, Status
+}
+
+number_id! {
+    /// A comment's id.
+    CommentId, Comment
+}
+
+number_id! {
+    /// A worklog's id.
+    WorklogId, Worklog
+}
+
+number_id! {
+    /// An attachment's id.
+    AttachmentId, Attachment
+}
+
+number_id! {
+    /// The id of a link between two issues.
+    LinkId, Link
 }
 
 /// A cloud id, which identifies a Jira site in the API's URLs.

@@ -9,14 +9,12 @@ use serde_json::{Map, Value, json};
 use crate::client::{Call, JiraSite, Result};
 use crate::error::JiraError;
 use crate::ids::{IssueRef, ProjectId};
+use crate::scopes::{READ, WRITE};
 use crate::search::Found;
 use crate::{lenient, timestamp};
 
 /// Jira's maximum, both for a search page with fields and for one `bulkfetch`.
 pub const ISSUES_AT_ONCE: u64 = 100;
-
-const READ: &str = "read:jira-work";
-const WRITE: &str = "write:jira-work";
 
 /// An issue, parsed leniently: a value of an unexpected type is treated as missing and affects nothing else.
 #[derive(Default, Deserialize)]
@@ -129,14 +127,7 @@ impl JiraSite<'_> {
         if let Some(properties) = properties {
             body["properties"] = properties;
         }
-        let call = Call {
-            method: Method::POST,
-            path: &["rest", "api", "3", "issue"],
-            query: &[],
-            body: Some(&body),
-            scopes: WRITE,
-            repeatable: false,
-        };
+        let call = Call::write(Method::POST, &["rest", "api", "3", "issue"], Some(&body), WRITE);
         let answer = self.answer(call).await?;
         match lenient::from_slice(&answer) {
             Ok(OneIssue(issue)) => Ok(issue),
@@ -151,14 +142,10 @@ impl JiraSite<'_> {
     /// [`JiraError::Unconfirmed`] if the response cannot be parsed.
     pub async fn edit_issue(&self, issue: &IssueRef, fields: Map<String, Value>) -> Result<Option<Issue>> {
         let body = json!({ "fields": fields });
-        let call = Call {
-            method: Method::PUT,
-            path: &["rest", "api", "3", "issue", issue.as_str()],
-            query: &[("returnIssue", "true")],
-            body: Some(&body),
-            scopes: WRITE,
-            repeatable: true,
-        };
+        let path = ["rest", "api", "3", "issue", issue.as_str()];
+        let call = Call::write(Method::PUT, &path, Some(&body), WRITE)
+            .with_query(&[("returnIssue", "true")])
+            .repeatable();
         let answer = self.answer(call).await?;
         // On success Jira sends nothing or the issue; any other response is not Jira's.
         match lenient::from_slice(&answer) {
@@ -175,14 +162,9 @@ impl JiraSite<'_> {
     /// Jira rejects it if the issue has subtasks and they are not to be deleted. [`JiraError::Unconfirmed`] if the
     /// issue may have been deleted anyway.
     pub async fn delete_issue(&self, issue: &IssueRef, with_subtasks: bool) -> Result<()> {
-        let call = Call {
-            method: Method::DELETE,
-            path: &["rest", "api", "3", "issue", issue.as_str()],
-            query: &[("deleteSubtasks", if with_subtasks { "true" } else { "false" })],
-            body: None,
-            scopes: WRITE,
-            repeatable: false,
-        };
+        let path = ["rest", "api", "3", "issue", issue.as_str()];
+        let query = [("deleteSubtasks", if with_subtasks { "true" } else { "false" })];
+        let call = Call::write(Method::DELETE, &path, None, WRITE).with_query(&query);
         // On success Jira sends no body; any other response is not Jira's.
         match self.answer(call).await? {
             answer if answer.is_empty() => Ok(()),

@@ -19,7 +19,10 @@ use base::config::SettingsError;
 pub use agile::{AgilePage, Board, BoardSprints, Sprint, SprintState};
 pub use client::{Jira, JiraSite, TokenSource};
 pub use error::{BoxError, JiraError};
-pub use ids::{InvalidId, IssueRef, ProjectId, SiteId, SprintId, is_number};
+pub use ids::{
+    AttachmentId, BoardId, CommentId, InvalidId, IssueRef, IssueTypeId, LinkId, ProjectId, SiteId, SprintId,
+    StatusId, TransitionId, WorklogId, is_number,
+};
 pub use issue::{ISSUES_AT_ONCE, Issue, IssueType, OneIssue};
 pub use projects::{AvatarUrls, Category, Lead, Project, ProjectPage};
 pub use response::{JiraErrorResponse, Refusal};

@@ -10,11 +10,10 @@ use serde::{Deserialize, Serialize};
 use crate::client::{Call, IN_FLIGHT, JiraSite, Result};
 use crate::ids::ProjectId;
 use crate::lenient;
+use crate::scopes::READ;
 
 /// Jira caps the page size at this.
 const PAGE_SIZE: usize = 100;
-
-const SCOPES: &str = "read:jira-work";
 
 /// A page as sent by Jira. An entry that is not an object is kept as `None`, so that offsets stay correct.
 #[derive(Deserialize)]
@@ -159,7 +158,7 @@ impl JiraSite<'_> {
             key: String,
         }
         let path = ["rest", "api", "3", "project", project.as_str()];
-        let found: Found = self.call(Call::get(&path, &[], SCOPES)).await?;
+        let found: Found = self.call(Call::get(&path, &[], READ)).await?;
         Ok(found.key)
     }
 
@@ -169,6 +168,6 @@ impl JiraSite<'_> {
         let path = ["rest", "api", "3", "project", "search"];
         let query =
             [("startAt", start_at.as_str()), ("maxResults", &size), ("expand", "lead"), ("orderBy", "key")];
-        self.call(Call::get(&path, &query, SCOPES)).await
+        self.call(Call::get(&path, &query, READ)).await
     }
 }

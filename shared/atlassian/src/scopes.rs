@@ -1,5 +1,11 @@
 //! The scopes that calls require.
 
+/// To read issues and what belongs to them.
+pub(crate) const READ: &str = "read:jira-work";
+
+/// To write issues and what belongs to them.
+pub(crate) const WRITE: &str = "write:jira-work";
+
 /// Whether one of the required scopes (`a and b`) is not granted. Instead of a classic scope such as
 /// `read:jira-work`, an app may have granular ones
 /// (<https://developer.atlassian.com/cloud/jira/platform/scopes-for-oauth-2-3LO-and-forge-apps/>). Which of those

@@ -17,6 +17,7 @@ use crate::client::{Call, JiraSite, Result};
 use crate::error::JiraError;
 use crate::ids::{ProjectId, SprintId};
 use crate::lenient;
+use crate::scopes::READ;
 use crate::ticket::{FIELDS, Ticket};
 
 /// The maximum number of issues on a page with fields, and in one bulk fetch.
@@ -31,8 +32,6 @@ const READ_AHEAD: usize = 1000;
 /// How many empty pages in a row are read before a search is given up. The token decides whether a search continues,
 /// not the content of a page, which may be shorter than requested.
 const EMPTY_PAGES: usize = 20;
-
-const SCOPES: &str = "read:jira-work";
 
 /// A search. The newest issues come first; of issues created at the same time, the one with the highest number.
 pub struct Search {
@@ -268,7 +267,7 @@ impl JiraSite<'_> {
                 body["nextPageToken"] = token.as_str().into();
             }
             let path = ["rest", "api", "3", "search", "jql"];
-            let mut page: Page<T> = self.call(Call::query(&path, &body, SCOPES)).await?;
+            let mut page: Page<T> = self.call(Call::query(&path, &body, READ)).await?;
             let next = page.take_next();
             let issues: Vec<T> = page.issues.into_iter().flatten().collect();
             if !issues.is_empty() {
@@ -305,7 +304,7 @@ impl JiraSite<'_> {
     ) -> Result<Vec<String>> {
         let body = json!({ "issueIdsOrKeys": ids, "fields": FIELDS });
         let path = ["rest", "api", "3", "issue", "bulkfetch"];
-        let bulk: Bulk = self.call(Call::query(&path, &body, SCOPES)).await?;
+        let bulk: Bulk = self.call(Call::query(&path, &body, READ)).await?;
         let mut nameless = Vec::new();
         for ticket in bulk.issues.into_iter().flatten() {
             let name = [&ticket.id, &ticket.key].into_iter().flatten().find(|name| ids.contains(name));

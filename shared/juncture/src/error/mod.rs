@@ -212,6 +212,13 @@ impl Error {
         self
     }
 
+    /// Replaces the message for the caller.
+    #[must_use]
+    pub fn with_message(mut self, message: impl Into<Cow<'static, str>>) -> Self {
+        self.message = message.into();
+        self
+    }
+
     /// Replaces the code, and the status with that code's default.
     #[must_use]
     pub fn with_code(self, code: ErrorCode) -> Self {

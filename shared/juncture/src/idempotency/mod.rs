@@ -6,10 +6,12 @@
 //! sealed, because they can contain people's names and their work.
 
 mod attempt;
+mod once;
 mod record;
 mod store;
 
 pub use attempt::Attempt;
+pub use once::Once;
 pub(crate) use record::LIFETIME;
 pub use record::{IdempotencyKey, UnconfirmedSend};
 pub use store::{Begun, IdempotencyStore};

@@ -9,11 +9,12 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::create_recovery;
+use super::creation::Creation;
 use super::issue_input::{self, IssueInput};
 use super::links::Links;
 use super::site::ConnectedSite;
 use crate::error::{Error, ErrorCode, Result};
-use crate::idempotency::{Attempt, Begun, IdempotencyStore};
+use crate::idempotency::{Attempt, Once, UnconfirmedSend};
 
 /// The fields in the response.
 const FIELDS: &str = "summary,status,assignee,priority,created,updated";
@@ -37,12 +38,11 @@ pub struct NewTicket {
 
 /// The response to a create.
 #[derive(Debug, Clone, Serialize)]
-pub struct Created {
-    /// The issue.
-    pub ticket: CreatedTicket,
+struct Created {
+    ticket: CreatedTicket,
     /// Set only if the issue could not be read back.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub warning: Option<&'static str>,
+    warning: Option<&'static str>,
 }
 
 /// A newly created issue. Unknown fields are null.
@@ -76,63 +76,43 @@ pub struct CreatedTicket {
     pub updated: Option<String>,
 }
 
+/// An issue to create on a site.
+struct Creating<'a> {
+    site: &'a ConnectedSite<'a>,
+    ticket: NewTicket,
+}
+
+impl Creation for Creating<'_> {
+    fn place(&self) -> String {
+        self.ticket.project.as_str().to_owned()
+    }
+
+    async fn find(&self, attempt: &Attempt<'_>, unconfirmed: &UnconfirmedSend) -> Result<Option<Value>> {
+        let Some(found) = self.site.find_marked(attempt, unconfirmed).await? else { return Ok(None) };
+        let summary = self.ticket.input.summary().map(str::to_owned);
+        self.site.describe(found, summary).await.map(Some)
+    }
+
+    async fn send(self, mark: Option<&str>) -> Result<Value> {
+        let summary = self.ticket.input.summary().map(str::to_owned);
+        let created = self.site.send_create(self.ticket, mark).await?;
+        self.site.describe(created, summary).await
+    }
+}
+
 impl ConnectedSite<'_> {
     /// Creates an issue. The request is sent once, and again only after a 429, which means that nothing was done.
     ///
+    /// With an `Idempotency-Key`, the issue is marked with an entity property, so that after a lost connection to Jira
+    /// the next request can find out whether the issue exists.
+    ///
     /// # Errors
     /// `jira_refused` with Jira's field errors, `jira_not_found` for the project or the issue type, `jira_forbidden`;
-    /// `outcome_unknown` if the issue may have been created.
-    pub async fn create(&self, ticket: NewTicket) -> Result<Created> {
-        let summary = ticket.input.summary().map(str::to_owned);
-        let create = async { Ok(self.describe(self.send_create(ticket, None).await?, summary).await) };
-        let (mut created, links) = self.with_links(create).await?;
-        created.ticket.url = links.browse(created.ticket.key.as_deref());
-        Ok(created)
-    }
-
-    /// Creates an issue once for all requests with the same `Idempotency-Key` and body. `request` is the digest of the
-    /// body. All of them get the response to the first one.
-    ///
-    /// The issue is marked with an entity property, so that after a lost connection to Jira the next request can find
-    /// out whether the issue exists.
-    ///
-    /// # Errors
-    /// Those of [`Self::create`] and [`IdempotencyStore::begin`].
-    pub async fn create_once(
-        &self,
-        store: &IdempotencyStore,
-        idempotency_key: &str,
-        request: &str,
-        ticket: NewTicket,
-    ) -> Result<Value> {
-        let key = self.idempotency_key(idempotency_key);
-        let create = async {
-            let attempt = match store.begin(&key, request).await? {
-                Begun::Replay(answer) => return Ok(answer),
-                Begun::Attempt(attempt) => attempt,
-            };
-            let outcome = attempt.hold(self.create_in_attempt(&attempt, ticket)).await;
-            attempt.finish(outcome).await
-        };
-        let (mut answer, links) = self.with_links(create).await?;
+    /// `outcome_unknown` if the issue may have been created; those of `Self::once`.
+    pub async fn create(&self, once: &Once<'_>, ticket: NewTicket) -> Result<Value> {
+        let (mut answer, links) = self.with_links(self.once(once, Creating { site: self, ticket })).await?;
         complete(&mut answer, &links);
         Ok(answer)
-    }
-
-    async fn create_in_attempt(&self, attempt: &Attempt<'_>, ticket: NewTicket) -> Result<Value> {
-        let summary = ticket.input.summary().map(str::to_owned);
-        let known = match attempt.unconfirmed_send() {
-            Some(unconfirmed) => self.find_marked(attempt, unconfirmed).await.map_err(still_unconfirmed)?,
-            None => None,
-        };
-        let named = match known {
-            Some(named) => named,
-            None => {
-                attempt.about_to_send(ticket.project.as_str()).await?;
-                self.send_create(ticket, Some(attempt.key().digest())).await?
-            }
-        };
-        serde_json::to_value(self.describe(named, summary).await).map_err(Error::internal)
     }
 
     async fn send_create(&self, ticket: NewTicket, mark: Option<&str>) -> Result<Issue> {
@@ -175,7 +155,7 @@ impl ConnectedSite<'_> {
 
     /// Reads the issue back for the response and, in parallel, records it for searches. Never fails, because the issue
     /// exists.
-    async fn describe(&self, made: Issue, summary: Option<String>) -> Created {
+    async fn describe(&self, made: Issue, summary: Option<String>) -> Result<Value> {
         let limit = READ_BACK.min(deadline::remaining().saturating_sub(RESERVE));
         let Issue { id, key, .. } = made;
         let name = id.as_deref().or(key.as_deref()).unwrap_or_default();
@@ -187,7 +167,7 @@ impl ConnectedSite<'_> {
             }
         };
         let (read, ()) = tokio::join!(read, remember);
-        match read {
+        let created = match read {
             Ok(Ok(raw)) => {
                 let ticket = CreatedTicket {
                     summary: raw.text("summary").or(summary),
@@ -215,7 +195,8 @@ impl ConnectedSite<'_> {
                 let ticket = CreatedTicket { id, key, summary, ..CreatedTicket::default() };
                 Created { ticket, warning: Some(UNREAD) }
             }
-        }
+        };
+        serde_json::to_value(created).map_err(Error::internal)
     }
 }
 
@@ -228,12 +209,6 @@ fn complete(answer: &mut Value, links: &Links) {
     }
     let url = links.browse(ticket.get("key").and_then(Value::as_str));
     ticket.insert("url".to_owned(), url.into());
-}
-
-/// If Jira could not be searched for the issue, it may still exist.
-fn still_unconfirmed(error: Error) -> Error {
-    let is_jiras = error.status().is_server_error() && error.code() != ErrorCode::StorageUnavailable;
-    if is_jiras { error.unconfirmed() } else { error }
 }
 
 /// Whether Jira rejected the field with this name.

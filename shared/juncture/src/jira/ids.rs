@@ -15,6 +15,28 @@ impl From<InvalidId> for Error {
                 "jira_project_id must be the project's number, such as 10000, not its key: get-projects lists both"
             }
             InvalidId::Sprint => "sprint_id is not a Jira sprint id: send its number, such as 10000",
+            InvalidId::Board => {
+                "board_id is not a Jira board id: send a number that get-boards-for-project lists"
+            }
+            InvalidId::IssueType => {
+                "issue_type_id is not a Jira issue type id: send a number that get-issue-types lists"
+            }
+            InvalidId::Transition => {
+                "transition_id is not a Jira transition id: send a number that get-transitions lists"
+            }
+            InvalidId::Status => "status_id is not a Jira status id: send its number, such as 10001",
+            InvalidId::Comment => {
+                "comment_id is not a Jira comment id: send a number that get-comments lists"
+            }
+            InvalidId::Worklog => {
+                "worklog_id is not a Jira worklog id: send a number that get-worklogs lists"
+            }
+            InvalidId::Attachment => {
+                "attachment_id is not a Jira attachment id: send a number that get-issue-details lists"
+            }
+            InvalidId::Link => {
+                "link_id is not the id of a link between Jira issues: send a number that get-issue-details lists"
+            }
             InvalidId::Site => "site_id is not a Jira site id: send one that fetch-available-sites lists",
         })
     }

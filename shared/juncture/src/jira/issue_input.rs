@@ -1,34 +1,16 @@
 //! The fields that a caller writes to an issue, validated before they are sent.
 
-use adf::{Document, MAX_CHARACTERS, TooLarge};
+use adf::{Document, MAX_CHARACTERS};
 use atlassian::{JiraError, Refusal, is_number};
 use runtime::Field;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
+use super::rich_text::{Change, RichText};
 use crate::error::{Error, Result};
 
 /// Maximum length of a summary, in UTF-16 code units, as Jira counts.
 const MAX_SUMMARY: usize = 255;
-
-/// A change to a field that can be cleared.
-#[derive(Debug, Clone)]
-enum Change<T> {
-    /// Keep the current value: the input contains nothing visible.
-    Keep,
-    /// Clear the field.
-    Clear,
-    /// Set this value.
-    Set(T),
-}
-
-/// A description from the caller.
-#[derive(Debug, Clone)]
-struct Description {
-    document: Document,
-    /// The source of the document, if it was Markdown.
-    markdown: Option<String>,
-}
 
 /// The writable fields of an issue, as they appear in a request body.
 #[derive(Debug, Deserialize)]
@@ -50,7 +32,7 @@ pub struct IssueFields {
 #[derive(Debug, Clone, Default)]
 pub struct IssueInput {
     summary: Option<String>,
-    description: Option<Change<Description>>,
+    description: Option<Change<RichText>>,
     issue_type: Option<String>,
     priority: Option<String>,
     assignee: Option<Change<String>>,
@@ -61,7 +43,7 @@ impl IssueInput {
     pub fn of(fields: IssueFields) -> Result<Self> {
         Ok(Self {
             summary: summary(fields.summary)?,
-            description: description(fields.description)?,
+            description: RichText::change(fields.description, "description")?,
             issue_type: number(fields.issue_type_id, "issue_type_id", "10001")?,
             priority: number(fields.priority_id, "priority_id", "3")?,
             assignee: assignee(fields.assignee_account_id)?,
@@ -85,15 +67,14 @@ impl IssueInput {
     /// The description, if it is set and is Markdown.
     pub(super) fn markdown(&self) -> Option<&str> {
         match &self.description {
-            Some(Change::Set(Description { markdown, .. })) => markdown.as_deref(),
+            Some(Change::Set(text)) => text.markdown(),
             _ => None,
         }
     }
 
     /// Replaces the document of the description; `None` keeps the one in Jira.
     pub(super) fn set_description(&mut self, document: Option<Document>) {
-        let set = |document| Change::Set(Description { document, markdown: None });
-        self.description = Some(document.map_or(Change::Keep, set));
+        self.description = Some(document.map_or(Change::Keep, |document| Change::Set(document.into())));
     }
 
     /// Returns the fields in Jira's format; cleared fields are null. May be empty.
@@ -108,21 +89,11 @@ impl IssueInput {
             }
         };
         set("summary", self.summary.map(Value::from));
-        set("description", self.description.and_then(|change| change.into_json(|set| set.document.into())));
+        set("description", self.description.and_then(|change| change.into_json(Value::from)));
         set("issuetype", self.issue_type.map(id));
         set("priority", self.priority.map(id));
         set("assignee", assignee);
         fields
-    }
-}
-
-impl<T> Change<T> {
-    fn into_json(self, value: impl FnOnce(T) -> Value) -> Option<Value> {
-        match self {
-            Self::Keep => None,
-            Self::Clear => Some(Value::Null),
-            Self::Set(set) => Some(value(set)),
-        }
     }
 }
 
@@ -143,40 +114,6 @@ fn summary(field: Field) -> Result<Option<String>> {
         return Err(Error::bad_request(format!("summary is longer than {MAX_SUMMARY} characters")));
     }
     Ok(Some(text.to_owned()))
-}
-
-fn description(field: Field) -> Result<Option<Change<Description>>> {
-    let (document, markdown) = match field {
-        Field::Absent => return Ok(None),
-        Field::Null => return Ok(Some(Change::Clear)),
-        Field::Text(text) if text.trim().is_empty() => return Ok(Some(Change::Clear)),
-        Field::Text(text) => {
-            let document = adf::from_markdown_within_limits(&text)
-                .map_err(|too_large| Error::bad_request(format!("description {too_large}")))?;
-            if document.is_empty() {
-                return Ok(Some(Change::Keep));
-            }
-            (document, Some(text))
-        }
-        Field::Other(value @ Value::Object(_)) => {
-            let document = Document::from_json(value)
-                .map_err(|invalid| Error::bad_request(format!("description: {invalid}")))?;
-            let length = adf::text_length(&document);
-            if length > MAX_CHARACTERS {
-                return Err(Error::bad_request(format!("description {}", TooLarge::Text(length))));
-            }
-            if document.is_empty() {
-                return Ok(Some(Change::Clear));
-            }
-            (document, None)
-        }
-        Field::Other(_) => {
-            return Err(Error::bad_request(
-                "description must be a string of Markdown, or an ADF document as a JSON object",
-            ));
-        }
-    };
-    Ok(Some(Change::Set(Description { document, markdown })))
 }
 
 /// Jira counts a description's length including its own markup, so only Jira knows whether it is too long. The message

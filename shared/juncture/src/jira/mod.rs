@@ -3,6 +3,7 @@
 mod boards;
 mod create;
 mod create_recovery;
+mod creation;
 mod custom_field;
 mod description;
 mod edit;
@@ -13,12 +14,13 @@ mod issue_input;
 mod links;
 mod project_list;
 mod projects;
+mod rich_text;
 mod site;
 mod tickets;
 
 pub use atlassian::{Board, BoardSprints, IssueRef, ProjectId, Sprint, SprintId, SprintState};
 pub use boards::SprintBoard;
-pub use create::{Created, CreatedTicket, NewTicket};
+pub use create::{CreatedTicket, NewTicket};
 pub use create_recovery::{following_keys, newest_issue};
 pub use description::DescriptionFormat;
 pub use edit::{Edit, EditOptions, EditedIssue, Outcome};

@@ -2,6 +2,7 @@
 //! ignored.
 
 use base::config::{FromSettings, Settings, SettingsError};
+use base::crypto::sha256_hex;
 use serde::de::DeserializeOwned;
 
 use super::deserialize::names;
@@ -31,6 +32,11 @@ impl Route {
     /// A route of the original Juncture, which ignored unknown fields, so its callers only get warnings.
     pub const fn of_contract(name: &'static str) -> Self {
         Self { name, is_in_contract: true }
+    }
+
+    /// Returns a digest that identifies a request to this route by its content.
+    pub fn digest(self, content: &[u8]) -> String {
+        sha256_hex(&[self.name.as_bytes(), b"\n", content].concat())
     }
 
     /// Returns a message for each unknown field, without a full stop.
@@ -86,14 +92,17 @@ impl JsonBodies {
         if request.body().is_empty() { query(request) } else { self.read(request, route) }
     }
 
-    /// Like [`Self::read`]; also returns the [`JsonBody::digest`].
+    /// Like [`Self::read`]; also returns a digest that identifies the request: the [`JsonBody::digest`], which routes
+    /// outside the contract combine with their name.
     pub fn read_with_digest<T: DeserializeOwned>(
         &self,
         request: &Request,
         route: Route,
     ) -> Result<(T, String), RequestError> {
         let body = JsonBody::of(request)?;
-        Ok((self.fields(&body, route)?, body.digest()))
+        let digest = body.digest();
+        let digest = if route.is_in_contract { digest } else { route.digest(digest.as_bytes()) };
+        Ok((self.fields(&body, route)?, digest))
     }
 
     fn fields<T: DeserializeOwned>(&self, body: &JsonBody, route: Route) -> Result<T, RequestError> {
