@@ -274,7 +274,7 @@ fn without_the_account_scope_no_account_is_recorded() {
 #[test]
 fn granted_scopes_are_stored_and_follow_the_tokens() {
     run(async {
-        let stack = TestStack::start(|_| ()).await?;
+        let stack = TestStack::start(|options| options.settings.set("JIRA_SCOPE_GROUPS", "people")).await?;
         let person = stack.person(&["harbour"])?;
         person.connect("harbour").await?;
         let kept = async || {
@@ -284,8 +284,9 @@ fn granted_scopes_are_stored_and_follow_the_tokens() {
         let scopes = kept().await?;
         let names: Vec<&str> =
             scopes.as_array().context("no scopes")?.iter().filter_map(Value::as_str).collect();
-        assert_eq!(names.len(), 7, "{names:?}");
+        assert_eq!(names.len(), 8, "{names:?}");
         assert!(names.is_sorted() && names.contains(&"read:me") && names.contains(&"offline_access"));
+        assert!(names.contains(&"read:jira-user"), "the scope of a group: {names:?}");
         // A later consent of the same account replaces its scopes at Atlassian, as the next refresh shows.
         let mut settings = stack.atlassian().settings(None);
         settings.withheld_scopes.insert("write:jira-work".to_owned());
@@ -294,7 +295,7 @@ fn granted_scopes_are_stored_and_follow_the_tokens() {
         person.forget_access_token().await?;
         person.access_token().await?.json(200);
         let narrower = kept().await?;
-        assert_eq!(narrower.as_array().map(Vec::len), Some(6), "{narrower}");
+        assert_eq!(narrower.as_array().map(Vec::len), Some(7), "{narrower}");
         assert!(!narrower.to_string().contains("write:jira-work"), "{narrower}");
         stack.stop().await
     });

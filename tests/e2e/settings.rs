@@ -133,6 +133,10 @@ fn flags_accept_the_same_values_and_invalid_ones_are_named() {
         let (_, said) = start("create-connection", &needs, &[("UNKNOWN_FIELDS", "secret-word")])?;
         assert!(said.contains("the setting UNKNOWN_FIELDS must be warn or refuse"), "{said}");
         assert!(!said.contains("secret-"), "{said}");
+        let needs = [&REDIS[..], &[CLIENT, SEALING]].concat();
+        let (_, said) = start("initiate-oauth-flow", &needs, &[("JIRA_SCOPE_GROUPS", "people,secret-word")])?;
+        assert!(said.contains("the setting JIRA_SCOPE_GROUPS must be a list of these: people, "), "{said}");
+        assert!(!said.contains("secret-"), "{said}");
         let needs = [&REDIS[..], &[SEALING, DATABASE]].concat();
         for (name, value) in [
             ("PRODUCT_NAME", "secret-\u{202e}name"),

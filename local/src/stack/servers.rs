@@ -99,6 +99,8 @@ impl Servers {
             set("ATLASSIAN_API_URL", sandbox.url());
             set("DEFAULT_JIRA_CLIENT_ID", SANDBOX_CLIENT_ID);
             set("DEFAULT_JIRA_CLIENT_SECRET", &options.secrets.jira_client_secret);
+            // The sandbox's app has every scope.
+            set("JIRA_SCOPE_GROUPS", "people, boards, planning, service-desk");
         }
         if let Some(postgres) = &self.postgres {
             set("DATABASE_URL", self.pooler.as_ref().map_or(postgres.url(), PgBouncer::url));

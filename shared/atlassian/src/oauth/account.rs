@@ -55,7 +55,7 @@ impl FromSettings for Accounts {
     fn from_settings(settings: &Settings) -> Result<Self, SettingsError> {
         let mut me = settings.service_url("ATLASSIAN_API_URL", Some(DEFAULT_API_URL))?;
         me.set_path("/me");
-        Ok(Self { http: http_client()?, me, is_asked_for: asks_for_the_account(settings) })
+        Ok(Self { http: http_client()?, me, is_asked_for: asks_for_the_account(settings)? })
     }
 }
 

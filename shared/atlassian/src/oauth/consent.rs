@@ -5,6 +5,7 @@ use base::oauth::{Consent, ConsentLacks, Grant};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use url::Url;
 
+use super::scope_groups;
 use crate::DEFAULT_AUTH_URL;
 
 /// Without this scope Atlassian issues no refresh token. It is requested here and needs no permission in the app.
@@ -23,7 +24,8 @@ pub const DEFAULT_SCOPES: &str = "read:jira-work write:jira-work read:board-scop
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// The consent page. Settings: `DEFAULT_JIRA_CLIENT_ID`, `DEFAULT_JIRA_SCOPES` (separated by commas or spaces;
-/// defaults to [`DEFAULT_SCOPES`]), `ATLASSIAN_AUTH_URL`.
+/// defaults to [`DEFAULT_SCOPES`]), `JIRA_SCOPE_GROUPS` (of [`SCOPE_GROUPS`](super::SCOPE_GROUPS), none by default),
+/// `ATLASSIAN_AUTH_URL`.
 pub struct JiraConsent {
     authorize: Url,
     client_id: String,
@@ -37,19 +39,25 @@ impl FromSettings for JiraConsent {
         Ok(Self {
             authorize,
             client_id: settings.required("DEFAULT_JIRA_CLIENT_ID")?,
-            scopes: configured_scopes(settings),
+            scopes: configured_scopes(settings)?,
         })
     }
 }
 
 /// Returns the scopes to request.
-fn configured_scopes(settings: &Settings) -> String {
-    scopes(settings.optional("DEFAULT_JIRA_SCOPES").as_deref().unwrap_or(DEFAULT_SCOPES))
+fn configured_scopes(settings: &Settings) -> Result<String, SettingsError> {
+    let mut configured =
+        settings.optional("DEFAULT_JIRA_SCOPES").unwrap_or_else(|| DEFAULT_SCOPES.to_owned());
+    for scope in scope_groups::configured(settings)?.iter().flat_map(|group| group.scopes) {
+        configured.push(' ');
+        configured.push_str(scope);
+    }
+    Ok(scopes(&configured))
 }
 
 /// Whether the scope for reading the account is requested, in which case a grant without it has been tampered with.
-pub(super) fn asks_for_the_account(settings: &Settings) -> bool {
-    configured_scopes(settings).split(' ').any(|scope| scope == READ_ME)
+pub(super) fn asks_for_the_account(settings: &Settings) -> Result<bool, SettingsError> {
+    Ok(configured_scopes(settings)?.split(' ').any(|scope| scope == READ_ME))
 }
 
 /// Formats scopes without duplicates, separated by spaces, and adds the one that Juncture always needs.

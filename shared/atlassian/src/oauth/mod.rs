@@ -5,11 +5,13 @@
 mod account;
 mod consent;
 mod probe;
+mod scope_groups;
 mod sites;
 mod token;
 
 pub use account::{Account, AccountError, Accounts};
 pub use consent::{DEFAULT_SCOPES, JiraConsent, READ_ME};
 pub use probe::{AtlassianProbe, ProbeError};
+pub use scope_groups::{SCOPE_GROUPS, ScopeGroup, groups_of};
 pub use sites::{Resources, Site, Sites, SitesError, jira_sites};
 pub use token::{CONSENT_LIFETIME, JiraTokenEndpoint, grant, refusal};

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use atlassian::oauth::ProbeError;
+use atlassian::oauth::{ProbeError, groups_of};
 use atlassian::{JiraError, JiraErrorResponse, Refusal};
 
 use crate::error::{Error, ErrorCode};
@@ -42,13 +42,7 @@ impl From<JiraError> for Error {
 fn refused(response: &JiraErrorResponse, scopes: &str) -> Error {
     let provider_failed = |sentence: &'static str| Error::new(ErrorCode::ProviderFailed, sentence);
     let error = match response.refusal() {
-        Refusal::MissingScope => Error::new(
-            ErrorCode::MissingScope,
-            format!(
-                "The connection lacks a scope that this call needs: {scopes}. Add it to \
-                 DEFAULT_JIRA_SCOPES and to the Jira app, then let the end user connect again."
-            ),
-        ),
+        Refusal::MissingScope => Error::new(ErrorCode::MissingScope, missing_scope(scopes)),
         Refusal::Token => provider_failed(
             "Jira does not accept an access token that Atlassian has just issued. Try again shortly.",
         ),
@@ -79,6 +73,18 @@ fn refused(response: &JiraErrorResponse, scopes: &str) -> Error {
         Some(details) => error.with_details(details),
         None => error,
     }
+}
+
+/// The message for a call whose scopes were not granted, with what to do about it.
+fn missing_scope(scopes: &str) -> String {
+    let add = match groups_of(scopes)[..] {
+        [] => "Add it to DEFAULT_JIRA_SCOPES and to the Jira app".to_owned(),
+        [group] => format!("Add it to the Jira app, and {group} to JIRA_SCOPE_GROUPS"),
+        ref groups => format!("Add it to the Jira app, and {} to JIRA_SCOPE_GROUPS", groups.join(", ")),
+    };
+    format!(
+        "The connection lacks a scope that this call needs: {scopes}. {add}, then let the end user connect again."
+    )
 }
 
 /// Converts the error for an item that does not exist or is not visible: Jira returns 404, or 400 if the item is part
