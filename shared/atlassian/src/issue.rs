@@ -89,26 +89,6 @@ struct Fetched {
     issues: Vec<Option<Issue>>,
 }
 
-/// A project's issue types.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct IssueTypes {
-    #[serde(deserialize_with = "lenient::objects")]
-    issue_types: Vec<Option<IssueType>>,
-}
-
-/// An issue type.
-#[derive(Default, Deserialize)]
-#[serde(default)]
-pub struct IssueType {
-    /// The numeric id.
-    #[serde(deserialize_with = "lenient::id")]
-    pub id: Option<String>,
-    /// Whether issues of this type are subtasks, which need a parent.
-    #[serde(deserialize_with = "lenient::flag")]
-    pub subtask: Option<bool>,
-}
-
 impl JiraSite<'_> {
     /// Reads an issue with the given fields (`*all,-comment` …).
     pub async fn issue(&self, id_or_key: &str, fields: &str) -> Result<Issue> {
@@ -170,15 +150,6 @@ impl JiraSite<'_> {
             answer if answer.is_empty() => Ok(()),
             _ => Err(JiraError::Unreadable("a deletion was answered with a body".to_owned()).unconfirmed()),
         }
-    }
-
-    /// Lists a project's issue types, at most 200.
-    ///
-    /// <https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-issues/#api-rest-api-3-issue-createmeta-projectidorkey-issuetypes-get>
-    pub async fn issue_types(&self, project: &ProjectId) -> Result<Vec<IssueType>> {
-        let path = ["rest", "api", "3", "issue", "createmeta", project.as_str(), "issuetypes"];
-        let types: IssueTypes = self.call(Call::get(&path, &[("maxResults", "200")], READ)).await?;
-        Ok(types.issue_types.into_iter().flatten().collect())
     }
 
     /// Reads up to [`ISSUES_AT_ONCE`] issues by key, with one entity property. Keys that do not exist are skipped.

@@ -3,6 +3,7 @@
 mod agile;
 mod client;
 mod error;
+mod forms;
 mod ids;
 mod issue;
 pub mod lenient;
@@ -13,23 +14,26 @@ mod scopes;
 mod search;
 mod ticket;
 pub mod timestamp;
+mod transitions;
 
 use base::config::SettingsError;
 
 pub use agile::{AgilePage, Board, BoardSprints, Sprint, SprintState};
 pub use client::{Jira, JiraSite, TokenSource};
 pub use error::{BoxError, JiraError};
+pub use forms::{FieldSchema, IssueType, Screen, ScreenField};
 pub use ids::{
     AttachmentId, BoardId, CommentId, InvalidId, IssueRef, IssueTypeId, LinkId, ProjectId, SiteId, SprintId,
     StatusId, TransitionId, WorklogId, is_number,
 };
-pub use issue::{ISSUES_AT_ONCE, Issue, IssueType, OneIssue};
+pub use issue::{ISSUES_AT_ONCE, Issue, OneIssue};
 pub use projects::{AvatarUrls, Category, Lead, Project, ProjectPage};
 pub use response::{JiraErrorResponse, Refusal};
 pub use search::{Bulk, Found, Id, Page, PageError, Search, SearchPosition};
 pub use ticket::{
     FIELDS as TICKET_FIELDS, Named, Parent, Status, StatusCategory, Ticket, TicketFields, User,
 };
+pub use transitions::Transition;
 
 const DEFAULT_AUTH_URL: &str = "https://auth.atlassian.com";
 const DEFAULT_API_URL: &str = "https://api.atlassian.com";

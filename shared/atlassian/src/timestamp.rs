@@ -14,6 +14,14 @@ pub fn utc(text: &str) -> String {
     format!("{}T{hour:02}:{minute:02}:{second:02}.{millisecond:03}Z", at.date())
 }
 
+/// Formats a timestamp for fields and worklogs of Jira, which accept milliseconds and an offset without a colon only:
+/// `2024-01-01T00:00:00.000+0000`.
+pub fn for_jira(at: OffsetDateTime) -> String {
+    let at = at.to_offset(UtcOffset::UTC);
+    let (hour, minute, second, millisecond) = at.time().as_hms_milli();
+    format!("{}T{hour:02}:{minute:02}:{second:02}.{millisecond:03}+0000", at.date())
+}
+
 /// Parses a timestamp and converts it to UTC.
 pub fn moment(text: &str) -> Option<OffsetDateTime> {
     let parsed = OffsetDateTime::parse(&with_colon(text), &Rfc3339);
@@ -40,7 +48,13 @@ fn is_offset_hours(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::utc;
+    use super::{for_jira, moment, utc};
+
+    #[test]
+    fn times_for_jira_have_an_offset_without_a_colon() {
+        let at = moment("2026-11-30T10:00:00.5+01:00").unwrap();
+        assert_eq!(for_jira(at), "2026-11-30T09:00:00.500+0000");
+    }
 
     #[test]
     fn times_are_written_in_utc() {

@@ -14,6 +14,10 @@ pub enum ErrorCode {
     CrossSite,
     /// Jira rejected the request; `details` has Jira's messages.
     JiraRefused,
+    /// The issue cannot go where it is to be moved; `details` lists where it can go.
+    NoTransition,
+    /// The transition asks for fields that were not sent; `details` has its form.
+    FieldsRequired,
     /// The bearer key is missing or wrong.
     InvalidSecretKey,
     /// The connect token was not issued by this deployment.
@@ -107,9 +111,12 @@ impl ErrorCode {
     /// The default status for this code.
     pub fn status(self) -> StatusCode {
         match self {
-            Self::InvalidRequest | Self::NoProject | Self::CrossSite | Self::JiraRefused => {
-                StatusCode::BAD_REQUEST
-            }
+            Self::InvalidRequest
+            | Self::NoProject
+            | Self::CrossSite
+            | Self::JiraRefused
+            | Self::NoTransition
+            | Self::FieldsRequired => StatusCode::BAD_REQUEST,
             Self::InvalidSecretKey | Self::InvalidConnectToken | Self::ConnectTokenRequired => {
                 StatusCode::UNAUTHORIZED
             }

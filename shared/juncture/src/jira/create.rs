@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use atlassian::lenient::{id_of, text_of};
-use atlassian::{Issue, JiraError, ProjectId, Refusal};
+use atlassian::{Issue, IssueTypeId, JiraError, ProjectId, Refusal};
 use base::deadline;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -87,6 +87,15 @@ impl Creation for Creating<'_> {
         self.ticket.project.as_str().to_owned()
     }
 
+    async fn prepare(&mut self) -> Result<()> {
+        let NewTicket { project, input } = &mut self.ticket;
+        if input.needs_form() {
+            let issue_type = IssueTypeId::parse(input.issue_type().unwrap_or_default())?;
+            input.read_with(&self.site.create_form(project, &issue_type).await?)?;
+        }
+        Ok(())
+    }
+
     async fn find(&self, attempt: &Attempt<'_>, unconfirmed: &UnconfirmedSend) -> Result<Option<Value>> {
         let Some(found) = self.site.find_marked(attempt, unconfirmed).await? else { return Ok(None) };
         let summary = self.ticket.input.summary().map(str::to_owned);
@@ -102,6 +111,8 @@ impl Creation for Creating<'_> {
 
 impl ConnectedSite<'_> {
     /// Creates an issue. The request is sent once, and again only after a 429, which means that nothing was done.
+    ///
+    /// One more request is made first, for the form, if there are values that need it.
     ///
     /// With an `Idempotency-Key`, the issue is marked with an entity property, so that after a lost connection to Jira
     /// the next request can find out whether the issue exists.

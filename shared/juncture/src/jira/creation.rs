@@ -11,6 +11,11 @@ pub(super) trait Creation: Send {
     /// Where it is created, which [`Self::find`] gets back as [`UnconfirmedSend::place`].
     fn place(&self) -> String;
 
+    /// Does what is needed before it can be sent. Any error means that nothing was created.
+    fn prepare(&mut self) -> impl Future<Output = Result<()>> + Send {
+        async { Ok(()) }
+    }
+
     /// Looks for what an earlier request with the same key has created, and returns the response for it. `None` means
     /// that it is certain that there is nothing.
     ///
@@ -35,8 +40,11 @@ impl ConnectedSite<'_> {
     ///
     /// # Errors
     /// Those of the creation and of [`crate::idempotency::IdempotencyStore::begin`].
-    pub(super) async fn once(&self, once: &Once<'_>, creation: impl Creation) -> Result<Value> {
-        let Some(sent) = once.key else { return creation.send(None).await };
+    pub(super) async fn once(&self, once: &Once<'_>, mut creation: impl Creation) -> Result<Value> {
+        let Some(sent) = once.key else {
+            creation.prepare().await?;
+            return creation.send(None).await;
+        };
         let attempt = match once.store.begin(&self.idempotency_key(sent), once.request).await? {
             Begun::Replay(answer) => return Ok(answer),
             Begun::Attempt(attempt) => attempt,
@@ -47,7 +55,7 @@ impl ConnectedSite<'_> {
     }
 }
 
-async fn create(attempt: &Attempt<'_>, once: &Once<'_>, creation: impl Creation) -> Result<Value> {
+async fn create(attempt: &Attempt<'_>, once: &Once<'_>, mut creation: impl Creation) -> Result<Value> {
     if let Some(unconfirmed) = attempt.unconfirmed_send() {
         if !once.can_look_up() {
             let cause = "nothing in Jira tells what became of the first request";
@@ -57,6 +65,7 @@ async fn create(attempt: &Attempt<'_>, once: &Once<'_>, creation: impl Creation)
             return Ok(found);
         }
     }
+    creation.prepare().await?;
     attempt.about_to_send(&creation.place()).await?;
     creation.send(Some(attempt.key().digest())).await
 }

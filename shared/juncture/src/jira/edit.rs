@@ -14,9 +14,6 @@ use super::links::{Linked, Links};
 use super::site::ConnectedSite;
 use crate::error::{Error, ErrorCode, Result};
 
-/// The fields an edit needs to read first.
-const STORED: &str = "description,updated";
-
 /// The fields in the response to an edit.
 const FIELDS: &str = "summary,description,priority,issuetype,assignee,updated";
 
@@ -124,8 +121,9 @@ impl ConnectedSite<'_> {
     /// Edits an issue and returns it, usually with one request. If Jira makes the edit without returning the issue, it
     /// is read back.
     ///
-    /// One more request is made first if the description is Markdown, so that content that Markdown cannot represent is
-    /// kept ([`adf::edit`]), or if `expected_updated` is set.
+    /// One more request is made first if a text is Markdown, so that content that Markdown cannot represent is kept
+    /// ([`adf::edit`]), or if `expected_updated` is set, and one before that for the form if there are values that need
+    /// it.
     ///
     /// The last writer wins, field by field. Repeating an edit is harmless, so it is retried like a read. If nothing
     /// changes, the issue is only read.
@@ -140,11 +138,16 @@ impl ConnectedSite<'_> {
 
     async fn change(&self, issue: &IssueRef, edit: Edit) -> Result<Outcome> {
         let Edit { mut input, expected_updated, refuses_loss, format } = edit;
+        if input.needs_form() {
+            input.read_with(&self.edit_form(issue).await?)?;
+        }
         let mut lost = Vec::new();
-        if input.markdown().is_some() || expected_updated.is_some() {
-            let stored = self.jira.issue(issue.as_str(), STORED).await?;
+        let texts: Vec<&str> = input.markdown().map(|(id, _)| id).collect();
+        if !texts.is_empty() || expected_updated.is_some() {
+            let stored = [&texts[..], &["updated"]].concat().join(",");
+            let stored = self.jira.issue(issue.as_str(), &stored).await?;
             check_unchanged(expected_updated, &stored)?;
-            lost = keep_what_markdown_cannot_say(&mut input, stored.field("description"))?;
+            lost = keep_what_markdown_cannot_say(&mut input, &stored)?;
             if refuses_loss && !lost.is_empty() {
                 return Err(would_lose(&lost));
             }
@@ -211,14 +214,25 @@ fn check_unchanged(expected: Option<OffsetDateTime>, stored: &Issue) -> Result<(
     }
 }
 
-/// Turns the Markdown description into an edit of the stored one, and returns what the edit loses.
-fn keep_what_markdown_cannot_say(input: &mut IssueInput, stored: &Value) -> Result<Vec<Lost>> {
-    let Some(markdown) = input.markdown() else { return Ok(Vec::new()) };
-    let edited =
-        adf::edit(stored, markdown).map_err(|large| Error::bad_request(format!("description {large}")))?;
-    let is_changed = edited.document.as_json() != stored;
-    input.set_description(Some(edited.document).filter(|_| is_changed));
-    Ok(edited.lost)
+/// Turns the texts in Markdown into edits of the stored ones, and returns what the edits lose.
+fn keep_what_markdown_cannot_say(input: &mut IssueInput, stored: &Issue) -> Result<Vec<Lost>> {
+    let texts: Vec<(String, String)> =
+        input.markdown().map(|(id, markdown)| (id.to_owned(), markdown.to_owned())).collect();
+    let mut lost: Vec<Lost> = Vec::new();
+    for (id, markdown) in texts {
+        let before = stored.field(&id);
+        let edited =
+            adf::edit(before, &markdown).map_err(|large| Error::bad_request(format!("{id} {large}")))?;
+        let is_changed = edited.document.as_json() != before;
+        input.set_text(&id, Some(edited.document).filter(|_| is_changed));
+        for more in edited.lost {
+            match lost.iter_mut().find(|known| known.kind == more.kind) {
+                Some(known) => known.count += more.count,
+                None => lost.push(more),
+            }
+        }
+    }
+    Ok(lost)
 }
 
 fn would_lose(lost: &[Lost]) -> Error {

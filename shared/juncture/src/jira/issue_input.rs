@@ -6,6 +6,7 @@ use runtime::Field;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
+use super::form::{self, FieldValues, Form};
 use super::rich_text::{Change, RichText};
 use crate::error::{Error, Result};
 
@@ -26,74 +27,114 @@ pub struct IssueFields {
     priority_id: Option<String>,
     /// An account id; `null` or the string `"null"` unassigns.
     assignee_account_id: Field,
+    /// An account id.
+    reporter_account_id: Field,
+    /// A list of strings without spaces; replaces all labels.
+    labels: Field,
+    /// A list of names or ids; replaces all components. A text of digits is an id.
+    components: Field,
+    /// Like the components.
+    fix_versions: Field,
+    /// `2026-11-30`; `null` clears it.
+    due_date: Field,
+    /// The epic, or the parent of a subtask, by id or key; `null` removes it.
+    parent: Field,
+    /// Any other field of the form, by id or name.
+    fields: Field,
 }
 
 /// The validated fields.
 #[derive(Debug, Clone, Default)]
 pub struct IssueInput {
-    summary: Option<String>,
-    description: Option<Change<RichText>>,
-    issue_type: Option<String>,
-    priority: Option<String>,
-    assignee: Option<Change<String>>,
+    /// The values in Jira's format.
+    given: FieldValues,
+    /// Values by the name or id of their field, which only the form can convert.
+    others: Map<String, Value>,
 }
 
 impl IssueInput {
     /// Validates the fields of a request body; 400 with a message that names the field and what to send.
     pub fn of(fields: IssueFields) -> Result<Self> {
-        Ok(Self {
-            summary: summary(fields.summary)?,
-            description: RichText::change(fields.description, "description")?,
-            issue_type: number(fields.issue_type_id, "issue_type_id", "10001")?,
-            priority: number(fields.priority_id, "priority_id", "3")?,
-            assignee: assignee(fields.assignee_account_id)?,
-        })
+        let mut input = Self::default();
+        input.set("summary", summary(fields.summary)?.map(Value::from));
+        if let Some(description) = RichText::change(fields.description, "description")? {
+            input.given.texts.push(("description".to_owned(), description));
+        }
+        let id = |id: String| json!({ "id": id });
+        input.set("issuetype", number(fields.issue_type_id, "issue_type_id", "10001")?.map(id));
+        input.set("priority", number(fields.priority_id, "priority_id", "3")?.map(id));
+        input.set("assignee", account(fields.assignee_account_id, "assignee_account_id")?);
+        input.set("reporter", account(fields.reporter_account_id, "reporter_account_id")?);
+        input.set("labels", labels(fields.labels)?);
+        input.set("components", parts(fields.components, "components")?);
+        input.set("fixVersions", parts(fields.fix_versions, "fix_versions")?);
+        input.set("duedate", due_date(fields.due_date)?);
+        input.set("parent", parent(fields.parent)?);
+        input.others = form::fields_given(fields.fields)?;
+        Ok(input)
+    }
+
+    fn set(&mut self, id: &str, value: Option<Value>) {
+        if let Some(value) = value {
+            self.given.values.insert(id.to_owned(), value);
+        }
     }
 
     /// Whether no field is set.
     pub fn is_empty(&self) -> bool {
-        self.summary.is_none()
-            && self.description.is_none()
-            && self.issue_type.is_none()
-            && self.priority.is_none()
-            && self.assignee.is_none()
+        self.given.values.is_empty() && self.given.texts.is_empty() && self.others.is_empty()
     }
 
     /// The summary, if set.
     pub fn summary(&self) -> Option<&str> {
-        self.summary.as_deref()
+        self.given.values.get("summary").and_then(Value::as_str)
     }
 
-    /// The description, if it is set and is Markdown.
-    pub(super) fn markdown(&self) -> Option<&str> {
-        match &self.description {
-            Some(Change::Set(text)) => text.markdown(),
-            _ => None,
+    /// The id of the issue type, if set.
+    pub(super) fn issue_type(&self) -> Option<&str> {
+        self.given.values.get("issuetype").and_then(|it| it["id"].as_str())
+    }
+
+    /// Whether there are values that only the form can convert.
+    pub(super) fn needs_form(&self) -> bool {
+        !self.others.is_empty()
+    }
+
+    /// Converts the values that need the form.
+    ///
+    /// # Errors
+    /// 400 that names the field, also if it is given in two ways.
+    pub(super) fn read_with(&mut self, form: &Form) -> Result<()> {
+        let FieldValues { values, texts } = form.read(std::mem::take(&mut self.others))?;
+        let ids = values.keys().chain(texts.iter().map(|(id, _)| id));
+        if let Some(id) = ids.into_iter().find(|id| self.given.has(id)) {
+            return Err(Error::bad_request(format!(
+                "fields has a value for {id}, which is also given outside of fields: send it once"
+            )));
         }
+        self.given.values.extend(values);
+        self.given.texts.extend(texts);
+        Ok(())
     }
 
-    /// Replaces the document of the description; `None` keeps the one in Jira.
-    pub(super) fn set_description(&mut self, document: Option<Document>) {
-        self.description = Some(document.map_or(Change::Keep, |document| Change::Set(document.into())));
+    /// The ids of the fields that are Markdown, and their text.
+    pub(super) fn markdown(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.given.texts.iter().filter_map(|(id, text)| match text {
+            Change::Set(text) => Some((id.as_str(), text.markdown()?)),
+            _ => None,
+        })
+    }
+
+    /// Replaces the document of a text; `None` keeps the one in Jira.
+    pub(super) fn set_text(&mut self, id: &str, document: Option<Document>) {
+        if let Some((_, text)) = self.given.texts.iter_mut().find(|(known, _)| known == id) {
+            *text = document.map_or(Change::Keep, |document| Change::Set(document.into()));
+        }
     }
 
     /// Returns the fields in Jira's format; cleared fields are null. May be empty.
     pub fn into_fields(self) -> Map<String, Value> {
-        let id = |id: String| json!({ "id": id });
-        let assignee =
-            self.assignee.and_then(|change| change.into_json(|account| json!({ "accountId": account })));
-        let mut fields = Map::new();
-        let mut set = |name: &str, value: Option<Value>| {
-            if let Some(value) = value {
-                fields.insert(name.to_owned(), value);
-            }
-        };
-        set("summary", self.summary.map(Value::from));
-        set("description", self.description.and_then(|change| change.into_json(Value::from)));
-        set("issuetype", self.issue_type.map(id));
-        set("priority", self.priority.map(id));
-        set("assignee", assignee);
-        fields
+        self.given.into_fields()
     }
 }
 
@@ -138,21 +179,78 @@ fn number(text: Option<String>, name: &str, example: &str) -> Result<Option<Stri
     Ok(text)
 }
 
-fn assignee(field: Field) -> Result<Option<Change<String>>> {
-    // At most 128 characters: <https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-users/>.
-    let is_account = |text: &str| {
-        (1..=128).contains(&text.len())
-            && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b":-_.".contains(&byte))
-    };
+/// Whether a text can be the id of an Atlassian account.
+///
+/// At most 128 characters: <https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-users/>.
+pub(super) fn is_account_id(text: &str) -> bool {
+    (1..=128).contains(&text.len())
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b":-_.".contains(&byte))
+}
+
+fn account(field: Field, name: &str) -> Result<Option<Value>> {
     match field {
         Field::Absent => Ok(None),
-        Field::Null => Ok(Some(Change::Clear)),
-        Field::Text(text) if text == "null" => Ok(Some(Change::Clear)),
-        Field::Text(text) if is_account(&text) => Ok(Some(Change::Set(text))),
-        _ => Err(Error::bad_request(
-            "assignee_account_id must be the id of an Atlassian account, or \"null\" for nobody",
-        )),
+        Field::Null => Ok(Some(Value::Null)),
+        Field::Text(text) if text == "null" => Ok(Some(Value::Null)),
+        Field::Text(text) if is_account_id(&text) => Ok(Some(json!({ "accountId": text }))),
+        _ => Err(Error::bad_request(format!(
+            "{name} must be the id of an Atlassian account, or \"null\" for nobody"
+        ))),
     }
+}
+
+fn labels(field: Field) -> Result<Option<Value>> {
+    let labels = match field {
+        Field::Absent => return Ok(None),
+        Field::Null => Some(json!([])),
+        Field::Text(_) => None,
+        Field::Other(value) => form::labels(&value),
+    };
+    labels.map(Some).ok_or_else(|| {
+        Error::bad_request("labels must be a list of strings without spaces, of at most 255 characters each")
+    })
+}
+
+/// Components or versions. Jira looks an id up by `id` and a name by `name`.
+fn parts(field: Field, name: &str) -> Result<Option<Value>> {
+    let part = |value: &Value| {
+        let text = value.as_str().map(str::trim).filter(|text| !text.is_empty())?;
+        Some(if is_number(text) { json!({ "id": text }) } else { json!({ "name": text }) })
+    };
+    let parts = match &field {
+        Field::Absent => return Ok(None),
+        Field::Null => Some(json!([])),
+        Field::Text(_) => None,
+        Field::Other(value) => value.as_array().and_then(|parts| parts.iter().map(part).collect()),
+    };
+    parts.map(Some).ok_or_else(|| {
+        Error::bad_request(format!("{name} must be a list of names or ids, as strings: [\"1.0\", \"10000\"]"))
+    })
+}
+
+fn due_date(field: Field) -> Result<Option<Value>> {
+    match field {
+        Field::Absent => Ok(None),
+        Field::Null => Ok(Some(Value::Null)),
+        Field::Text(text) if form::is_date(&text) => Ok(Some(text.into())),
+        _ => Err(Error::bad_request("due_date must be a date, such as 2026-11-30, or null for none")),
+    }
+}
+
+fn parent(field: Field) -> Result<Option<Value>> {
+    match field {
+        Field::Absent => Ok(None),
+        Field::Null => Ok(Some(Value::Null)),
+        Field::Text(text) => match form::issue_reference(&text) {
+            Some(parent) => Ok(Some(parent)),
+            None => Err(not_a_parent()),
+        },
+        Field::Other(_) => Err(not_a_parent()),
+    }
+}
+
+fn not_a_parent() -> Error {
+    Error::bad_request("parent must be the id or key of an issue, such as PROJ-1, or null for none")
 }
 
 #[cfg(test)]

@@ -8,29 +8,35 @@ mod custom_field;
 mod description;
 mod edit;
 mod errors;
+mod form;
 mod ids;
 mod issue_details;
 mod issue_input;
+mod issue_types;
 mod links;
 mod project_list;
 mod projects;
 mod rich_text;
 mod site;
 mod tickets;
+mod transitions;
 
-pub use atlassian::{Board, BoardSprints, IssueRef, ProjectId, Sprint, SprintId, SprintState};
+pub use atlassian::{Board, BoardSprints, IssueRef, IssueTypeId, ProjectId, Sprint, SprintId, SprintState};
 pub use boards::SprintBoard;
 pub use create::{CreatedTicket, NewTicket};
 pub use create_recovery::{following_keys, newest_issue};
 pub use description::DescriptionFormat;
 pub use edit::{Edit, EditOptions, EditedIssue, Outcome};
+pub use form::{FieldView, Form, FormView};
 pub use ids::issue_ref;
 pub use issue_details::{
     IssueDetails, IssueProject, IssueStatus, NameAndIcon, Resolution, TimeTracking, User,
 };
 pub use issue_input::{IssueFields, IssueInput};
+pub use issue_types::IssueType;
 pub use links::{Linked, Links};
 pub use project_list::ProjectList;
 pub use projects::{Lead, Project};
 pub use site::{ConnectedSite, Jira};
 pub use tickets::{SprintTicket, Ticket, TicketSearch};
+pub use transitions::{Move, MoveFields, Moved, TransitionView};

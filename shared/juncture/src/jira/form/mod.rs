@@ -1,0 +1,253 @@
+//! Forms: the fields of a screen, as the API describes them, and the values that a caller sends for them.
+
+mod kind;
+mod value;
+mod view;
+
+use atlassian::lenient::id_of;
+use atlassian::{IssueRef, IssueTypeId, ProjectId, ScreenField};
+use base::display::shown;
+use runtime::Field;
+use serde_json::{Map, Value};
+
+pub(super) use value::{is_date, issue as issue_reference, labels};
+pub use view::{FieldView, FormView};
+
+use super::rich_text::{Change, RichText};
+use super::site::ConnectedSite;
+use crate::error::{Error, ErrorCode, Result};
+use kind::{Kind, is_settable};
+use value::Target;
+
+/// How many characters of a field's name are quoted in an error message.
+const MAX_NAME_SHOWN: usize = 50;
+
+/// The fields of a screen that can be given a value.
+pub struct Form(Vec<FormField>);
+
+/// A field of a form.
+struct FormField {
+    id: String,
+    name: String,
+    kind: Kind,
+    screen: ScreenField,
+}
+
+/// The values for the fields of a form, converted to Jira's format.
+#[derive(Debug, Clone, Default)]
+pub(super) struct FieldValues {
+    /// By field id; cleared fields are null or empty lists.
+    pub(super) values: Map<String, Value>,
+    /// Texts with formatting, which an edit merges into the stored ones.
+    pub(super) texts: Vec<(String, Change<RichText>)>,
+}
+
+impl Form {
+    /// The form of a screen. A field without an id, and one that cannot be set, is left out.
+    pub(super) fn of(screen: Vec<ScreenField>) -> Self {
+        let field = |screen: ScreenField| {
+            let id = screen.id.clone().filter(|_| is_settable(&screen))?;
+            let name = screen.name.clone().unwrap_or_else(|| id.clone());
+            Some(FormField { kind: Kind::of(&screen.schema), id, name, screen })
+        };
+        Self(screen.into_iter().filter_map(field).collect())
+    }
+
+    /// Leaves out fields that are given in other ways.
+    fn without(mut self, ids: &[&str]) -> Self {
+        self.0.retain(|field| !ids.contains(&field.id.as_str()));
+        self
+    }
+
+    /// Finds a field by its id, or by its name in any case if only one field has it.
+    fn find(&self, named: &str) -> Result<&FormField> {
+        if let Some(field) = self.0.iter().find(|field| field.id == named) {
+            return Ok(field);
+        }
+        let same: Vec<&FormField> =
+            self.0.iter().filter(|field| field.name.to_lowercase() == named.trim().to_lowercase()).collect();
+        match same[..] {
+            [field] => Ok(field),
+            [] => Err(Error::bad_request(format!(
+                "fields: \"{}\" is not a field of this form, by id or by name",
+                shown(named, MAX_NAME_SHOWN)
+            ))),
+            ref several => {
+                let ids: Vec<&str> = several.iter().map(|field| field.id.as_str()).collect();
+                Err(Error::bad_request(format!(
+                    "fields: several fields have the name \"{}\". Use one of their ids: {}",
+                    shown(named, MAX_NAME_SHOWN),
+                    ids.join(", ")
+                )))
+            }
+        }
+    }
+
+    /// Whether the form has all of these fields, by id or by name.
+    pub(super) fn has_all(&self, given: &Map<String, Value>) -> bool {
+        given.keys().all(|name| self.find(name).is_ok())
+    }
+
+    /// The fields that have to be asked for and are not among those given.
+    pub(super) fn missing(&self, given: &Map<String, Value>) -> Vec<&str> {
+        let is_given = |field: &FormField| {
+            given
+                .iter()
+                .any(|(name, value)| !value.is_null() && self.find(name).is_ok_and(|it| it.id == field.id))
+        };
+        self.0
+            .iter()
+            .filter(|field| field.must_ask() && !is_given(field))
+            .map(|field| field.name.as_str())
+            .collect()
+    }
+
+    /// Converts the values of `fields` in a request to Jira's format.
+    ///
+    /// # Errors
+    /// 400 with the caller's name of the field and what it takes.
+    pub(super) fn read(&self, given: Map<String, Value>) -> Result<FieldValues> {
+        let mut read = FieldValues::default();
+        for (named, value) in given {
+            let field = self.find(&named)?;
+            let name = format!("fields: \"{}\"", shown(&named, MAX_NAME_SHOWN));
+            if read.has(&field.id) {
+                return Err(Error::bad_request(format!("{name} is given twice, by id and by name")));
+            }
+            if field.kind == Kind::RichText {
+                let text = RichText::change(Field::from(value), &name)?.unwrap_or(Change::Keep);
+                read.texts.push((field.id.clone(), text));
+            } else {
+                read.values.insert(field.id.clone(), value::convert(&field.target(&name), value)?);
+            }
+        }
+        Ok(read)
+    }
+
+    /// The form as the API shows it.
+    pub fn view(&self) -> FormView {
+        FormView::of(&self.0)
+    }
+}
+
+impl FieldValues {
+    /// Whether there is a value for a field.
+    pub(super) fn has(&self, id: &str) -> bool {
+        self.values.contains_key(id) || self.texts.iter().any(|(known, _)| known == id)
+    }
+
+    /// The values, in Jira's format.
+    pub(super) fn into_fields(self) -> Map<String, Value> {
+        let texts = self.texts.into_iter();
+        let texts = texts.filter_map(|(id, text)| Some((id, text.into_json(Value::from)?)));
+        self.values.into_iter().chain(texts).collect()
+    }
+}
+
+impl FormField {
+    /// Whether people have to be asked for it: it is required, and has no value by itself. The reporter is the account
+    /// itself if none is given.
+    fn must_ask(&self) -> bool {
+        self.screen.required == Some(true)
+            && self.screen.has_default_value != Some(true)
+            && self.id != "reporter"
+    }
+
+    fn target<'a>(&'a self, name: &'a str) -> Target<'a> {
+        let is_option = [&self.screen.schema.kind, &self.screen.schema.items]
+            .into_iter()
+            .any(|kind| kind.as_deref() == Some("option"));
+        Target {
+            kind: self.kind,
+            allowed: self.screen.allowed_values.as_deref(),
+            lookup: if is_option { "value" } else { "name" },
+            name,
+        }
+    }
+}
+
+/// Parses `fields` of a request, an object by field id or name.
+pub(super) fn fields_given(field: Field) -> Result<Map<String, Value>> {
+    match field {
+        Field::Absent | Field::Null => Ok(Map::new()),
+        Field::Other(Value::Object(fields)) => Ok(fields),
+        _ => Err(Error::bad_request(
+            "fields must be an object of values by field id or name, such as {\"Severity\": \"Major\"}",
+        )),
+    }
+}
+
+impl ConnectedSite<'_> {
+    /// The form for creating issues of a type, in one request per 200 fields.
+    ///
+    /// # Errors
+    /// `jira_not_found` if the project or the type does not exist or is not visible, or the account may not create
+    /// issues there.
+    pub async fn create_form(&self, project: &ProjectId, issue_type: &IssueTypeId) -> Result<Form> {
+        let screen =
+            self.jira.create_screen(project, issue_type).await.map_err(|error| unknown(error.into()))?;
+        if screen.is_empty() {
+            return Err(unknown(Error::new(ErrorCode::JiraNotFound, "")));
+        }
+        Ok(Form::of(screen).without(&["project", "issuetype"]))
+    }
+
+    /// The form for editing an issue.
+    ///
+    /// # Errors
+    /// `jira_not_found` if the issue does not exist or is not visible.
+    pub async fn edit_form(&self, issue: &IssueRef) -> Result<Form> {
+        Ok(Form::of(self.jira.edit_screen(issue).await?))
+    }
+
+    /// Finds an issue type of a project by its name, in any case.
+    ///
+    /// # Errors
+    /// 400 that lists the names, if none or several have it.
+    pub async fn issue_type_named(&self, project: &ProjectId, name: &str) -> Result<IssueTypeId> {
+        let types = self.jira.issue_types(project).await.map_err(|error| unknown(error.into()))?;
+        let is_named = |it: &&atlassian::IssueType| {
+            it.name.as_deref().is_some_and(|known| known.to_lowercase() == name.trim().to_lowercase())
+        };
+        let ids: Vec<&str> = types.iter().filter(is_named).filter_map(|it| it.id.as_deref()).collect();
+        match ids[..] {
+            [id] => Ok(IssueTypeId::parse(id)?),
+            _ => {
+                let names: Vec<&str> = types.iter().filter_map(|it| it.name.as_deref()).collect();
+                let what = if ids.is_empty() {
+                    "is not an issue type"
+                } else {
+                    "is the name of several issue types"
+                };
+                Err(Error::bad_request(format!(
+                    "issue_type: \"{}\" {what} of this project. It has: {}",
+                    shown(name, MAX_NAME_SHOWN),
+                    names.join(", ")
+                )))
+            }
+        }
+    }
+}
+
+/// Jira refuses an unknown project or issue type as an invalid request.
+fn unknown(error: Error) -> Error {
+    super::errors::missing(
+        error,
+        ErrorCode::JiraNotFound,
+        "The project or issue type does not exist, or the connected account may not create issues there",
+    )
+}
+
+/// The default value of a field in a readable form.
+fn default_of(field: &FormField) -> Option<Value> {
+    let value = &field.screen.default_value;
+    (!value.is_null()).then(|| super::custom_field::readable(value))
+}
+
+/// The id of an allowed value.
+fn option_id(value: &Value) -> Option<String> {
+    id_of(&value["id"])
+}
+
+#[cfg(test)]
+mod tests;
