@@ -15,6 +15,7 @@ use crate::world::directory::{self, Account, Site};
 use crate::world::generate::{CreatedProject, NewProject};
 use crate::world::settings::Settings;
 use crate::world::tokens::Family;
+use crate::world::tracker::shape::ProjectShape;
 use crate::world::{Grant, World};
 
 /// An account for a single test, which therefore shares no grant with other tests.
@@ -180,6 +181,11 @@ impl Handle {
     /// exist, or the key is taken or malformed.
     pub fn create_project(&self, site: &str, new: &NewProject) -> Result<CreatedProject, String> {
         self.shared.change(|world| world.create_project(site, new))
+    }
+
+    /// Configures a project of a site.
+    pub fn shape_project(&self, site: &str, project: u64, shape: ProjectShape) {
+        self.shared.change(|world| world.shape_project(site, project, shape));
     }
 }
 

@@ -44,3 +44,5 @@ pub use world::directory::{Account, Site};
 pub use world::generate::{CreatedProject, NewProject};
 pub use world::settings::{Refusal, Settings};
 pub use world::tokens::Family;
+pub use world::tracker::shape::ProjectShape;
+pub use world::tracker::workflow::Workflow;

@@ -77,6 +77,9 @@ async fn create(
             errors.add(id, error);
         }
     }
+    for (id, error) in writer.missing(&details.fields, true) {
+        errors.add(&id, error);
+    }
     if !details.fields.contains_key("summary") {
         errors.add("summary", FieldError::misuse("You must specify a summary of the issue."));
     }

@@ -14,12 +14,11 @@ use serde_json::{Value, json};
 use super::contract::Input;
 use super::objects;
 use super::refusal::Refusal;
+use super::screens::Screens;
 use super::view::{Scopes, View};
 use crate::shared::{AppState, Shared};
 use crate::world::directory::Project;
-use crate::world::tracker::catalog::{
-    COMPONENTS, FIELDS, Field, ISSUE_TYPES, IssueType, Kind, PRIORITIES, SEVERITIES, VERSIONS,
-};
+use crate::world::tracker::catalog::ISSUE_TYPES;
 
 const MAX_PAGE: usize = 200;
 
@@ -89,65 +88,7 @@ async fn fields(
     let issue_type = ISSUE_TYPES.iter().find(|issue_type| issue_type.id == type_id);
     let issue_type = issue_type
         .ok_or_else(|| Refusal::plain(StatusCode::BAD_REQUEST, "The issue type could not be found."))?;
-    let writable = FIELDS.iter().filter(|field| field.kind != Kind::ReadOnly);
-    let fields = writable.map(|field| describe(&view, project, issue_type, field)).collect();
-    page(&input, "fields", fields)
-}
-
-fn describe(view: &View, project: &Project, issue_type: &IssueType, field: &Field) -> Value {
-    let required = ["project", "issuetype", "summary"].contains(&field.id)
-        || field.id == "parent" && issue_type.is_subtask();
-    let (kind, items) = match field.kind {
-        Kind::Document | Kind::Text | Kind::ReadOnly => ("string", None),
-        Kind::Date => ("date", None),
-        Kind::Number => ("number", None),
-        Kind::Labels => ("array", Some("string")),
-        Kind::Project => ("project", None),
-        Kind::IssueType => ("issuetype", None),
-        Kind::Priority => ("priority", None),
-        Kind::User => ("user", None),
-        Kind::Parent => ("issuelink", None),
-        Kind::Parts if field.id == "components" => ("array", Some("component")),
-        Kind::Parts => ("array", Some("version")),
-        Kind::TimeTracking => ("timetracking", None),
-        Kind::Choice => ("option", None),
-    };
-    let mut schema = json!({ "type": kind });
-    match field.id.strip_prefix("customfield_") {
-        Some(number) => {
-            schema["custom"] = format!("com.atlassian.jira.plugin.system.customfieldtypes:{kind}").into();
-            schema["customId"] = number.parse::<u64>().unwrap_or_default().into();
-        }
-        None => schema["system"] = field.id.into(),
-    }
-    if let Some(items) = items {
-        schema["items"] = items.into();
-    }
-    let mut body = json!({
-        "fieldId": field.id,
-        "key": field.id,
-        "name": field.name,
-        "required": required,
-        "hasDefaultValue": field.kind == Kind::Priority,
-        "schema": schema,
-        "operations": if kind == "array" { json!(["add", "set", "remove"]) } else { json!(["set"]) },
-    });
-    let listed = |kind: &str, names: &[&str]| -> Value {
-        (0..names.len()).map(|index| objects::part(view, project.id, index, kind, names)).collect()
-    };
-    let allowed: Option<Value> = match field.kind {
-        Kind::Priority => Some(PRIORITIES.iter().map(|priority| objects::priority(view, priority)).collect()),
-        Kind::IssueType => Some(json!([objects::issue_type(view, issue_type)])),
-        Kind::Choice => Some((0..SEVERITIES.len()).map(|index| objects::severity(view, index)).collect()),
-        Kind::Parts if field.id == "components" => Some(listed("component", &COMPONENTS)),
-        Kind::Parts => Some(listed("version", &VERSIONS)),
-        _ => None,
-    };
-    if let Some(allowed) = allowed {
-        body["allowedValues"] = allowed;
-    }
-    if field.kind == Kind::Priority {
-        body["defaultValue"] = objects::priority(view, &PRIORITIES[2]);
-    }
-    body
+    let shape = view.read().shape(project.id);
+    let screens = Screens { view: &view, project, shape };
+    page(&input, "fields", screens.create(issue_type))
 }

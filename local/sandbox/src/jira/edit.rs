@@ -52,6 +52,9 @@ async fn edit(
             errors.add(id, error);
         }
     }
+    for (id, error) in writer.missing(&details.fields, false) {
+        errors.add(&id, error);
+    }
     errors.refuse()?;
     issue.properties.extend(details.properties.into_iter().map(|property| (property.key, property.value)));
     issue.updated = view.now;

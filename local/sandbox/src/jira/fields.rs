@@ -6,12 +6,16 @@ use axum::http::StatusCode;
 use serde_json::{Map, Value, json};
 
 use super::adf;
+use super::custom_fields::CustomWriter;
 use super::refusal::Refusal;
 use super::view::View;
 use crate::world::tracker::Tracker;
+use crate::world::tracker::agile::SprintState;
 use crate::world::tracker::catalog::{
-    self, COMPONENTS, ISSUE_TYPES, IssueType, Kind, PRIORITIES, SEVERITIES, VERSIONS, find_field, part_id,
+    self, COMPONENTS, Field, ISSUE_TYPES, IssueType, Kind, PRIORITIES, RESOLUTIONS, SEVERITIES, VERSIONS,
+    find_field, part_id,
 };
+use crate::world::tracker::custom::find_custom;
 use crate::world::tracker::issue::{Estimate, Issue};
 
 /// Maximum length of a document, in characters.
@@ -79,10 +83,46 @@ pub(super) struct Writer<'a> {
 }
 
 impl Writer<'_> {
-    /// Sets one field. The project cannot be set.
+    /// Sets one field of the screen for creating or editing. The project cannot be set.
     pub(super) fn set(&mut self, id: &str, value: &Value) -> Result<(), FieldError> {
-        let writable = find_field(id).filter(|field| !matches!(field.kind, Kind::ReadOnly | Kind::Project));
-        let Some(field) = writable else { return Err(not_on_screen(id)) };
+        if self.tracker.shape(self.issue.project).has_extra_field(id) {
+            return self.set_extra(id, value);
+        }
+        let is_there =
+            |field: &&Field| !matches!(field.kind, Kind::ReadOnly | Kind::Project | Kind::Resolution);
+        if find_field(id).filter(is_there).is_none() {
+            return Err(not_on_screen(id));
+        }
+        self.set_on_screen(id, value)
+    }
+
+    fn set_extra(&mut self, id: &str, value: &Value) -> Result<(), FieldError> {
+        match optional_text(value)? {
+            Some(text) => self.issue.custom.insert(id.to_owned(), text.into()),
+            None => self.issue.custom.remove(id),
+        };
+        Ok(())
+    }
+
+    /// Checks that the fields that the project requires have a value after an edit or a create.
+    pub(super) fn missing(&self, given: &Map<String, Value>, is_new: bool) -> Vec<(String, FieldError)> {
+        let shape = self.tracker.shape(self.issue.project);
+        let is_empty = |id: &String| match given.get(id) {
+            None => is_new,
+            Some(Value::Array(list)) => list.is_empty(),
+            Some(value) => value.is_null(),
+        };
+        let missing = shape.required.iter().filter(|id| is_empty(id));
+        let error = |id: &String| {
+            let name = find_field(id).map_or(id.as_str(), |field| field.name);
+            (id.clone(), FieldError::value(format!("{name} is required.")))
+        };
+        missing.map(error).collect()
+    }
+
+    /// Sets one field that is on the screen.
+    pub(super) fn set_on_screen(&mut self, id: &str, value: &Value) -> Result<(), FieldError> {
+        let Some(field) = find_field(id) else { return Err(not_on_screen(id)) };
         match field.kind {
             Kind::Text => self.set_text(id, value)?,
             Kind::Document => self.set_document(id, value)?,
@@ -150,8 +190,51 @@ impl Writer<'_> {
                     found.ok_or_else(|| FieldError::value(format!("Specify a valid '{name}' for Severity")))
                 })?;
             }
+            Kind::Sprint => self.set_sprint(value)?,
+            Kind::Resolution => {
+                let (name, text) = reference(value, &["id", "name"])?;
+                let is = |index: &usize| {
+                    if name == "id" {
+                        (10_000 + index).to_string() == text
+                    } else {
+                        RESOLUTIONS[*index] == text
+                    }
+                };
+                let found = (0..RESOLUTIONS.len()).find(is);
+                let unknown = || FieldError::value(format!("Resolution {name} '{text}' is not valid"));
+                self.issue.resolution = Some(found.ok_or_else(unknown)?);
+            }
+            Kind::Custom => {
+                let Some(field) = find_custom(id) else { return Err(not_on_screen(id)) };
+                let writer = CustomWriter { view: self.view, project: self.issue.project, field };
+                match writer.value(value)? {
+                    Some(value) => self.issue.custom.insert(id.to_owned(), value),
+                    None => self.issue.custom.remove(id),
+                };
+            }
             Kind::ReadOnly | Kind::Project => return Err(not_on_screen(id)),
         }
+        Ok(())
+    }
+
+    /// Without the scope to write sprints, Jira claims that the account lacks a permission. Closed sprints stay.
+    fn set_sprint(&mut self, value: &Value) -> Result<(), FieldError> {
+        if !self.view.scopes.contains("write:sprint:jira-software") {
+            return Err(FieldError::value(
+                "We couldn't make that happen because you don't have Schedule Issues permission.",
+            ));
+        }
+        let sprint = optional(value, |value| {
+            let id = value
+                .as_u64()
+                .ok_or_else(|| FieldError::misuse("Number value expected as the Sprint id."))?;
+            let sprint = self.tracker.sprints.get(&id).filter(|sprint| sprint.state != SprintState::Closed);
+            sprint.ok_or_else(|| FieldError::value("Issue can be assigned only active or future sprints."))
+        })?;
+        let is_closed =
+            |id: &u64| self.tracker.sprints.get(id).is_some_and(|sprint| sprint.state == SprintState::Closed);
+        self.issue.sprints.retain(is_closed);
+        self.issue.sprints.extend(sprint.map(|sprint| sprint.id));
         Ok(())
     }
 
@@ -199,14 +282,14 @@ impl Writer<'_> {
     }
 }
 
-fn not_on_screen(id: &str) -> FieldError {
+pub(super) fn not_on_screen(id: &str) -> FieldError {
     FieldError::misuse(format!(
         "Field '{id}' cannot be set. It is not on the appropriate screen, or unknown."
     ))
 }
 
 /// Validates rich text.
-fn check_document(value: &Value) -> Result<(), FieldError> {
+pub(super) fn check_document(value: &Value) -> Result<(), FieldError> {
     if !value.is_object() {
         let text = "Operation value must be an Atlassian Document (see the Atlassian Document Format)";
         return Err(FieldError::misuse(text));
@@ -277,7 +360,7 @@ fn labels(value: &Value) -> Result<Vec<String>, FieldError> {
     Ok(labels)
 }
 
-fn label(value: &Value) -> Result<String, FieldError> {
+pub(super) fn label(value: &Value) -> Result<String, FieldError> {
     let label = value.as_str().ok_or_else(|| FieldError::misuse("string expected at index 0"))?;
     if label.is_empty() || label.contains(char::is_whitespace) {
         return Err(FieldError::value(format!("The label '{label}' contains spaces which is invalid.")));

@@ -3,7 +3,8 @@
 //! - `contract`: the supported paths, parameters and bodies; anything else is refused as a violation.
 //! - `view`, `refusal`: what every endpoint starts with, and how it refuses a request.
 //! - `jql`, `search`, `bulkfetch`: finding issues. `render`, `objects`: issues and related objects as JSON.
-//! - `issue`, `create`, `edit`, `fields`, `adf`, `createmeta`: single issues.
+//! - `issue`, `create`, `edit`, `transitions`, `fields`, `custom_fields`, `adf`: single issues.
+//! - `createmeta`, `editmeta`, `screens`: what the fields of an issue take.
 //! - `projects`, `myself`; `agile`: Jira Software.
 //!
 //! Sources: <https://developer.atlassian.com/cloud/jira/platform/rest/v3/> and
@@ -15,7 +16,9 @@ mod bulkfetch;
 mod contract;
 mod create;
 mod createmeta;
+mod custom_fields;
 mod edit;
+mod editmeta;
 mod fields;
 mod issue;
 mod jql;
@@ -24,7 +27,9 @@ mod objects;
 mod projects;
 mod refusal;
 mod render;
+mod screens;
 mod search;
+mod transitions;
 mod view;
 
 use std::sync::Arc;
@@ -47,6 +52,8 @@ pub(crate) fn router(shared: &Arc<Shared>) -> Router<Arc<Shared>> {
         .merge(edit::router())
         .merge(create::router())
         .merge(createmeta::router())
+        .merge(editmeta::router())
+        .merge(transitions::router())
         .merge(agile::router())
         .route(contract::UNKNOWN, any(unknown));
     let guard = middleware::from_fn_with_state(Arc::clone(shared), contract::guard);

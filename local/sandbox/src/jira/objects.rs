@@ -5,7 +5,9 @@ use time::{Duration, OffsetDateTime};
 
 use super::view::View;
 use crate::world::tracker::agile::{Board, Sprint, SprintState};
-use crate::world::tracker::catalog::{Category, IssueType, Priority, SEVERITIES, Status, part_id};
+use crate::world::tracker::catalog::{
+    Category, IssueType, Priority, RESOLUTIONS, SEVERITIES, Status, part_id,
+};
 
 pub(super) fn issue_type(view: &View, issue_type: &IssueType) -> Value {
     json!({
@@ -62,6 +64,11 @@ pub(super) fn part(view: &View, project: u64, index: usize, kind: &str, names: &
         body["released"] = (index == 0).into();
     }
     body
+}
+
+pub(super) fn resolution(view: &View, index: usize) -> Value {
+    let id = (10_000 + index).to_string();
+    json!({ "self": view.link(&format!("resolution/{id}")), "id": id, "description": "", "name": RESOLUTIONS.get(index) })
 }
 
 /// An option of the severity field.

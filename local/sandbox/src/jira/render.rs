@@ -192,12 +192,11 @@ impl<'a> Renderer<'a> {
             "components" => value(out, &self.parts(issue, &issue.components, "component", &COMPONENTS)),
             "fixVersions" => value(out, &self.parts(issue, &issue.fix_versions, "version", &VERSIONS)),
             "versions" => value(out, &self.parts(issue, &issue.versions, "version", &VERSIONS)),
-            "resolution" if issue.status.is_done() => {
-                self.shared_object(id, "", out, |view| {
-                    json!({ "self": view.link("resolution/10000"), "id": "10000", "description": "", "name": "Done" })
-                });
-            }
-            "resolutiondate" if issue.status.is_done() => value(out, &objects::timestamp(issue.updated)),
+            "resolution" => match issue.resolution {
+                Some(index) => value(out, &objects::resolution(self.view, index)),
+                None => out.push_str("null"),
+            },
+            "resolutiondate" if issue.resolution.is_some() => value(out, &objects::timestamp(issue.updated)),
             "duedate" => value(out, &issue.due),
             "timeoriginalestimate" => value(out, &estimate.original),
             "timeestimate" => value(out, &estimate.remaining),
@@ -215,7 +214,7 @@ impl<'a> Renderer<'a> {
             catalog::BERTH => value(out, &issue.berth),
             catalog::SEVERITY => value(out, &issue.severity.map(|index| objects::severity(self.view, index))),
             catalog::INSPECTED => value(out, &issue.inspected),
-            _ => out.push_str("null"),
+            _ => value(out, &issue.custom.get(id)),
         }
     }
 

@@ -36,6 +36,8 @@ pub(super) struct View {
     pub(super) account: Account,
     pub(super) accounts: Vec<Account>,
     pub(super) settings: Settings,
+    /// What the token was granted.
+    pub(super) scopes: BTreeSet<String>,
     pub(super) tracker: Arc<RwLock<Tracker>>,
     pub(super) now: OffsetDateTime,
     pub(super) origin: String,
@@ -66,6 +68,7 @@ impl View {
             account: world.account(&session.account).ok_or_else(hidden)?.clone(),
             accounts: world.accounts.clone(),
             settings: world.settings(Some(&session.account)).clone(),
+            scopes: session.scopes,
             tracker: Arc::clone(world.trackers.get(&site.key).ok_or_else(hidden)?),
             now: world.now(),
             origin: shared.url.clone(),

@@ -86,7 +86,7 @@ fn issues(tracker: &mut Tracker, project: u64) {
     let sam = || Some(Arc::from("sam"));
     let labels = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
     let in_sprint = |sprint: Option<u64>| sprint.into_iter().collect::<Vec<_>>();
-    let done = |issue: Issue| Issue { status: &DONE, ..issue };
+    let done = |issue: Issue| Issue { status: &DONE, resolution: Some(0), ..issue };
 
     let autumn = tracker.add(Issue {
         description: Some(text(&rich_document())),

@@ -115,6 +115,7 @@ impl Template {
             description: (!number.is_multiple_of(3)).then(|| Arc::clone(&self.descriptions[number % 2])),
             issue_type: &ISSUE_TYPES[TYPES[number % 4]],
             status: [&TO_DO, &IN_PROGRESS, &DONE][number % 3],
+            resolution: (number % 3 == 2).then_some(0),
             priority: (!number.is_multiple_of(7)).then(|| &PRIORITIES[number % 5]),
             assignee: (!number.is_multiple_of(4)).then(|| person(number)),
             sprints: sprint.into_iter().collect(),

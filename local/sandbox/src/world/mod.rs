@@ -20,6 +20,7 @@ use generate::{CreatedProject, NewProject};
 use settings::Settings;
 use tokens::{Family, Issued, Session, Tokens};
 use tracker::Tracker;
+use tracker::shape::ProjectShape;
 
 pub(crate) struct World {
     pub(crate) accounts: Vec<Account>,
@@ -96,6 +97,12 @@ impl World {
         let tracker = self.trackers.entry(site.key.clone()).or_default();
         let mut tracker = tracker.write().unwrap_or_else(PoisonError::into_inner);
         Ok(generate::fill(&mut tracker, id, new))
+    }
+
+    /// Configures a project of a site.
+    pub(crate) fn shape_project(&mut self, site: &str, project: u64, shape: ProjectShape) {
+        let tracker = self.trackers.entry(site.to_owned()).or_default();
+        tracker.write().unwrap_or_else(PoisonError::into_inner).shapes.insert(project, shape);
     }
 
     /// The settings of an account, or the defaults.

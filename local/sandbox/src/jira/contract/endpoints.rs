@@ -79,6 +79,9 @@ pub(super) static ENDPOINTS: &[Endpoint] = &[
         query: &[("deleteSubtasks", Kind::Flag)],
         body: None,
     },
+    get("/rest/api/3/issue/{issue}/editmeta", &[]),
+    get("/rest/api/3/issue/{issue}/transitions", &[("expand", Kind::Text), ("transitionId", Kind::Text)]),
+    post("/rest/api/3/issue/{issue}/transitions", &[("transition", Kind::Object), ("fields", Kind::Object)]),
     get("/rest/api/3/issue/createmeta/{project}/issuetypes", PAGE),
     get("/rest/api/3/issue/createmeta/{project}/issuetypes/{type_id}", PAGE),
     get(

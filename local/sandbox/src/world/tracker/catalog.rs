@@ -110,6 +110,12 @@ pub(crate) enum Kind {
     TimeTracking,
     /// One of the options of a custom field.
     Choice,
+    /// A list that is written as the bare number of one sprint.
+    Sprint,
+    /// Only on the screens of transitions.
+    Resolution,
+    /// See [`super::custom::CUSTOM_FIELDS`].
+    Custom,
 }
 
 pub(crate) struct Field {
@@ -135,10 +141,13 @@ pub(crate) const BERTH: &str = "customfield_10030";
 pub(crate) const SEVERITY: &str = "customfield_10031";
 pub(crate) const INSPECTED: &str = "customfield_10032";
 
+/// How an issue can be resolved; ids start at 10000.
+pub(crate) const RESOLUTIONS: [&str; 4] = ["Done", "Won't Do", "Duplicate", "Cannot Reproduce"];
+
 /// The options of [`SEVERITY`]; ids start at 10100.
 pub(crate) const SEVERITIES: [&str; 3] = ["Minor", "Major", "Critical"];
 
-pub(crate) static FIELDS: [Field; 42] = [
+pub(crate) static FIELDS: [Field; 62] = [
     field("statuscategorychangedate", "Status Category Changed", Kind::ReadOnly),
     field("issuetype", "Issue Type", Kind::IssueType),
     field("parent", "Parent", Kind::Parent),
@@ -149,7 +158,7 @@ pub(crate) static FIELDS: [Field; 42] = [
     field("aggregatetimespent", "Σ Time Spent", Kind::ReadOnly),
     field("fixVersions", "Fix versions", Kind::Parts),
     field("versions", "Affects versions", Kind::Parts),
-    field("resolution", "Resolution", Kind::ReadOnly),
+    field("resolution", "Resolution", Kind::Resolution),
     field("resolutiondate", "Resolved", Kind::ReadOnly),
     field("workratio", "Work Ratio", Kind::ReadOnly),
     field("watches", "Watchers", Kind::ReadOnly),
@@ -173,7 +182,7 @@ pub(crate) static FIELDS: [Field; 42] = [
     field("issuelinks", "Linked Issues", Kind::ReadOnly),
     field(STORY_POINTS, "Story point estimate", Kind::Number),
     field(RANK, "Rank", Kind::ReadOnly),
-    field(SPRINT, "Sprint", Kind::ReadOnly),
+    field(SPRINT, "Sprint", Kind::Sprint),
     field(BERTH, "Berth", Kind::Text),
     field(SEVERITY, "Severity", Kind::Choice),
     field(INSPECTED, "Inspected", Kind::Date),
@@ -181,6 +190,26 @@ pub(crate) static FIELDS: [Field; 42] = [
     hidden("attachment", "Attachment", Kind::ReadOnly),
     hidden("comment", "Comment", Kind::ReadOnly),
     hidden("worklog", "Log Work", Kind::ReadOnly),
+    hidden("customfield_10040", "Notes", Kind::Custom),
+    hidden("customfield_10041", "Manual", Kind::Custom),
+    hidden("customfield_10043", "Sails at", Kind::Custom),
+    hidden("customfield_10044", "Side", Kind::Custom),
+    hidden("customfield_10045", "Hazards", Kind::Custom),
+    hidden("customfield_10046", "Cargo", Kind::Custom),
+    hidden("customfield_10047", "Place", Kind::Custom),
+    hidden("customfield_10048", "Pilot", Kind::Custom),
+    hidden("customfield_10049", "Crew", Kind::Custom),
+    hidden("customfield_10050", "Watch", Kind::Custom),
+    hidden("customfield_10051", "Watches", Kind::Custom),
+    hidden("customfield_10052", "Tags", Kind::Custom),
+    hidden("customfield_10053", "Refit", Kind::Custom),
+    hidden("customfield_10054", "Refits", Kind::Custom),
+    hidden("customfield_10055", "Squad", Kind::Custom),
+    hidden("customfield_10056", "Assets", Kind::Custom),
+    hidden("customfield_10057", "Captain's note", Kind::Custom),
+    hidden("customfield_10058", "Twin", Kind::Custom),
+    hidden("customfield_10059", "Twin", Kind::Custom),
+    hidden("security", "Security Level", Kind::Custom),
 ];
 
 pub(crate) fn find_field(id: &str) -> Option<&'static Field> {

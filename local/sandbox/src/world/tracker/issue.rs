@@ -42,6 +42,10 @@ pub(crate) struct Issue {
     /// Index into the list of options.
     pub(crate) severity: Option<usize>,
     pub(crate) inspected: Option<String>,
+    /// Index into the list of resolutions.
+    pub(crate) resolution: Option<usize>,
+    /// Values of the other custom fields, as they are read.
+    pub(crate) custom: BTreeMap<String, Value>,
     /// Entity properties.
     pub(crate) properties: BTreeMap<String, Value>,
     pub(crate) created: OffsetDateTime,
@@ -86,6 +90,8 @@ impl Issue {
             berth: None,
             severity: None,
             inspected: None,
+            resolution: None,
+            custom: BTreeMap::new(),
             properties: BTreeMap::new(),
             created,
             updated: created,

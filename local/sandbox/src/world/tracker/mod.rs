@@ -3,13 +3,17 @@
 pub(crate) mod agile;
 pub(crate) mod catalog;
 pub(crate) mod cursor;
+pub(crate) mod custom;
 pub(crate) mod issue;
+pub(crate) mod shape;
+pub(crate) mod workflow;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use agile::{Board, Sprint};
 use cursor::Cursor;
 use issue::Issue;
+use shape::ProjectShape;
 
 use super::directory::Project;
 
@@ -20,6 +24,8 @@ pub(crate) struct Tracker {
     pub(crate) sprints: BTreeMap<u64, Sprint>,
     /// The results of searches that have more pages.
     pub(crate) cursors: VecDeque<Cursor>,
+    /// The configurations that differ from the default, by project.
+    pub(crate) shapes: HashMap<u64, ProjectShape>,
     /// Issue ids by project and number.
     keys: HashMap<(u64, u32), u64>,
     /// The last number used, by project.
@@ -43,6 +49,11 @@ impl Tracker {
         self.keys.insert((issue.project, issue.number), issue.id);
         self.issues.insert(issue.id, issue);
         self.last_issue
+    }
+
+    /// The configuration of a project.
+    pub(crate) fn shape(&self, project: u64) -> ProjectShape {
+        self.shapes.get(&project).cloned().unwrap_or_default()
     }
 
     /// Removes an issue. Its number is not reused.
