@@ -246,7 +246,7 @@ fn invalid_edits_never_reach_jira() {
         let person = stack.connected_user().await?;
         person.details("SHIP-1").await?.json(200);
         let before = person.jira_requests().len();
-        for nothing in [json!({}), json!({ "summary": null }), json!({ "priority_id": "", "labels": ["a"] })]
+        for nothing in [json!({}), json!({ "summary": null }), json!({ "priority_id": "", "colour": ["a"] })]
         {
             let refusal = person.edit("SHIP-1", nothing).await?.refusal(400);
             assert_eq!(refusal, "At least one field must be provided for update");

@@ -42,7 +42,7 @@ fn routes() -> Result<Vec<Route>> {
 /// Sends every field of a route as null, and an unknown one.
 async fn send(stack: &TestStack, route: &Route) -> Result<(u16, Value)> {
     let mut body: Map<String, Value> = route.fields.iter().map(|name| (name.clone(), Value::Null)).collect();
-    body.insert("labels".to_owned(), json!(["a"]));
+    body.insert("colour".to_owned(), json!(["a"]));
     let request = stack.request(route.method.clone(), &route.path).bearer_auth(stack.secret_key());
     let answer = stack.send(request.json(&body)).await?;
     Ok((answer.status, answer.json(answer.status)))
@@ -52,7 +52,7 @@ fn complaint(route: &Route) -> String {
     let name = route.path.rsplit('/').next().unwrap_or_default();
     // An older name of the same function.
     let name = if name == "get-authorization-uri" { "initiate-oauth-flow" } else { name };
-    format!("labels is not a field of {name}")
+    format!("colour is not a field of {name}")
 }
 
 #[test]
@@ -67,7 +67,7 @@ fn every_route_names_unknown_fields() {
             assert_eq!(status, 400, "{}: {answer}", route.path);
             if route.is_in_contract() {
                 assert_eq!(answer["warnings"], json!([complaint(route)]), "{}: {answer}", route.path);
-                assert!(!answer["error"].to_string().contains("labels"), "{}: {answer}", route.path);
+                assert!(!answer["error"].to_string().contains("colour"), "{}: {answer}", route.path);
             } else {
                 assert!(answer.get("warnings").is_none(), "{}: {answer}", route.path);
                 let said = answer["error"].as_str().unwrap_or_default();
@@ -124,13 +124,13 @@ fn routes_of_the_contract_behave_as_before() {
             ["Jira_project_id", "project_key"].map(|name| format!("{name} is not a field of select-project"));
         assert_eq!(selected, json!({ "success": true, "warnings": warnings }));
 
-        let fields = json!({ "summary": "Warned", "issue_type_id": "10001", "labels": ["a"] });
+        let fields = json!({ "summary": "Warned", "issue_type_id": "10001", "colour": ["a"] });
         let body = person.body(fields);
         let create =
             || person.jira(Method::POST, "create-ticket").header("idempotency-key", "warned").json(&body);
         let created = stack.send(create()).await?.json(201);
         assert_eq!(created["ticket"]["key"], "WARNED-1", "{created}");
-        assert_eq!(created["warnings"], json!(["labels is not a field of create-ticket"]));
+        assert_eq!(created["warnings"], json!(["colour is not a field of create-ticket"]));
         assert_eq!(
             stack.send(create()).await?.json(201),
             created,

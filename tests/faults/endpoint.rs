@@ -38,6 +38,11 @@ pub(crate) enum Endpoint {
     GetActiveSprintsForProject,
     GetTicketsForSprint,
     GetIssueDetails,
+    GetTransitions,
+    TransitionIssue,
+    GetIssueTypes,
+    GetCreateForm,
+    GetEditForm,
     EditIssue,
     CreateTicket,
     DeleteIssue,
@@ -208,7 +213,19 @@ impl<'a> Tenant<'a> {
             | GetAllSprintsForProject
             | GetActiveSprintsForProject => query.push(("jira_project_id", "10000".to_owned())),
             GetTicketsForSprint => query.push(("sprint_id", "501".to_owned())),
-            GetIssueDetails => query.push(("issue_id_or_key", "SHIP-1".to_owned())),
+            GetIssueDetails | GetTransitions | GetEditForm => {
+                query.push(("issue_id_or_key", "SHIP-1".to_owned()));
+            }
+            TransitionIssue => {
+                prepared.method = Method::POST;
+                let issue = person.task(&self.project, "To be moved").await?;
+                prepared.body = Some(person.body(json!({ "issue_id_or_key": issue, "status": "Done" })));
+            }
+            GetIssueTypes => query.push(("jira_project_id", "10000".to_owned())),
+            GetCreateForm => {
+                query.push(("jira_project_id", "10000".to_owned()));
+                query.push(("issue_type_id", "10001".to_owned()));
+            }
             EditIssue | DeleteIssue => {
                 let issue = person.task(&self.project, "To be changed").await?;
                 if endpoint == DeleteIssue {

@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result};
 use reqwest::{Method, RequestBuilder};
-use sandbox::{Class, Fault, LoggedRequest, NewProject, Rule};
+use sandbox::{Class, Fault, LoggedRequest, NewProject, ProjectShape, Rule};
 use serde_json::{Value, json};
 
 use crate::answer::Answer;
@@ -18,6 +18,13 @@ impl TestStack {
         let new = NewProject { key: key.to_owned(), issues, boards: 0, sprints_per_board: 0 };
         let made = self.atlassian().create_project("harbour", &new).map_err(anyhow::Error::msg)?;
         Ok(made.id.to_string())
+    }
+
+    /// Creates a project on the site `harbour` with these properties. Returns its id.
+    pub fn shaped_project(&self, key: &str, shape: ProjectShape) -> Result<String> {
+        let id = self.project(key, 0)?;
+        self.atlassian().shape_project("harbour", id.parse()?, shape);
+        Ok(id)
     }
 
     /// A new person, connected to the site `harbour`.
