@@ -82,6 +82,7 @@ fn every_kind_of_required_field_is_created_and_edited() {
         // Each of them alone is missed by Jira, with its id.
         let refused = person.create(body(json!({ "Berth": "Pier 4" }))).await?.json(400);
         assert_eq!(refused["details"]["fields"].as_object().map(serde_json::Map::len), Some(kinds.len() - 1));
+        assert_eq!(refused["details"]["names"]["customfield_10031"], "Severity");
         let values: Value =
             kinds.iter().map(|(id, _, _, value, _)| ((*id).to_owned(), value.clone())).collect();
         let created = person.create(body(values)).await?.json(201);

@@ -127,6 +127,7 @@ impl ConnectedSite<'_> {
     }
 
     async fn send_create(&self, ticket: NewTicket, mark: Option<&str>) -> Result<Issue> {
+        let names = ticket.input.names();
         let mut fields = ticket.input.into_fields();
         let issue_type = fields.get("issuetype").and_then(|it| text_of(&it["id"]));
         // A new issue has nothing to clear.
@@ -138,7 +139,9 @@ impl ConnectedSite<'_> {
         let properties = mark.map(|mark| json!([create_recovery::property(mark)]));
         match self.jira.create_issue(fields, properties).await {
             Ok(issue) => Ok(issue),
-            Err(error) => Err(self.refusal(error, &ticket.project, issue_type.as_deref()).await),
+            Err(error) => {
+                Err(names.add_to(self.refusal(error, &ticket.project, issue_type.as_deref()).await))
+            }
         }
     }
 

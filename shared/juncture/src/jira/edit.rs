@@ -152,6 +152,7 @@ impl ConnectedSite<'_> {
                 return Err(would_lose(&lost));
             }
         }
+        let names = input.names();
         let fields = input.into_fields();
         if fields.is_empty() {
             let read = self.jira.issue(issue.as_str(), FIELDS).await?;
@@ -159,7 +160,7 @@ impl ConnectedSite<'_> {
         }
         let returned = self.jira.edit_issue(issue, fields).await.map_err(|error| match error {
             JiraError::Unconfirmed(unread) => unconfirmed("The issue may be changed all the same.", *unread),
-            error => issue_input::refused_length(&error).unwrap_or_else(|| error.into()),
+            error => issue_input::refused_length(&error).unwrap_or_else(|| names.add_to(error.into())),
         })?;
         let edited = match returned {
             Some(returned) => Some(returned),

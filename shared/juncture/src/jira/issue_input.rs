@@ -6,7 +6,7 @@ use runtime::Field;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::form::{self, FieldValues, Form};
+use super::form::{self, FieldNames, FieldValues, Form};
 use super::rich_text::{Change, RichText};
 use crate::error::{Error, Result};
 
@@ -50,6 +50,8 @@ pub struct IssueInput {
     given: FieldValues,
     /// Values by the name or id of their field, which only the form can convert.
     others: Map<String, Value>,
+    /// The names of the form's fields, if it was read.
+    names: FieldNames,
 }
 
 impl IssueInput {
@@ -105,6 +107,7 @@ impl IssueInput {
     /// # Errors
     /// 400 that names the field, also if it is given in two ways.
     pub(super) fn read_with(&mut self, form: &Form) -> Result<()> {
+        self.names = form.names();
         let FieldValues { values, texts } = form.read(std::mem::take(&mut self.others))?;
         let ids = values.keys().chain(texts.iter().map(|(id, _)| id));
         if let Some(id) = ids.into_iter().find(|id| self.given.has(id)) {
@@ -115,6 +118,11 @@ impl IssueInput {
         self.given.values.extend(values);
         self.given.texts.extend(texts);
         Ok(())
+    }
+
+    /// The names of the form's fields; none if it was not needed.
+    pub(super) fn names(&self) -> FieldNames {
+        self.names.clone()
     }
 
     /// The ids of the fields that are Markdown, and their text.

@@ -246,7 +246,8 @@ impl ConnectedSite<'_> {
         }
         let fields = candidate.form.read(fields)?.into_fields();
         if let Err(error) = self.jira.transition(issue, &candidate.id, fields).await {
-            self.check_moved(issue, candidate.transition, error).await?;
+            let checked = self.check_moved(issue, candidate.transition, error).await;
+            checked.map_err(|error| candidate.form.names().add_to(error))?;
         }
         let (status, status_id, status_category) = status_of(candidate.transition);
         let mut moved = Moved {

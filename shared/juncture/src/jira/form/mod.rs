@@ -4,6 +4,8 @@ mod kind;
 mod value;
 mod view;
 
+use std::collections::BTreeMap;
+
 use atlassian::lenient::id_of;
 use atlassian::{IssueRef, IssueTypeId, ProjectId, ScreenField};
 use base::display::shown;
@@ -124,9 +126,33 @@ impl Form {
         Ok(read)
     }
 
+    /// The names of the fields, by id.
+    pub(super) fn names(&self) -> FieldNames {
+        FieldNames(self.0.iter().map(|field| (field.id.clone(), field.name.clone())).collect())
+    }
+
     /// The form as the API shows it.
     pub fn view(&self) -> FormView {
         FormView::of(&self.0)
+    }
+}
+
+/// The names of a form's fields, by id.
+#[derive(Debug, Clone, Default)]
+pub(super) struct FieldNames(BTreeMap<String, String>);
+
+impl FieldNames {
+    /// Adds the names of the fields that Jira rejected to the details of an error.
+    pub(super) fn add_to(&self, error: Error) -> Error {
+        let Some(mut details) = error.details().cloned() else { return error };
+        let rejected = details["fields"].as_object().into_iter().flat_map(Map::keys);
+        let names: Map<String, Value> =
+            rejected.filter_map(|id| Some((id.clone(), self.0.get(id)?.clone().into()))).collect();
+        if names.is_empty() {
+            return error;
+        }
+        details["names"] = names.into();
+        error.with_details(details)
     }
 }
 
