@@ -28,7 +28,7 @@ const fn long(name: &'static str, case: &'static str) -> Endpoint {
 }
 
 /// In the order of the table. All calls are warm.
-pub(crate) const ENDPOINTS: [Endpoint; 24] = [
+pub(crate) const ENDPOINTS: [Endpoint; 29] = [
     endpoint("get-access-token", "warm"),
     endpoint("check-connection-validity", "warm"),
     endpoint("get-connection-credentials", "warm"),
@@ -41,6 +41,11 @@ pub(crate) const ENDPOINTS: [Endpoint; 24] = [
     endpoint("create-ticket", "without a key"),
     endpoint("create-ticket", "with an Idempotency-Key"),
     endpoint("delete-issue", "one issue"),
+    endpoint("transition-issue", "to a status"),
+    endpoint("add-comment", "without a key"),
+    endpoint("get-create-form", "120 fields, type by id"),
+    endpoint("get-create-form", "120 fields, type by name"),
+    endpoint("search-tickets", "1,000 tickets"),
     endpoint("get-boards-for-project", "60 boards"),
     endpoint("get-all-sprints-for-project", "60 boards"),
     endpoint("get-active-sprints-for-project", "60 boards"),
@@ -63,6 +68,7 @@ pub(crate) struct Stage<'a> {
     boards: Project,
     sprint: Project,
     tickets: Project,
+    form: Project,
     requests: AtomicUsize,
     deleted: AtomicUsize,
 }
@@ -73,6 +79,9 @@ pub(crate) const CONNECTED_USER: &str = "connected-user";
 const KEEPER: &str = "keeper";
 /// Runs through the flow repeatedly.
 const NEWCOMER: &str = "newcomer";
+
+/// The number of fields of the form that is measured.
+const FORM_FIELDS: usize = 120;
 
 /// The number of issues to read and edit, and of issues to delete.
 const KEPT: usize = 1000;
@@ -92,6 +101,7 @@ impl<'a> Stage<'a> {
             // Every other issue is in the backlog.
             sprint: world.project("SPRINT", 860, 1, 1)?,
             tickets: world.project("TICKETS", 10_000, 0, 0)?,
+            form: world.project_with_fields("FORM", FORM_FIELDS)?,
             requests: AtomicUsize::new(0),
             deleted: AtomicUsize::new(0),
         })
@@ -137,6 +147,28 @@ impl<'a> Stage<'a> {
                 let number = self.deleted.fetch_add(1, Ordering::Relaxed);
                 let issue = format!("{}-{}", self.issues.key, KEPT + number + 1);
                 send(Method::DELETE, json!({ "external_id": CONNECTED_USER, "issue_id_or_key": issue }))
+            }
+            "transition-issue" => {
+                let status = ["In Progress", "To Do"][number / KEPT % 2];
+                let body =
+                    json!({ "external_id": CONNECTED_USER, "issue_id_or_key": issue, "status": status });
+                send(Method::POST, body)
+            }
+            "add-comment" => {
+                let body = json!({ "external_id": CONNECTED_USER, "issue_id_or_key": issue,
+                    "body": format!("Comment **{number}**") });
+                send(Method::POST, body)
+            }
+            "get-create-form" => {
+                let by_name = endpoint.case.ends_with("name");
+                let kind = if by_name { "issue_type=Task" } else { "issue_type_id=10001" };
+                get(CONNECTED_USER, &format!("jira_project_id={}&{kind}", self.form.id))
+                    .header("accept-encoding", "gzip")
+            }
+            "search-tickets" => {
+                let jql = format!("project = {} ORDER BY created DESC", self.tickets.key);
+                let body = json!({ "external_id": CONNECTED_USER, "jql": jql, "limit": 1000 });
+                send(Method::POST, body).header("accept-encoding", "gzip")
             }
             "get-tickets-for-sprint" => {
                 let sprint = self.sprint.sprints.first().context("no sprint")?;

@@ -29,7 +29,7 @@ const OWN_SHARE: (&str, Figure) = ("own share, ms", |endpoint| endpoint.own_shar
 const LATENCY: (&str, Figure) = ("latency, ms", |endpoint| endpoint.latency_ms.median);
 const MEMORY: (&str, Figure) = ("peak memory, MiB", |endpoint| endpoint.peak_mib);
 
-const ENDPOINTS: [(&str, (&str, Figure), f64); 31] = [
+const ENDPOINTS: [(&str, (&str, Figure), f64); 37] = [
     ("get-access-token", REDIS, 1.0),
     ("get-access-token", POSTGRES, 0.0),
     ("get-access-token", OWN_SHARE, 1.0),
@@ -52,6 +52,13 @@ const ENDPOINTS: [(&str, (&str, Figure), f64); 31] = [
     ("create-ticket, without", CALLS, 2.0),
     ("create-ticket, with an", CALLS, 2.0),
     ("delete-issue", REDIS, 1.0),
+    ("transition-issue", JIRA_CHAIN, 2.0),
+    ("add-comment", CALLS, 1.0),
+    ("get-create-form, 120 fields, type by id", CALLS, 1.0),
+    ("get-create-form, 120 fields, type by name", CALLS, 2.0),
+    ("search-tickets", REDIS, 1.0),
+    // Those of get-tickets-for-project for as many, and one for the parser.
+    ("search-tickets", CALLS, 12.0),
     ("get-boards-for-project", REDIS, 1.0),
     ("get-all-sprints-for-project", REDIS, 1.0),
     ("get-active-sprints-for-project", REDIS, 1.0),

@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result, ensure};
 use juncture_local::gateway::{Gateway, Options, Template};
 use juncture_local::stack::{Stack, StackOptions};
 use reqwest::{Method, RequestBuilder};
-use sandbox::{Consent, Decision, Handle, NewAccount, NewProject};
+use sandbox::{Consent, Decision, Handle, NewAccount, NewProject, ProjectShape};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
@@ -149,6 +149,16 @@ impl World {
         let new = NewProject { key: key.to_owned(), issues, boards, sprints_per_board: sprints };
         let made = self.atlassian()?.create_project("harbour", &new).map_err(anyhow::Error::msg)?;
         Ok(Project { id: made.id.to_string(), key: made.key, sprints: made.sprints })
+    }
+
+    /// Adds a project to the Harbour site whose form for creating issues has this many fields.
+    pub(crate) fn project_with_fields(&self, key: &str, fields: usize) -> Result<Project> {
+        let project = self.project(key, 0, 0, 0)?;
+        // The fields of every project of the sandbox.
+        const USUAL: usize = 40;
+        let shape = ProjectShape { extra_fields: fields - USUAL, ..ProjectShape::default() };
+        self.atlassian()?.shape_project("harbour", project.id.parse()?, shape);
+        Ok(project)
     }
 
     /// A request to the measured gateway, with the secret key.
