@@ -20,7 +20,7 @@ use url::Url;
 
 use crate::support::accepted;
 use juncture::connections::ExternalId;
-use juncture::jira::{IssueInput, ProjectId, SprintId, issue_ref};
+use juncture::jira::{Form, IssueInput, ProjectId, SprintId, issue_ref};
 use juncture::provider::ProviderId;
 
 /// Short texts that may be absent.
@@ -144,11 +144,11 @@ pub fn issue_input(data: &[u8]) {
     };
     let is_empty = input.is_empty();
     let fields = input.into_fields();
-    assert_eq!(is_empty, fields.is_empty());
+    assert!(!is_empty || fields.is_empty());
     let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     for (name, value) in &fields {
         match (name.as_str(), value) {
-            ("description" | "assignee", Value::Null) => {}
+            ("description" | "assignee" | "reporter" | "duedate" | "parent", Value::Null) => {}
             ("summary", Value::String(text)) => {
                 assert!(
                     (1..=255).contains(&text.encode_utf16().count()) && !text.chars().any(char::is_control)
@@ -159,9 +159,36 @@ pub fn issue_input(data: &[u8]) {
                 assert!(document["content"].as_array().is_some_and(|content| !content.is_empty()));
             }
             ("issuetype" | "priority", value) => assert!(value["id"].as_str().is_some_and(is_number)),
-            ("assignee", value) => assert!(value["accountId"].as_str().is_some_and(|id| id.len() <= 128)),
+            ("assignee" | "reporter", value) => {
+                assert!(value["accountId"].as_str().is_some_and(|id| id.len() <= 128));
+            }
+            ("labels", Value::Array(labels)) => assert!(labels.iter().all(|label| {
+                label.as_str().is_some_and(|label| !label.is_empty() && !label.contains(char::is_whitespace))
+            })),
+            ("components" | "fixVersions", Value::Array(parts)) => {
+                assert!(
+                    parts
+                        .iter()
+                        .all(|part| part["id"].as_str().is_some_and(is_number) || part["name"].is_string())
+                );
+            }
+            ("duedate", Value::String(day)) => assert_eq!(day.len(), 10),
+            ("parent", value) => assert!(value["id"].is_string() || value["key"].is_string()),
             (name, value) => panic!("{name}: {value}"),
         }
+    }
+}
+
+/// A JSON object with the fields of a screen and values for them: what is sent to Jira are fields of that screen.
+pub fn form_values(data: &[u8]) {
+    let Ok(Value::Object(mut given)) = serde_json::from_slice::<Value>(data) else { return };
+    let Ok(screen) = serde_json::from_value(given.remove("screen").unwrap_or_default()) else { return };
+    let form = Form::of(screen);
+    let view = form.view();
+    let Some(Value::Object(values)) = given.remove("fields") else { return };
+    let Some(fields) = accepted(form.convert(values)) else { return };
+    for id in fields.keys() {
+        assert!(view.fields.iter().any(|field| field.id == *id), "{id}");
     }
 }
 

@@ -244,7 +244,7 @@ impl ConnectedSite<'_> {
         if !missing.is_empty() {
             return Err(fields_required(&candidate, &missing));
         }
-        let fields = candidate.form.read(fields)?.into_fields();
+        let fields = candidate.form.convert(fields)?;
         if let Err(error) = self.jira.transition(issue, &candidate.id, fields).await {
             let checked = self.check_moved(issue, candidate.transition, error).await;
             checked.map_err(|error| candidate.form.names().add_to(error))?;

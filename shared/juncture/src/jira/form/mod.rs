@@ -46,7 +46,7 @@ pub(super) struct FieldValues {
 
 impl Form {
     /// The form of a screen. A field without an id, and one that cannot be set, is left out.
-    pub(super) fn of(screen: Vec<ScreenField>) -> Self {
+    pub fn of(screen: Vec<ScreenField>) -> Self {
         let field = |screen: ScreenField| {
             let id = screen.id.clone().filter(|_| is_settable(&screen))?;
             let name = screen.name.clone().unwrap_or_else(|| id.clone());
@@ -124,6 +124,11 @@ impl Form {
             }
         }
         Ok(read)
+    }
+
+    /// Like [`Self::read`], with texts as ADF documents.
+    pub fn convert(&self, given: Map<String, Value>) -> Result<Map<String, Value>> {
+        Ok(self.read(given)?.into_fields())
     }
 
     /// The names of the fields, by id.
