@@ -57,7 +57,7 @@ fn an_unknown_connection_is_reported_as_in_the_contract() {
         assert_eq!(
             nobody.validity().await?,
             json!({ "exists": false, "is_expired": false, "is_invalid": false, "site_id": null, "site_name": null,
-                "site_url": null })
+                "site_url": null, "missing_scopes": null })
         );
         assert_eq!(nobody.info("get-connection-credentials").await?.refusal(404), "Connection not found");
         assert_eq!(nobody.access_token().await?.refusal(401), "Connection not found");
@@ -121,7 +121,7 @@ fn an_expired_consent_has_to_be_renewed() {
         assert_eq!(
             person.validity().await?,
             json!({ "exists": true, "is_expired": true, "is_invalid": false, "site_id": stack.site_id("harbour")?,
-                "site_name": "Harbour", "site_url": "https://harbour.atlassian.net" })
+                "site_name": "Harbour", "site_url": "https://harbour.atlassian.net", "missing_scopes": [] })
         );
         let refusal = person.access_token().await?.json(403);
         assert_eq!(refusal["error"], "Connection is invalid or expired. Please reauthorize the connection.");

@@ -389,3 +389,34 @@ fn a_create_with_a_form_happens_once() {
         Ok(())
     });
 }
+
+#[test]
+fn jiras_false_permission_error_about_a_sprint_is_a_missing_scope() {
+    run(async {
+        let stack = TestStack::shared().await?;
+        let person = stack.person(&["harbour"])?;
+        let mut settings = stack.atlassian().settings(None);
+        settings.withheld_scopes = ["write:sprint:jira-software".to_owned()].into();
+        stack.atlassian().set_settings(Some(&person.account), settings);
+        person.connect("harbour").await?;
+        let key = person.task(&stack.project("NOSPRINT", 0)?, "Sprint").await?;
+        let refused = person.edit(&key, json!({ "fields": { "Sprint": 502 } })).await?.json(403);
+        assert_eq!(refused["code"], "missing_scope");
+        let said = refused["error"].as_str().unwrap_or_default();
+        assert!(
+            said.contains("write:sprint:jira-software") && said.contains("planning to JIRA_SCOPE_GROUPS"),
+            "{said}"
+        );
+        assert!(refused["details"]["fields"]["customfield_10020"].is_string(), "{refused}");
+        assert_eq!(person.validity().await?["missing_scopes"], json!(["write:sprint:jira-software"]));
+        // If it is not known what was granted, Jira's words stand.
+        person.forget_granted_scopes().await?;
+        let refused = person.edit(&key, json!({ "fields": { "Sprint": 502 } })).await?.json(400);
+        assert_eq!(
+            (&refused["code"], &refused["details"]["names"]["customfield_10020"]),
+            (&json!("jira_refused"), &json!("Sprint"))
+        );
+        assert_eq!(person.validity().await?["missing_scopes"], Value::Null);
+        Ok(())
+    });
+}

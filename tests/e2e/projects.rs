@@ -80,6 +80,11 @@ fn a_missing_scope_is_named_and_costs_no_refresh() {
         let refusal = person.projects().await?.json(403);
         assert!(refusal["error"].as_str().is_some_and(|text| text.contains("read:jira-work")), "{refusal}");
         assert!(refusal.get("needs_reauthorization").is_none(), "{refusal}");
+        assert!(person.jira_requests().is_empty(), "it is known to be missing");
+        // On an older row, Jira has to be asked.
+        person.forget_granted_scopes().await?;
+        assert_eq!(person.projects().await?.json(403)["code"], "missing_scope");
+        assert_eq!(person.jira_requests().len(), 1);
         assert_eq!(stack.token_requests(&person.account), before);
         assert_eq!(person.validity().await?["is_invalid"], false);
         Ok(())

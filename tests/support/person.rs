@@ -149,6 +149,15 @@ impl Person<'_> {
         self.forget_cached_connection().await
     }
 
+    /// Makes the connection one of a version that did not store the granted scopes.
+    pub async fn forget_granted_scopes(&self) -> Result<()> {
+        const FORGET: &str =
+            r#"update "juncture-core".connection set granted_scopes = null where connection_id = $1"#;
+        let id = self.connection_id().await?;
+        self.stack.database().await?.execute(FORGET, &[&id]).await?;
+        self.forget_cached_connection().await
+    }
+
     /// The Redis key of the cached connection.
     pub fn cache_key(&self) -> String {
         format!("juncture:connection:1:jira:{}", self.external_id)

@@ -7,7 +7,7 @@ use base::chain;
 use base::config::{FromSettings, Settings, SettingsError};
 use base::counters::{Counter, count};
 use base::deadline;
-use base::oauth::NamedSite;
+use base::oauth::{GrantedScopes, NamedSite};
 use base::tls::read_body;
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
@@ -21,7 +21,7 @@ use url::Url;
 use crate::error::{BoxError, JiraError};
 use crate::oauth::{Sites, SitesError};
 use crate::response::JiraErrorResponse;
-use crate::scopes::is_lacking;
+use crate::scopes::{is_lacking, is_surely_lacking};
 use crate::{DEFAULT_API_URL, http_client, lenient};
 
 /// Timeout of one attempt. A slow search page takes seconds.
@@ -42,6 +42,9 @@ pub(crate) type Result<T> = std::result::Result<T, JiraError>;
 pub trait TokenSource: Send + Sync {
     /// Returns the current access token.
     fn token(&self) -> SecretString;
+
+    /// Returns the scopes that were granted with the token, if they are known.
+    fn granted_scopes(&self) -> Option<GrantedScopes>;
 
     /// Replaces a token that Jira has rejected, after which [`Self::token`] returns the new one. Several calls in
     /// flight may request this with the same rejected token.
@@ -146,10 +149,13 @@ impl JiraSite<'_> {
 
     /// Makes a call and returns the response body unparsed; it may be empty.
     ///
-    /// A 401 for an expired or revoked access token is followed by one token renewal and one retry. A 429 means that
+    /// If a scope is known not to have been granted, the call is not made. A 401 for an expired or revoked access token is followed by one token renewal and one retry. A 429 means that
     /// nothing was done, so any call is retried while there is time; after a 5xx or a broken connection, only calls
     /// that are safe to repeat are.
     pub(crate) async fn answer(&self, call: Call<'_>) -> Result<Bytes> {
+        if self.tokens.granted_scopes().is_some_and(|granted| is_surely_lacking(call.scopes, &granted)) {
+            return Err(JiraError::MissingScope(call.scopes));
+        }
         let url = self.url(&call)?;
         let refused = |response: JiraErrorResponse| JiraError::Refused {
             response: Box::new(response),

@@ -18,6 +18,9 @@ pub enum JiraError {
         /// The scopes that the call requires.
         scopes: &'static str,
     },
+    /// The connection's consent does not include these scopes, so the call was not made.
+    #[error("the consent lacks a scope of {0}")]
+    MissingScope(&'static str),
     /// The request timed out.
     #[error("{0}")]
     TimedOut(String),
@@ -50,9 +53,12 @@ impl JiraError {
         Self::Unconfirmed(Box::new(self))
     }
 
-    /// Classifies the error response, if Jira sent one.
+    /// Classifies the error response, if Jira sent one or would have.
     pub fn refusal(&self) -> Option<Refusal> {
-        self.response().map(JiraErrorResponse::refusal)
+        match self {
+            Self::MissingScope(_) => Some(Refusal::MissingScope),
+            _ => self.response().map(JiraErrorResponse::refusal),
+        }
     }
 
     /// Returns the error response, if Jira sent one.

@@ -1,5 +1,7 @@
 //! The scopes that calls require.
 
+use base::oauth::GrantedScopes;
+
 /// To read issues and what belongs to them.
 pub(crate) const READ: &str = "read:jira-work";
 
@@ -26,9 +28,50 @@ pub(crate) fn is_lacking(needed: &str, granted: &[String]) -> bool {
     !needed.split(" and ").all(is_there)
 }
 
+/// Granular scopes that are requested for boards and sprints, so they say nothing about issues.
+const OF_BOARDS: [&str; 3] = ["read:project:jira", "read:issue-details:jira", "read:jql:jira"];
+
+/// Whether a call that requires these scopes (`a and b`) is bound to be rejected. Stricter than [`is_lacking`], because
+/// a wrong answer would reject calls that work: for a classic scope, any granular scope of Jira for the same verb counts.
+pub(crate) fn is_surely_lacking(needed: &str, granted: &GrantedScopes) -> bool {
+    let is_granular = |verbs: &[&str]| {
+        let is_one = |scope: &str| {
+            let (verb, rest) = scope.split_once(':').unwrap_or_default();
+            verbs.contains(&verb) && rest.ends_with(":jira") && !OF_BOARDS.contains(&scope)
+        };
+        granted.iter().any(is_one)
+    };
+    let is_there = |scope: &str| {
+        granted.contains(scope)
+            || match scope {
+                READ | "read:jira-user" => is_granular(&["read"]),
+                WRITE => is_granular(&["write", "delete"]),
+                _ => false,
+            }
+    };
+    !needed.split(" and ").all(is_there)
+}
+
 #[cfg(test)]
 mod tests {
-    use super::is_lacking;
+    use base::oauth::GrantedScopes;
+
+    use super::{is_lacking, is_surely_lacking};
+
+    #[test]
+    fn a_call_is_only_withheld_if_no_scope_could_allow_it() {
+        let withheld =
+            |needed: &str, granted: &str| is_surely_lacking(needed, &GrantedScopes::parse(granted).unwrap());
+        let boards = "read:board-scope:jira-software and read:project:jira";
+        assert!(withheld("write:jira-work", "read:jira-work offline_access read:project:jira"));
+        assert!(withheld("read:jira-work", "write:jira-work read:project:jira read:jql:jira"));
+        assert!(withheld("read:jira-user", "read:jira-work read:me"));
+        assert!(withheld(boards, "read:jira-work read:project:jira"));
+        assert!(!withheld(boards, "read:board-scope:jira-software read:project:jira"));
+        assert!(!withheld("write:jira-work", "delete:comment:jira"));
+        assert!(!withheld("write:jira-work", "write:jira-work"));
+        assert!(!withheld("read:jira-work", "read:comment:jira"));
+    }
 
     #[test]
     fn a_scope_is_lacking_if_neither_it_nor_a_granular_one_is_granted() {

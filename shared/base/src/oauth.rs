@@ -61,6 +61,26 @@ impl GrantedScopes {
     }
 }
 
+/// The scopes that a deployment requests of a provider.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RequestedScopes(String);
+
+impl RequestedScopes {
+    /// Takes scopes that are separated by spaces.
+    pub fn new(scopes: String) -> Self {
+        Self(scopes)
+    }
+
+    /// Returns those that are not among the granted ones.
+    pub fn missing_in(&self, granted: &GrantedScopes) -> Vec<String> {
+        self.0
+            .split(' ')
+            .filter(|scope| !scope.is_empty() && !granted.contains(scope))
+            .map(str::to_owned)
+            .collect()
+    }
+}
+
 /// The consent step of a provider.
 pub trait Consent: Send + Sync {
     /// Returns the URL to send the person to. The provider redirects back to `redirect_uri` with `state`.
@@ -166,6 +186,13 @@ mod tests {
         for nothing in ["", " ", ","] {
             assert_eq!(GrantedScopes::parse(nothing), None);
         }
+    }
+
+    #[test]
+    fn scopes_that_were_not_granted_are_missing() {
+        let requested = RequestedScopes::new("read:me write:jira-work offline_access".to_owned());
+        let granted = GrantedScopes::parse("read:me read:jira-work").unwrap();
+        assert_eq!(requested.missing_in(&granted), ["write:jira-work", "offline_access"]);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The URL of Atlassian's consent page.
 
 use base::config::{FromSettings, Settings, SettingsError};
-use base::oauth::{Consent, ConsentLacks, Grant};
+use base::oauth::{Consent, ConsentLacks, Grant, RequestedScopes};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use url::Url;
 
@@ -53,6 +53,11 @@ fn configured_scopes(settings: &Settings) -> Result<String, SettingsError> {
         configured.push_str(scope);
     }
     Ok(scopes(&configured))
+}
+
+/// The scopes that a deployment requests. Settings: `DEFAULT_JIRA_SCOPES`, `JIRA_SCOPE_GROUPS`.
+pub fn requested_scopes(settings: &Settings) -> Result<RequestedScopes, SettingsError> {
+    configured_scopes(settings).map(RequestedScopes::new)
 }
 
 /// Whether the scope for reading the account is requested, in which case a grant without it has been tampered with.

@@ -10,7 +10,7 @@ mod sites;
 mod token;
 
 pub use account::{Account, AccountError, Accounts};
-pub use consent::{DEFAULT_SCOPES, JiraConsent, READ_ME};
+pub use consent::{DEFAULT_SCOPES, JiraConsent, READ_ME, requested_scopes};
 pub use probe::{AtlassianProbe, ProbeError};
 pub use scope_groups::{SCOPE_GROUPS, ScopeGroup, groups_of};
 pub use sites::{Resources, Site, Sites, SitesError, jira_sites};

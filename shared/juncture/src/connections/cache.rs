@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use base::oauth::GrantedScopes;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use stores::upstash::Command;
@@ -43,6 +44,9 @@ pub(crate) struct Snapshot {
     /// did not store them; without a URL if the provider was asked and did not know it.
     #[serde(rename = "jira_site", default, skip_serializing_if = "Option::is_none")]
     pub(crate) site: Option<NamedSite>,
+    /// What was granted, if it is known. Entries of older versions do not have it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) granted_scopes: Option<GrantedScopes>,
 }
 
 impl Snapshot {
@@ -67,6 +71,7 @@ impl From<&Connection> for Snapshot {
             site_id: connection.site_id.clone(),
             project_id: connection.project_id.clone(),
             site: Some(connection.site.clone()).filter(|site| site.url.is_some()),
+            granted_scopes: connection.granted_scopes.clone(),
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::sync::LazyLock;
 
 use base::crypto::{Sealed, Sealer};
+use base::oauth::GrantedScopes;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use stores::postgres::{failed, within_budget};
@@ -20,7 +21,7 @@ static SELECT: LazyLock<String> = LazyLock::new(|| {
     format!(
         r#"
         select c.connection_id, c.version, c.refresh_token, c.invalid_refresh_token, c.expires_at, c.access_token,
-               c.access_token_expires_at, c.account_digest, s.site_id, s.site_name, s.site_url, s.project_id
+               c.access_token_expires_at, c.account_digest, c.granted_scopes, s.site_id, s.site_name, s.site_url, s.project_id
         from "juncture-core".connection_external_map m
         join "juncture-core".connection c using (connection_id)
         left join {chosen_sites} s using (connection_id)
@@ -45,6 +46,9 @@ pub struct Connection {
     pub access_token: Option<StoredAccessToken>,
     /// Shows whether a new consent is from the same account; `None` if the account is not known.
     pub account_digest: Option<String>,
+    /// The scopes that the provider stated with the most recent tokens; `None` if it did not, or if an older version
+    /// stored the tokens.
+    pub granted_scopes: Option<GrantedScopes>,
     /// The chosen site.
     pub site_id: Option<String>,
     /// The name and URL of that site, if known.
@@ -95,6 +99,7 @@ impl Connection {
                 .zip(ends)
                 .map(|(token, expires_at)| StoredAccessToken { sealed: Sealed::stored(token), expires_at }),
             account_digest: row.try_get("account_digest")?,
+            granted_scopes: row.try_get::<_, Option<&str>>("granted_scopes")?.and_then(GrantedScopes::parse),
             site_id: row.try_get("site_id")?,
             site: NamedSite::new(row.try_get("site_name")?, row.try_get("site_url")?),
             project_id: row.try_get("project_id")?,

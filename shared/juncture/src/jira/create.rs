@@ -140,7 +140,8 @@ impl ConnectedSite<'_> {
         match self.jira.create_issue(fields, properties).await {
             Ok(issue) => Ok(issue),
             Err(error) => {
-                Err(names.add_to(self.refusal(error, &ticket.project, issue_type.as_deref()).await))
+                let refused = self.refusal(error, &ticket.project, issue_type.as_deref()).await;
+                Err(self.explain_rejected_fields(refused, &names))
             }
         }
     }

@@ -160,7 +160,8 @@ impl ConnectedSite<'_> {
         }
         let returned = self.jira.edit_issue(issue, fields).await.map_err(|error| match error {
             JiraError::Unconfirmed(unread) => unconfirmed("The issue may be changed all the same.", *unread),
-            error => issue_input::refused_length(&error).unwrap_or_else(|| names.add_to(error.into())),
+            error => issue_input::refused_length(&error)
+                .unwrap_or_else(|| self.explain_rejected_fields(error.into(), &names)),
         })?;
         let edited = match returned {
             Some(returned) => Some(returned),

@@ -12,6 +12,7 @@ impl From<JiraError> for Error {
         const UNREADABLE: &str = "Jira returned a response that could not be read";
         match error {
             JiraError::Refused { response, scopes } => refused(&response, scopes),
+            JiraError::MissingScope(scopes) => lacks_scope(scopes).because("not among the granted scopes"),
             JiraError::TimedOut(cause) => {
                 Self::timed_out("Jira did not answer in time. Try again.").because(cause)
             }
@@ -42,7 +43,7 @@ impl From<JiraError> for Error {
 fn refused(response: &JiraErrorResponse, scopes: &str) -> Error {
     let provider_failed = |sentence: &'static str| Error::new(ErrorCode::ProviderFailed, sentence);
     let error = match response.refusal() {
-        Refusal::MissingScope => Error::new(ErrorCode::MissingScope, missing_scope(scopes)),
+        Refusal::MissingScope => lacks_scope(scopes),
         Refusal::Token => provider_failed(
             "Jira does not accept an access token that Atlassian has just issued. Try again shortly.",
         ),
@@ -75,16 +76,17 @@ fn refused(response: &JiraErrorResponse, scopes: &str) -> Error {
     }
 }
 
-/// The message for a call whose scopes were not granted, with what to do about it.
-fn missing_scope(scopes: &str) -> String {
+/// 403 for a call whose scopes (`a and b`) were not granted, with what to do about it.
+pub(super) fn lacks_scope(scopes: &str) -> Error {
     let add = match groups_of(scopes)[..] {
         [] => "Add it to DEFAULT_JIRA_SCOPES and to the Jira app".to_owned(),
         [group] => format!("Add it to the Jira app, and {group} to JIRA_SCOPE_GROUPS"),
         ref groups => format!("Add it to the Jira app, and {} to JIRA_SCOPE_GROUPS", groups.join(", ")),
     };
-    format!(
+    let sentence = format!(
         "The connection lacks a scope that this call needs: {scopes}. {add}, then let the end user connect again."
-    )
+    );
+    Error::new(ErrorCode::MissingScope, sentence)
 }
 
 /// Converts the error for an item that does not exist or is not visible: Jira returns 404, or 400 if the item is part

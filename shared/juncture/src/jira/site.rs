@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use atlassian::{BoxError, JiraSite, ProjectId, TokenSource};
+use base::oauth::GrantedScopes;
 use futures_util::future::BoxFuture;
 use secrecy::{ExposeSecret, SecretString};
 
@@ -128,6 +129,10 @@ impl OpenConnection<'_> {
 impl TokenSource for OpenConnection<'_> {
     fn token(&self) -> SecretString {
         self.session().access_token.value.clone()
+    }
+
+    fn granted_scopes(&self) -> Option<GrantedScopes> {
+        self.session().granted_scopes.clone()
     }
 
     fn renew<'a>(&'a self, rejected: &'a SecretString) -> BoxFuture<'a, Result<(), BoxError>> {

@@ -247,7 +247,7 @@ impl ConnectedSite<'_> {
         let fields = candidate.form.convert(fields)?;
         if let Err(error) = self.jira.transition(issue, &candidate.id, fields).await {
             let checked = self.check_moved(issue, candidate.transition, error).await;
-            checked.map_err(|error| candidate.form.names().add_to(error))?;
+            checked.map_err(|error| self.explain_rejected_fields(error, &candidate.form.names()))?;
         }
         let (status, status_id, status_category) = status_of(candidate.transition);
         let mut moved = Moved {

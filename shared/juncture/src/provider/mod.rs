@@ -10,7 +10,9 @@ mod providers;
 use std::time::Duration;
 
 pub(crate) use base::oauth::site_url;
-pub use base::oauth::{Consent, ConsentLacks, Grant, GrantedScopes, NamedSite, TokenEndpoint, TokenError};
+pub use base::oauth::{
+    Consent, ConsentLacks, Grant, GrantedScopes, NamedSite, RequestedScopes, TokenEndpoint, TokenError,
+};
 pub use discovery::{Account, AccountError, Discovered, Discovery, DiscoveryError, Site, SiteId};
 pub(crate) use id::CHOSEN_SITES;
 pub use id::ProviderId;

@@ -1,11 +1,11 @@
 //! One value per provider.
 
 use base::config::{FromSettings, Settings, SettingsError};
-use base::oauth::{Consent, TokenEndpoint};
+use base::oauth::{Consent, RequestedScopes, TokenEndpoint};
 
 use super::discovery::Discovery;
 use super::id::ProviderId;
-use super::jira::{JiraConsent, JiraDiscovery, JiraTokenEndpoint};
+use super::jira::{JiraConsent, JiraDiscovery, JiraTokenEndpoint, requested_scopes};
 
 /// One value per provider, such as its [`Consent`], [`TokenEndpoint`] or [`Discovery`].
 pub struct Providers<T> {
@@ -30,6 +30,13 @@ impl<T> Providers<T> {
 impl FromSettings for Providers<Box<dyn Consent>> {
     fn from_settings(settings: &Settings) -> Result<Self, SettingsError> {
         Ok(Self { jira: Box::new(JiraConsent::from_settings(settings)?) })
+    }
+}
+
+/// Settings: those of [`requested_scopes`].
+impl FromSettings for Providers<RequestedScopes> {
+    fn from_settings(settings: &Settings) -> Result<Self, SettingsError> {
+        Ok(Self { jira: requested_scopes(settings)? })
     }
 }
 

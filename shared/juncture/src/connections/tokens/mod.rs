@@ -21,6 +21,7 @@ use std::time::Duration;
 
 use base::counters::{Counter, count};
 use base::crypto::{CryptoError, Sealer};
+use base::oauth::GrantedScopes;
 use base::retry::Pauses;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
@@ -63,6 +64,8 @@ pub struct Session {
     pub site: Option<NamedSite>,
     /// The selected project on that site.
     pub project_id: Option<String>,
+    /// The scopes that were granted, if they are known.
+    pub granted_scopes: Option<GrantedScopes>,
 }
 
 /// Obtains sessions, and refreshes access tokens as needed.
@@ -211,6 +214,7 @@ impl Tokens {
             site_id: snapshot.site_id.clone(),
             site: snapshot.site.clone(),
             project_id: snapshot.project_id.clone(),
+            granted_scopes: snapshot.granted_scopes.clone(),
         }))
     }
 

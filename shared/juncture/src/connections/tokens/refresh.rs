@@ -282,6 +282,7 @@ impl Tokens {
 fn rotated(row: &Connection, tokens: SealedTokens, version: i64) -> Connection {
     Connection {
         version,
+        granted_scopes: tokens.granted_scopes.or_else(|| row.granted_scopes.clone()),
         refresh_token: tokens.refresh_token,
         access_token: Some(StoredAccessToken {
             sealed: tokens.access_token,

@@ -21,6 +21,9 @@ use crate::error::{Error, ErrorCode, Result};
 use kind::{Kind, is_settable};
 use value::Target;
 
+/// The scope that a value of a sprint field requires.
+const WRITE_SPRINTS: &str = "write:sprint:jira-software";
+
 /// How many characters of a field's name are quoted in an error message.
 const MAX_NAME_SHOWN: usize = 50;
 
@@ -133,7 +136,11 @@ impl Form {
 
     /// The names of the fields, by id.
     pub(super) fn names(&self) -> FieldNames {
-        FieldNames(self.0.iter().map(|field| (field.id.clone(), field.name.clone())).collect())
+        let sprints = self.0.iter().filter(|field| field.kind == Kind::Sprint);
+        FieldNames {
+            sprints: sprints.map(|field| field.id.clone()).collect(),
+            names: self.0.iter().map(|field| (field.id.clone(), field.name.clone())).collect(),
+        }
     }
 
     /// The form as the API shows it.
@@ -144,15 +151,29 @@ impl Form {
 
 /// The names of a form's fields, by id.
 #[derive(Debug, Clone, Default)]
-pub(super) struct FieldNames(BTreeMap<String, String>);
+pub(super) struct FieldNames {
+    names: BTreeMap<String, String>,
+    /// The ids of the fields that hold sprints.
+    sprints: Vec<String>,
+}
 
-impl FieldNames {
-    /// Adds the names of the fields that Jira rejected to the details of an error.
-    pub(super) fn add_to(&self, error: Error) -> Error {
+impl ConnectedSite<'_> {
+    /// Adds to the error of a write what the form tells about it: the names of the fields that Jira rejected.
+    ///
+    /// If one of them is a sprint and the consent lacks the scope to write sprints, that is the reason, although Jira
+    /// claims that the account lacks a permission.
+    pub(super) fn explain_rejected_fields(&self, error: Error, form: &FieldNames) -> Error {
         let Some(mut details) = error.details().cloned() else { return error };
-        let rejected = details["fields"].as_object().into_iter().flat_map(Map::keys);
-        let names: Map<String, Value> =
-            rejected.filter_map(|id| Some((id.clone(), self.0.get(id)?.clone().into()))).collect();
+        let rejected: Vec<String> =
+            details["fields"].as_object().into_iter().flat_map(Map::keys).cloned().collect();
+        let granted = &self.session().granted_scopes;
+        let cannot_write_sprints = granted.as_ref().is_some_and(|granted| !granted.contains(WRITE_SPRINTS));
+        if cannot_write_sprints && rejected.iter().any(|id| form.sprints.contains(id)) {
+            let cause = error.cause_chain().unwrap_or_default();
+            return super::errors::lacks_scope(WRITE_SPRINTS).with_details(details).because(cause);
+        }
+        let name = |id: &String| Some((id.clone(), form.names.get(id)?.clone().into()));
+        let names: Map<String, Value> = rejected.iter().filter_map(name).collect();
         if names.is_empty() {
             return error;
         }

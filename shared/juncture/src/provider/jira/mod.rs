@@ -3,7 +3,9 @@
 mod discovery;
 mod site_table;
 
-pub use atlassian::oauth::{AtlassianProbe, DEFAULT_SCOPES, JiraConsent, JiraTokenEndpoint};
+pub use atlassian::oauth::{
+    AtlassianProbe, DEFAULT_SCOPES, JiraConsent, JiraTokenEndpoint, requested_scopes,
+};
 pub use discovery::JiraDiscovery;
 
 use atlassian::oauth::CONSENT_LIFETIME;
