@@ -2,6 +2,7 @@
 
 mod agile;
 mod client;
+mod comment;
 mod error;
 mod ids;
 mod issue;
@@ -18,6 +19,7 @@ use base::config::SettingsError;
 
 pub use agile::{AgilePage, Board, BoardSprints, Sprint, SprintState};
 pub use client::{Jira, JiraSite, TokenSource};
+pub use comment::{COMMENTS_AT_ONCE, Comment, CommentOrder, CommentPage, CommentVisibility, InternalComment};
 pub use error::{BoxError, JiraError};
 pub use ids::{
     AttachmentId, BoardId, CommentId, InvalidId, IssueRef, IssueTypeId, LinkId, ProjectId, SiteId, SprintId,

@@ -4,6 +4,7 @@
 //! - `view`, `refusal`: what every endpoint starts with, and how it refuses a request.
 //! - `jql`, `search`, `bulkfetch`: finding issues. `render`, `objects`: issues and related objects as JSON.
 //! - `issue`, `create`, `edit`, `fields`, `adf`, `createmeta`: single issues.
+//! - `comments`: comments on issues and on the requests of service projects.
 //! - `projects`, `myself`; `agile`: Jira Software.
 //!
 //! Sources: <https://developer.atlassian.com/cloud/jira/platform/rest/v3/> and
@@ -12,6 +13,7 @@
 mod adf;
 mod agile;
 mod bulkfetch;
+mod comments;
 mod contract;
 mod create;
 mod createmeta;
@@ -46,6 +48,7 @@ pub(crate) fn router(shared: &Arc<Shared>) -> Router<Arc<Shared>> {
         .merge(issue::router())
         .merge(edit::router())
         .merge(create::router())
+        .merge(comments::router())
         .merge(createmeta::router())
         .merge(agile::router())
         .route(contract::UNKNOWN, any(unknown));

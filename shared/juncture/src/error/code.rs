@@ -86,6 +86,8 @@ pub enum ErrorCode {
     SearchUnfinished,
     /// The call may have taken effect.
     OutcomeUnknown,
+    /// Jira did not confirm that a comment is visible only to those who are meant to see it.
+    CommentPublic,
     /// The settings cannot be loaded or are incomplete; nothing was done.
     NotConfigured,
     /// The database is missing migrations.
@@ -141,7 +143,8 @@ impl ErrorCode {
             Self::ProviderFailed
             | Self::AccountUnavailable
             | Self::SearchUnfinished
-            | Self::OutcomeUnknown => StatusCode::BAD_GATEWAY,
+            | Self::OutcomeUnknown
+            | Self::CommentPublic => StatusCode::BAD_GATEWAY,
             Self::NotConfigured | Self::NotMigrated | Self::StorageUnavailable | Self::Prefetch => {
                 StatusCode::SERVICE_UNAVAILABLE
             }

@@ -4,13 +4,14 @@ use adf::Lost;
 use atlassian::timestamp::moment;
 use atlassian::{Issue, IssueRef, JiraError};
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::Value;
 use time::OffsetDateTime;
 
 use super::description::DescriptionFormat;
 use super::issue_details::{NameAndIcon, User};
 use super::issue_input::{self, IssueFields, IssueInput};
 use super::links::{Linked, Links};
+use super::loss::{Merged, OnLoss, merge};
 use super::site::ConnectedSite;
 use crate::error::{Error, ErrorCode, Result};
 
@@ -25,7 +26,7 @@ pub struct Edit {
     input: IssueInput,
     /// The issue's `updated` that the caller last read.
     expected_updated: Option<OffsetDateTime>,
-    refuses_loss: bool,
+    on_loss: OnLoss,
     format: DescriptionFormat,
 }
 
@@ -54,13 +55,9 @@ impl Edit {
                 )
             })
         });
-        let refuses_loss = match options.on_loss.as_deref() {
-            None | Some("report") => false,
-            Some("refuse") => true,
-            Some(_) => return Err(Error::bad_request("on_loss must be report or refuse")),
-        };
+        let on_loss = OnLoss::parse(options.on_loss.as_deref())?;
         let format = DescriptionFormat::parse(options.description_format.as_deref())?;
-        Ok(Self { input, expected_updated: expected.transpose()?, refuses_loss, format })
+        Ok(Self { input, expected_updated: expected.transpose()?, on_loss, format })
     }
 }
 
@@ -139,15 +136,12 @@ impl ConnectedSite<'_> {
     }
 
     async fn change(&self, issue: &IssueRef, edit: Edit) -> Result<Outcome> {
-        let Edit { mut input, expected_updated, refuses_loss, format } = edit;
+        let Edit { mut input, expected_updated, on_loss, format } = edit;
         let mut lost = Vec::new();
         if input.markdown().is_some() || expected_updated.is_some() {
             let stored = self.jira.issue(issue.as_str(), STORED).await?;
             check_unchanged(expected_updated, &stored)?;
-            lost = keep_what_markdown_cannot_say(&mut input, stored.field("description"))?;
-            if refuses_loss && !lost.is_empty() {
-                return Err(would_lose(&lost));
-            }
+            lost = keep_what_markdown_cannot_say(&mut input, stored.field("description"), on_loss)?;
         }
         let fields = input.into_fields();
         if fields.is_empty() {
@@ -187,7 +181,7 @@ impl ConnectedSite<'_> {
 }
 
 /// The error for an unreadable response, when the request may have taken effect.
-fn unconfirmed(what: &str, unread: JiraError) -> Error {
+pub(super) fn unconfirmed(what: &str, unread: JiraError) -> Error {
     Error::provider_failed(
         format!("Jira returned a response that could not be read. {what}"),
         unread.to_string(),
@@ -212,21 +206,13 @@ fn check_unchanged(expected: Option<OffsetDateTime>, stored: &Issue) -> Result<(
 }
 
 /// Turns the Markdown description into an edit of the stored one, and returns what the edit loses.
-fn keep_what_markdown_cannot_say(input: &mut IssueInput, stored: &Value) -> Result<Vec<Lost>> {
+fn keep_what_markdown_cannot_say(
+    input: &mut IssueInput,
+    stored: &Value,
+    on_loss: OnLoss,
+) -> Result<Vec<Lost>> {
     let Some(markdown) = input.markdown() else { return Ok(Vec::new()) };
-    let edited =
-        adf::edit(stored, markdown).map_err(|large| Error::bad_request(format!("description {large}")))?;
-    let is_changed = edited.document.as_json() != stored;
-    input.set_description(Some(edited.document).filter(|_| is_changed));
-    Ok(edited.lost)
-}
-
-fn would_lose(lost: &[Lost]) -> Error {
-    let list: Vec<String> = lost.iter().map(|lost| format!("{} ({})", lost.kind, lost.count)).collect();
-    let sentence = format!(
-        "The description would lose what Markdown cannot say: {}. Nothing was changed. Send on_loss: \"report\" to edit \
-         it all the same, or the description as an ADF document.",
-        list.join(", ")
-    );
-    Error::new(ErrorCode::WouldLose, sentence).with_details(json!({ "lost": lost }))
+    let Merged { document, lost } = merge(stored, markdown, "description", on_loss)?;
+    input.set_description(document);
+    Ok(lost)
 }

@@ -1,6 +1,8 @@
 //! Jira through a connection: what the API reads and writes there, in its own format.
 
+mod add_comment;
 mod boards;
+mod comments;
 mod create;
 mod create_recovery;
 mod creation;
@@ -9,17 +11,21 @@ mod description;
 mod edit;
 mod errors;
 mod ids;
+mod internal_comment;
 mod issue_details;
 mod issue_input;
 mod links;
+mod loss;
 mod project_list;
 mod projects;
 mod rich_text;
 mod site;
 mod tickets;
 
-pub use atlassian::{Board, BoardSprints, IssueRef, ProjectId, Sprint, SprintId, SprintState};
+pub use add_comment::{CommentFields, NewComment};
+pub use atlassian::{Board, BoardSprints, CommentId, IssueRef, ProjectId, Sprint, SprintId, SprintState};
 pub use boards::SprintBoard;
+pub use comments::{Comment, CommentEdit, CommentEditFields, CommentList};
 pub use create::{CreatedTicket, NewTicket};
 pub use create_recovery::{following_keys, newest_issue};
 pub use description::DescriptionFormat;

@@ -91,6 +91,11 @@ impl RichText {
         }
     }
 
+    /// The text as an ADF document.
+    pub(super) fn as_json(&self) -> &Value {
+        self.document.as_json()
+    }
+
     /// The source, if it was Markdown.
     pub(super) fn markdown(&self) -> Option<&str> {
         self.markdown.as_deref()
@@ -100,6 +105,12 @@ impl RichText {
 impl From<Document> for RichText {
     fn from(document: Document) -> Self {
         Self { document, markdown: None }
+    }
+}
+
+impl From<RichText> for Document {
+    fn from(text: RichText) -> Self {
+        text.document
     }
 }
 

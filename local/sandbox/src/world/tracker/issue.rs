@@ -7,6 +7,7 @@ use serde_json::Value;
 use time::OffsetDateTime;
 
 use super::catalog::{ISSUE_TYPES, IssueType, PRIORITIES, Priority, Status, TO_DO};
+use super::comment::Comment;
 
 #[derive(Clone)]
 pub(crate) struct Issue {
@@ -42,6 +43,8 @@ pub(crate) struct Issue {
     /// Index into the list of options.
     pub(crate) severity: Option<usize>,
     pub(crate) inspected: Option<String>,
+    /// Oldest first.
+    pub(crate) comments: Vec<Comment>,
     /// Entity properties.
     pub(crate) properties: BTreeMap<String, Value>,
     pub(crate) created: OffsetDateTime,
@@ -86,6 +89,7 @@ impl Issue {
             berth: None,
             severity: None,
             inspected: None,
+            comments: Vec::new(),
             properties: BTreeMap::new(),
             created,
             updated: created,
