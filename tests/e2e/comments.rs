@@ -62,7 +62,7 @@ fn a_comment_is_added_and_read() {
         let stack = TestStack::shared().await?;
         let person = stack.connected_user().await?;
         let issue = person.task(&stack.project("SAID", 0)?, "Discuss").await?;
-        let text = "Ask **[@Sam](accountid:5b10a2844c20165700ede002)** about the `tide`\n\n- now\n- later";
+        let text = "Ask [@Sam](accountid:5b10a2844c20165700ede002) **about** the `tide`\n\n- now\n- later";
         let before = person.jira_requests().len();
         let comment = add(&person, &issue, json!({ "body": text })).await?.json(201)["comment"].clone();
         assert_eq!(person.jira_requests().len() - before, 1);
@@ -131,7 +131,7 @@ fn comments_are_listed_in_pages_and_in_both_orders() {
         let oldest = list(&person, &issue, &[("order", "oldest")]).await?;
         assert!(bodies(&oldest).iter().rev().eq(&newest), "{oldest}");
         let mut read = Vec::new();
-        let mut cursor = None;
+        let mut cursor: Option<String> = None;
         let before = person.jira_requests().len();
         for size in [2, 2, 1] {
             let page = match &cursor {
@@ -246,7 +246,7 @@ fn an_edit_keeps_what_markdown_cannot_say() {
         assert_eq!(edited["comment"]["id"], id);
         assert!(edited.get("lost").is_none(), "{edited}");
         let sent = person.jira_requests().pop().context("no request")?;
-        assert!(sent.path.contains("notifyUsers=false"), "{sent:?}");
+        assert_eq!(sent.query.as_deref(), Some("notifyUsers=false"));
 
         let lossy = json!({ "body": "Blue\n\nOther", "on_loss": "refuse" });
         let refused = edit(&person, &issue, id, lossy).await?.json(409);
@@ -399,7 +399,7 @@ fn jiras_refusals_have_sentences() {
         assert_eq!(missing.refusal(404), "Issue not found");
 
         // Jira counts the ends of paragraphs, too.
-        let refusal = add(&person, &issue, json!({ "body": "a\n\n".repeat(16_384) })).await?.refusal(400);
+        let refusal = add(&person, &issue, json!({ "body": "aaa\n\n".repeat(10_000) })).await?.refusal(400);
         assert!(refusal.starts_with("body is too long for Jira"), "{refusal}");
         let said = "Das ist zu lang: höchstens 32.767 Zeichen.";
         for details in [
@@ -558,7 +558,7 @@ fn an_internal_comment_is_hidden_from_customers() {
         let public = add(&person, &issue, json!({ "body": "Hello" })).await?.json(201);
         assert_eq!(public["comment"]["is_internal"], false);
         // Markdown may be longer than what it says.
-        let long = format!("[a](https://example.com/{})", "b".repeat(40_000));
+        let long = "**a** ".repeat(7_000);
         let long = add(&person, &issue, json!({ "body": long, "internal": true })).await?.json(201);
         assert_eq!(long["comment"]["is_internal"], true);
 
