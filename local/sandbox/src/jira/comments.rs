@@ -1,7 +1,5 @@
-//! `/rest/api/3/issue/{issueIdOrKey}/comment`, the properties of comments, and
-//! `POST /rest/servicedeskapi/request/{issueIdOrKey}/comment`.
-//! See <https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-issue-comments/> and
-//! <https://developer.atlassian.com/cloud/jira/service-desk/rest/api-group-request/>.
+//! `/rest/api/3/issue/{issueIdOrKey}/comment` and the properties of comments.
+//! See <https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-issue-comments/>.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -9,7 +7,7 @@ use std::sync::Arc;
 use axum::extract::{Extension, Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::get;
 use axum::{Json, Router};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -27,7 +25,8 @@ use crate::world::tracker::issue::Issue;
 /// Larger page sizes are silently reduced to this.
 const MAX_PAGE: usize = 100;
 
-const MAX_LENGTH: usize = 32_767;
+/// In characters.
+pub(super) const MAX_LENGTH: usize = 32_767;
 
 const READ: [&str; 7] = [
     "read:comment:jira",
@@ -54,21 +53,11 @@ const DELETE_SCOPES: Scopes = Scopes {
 const PROPERTY_SCOPES: Scopes =
     Scopes { classic: &["read:jira-work"], granular: &["read:comment.property:jira"] };
 
-const REQUEST_SCOPES: Scopes = Scopes {
-    classic: &["write:servicedesk-request"],
-    granular: &[
-        "read:request.comment:jira-service-management",
-        "write:request.comment:jira-service-management",
-        "read:user:jira",
-    ],
-};
-
 pub(super) fn router() -> Router<Arc<Shared>> {
     Router::new()
         .route("/rest/api/3/issue/{issue}/comment", get(list).post(add))
         .route("/rest/api/3/issue/{issue}/comment/{id}", get(one).put(edit).delete(delete))
         .route("/rest/api/3/comment/{id}/properties/{key}", get(property))
-        .route("/rest/servicedeskapi/request/{issue}/comment", post(add_to_request))
 }
 
 /// The parameters of a list, with Jira's defaults.
@@ -236,66 +225,13 @@ async fn property(
     Ok(Json(json!({ "key": key, "value": value })))
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RequestComment {
-    body: String,
-    public: bool,
-}
-
-async fn add_to_request(
-    State(shared): AppState,
-    Path((cloud_id, name)): Path<(String, String)>,
-    headers: HeaderMap,
-    Extension(input): Extension<Input>,
-) -> Result<(StatusCode, Json<Value>), Refusal> {
-    let view = View::open(&shared, &headers, &cloud_id, &REQUEST_SCOPES)?;
-    let RequestComment { body: text, public } = input.body()?;
-    let mut tracker = view.write();
-    let issue = view.issue(&tracker, &name).ok().filter(|issue| is_request(&view, issue)).cloned();
-    let issue = issue.ok_or_else(|| {
-        service_desk(StatusCode::NOT_FOUND, "The customer request does not exist, or you cannot see it.")
-    })?;
-    if view.settings.read_only {
-        return Err(service_desk(StatusCode::FORBIDDEN, "You may not comment on this request."));
-    }
-    if text.trim().is_empty() || text.encode_utf16().count() > MAX_LENGTH {
-        return Err(service_desk(StatusCode::BAD_REQUEST, "The comment is empty or too long."));
-    }
-    let id = tracker.next_comment();
-    let line = |line: &str| match line {
-        "" => json!({ "type": "paragraph", "content": [] }),
-        line => json!({ "type": "paragraph", "content": [{ "type": "text", "text": line }] }),
-    };
-    let body = json!({ "type": "doc", "version": 1, "content": text.lines().map(line).collect::<Vec<_>>() });
-    let public = public || view.settings.internal_comments_are_public;
-    let comment = Comment { public, ..new(&view, id, body) };
-    if let Some(issue) = tracker.issues.get_mut(&issue.id) {
-        issue.comments.push(comment);
-    }
-    let answer = json!({
-        "id": id.to_string(),
-        "body": text,
-        "public": public,
-        "author": { "accountId": view.account.account_id, "displayName": view.account.name, "active": true },
-        "created": { "jira": timestamp(view.now), "epochMillis": view.now.unix_timestamp() * 1000 },
-    });
-    Ok((StatusCode::CREATED, Json(answer)))
-}
-
-/// A refusal in the format of Jira Service Management.
-fn service_desk(status: StatusCode, text: &str) -> Refusal {
-    let body =
-        json!({ "errorMessage": text, "i18nErrorMessage": { "i18nKey": "sd.error", "parameters": [] } });
-    Refusal { status, body, misuse: None }
-}
-
 fn refuse(field: &str, text: &str) -> Refusal {
     let body = json!({ "errorMessages": [], "errors": { field: text } });
     Refusal { status: StatusCode::BAD_REQUEST, body, misuse: None }
 }
 
-fn new(view: &View, id: u64, body: Value) -> Comment {
+/// A comment of this account without further settings.
+pub(super) fn new(view: &View, id: u64, body: Value) -> Comment {
     let author: Arc<str> = view.account.key.as_str().into();
     Comment {
         id,
@@ -308,11 +244,6 @@ fn new(view: &View, id: u64, body: Value) -> Comment {
         public: true,
         properties: BTreeMap::new(),
     }
-}
-
-fn is_request(view: &View, issue: &Issue) -> bool {
-    let project = view.site.projects.iter().find(|project| project.id == issue.project);
-    project.is_some_and(|project| project.type_key == "service_desk")
 }
 
 /// Ada administers every project; others change only their own comments.

@@ -4,7 +4,7 @@
 //! - `view`, `refusal`: what every endpoint starts with, and how it refuses a request.
 //! - `jql`, `search`, `bulkfetch`: finding issues. `render`, `objects`: issues and related objects as JSON.
 //! - `issue`, `create`, `edit`, `fields`, `adf`, `createmeta`: single issues.
-//! - `comments`: comments on issues and on the requests of service projects.
+//! - `comments`, `requests`: comments on issues, and on the requests of service projects.
 //! - `projects`, `myself`; `agile`: Jira Software.
 //!
 //! Sources: <https://developer.atlassian.com/cloud/jira/platform/rest/v3/> and
@@ -26,6 +26,7 @@ mod objects;
 mod projects;
 mod refusal;
 mod render;
+mod requests;
 mod search;
 mod view;
 
@@ -49,6 +50,7 @@ pub(crate) fn router(shared: &Arc<Shared>) -> Router<Arc<Shared>> {
         .merge(edit::router())
         .merge(create::router())
         .merge(comments::router())
+        .merge(requests::router())
         .merge(createmeta::router())
         .merge(agile::router())
         .route(contract::UNKNOWN, any(unknown));
