@@ -5,6 +5,7 @@ mod admin;
 mod agile;
 mod bad_input;
 mod commands;
+mod comments;
 mod connect_token;
 mod connection_info;
 mod create;

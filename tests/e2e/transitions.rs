@@ -281,3 +281,36 @@ fn transitions_with_unexpected_values_lose_only_those() {
         Ok(())
     });
 }
+
+#[test]
+fn a_comment_is_added_after_the_move() {
+    run(async {
+        let stack = TestStack::shared().await?;
+        let person = stack.connected_user().await?;
+        let project = stack.project("MOVENOTE", 0)?;
+        let key = person.task(&project, "Note").await?;
+        let before = person.jira_requests().len();
+        let moved = move_to(&person, &key, json!({ "status": "Done", "comment": "Released in **1.4**" }))
+            .await?
+            .json(200);
+        assert_eq!(person.jira_requests().len() - before, 3);
+        let comments = person.read("get-comments", &[("issue_id_or_key", &key)]).await?.json(200);
+        assert_eq!(comments["comments"][0]["body"], "Released in **1.4**");
+        assert_eq!(comments["comments"][0]["id"], moved["comment_id"]);
+        // The move stands if the comment fails.
+        for (fault, said) in [
+            (
+                Fault::Status { status: 400, body: Some(json!({ "errorMessages": ["no"] })) },
+                "could not be added",
+            ),
+            (Fault::Drop, "did not confirm the comment"),
+        ] {
+            let key = person.task(&project, "Note").await?;
+            stack.atlassian().inject(person.trouble("/comment HTTP", fault).times(1));
+            let moved = move_to(&person, &key, json!({ "status": "Done", "comment": "a" })).await?.json(200);
+            assert!(moved["warning"].as_str().is_some_and(|text| text.contains(said)), "{moved}");
+            assert_eq!((&moved["comment_id"], status(&person, &key).await?), (&Value::Null, json!("Done")));
+        }
+        Ok(())
+    });
+}

@@ -46,6 +46,10 @@ pub(crate) enum Endpoint {
     EditIssue,
     CreateTicket,
     DeleteIssue,
+    GetComments,
+    AddComment,
+    EditComment,
+    DeleteComment,
     #[strum(serialize = "health/ready")]
     Ready,
 }
@@ -93,7 +97,7 @@ impl Endpoint {
             200..400 => true,
             410 => self.is_single_use(),
             // The first request already deleted it.
-            404 => matches!(self, DeleteIssue | Disconnect),
+            404 => matches!(self, DeleteIssue | DeleteComment | Disconnect),
             _ => false,
         }
     }
@@ -242,6 +246,26 @@ impl<'a> Tenant<'a> {
                 let fields =
                     json!({ "jira_project_id": self.project, "summary": "Once", "issue_type_id": "10001" });
                 prepared.body = Some(person.body(fields));
+            }
+            GetComments => query.push(("issue_id_or_key", "SHIP-1".to_owned())),
+            AddComment | EditComment | DeleteComment => {
+                let issue = person.task(&self.project, "To be discussed").await?;
+                let text = json!({ "issue_id_or_key": issue, "body": "To be changed" });
+                if endpoint == AddComment {
+                    prepared.method = Method::POST;
+                    prepared.body = Some(person.body(text));
+                } else {
+                    let added = person.write(Method::POST, "add-comment", text).await?.json(201);
+                    let id = added["comment"]["id"].as_str().context("no id")?.to_owned();
+                    if endpoint == DeleteComment {
+                        prepared.method = Method::DELETE;
+                        query.extend([("issue_id_or_key", issue), ("comment_id", id)]);
+                    } else {
+                        prepared.method = Method::PUT;
+                        let change = json!({ "issue_id_or_key": issue, "comment_id": id, "body": "Changed" });
+                        prepared.body = Some(person.body(change));
+                    }
+                }
             }
             GetSelectedProject | GetProjects => {}
         }

@@ -27,6 +27,13 @@ impl TestStack {
         Ok(id)
     }
 
+    /// Like [`Self::project`], an empty project of Jira Service Management.
+    pub fn service_project(&self, key: &str) -> Result<String> {
+        let new = NewProject { key: key.to_owned(), issues: 0, boards: 0, sprints_per_board: 0 };
+        let made = self.atlassian().create_service_project("harbour", &new).map_err(anyhow::Error::msg)?;
+        Ok(made.id.to_string())
+    }
+
     /// A new person, connected to the site `harbour`.
     pub async fn connected_user(&self) -> Result<Person<'_>> {
         let person = self.person(&["harbour"])?;

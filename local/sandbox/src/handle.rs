@@ -180,7 +180,12 @@ impl Handle {
     /// Adds a project with issues, boards and sprints to a site (its key or cloud id). Fails if the site does not
     /// exist, or the key is taken or malformed.
     pub fn create_project(&self, site: &str, new: &NewProject) -> Result<CreatedProject, String> {
-        self.shared.change(|world| world.create_project(site, new))
+        self.shared.change(|world| world.create_project(site, new, "software"))
+    }
+
+    /// Like [`Self::create_project`], a project of Jira Service Management, whose issues are customers' requests.
+    pub fn create_service_project(&self, site: &str, new: &NewProject) -> Result<CreatedProject, String> {
+        self.shared.change(|world| world.create_project(site, new, "service_desk"))
     }
 
     /// Configures a project of a site.

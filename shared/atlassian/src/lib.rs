@@ -2,6 +2,7 @@
 
 mod agile;
 mod client;
+mod comment;
 mod error;
 mod forms;
 mod ids;
@@ -20,6 +21,7 @@ use base::config::SettingsError;
 
 pub use agile::{AgilePage, Board, BoardSprints, Sprint, SprintState};
 pub use client::{Jira, JiraSite, TokenSource};
+pub use comment::{COMMENTS_AT_ONCE, Comment, CommentOrder, CommentPage, CommentVisibility, InternalComment};
 pub use error::{BoxError, JiraError};
 pub use forms::{FieldSchema, IssueType, Screen, ScreenField};
 pub use ids::{

@@ -5,6 +5,7 @@
 //! - `jql`, `search`, `bulkfetch`: finding issues. `render`, `objects`: issues and related objects as JSON.
 //! - `issue`, `create`, `edit`, `transitions`, `fields`, `custom_fields`, `adf`: single issues.
 //! - `createmeta`, `editmeta`, `screens`: what the fields of an issue take.
+//! - `comments`, `requests`: comments on issues, and on the requests of service projects.
 //! - `projects`, `myself`; `agile`: Jira Software.
 //!
 //! Sources: <https://developer.atlassian.com/cloud/jira/platform/rest/v3/> and
@@ -13,6 +14,7 @@
 mod adf;
 mod agile;
 mod bulkfetch;
+mod comments;
 mod contract;
 mod create;
 mod createmeta;
@@ -27,6 +29,7 @@ mod objects;
 mod projects;
 mod refusal;
 mod render;
+mod requests;
 mod screens;
 mod search;
 mod transitions;
@@ -51,6 +54,8 @@ pub(crate) fn router(shared: &Arc<Shared>) -> Router<Arc<Shared>> {
         .merge(issue::router())
         .merge(edit::router())
         .merge(create::router())
+        .merge(comments::router())
+        .merge(requests::router())
         .merge(createmeta::router())
         .merge(editmeta::router())
         .merge(transitions::router())

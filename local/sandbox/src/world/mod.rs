@@ -83,8 +83,14 @@ impl World {
         self.sites.iter().find(|site| site.key == name || site.cloud_id == name)
     }
 
-    /// Adds a project to a site. Fails if the site does not exist, or the key is taken or malformed.
-    pub(crate) fn create_project(&mut self, site: &str, new: &NewProject) -> Result<CreatedProject, String> {
+    /// Adds a project of a type (`software`, `service_desk`) to a site. Fails if the site does not exist, or the key is
+    /// taken or malformed.
+    pub(crate) fn create_project(
+        &mut self,
+        site: &str,
+        new: &NewProject,
+        type_key: &'static str,
+    ) -> Result<CreatedProject, String> {
         let site = self.sites.iter_mut().find(|known| known.key == site || known.cloud_id == site);
         let site = site.ok_or("there is no such site")?;
         let well_formed = new.key.starts_with(|c: char| c.is_ascii_uppercase())
@@ -93,7 +99,7 @@ impl World {
             return Err(format!("the key {:?} is taken or malformed", new.key));
         }
         let id = site.projects.iter().map(|project| project.id).max().unwrap_or(10_000) + 1;
-        site.projects.push(Project::new(id, &new.key, &new.key));
+        site.projects.push(Project { type_key, ..Project::new(id, &new.key, &new.key) });
         let tracker = self.trackers.entry(site.key.clone()).or_default();
         let mut tracker = tracker.write().unwrap_or_else(PoisonError::into_inner);
         Ok(generate::fill(&mut tracker, id, new))

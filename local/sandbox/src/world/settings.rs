@@ -21,6 +21,10 @@ pub struct Settings {
     pub search_lag: u32,
     /// Whether the account is read-only: creating, editing and deleting issues is a 403.
     pub read_only: bool,
+    /// How many comments an issue may have.
+    pub max_comments: usize,
+    /// Whether customers see the comments that are meant to be internal. Jira promises that they do not.
+    pub internal_comments_are_public: bool,
 }
 
 impl Default for Settings {
@@ -33,6 +37,8 @@ impl Default for Settings {
             withheld_scopes: BTreeSet::new(),
             search_lag: 2,
             read_only: false,
+            max_comments: 5000,
+            internal_comments_are_public: false,
         }
     }
 }

@@ -90,6 +90,8 @@ pub enum ErrorCode {
     SearchUnfinished,
     /// The call may have taken effect.
     OutcomeUnknown,
+    /// Jira did not confirm that a comment is visible only to those who are meant to see it.
+    CommentPublic,
     /// The settings cannot be loaded or are incomplete; nothing was done.
     NotConfigured,
     /// The database is missing migrations.
@@ -148,7 +150,8 @@ impl ErrorCode {
             Self::ProviderFailed
             | Self::AccountUnavailable
             | Self::SearchUnfinished
-            | Self::OutcomeUnknown => StatusCode::BAD_GATEWAY,
+            | Self::OutcomeUnknown
+            | Self::CommentPublic => StatusCode::BAD_GATEWAY,
             Self::NotConfigured | Self::NotMigrated | Self::StorageUnavailable | Self::Prefetch => {
                 StatusCode::SERVICE_UNAVAILABLE
             }

@@ -203,7 +203,10 @@ impl Error {
     /// every other server error, unless its own message is more specific.
     #[must_use]
     pub fn in_words_of(mut self, by_code: &[(ErrorCode, &'static str)], failed: &'static str) -> Self {
-        let says_more = matches!(self.code, ErrorCode::StorageUnavailable | ErrorCode::SearchUnfinished);
+        let says_more = matches!(
+            self.code,
+            ErrorCode::StorageUnavailable | ErrorCode::SearchUnfinished | ErrorCode::CommentPublic
+        );
         if let Some((_, sentence)) = by_code.iter().find(|(code, _)| *code == self.code) {
             self.message = (*sentence).into();
         } else if self.status.is_server_error() && !says_more {

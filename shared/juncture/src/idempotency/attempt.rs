@@ -71,8 +71,9 @@ impl Attempt<'_> {
         self.lock.hold(self.redis, work).await
     }
 
-    /// Records the outcome and releases the lock. An error with the code `outcome_unknown` leaves the outcome open; any
-    /// other error means that nothing happened.
+    /// Records the outcome and releases the lock. An error with the code `outcome_unknown` leaves the outcome open, and
+    /// so does `comment_public`, so that the same key does not expose the comment again; any other error means that
+    /// nothing happened.
     ///
     /// Always returns `outcome`. If it cannot be recorded, the record still says that the outcome is unknown, which is
     /// safe.
@@ -80,7 +81,9 @@ impl Attempt<'_> {
         let record = match (&outcome, self.sent.get()) {
             (Ok(answer), _) => State::answered(self.sealer, &self.key, answer).map(|state| self.write(state)),
             (Err(_), None) => None,
-            (Err(error), Some(sent)) if error.code() == ErrorCode::OutcomeUnknown => {
+            (Err(error), Some(sent))
+                if matches!(error.code(), ErrorCode::OutcomeUnknown | ErrorCode::CommentPublic) =>
+            {
                 Some(self.write(State::Sent(sent.clone().lost(OffsetDateTime::now_utc()))))
             }
             (Err(_), Some(_)) => Some(Command::delete(&self.key.record())),

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use crate::error::{Error, Result};
 
-/// The format of descriptions in responses.
+/// The format of descriptions and other rich text in responses.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum DescriptionFormat {
     /// Markdown text.
@@ -18,10 +18,15 @@ pub enum DescriptionFormat {
 impl DescriptionFormat {
     /// Parses the parameter `description_format`, which defaults to Markdown; 400 for an unknown value.
     pub fn parse(word: Option<&str>) -> Result<Self> {
+        Self::parse_parameter(word, "description_format")
+    }
+
+    /// Like [`Self::parse`], for a parameter with another name.
+    pub fn parse_parameter(word: Option<&str>, name: &str) -> Result<Self> {
         match word {
             None | Some("markdown") => Ok(Self::Markdown),
             Some("adf") => Ok(Self::Adf),
-            Some(_) => Err(Error::bad_request("description_format must be markdown or adf")),
+            Some(_) => Err(Error::bad_request(format!("{name} must be markdown or adf"))),
         }
     }
 

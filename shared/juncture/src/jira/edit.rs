@@ -4,13 +4,14 @@ use adf::Lost;
 use atlassian::timestamp::moment;
 use atlassian::{Issue, IssueRef, JiraError};
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::Value;
 use time::OffsetDateTime;
 
 use super::description::DescriptionFormat;
 use super::issue_details::{NameAndIcon, User};
 use super::issue_input::{self, IssueFields, IssueInput};
 use super::links::{Linked, Links};
+use super::loss::{Merged, OnLoss, merge};
 use super::site::ConnectedSite;
 use crate::error::{Error, ErrorCode, Result};
 
@@ -22,7 +23,7 @@ pub struct Edit {
     input: IssueInput,
     /// The issue's `updated` that the caller last read.
     expected_updated: Option<OffsetDateTime>,
-    refuses_loss: bool,
+    on_loss: OnLoss,
     format: DescriptionFormat,
 }
 
@@ -51,13 +52,9 @@ impl Edit {
                 )
             })
         });
-        let refuses_loss = match options.on_loss.as_deref() {
-            None | Some("report") => false,
-            Some("refuse") => true,
-            Some(_) => return Err(Error::bad_request("on_loss must be report or refuse")),
-        };
+        let on_loss = OnLoss::parse(options.on_loss.as_deref())?;
         let format = DescriptionFormat::parse(options.description_format.as_deref())?;
-        Ok(Self { input, expected_updated: expected.transpose()?, refuses_loss, format })
+        Ok(Self { input, expected_updated: expected.transpose()?, on_loss, format })
     }
 }
 
@@ -137,7 +134,7 @@ impl ConnectedSite<'_> {
     }
 
     async fn change(&self, issue: &IssueRef, edit: Edit) -> Result<Outcome> {
-        let Edit { mut input, expected_updated, refuses_loss, format } = edit;
+        let Edit { mut input, expected_updated, on_loss, format } = edit;
         if input.needs_form() {
             input.read_with(&self.edit_form(issue).await?)?;
         }
@@ -147,10 +144,7 @@ impl ConnectedSite<'_> {
             let stored = [&texts[..], &["updated"]].concat().join(",");
             let stored = self.jira.issue(issue.as_str(), &stored).await?;
             check_unchanged(expected_updated, &stored)?;
-            lost = keep_what_markdown_cannot_say(&mut input, &stored)?;
-            if refuses_loss && !lost.is_empty() {
-                return Err(would_lose(&lost));
-            }
+            lost = keep_what_markdown_cannot_say(&mut input, &stored, on_loss)?;
         }
         let names = input.names();
         let fields = input.into_fields();
@@ -192,7 +186,7 @@ impl ConnectedSite<'_> {
 }
 
 /// The error for an unreadable response, when the request may have taken effect.
-fn unconfirmed(what: &str, unread: JiraError) -> Error {
+pub(super) fn unconfirmed(what: &str, unread: JiraError) -> Error {
     Error::provider_failed(
         format!("Jira returned a response that could not be read. {what}"),
         unread.to_string(),
@@ -217,32 +211,23 @@ fn check_unchanged(expected: Option<OffsetDateTime>, stored: &Issue) -> Result<(
 }
 
 /// Turns the texts in Markdown into edits of the stored ones, and returns what the edits lose.
-fn keep_what_markdown_cannot_say(input: &mut IssueInput, stored: &Issue) -> Result<Vec<Lost>> {
+fn keep_what_markdown_cannot_say(
+    input: &mut IssueInput,
+    stored: &Issue,
+    on_loss: OnLoss,
+) -> Result<Vec<Lost>> {
     let texts: Vec<(String, String)> =
         input.markdown().map(|(id, markdown)| (id.to_owned(), markdown.to_owned())).collect();
-    let mut lost: Vec<Lost> = Vec::new();
+    let mut all_lost: Vec<Lost> = Vec::new();
     for (id, markdown) in texts {
-        let before = stored.field(&id);
-        let edited =
-            adf::edit(before, &markdown).map_err(|large| Error::bad_request(format!("{id} {large}")))?;
-        let is_changed = edited.document.as_json() != before;
-        input.set_text(&id, Some(edited.document).filter(|_| is_changed));
-        for more in edited.lost {
-            match lost.iter_mut().find(|known| known.kind == more.kind) {
+        let Merged { document, lost } = merge(stored.field(&id), &markdown, &id, on_loss)?;
+        input.set_text(&id, document);
+        for more in lost {
+            match all_lost.iter_mut().find(|known| known.kind == more.kind) {
                 Some(known) => known.count += more.count,
-                None => lost.push(more),
+                None => all_lost.push(more),
             }
         }
     }
-    Ok(lost)
-}
-
-fn would_lose(lost: &[Lost]) -> Error {
-    let list: Vec<String> = lost.iter().map(|lost| format!("{} ({})", lost.kind, lost.count)).collect();
-    let sentence = format!(
-        "The description would lose what Markdown cannot say: {}. Nothing was changed. Send on_loss: \"report\" to edit \
-         it all the same, or the description as an ADF document.",
-        list.join(", ")
-    );
-    Error::new(ErrorCode::WouldLose, sentence).with_details(json!({ "lost": lost }))
+    Ok(all_lost)
 }

@@ -1,7 +1,7 @@
 //! The fields that a caller writes to an issue, validated before they are sent.
 
 use adf::{Document, MAX_CHARACTERS};
-use atlassian::{JiraError, Refusal, is_number};
+use atlassian::{JiraError, JiraErrorResponse, Refusal, is_number};
 use runtime::Field;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -165,19 +165,39 @@ fn summary(field: Field) -> Result<Option<String>> {
     Ok(Some(text.to_owned()))
 }
 
-/// Jira counts a description's length including its own markup, so only Jira knows whether it is too long. The message
-/// is in the account's language, but always contains the limit, `32,767`.
+/// Returns the error for a description that is too long for Jira, if Jira says so.
 pub(super) fn refused_length(error: &JiraError) -> Option<Error> {
+    length_refusal(error, "description", |response| response.field("description").cloned())
+}
+
+/// Jira counts a text's length including its own markup, so only Jira knows whether it is too long. The message is in
+/// the account's language, but always contains the limit, `32,767`. `said` returns where it may be.
+pub(super) fn length_refusal(
+    error: &JiraError,
+    name: &str,
+    said: impl Fn(&JiraErrorResponse) -> Option<Value>,
+) -> Option<Error> {
     let response = error.response().filter(|response| response.refusal() == Refusal::Invalid)?;
-    let said = response.field("description").and_then(Value::as_str)?;
-    let digits: String = said.chars().filter(char::is_ascii_digit).collect();
-    if !digits.contains(&MAX_CHARACTERS.to_string()) {
+    if !names_limit(&said(response)?) {
         return None;
     }
     let refusal = Error::bad_request(format!(
-        "description is too long for Jira, which takes {MAX_CHARACTERS} characters and counts markup too"
+        "{name} is too long for Jira, which takes {MAX_CHARACTERS} characters and counts markup too"
     ));
     Some(refusal.with_details(response.details().unwrap_or_default()).because(response.to_string()))
+}
+
+/// Whether a message, or one of several, contains the limit.
+fn names_limit(said: &Value) -> bool {
+    match said {
+        Value::String(said) => {
+            let digits: String = said.chars().filter(char::is_ascii_digit).collect();
+            digits.contains(&MAX_CHARACTERS.to_string())
+        }
+        Value::Array(several) => several.iter().any(names_limit),
+        Value::Object(by_field) => by_field.values().any(names_limit),
+        _ => false,
+    }
 }
 
 fn number(text: Option<String>, name: &str, example: &str) -> Result<Option<String>> {

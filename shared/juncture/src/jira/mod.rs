@@ -1,6 +1,8 @@
 //! Jira through a connection: what the API reads and writes there, in its own format.
 
+mod add_comment;
 mod boards;
+mod comments;
 mod create;
 mod create_recovery;
 mod creation;
@@ -10,10 +12,12 @@ mod edit;
 mod errors;
 mod form;
 mod ids;
+mod internal_comment;
 mod issue_details;
 mod issue_input;
 mod issue_types;
 mod links;
+mod loss;
 mod project_list;
 mod projects;
 mod rich_text;
@@ -21,8 +25,12 @@ mod site;
 mod tickets;
 mod transitions;
 
-pub use atlassian::{Board, BoardSprints, IssueRef, IssueTypeId, ProjectId, Sprint, SprintId, SprintState};
+pub use add_comment::{CommentFields, NewComment};
+pub use atlassian::{
+    Board, BoardSprints, CommentId, IssueRef, IssueTypeId, ProjectId, Sprint, SprintId, SprintState,
+};
 pub use boards::SprintBoard;
+pub use comments::{Comment, CommentEdit, CommentEditFields, CommentList};
 pub use create::{CreatedTicket, NewTicket};
 pub use create_recovery::{following_keys, newest_issue};
 pub use description::DescriptionFormat;

@@ -74,12 +74,15 @@ impl RichText {
 
     /// Parses a text that must not be empty.
     pub(super) fn required(field: Field, name: &str) -> Result<Self> {
+        let is_blank = match &field {
+            Field::Absent | Field::Null => true,
+            Field::Text(text) => text.trim().is_empty(),
+            Field::Other(_) => false,
+        };
         match Self::change(field, name)? {
-            None => Err(Error::bad_request(format!("Missing {name}"))),
-            Some(Change::Keep | Change::Clear) => {
-                Err(Error::bad_request(format!("{name} must contain visible text")))
-            }
             Some(Change::Set(text)) => Ok(text),
+            _ if is_blank => Err(Error::bad_request(format!("Missing {name}"))),
+            _ => Err(Error::bad_request(format!("{name} must contain visible text"))),
         }
     }
 
@@ -91,6 +94,11 @@ impl RichText {
         }
     }
 
+    /// The text as an ADF document.
+    pub(super) fn as_json(&self) -> &Value {
+        self.document.as_json()
+    }
+
     /// The source, if it was Markdown.
     pub(super) fn markdown(&self) -> Option<&str> {
         self.markdown.as_deref()
@@ -100,6 +108,12 @@ impl RichText {
 impl From<Document> for RichText {
     fn from(document: Document) -> Self {
         Self { document, markdown: None }
+    }
+}
+
+impl From<RichText> for Document {
+    fn from(text: RichText) -> Self {
+        text.document
     }
 }
 
@@ -121,8 +135,8 @@ mod tests {
         let empty = json!({ "type": "doc", "version": 1, "content": [] });
         for (field, said) in [
             (Field::Absent, "Missing body"),
-            (Field::Null, "visible"),
-            (Field::Text(" \n".to_owned()), "visible"),
+            (Field::Null, "Missing body"),
+            (Field::Text(" \n".to_owned()), "Missing body"),
             (Field::Text("<!-- -->".to_owned()), "visible"),
             (Field::Other(empty), "visible"),
             (Field::Other(json!(7)), "body must be a string of Markdown"),

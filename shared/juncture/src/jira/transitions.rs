@@ -259,8 +259,12 @@ impl ConnectedSite<'_> {
             comment_id: None,
             warning: None,
         };
-        if comment.is_some() {
-            moved.warning = Some(not_commented(JiraError::BadAddress("comments")));
+        if let Some(comment) = comment {
+            // A comment within the transition is dropped by Jira if the transition has no screen.
+            match self.jira.add_comment(issue, &comment.into(), None, None).await {
+                Ok(comment) => moved.comment_id = comment.id,
+                Err(error) => moved.warning = Some(not_commented(error)),
+            }
         }
         Ok(moved)
     }

@@ -35,6 +35,9 @@ const fn post(path: &'static str, body: Members) -> Endpoint {
 
 const PAGE: Members = &[("startAt", Kind::Number), ("maxResults", Kind::Number)];
 
+const COMMENT: Members =
+    &[("body", Kind::Object), ("visibility", Kind::Object), ("properties", Kind::Objects)];
+
 const ISSUE: Members = &[("fields", Kind::Object), ("properties", Kind::Objects)];
 
 pub(super) static ENDPOINTS: &[Endpoint] = &[
@@ -82,6 +85,26 @@ pub(super) static ENDPOINTS: &[Endpoint] = &[
     get("/rest/api/3/issue/{issue}/editmeta", &[]),
     get("/rest/api/3/issue/{issue}/transitions", &[("expand", Kind::Text), ("transitionId", Kind::Text)]),
     post("/rest/api/3/issue/{issue}/transitions", &[("transition", Kind::Object), ("fields", Kind::Object)]),
+    get(
+        "/rest/api/3/issue/{issue}/comment",
+        &[("startAt", Kind::Number), ("maxResults", Kind::Number), ("orderBy", Kind::Text)],
+    ),
+    post("/rest/api/3/issue/{issue}/comment", COMMENT),
+    get("/rest/api/3/issue/{issue}/comment/{id}", &[]),
+    Endpoint {
+        method: Method::PUT,
+        path: "/rest/api/3/issue/{issue}/comment/{id}",
+        query: &[("notifyUsers", Kind::Flag)],
+        body: Some(COMMENT),
+    },
+    Endpoint {
+        method: Method::DELETE,
+        path: "/rest/api/3/issue/{issue}/comment/{id}",
+        query: &[],
+        body: None,
+    },
+    get("/rest/api/3/comment/{id}/properties/{key}", &[]),
+    post("/rest/servicedeskapi/request/{issue}/comment", &[("body", Kind::Text), ("public", Kind::Flag)]),
     get("/rest/api/3/issue/createmeta/{project}/issuetypes", PAGE),
     get("/rest/api/3/issue/createmeta/{project}/issuetypes/{type_id}", PAGE),
     get(

@@ -7,6 +7,7 @@ use serde_json::Value;
 use time::OffsetDateTime;
 
 use super::catalog::{ISSUE_TYPES, IssueType, PRIORITIES, Priority, Status, TO_DO};
+use super::comment::Comment;
 
 #[derive(Clone)]
 pub(crate) struct Issue {
@@ -46,6 +47,8 @@ pub(crate) struct Issue {
     pub(crate) resolution: Option<usize>,
     /// Values of the other custom fields, as they are read.
     pub(crate) custom: BTreeMap<String, Value>,
+    /// Oldest first.
+    pub(crate) comments: Vec<Comment>,
     /// Entity properties.
     pub(crate) properties: BTreeMap<String, Value>,
     pub(crate) created: OffsetDateTime,
@@ -92,6 +95,7 @@ impl Issue {
             inspected: None,
             resolution: None,
             custom: BTreeMap::new(),
+            comments: Vec::new(),
             properties: BTreeMap::new(),
             created,
             updated: created,

@@ -2,6 +2,7 @@
 
 pub(crate) mod agile;
 pub(crate) mod catalog;
+pub(crate) mod comment;
 pub(crate) mod cursor;
 pub(crate) mod custom;
 pub(crate) mod issue;
@@ -31,12 +32,14 @@ pub(crate) struct Tracker {
     /// The last number used, by project.
     numbers: HashMap<u64, u32>,
     last_issue: u64,
+    last_comment: u64,
 }
 
-/// The ids of the three types do not overlap, so that a mix-up finds nothing.
+/// The ids of different types do not overlap, so that a mix-up finds nothing.
 const FIRST_ISSUE: u64 = 10_101;
 const FIRST_BOARD: u64 = 1;
 const FIRST_SPRINT: u64 = 501;
+const FIRST_COMMENT: u64 = 5_000_001;
 
 impl Tracker {
     /// Adds an issue, and assigns its id and number.
@@ -71,6 +74,12 @@ impl Tracker {
         let (key, number) = id_or_key.rsplit_once('-')?;
         let project = projects.iter().find(|project| project.key.eq_ignore_ascii_case(key))?;
         self.issues.get(self.keys.get(&(project.id, number.parse().ok()?))?)
+    }
+
+    /// Returns the id of a new comment.
+    pub(crate) fn next_comment(&mut self) -> u64 {
+        self.last_comment = (self.last_comment + 1).max(FIRST_COMMENT);
+        self.last_comment
     }
 
     pub(crate) fn children(&self, id: u64) -> impl Iterator<Item = &Issue> {
