@@ -12,6 +12,7 @@ mod delete;
 mod deployment;
 mod disconnect;
 mod edit;
+mod filters;
 mod flow;
 mod health;
 mod idle;

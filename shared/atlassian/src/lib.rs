@@ -5,6 +5,7 @@ mod client;
 mod error;
 mod ids;
 mod issue;
+mod jql;
 pub mod lenient;
 pub mod oauth;
 mod projects;
@@ -24,6 +25,7 @@ pub use ids::{
     StatusId, TransitionId, WorklogId, is_number,
 };
 pub use issue::{ISSUES_AT_ONCE, Issue, IssueType, OneIssue};
+pub use jql::Condition;
 pub use projects::{AvatarUrls, Category, Lead, Project, ProjectPage};
 pub use response::{JiraErrorResponse, Refusal};
 pub use search::{Bulk, Found, Id, Page, PageError, Search, SearchPosition};

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 
 use crate::client::{Call, JiraSite, Result};
 use crate::error::JiraError;
-use crate::ids::{ProjectId, SprintId};
+use crate::jql::Condition;
 use crate::lenient;
 use crate::scopes::READ;
 use crate::ticket::{FIELDS, Ticket};
@@ -39,21 +39,9 @@ pub struct Search {
 }
 
 impl Search {
-    /// The issues of a project.
-    pub fn of_project(project: &ProjectId) -> Self {
-        let id = project.as_str();
-        // A key may be a reserved word, so it is quoted. A number is not, because in quotes it could match a name.
-        let operand = if project.is_number() { id.to_owned() } else { format!("\"{id}\"") };
-        Self::new(&format!("project = {operand}"))
-    }
-
-    /// The issues of a sprint.
-    pub fn of_sprint(sprint: &SprintId) -> Self {
-        Self::new(&format!("sprint = {}", sprint.as_str()))
-    }
-
-    fn new(condition: &str) -> Self {
-        Self { jql: format!("{condition} ORDER BY created DESC, key DESC") }
+    /// The issues that meet a condition.
+    pub fn of(condition: &Condition) -> Self {
+        Self { jql: format!("{} ORDER BY created DESC, key DESC", condition.as_str()) }
     }
 }
 
@@ -326,15 +314,6 @@ impl JiraSite<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn only_ids_and_keys_get_into_a_query() {
-        let jql = |project: &str| Search::of_project(&ProjectId::parse(project).unwrap()).jql;
-        assert_eq!(jql("10000"), "project = 10000 ORDER BY created DESC, key DESC");
-        assert_eq!(jql("AND"), "project = \"AND\" ORDER BY created DESC, key DESC");
-        let sprint = Search::of_sprint(&SprintId::parse("501").unwrap());
-        assert_eq!(sprint.jql, "sprint = 501 ORDER BY created DESC, key DESC");
-    }
 
     #[test]
     fn paging_ends_at_the_last_page_or_one_without_a_token() {

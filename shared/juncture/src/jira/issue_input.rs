@@ -138,17 +138,19 @@ fn number(text: Option<String>, name: &str, example: &str) -> Result<Option<Stri
     Ok(text)
 }
 
+/// Whether a text can be an account id: at most 128 characters
+/// (<https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-users/>).
+pub(super) fn is_account_id(text: &str) -> bool {
+    (1..=128).contains(&text.len())
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b":-_.".contains(&byte))
+}
+
 fn assignee(field: Field) -> Result<Option<Change<String>>> {
-    // At most 128 characters: <https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-users/>.
-    let is_account = |text: &str| {
-        (1..=128).contains(&text.len())
-            && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b":-_.".contains(&byte))
-    };
     match field {
         Field::Absent => Ok(None),
         Field::Null => Ok(Some(Change::Clear)),
         Field::Text(text) if text == "null" => Ok(Some(Change::Clear)),
-        Field::Text(text) if is_account(&text) => Ok(Some(Change::Set(text))),
+        Field::Text(text) if is_account_id(&text) => Ok(Some(Change::Set(text))),
         _ => Err(Error::bad_request(
             "assignee_account_id must be the id of an Atlassian account, or \"null\" for nobody",
         )),

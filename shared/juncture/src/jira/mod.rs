@@ -16,6 +16,7 @@ mod project_list;
 mod projects;
 mod rich_text;
 mod site;
+mod ticket_filters;
 mod tickets;
 
 pub use atlassian::{Board, BoardSprints, IssueRef, ProjectId, Sprint, SprintId, SprintState};
@@ -33,4 +34,5 @@ pub use links::{Linked, Links};
 pub use project_list::ProjectList;
 pub use projects::{Lead, Project};
 pub use site::{ConnectedSite, Jira};
+pub use ticket_filters::{FilterQuery, TicketFilters};
 pub use tickets::{SprintTicket, Ticket, TicketSearch};
