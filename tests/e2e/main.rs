@@ -17,6 +17,7 @@ mod flow;
 mod health;
 mod idle;
 mod issue;
+mod jql;
 mod limits;
 mod list_connections;
 mod logs;

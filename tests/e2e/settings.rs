@@ -36,6 +36,8 @@ fn needs() -> BTreeMap<&'static str, Vec<&'static str>> {
         ("create-ticket", sessions.clone()),
         ("delete-issue", sessions.clone()),
         ("get-tickets-for-project", sessions.clone()),
+        ("search-tickets", sessions.clone()),
+        ("count-tickets", sessions.clone()),
         ("get-boards-for-project", sessions.clone()),
         ("get-all-sprints-for-project", sessions.clone()),
         ("get-active-sprints-for-project", sessions.clone()),

@@ -6,6 +6,7 @@ mod error;
 mod ids;
 mod issue;
 mod jql;
+mod jql_check;
 pub mod lenient;
 pub mod oauth;
 mod projects;
@@ -26,6 +27,7 @@ pub use ids::{
 };
 pub use issue::{ISSUES_AT_ONCE, Issue, IssueType, OneIssue};
 pub use jql::Condition;
+pub use jql_check::ParsedJql;
 pub use projects::{AvatarUrls, Category, Lead, Project, ProjectPage};
 pub use response::{JiraErrorResponse, Refusal};
 pub use search::{Bulk, Found, Id, Page, PageError, Search, SearchPosition};

@@ -11,6 +11,7 @@ mod errors;
 mod ids;
 mod issue_details;
 mod issue_input;
+mod jql;
 mod links;
 mod project_list;
 mod projects;
@@ -30,6 +31,7 @@ pub use issue_details::{
     IssueDetails, IssueProject, IssueStatus, NameAndIcon, Resolution, TimeTracking, User,
 };
 pub use issue_input::{IssueFields, IssueInput};
+pub use jql::{FoundTicket, JqlQuery, field_ids};
 pub use links::{Linked, Links};
 pub use project_list::ProjectList;
 pub use projects::{Lead, Project};

@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::description::DescriptionFormat;
 use super::errors::missing;
+use super::jql::{JqlQuery, REFUSED_QUERY};
 use super::links::{Linked, Links};
 use super::site::ConnectedSite;
 use super::ticket_filters::TicketFilters;
@@ -198,30 +199,51 @@ impl Linked for Ticket {
 pub struct TicketSearch {
     search: Search,
     filters: TicketFilters,
-    /// The code and message of the 404 if the project or sprint does not exist.
-    unknown: (ErrorCode, &'static str),
+    /// What it means that Jira refuses the search.
+    refusal: RefusalMeans,
     format: DescriptionFormat,
+}
+
+/// What it means that Jira refuses a search.
+enum RefusalMeans {
+    /// The project or sprint does not exist: 404 with this code and message.
+    Unknown(ErrorCode, &'static str),
+    /// Something in the query: 400 with this message.
+    WrongQuery(&'static str),
 }
 
 impl TicketSearch {
     /// Searches a project's issues, with descriptions in this format.
     pub fn of_project(project: &ProjectId, filters: TicketFilters, format: DescriptionFormat) -> Self {
-        let unknown = (ErrorCode::ProjectNotFound, "Project not found");
-        Self { search: Search::of(&filters.condition(project)), filters, unknown, format }
+        let refusal = if filters.names_objects() {
+            RefusalMeans::WrongQuery(REFUSED_FILTERS)
+        } else {
+            RefusalMeans::Unknown(ErrorCode::ProjectNotFound, "Project not found")
+        };
+        Self { search: Search::of(&filters.condition(project)), filters, refusal, format }
     }
 
     /// Searches a sprint's issues, with descriptions in this format.
     pub fn of_sprint(sprint: &SprintId, format: DescriptionFormat) -> Self {
-        let unknown = (ErrorCode::SprintNotFound, "Sprint not found");
+        let refusal = RefusalMeans::Unknown(ErrorCode::SprintNotFound, "Sprint not found");
         let search = Search::of(&Condition::sprint(sprint));
-        Self { search, filters: TicketFilters::default(), unknown, format }
+        Self { search, filters: TicketFilters::default(), refusal, format }
+    }
+
+    /// Searches with a query in JQL, for tickets that also have these fields.
+    pub fn of_jql(query: &JqlQuery, fields: &[String], format: DescriptionFormat) -> Self {
+        let search = Search::of_jql(query.as_str().to_owned()).with_fields(fields);
+        let refusal = RefusalMeans::WrongQuery(REFUSED_QUERY);
+        Self { search, filters: TicketFilters::default(), refusal, format }
     }
 
     fn explain(&self, error: JiraError) -> Error {
-        if self.filters.names_objects() && error.refusal() == Some(Refusal::Invalid) {
-            return Error::from(error).with_message(REFUSED_FILTERS);
+        let is_invalid = error.refusal() == Some(Refusal::Invalid);
+        match self.refusal {
+            RefusalMeans::Unknown(code, sentence) => missing(error.into(), code, sentence),
+            RefusalMeans::WrongQuery(sentence) if is_invalid => Error::from(error).with_message(sentence),
+            RefusalMeans::WrongQuery(_) => error.into(),
         }
-        missing(error.into(), self.unknown.0, self.unknown.1)
     }
 }
 
