@@ -1,4 +1,5 @@
-//! `GET /api/backend/jira/get-tickets-for-project`: all issues of a Jira project, newest first.
+//! `GET /api/backend/jira/get-tickets-for-project`: all issues of a Jira project, or those that match filters, newest
+//! first.
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -8,10 +9,10 @@ use base::crypto::Sealer;
 use http::StatusCode;
 use juncture::callers::SecretKeys;
 use juncture::error::Result;
-use juncture::jira::{Jira, ProjectList, Sprint, Ticket, TicketSearch};
+use juncture::jira::{FilterQuery, Jira, ProjectList, Sprint, Ticket, TicketFilters, TicketSearch};
 use juncture::paging::explain;
 use juncture::parts::Parts;
-use runtime::{Request, Response, json, serve};
+use runtime::{Request, Response, json, query, serve};
 use serde::Serialize;
 
 struct App {
@@ -46,10 +47,11 @@ async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
     let App { keys, jira, sealer } = &*app;
     let list = ProjectList::of(keys, &request).await?;
     let format = list.description_format()?;
+    let filters = TicketFilters::of(&query::<FilterQuery>(&request)?)?;
     let (site, project) = list.open_for_search(jira).await?;
-    let (paging, part) = list.part(sealer, "get-tickets-for-project", &project)?;
+    let (paging, part) = list.part_of(sealer, "get-tickets-for-project", &filters.list_of(&project))?;
     let (tickets, next) = site
-        .tickets(&TicketSearch::of_project(&project, format), part.as_ref())
+        .tickets(&TicketSearch::of_project(&project, filters, format), part.as_ref())
         .await
         .map_err(|error| explain(error, "Failed to fetch Jira tickets"))?;
     let next_cursor = paging.after(part.as_ref(), next)?;

@@ -45,6 +45,8 @@ fn needs() -> BTreeMap<&'static str, Vec<&'static str>> {
         ("edit-comment", sessions.clone()),
         ("delete-comment", sessions.clone()),
         ("get-tickets-for-project", sessions.clone()),
+        ("search-tickets", sessions.clone()),
+        ("count-tickets", sessions.clone()),
         ("get-boards-for-project", sessions.clone()),
         ("get-all-sprints-for-project", sessions.clone()),
         ("get-active-sprints-for-project", sessions.clone()),

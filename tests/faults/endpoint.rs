@@ -33,6 +33,8 @@ pub(crate) enum Endpoint {
     GetSelectedProject,
     GetProjects,
     GetTicketsForProject,
+    SearchTickets,
+    CountTickets,
     GetBoardsForProject,
     GetAllSprintsForProject,
     GetActiveSprintsForProject,
@@ -216,6 +218,10 @@ impl<'a> Tenant<'a> {
             | GetBoardsForProject
             | GetAllSprintsForProject
             | GetActiveSprintsForProject => query.push(("jira_project_id", "10000".to_owned())),
+            SearchTickets | CountTickets => {
+                prepared.method = Method::POST;
+                prepared.body = Some(person.body(json!({ "jql": "project = SHIP" })));
+            }
             GetTicketsForSprint => query.push(("sprint_id", "501".to_owned())),
             GetIssueDetails | GetTransitions | GetEditForm => {
                 query.push(("issue_id_or_key", "SHIP-1".to_owned()));

@@ -19,7 +19,7 @@ mod support;
 
 pub use answers::{atlassian_answer, jira_answer, jira_refusal, upstash_answer};
 pub use documents::{adf_document, adf_json, markdown};
-pub use request::{body, event, form, form_values, headers, ids, issue_input, query};
+pub use request::{body, event, filters, form, form_values, headers, ids, issue_input, query};
 pub use sealed::{code, connect_token, cursor, return_url, sealed};
 pub use settings::{addresses, database_url, secret};
 
@@ -27,7 +27,7 @@ pub use settings::{addresses, database_url, secret};
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All parsers of input from outside.
-pub const TARGETS: [Target; 23] = [
+pub const TARGETS: [Target; 24] = [
     ("addresses", addresses),
     ("adf_document", adf_document),
     ("adf_json", adf_json),
@@ -38,6 +38,7 @@ pub const TARGETS: [Target; 23] = [
     ("cursor", cursor),
     ("database_url", database_url),
     ("event", event),
+    ("filters", filters),
     ("form", form),
     ("form_values", form_values),
     ("headers", headers),

@@ -20,7 +20,7 @@ use url::Url;
 
 use crate::support::accepted;
 use juncture::connections::ExternalId;
-use juncture::jira::{Form, IssueInput, ProjectId, SprintId, issue_ref};
+use juncture::jira::{FilterQuery, Form, IssueInput, ProjectId, SprintId, TicketFilters, issue_ref};
 use juncture::provider::ProviderId;
 
 /// Short texts that may be absent.
@@ -82,6 +82,52 @@ pub fn query(data: &[u8]) {
     texts.all().into_iter().flatten().for_each(check_value);
     let both = accepted(read_query::<Required>(&request)).map(|both| (both.external_id, both.provider));
     assert_eq!(both, texts.external_id.zip(texts.provider));
+}
+
+/// The filters of a ticket list, in a query: their values are strings in the JQL, and nothing else in it.
+pub fn filters(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    let Some(request) = with_query(text) else { return };
+    let Some(query) = accepted(read_query::<FilterQuery>(&request)) else { return };
+    let Some(filters) = accepted(TicketFilters::of(&query)) else { return };
+    let project = ProjectId::parse("10000").expect("a project");
+    let jql = filters.list_of(&project);
+    let (mut outside, mut characters) = (String::new(), jql.chars());
+    while let Some(character) = characters.next() {
+        if character != '"' {
+            outside.push(character);
+            continue;
+        }
+        loop {
+            match characters.next().expect("a string ends") {
+                '"' => break,
+                '\\' => _ = characters.next().filter(|c| "\"\\u".contains(*c)).expect("a known escape"),
+                inside => assert!(!inside.is_control(), "{jql:?}"),
+            }
+        }
+        outside.push('_');
+    }
+    let words = outside.split([' ', ',', '(', ')']).filter(|word| !word.is_empty());
+    const WORDS: [&str; 13] = [
+        "project",
+        "status",
+        "in",
+        "statusCategory",
+        "assignee",
+        "is",
+        "EMPTY",
+        "updated",
+        "labels",
+        "text",
+        "AND",
+        "None",
+        "Some",
+    ];
+    let is_ours = |word: &str| WORDS.contains(&word) || ["=", ">=", "~", "_"].contains(&word);
+    let is_number = |word: &str| word.trim_start_matches('-').bytes().all(|byte| byte.is_ascii_digit());
+    for word in words {
+        assert!(is_ours(word) || is_number(word), "{word:?} in {jql:?}");
+    }
 }
 
 /// A posted form.

@@ -7,6 +7,8 @@ mod error;
 mod forms;
 mod ids;
 mod issue;
+mod jql;
+mod jql_check;
 pub mod lenient;
 pub mod oauth;
 mod projects;
@@ -29,6 +31,8 @@ pub use ids::{
     StatusId, TransitionId, WorklogId, is_number,
 };
 pub use issue::{ISSUES_AT_ONCE, Issue, OneIssue};
+pub use jql::Condition;
+pub use jql_check::ParsedJql;
 pub use projects::{AvatarUrls, Category, Lead, Project, ProjectPage};
 pub use response::{JiraErrorResponse, Refusal};
 pub use search::{Bulk, Found, Id, Page, PageError, Search, SearchPosition};

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 
 use crate::client::{Call, JiraSite, Result};
 use crate::error::JiraError;
-use crate::ids::{ProjectId, SprintId};
+use crate::jql::Condition;
 use crate::lenient;
 use crate::scopes::READ;
 use crate::ticket::{FIELDS, Ticket};
@@ -33,27 +33,30 @@ const READ_AHEAD: usize = 1000;
 /// not the content of a page, which may be shorter than requested.
 const EMPTY_PAGES: usize = 20;
 
-/// A search. The newest issues come first; of issues created at the same time, the one with the highest number.
+/// A search. Unless it is of JQL, the newest issues come first; of issues created at the same time, the one with the
+/// highest number.
 pub struct Search {
     jql: String,
+    /// The requested fields.
+    fields: Vec<String>,
 }
 
 impl Search {
-    /// The issues of a project.
-    pub fn of_project(project: &ProjectId) -> Self {
-        let id = project.as_str();
-        // A key may be a reserved word, so it is quoted. A number is not, because in quotes it could match a name.
-        let operand = if project.is_number() { id.to_owned() } else { format!("\"{id}\"") };
-        Self::new(&format!("project = {operand}"))
+    /// The issues that meet a condition.
+    pub fn of(condition: &Condition) -> Self {
+        Self::of_jql(format!("{} ORDER BY created DESC, key DESC", condition.as_str()))
     }
 
-    /// The issues of a sprint.
-    pub fn of_sprint(sprint: &SprintId) -> Self {
-        Self::new(&format!("sprint = {}", sprint.as_str()))
+    /// The issues that a query finds, in its order. Jira refuses a query that it cannot parse or that is not bounded.
+    pub fn of_jql(jql: String) -> Self {
+        Self { jql, fields: FIELDS.map(str::to_owned).into() }
     }
 
-    fn new(condition: &str) -> Self {
-        Self { jql: format!("{condition} ORDER BY created DESC, key DESC") }
+    /// Requests further fields, by their ids.
+    #[must_use]
+    pub fn with_fields(mut self, ids: &[String]) -> Self {
+        self.fields.extend_from_slice(ids);
+        self
     }
 }
 
@@ -153,7 +156,8 @@ impl JiraSite<'_> {
         reconciled: &[u64],
         convert: &(impl Fn(Ticket) -> T + Sync),
     ) -> Result<Vec<T>> {
-        let mut first: Found<Ticket> = self.search_page(search, reconciled, None, TICKETS, &FIELDS).await?;
+        let mut first: Found<Ticket> =
+            self.search_page(search, reconciled, None, TICKETS, &search.fields).await?;
         let is_whole = first.next.is_none();
         let mut known = HashSet::new();
         first.issues.retain(|ticket| ticket.id.as_ref().is_none_or(|id| known.insert(id.clone())));
@@ -170,7 +174,7 @@ impl JiraSite<'_> {
                 stream::iter(batches)
             })
             .try_flatten()
-            .map_ok(|batch| self.bulk(batch, convert))
+            .map_ok(|batch| self.bulk(search, batch, convert))
             .try_buffered(READ_AHEAD)
             .try_concat()
             .await?;
@@ -195,15 +199,19 @@ impl JiraSite<'_> {
         let token = from.map(|from| from.token.as_str());
         let reconciled = from.map_or(reconciled, |from| &from.reconciled);
         let (tickets, next) = if limit <= TICKETS {
-            let page: Found<Ticket> =
-                self.search_page(search, reconciled, token, limit, &FIELDS).await.map_err(PageError::Page)?;
+            let page: Found<Ticket> = self
+                .search_page(search, reconciled, token, limit, &search.fields)
+                .await
+                .map_err(PageError::Page)?;
             (page.issues.into_iter().map(convert).collect(), page.next)
         } else {
-            let page: Found<Id> =
-                self.search_page(search, reconciled, token, limit, &["id"]).await.map_err(PageError::Page)?;
+            let page: Found<Id> = self
+                .search_page(search, reconciled, token, limit, &ids_only())
+                .await
+                .map_err(PageError::Page)?;
             let ids: Vec<String> = page.issues.into_iter().filter_map(Id::name).collect();
             let batches: Vec<_> =
-                ids.chunks(TICKETS).map(|batch| Ok(self.bulk(batch.to_vec(), convert))).collect();
+                ids.chunks(TICKETS).map(|batch| Ok(self.bulk(search, batch.to_vec(), convert))).collect();
             let tickets = stream::iter(batches).try_buffered(READ_AHEAD).try_concat().await;
             (tickets.map_err(PageError::Tickets)?, page.next)
         };
@@ -228,7 +236,7 @@ impl JiraSite<'_> {
         stream::try_unfold(Some(begin), move |state| async move {
             let Some(mut state) = state else { return Ok(None) };
             let page: Found<Id> =
-                self.search_page(search, reconciled, state.token.as_deref(), IDS, &["id"]).await?;
+                self.search_page(search, reconciled, state.token.as_deref(), IDS, &ids_only()).await?;
             let ids = page.issues.into_iter().filter_map(Id::name);
             let new: Vec<String> = ids.filter(|id| state.known.insert(id.clone())).collect();
             let next = page.next.filter(|token| state.used.insert(token.clone()));
@@ -243,7 +251,7 @@ impl JiraSite<'_> {
         reconciled: &[u64],
         token: Option<&str>,
         size: usize,
-        fields: &[&str],
+        fields: &[String],
     ) -> Result<Found<T>> {
         let mut body = json!({ "jql": search.jql, "maxResults": size, "fields": fields });
         if !reconciled.is_empty() {
@@ -283,11 +291,16 @@ impl JiraSite<'_> {
 
     /// Fetches issues by id, in this order. An issue that was deleted or hidden in the meantime is skipped; one that
     /// Jira failed to load is requested once more.
-    async fn bulk<T>(&self, ids: Vec<String>, convert: &(impl Fn(Ticket) -> T + Sync)) -> Result<Vec<T>> {
+    async fn bulk<T>(
+        &self,
+        search: &Search,
+        ids: Vec<String>,
+        convert: &(impl Fn(Ticket) -> T + Sync),
+    ) -> Result<Vec<T>> {
         let mut found = HashMap::new();
-        let mut failed = self.bulk_page(&ids, convert, &mut found).await?;
+        let mut failed = self.bulk_page(search, &ids, convert, &mut found).await?;
         if !failed.is_empty() {
-            failed = self.bulk_page(&failed, convert, &mut found).await?;
+            failed = self.bulk_page(search, &failed, convert, &mut found).await?;
         }
         if let Some(id) = failed.first() {
             return Err(JiraError::UnreadableIssue(id.clone()));
@@ -298,11 +311,12 @@ impl JiraSite<'_> {
     /// Fetches issues into `found`, by the id or key each was requested with. Returns those that Jira failed to load.
     async fn bulk_page<T>(
         &self,
+        search: &Search,
         ids: &[String],
         convert: &(impl Fn(Ticket) -> T + Sync),
         found: &mut HashMap<String, T>,
     ) -> Result<Vec<String>> {
-        let body = json!({ "issueIdsOrKeys": ids, "fields": FIELDS });
+        let body = json!({ "issueIdsOrKeys": ids, "fields": search.fields });
         let path = ["rest", "api", "3", "issue", "bulkfetch"];
         let bulk: Bulk = self.call(Call::query(&path, &body, READ)).await?;
         let mut nameless = Vec::new();
@@ -323,18 +337,13 @@ impl JiraSite<'_> {
     }
 }
 
+fn ids_only() -> [String; 1] {
+    ["id".to_owned()]
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn only_ids_and_keys_get_into_a_query() {
-        let jql = |project: &str| Search::of_project(&ProjectId::parse(project).unwrap()).jql;
-        assert_eq!(jql("10000"), "project = 10000 ORDER BY created DESC, key DESC");
-        assert_eq!(jql("AND"), "project = \"AND\" ORDER BY created DESC, key DESC");
-        let sprint = Search::of_sprint(&SprintId::parse("501").unwrap());
-        assert_eq!(sprint.jql, "sprint = 501 ORDER BY created DESC, key DESC");
-    }
 
     #[test]
     fn paging_ends_at_the_last_page_or_one_without_a_token() {

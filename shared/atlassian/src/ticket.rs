@@ -1,7 +1,7 @@
 //! Issues as search returns them: few fields, many at once.
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::{lenient, timestamp};
 
@@ -72,6 +72,9 @@ pub struct TicketFields {
     /// When the issue was last updated; RFC 3339, in UTC.
     #[serde(deserialize_with = "timestamp::deserialize")]
     pub updated: Option<String>,
+    /// Every other field; Jira sends those that were requested.
+    #[serde(flatten)]
+    pub others: Map<String, Value>,
 }
 
 /// A workflow status.

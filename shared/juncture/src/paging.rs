@@ -6,9 +6,11 @@
 use base::crypto::Sealer;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use runtime::Field;
 use secrecy::ExposeSecret;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::connections::ConnectionKey;
 use crate::error::{Error, ErrorCode, Result};
@@ -38,6 +40,27 @@ pub struct PageQuery {
     limit: Option<String>,
     /// Where the page starts.
     cursor: Option<String>,
+}
+
+/// The fields of a paginated list whose parameters are in a JSON body, where the page size is a number.
+#[derive(Debug, Deserialize)]
+pub struct PageFields {
+    limit: Field,
+    cursor: Option<String>,
+}
+
+impl TryFrom<PageFields> for PageQuery {
+    type Error = Error;
+
+    fn try_from(PageFields { limit, cursor }: PageFields) -> Result<Self> {
+        let limit = match limit {
+            Field::Absent | Field::Null => None,
+            Field::Text(text) if text.is_empty() => None,
+            Field::Other(Value::Number(number)) => Some(number.to_string()),
+            Field::Text(_) | Field::Other(_) => return Err(bad_limit()),
+        };
+        Ok(Self { limit, cursor })
+    }
 }
 
 /// The content of a cursor.
@@ -119,10 +142,11 @@ pub fn explain(error: Error, failed: &'static str) -> Error {
 
 fn parse_limit(text: &str) -> Result<usize> {
     let is_number = text.bytes().all(|byte| byte.is_ascii_digit());
-    text.parse()
-        .ok()
-        .filter(|limit| is_number && (1..=MAX_LIMIT).contains(limit))
-        .ok_or_else(|| Error::bad_request(format!("limit must be a whole number from 1 to {MAX_LIMIT}")))
+    text.parse().ok().filter(|limit| is_number && (1..=MAX_LIMIT).contains(limit)).ok_or_else(bad_limit)
+}
+
+fn bad_limit() -> Error {
+    Error::bad_request(format!("limit must be a whole number from 1 to {MAX_LIMIT}"))
 }
 
 #[cfg(test)]
@@ -171,6 +195,23 @@ mod tests {
         }
         for limit in ["0", "1001", "-1", "1.5", "all", "%2B5", "99999999999999999999999"] {
             assert!(part(&paging, &format!("limit={limit}")).is_err(), "{limit}");
+        }
+    }
+
+    #[test]
+    fn a_limit_in_a_body_is_a_number() {
+        let limit = |body: Value| {
+            let body = runtime::JsonBody::of(&http::Request::new(body.to_string().into())).unwrap();
+            PageQuery::try_from(body.read::<PageFields>().unwrap()).map(|query| query.limit)
+        };
+        assert_eq!(limit(serde_json::json!({ "limit": 7 })).unwrap().as_deref(), Some("7"));
+        for none in
+            [serde_json::json!({}), serde_json::json!({ "limit": null }), serde_json::json!({ "limit": "" })]
+        {
+            assert_eq!(limit(none).unwrap(), None);
+        }
+        for wrong in [serde_json::json!("7"), serde_json::json!(true), serde_json::json!([7])] {
+            assert!(limit(serde_json::json!({ "limit": wrong })).is_err());
         }
     }
 

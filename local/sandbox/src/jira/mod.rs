@@ -2,7 +2,7 @@
 //!
 //! - `contract`: the supported paths, parameters and bodies; anything else is refused as a violation.
 //! - `view`, `refusal`: what every endpoint starts with, and how it refuses a request.
-//! - `jql`, `search`, `bulkfetch`: finding issues. `render`, `objects`: issues and related objects as JSON.
+//! - `jql`, `parse`, `search`, `bulkfetch`: finding issues. `render`, `objects`: issues and related objects as JSON.
 //! - `issue`, `create`, `edit`, `transitions`, `fields`, `custom_fields`, `adf`: single issues.
 //! - `createmeta`, `editmeta`, `screens`: what the fields of an issue take.
 //! - `comments`, `requests`: comments on issues, and on the requests of service projects.
@@ -26,6 +26,7 @@ mod issue;
 mod jql;
 mod myself;
 mod objects;
+mod parse;
 mod projects;
 mod refusal;
 mod render;
@@ -50,6 +51,7 @@ pub(crate) fn router(shared: &Arc<Shared>) -> Router<Arc<Shared>> {
         .merge(myself::router())
         .merge(projects::router())
         .merge(search::router())
+        .merge(parse::router())
         .merge(bulkfetch::router())
         .merge(issue::router())
         .merge(edit::router())

@@ -12,7 +12,7 @@ use crate::gateway::ApiError;
 pub(super) struct Misuse(pub(super) String);
 
 /// A refused request.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Refusal {
     pub(super) status: StatusCode,
     pub(super) body: Value,

@@ -48,7 +48,7 @@ async fn a_search_returns_only_ids_by_default_and_neither_total_nor_start() {
 async fn queries_find_what_they_name() {
     let app = App::start().await;
     let ada = app.connect("ada", &["harbour"], ALL_SCOPES).await;
-    let cases: [(&str, &[&str]); 14] = [
+    let cases: [(&str, &[&str]); 20] = [
         ("key in (SHIP-3, \"SHIP-1\")", &["SHIP-3", "SHIP-1"]),
         ("id in (10101, 10102) ORDER BY created ASC", &["SHIP-1", "SHIP-2"]),
         ("project = \"SHIP\" AND labels = leak", &["SHIP-5"]),
@@ -63,6 +63,12 @@ async fn queries_find_what_they_name() {
         ("project = SHIP AND created < \"2026-01-05 20:00\"", &["SHIP-1"]),
         ("updated >= -1d", &[]),
         ("key = ship-4", &["SHIP-4"]),
+        ("text ~ \"hatch crane\" AND labels is EMPTY", &["SHIP-2"]),
+        ("text ~ \"hatch\" AND text ~ paragraph", &[]),
+        ("project = SHIP AND created < 1767643200000", &["SHIP-1"]),
+        ("statusCategory = \"indeterminate\" AND project = SHIP AND assignee is not EMPTY", &["SHIP-2"]),
+        ("labels = \"EMPTY\"", &[]),
+        ("summary ~ \"\\u004d\\u00f6we\"", &["SHIP-12"]),
     ];
     for (jql, expected) in cases {
         let (status, page) = app.search(HARBOUR, json!({ "jql": jql, "fields": ["key"] }), &ada.access).await;
@@ -80,7 +86,16 @@ async fn queries_that_jira_refuses_are_refused_and_distinguished() {
     let app = App::start().await;
     let ada = app.connect("ada", &["harbour"], ALL_SCOPES).await;
     // These depend on user input.
-    for jql in ["project = NONE", "sprint = 9", "key = SHIP-99", "id = 1", "assignee = nobody"] {
+    let unknown = [
+        "project = NONE",
+        "sprint = 9",
+        "key = SHIP-99",
+        "id = 1",
+        "assignee = nobody",
+        "assignee = \"currentUser()\"",
+        "status = \"EMPTY\"",
+    ];
+    for jql in unknown {
         let (status, body) = app.search(HARBOUR, json!({ "jql": jql }), &ada.access).await;
         assert_eq!(status, StatusCode::BAD_REQUEST, "{jql}");
         assert!(body["errorMessages"][0].as_str().unwrap().contains("does not exist"), "{body}");
@@ -97,6 +112,16 @@ async fn queries_that_jira_refuses_are_refused_and_distinguished() {
         "colour = red",
         "project = SHIP ORDER BY colour",
         "project ~ SHIP",
+        "project = AND",
+        "text ~ \"*rope\"",
+        "text ~ \"(rope\"",
+        "text ~ \"\"",
+        "text ~ \"rope OR\"",
+        "labels = \"a\u{ffff}\"",
+        "labels = \"a\tb\"",
+        "labels = \"a\\u00zz\"",
+        "updated >= \"1767643200000\"",
+        "assignee is nobody",
     ];
     for jql in mistakes {
         let (status, body) = app.search(HARBOUR, json!({ "jql": jql }), &ada.access).await;
@@ -105,6 +130,56 @@ async fn queries_that_jira_refuses_are_refused_and_distinguished() {
     }
     assert_eq!(app.handle().violations().len(), mistakes.len());
     assert_eq!(app.handle().violations()[0].account.as_deref(), Some("ada"));
+}
+
+#[tokio::test]
+async fn a_query_is_parsed_without_being_run() {
+    let app = App::start().await;
+    let ada = app.connect("ada", &["harbour"], ALL_SCOPES).await;
+    let parse = async |queries: Value| {
+        let body = json!({ "queries": queries });
+        app.send("POST", HARBOUR, "jql/parse?validation=strict", body, &ada).await
+    };
+    let queries = json!([
+        "status in (3, \"To Do\") AND (assignee = currentUser() OR NOT labels is EMPTY) ORDER BY updated DESC",
+        "ORDER BY key",
+        "project = NONE",
+        "colour = red",
+        "project = SHIP)",
+    ]);
+    let (status, parsed) = parse(queries.clone()).await;
+    assert_eq!(status, StatusCode::OK, "{parsed}");
+    let field = |name: &str| json!({ "name": name, "encodedName": name });
+    let expected = json!({
+        "where": { "operator": "and", "clauses": [
+            { "field": field("status"), "operator": "in", "operand": { "values": [
+                { "value": "3", "encodedValue": "3" }, { "value": "To Do", "encodedValue": "\"To Do\"" },
+            ] } },
+            { "operator": "or", "clauses": [
+                { "field": field("assignee"), "operator": "=", "operand": {
+                    "function": "currentUser", "arguments": [], "encodedOperand": "currentUser()",
+                } },
+                { "operator": "not", "clauses": [{ "field": field("labels"), "operator": "is", "operand": {
+                    "keyword": "empty", "encodedOperand": "EMPTY",
+                } }] },
+            ] },
+        ] },
+        "orderBy": { "fields": [{ "field": field("updated"), "direction": "desc" }] },
+    });
+    assert_eq!(parsed["queries"][0], json!({ "query": queries[0], "structure": expected }));
+    assert!(parsed["queries"][1]["structure"].get("where").is_none(), "{parsed}");
+    assert!(parsed["queries"][2]["warnings"][0].is_string() && parsed["queries"][2]["structure"].is_object());
+    for wrong in [3, 4] {
+        let query = &parsed["queries"][wrong];
+        assert!(query["errors"][0].is_string() && query.get("structure").is_none(), "{query}");
+    }
+    assert_eq!(app.problems(), Vec::<String>::new());
+    for queries in [json!([]), json!([""])] {
+        assert_eq!(parse(queries).await.0, StatusCode::BAD_REQUEST);
+    }
+    let body = json!({ "queries": ["key = SHIP-1"] });
+    assert_eq!(app.send("POST", HARBOUR, "jql/parse", body, &ada).await.0, StatusCode::BAD_REQUEST);
+    assert!(app.handle().violations().len() >= 3);
 }
 
 /// Follows a search to its last page.

@@ -16,12 +16,14 @@ mod internal_comment;
 mod issue_details;
 mod issue_input;
 mod issue_types;
+mod jql;
 mod links;
 mod loss;
 mod project_list;
 mod projects;
 mod rich_text;
 mod site;
+mod ticket_filters;
 mod tickets;
 mod transitions;
 
@@ -42,9 +44,11 @@ pub use issue_details::{
 };
 pub use issue_input::{IssueFields, IssueInput};
 pub use issue_types::IssueType;
+pub use jql::{FoundTicket, JqlQuery, field_ids};
 pub use links::{Linked, Links};
 pub use project_list::ProjectList;
 pub use projects::{Lead, Project};
 pub use site::{ConnectedSite, Jira};
+pub use ticket_filters::{FilterQuery, TicketFilters};
 pub use tickets::{SprintTicket, Ticket, TicketSearch};
 pub use transitions::{Move, MoveFields, Moved, TransitionView};

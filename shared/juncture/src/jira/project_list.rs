@@ -76,7 +76,17 @@ impl ProjectList {
         call: &str,
         project: &ProjectId,
     ) -> Result<(Paging<'a>, Option<PageRequest<P>>)> {
-        let paging = Paging::new(sealer, call, &self.key, project.as_str());
+        self.part_of(sealer, call, project.as_str())
+    }
+
+    /// Like [`Self::part`], for a list that is identified by more than its project.
+    pub fn part_of<'a, P: DeserializeOwned>(
+        &self,
+        sealer: &'a Sealer,
+        call: &str,
+        list: &str,
+    ) -> Result<(Paging<'a>, Option<PageRequest<P>>)> {
+        let paging = Paging::new(sealer, call, &self.key, list);
         let part = paging.part(&self.page)?;
         Ok((paging, part))
     }

@@ -1,17 +1,24 @@
 //! Issues in lists, in the contract's two formats.
 
 use atlassian::{
-    JiraError, Named, PageError, ProjectId, Refusal, Search, SearchPosition, SprintId, Status, User,
+    Condition, JiraError, Named, PageError, ProjectId, Refusal, Search, SearchPosition, SprintId, Status,
+    User,
 };
 use serde::Serialize;
 use serde_json::Value;
 
 use super::description::DescriptionFormat;
 use super::errors::missing;
+use super::jql::{JqlQuery, REFUSED_QUERY};
 use super::links::{Linked, Links};
 use super::site::ConnectedSite;
+use super::ticket_filters::TicketFilters;
 use crate::error::{Error, ErrorCode, Result};
 use crate::paging::PageRequest;
+
+/// Jira's refusal does not say, except in words of the account's language, what does not exist.
+const REFUSED_FILTERS: &str =
+    "Jira does not know the project, or a status or account of the filters: details has its reason";
 
 /// An issue as `get-tickets-for-project` lists it. Fields that Jira omits or sends in an unexpected form are null.
 #[derive(Debug, Clone, Serialize)]
@@ -191,26 +198,52 @@ impl Linked for Ticket {
 /// A search for issues.
 pub struct TicketSearch {
     search: Search,
-    /// The code and message of the 404 if the project or sprint does not exist.
-    unknown: (ErrorCode, &'static str),
+    filters: TicketFilters,
+    /// What it means that Jira refuses the search.
+    refusal: RefusalMeans,
     format: DescriptionFormat,
+}
+
+/// What it means that Jira refuses a search.
+enum RefusalMeans {
+    /// The project or sprint does not exist: 404 with this code and message.
+    Unknown(ErrorCode, &'static str),
+    /// Something in the query: 400 with this message.
+    WrongQuery(&'static str),
 }
 
 impl TicketSearch {
     /// Searches a project's issues, with descriptions in this format.
-    pub fn of_project(project: &ProjectId, format: DescriptionFormat) -> Self {
-        let unknown = (ErrorCode::ProjectNotFound, "Project not found");
-        Self { search: Search::of_project(project), unknown, format }
+    pub fn of_project(project: &ProjectId, filters: TicketFilters, format: DescriptionFormat) -> Self {
+        let refusal = if filters.names_objects() {
+            RefusalMeans::WrongQuery(REFUSED_FILTERS)
+        } else {
+            RefusalMeans::Unknown(ErrorCode::ProjectNotFound, "Project not found")
+        };
+        Self { search: Search::of(&filters.condition(project)), filters, refusal, format }
     }
 
     /// Searches a sprint's issues, with descriptions in this format.
     pub fn of_sprint(sprint: &SprintId, format: DescriptionFormat) -> Self {
-        let unknown = (ErrorCode::SprintNotFound, "Sprint not found");
-        Self { search: Search::of_sprint(sprint), unknown, format }
+        let refusal = RefusalMeans::Unknown(ErrorCode::SprintNotFound, "Sprint not found");
+        let search = Search::of(&Condition::sprint(sprint));
+        Self { search, filters: TicketFilters::default(), refusal, format }
+    }
+
+    /// Searches with a query in JQL, for tickets that also have these fields.
+    pub fn of_jql(query: &JqlQuery, fields: &[String], format: DescriptionFormat) -> Self {
+        let search = Search::of_jql(query.as_str().to_owned()).with_fields(fields);
+        let refusal = RefusalMeans::WrongQuery(REFUSED_QUERY);
+        Self { search, filters: TicketFilters::default(), refusal, format }
     }
 
     fn explain(&self, error: JiraError) -> Error {
-        missing(error.into(), self.unknown.0, self.unknown.1)
+        let is_invalid = error.refusal() == Some(Refusal::Invalid);
+        match self.refusal {
+            RefusalMeans::Unknown(code, sentence) => missing(error.into(), code, sentence),
+            RefusalMeans::WrongQuery(sentence) if is_invalid => Error::from(error).with_message(sentence),
+            RefusalMeans::WrongQuery(_) => error.into(),
+        }
     }
 }
 
@@ -219,8 +252,8 @@ impl ConnectedSite<'_> {
     /// followed by another.
     ///
     /// # Errors
-    /// 404 if the project or sprint does not exist or is not visible, 400 if Jira no longer accepts the page's starting
-    /// position.
+    /// 404 if the project or sprint does not exist or is not visible, 400 if a filter names something that does not exist
+    /// or Jira no longer accepts the page's starting position.
     pub async fn tickets<T: From<(atlassian::Ticket, DescriptionFormat)> + Linked>(
         &self,
         search: &TicketSearch,
@@ -234,21 +267,23 @@ impl ConnectedSite<'_> {
         of: &TicketSearch,
         part: Option<&PageRequest<SearchPosition>>,
     ) -> Result<(Vec<T>, Option<SearchPosition>)> {
-        let convert = |ticket| T::from((ticket, of.format));
+        let convert = |ticket| of.filters.include(&ticket).then(|| T::from((ticket, of.format)));
         let recent = self.recent_issues();
         let Some(PageRequest { limit, from }) = part else {
             let all = self.jira.all_tickets(&of.search, &recent, &convert).await;
-            return Ok((all.map_err(|error| of.explain(error))?, None));
+            let all = all.map_err(|error| of.explain(error))?;
+            return Ok((all.into_iter().flatten().collect(), None));
         };
         let some = self.jira.some_tickets(&of.search, from.as_ref(), &recent, *limit, &convert).await;
-        some.map_err(|error| match error {
+        let (tickets, next) = some.map_err(|error| match error {
             PageError::Page(error) if from.is_some() && error.refusal() == Some(Refusal::Invalid) => {
                 Error::bad_request("The cursor has expired; start again without it")
                     .because(Error::from(error).cause_chain().unwrap_or_default())
             }
             PageError::Page(error) => of.explain(error),
             PageError::Tickets(error) => error.into(),
-        })
+        })?;
+        Ok((tickets.into_iter().flatten().collect(), next))
     }
 }
 

@@ -64,6 +64,12 @@ pub(super) static ENDPOINTS: &[Endpoint] = &[
         ],
     ),
     post("/rest/api/3/search/approximate-count", &[("jql", Kind::Text)]),
+    Endpoint {
+        method: Method::POST,
+        path: "/rest/api/3/jql/parse",
+        query: &[("validation", Kind::Text)],
+        body: Some(&[("queries", Kind::Texts)]),
+    },
     post(
         "/rest/api/3/issue/bulkfetch",
         &[("issueIdsOrKeys", Kind::Texts), ("fields", Kind::Texts), ("properties", Kind::Texts)],

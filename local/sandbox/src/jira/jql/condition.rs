@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use serde_json::Value;
 use time::OffsetDateTime;
 
 use crate::world::tracker::issue::Issue;
@@ -21,8 +22,8 @@ pub(in crate::jira) enum Condition {
     /// Account keys.
     Assignee(Vec<Arc<str>>),
     Empty(EmptyField),
-    /// The summary contains this text, in lower case.
-    Summary(String),
+    /// The summary, and with `true` the description too, contains words that begin with all of these, in lower case.
+    Text(bool, Vec<String>),
     Time {
         updated: bool,
         since: OffsetDateTime,
@@ -53,13 +54,29 @@ impl Condition {
                 issue.assignee.as_ref().is_some_and(|account| accounts.contains(account))
             }
             Self::Empty(field) => field.is_empty(issue),
-            Self::Summary(text) => issue.summary.to_lowercase().contains(text),
+            Self::Text(everywhere, words) => {
+                let mut text = issue.summary.to_lowercase();
+                if let Some(document) = issue.description.as_deref().filter(|_| *everywhere) {
+                    let document = serde_json::from_str(document).unwrap_or_default();
+                    add_text(&document, &mut text);
+                }
+                words.iter().all(|word| text.contains(word.trim_end_matches('*')))
+            }
             Self::Time { updated, since, before } => {
                 let time = if *updated { issue.updated } else { issue.created };
                 if *before { time < *since } else { time >= *since }
             }
         }
     }
+}
+
+/// Adds the text in a document, in lower case.
+fn add_text(node: &Value, text: &mut String) {
+    if let Some(own) = node["text"].as_str() {
+        text.push(' ');
+        text.push_str(&own.to_lowercase());
+    }
+    node["content"].as_array().into_iter().flatten().for_each(|child| add_text(child, text));
 }
 
 impl EmptyField {

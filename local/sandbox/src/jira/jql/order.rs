@@ -7,8 +7,10 @@ use crate::world::tracker::issue::Issue;
 
 /// A field to sort by.
 pub(in crate::jira) struct Order {
+    /// As written in the query.
+    pub(super) field: String,
     by: By,
-    descending: bool,
+    pub(super) descending: bool,
 }
 
 enum By {
@@ -31,12 +33,12 @@ impl Order {
                 ));
             }
         };
-        Ok(Self { by, descending })
+        Ok(Self { field: field.to_owned(), by, descending })
     }
 
     /// Newest first by id, which is Jira's default order.
     pub(in crate::jira) fn default_order() -> Self {
-        Self { by: By::Id, descending: true }
+        Self { field: "id".to_owned(), by: By::Id, descending: true }
     }
 
     pub(in crate::jira) fn compare(&self, view: &View, a: &Issue, b: &Issue) -> Ordering {

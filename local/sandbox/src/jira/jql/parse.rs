@@ -5,7 +5,7 @@ use std::vec::IntoIter;
 
 use axum::http::StatusCode;
 
-use super::clause::{Clause, Term};
+use super::clause::{Clause, Literal, Operand, Term};
 use super::lexer::{Token, tokens};
 use super::order::Order;
 use crate::jira::refusal::Refusal;
@@ -28,6 +28,13 @@ fn whole(jql: &str) -> Parsed<(Option<Clause>, Vec<Order>)> {
         None => Ok((clause, orders)),
         Some(token) => Err(format!("Expecting operator or the end of the query but got {token:?}")),
     }
+}
+
+/// A few of the words that must be in quotes.
+fn is_keyword(word: &str) -> bool {
+    let keywords =
+        ["and", "or", "not", "in", "is", "order", "by", "was", "changed", "select", "from", "where"];
+    keywords.contains(&&*word.to_lowercase())
 }
 
 struct Parser {
@@ -98,18 +105,18 @@ impl Parser {
             other => return Err(format!("Expecting a field name but got {other:?}")),
         };
         let operator = self.operator()?;
-        let operands = match operator.as_str() {
+        let operand = match operator.as_str() {
             "in" | "not in" if self.takes_sign("(") => {
-                let mut operands = vec![self.operand()?];
+                let mut literals = vec![self.literal()?];
                 while self.takes_sign(",") {
-                    operands.push(self.operand()?);
+                    literals.push(self.literal()?);
                 }
                 self.demand(")")?;
-                operands
+                Operand::List(literals)
             }
-            _ => vec![self.operand()?],
+            _ => Operand::One(self.literal()?),
         };
-        Ok(Clause::Term(Term { field, operator, operands }))
+        Ok(Clause::Term(Term { field, operator, operand }))
     }
 
     fn operator(&mut self) -> Parsed<String> {
@@ -128,14 +135,20 @@ impl Parser {
         }
     }
 
-    /// Parses a value; a function keeps its parentheses.
-    fn operand(&mut self) -> Parsed<String> {
+    fn literal(&mut self) -> Parsed<Literal> {
         match self.tokens.next() {
             Some(Token::Word(name)) if self.takes_sign("(") => {
                 self.demand(")")?;
-                Ok(format!("{name}()"))
+                Ok(Literal::Function(name))
             }
-            Some(Token::Word(text) | Token::Quoted(text)) => Ok(text),
+            Some(Token::Word(word)) if ["empty", "null"].contains(&&*word.to_lowercase()) => {
+                Ok(Literal::Empty)
+            }
+            Some(Token::Word(word)) if is_keyword(&word) => {
+                Err(format!("'{word}' is a reserved JQL word. You must surround it in quotation marks"))
+            }
+            Some(Token::Word(word)) => Ok(Literal::Word(word)),
+            Some(Token::Quoted(text)) => Ok(Literal::Quoted(text)),
             other => Err(format!("Expecting a value but got {other:?}")),
         }
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use axum::http::StatusCode;
 use time::{Duration, OffsetDateTime, PrimitiveDateTime, format_description};
 
-use super::clause::{Clause, Term};
+use super::clause::{Clause, Literal, Term};
 use super::condition::{Condition, EmptyField};
 use crate::jira::refusal::Refusal;
 use crate::jira::view::View;
@@ -41,8 +41,14 @@ impl Resolver<'_> {
     /// The term without the negation of its operator.
     fn positive(&self, term: &Term) -> Result<Condition, Refusal> {
         let field = term.field.to_lowercase();
-        let is_empty = matches!(&*term.operands, [one] if ["empty", "null"].contains(&&*one.to_lowercase()));
-        if is_empty {
+        if ["is", "is not"].contains(&&*term.operator) != term.operand.is_empty()
+            && !["=", "!="].contains(&&*term.operator)
+        {
+            let text =
+                format!("The operator '{}' does not fit the value of the field '{field}'.", term.operator);
+            return Err(Refusal::violation(StatusCode::BAD_REQUEST, &text, &text));
+        }
+        if term.operand.is_empty() {
             return Ok(Condition::Empty(empty_field(&field).ok_or_else(|| unknown_field(&term.field))?));
         }
         let is_supported = match field.as_str() {
@@ -63,13 +69,14 @@ impl Resolver<'_> {
             "type" | "issuetype" => Condition::IssueType(self.each(term, issue_type)?),
             "status" => Condition::Status(self.each(term, status)?),
             "statuscategory" => Condition::Status(self.each(term, status_category)?),
-            "labels" => Condition::Label(term.operands.clone()),
+            "labels" => Condition::Label(term.operand.literals().iter().map(Literal::text).collect()),
             "assignee" => Condition::Assignee(self.each(term, |name| self.account(name))?),
-            "summary" | "text" => Condition::Summary(term.operands.concat().to_lowercase()),
+            "summary" | "text" => Condition::Text(field == "text", words(&field, &text_of(term))?),
             "created" | "updated" => {
-                let since = term.operands.first().and_then(|text| self.time(text));
+                let since = term.operand.literals().first().and_then(|literal| self.time(literal));
                 let since = since.ok_or_else(|| {
-                    Refusal::misuse(&format!("Date value '{}' is invalid", term.operands.concat()))
+                    let text = format!("Date value '{}' for field '{field}' is invalid.", text_of(term));
+                    Refusal::misuse(&text)
                 })?;
                 Condition::Time { updated: field == "updated", since, before: term.operator.starts_with('<') }
             }
@@ -78,8 +85,11 @@ impl Resolver<'_> {
     }
 
     fn each<T>(&self, term: &Term, find: impl Fn(&str) -> Option<T>) -> Result<Vec<T>, Refusal> {
-        let found = term.operands.iter().map(|name| {
-            find(name).ok_or_else(|| {
+        let found = term.operand.literals().iter().map(|literal| {
+            let name = literal.text();
+            // A function in quotes is text.
+            let is_named = matches!(literal, Literal::Quoted(text) if text.ends_with("()"));
+            (if is_named { None } else { find(&name) }).ok_or_else(|| {
                 let text = format!("The value '{name}' does not exist for the field '{}'.", term.field);
                 Refusal::plain(StatusCode::BAD_REQUEST, &text)
             })
@@ -114,8 +124,16 @@ impl Resolver<'_> {
         Some(account.key.as_str().into())
     }
 
-    /// Parses `"2026-11-02"`, `"2026-11-02 10:30"`, or a time relative to now: `-7d`, `-2w`, `-3h`, `-15m`.
-    fn time(&self, text: &str) -> Option<OffsetDateTime> {
+    /// Parses `"2026-11-02"`, `"2026-11-02 10:30"`, a time relative to now (`-7d`, `-2w`, `-3h`, `-15m`), or, without
+    /// quotes, milliseconds since 1970.
+    fn time(&self, literal: &Literal) -> Option<OffsetDateTime> {
+        if let Literal::Word(text) = literal
+            && let Ok(milliseconds) = text.parse::<u64>()
+        {
+            let nanoseconds = i128::from(milliseconds) * 1_000_000;
+            return OffsetDateTime::from_unix_timestamp_nanos(nanoseconds).ok();
+        }
+        let text = literal.text();
         if let Some(ago) = text.strip_prefix('-') {
             let number: i64 = ago.get(..ago.len().checked_sub(1)?)?.parse().ok()?;
             let ago = match ago.chars().last()? {
@@ -137,6 +155,36 @@ fn unknown_field(field: &str) -> Refusal {
     let text = format!("Field '{field}' does not exist or you do not have permission to view it.");
     Refusal::violation(StatusCode::BAD_REQUEST, &text, &text)
 }
+
+fn text_of(term: &Term) -> String {
+    term.operand.literals().iter().map(Literal::text).collect()
+}
+
+/// Splits the text of a text search into its words, in lower case. Operators are not supported, apart from a `*` at the
+/// end of a word; an error as in Jira
+/// (<https://confluence.atlassian.com/jirasoftwareserver082/search-syntax-for-text-fields-974359692.html>).
+fn words(field: &str, text: &str) -> Result<Vec<String>, Refusal> {
+    let refuse = |problem: &str| {
+        let text = format!("Unable to parse the text '{text}' for field '{field}': {problem}.");
+        Err(Refusal::violation(StatusCode::BAD_REQUEST, &text, &text))
+    };
+    if text.trim().is_empty() {
+        return refuse("it is empty");
+    }
+    for word in text.split_whitespace() {
+        if word.starts_with(['*', '?']) {
+            return refuse("it starts with a wildcard");
+        }
+        let is_operator = ["AND", "OR", "NOT"].contains(&word) || word.starts_with(['+', '-', '!']);
+        if is_operator || word.trim_end_matches('*').contains(OPERATORS) {
+            return refuse("the sandbox supports no operators");
+        }
+    }
+    Ok(text.split_whitespace().map(str::to_lowercase).collect())
+}
+
+const OPERATORS: [char; 16] =
+    ['&', '|', '!', '(', ')', '{', '}', '[', ']', '^', '"', '~', '*', '?', ':', '\\'];
 
 fn empty_field(field: &str) -> Option<EmptyField> {
     Some(match field {
