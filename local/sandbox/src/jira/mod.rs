@@ -4,6 +4,7 @@
 //! - `view`, `refusal`: what every endpoint starts with, and how it refuses a request.
 //! - `jql`, `search`, `bulkfetch`: finding issues. `render`, `objects`: issues and related objects as JSON.
 //! - `issue`, `create`, `edit`, `fields`, `adf`, `createmeta`: single issues.
+//! - `issue_links`: links between issues. `changelog`: their history. `users`: finding people.
 //! - `projects`, `myself`; `agile`: Jira Software.
 //!
 //! Sources: <https://developer.atlassian.com/cloud/jira/platform/rest/v3/> and
@@ -12,12 +13,14 @@
 mod adf;
 mod agile;
 mod bulkfetch;
+mod changelog;
 mod contract;
 mod create;
 mod createmeta;
 mod edit;
 mod fields;
 mod issue;
+mod issue_links;
 mod jql;
 mod myself;
 mod objects;
@@ -25,6 +28,7 @@ mod projects;
 mod refusal;
 mod render;
 mod search;
+mod users;
 mod view;
 
 use std::sync::Arc;
@@ -47,6 +51,9 @@ pub(crate) fn router(shared: &Arc<Shared>) -> Router<Arc<Shared>> {
         .merge(edit::router())
         .merge(create::router())
         .merge(createmeta::router())
+        .merge(issue_links::router())
+        .merge(changelog::router())
+        .merge(users::router())
         .merge(agile::router())
         .route(contract::UNKNOWN, any(unknown));
     let guard = middleware::from_fn_with_state(Arc::clone(shared), contract::guard);

@@ -3,9 +3,11 @@
 
 mod agile;
 mod api;
+mod changelog;
 mod consent;
 mod control;
 mod faults;
+mod issue_links;
 mod issues;
 mod jira;
 mod restart;
@@ -13,3 +15,4 @@ mod rotation;
 mod search;
 mod strict;
 mod support;
+mod users;

@@ -7,6 +7,7 @@ use serde_json::Value;
 use time::OffsetDateTime;
 
 use super::catalog::{ISSUE_TYPES, IssueType, PRIORITIES, Priority, Status, TO_DO};
+use super::history::Change;
 
 #[derive(Clone)]
 pub(crate) struct Issue {
@@ -44,6 +45,8 @@ pub(crate) struct Issue {
     pub(crate) inspected: Option<String>,
     /// Entity properties.
     pub(crate) properties: BTreeMap<String, Value>,
+    /// Its changes, oldest first.
+    pub(crate) history: Vec<Change>,
     pub(crate) created: OffsetDateTime,
     pub(crate) updated: OffsetDateTime,
     /// How many more searches will miss it.
@@ -87,6 +90,7 @@ impl Issue {
             severity: None,
             inspected: None,
             properties: BTreeMap::new(),
+            history: Vec::new(),
             created,
             updated: created,
             unseen: 0,

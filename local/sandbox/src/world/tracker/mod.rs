@@ -3,13 +3,16 @@
 pub(crate) mod agile;
 pub(crate) mod catalog;
 pub(crate) mod cursor;
+pub(crate) mod history;
 pub(crate) mod issue;
+pub(crate) mod link;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use agile::{Board, Sprint};
 use cursor::Cursor;
 use issue::Issue;
+use link::Link;
 
 use super::directory::Project;
 
@@ -18,6 +21,7 @@ pub(crate) struct Tracker {
     pub(crate) issues: BTreeMap<u64, Issue>,
     pub(crate) boards: BTreeMap<u64, Board>,
     pub(crate) sprints: BTreeMap<u64, Sprint>,
+    pub(crate) links: BTreeMap<u64, Link>,
     /// The results of searches that have more pages.
     pub(crate) cursors: VecDeque<Cursor>,
     /// Issue ids by project and number.
@@ -25,6 +29,8 @@ pub(crate) struct Tracker {
     /// The last number used, by project.
     numbers: HashMap<u64, u32>,
     last_issue: u64,
+    last_link: u64,
+    last_change: u64,
 }
 
 /// The ids of the three types do not overlap, so that a mix-up finds nothing.
@@ -45,10 +51,11 @@ impl Tracker {
         self.last_issue
     }
 
-    /// Removes an issue. Its number is not reused.
+    /// Removes an issue with its links. Its number is not reused.
     pub(crate) fn remove(&mut self, id: u64) {
         if let Some(issue) = self.issues.remove(&id) {
             self.keys.remove(&(issue.project, issue.number));
+            self.links.retain(|_, link| link.inward != id && link.outward != id);
         }
     }
 
