@@ -31,6 +31,8 @@ pub(crate) enum Endpoint {
     Disconnect,
     SelectProject,
     GetSelectedProject,
+    SearchUsers,
+    GetConnectedAccount,
     GetProjects,
     GetTicketsForProject,
     GetBoardsForProject,
@@ -39,6 +41,9 @@ pub(crate) enum Endpoint {
     GetTicketsForSprint,
     GetIssueDetails,
     EditIssue,
+    LinkIssues,
+    UnlinkIssues,
+    GetChangelog,
     CreateTicket,
     DeleteIssue,
     #[strum(serialize = "health/ready")]
@@ -88,7 +93,7 @@ impl Endpoint {
             200..400 => true,
             410 => self.is_single_use(),
             // The first request already deleted it.
-            404 => matches!(self, DeleteIssue | Disconnect),
+            404 => matches!(self, DeleteIssue | UnlinkIssues | Disconnect),
             _ => false,
         }
     }
@@ -208,7 +213,8 @@ impl<'a> Tenant<'a> {
             | GetAllSprintsForProject
             | GetActiveSprintsForProject => query.push(("jira_project_id", "10000".to_owned())),
             GetTicketsForSprint => query.push(("sprint_id", "501".to_owned())),
-            GetIssueDetails => query.push(("issue_id_or_key", "SHIP-1".to_owned())),
+            SearchUsers => query.push(("query", "sam".to_owned())),
+            GetIssueDetails | GetChangelog => query.push(("issue_id_or_key", "SHIP-1".to_owned())),
             EditIssue | DeleteIssue => {
                 let issue = person.task(&self.project, "To be changed").await?;
                 if endpoint == DeleteIssue {
@@ -220,13 +226,24 @@ impl<'a> Tenant<'a> {
                     prepared.body = Some(person.body(change));
                 }
             }
+            LinkIssues | UnlinkIssues => {
+                let from = person.task(&self.project, "Linked from").await?;
+                let to = person.task(&self.project, "Linked to").await?;
+                let link = json!({ "from": from, "relation": "blocks", "to": to });
+                prepared.method = Method::POST;
+                if endpoint == UnlinkIssues {
+                    person.write(Method::POST, "link-issues", link.clone()).await?.json(201);
+                    prepared.method = Method::DELETE;
+                }
+                prepared.body = Some(person.body(link));
+            }
             CreateTicket => {
                 prepared.method = Method::POST;
                 let fields =
                     json!({ "jira_project_id": self.project, "summary": "Once", "issue_type_id": "10001" });
                 prepared.body = Some(person.body(fields));
             }
-            GetSelectedProject | GetProjects => {}
+            GetSelectedProject | GetProjects | GetConnectedAccount => {}
         }
         prepared.path = match endpoint {
             Disconnect => "/api/backend/connection-info/connection".to_owned(),

@@ -1,12 +1,15 @@
 #![doc = include_str!("../README.md")]
 
 mod agile;
+mod changelog;
 mod client;
 mod error;
 mod ids;
 mod issue;
+mod issue_links;
 pub mod lenient;
 pub mod oauth;
+mod people;
 mod projects;
 mod response;
 mod scopes;
@@ -17,13 +20,16 @@ pub mod timestamp;
 use base::config::SettingsError;
 
 pub use agile::{AgilePage, Board, BoardSprints, Sprint, SprintState};
+pub use changelog::{Change, FieldChange};
 pub use client::{Jira, JiraSite, TokenSource};
 pub use error::{BoxError, JiraError};
 pub use ids::{
-    AttachmentId, BoardId, CommentId, InvalidId, IssueRef, IssueTypeId, LinkId, ProjectId, SiteId, SprintId,
-    StatusId, TransitionId, WorklogId, is_number,
+    AttachmentId, BoardId, CommentId, InvalidId, IssueRef, IssueTypeId, LinkId, LinkTypeId, ProjectId,
+    SiteId, SprintId, StatusId, TransitionId, WorklogId, is_number,
 };
 pub use issue::{ISSUES_AT_ONCE, Issue, IssueType, OneIssue};
+pub use issue_links::{Direction, IssueLink, LinkType};
+pub use people::{Assignable, PersonFound, Profile};
 pub use projects::{AvatarUrls, Category, Lead, Project, ProjectPage};
 pub use response::{JiraErrorResponse, Refusal};
 pub use search::{Bulk, Found, Id, Page, PageError, Search, SearchPosition};
