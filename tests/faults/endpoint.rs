@@ -31,6 +31,8 @@ pub(crate) enum Endpoint {
     Disconnect,
     SelectProject,
     GetSelectedProject,
+    SearchUsers,
+    GetConnectedAccount,
     GetProjects,
     GetTicketsForProject,
     SearchTickets,
@@ -46,6 +48,9 @@ pub(crate) enum Endpoint {
     GetCreateForm,
     GetEditForm,
     EditIssue,
+    LinkIssues,
+    UnlinkIssues,
+    GetChangelog,
     CreateTicket,
     DeleteIssue,
     GetComments,
@@ -99,7 +104,7 @@ impl Endpoint {
             200..400 => true,
             410 => self.is_single_use(),
             // The first request already deleted it.
-            404 => matches!(self, DeleteIssue | DeleteComment | Disconnect),
+            404 => matches!(self, DeleteIssue | DeleteComment | UnlinkIssues | Disconnect),
             _ => false,
         }
     }
@@ -223,7 +228,7 @@ impl<'a> Tenant<'a> {
                 prepared.body = Some(person.body(json!({ "jql": "project = SHIP" })));
             }
             GetTicketsForSprint => query.push(("sprint_id", "501".to_owned())),
-            GetIssueDetails | GetTransitions | GetEditForm => {
+            GetIssueDetails | GetTransitions | GetEditForm | GetChangelog => {
                 query.push(("issue_id_or_key", "SHIP-1".to_owned()));
             }
             TransitionIssue => {
@@ -236,6 +241,7 @@ impl<'a> Tenant<'a> {
                 query.push(("jira_project_id", "10000".to_owned()));
                 query.push(("issue_type_id", "10001".to_owned()));
             }
+            SearchUsers => query.push(("query", "sam".to_owned())),
             EditIssue | DeleteIssue => {
                 let issue = person.task(&self.project, "To be changed").await?;
                 if endpoint == DeleteIssue {
@@ -246,6 +252,17 @@ impl<'a> Tenant<'a> {
                     let change = json!({ "issue_id_or_key": issue, "summary": "Changed" });
                     prepared.body = Some(person.body(change));
                 }
+            }
+            LinkIssues | UnlinkIssues => {
+                let from = person.task(&self.project, "Linked from").await?;
+                let to = person.task(&self.project, "Linked to").await?;
+                let link = json!({ "from": from, "relation": "blocks", "to": to });
+                prepared.method = Method::POST;
+                if endpoint == UnlinkIssues {
+                    person.write(Method::POST, "link-issues", link.clone()).await?.json(201);
+                    prepared.method = Method::DELETE;
+                }
+                prepared.body = Some(person.body(link));
             }
             CreateTicket => {
                 prepared.method = Method::POST;
@@ -273,7 +290,7 @@ impl<'a> Tenant<'a> {
                     }
                 }
             }
-            GetSelectedProject | GetProjects => {}
+            GetSelectedProject | GetProjects | GetConnectedAccount => {}
         }
         prepared.path = match endpoint {
             Disconnect => "/api/backend/connection-info/connection".to_owned(),

@@ -147,16 +147,28 @@ impl JiraSite<'_> {
         lenient::from_slice(&body).map_err(|error| JiraError::Unreadable(error.to_string()))
     }
 
+    /// Reads with GET from a path of Atlassian's API outside the site.
+    pub(crate) async fn call_api<T: DeserializeOwned>(&self, path: &str, scopes: &'static str) -> Result<T> {
+        let mut url = self.jira.api.clone();
+        url.set_path(path);
+        let body = self.answer_from(url, Call::get(&[], &[], scopes)).await?;
+        lenient::from_slice(&body).map_err(|error| JiraError::Unreadable(error.to_string()))
+    }
+
     /// Makes a call and returns the response body unparsed; it may be empty.
     ///
     /// If a scope is known not to have been granted, the call is not made. A 401 for an expired or revoked access token is followed by one token renewal and one retry. A 429 means that
     /// nothing was done, so any call is retried while there is time; after a 5xx or a broken connection, only calls
     /// that are safe to repeat are.
     pub(crate) async fn answer(&self, call: Call<'_>) -> Result<Bytes> {
+        self.answer_from(self.url(&call)?, call).await
+    }
+
+    /// [`Self::answer`], from this URL instead of the call's path and query.
+    async fn answer_from(&self, url: Url, call: Call<'_>) -> Result<Bytes> {
         if self.tokens.granted_scopes().is_some_and(|granted| is_surely_lacking(call.scopes, &granted)) {
             return Err(JiraError::MissingScope(call.scopes));
         }
-        let url = self.url(&call)?;
         let refused = |response: JiraErrorResponse| JiraError::Refused {
             response: Box::new(response),
             scopes: call.scopes,

@@ -41,6 +41,9 @@ pub enum InvalidId {
     /// Not the id of a link between issues.
     #[error("not a Jira issue link id")]
     Link,
+    /// Not the id of a type of such links.
+    #[error("not a Jira issue link type id")]
+    LinkType,
     /// Not a cloud id.
     #[error("not a site id")]
     Site,
@@ -173,6 +176,11 @@ number_id! {
 number_id! {
     /// The id of a link between two issues.
     LinkId, Link
+}
+
+number_id! {
+    /// The id of a type of links between issues.
+    LinkTypeId, LinkType
 }
 
 /// A cloud id, which identifies a Jira site in the API's URLs.

@@ -1,16 +1,19 @@
 #![doc = include_str!("../README.md")]
 
 mod agile;
+mod changelog;
 mod client;
 mod comment;
 mod error;
 mod forms;
 mod ids;
 mod issue;
+mod issue_links;
 mod jql;
 mod jql_check;
 pub mod lenient;
 pub mod oauth;
+mod people;
 mod projects;
 mod response;
 mod scopes;
@@ -22,17 +25,20 @@ mod transitions;
 use base::config::SettingsError;
 
 pub use agile::{AgilePage, Board, BoardSprints, Sprint, SprintState};
+pub use changelog::{Change, FieldChange};
 pub use client::{Jira, JiraSite, TokenSource};
 pub use comment::{COMMENTS_AT_ONCE, Comment, CommentOrder, CommentPage, CommentVisibility, InternalComment};
 pub use error::{BoxError, JiraError};
 pub use forms::{FieldSchema, IssueType, Screen, ScreenField};
 pub use ids::{
-    AttachmentId, BoardId, CommentId, InvalidId, IssueRef, IssueTypeId, LinkId, ProjectId, SiteId, SprintId,
-    StatusId, TransitionId, WorklogId, is_number,
+    AttachmentId, BoardId, CommentId, InvalidId, IssueRef, IssueTypeId, LinkId, LinkTypeId, ProjectId,
+    SiteId, SprintId, StatusId, TransitionId, WorklogId, is_number,
 };
 pub use issue::{ISSUES_AT_ONCE, Issue, OneIssue};
+pub use issue_links::{Direction, IssueLink, LinkType};
 pub use jql::Condition;
 pub use jql_check::ParsedJql;
+pub use people::{Assignable, PersonFound, Profile};
 pub use projects::{AvatarUrls, Category, Lead, Project, ProjectPage};
 pub use response::{JiraErrorResponse, Refusal};
 pub use search::{Bulk, Found, Id, Page, PageError, Search, SearchPosition};

@@ -10,6 +10,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::put;
 use serde::Deserialize;
 
+use super::changelog::differences;
 use super::contract::Input;
 use super::create::IssueDetails;
 use super::fields::{FieldErrors, Writer};
@@ -59,7 +60,9 @@ async fn edit(
     issue.properties.extend(details.properties.into_iter().map(|property| (property.key, property.value)));
     issue.updated = view.now;
     let id = issue.id;
+    let changed = differences(&view, view.issue(&tracker, &name)?, &issue);
     tracker.issues.insert(id, issue);
+    tracker.record(id, &view.account.key, view.now, changed);
 
     if !options.return_issue {
         return Ok(StatusCode::NO_CONTENT.into_response());

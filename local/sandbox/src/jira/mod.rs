@@ -6,6 +6,7 @@
 //! - `issue`, `create`, `edit`, `transitions`, `fields`, `custom_fields`, `adf`: single issues.
 //! - `createmeta`, `editmeta`, `screens`: what the fields of an issue take.
 //! - `comments`, `requests`: comments on issues, and on the requests of service projects.
+//! - `issue_links`: links between issues. `changelog`: their history. `users`: finding people.
 //! - `projects`, `myself`; `agile`: Jira Software.
 //!
 //! Sources: <https://developer.atlassian.com/cloud/jira/platform/rest/v3/> and
@@ -14,6 +15,7 @@
 mod adf;
 mod agile;
 mod bulkfetch;
+mod changelog;
 mod comments;
 mod contract;
 mod create;
@@ -23,6 +25,7 @@ mod edit;
 mod editmeta;
 mod fields;
 mod issue;
+mod issue_links;
 mod jql;
 mod myself;
 mod objects;
@@ -34,6 +37,7 @@ mod requests;
 mod screens;
 mod search;
 mod transitions;
+mod users;
 mod view;
 
 use std::sync::Arc;
@@ -61,6 +65,9 @@ pub(crate) fn router(shared: &Arc<Shared>) -> Router<Arc<Shared>> {
         .merge(createmeta::router())
         .merge(editmeta::router())
         .merge(transitions::router())
+        .merge(issue_links::router())
+        .merge(changelog::router())
+        .merge(users::router())
         .merge(agile::router())
         .route(contract::UNKNOWN, any(unknown));
     let guard = middleware::from_fn_with_state(Arc::clone(shared), contract::guard);

@@ -7,8 +7,8 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::objects;
 use super::view::View;
+use super::{issue_links, objects};
 use crate::world::tracker::Tracker;
 use crate::world::tracker::catalog::{self, COMPONENTS, FIELDS, Field, VERSIONS};
 use crate::world::tracker::issue::Issue;
@@ -181,12 +181,12 @@ impl<'a> Renderer<'a> {
             "updated" | "statuscategorychangedate" => value(out, &objects::timestamp(issue.updated)),
             "labels" => value(out, &issue.labels),
             "parent" => match issue.parent.and_then(|id| self.tracker.issues.get(&id)) {
-                Some(parent) => value(out, &self.relative(parent)),
+                Some(parent) => value(out, &relative(self.view, parent)),
                 None => out.push_str("null"),
             },
             "subtasks" => {
                 let subtasks: Vec<_> =
-                    self.tracker.subtasks(issue.id).map(|child| self.relative(child)).collect();
+                    self.tracker.subtasks(issue.id).map(|child| relative(self.view, child)).collect();
                 value(out, &subtasks);
             }
             "components" => value(out, &self.parts(issue, &issue.components, "component", &COMPONENTS)),
@@ -207,7 +207,12 @@ impl<'a> Renderer<'a> {
             "votes" => value(out, &json!({ "votes": 0, "hasVoted": false })),
             "comment" => value(out, &json!({ "comments": [], "maxResults": 0, "total": 0, "startAt": 0 })),
             "worklog" => value(out, &json!({ "startAt": 0, "maxResults": 20, "total": 0, "worklogs": [] })),
-            "attachment" | "issuelinks" => out.push_str("[]"),
+            "issuelinks" => {
+                let links = self.tracker.links_of(issue.id);
+                let links = links.map(|link| issue_links::seen_from(self.view, self.tracker, issue, link));
+                value(out, &links.collect::<Vec<_>>());
+            }
+            "attachment" => out.push_str("[]"),
             catalog::STORY_POINTS => value(out, &issue.points),
             catalog::RANK => value(out, &format!("0|i{:05}:", issue.id)),
             catalog::SPRINT => value(out, &self.sprints(issue)),
@@ -244,21 +249,6 @@ impl<'a> Renderer<'a> {
         }
     }
 
-    /// Renders a parent or sub-task, which has only a few fields.
-    fn relative(&self, issue: &Issue) -> Value {
-        json!({
-            "id": issue.id.to_string(),
-            "key": self.view.key(issue),
-            "self": self.view.link(&format!("issue/{}", issue.id)),
-            "fields": {
-                "summary": issue.summary,
-                "status": objects::status(self.view, issue.status),
-                "priority": issue.priority.map(|priority| objects::priority(self.view, priority)),
-                "issuetype": objects::issue_type(self.view, issue.issue_type),
-            },
-        })
-    }
-
     fn parts(&self, issue: &Issue, indices: &[usize], kind: &str, names: &[&str]) -> Vec<Value> {
         let part = |&index: &usize| objects::part(self.view, issue.project, index, kind, names);
         indices.iter().map(part).collect()
@@ -276,6 +266,21 @@ impl<'a> Renderer<'a> {
         // The field is null, not an empty list, if there are no sprints.
         if list.is_empty() { Value::Null } else { list.into() }
     }
+}
+
+/// Renders a parent, sub-task or linked issue, which has only a few fields.
+pub(super) fn relative(view: &View, issue: &Issue) -> Value {
+    json!({
+        "id": issue.id.to_string(),
+        "key": view.key(issue),
+        "self": view.link(&format!("issue/{}", issue.id)),
+        "fields": {
+            "summary": issue.summary,
+            "status": objects::status(view, issue.status),
+            "priority": issue.priority.map(|priority| objects::priority(view, priority)),
+            "issuetype": objects::issue_type(view, issue.issue_type),
+        },
+    })
 }
 
 /// Renders each time twice, as text and in seconds; unset ones are omitted.

@@ -3,10 +3,12 @@
 
 mod agile;
 mod api;
+mod changelog;
 mod comments;
 mod consent;
 mod control;
 mod faults;
+mod issue_links;
 mod issues;
 mod jira;
 mod restart;
@@ -14,3 +16,4 @@ mod rotation;
 mod search;
 mod strict;
 mod support;
+mod users;

@@ -19,11 +19,11 @@ use crate::idempotency::{Attempt, Once, UnconfirmedSend};
 /// The fields in the response.
 const FIELDS: &str = "summary,status,assignee,priority,created,updated";
 
-/// Timeout for reading the issue back. It exists already, so the response need not wait long.
-const READ_BACK: Duration = Duration::from_secs(4);
+/// Timeout for reading back what was created. It exists already, so the response need not wait long.
+pub(super) const READ_BACK: Duration = Duration::from_secs(4);
 
 /// Time reserved for recording the outcome.
-const RESERVE: Duration = Duration::from_secs(2);
+pub(super) const RESERVE: Duration = Duration::from_secs(2);
 
 const UNREAD: &str =
     "The ticket was created, but Jira could not be asked for the rest of it: get-issue-details will have it.";

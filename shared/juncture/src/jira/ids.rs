@@ -37,6 +37,9 @@ impl From<InvalidId> for Error {
             InvalidId::Link => {
                 "link_id is not the id of a link between Jira issues: send a number that get-issue-details lists"
             }
+            InvalidId::LinkType => {
+                "link_type_id is not the id of a type of links in Jira: send its number, such as 10000"
+            }
             InvalidId::Site => "site_id is not a Jira site id: send one that fetch-available-sites lists",
         })
     }

@@ -7,12 +7,13 @@ use serde_json::{Map, Value};
 
 use super::custom_field::readable;
 use super::description::DescriptionFormat;
+use super::issue_links::LinkedIssue;
 use super::links::{Linked, Links};
 use super::site::ConnectedSite;
 use crate::error::Result;
 
 /// All fields of the details. Comments, work logs and attachments may be long and are excluded.
-const FIELDS: &str = "*all,-comment,-worklog,-attachment,-issuelinks,-subtasks";
+const FIELDS: &str = "*all,-comment,-worklog,-attachment,-subtasks";
 
 /// An issue as `get-issue-details` returns it. Fields that Jira omits or sends in an unexpected form are null, or empty
 /// lists.
@@ -63,6 +64,8 @@ pub struct IssueDetails {
     pub affected_version_ids: Vec<Option<String>>,
     /// Its time estimates, if there are any.
     pub time_tracking: Option<TimeTracking>,
+    /// Its links to other issues.
+    pub links: Vec<LinkedIssue>,
     /// All custom fields that are not empty, by id (`customfield_10001`), in a readable form ([`readable`]).
     pub custom_fields: Map<String, Value>,
 }
@@ -223,6 +226,7 @@ impl From<(Issue, DescriptionFormat)> for IssueDetails {
             affected_versions,
             affected_version_ids,
             time_tracking: TimeTracking::of(&raw),
+            links: LinkedIssue::of(&raw),
             custom_fields: raw
                 .fields
                 .iter()
@@ -242,6 +246,7 @@ impl Linked for IssueDetails {
         if let Some(project) = &mut self.project {
             project.url = links.browse(project.key.as_deref());
         }
+        self.links.link(links);
     }
 }
 
@@ -269,7 +274,7 @@ mod tests {
             match name.as_str() {
                 "id" | "key" => {}
                 "labels" | "components" | "componentIds" | "fixVersions" | "fixVersionIds"
-                | "affectedVersions" | "affectedVersionIds" => assert_eq!(*value, json!([])),
+                | "affectedVersions" | "affectedVersionIds" | "links" => assert_eq!(*value, json!([])),
                 "customFields" => assert_eq!(*value, json!({})),
                 _ => assert!(value.is_null(), "{name}"),
             }

@@ -2,6 +2,7 @@
 
 mod add_comment;
 mod boards;
+mod changelog;
 mod comments;
 mod create;
 mod create_recovery;
@@ -15,12 +16,15 @@ mod ids;
 mod internal_comment;
 mod issue_details;
 mod issue_input;
+mod issue_links;
 mod issue_types;
 mod jql;
 mod links;
 mod loss;
+mod people;
 mod project_list;
 mod projects;
+mod relation;
 mod rich_text;
 mod site;
 mod ticket_filters;
@@ -29,9 +33,10 @@ mod transitions;
 
 pub use add_comment::{CommentFields, NewComment};
 pub use atlassian::{
-    Board, BoardSprints, CommentId, IssueRef, IssueTypeId, ProjectId, Sprint, SprintId, SprintState,
+    Board, BoardSprints, CommentId, IssueRef, IssueTypeId, LinkId, ProjectId, Sprint, SprintId, SprintState,
 };
 pub use boards::SprintBoard;
+pub use changelog::{FieldChange, IssueChange};
 pub use comments::{Comment, CommentEdit, CommentEditFields, CommentList};
 pub use create::{CreatedTicket, NewTicket};
 pub use create_recovery::{following_keys, newest_issue};
@@ -43,11 +48,14 @@ pub use issue_details::{
     IssueDetails, IssueProject, IssueStatus, NameAndIcon, Resolution, TimeTracking, User,
 };
 pub use issue_input::{IssueFields, IssueInput};
+pub use issue_links::{IssuePair, LinkedIssue, Unlink};
 pub use issue_types::IssueType;
 pub use jql::{FoundTicket, JqlQuery, field_ids};
 pub use links::{Linked, Links};
+pub use people::{ConnectedAccount, FoundPerson, PeopleSearch};
 pub use project_list::ProjectList;
 pub use projects::{Lead, Project};
+pub use relation::Relation;
 pub use site::{ConnectedSite, Jira};
 pub use ticket_filters::{FilterQuery, TicketFilters};
 pub use tickets::{SprintTicket, Ticket, TicketSearch};

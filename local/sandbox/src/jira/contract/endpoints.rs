@@ -113,6 +113,28 @@ pub(super) static ENDPOINTS: &[Endpoint] = &[
     post("/rest/servicedeskapi/request/{issue}/comment", &[("body", Kind::Text), ("public", Kind::Flag)]),
     get("/rest/api/3/issue/createmeta/{project}/issuetypes", PAGE),
     get("/rest/api/3/issue/createmeta/{project}/issuetypes/{type_id}", PAGE),
+    get("/rest/api/3/issue/{issue}/changelog", PAGE),
+    get(
+        "/rest/api/3/user/assignable/search",
+        &[
+            ("query", Kind::Text),
+            ("project", Kind::Text),
+            ("issueKey", Kind::Text),
+            ("issueId", Kind::Text),
+            ("maxResults", Kind::Number),
+        ],
+    ),
+    get(
+        "/rest/api/3/user/picker",
+        &[("query", Kind::Text), ("maxResults", Kind::Number), ("showAvatar", Kind::Flag)],
+    ),
+    get("/rest/api/3/issueLinkType", &[]),
+    post(
+        "/rest/api/3/issueLink",
+        &[("type", Kind::Object), ("inwardIssue", Kind::Object), ("outwardIssue", Kind::Object)],
+    ),
+    get("/rest/api/3/issueLink/{link}", &[]),
+    Endpoint { method: Method::DELETE, path: "/rest/api/3/issueLink/{link}", query: &[], body: None },
     get(
         "/rest/agile/1.0/board",
         &[

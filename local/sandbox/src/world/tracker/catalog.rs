@@ -78,6 +78,22 @@ pub(crate) static PRIORITIES: [Priority; 5] = [
     Priority { id: "5", name: "Lowest" },
 ];
 
+/// A type of link between issues, with the words for each direction.
+#[derive(Debug)]
+pub(crate) struct LinkType {
+    pub(crate) id: &'static str,
+    pub(crate) name: &'static str,
+    pub(crate) outward: &'static str,
+    pub(crate) inward: &'static str,
+}
+
+pub(crate) static LINK_TYPES: [LinkType; 4] = [
+    LinkType { id: "10000", name: "Blocks", outward: "blocks", inward: "is blocked by" },
+    LinkType { id: "10001", name: "Cloners", outward: "clones", inward: "is cloned by" },
+    LinkType { id: "10002", name: "Duplicate", outward: "duplicates", inward: "is duplicated by" },
+    LinkType { id: "10003", name: "Relates", outward: "relates to", inward: "relates to" },
+];
+
 /// Names of the components and versions of every project; their ids derive from the project's.
 pub(crate) const COMPONENTS: [&str; 2] = ["Hull", "Rigging"];
 pub(crate) const VERSIONS: [&str; 2] = ["1.0", "2.0"];

@@ -8,6 +8,7 @@ use time::OffsetDateTime;
 
 use super::catalog::{ISSUE_TYPES, IssueType, PRIORITIES, Priority, Status, TO_DO};
 use super::comment::Comment;
+use super::history::Change;
 
 #[derive(Clone)]
 pub(crate) struct Issue {
@@ -51,6 +52,8 @@ pub(crate) struct Issue {
     pub(crate) comments: Vec<Comment>,
     /// Entity properties.
     pub(crate) properties: BTreeMap<String, Value>,
+    /// Its changes, oldest first.
+    pub(crate) history: Vec<Change>,
     pub(crate) created: OffsetDateTime,
     pub(crate) updated: OffsetDateTime,
     /// How many more searches will miss it.
@@ -97,6 +100,7 @@ impl Issue {
             custom: BTreeMap::new(),
             comments: Vec::new(),
             properties: BTreeMap::new(),
+            history: Vec::new(),
             created,
             updated: created,
             unseen: 0,

@@ -5,7 +5,9 @@ pub(crate) mod catalog;
 pub(crate) mod comment;
 pub(crate) mod cursor;
 pub(crate) mod custom;
+pub(crate) mod history;
 pub(crate) mod issue;
+pub(crate) mod link;
 pub(crate) mod shape;
 pub(crate) mod workflow;
 
@@ -14,6 +16,7 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use agile::{Board, Sprint};
 use cursor::Cursor;
 use issue::Issue;
+use link::Link;
 use shape::ProjectShape;
 
 use super::directory::Project;
@@ -23,6 +26,7 @@ pub(crate) struct Tracker {
     pub(crate) issues: BTreeMap<u64, Issue>,
     pub(crate) boards: BTreeMap<u64, Board>,
     pub(crate) sprints: BTreeMap<u64, Sprint>,
+    pub(crate) links: BTreeMap<u64, Link>,
     /// The results of searches that have more pages.
     pub(crate) cursors: VecDeque<Cursor>,
     /// The configurations that differ from the default, by project.
@@ -33,6 +37,8 @@ pub(crate) struct Tracker {
     numbers: HashMap<u64, u32>,
     last_issue: u64,
     last_comment: u64,
+    last_link: u64,
+    last_change: u64,
 }
 
 /// The ids of different types do not overlap, so that a mix-up finds nothing.
@@ -59,10 +65,11 @@ impl Tracker {
         self.shapes.get(&project).cloned().unwrap_or_default()
     }
 
-    /// Removes an issue. Its number is not reused.
+    /// Removes an issue with its links. Its number is not reused.
     pub(crate) fn remove(&mut self, id: u64) {
         if let Some(issue) = self.issues.remove(&id) {
             self.keys.remove(&(issue.project, issue.number));
+            self.links.retain(|_, link| link.inward != id && link.outward != id);
         }
     }
 

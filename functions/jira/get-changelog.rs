@@ -1,0 +1,66 @@
+//! `GET /api/backend/jira/get-changelog`: the history of a Jira issue.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use base::config::{FromSettings, Settings, SettingsError};
+use base::crypto::Sealer;
+use http::StatusCode;
+use juncture::callers::SecretKeys;
+use juncture::error::{ErrorCode, Result};
+use juncture::jira::{IssueChange, Jira, issue_ref};
+use juncture::paging::{PageQuery, Paging, explain};
+use juncture::parts::Parts;
+use juncture::provider::ProviderId;
+use runtime::{Request, Response, json, query, serve};
+use serde::{Deserialize, Serialize};
+
+struct App {
+    keys: SecretKeys,
+    jira: Jira,
+    sealer: Sealer,
+}
+
+impl FromSettings for App {
+    fn from_settings(settings: &Settings) -> Result<Self, SettingsError> {
+        let parts = Parts::of(settings);
+        Ok(Self { keys: parts.secret_keys()?, jira: parts.jira()?, sealer: parts.sealer()? })
+    }
+}
+
+const FAILED: &str = "Failed to fetch the history of the Jira issue";
+
+fn main() -> ExitCode {
+    serve(handle)
+}
+
+#[derive(Deserialize)]
+struct Query {
+    external_id: String,
+    issue_id_or_key: String,
+}
+
+/// The changes of an issue, or a page of them.
+#[derive(Serialize)]
+struct Changes {
+    changes: Vec<IssueChange>,
+    /// The number of changes in this response.
+    total: usize,
+    next_cursor: Option<String>,
+}
+
+async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
+    let App { keys, jira, sealer } = &*app;
+    let caller = keys.authorize(&request).await?;
+    let (Query { external_id, issue_id_or_key }, page): (_, PageQuery) = query(&request)?;
+    let issue = issue_ref(&issue_id_or_key, "issue_id_or_key")?;
+    let key = caller.connection_key(ProviderId::Jira.as_str(), &external_id)?;
+    let paging = Paging::new(sealer, "get-changelog", &key, issue.as_str());
+    let part = paging.part(&page)?;
+    let site = jira.site(&key).await?;
+    let (changes, next) = site.changelog(&issue, part.as_ref()).await.map_err(|error| {
+        explain(error.in_words_of(&[(ErrorCode::JiraNotFound, "Issue not found")], FAILED), FAILED)
+    })?;
+    let next_cursor = paging.after(part.as_ref(), next)?;
+    json(StatusCode::OK, &Changes { total: changes.len(), changes, next_cursor })
+}
