@@ -147,6 +147,7 @@ fn a_value_that_does_not_fit_is_refused_before_jira_gets_it() {
             (json!({ "Inspected": "30/11/2026" }), "must be a date, such as 2026-11-30"),
             (json!({ "Sails at": "2026-11-30" }), "must be a date and time with an offset"),
             (json!({ "Severity": "Huge" }), "cannot be \"Huge\"; it must be one of: Minor, Major, Critical"),
+            (json!({ "Severity": "Worse than the worst" }), "cannot be \"Worse than the worst\""),
             (json!({ "Hazards": "Fog" }), "must be a list of allowed values"),
             (json!({ "Place": "Hull > Mast" }), "must be one of: Hull, Deck"),
             (json!({ "Pilot": "a b" }), "must be the account id of a user"),

@@ -157,6 +157,11 @@ fn where_an_issue_cannot_go_it_is_said_where_it_can() {
         for (goal, said) in [
             (json!({ "status": "Closed" }), "The issue cannot be moved to \"Closed\" from its status"),
             (json!({ "status": "To Do" }), "The issue cannot be moved to \"To Do\" from its status"),
+            // Long enough to be looked for in the log, where it must not be.
+            (
+                json!({ "status": "Waiting for the tide" }),
+                "The issue cannot be moved to \"Waiting for the tide\" from its status",
+            ),
             (json!({ "status_id": "77" }), "The issue cannot be moved to status 77 from its status"),
             (json!({ "transition_id": "3" }), "Transition 3 cannot be made from the issue's status"),
         ] {
@@ -311,6 +316,23 @@ fn a_comment_is_added_after_the_move() {
             assert!(moved["warning"].as_str().is_some_and(|text| text.contains(said)), "{moved}");
             assert_eq!((&moved["comment_id"], status(&person, &key).await?), (&Value::Null, json!("Done")));
         }
+        Ok(())
+    });
+}
+
+#[test]
+fn a_move_is_in_the_history() {
+    run(async {
+        let stack = TestStack::shared().await?;
+        let person = stack.connected_user().await?;
+        let key = person.task(&stack.project("MOVELOG", 0)?, "History").await?;
+        move_to(&person, &key, json!({ "status": "Done" })).await?.json(200);
+        let history = person.read("get-changelog", &[("issue_id_or_key", &key)]).await?.json(200);
+        let item = &history["changes"][0]["items"][0];
+        assert_eq!(
+            (&item["field"], &item["from_text"], &item["to_text"]),
+            (&json!("status"), &json!("To Do"), &json!("Done"))
+        );
         Ok(())
     });
 }

@@ -57,7 +57,7 @@ pub trait ErrorAnswer: From<RequestError> + Send + Sync + 'static {
     /// The machine-readable code, for the log.
     fn code(&self) -> &'static str;
 
-    /// The message for the caller.
+    /// The message, for the log.
     fn message(&self) -> &str;
 
     /// The cause, for the log only.

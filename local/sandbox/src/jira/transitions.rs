@@ -18,7 +18,8 @@ use super::screens::Screens;
 use super::view::{Scopes, View};
 use crate::shared::{AppState, Shared};
 use crate::world::tracker::Tracker;
-use crate::world::tracker::catalog::find_field;
+use crate::world::tracker::catalog::{Status, find_field};
+use crate::world::tracker::history::FieldChange;
 use crate::world::tracker::issue::Issue;
 use crate::world::tracker::workflow::Transition;
 
@@ -134,6 +135,7 @@ async fn make(
         errors.add(id, FieldError::value(format!("{name} is required.")));
     }
     errors.refuse()?;
+    let before = issue.status;
     issue.status = transition.to;
     match (transition.to.is_done(), transition.screen.is_some()) {
         // Without a screen, a function of the workflow resolves it.
@@ -142,6 +144,10 @@ async fn make(
         (false, _) => issue.resolution = None,
     }
     issue.updated = view.now;
-    tracker.issues.insert(issue.id, issue);
+    let id = issue.id;
+    tracker.issues.insert(id, issue);
+    let side = |status: &Status| (Some(status.id.to_owned()), Some(status.name.to_owned()));
+    let change = FieldChange::of("status", side(before), side(transition.to));
+    tracker.record(id, &view.account.key, view.now, vec![change]);
     Ok(StatusCode::NO_CONTENT)
 }

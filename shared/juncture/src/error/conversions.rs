@@ -35,7 +35,7 @@ impl ErrorAnswer for Error {
     }
 
     fn message(&self) -> &str {
-        &self.message
+        self.logged.unwrap_or(&self.message)
     }
 
     fn cause(&self) -> Option<String> {

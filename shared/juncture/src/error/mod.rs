@@ -29,6 +29,8 @@ pub struct Error {
     status: StatusCode,
     code: ErrorCode,
     message: Cow<'static, str>,
+    /// What is logged instead of the message.
+    logged: Option<&'static str>,
     needs_reauthorization: bool,
     details: Option<Value>,
     retry_after: Option<Duration>,
@@ -42,6 +44,7 @@ impl Error {
             status: code.status(),
             code,
             message: message.into(),
+            logged: None,
             needs_reauthorization: false,
             details: None,
             retry_after: None,
@@ -215,6 +218,12 @@ impl Error {
         self
     }
 
+    /// Sets what is logged instead of the message, because the message quotes the request or the site.
+    #[must_use]
+    pub fn logged_as(self, logged: &'static str) -> Self {
+        Self { logged: Some(logged), ..self }
+    }
+
     /// Replaces the message for the caller.
     #[must_use]
     pub fn with_message(mut self, message: impl Into<Cow<'static, str>>) -> Self {
@@ -306,7 +315,8 @@ impl StdError for Error {}
 
 impl fmt::Display for Error {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{} {}: {}", self.status.as_u16(), self.code.as_str(), self.message)
+        let message = self.logged.unwrap_or(&self.message);
+        write!(formatter, "{} {}: {message}", self.status.as_u16(), self.code.as_str())
     }
 }
 
@@ -320,6 +330,14 @@ mod tests {
         let body = error.body("req-1").to_string();
         assert!(!body.contains("hunter2"), "{body}");
         assert_eq!(error.cause_chain().as_deref(), Some("password=hunter2"));
+    }
+
+    #[test]
+    fn a_message_that_quotes_the_request_is_not_logged() {
+        let error = Error::bad_request("\"hunter2\" is no field").logged_as("no such field");
+        assert_eq!(error.body("r")["error"], "\"hunter2\" is no field");
+        assert_eq!(error.to_string(), "400 invalid_request: no such field");
+        assert_eq!(runtime::ErrorAnswer::message(&error), "no such field");
     }
 
     #[test]

@@ -206,6 +206,7 @@ fn not_possible(transitions: &[Transition], goal: &Goal) -> Error {
         }
     }
     Error::new(ErrorCode::NoTransition, format!("{sentence}. It can be moved to: {}", names.join(", ")))
+        .logged_as("the issue cannot be moved there from its status")
         .with_details(json!({ "transitions": possible }))
 }
 
@@ -214,6 +215,7 @@ fn fields_required(candidate: &Candidate<'_>, missing: &[&str]) -> Error {
     let name = candidate.transition.name.as_deref().unwrap_or_else(|| candidate.id.as_str());
     let sentence = format!("The transition \"{name}\" asks for: {}. Send them in fields", missing.join(", "));
     Error::new(ErrorCode::FieldsRequired, sentence)
+        .logged_as("the transition asks for more fields")
         .with_details(json!({ "transition_id": candidate.id.as_str(), "form": candidate.form.view() }))
 }
 

@@ -112,6 +112,10 @@ impl Form {
     /// # Errors
     /// 400 with the caller's name of the field and what it takes.
     pub(super) fn read(&self, given: Map<String, Value>) -> Result<FieldValues> {
+        self.read_each(given).map_err(|error| error.logged_as("a value of fields does not fit the form"))
+    }
+
+    fn read_each(&self, given: Map<String, Value>) -> Result<FieldValues> {
         let mut read = FieldValues::default();
         for (named, value) in given {
             let field = self.find(&named)?;
@@ -275,7 +279,8 @@ impl ConnectedSite<'_> {
                     "issue_type: \"{}\" {what} of this project. It has: {}",
                     shown(name, MAX_NAME_SHOWN),
                     names.join(", ")
-                )))
+                ))
+                .logged_as("issue_type is not the name of one issue type of the project"))
             }
         }
     }
