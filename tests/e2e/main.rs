@@ -36,3 +36,4 @@ mod smoke;
 mod storage;
 mod tickets;
 mod unknown_fields;
+mod worklogs;

@@ -40,6 +40,9 @@ pub(crate) enum Endpoint {
     GetIssueDetails,
     EditIssue,
     CreateTicket,
+    GetWorklogs,
+    AddWorklog,
+    DeleteWorklog,
     DeleteIssue,
     #[strum(serialize = "health/ready")]
     Ready,
@@ -88,7 +91,7 @@ impl Endpoint {
             200..400 => true,
             410 => self.is_single_use(),
             // The first request already deleted it.
-            404 => matches!(self, DeleteIssue | Disconnect),
+            404 => matches!(self, DeleteIssue | DeleteWorklog | Disconnect),
             _ => false,
         }
     }
@@ -208,7 +211,7 @@ impl<'a> Tenant<'a> {
             | GetAllSprintsForProject
             | GetActiveSprintsForProject => query.push(("jira_project_id", "10000".to_owned())),
             GetTicketsForSprint => query.push(("sprint_id", "501".to_owned())),
-            GetIssueDetails => query.push(("issue_id_or_key", "SHIP-1".to_owned())),
+            GetIssueDetails | GetWorklogs => query.push(("issue_id_or_key", "SHIP-1".to_owned())),
             EditIssue | DeleteIssue => {
                 let issue = person.task(&self.project, "To be changed").await?;
                 if endpoint == DeleteIssue {
@@ -225,6 +228,19 @@ impl<'a> Tenant<'a> {
                 let fields =
                     json!({ "jira_project_id": self.project, "summary": "Once", "issue_type_id": "10001" });
                 prepared.body = Some(person.body(fields));
+            }
+            AddWorklog => {
+                prepared.method = Method::POST;
+                let issue = person.task(&self.project, "To be worked on").await?;
+                prepared.body = Some(person.body(json!({ "issue_id_or_key": issue, "time_spent": "PT1H" })));
+            }
+            DeleteWorklog => {
+                let issue = person.task(&self.project, "Worked on").await?;
+                let fields = json!({ "issue_id_or_key": issue, "time_spent": "PT1H" });
+                let added = person.write(Method::POST, "add-worklog", fields).await?.json(201);
+                let worklog = added["worklog"]["id"].as_str().context("no worklog")?.to_owned();
+                prepared.method = Method::DELETE;
+                query.extend([("issue_id_or_key", issue), ("worklog_id", worklog)]);
             }
             GetSelectedProject | GetProjects => {}
         }

@@ -13,6 +13,7 @@ mod scopes;
 mod search;
 mod ticket;
 pub mod timestamp;
+mod worklog;
 
 use base::config::SettingsError;
 
@@ -30,6 +31,7 @@ pub use search::{Bulk, Found, Id, Page, PageError, Search, SearchPosition};
 pub use ticket::{
     FIELDS as TICKET_FIELDS, Named, Parent, Status, StatusCategory, Ticket, TicketFields, User,
 };
+pub use worklog::{EstimateChange, NewWorklog, Worklog, WorklogPeriod, WorklogVisibility};
 
 const DEFAULT_AUTH_URL: &str = "https://auth.atlassian.com";
 const DEFAULT_API_URL: &str = "https://api.atlassian.com";

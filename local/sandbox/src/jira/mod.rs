@@ -4,6 +4,7 @@
 //! - `view`, `refusal`: what every endpoint starts with, and how it refuses a request.
 //! - `jql`, `search`, `bulkfetch`: finding issues. `render`, `objects`: issues and related objects as JSON.
 //! - `issue`, `create`, `edit`, `fields`, `adf`, `createmeta`: single issues.
+//! - `worklog`: what belongs to an issue.
 //! - `projects`, `myself`; `agile`: Jira Software.
 //!
 //! Sources: <https://developer.atlassian.com/cloud/jira/platform/rest/v3/> and
@@ -26,6 +27,7 @@ mod refusal;
 mod render;
 mod search;
 mod view;
+mod worklog;
 
 use std::sync::Arc;
 
@@ -48,6 +50,7 @@ pub(crate) fn router(shared: &Arc<Shared>) -> Router<Arc<Shared>> {
         .merge(create::router())
         .merge(createmeta::router())
         .merge(agile::router())
+        .merge(worklog::router())
         .route(contract::UNKNOWN, any(unknown));
     let guard = middleware::from_fn_with_state(Arc::clone(shared), contract::guard);
     Router::new().nest("/ex/jira/{cloud_id}", api.route_layer(guard))

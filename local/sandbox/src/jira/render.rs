@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::objects;
 use super::view::View;
+use super::worklog;
 use crate::world::tracker::Tracker;
 use crate::world::tracker::catalog::{self, COMPONENTS, FIELDS, Field, VERSIONS};
 use crate::world::tracker::issue::Issue;
@@ -207,7 +208,7 @@ impl<'a> Renderer<'a> {
             "watches" => value(out, &json!({ "watchCount": 1, "isWatching": false })),
             "votes" => value(out, &json!({ "votes": 0, "hasVoted": false })),
             "comment" => value(out, &json!({ "comments": [], "maxResults": 0, "total": 0, "startAt": 0 })),
-            "worklog" => value(out, &json!({ "startAt": 0, "maxResults": 20, "total": 0, "worklogs": [] })),
+            "worklog" => value(out, &worklog::field(self.view, issue)),
             "attachment" | "issuelinks" => out.push_str("[]"),
             catalog::STORY_POINTS => value(out, &issue.points),
             catalog::RANK => value(out, &format!("0|i{:05}:", issue.id)),

@@ -13,3 +13,4 @@ mod rotation;
 mod search;
 mod strict;
 mod support;
+mod worklogs;

@@ -20,16 +20,16 @@ use super::site::ConnectedSite;
 use crate::error::{Error, Result};
 use crate::idempotency::{Attempt, UnconfirmedSend};
 
-const PROPERTY: &str = "juncture";
+pub(super) const PROPERTY: &str = "juncture";
 
 /// Assumed maximum difference between Jira's clock and ours.
-const CLOCKS_APART: Duration = Duration::from_secs(120);
+pub(super) const CLOCKS_APART: Duration = Duration::from_secs(120);
 
 /// Initial and maximum pause between two searches.
 const FIRST_PAUSE: Duration = Duration::from_millis(300);
 const MAX_PAUSE: Duration = Duration::from_secs(2);
 
-/// The entity property that marks an issue.
+/// The entity property that marks an issue or a worklog.
 pub(super) fn property(mark: &str) -> Value {
     json!({ "key": PROPERTY, "value": { "idempotency": mark } })
 }
@@ -56,6 +56,31 @@ pub fn following_keys(key: &str, number: u64) -> Vec<String> {
         .collect()
 }
 
+/// Looks for what an unconfirmed request has created until it is found, or until it is certain that there is nothing.
+///
+/// # Errors
+/// 409 with `Retry-After` if time is up before that is certain.
+pub(super) async fn until_settled<T, F: Future<Output = Result<Option<T>>>>(
+    attempt: &Attempt<'_>,
+    unconfirmed: &UnconfirmedSend,
+    look: impl Fn() -> F,
+) -> Result<Option<T>> {
+    let mut pause = FIRST_PAUSE;
+    loop {
+        let looked_at = OffsetDateTime::now_utc();
+        if let Some(found) = look().await? {
+            return Ok(Some(found));
+        }
+        let left = unconfirmed.settled_at - looked_at;
+        if left <= time::Duration::ZERO {
+            return Ok(None);
+        }
+        attempt.check_time(pause)?;
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(MAX_PAUSE);
+    }
+}
+
 impl ConnectedSite<'_> {
     /// Finds the issue with the mark of this attempt. Returns `None` once it is certain that there is none.
     ///
@@ -70,20 +95,7 @@ impl ConnectedSite<'_> {
         let mark = attempt.key().digest();
         let since = (unconfirmed.sent_at - CLOCKS_APART).format(&Rfc3339).map_err(Error::internal)?;
         let since = utc(&since);
-        let mut pause = FIRST_PAUSE;
-        loop {
-            let looked_at = OffsetDateTime::now_utc();
-            if let Some(found) = self.look_for(project, mark, &since).await? {
-                return Ok(Some(found));
-            }
-            let left = unconfirmed.settled_at - looked_at;
-            if left <= time::Duration::ZERO {
-                return Ok(None);
-            }
-            attempt.check_time(pause)?;
-            tokio::time::sleep(pause).await;
-            pause = (pause * 2).min(MAX_PAUSE);
-        }
+        until_settled(attempt, unconfirmed, || self.look_for(project, mark, &since)).await
     }
 
     async fn look_for(&self, project: &ProjectId, mark: &str, since: &str) -> Result<Option<Issue>> {

@@ -95,4 +95,36 @@ pub(super) static ENDPOINTS: &[Endpoint] = &[
         &[("startAt", Kind::Number), ("maxResults", Kind::Number), ("state", Kind::Texts)],
     ),
     get("/rest/agile/1.0/sprint/{sprint_id}", &[]),
+    get(
+        "/rest/api/3/issue/{issue}/worklog",
+        &[
+            ("startAt", Kind::Number),
+            ("maxResults", Kind::Number),
+            ("startedAfter", Kind::Number),
+            ("startedBefore", Kind::Number),
+            ("expand", Kind::Text),
+        ],
+    ),
+    Endpoint {
+        method: Method::POST,
+        path: "/rest/api/3/issue/{issue}/worklog",
+        query: &[
+            ("adjustEstimate", Kind::Text),
+            ("newEstimate", Kind::Text),
+            ("reduceBy", Kind::Text),
+            ("notifyUsers", Kind::Flag),
+        ],
+        body: Some(&[
+            ("timeSpentSeconds", Kind::Number),
+            ("started", Kind::Text),
+            ("comment", Kind::Object),
+            ("properties", Kind::Objects),
+        ]),
+    },
+    Endpoint {
+        method: Method::DELETE,
+        path: "/rest/api/3/issue/{issue}/worklog/{id}",
+        query: &[("adjustEstimate", Kind::Text), ("newEstimate", Kind::Text), ("increaseBy", Kind::Text)],
+        body: None,
+    },
 ];

@@ -48,6 +48,23 @@ pub(crate) struct Issue {
     pub(crate) updated: OffsetDateTime,
     /// How many more searches will miss it.
     pub(crate) unseen: u32,
+    /// In the order in which they were added.
+    pub(crate) worklogs: Vec<Worklog>,
+}
+
+/// Time recorded on an issue.
+#[derive(Clone)]
+pub(crate) struct Worklog {
+    pub(crate) id: u64,
+    /// Key of the account.
+    pub(crate) author: Arc<str>,
+    /// An Atlassian document.
+    pub(crate) comment: Option<Value>,
+    pub(crate) started: OffsetDateTime,
+    pub(crate) seconds: u64,
+    pub(crate) created: OffsetDateTime,
+    /// Entity properties.
+    pub(crate) properties: BTreeMap<String, Value>,
 }
 
 /// Time tracking, in seconds.
@@ -90,6 +107,7 @@ impl Issue {
             created,
             updated: created,
             unseen: 0,
+            worklogs: Vec::new(),
         }
     }
 }

@@ -25,12 +25,14 @@ pub(crate) struct Tracker {
     /// The last number used, by project.
     numbers: HashMap<u64, u32>,
     last_issue: u64,
+    last_worklog: u64,
 }
 
-/// The ids of the three types do not overlap, so that a mix-up finds nothing.
+/// The ids of the types do not overlap, so that a mix-up finds nothing.
 const FIRST_ISSUE: u64 = 10_101;
 const FIRST_BOARD: u64 = 1;
 const FIRST_SPRINT: u64 = 501;
+const FIRST_WORKLOG: u64 = 30_001;
 
 impl Tracker {
     /// Adds an issue, and assigns its id and number.
@@ -84,5 +86,11 @@ impl Tracker {
         }
         self.sprints.insert(id, Sprint { id, ..sprint });
         id
+    }
+
+    /// Returns the id of the next worklog.
+    pub(crate) fn next_worklog(&mut self) -> u64 {
+        self.last_worklog = (self.last_worklog + 1).max(FIRST_WORKLOG);
+        self.last_worklog
     }
 }
