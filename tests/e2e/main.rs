@@ -3,6 +3,7 @@
 mod accounts;
 mod admin;
 mod agile;
+mod attachments;
 mod bad_input;
 mod commands;
 mod connect_token;

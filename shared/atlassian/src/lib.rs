@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod agile;
+mod attachment;
 mod client;
 mod error;
 mod ids;
@@ -18,6 +19,7 @@ mod worklog;
 use base::config::SettingsError;
 
 pub use agile::{AgilePage, Board, BoardSprints, Sprint, SprintState};
+pub use attachment::{Attachment, NewFile};
 pub use client::{Jira, JiraSite, TokenSource};
 pub use error::{BoxError, JiraError};
 pub use ids::{

@@ -4,7 +4,7 @@
 //! - `view`, `refusal`: what every endpoint starts with, and how it refuses a request.
 //! - `jql`, `search`, `bulkfetch`: finding issues. `render`, `objects`: issues and related objects as JSON.
 //! - `issue`, `create`, `edit`, `fields`, `adf`, `createmeta`: single issues.
-//! - `worklog`: what belongs to an issue.
+//! - `worklog`, `attachments`: what belongs to an issue.
 //! - `projects`, `myself`; `agile`: Jira Software.
 //!
 //! Sources: <https://developer.atlassian.com/cloud/jira/platform/rest/v3/> and
@@ -12,6 +12,7 @@
 
 mod adf;
 mod agile;
+mod attachments;
 mod bulkfetch;
 mod contract;
 mod create;
@@ -51,9 +52,10 @@ pub(crate) fn router(shared: &Arc<Shared>) -> Router<Arc<Shared>> {
         .merge(createmeta::router())
         .merge(agile::router())
         .merge(worklog::router())
+        .merge(attachments::router())
         .route(contract::UNKNOWN, any(unknown));
     let guard = middleware::from_fn_with_state(Arc::clone(shared), contract::guard);
-    Router::new().nest("/ex/jira/{cloud_id}", api.route_layer(guard))
+    Router::new().nest("/ex/jira/{cloud_id}", api.route_layer(guard)).merge(attachments::media_router())
 }
 
 async fn unknown() -> Refusal {

@@ -7,6 +7,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::attachments;
 use super::objects;
 use super::view::View;
 use super::worklog;
@@ -209,7 +210,8 @@ impl<'a> Renderer<'a> {
             "votes" => value(out, &json!({ "votes": 0, "hasVoted": false })),
             "comment" => value(out, &json!({ "comments": [], "maxResults": 0, "total": 0, "startAt": 0 })),
             "worklog" => value(out, &worklog::field(self.view, issue)),
-            "attachment" | "issuelinks" => out.push_str("[]"),
+            "attachment" => value(out, &attachments::field(self.view, issue)),
+            "issuelinks" => out.push_str("[]"),
             catalog::STORY_POINTS => value(out, &issue.points),
             catalog::RANK => value(out, &format!("0|i{:05}:", issue.id)),
             catalog::SPRINT => value(out, &self.sprints(issue)),

@@ -3,6 +3,7 @@
 
 mod agile;
 mod api;
+mod attachments;
 mod consent;
 mod control;
 mod faults;

@@ -1,5 +1,6 @@
 //! Jira through a connection: what the API reads and writes there, in its own format.
 
+mod attachments;
 mod boards;
 mod create;
 mod create_recovery;
@@ -20,8 +21,9 @@ mod site;
 mod tickets;
 mod worklogs;
 
+pub use atlassian::{AttachmentId, WorklogId, WorklogPeriod};
 pub use atlassian::{Board, BoardSprints, IssueRef, ProjectId, Sprint, SprintId, SprintState};
-pub use atlassian::{WorklogId, WorklogPeriod};
+pub use attachments::{AttachedFile, Attachment, file_to_attach};
 pub use boards::SprintBoard;
 pub use create::{CreatedTicket, NewTicket};
 pub use create_recovery::{following_keys, newest_issue};
@@ -29,7 +31,7 @@ pub use description::DescriptionFormat;
 pub use edit::{Edit, EditOptions, EditedIssue, Outcome};
 pub use ids::issue_ref;
 pub use issue_details::{
-    IssueDetails, IssueProject, IssueStatus, NameAndIcon, Resolution, TimeTracking, User,
+    IssueAttachment, IssueDetails, IssueProject, IssueStatus, NameAndIcon, Resolution, TimeTracking, User,
 };
 pub use issue_input::{IssueFields, IssueInput};
 pub use links::{Linked, Links};

@@ -13,6 +13,8 @@ pub(super) enum Kind {
     Numbers,
     Object,
     Objects,
+    /// A part of a form (`multipart/form-data`).
+    File,
 }
 
 pub(super) type Members = &'static [(&'static str, Kind)];
@@ -127,4 +129,8 @@ pub(super) static ENDPOINTS: &[Endpoint] = &[
         query: &[("adjustEstimate", Kind::Text), ("newEstimate", Kind::Text), ("increaseBy", Kind::Text)],
         body: None,
     },
+    post("/rest/api/3/issue/{issue}/attachments", &[("file", Kind::File)]),
+    get("/rest/api/3/attachment/{id}", &[]),
+    get("/rest/api/3/attachment/content/{id}", &[("redirect", Kind::Flag)]),
+    Endpoint { method: Method::DELETE, path: "/rest/api/3/attachment/{id}", query: &[], body: None },
 ];

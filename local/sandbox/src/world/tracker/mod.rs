@@ -26,6 +26,7 @@ pub(crate) struct Tracker {
     numbers: HashMap<u64, u32>,
     last_issue: u64,
     last_worklog: u64,
+    last_attachment: u64,
 }
 
 /// The ids of the types do not overlap, so that a mix-up finds nothing.
@@ -33,6 +34,7 @@ const FIRST_ISSUE: u64 = 10_101;
 const FIRST_BOARD: u64 = 1;
 const FIRST_SPRINT: u64 = 501;
 const FIRST_WORKLOG: u64 = 30_001;
+const FIRST_ATTACHMENT: u64 = 40_001;
 
 impl Tracker {
     /// Adds an issue, and assigns its id and number.
@@ -86,6 +88,12 @@ impl Tracker {
         }
         self.sprints.insert(id, Sprint { id, ..sprint });
         id
+    }
+
+    /// Returns the id of the next attachment.
+    pub(crate) fn next_attachment(&mut self) -> u64 {
+        self.last_attachment = (self.last_attachment + 1).max(FIRST_ATTACHMENT);
+        self.last_attachment
     }
 
     /// Returns the id of the next worklog.
