@@ -1,7 +1,7 @@
 //! Building responses.
 
 use http::header::{
-    CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_SECURITY_POLICY, CONTENT_TYPE, LOCATION,
+    CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, LOCATION,
     STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS,
 };
 use http::{HeaderName, HeaderValue, StatusCode};
@@ -41,7 +41,12 @@ pub fn page(status: StatusCode, headers: &[(&'static str, &'static str)], body: 
 /// Builds a response with a file from elsewhere, which a browser saves and never shows as a page of this domain. A
 /// content type that is not valid in a header becomes the one for any file.
 pub fn file<E: From<RequestError>>(content: Vec<u8>, content_type: &str, name: &str) -> Result<Response, E> {
-    let headers = [(CACHE_CONTROL, "no-store"), (CONTENT_SECURITY_POLICY, "sandbox; default-src 'none'")];
+    let headers = [
+        (CACHE_CONTROL, "no-store"),
+        (CONTENT_SECURITY_POLICY, "sandbox; default-src 'none'"),
+        // With an encoding, `lambda_http` sends base64 whatever the type: text that is not UTF-8 would be damaged.
+        (CONTENT_ENCODING, "identity"),
+    ];
     let mut response = response(StatusCode::OK, &headers, Body::Binary(content));
     let kind = HeaderValue::from_str(content_type)
         .ok()
@@ -127,6 +132,7 @@ mod tests {
             );
             assert_eq!(answer.headers()[X_CONTENT_TYPE_OPTIONS], "nosniff");
             assert_eq!(answer.headers()[CACHE_CONTROL], "no-store");
+            assert!(answer.headers().contains_key(CONTENT_ENCODING));
             assert_eq!(answer.body(), &Body::Binary(vec![0xff]));
         }
     }
