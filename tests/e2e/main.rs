@@ -3,6 +3,7 @@
 mod accounts;
 mod admin;
 mod agile;
+mod attachments;
 mod bad_input;
 mod changelog;
 mod commands;
@@ -44,3 +45,4 @@ mod storage;
 mod tickets;
 mod transitions;
 mod unknown_fields;
+mod worklogs;

@@ -52,6 +52,12 @@ pub(crate) enum Endpoint {
     UnlinkIssues,
     GetChangelog,
     CreateTicket,
+    GetWorklogs,
+    AddWorklog,
+    DeleteWorklog,
+    AddAttachment,
+    GetAttachment,
+    DeleteAttachment,
     DeleteIssue,
     GetComments,
     AddComment,
@@ -104,7 +110,10 @@ impl Endpoint {
             200..400 => true,
             410 => self.is_single_use(),
             // The first request already deleted it.
-            404 => matches!(self, DeleteIssue | DeleteComment | UnlinkIssues | Disconnect),
+            404 => matches!(
+                self,
+                DeleteIssue | DeleteComment | UnlinkIssues | DeleteWorklog | DeleteAttachment | Disconnect
+            ),
             _ => false,
         }
     }
@@ -116,6 +125,7 @@ pub(crate) struct Prepared {
     path: String,
     body: Option<Value>,
     form: Option<String>,
+    file: Option<String>,
     is_backend: bool,
     idempotency_key: String,
 }
@@ -129,12 +139,13 @@ impl Prepared {
             request =
                 request.bearer_auth(stack.secret_key()).header("idempotency-key", &self.idempotency_key);
         }
-        match (&self.body, &self.form) {
-            (Some(body), _) => request.json(body),
-            (None, Some(form)) => {
+        match (&self.body, &self.form, &self.file) {
+            (Some(body), ..) => request.json(body),
+            (None, Some(form), _) => {
                 request.header("content-type", "application/x-www-form-urlencoded").body(form.clone())
             }
-            (None, None) => request,
+            (None, None, Some(file)) => request.header("content-type", "text/plain").body(file.clone()),
+            (None, None, None) => request,
         }
     }
 }
@@ -169,6 +180,7 @@ impl<'a> Tenant<'a> {
             path: String::new(),
             body: None,
             form: None,
+            file: None,
             is_backend: !endpoint.answers_with_page(),
             idempotency_key: uuid::Uuid::new_v4().to_string(),
         };
@@ -228,7 +240,7 @@ impl<'a> Tenant<'a> {
                 prepared.body = Some(person.body(json!({ "jql": "project = SHIP" })));
             }
             GetTicketsForSprint => query.push(("sprint_id", "501".to_owned())),
-            GetIssueDetails | GetTransitions | GetEditForm | GetChangelog => {
+            GetIssueDetails | GetTransitions | GetEditForm | GetChangelog | GetWorklogs => {
                 query.push(("issue_id_or_key", "SHIP-1".to_owned()));
             }
             TransitionIssue => {
@@ -289,6 +301,34 @@ impl<'a> Tenant<'a> {
                         prepared.body = Some(person.body(change));
                     }
                 }
+            }
+            AddWorklog => {
+                prepared.method = Method::POST;
+                let issue = person.task(&self.project, "To be worked on").await?;
+                prepared.body = Some(person.body(json!({ "issue_id_or_key": issue, "time_spent": "PT1H" })));
+            }
+            DeleteWorklog => {
+                let issue = person.task(&self.project, "Worked on").await?;
+                let fields = json!({ "issue_id_or_key": issue, "time_spent": "PT1H" });
+                let added = person.write(Method::POST, "add-worklog", fields).await?.json(201);
+                let worklog = added["worklog"]["id"].as_str().context("no worklog")?.to_owned();
+                prepared.method = Method::DELETE;
+                query.extend([("issue_id_or_key", issue), ("worklog_id", worklog)]);
+            }
+            AddAttachment => {
+                prepared.method = Method::POST;
+                let issue = person.task(&self.project, "To be illustrated").await?;
+                query.extend([("issue_id_or_key", issue), ("file_name", "a.txt".to_owned())]);
+                prepared.file = Some("content".to_owned());
+            }
+            GetAttachment | DeleteAttachment => {
+                let issue = person.task(&self.project, "Illustrated").await?;
+                let attached = person.attach(&issue, "a.txt", "text/plain", b"content").await?.json(201);
+                let attachment = attached["attachment"]["id"].as_str().context("no attachment")?.to_owned();
+                if endpoint == DeleteAttachment {
+                    prepared.method = Method::DELETE;
+                }
+                query.push(("attachment_id", attachment));
             }
             GetSelectedProject | GetProjects | GetConnectedAccount => {}
         }

@@ -74,6 +74,22 @@ impl Person<'_> {
         self.stack.send(request.json(&self.body(fields))).await
     }
 
+    /// Builds a request of `add-attachment` whose body is the file.
+    pub fn attachment(&self, issue: &str, name: &str, kind: &str, content: &[u8]) -> RequestBuilder {
+        let query = url::form_urlencoded::Serializer::new(String::new())
+            .append_pair("external_id", &self.external_id)
+            .append_pair("issue_id_or_key", issue)
+            .append_pair("file_name", name)
+            .finish();
+        let request = self.jira(Method::POST, &format!("add-attachment?{query}"));
+        request.header("content-type", kind).body(content.to_vec())
+    }
+
+    /// `add-attachment`.
+    pub async fn attach(&self, issue: &str, name: &str, kind: &str, content: &[u8]) -> Result<Answer> {
+        self.stack.send(self.attachment(issue, name, kind, content)).await
+    }
+
     /// Adds this person's external id to a body.
     pub fn body(&self, mut fields: Value) -> Value {
         fields["external_id"] = self.external_id.clone().into();

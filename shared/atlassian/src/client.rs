@@ -11,6 +11,7 @@ use base::oauth::{GrantedScopes, NamedSite};
 use base::tls::read_body;
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
+use http::header::{CONTENT_TYPE, HeaderMap};
 use http::{Method, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
 use serde::de::DeserializeOwned;
@@ -95,23 +96,44 @@ pub(crate) struct Call<'a> {
     pub(crate) path: &'a [&'a str],
     /// The query parameters.
     pub(crate) query: &'a [(&'a str, &'a str)],
-    /// The body, sent as JSON.
-    pub(crate) body: Option<&'a Value>,
+    /// The body, if there is one.
+    pub(crate) body: Option<Body<'a>>,
     /// The scopes that the call requires, named to the caller if one is missing.
     pub(crate) scopes: &'static str,
     /// Whether the call is safe to repeat: a read is, a create is not.
     pub(crate) repeatable: bool,
+    /// Whether it succeeds with a redirect, which is returned and never followed: the token is for Jira only.
+    pub(crate) redirects: bool,
+}
+
+/// The body of a call.
+#[derive(Clone, Copy)]
+pub(crate) enum Body<'a> {
+    Json(&'a Value),
+    /// A form (`multipart/form-data`) with files, built in advance.
+    Form {
+        content_type: &'a str,
+        content: &'a Bytes,
+    },
+}
+
+/// A successful response.
+pub(crate) struct Answer {
+    pub(crate) headers: HeaderMap,
+    /// May be empty.
+    pub(crate) body: Bytes,
 }
 
 impl<'a> Call<'a> {
     /// A read with GET.
     pub(crate) fn get(path: &'a [&'a str], query: &'a [(&'a str, &'a str)], scopes: &'static str) -> Self {
-        Self { method: Method::GET, path, query, body: None, scopes, repeatable: true }
+        Self { method: Method::GET, path, query, body: None, scopes, repeatable: true, redirects: false }
     }
 
     /// A read with POST, such as a search with parameters that are too long for a URL.
     pub(crate) fn query(path: &'a [&'a str], body: &'a Value, scopes: &'static str) -> Self {
-        Self { method: Method::POST, path, query: &[], body: Some(body), scopes, repeatable: true }
+        let body = Some(Body::Json(body));
+        Self { method: Method::POST, path, query: &[], body, scopes, repeatable: true, redirects: false }
     }
 
     /// A write, which is sent again only after a 429 or a rejected token, unless it is [`Self::repeatable`].
@@ -121,7 +143,19 @@ impl<'a> Call<'a> {
         body: Option<&'a Value>,
         scopes: &'static str,
     ) -> Self {
-        Self { method, path, query: &[], body, scopes, repeatable: false }
+        let body = body.map(Body::Json);
+        Self { method, path, query: &[], body, scopes, repeatable: false, redirects: false }
+    }
+
+    /// An upload of files with POST, which is sent again like a write.
+    pub(crate) fn upload(
+        path: &'a [&'a str],
+        content_type: &'a str,
+        content: &'a Bytes,
+        scopes: &'static str,
+    ) -> Self {
+        let body = Some(Body::Form { content_type, content });
+        Self { body, ..Self::write(Method::POST, path, None, scopes) }
     }
 
     /// Adds query parameters.
@@ -132,6 +166,11 @@ impl<'a> Call<'a> {
     /// Marks a write whose repetition has no further effect.
     pub(crate) fn repeatable(self) -> Self {
         Self { repeatable: true, ..self }
+    }
+
+    /// Marks a read that succeeds with a redirect.
+    pub(crate) fn redirected(self) -> Self {
+        Self { redirects: true, ..self }
     }
 
     /// Marks the error of a call that may have taken effect anyway.
@@ -151,21 +190,26 @@ impl JiraSite<'_> {
     pub(crate) async fn call_api<T: DeserializeOwned>(&self, path: &str, scopes: &'static str) -> Result<T> {
         let mut url = self.jira.api.clone();
         url.set_path(path);
-        let body = self.answer_from(url, Call::get(&[], &[], scopes)).await?;
+        let body = self.answer_from(url, Call::get(&[], &[], scopes)).await?.body;
         lenient::from_slice(&body).map_err(|error| JiraError::Unreadable(error.to_string()))
     }
 
     /// Makes a call and returns the response body unparsed; it may be empty.
     ///
-    /// If a scope is known not to have been granted, the call is not made. A 401 for an expired or revoked access token is followed by one token renewal and one retry. A 429 means that
-    /// nothing was done, so any call is retried while there is time; after a 5xx or a broken connection, only calls
-    /// that are safe to repeat are.
+    /// If a scope is known not to have been granted, the call is not made. A 401 for an expired or revoked access token
+    /// is followed by one token renewal and one retry. A 429 means that nothing was done, so any call is retried while
+    /// there is time; after a 5xx or a broken connection, only calls that are safe to repeat are.
     pub(crate) async fn answer(&self, call: Call<'_>) -> Result<Bytes> {
+        Ok(self.answer_with_headers(call).await?.body)
+    }
+
+    /// Like [`Self::answer`], with the headers of the response.
+    pub(crate) async fn answer_with_headers(&self, call: Call<'_>) -> Result<Answer> {
         self.answer_from(self.url(&call)?, call).await
     }
 
-    /// [`Self::answer`], from this URL instead of the call's path and query.
-    async fn answer_from(&self, url: Url, call: Call<'_>) -> Result<Bytes> {
+    /// [`Self::answer_with_headers`], from this URL instead of the call's path and query.
+    async fn answer_from(&self, url: Url, call: Call<'_>) -> Result<Answer> {
         if self.tokens.granted_scopes().is_some_and(|granted| is_surely_lacking(call.scopes, &granted)) {
             return Err(JiraError::MissingScope(call.scopes));
         }
@@ -179,7 +223,7 @@ impl JiraSite<'_> {
             attempt += 1;
             let token = self.tokens.token();
             let wait = match self.send(&call, url.clone(), &token).await {
-                Ok(body) => return Ok(body),
+                Ok(answer) => return Ok(answer),
                 Err(CallError::Refused(response)) if response.is_stale_token() && !has_renewed => {
                     has_renewed = true;
                     attempt -= 1;
@@ -236,7 +280,7 @@ impl JiraSite<'_> {
         call: &Call<'_>,
         url: Url,
         token: &SecretString,
-    ) -> std::result::Result<Bytes, CallError> {
+    ) -> std::result::Result<Answer, CallError> {
         let _place = self
             .in_flight
             .acquire()
@@ -248,15 +292,22 @@ impl JiraSite<'_> {
             .request(call.method.clone(), url)
             .timeout(deadline::at_most(ATTEMPT_TIMEOUT))
             .bearer_auth(token.expose_secret());
-        if let Some(body) = call.body {
-            request = request.json(body);
+        match call.body {
+            None => {}
+            Some(Body::Json(body)) => request = request.json(body),
+            // Without the second header, Jira takes it for a forged request
+            // (<https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-issue-attachments/>).
+            Some(Body::Form { content_type, content }) => {
+                request = request.header(CONTENT_TYPE, content_type).header("X-Atlassian-Token", "no-check");
+                request = request.body(content.clone());
+            }
         }
         count(Counter::JiraRequests);
         let response = request.send().await.map_err(CallError::broken)?;
         let (status, headers) = (response.status(), response.headers().clone());
         let body = read_body(response, MAX_BODY_BYTES).await.map_err(CallError::broken)?;
-        if status.is_success() {
-            return Ok(body);
+        if status.is_success() || (call.redirects && status == StatusCode::SEE_OTHER) {
+            return Ok(Answer { headers, body });
         }
         let response = JiraErrorResponse::read(status, &headers, &body);
         if status == StatusCode::TOO_MANY_REQUESTS {

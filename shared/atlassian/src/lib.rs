@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod agile;
+mod attachment;
 mod changelog;
 mod client;
 mod comment;
@@ -21,10 +22,12 @@ mod search;
 mod ticket;
 pub mod timestamp;
 mod transitions;
+mod worklog;
 
 use base::config::SettingsError;
 
 pub use agile::{AgilePage, Board, BoardSprints, Sprint, SprintState};
+pub use attachment::{Attachment, NewFile};
 pub use changelog::{Change, FieldChange};
 pub use client::{Jira, JiraSite, TokenSource};
 pub use comment::{COMMENTS_AT_ONCE, Comment, CommentOrder, CommentPage, CommentVisibility, InternalComment};
@@ -46,6 +49,7 @@ pub use ticket::{
     FIELDS as TICKET_FIELDS, Named, Parent, Status, StatusCategory, Ticket, TicketFields, User,
 };
 pub use transitions::Transition;
+pub use worklog::{EstimateChange, NewWorklog, Worklog, WorklogPeriod, WorklogVisibility};
 
 const DEFAULT_AUTH_URL: &str = "https://auth.atlassian.com";
 const DEFAULT_API_URL: &str = "https://api.atlassian.com";

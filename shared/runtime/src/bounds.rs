@@ -22,11 +22,39 @@ const MAX_HEADERS: usize = 64;
 /// Maximum body size in bytes, far above what any request of the API needs. Base64 bodies are measured decoded.
 const MAX_BODY_BYTES: usize = 256 * 1024;
 
+/// Maximum size of an uploaded file in bytes. In base64 it is 5.6 MB of the 6 MB that Lambda accepts
+/// (<https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html>).
+pub const MAX_FILE_BYTES: usize = 4 * 1024 * 1024;
+
+/// What a form may have besides the file: boundaries, headers, other fields.
+const AROUND_FILE_BYTES: usize = 64 * 1024;
+
+/// What the body of a request may be.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum BodyKind {
+    /// JSON, a form or nothing.
+    Fields,
+    /// A file, or a form with one.
+    File,
+}
+
 /// Rejects a request that is larger than any legitimate one.
 ///
 /// # Errors
 /// 414 for the URL, 431 for the headers, 413 for the body.
 pub fn check(request: &Request) -> Result<(), RequestError> {
+    check_for(request, BodyKind::Fields)
+}
+
+/// The error for a file, or a body with a file, that is too large.
+pub(super) fn file_too_large() -> RequestError {
+    RequestError::too_large(
+        "The file is larger than 4 MiB, which is the most that can be sent through Juncture",
+    )
+}
+
+/// Like [`check`], for a route that may accept a file.
+pub(super) fn check_for(request: &Request, kind: BodyKind) -> Result<(), RequestError> {
     let address = request.uri().path_and_query().map_or(0, |address| address.as_str().len());
     if address > MAX_ADDRESS_BYTES {
         let sentence = format!("The address is longer than {MAX_ADDRESS_BYTES} bytes");
@@ -46,6 +74,9 @@ pub fn check(request: &Request) -> Result<(), RequestError> {
         Body::Binary(bytes) => bytes.len(),
         _ => 0,
     };
+    if kind == BodyKind::File {
+        return if body > MAX_FILE_BYTES + AROUND_FILE_BYTES { Err(file_too_large()) } else { Ok(()) };
+    }
     if body > MAX_BODY_BYTES {
         return Err(RequestError::too_large(format!(
             "The body is larger than {} KiB",
@@ -92,5 +123,11 @@ mod tests {
         assert_eq!(status(&request("/", &[], long(MAX_BODY_BYTES))), 200);
         assert_eq!(status(&request("/", &[], long(MAX_BODY_BYTES + 1))), 413);
         assert_eq!(status(&request("/", &[], vec![0; MAX_BODY_BYTES + 1])), 413);
+
+        let upload = |bytes| check_for(&request("/", &[], vec![0; bytes]), BodyKind::File);
+        assert!(upload(MAX_FILE_BYTES + AROUND_FILE_BYTES).is_ok());
+        assert!(upload(MAX_FILE_BYTES + AROUND_FILE_BYTES + 1).is_err());
+        let long = request("/", &cookie(MAX_HEADER_BYTES - 5), "");
+        assert!(check_for(&long, BodyKind::File).is_err(), "the other bounds apply to uploads too");
     }
 }

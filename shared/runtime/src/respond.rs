@@ -1,10 +1,12 @@
 //! Building responses.
 
 use http::header::{
-    CACHE_CONTROL, CONTENT_TYPE, LOCATION, STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS,
+    CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, LOCATION,
+    STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS,
 };
 use http::{HeaderName, HeaderValue, StatusCode};
 use lambda_http::Body;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Serialize;
 
 use super::Response;
@@ -34,6 +36,28 @@ pub fn page(status: StatusCode, headers: &[(&'static str, &'static str)], body: 
     let headers: Vec<_> =
         headers.iter().map(|(name, value)| (HeaderName::from_static(name), *value)).collect();
     response(status, &headers, body.into())
+}
+
+/// Builds a response with a file from elsewhere, which a browser saves and never shows as a page of this domain. A
+/// content type that is not valid in a header becomes the one for any file.
+pub fn file<E: From<RequestError>>(content: Vec<u8>, content_type: &str, name: &str) -> Result<Response, E> {
+    let headers = [
+        (CACHE_CONTROL, "no-store"),
+        (CONTENT_SECURITY_POLICY, "sandbox; default-src 'none'"),
+        // With an encoding, `lambda_http` sends base64 whatever the type: text that is not UTF-8 would be damaged.
+        (CONTENT_ENCODING, "identity"),
+    ];
+    let mut response = response(StatusCode::OK, &headers, Body::Binary(content));
+    let kind = HeaderValue::from_str(content_type)
+        .ok()
+        .filter(|kind| !kind.is_empty())
+        .unwrap_or(HeaderValue::from_static("application/octet-stream"));
+    // The extended form allows any name (RFC 6266, RFC 8187).
+    let name = utf8_percent_encode(name, NON_ALPHANUMERIC);
+    let disposition = HeaderValue::from_str(&format!("attachment; filename*=UTF-8''{name}"));
+    response.headers_mut().insert(CONTENT_TYPE, kind);
+    response.headers_mut().insert(CONTENT_DISPOSITION, disposition.map_err(RequestError::internal)?);
+    Ok(response)
 }
 
 /// Redirects the browser with 303, so it follows with a GET, and without a referrer. A URL that is not valid in a
@@ -90,6 +114,26 @@ mod tests {
             assert_eq!(headers[X_CONTENT_TYPE_OPTIONS], "nosniff");
             assert_eq!(headers.get_all(STRICT_TRANSPORT_SECURITY).iter().count(), 1, "{answer:?}");
             assert_eq!(headers[STRICT_TRANSPORT_SECURITY], "max-age=31536000");
+        }
+    }
+
+    #[test]
+    fn a_file_is_saved_and_not_shown() {
+        for (kind, name, sent, saved) in [
+            ("text/html; charset=utf-8", "a.html", "text/html; charset=utf-8", "a%2Ehtml"),
+            ("text/html\r\nset-cookie: a=b", "a\"\r\nb", "application/octet-stream", "a%22%0D%0Ab"),
+            ("", "Größe", "application/octet-stream", "Gr%C3%B6%C3%9Fe"),
+        ] {
+            let answer = said(file(vec![0xff], kind, name));
+            assert_eq!(answer.headers()[CONTENT_TYPE], sent);
+            assert_eq!(
+                answer.headers()[CONTENT_DISPOSITION],
+                format!("attachment; filename*=UTF-8''{saved}")
+            );
+            assert_eq!(answer.headers()[X_CONTENT_TYPE_OPTIONS], "nosniff");
+            assert_eq!(answer.headers()[CACHE_CONTROL], "no-store");
+            assert!(answer.headers().contains_key(CONTENT_ENCODING));
+            assert_eq!(answer.body(), &Body::Binary(vec![0xff]));
         }
     }
 

@@ -20,8 +20,9 @@ use lambda_http::request::{LambdaRequest, RequestContext};
 use lambda_http::{Adapter, LambdaEvent, RequestExt, Service, lambda_runtime, service_fn};
 
 use super::added::Added;
+use super::bounds::{self, BodyKind};
 use super::reloading_app::ReloadingApp;
-use super::{Request, Response, bearer_token, bounds, compress, gateway_event, respond};
+use super::{Request, Response, bearer_token, compress, gateway_event, respond};
 use crate::error::{ErrorAnswer, RequestError};
 use crate::telemetry::{self, Completion, Failure, Kind};
 
@@ -46,7 +47,18 @@ where
     E: ErrorAnswer,
     F: Future<Output = Result<Response, E>> + Send + 'static,
 {
-    start(boxed(handler), render_json, Settings::from_environment(), Kind::Request)
+    start(boxed(handler), render_json, Settings::from_environment(), Kind::Request, BodyKind::Fields)
+}
+
+/// Like [`serve`], for a function that accepts files of up to [`MAX_FILE_BYTES`](crate::MAX_FILE_BYTES); see
+/// [`upload`](crate::upload).
+pub fn serve_uploads<A, E, F>(handler: fn(Arc<A>, Request) -> F) -> ExitCode
+where
+    A: FromSettings + Send + Sync + 'static,
+    E: ErrorAnswer,
+    F: Future<Output = Result<Response, E>> + Send + 'static,
+{
+    start(boxed(handler), render_json, Settings::from_environment(), Kind::Request, BodyKind::File)
 }
 
 /// Runs a function that serves pages. Errors are rendered by `render`, which gets the request id, and the app unless
@@ -60,7 +72,7 @@ where
     E: ErrorAnswer,
     F: Future<Output = Result<Response, E>> + Send + 'static,
 {
-    start(boxed(handler), render, Settings::from_environment(), Kind::Request)
+    start(boxed(handler), render, Settings::from_environment(), Kind::Request, BodyKind::Fields)
 }
 
 /// Like [`serve`], for a function called by a monitor: its requests do not count in the metrics.
@@ -70,7 +82,7 @@ where
     E: ErrorAnswer,
     F: Future<Output = Result<Response, E>> + Send + 'static,
 {
-    start(boxed(handler), render_json, Settings::from_environment(), Kind::Probe)
+    start(boxed(handler), render_json, Settings::from_environment(), Kind::Probe, BodyKind::Fields)
 }
 
 /// Runs a liveness probe. It needs no settings and depends on no other service.
@@ -79,7 +91,7 @@ where
     E: ErrorAnswer,
     F: Future<Output = Result<Response, E>> + Send + 'static,
 {
-    start(boxed(handler), render_json, Settings::default(), Kind::Probe)
+    start(boxed(handler), render_json, Settings::default(), Kind::Probe, BodyKind::Fields)
 }
 
 fn render_json<A, E: ErrorAnswer>(_: Option<&A>, error: &E, request_id: &str) -> Response {
@@ -91,13 +103,15 @@ fn start<A, E>(
     render: fn(Option<&A>, &E, &str) -> Response,
     settings: Settings,
     kind: Kind,
+    body: BodyKind,
 ) -> ExitCode
 where
     A: FromSettings + Send + Sync + 'static,
     E: ErrorAnswer,
 {
     run_app(settings, async |current: ReloadingApp<A>| {
-        let runner = Arc::new(Runner { current, handler, render, kind, is_cold: AtomicBool::new(true) });
+        let runner =
+            Arc::new(Runner { current, handler, render, kind, body, is_cold: AtomicBool::new(true) });
         let service = service_fn(move |request| {
             let runner = Arc::clone(&runner);
             // Boxed, because the runtime moves the future, which is large.
@@ -146,6 +160,7 @@ struct Runner<A, E> {
     handler: Handler<A, E>,
     render: fn(Option<&A>, &E, &str) -> Response,
     kind: Kind,
+    body: BodyKind,
     is_cold: AtomicBool,
 }
 
@@ -188,7 +203,7 @@ impl<A: FromSettings + Send + Sync + 'static, E: ErrorAnswer> Runner<A, E> {
     /// key, client secret or password), reloads the secret. If the secret has changed and the request is safe to
     /// repeat, runs the handler once more with the new app.
     async fn handle(&self, request: Request) -> Result<Response, E> {
-        bounds::check(&request)?;
+        bounds::check_for(&request, self.body)?;
         let deadline =
             deadline::from_lambda(request.lambda_context_ref().map_or(0, |context| context.deadline));
         deadline::scope(deadline, async {
@@ -321,8 +336,14 @@ mod tests {
     {
         let current = ReloadingApp::<()>::start(Settings::default()).await.unwrap();
         let is_cold = AtomicBool::new(true);
-        let runner =
-            Runner { current, handler: boxed(handler), render: render_json, kind: Kind::Request, is_cold };
+        let runner = Runner {
+            current,
+            handler: boxed(handler),
+            render: render_json,
+            kind: Kind::Request,
+            body: BodyKind::Fields,
+            is_cold,
+        };
         let Told(error) =
             runner.run(Arc::new(()), Request::default(), Instant::now() + time).await.unwrap_err();
         error

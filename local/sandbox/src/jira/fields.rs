@@ -19,7 +19,7 @@ use crate::world::tracker::custom::find_custom;
 use crate::world::tracker::issue::{Estimate, Issue};
 
 /// Maximum length of a document, in characters.
-const MAX_TEXT: usize = 32_767;
+pub(super) const MAX_TEXT: usize = 32_767;
 const MAX_SUMMARY: usize = 255;
 
 /// Why a field is refused.

@@ -7,6 +7,7 @@
 //! - `createmeta`, `editmeta`, `screens`: what the fields of an issue take.
 //! - `comments`, `requests`: comments on issues, and on the requests of service projects.
 //! - `issue_links`: links between issues. `changelog`: their history. `users`: finding people.
+//! - `worklog`, `attachments`: what belongs to an issue.
 //! - `projects`, `myself`; `agile`: Jira Software.
 //!
 //! Sources: <https://developer.atlassian.com/cloud/jira/platform/rest/v3/> and
@@ -14,6 +15,7 @@
 
 mod adf;
 mod agile;
+mod attachments;
 mod bulkfetch;
 mod changelog;
 mod comments;
@@ -39,6 +41,7 @@ mod search;
 mod transitions;
 mod users;
 mod view;
+mod worklog;
 
 use std::sync::Arc;
 
@@ -69,9 +72,11 @@ pub(crate) fn router(shared: &Arc<Shared>) -> Router<Arc<Shared>> {
         .merge(changelog::router())
         .merge(users::router())
         .merge(agile::router())
+        .merge(worklog::router())
+        .merge(attachments::router())
         .route(contract::UNKNOWN, any(unknown));
     let guard = middleware::from_fn_with_state(Arc::clone(shared), contract::guard);
-    Router::new().nest("/ex/jira/{cloud_id}", api.route_layer(guard))
+    Router::new().nest("/ex/jira/{cloud_id}", api.route_layer(guard)).merge(attachments::media_router())
 }
 
 async fn unknown() -> Refusal {

@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::view::View;
-use super::{issue_links, objects};
+use super::{attachments, issue_links, objects, worklog};
 use crate::world::tracker::Tracker;
 use crate::world::tracker::catalog::{self, COMPONENTS, FIELDS, Field, VERSIONS};
 use crate::world::tracker::issue::Issue;
@@ -206,13 +206,13 @@ impl<'a> Renderer<'a> {
             "watches" => value(out, &json!({ "watchCount": 1, "isWatching": false })),
             "votes" => value(out, &json!({ "votes": 0, "hasVoted": false })),
             "comment" => value(out, &json!({ "comments": [], "maxResults": 0, "total": 0, "startAt": 0 })),
-            "worklog" => value(out, &json!({ "startAt": 0, "maxResults": 20, "total": 0, "worklogs": [] })),
+            "worklog" => value(out, &worklog::field(self.view, issue)),
+            "attachment" => value(out, &attachments::field(self.view, issue)),
             "issuelinks" => {
                 let links = self.tracker.links_of(issue.id);
                 let links = links.map(|link| issue_links::seen_from(self.view, self.tracker, issue, link));
                 value(out, &links.collect::<Vec<_>>());
             }
-            "attachment" => out.push_str("[]"),
             catalog::STORY_POINTS => value(out, &issue.points),
             catalog::RANK => value(out, &format!("0|i{:05}:", issue.id)),
             catalog::SPRINT => value(out, &self.sprints(issue)),

@@ -3,6 +3,7 @@
 
 mod agile;
 mod api;
+mod attachments;
 mod changelog;
 mod comments;
 mod consent;
@@ -17,3 +18,4 @@ mod search;
 mod strict;
 mod support;
 mod users;
+mod worklogs;

@@ -51,7 +51,7 @@ impl NewComment {
             body: RichText::required(fields.body, "body")?,
             visibility: visibility(fields.visibility)?,
             internal: fields.internal,
-            format: DescriptionFormat::parse_parameter(fields.body_format.as_deref(), "body_format")?,
+            format: DescriptionFormat::parse_body(fields.body_format.as_deref())?,
         };
         if comment.internal && comment.visibility.is_some() {
             return Err(Error::bad_request(

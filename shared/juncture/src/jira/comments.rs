@@ -97,7 +97,7 @@ impl CommentList {
             Some("oldest") => CommentOrder::Oldest,
             Some(_) => return Err(Error::bad_request("order must be newest or oldest")),
         };
-        Ok(Self { issue, order, format: DescriptionFormat::parse_parameter(body_format, "body_format")? })
+        Ok(Self { issue, order, format: DescriptionFormat::parse_body(body_format)? })
     }
 
     /// A text that identifies the list, to which its cursors are bound.
@@ -139,7 +139,7 @@ impl CommentEdit {
             body: RichText::required(fields.body, "body")?,
             on_loss: OnLoss::parse(fields.on_loss.as_deref())?,
             notify: fields.notify,
-            format: DescriptionFormat::parse_parameter(fields.body_format.as_deref(), "body_format")?,
+            format: DescriptionFormat::parse_body(fields.body_format.as_deref())?,
         })
     }
 }

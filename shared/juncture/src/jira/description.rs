@@ -18,15 +18,19 @@ pub enum DescriptionFormat {
 impl DescriptionFormat {
     /// Parses the parameter `description_format`, which defaults to Markdown; 400 for an unknown value.
     pub fn parse(word: Option<&str>) -> Result<Self> {
-        Self::parse_parameter(word, "description_format")
+        Self::parse_as("description_format", word)
     }
 
-    /// Like [`Self::parse`], for a parameter with another name.
-    pub fn parse_parameter(word: Option<&str>, name: &str) -> Result<Self> {
+    /// Parses the parameter `body_format`, for the bodies of comments and worklogs, like [`Self::parse`].
+    pub fn parse_body(word: Option<&str>) -> Result<Self> {
+        Self::parse_as("body_format", word)
+    }
+
+    fn parse_as(parameter: &str, word: Option<&str>) -> Result<Self> {
         match word {
             None | Some("markdown") => Ok(Self::Markdown),
             Some("adf") => Ok(Self::Adf),
-            Some(_) => Err(Error::bad_request(format!("{name} must be markdown or adf"))),
+            Some(_) => Err(Error::bad_request(format!("{parameter} must be markdown or adf"))),
         }
     }
 
@@ -78,5 +82,7 @@ mod tests {
         assert_eq!(DescriptionFormat::parse(Some("adf")).ok(), Some(DescriptionFormat::Adf));
         let refused = DescriptionFormat::parse(Some("ADF")).err().map(|error| error.message().to_owned());
         assert_eq!(refused.as_deref(), Some("description_format must be markdown or adf"));
+        let refused = DescriptionFormat::parse_body(Some("")).err().map(|error| error.message().to_owned());
+        assert_eq!(refused.as_deref(), Some("body_format must be markdown or adf"));
     }
 }

@@ -1,6 +1,7 @@
 //! Reading a single issue in full.
 
 use atlassian::lenient::{id_of, text_of};
+use atlassian::timestamp::utc;
 use atlassian::{Issue, IssueRef};
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -12,8 +13,8 @@ use super::links::{Linked, Links};
 use super::site::ConnectedSite;
 use crate::error::Result;
 
-/// All fields of the details. Comments, work logs and attachments may be long and are excluded.
-const FIELDS: &str = "*all,-comment,-worklog,-attachment,-subtasks";
+/// All fields of the details. Comments and work logs may be long and are excluded.
+const FIELDS: &str = "*all,-comment,-worklog,-subtasks";
 
 /// An issue as `get-issue-details` returns it. Fields that Jira omits or sends in an unexpected form are null, or empty
 /// lists.
@@ -62,6 +63,8 @@ pub struct IssueDetails {
     pub affected_versions: Vec<String>,
     /// The ids of [`Self::affected_versions`], digits, in the same order.
     pub affected_version_ids: Vec<Option<String>>,
+    /// The files attached to it.
+    pub attachments: Vec<IssueAttachment>,
     /// Its time estimates, if there are any.
     pub time_tracking: Option<TimeTracking>,
     /// Its links to other issues.
@@ -120,6 +123,24 @@ pub struct IssueProject {
     pub name: Option<String>,
 }
 
+/// A file attached to an issue.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct IssueAttachment {
+    /// Digits.
+    pub id: Option<String>,
+    /// The name of the file.
+    pub file_name: Option<String>,
+    /// Its media type: `image/png`.
+    pub mime_type: Option<String>,
+    /// Its size in bytes.
+    pub size: Option<i64>,
+    /// In the format of [`IssueDetails::created`].
+    pub created: Option<String>,
+    /// Who attached it.
+    pub author: Option<User>,
+}
+
 /// A resolution.
 #[derive(Debug, Clone, Serialize)]
 pub struct Resolution {
@@ -157,12 +178,29 @@ impl NameAndIcon {
 impl User {
     /// Parses a user field of an issue, if it is an object.
     pub(super) fn of(issue: &Issue, field: &str) -> Option<Self> {
-        issue.object(field, |it| Self {
+        issue.object(field, Self::read)
+    }
+
+    fn read(it: &Value) -> Self {
+        Self {
             account_id: text_of(&it["accountId"]),
             display_name: text_of(&it["displayName"]),
             email_address: text_of(&it["emailAddress"]),
             avatar_url: text_of(&it["avatarUrls"]["48x48"]),
-        })
+        }
+    }
+}
+
+impl IssueAttachment {
+    fn read(it: &Value) -> Self {
+        Self {
+            id: id_of(&it["id"]),
+            file_name: text_of(&it["filename"]),
+            mime_type: text_of(&it["mimeType"]),
+            size: it["size"].as_i64(),
+            created: it["created"].as_str().map(utc),
+            author: Some(&it["author"]).filter(|author| author.is_object()).map(User::read),
+        }
     }
 }
 
@@ -225,6 +263,11 @@ impl From<(Issue, DescriptionFormat)> for IssueDetails {
             fix_version_ids,
             affected_versions,
             affected_version_ids,
+            attachments: raw
+                .list("attachment")
+                .filter(|it| it.is_object())
+                .map(IssueAttachment::read)
+                .collect(),
             time_tracking: TimeTracking::of(&raw),
             links: LinkedIssue::of(&raw),
             custom_fields: raw
@@ -274,7 +317,9 @@ mod tests {
             match name.as_str() {
                 "id" | "key" => {}
                 "labels" | "components" | "componentIds" | "fixVersions" | "fixVersionIds"
-                | "affectedVersions" | "affectedVersionIds" | "links" => assert_eq!(*value, json!([])),
+                | "affectedVersions" | "affectedVersionIds" | "links" | "attachments" => {
+                    assert_eq!(*value, json!([]));
+                }
                 "customFields" => assert_eq!(*value, json!({})),
                 _ => assert!(value.is_null(), "{name}"),
             }
@@ -286,6 +331,7 @@ mod tests {
         let fields = json!({
             "summary": 7, "description": [1], "status": "open", "priority": [], "labels": "a", "created": 5,
             "components": [null, { "name": "Hull" }, { "id": "2" }, { "id": 3, "name": "Keel" }], "timetracking": {}, "customfield_1": null,
+            "attachment": [null, "a", { "id": 7, "size": "1", "created": 5, "author": [] }],
             "assignee": { "displayName": "Sam" },
         });
         let raw: Issue =
@@ -293,6 +339,8 @@ mod tests {
         let details = IssueDetails::from((raw, DescriptionFormat::Markdown));
         assert_eq!((details.summary, details.components), (None, vec!["Hull".to_owned(), "Keel".to_owned()]));
         assert_eq!(details.component_ids, [None, Some("3".to_owned())]);
+        assert_eq!((details.attachments.len(), details.attachments[0].id.as_deref()), (1, Some("7")));
+        assert!(details.attachments[0].author.is_none() && details.attachments[0].size.is_none());
         assert!(details.status.is_none() && details.priority.is_none() && details.time_tracking.is_none());
         assert!(details.custom_fields.is_empty() && details.labels.is_empty());
         assert_eq!(details.assignee.unwrap().display_name.as_deref(), Some("Sam"));

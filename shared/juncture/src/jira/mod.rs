@@ -1,6 +1,7 @@
 //! Jira through a connection: what the API reads and writes there, in its own format.
 
 mod add_comment;
+mod attachments;
 mod boards;
 mod changelog;
 mod comments;
@@ -14,6 +15,7 @@ mod errors;
 mod form;
 mod ids;
 mod internal_comment;
+mod iso_duration;
 mod issue_details;
 mod issue_input;
 mod issue_links;
@@ -30,11 +32,14 @@ mod site;
 mod ticket_filters;
 mod tickets;
 mod transitions;
+mod worklogs;
 
 pub use add_comment::{CommentFields, NewComment};
 pub use atlassian::{
-    Board, BoardSprints, CommentId, IssueRef, IssueTypeId, LinkId, ProjectId, Sprint, SprintId, SprintState,
+    AttachmentId, Board, BoardSprints, CommentId, IssueRef, IssueTypeId, LinkId, ProjectId, Sprint, SprintId,
+    SprintState, WorklogId, WorklogPeriod,
 };
+pub use attachments::{AttachedFile, Attachment, file_to_attach};
 pub use boards::SprintBoard;
 pub use changelog::{FieldChange, IssueChange};
 pub use comments::{Comment, CommentEdit, CommentEditFields, CommentList};
@@ -45,7 +50,7 @@ pub use edit::{Edit, EditOptions, EditedIssue, Outcome};
 pub use form::{FieldView, Form, FormView};
 pub use ids::issue_ref;
 pub use issue_details::{
-    IssueDetails, IssueProject, IssueStatus, NameAndIcon, Resolution, TimeTracking, User,
+    IssueAttachment, IssueDetails, IssueProject, IssueStatus, NameAndIcon, Resolution, TimeTracking, User,
 };
 pub use issue_input::{IssueFields, IssueInput};
 pub use issue_links::{IssuePair, LinkedIssue, Unlink};
@@ -60,3 +65,4 @@ pub use site::{ConnectedSite, Jira};
 pub use ticket_filters::{FilterQuery, TicketFilters};
 pub use tickets::{SprintTicket, Ticket, TicketSearch};
 pub use transitions::{Move, MoveFields, Moved, TransitionView};
+pub use worklogs::{DeletionEstimate, Worklog, WorklogFields, WorklogInput, worklog_period};

@@ -39,6 +39,11 @@ impl Route {
         sha256_hex(&[self.name.as_bytes(), b"\n", content].concat())
     }
 
+    /// The last segment of the route's path.
+    pub(super) fn name(self) -> &'static str {
+        self.name
+    }
+
     /// Returns a message for each unknown field, without a full stop.
     fn complaints(self, body: &JsonBody, known: &[&str]) -> Vec<String> {
         let Self { name: route, .. } = self;

@@ -5,11 +5,13 @@ mod deserialize;
 mod distinct;
 mod json_body;
 mod pairs;
+mod upload;
 
 pub use bodies::{JsonBodies, Route};
 pub use deserialize::{Field, Present};
 pub use json_body::JsonBody;
 pub use pairs::{form, query};
+pub use upload::{Upload, upload};
 
 use http::Request;
 use lambda_http::Body;

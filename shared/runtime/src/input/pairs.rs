@@ -40,7 +40,7 @@ pub fn form<T: DeserializeOwned>(request: &Request) -> Result<T, RequestError> {
     T::deserialize(Source::Pairs(&read_pairs(body_bytes(request), "field")?))
 }
 
-fn read_pairs(raw: &[u8], what: &str) -> Result<BTreeMap<String, String>, RequestError> {
+pub(super) fn read_pairs(raw: &[u8], what: &str) -> Result<BTreeMap<String, String>, RequestError> {
     let mut pairs = BTreeMap::new();
     for pair in raw.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty()) {
         let decoded = form_urlencoded::parse(pair).next();

@@ -13,6 +13,8 @@ pub(super) enum Kind {
     Numbers,
     Object,
     Objects,
+    /// A part of a form (`multipart/form-data`).
+    File,
 }
 
 pub(super) type Members = &'static [(&'static str, Kind)];
@@ -149,4 +151,40 @@ pub(super) static ENDPOINTS: &[Endpoint] = &[
         &[("startAt", Kind::Number), ("maxResults", Kind::Number), ("state", Kind::Texts)],
     ),
     get("/rest/agile/1.0/sprint/{sprint_id}", &[]),
+    get(
+        "/rest/api/3/issue/{issue}/worklog",
+        &[
+            ("startAt", Kind::Number),
+            ("maxResults", Kind::Number),
+            ("startedAfter", Kind::Number),
+            ("startedBefore", Kind::Number),
+            ("expand", Kind::Text),
+        ],
+    ),
+    Endpoint {
+        method: Method::POST,
+        path: "/rest/api/3/issue/{issue}/worklog",
+        query: &[
+            ("adjustEstimate", Kind::Text),
+            ("newEstimate", Kind::Text),
+            ("reduceBy", Kind::Text),
+            ("notifyUsers", Kind::Flag),
+        ],
+        body: Some(&[
+            ("timeSpentSeconds", Kind::Number),
+            ("started", Kind::Text),
+            ("comment", Kind::Object),
+            ("properties", Kind::Objects),
+        ]),
+    },
+    Endpoint {
+        method: Method::DELETE,
+        path: "/rest/api/3/issue/{issue}/worklog/{id}",
+        query: &[("adjustEstimate", Kind::Text), ("newEstimate", Kind::Text), ("increaseBy", Kind::Text)],
+        body: None,
+    },
+    post("/rest/api/3/issue/{issue}/attachments", &[("file", Kind::File)]),
+    get("/rest/api/3/attachment/{id}", &[]),
+    get("/rest/api/3/attachment/content/{id}", &[("redirect", Kind::Flag)]),
+    Endpoint { method: Method::DELETE, path: "/rest/api/3/attachment/{id}", query: &[], body: None },
 ];

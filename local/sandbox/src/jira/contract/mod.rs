@@ -107,6 +107,10 @@ fn input(parts: &Parts, path: &str, body: &[u8]) -> Result<Input, Refusal> {
         };
     };
     let content_type = parts.headers.get("content-type").and_then(|value| value.to_str().ok());
+    if members.iter().any(|(_, kind)| matches!(kind, Kind::File)) {
+        form(parts, content_type.unwrap_or_default())?;
+        return Ok(Input { query, body: Value::Null });
+    }
     if !content_type.unwrap_or_default().starts_with("application/json") {
         let status = StatusCode::UNSUPPORTED_MEDIA_TYPE;
         return Err(Refusal::violation(status, "Unsupported Media Type", "the body is not sent as JSON"));
@@ -114,6 +118,24 @@ fn input(parts: &Parts, path: &str, body: &[u8]) -> Result<Input, Refusal> {
     let body: Value = serde_json::from_slice(body).map_err(|_| Refusal::misuse("the body is not JSON"))?;
     check(members, &body).map_err(|problem| Refusal::misuse(&problem))?;
     Ok(Input { query, body })
+}
+
+/// Checks the headers of an upload. See
+/// <https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-issue-attachments/>.
+fn form(parts: &Parts, content_type: &str) -> Result<(), Refusal> {
+    if !content_type.starts_with("multipart/form-data") {
+        let status = StatusCode::UNSUPPORTED_MEDIA_TYPE;
+        return Err(Refusal::violation(status, "Unsupported Media Type", "the body is not sent as a form"));
+    }
+    let token = parts.headers.get("x-atlassian-token").and_then(|token| token.to_str().ok());
+    if token != Some("no-check") {
+        return Err(Refusal::violation(StatusCode::FORBIDDEN, "XSRF check failed", "XSRF check failed"));
+    }
+    // Chunked uploads have failed: <https://github.com/AtlassianPS/JiraPS/issues/248>.
+    if !parts.headers.contains_key("content-length") {
+        return Err(Refusal::misuse("an upload has no Content-Length"));
+    }
+    Ok(())
 }
 
 /// Parses a query string; lists are comma-separated or repeated.
@@ -127,7 +149,7 @@ fn query(known: Members, text: &str) -> Result<Map<String, Value>, String> {
         let number = |text: &str| text.parse::<i64>().map(Value::from).map_err(|_| wrong(()));
         let items = || value.split(',').filter(|item| !item.is_empty());
         let (value, is_list) = match kind {
-            Kind::Text | Kind::Object | Kind::Objects => (json!(value), false),
+            Kind::Text | Kind::Object | Kind::Objects | Kind::File => (json!(value), false),
             Kind::Number => (number(&value)?, false),
             Kind::Flag => (value.parse::<bool>().map(Value::from).map_err(|_| wrong(()))?, false),
             Kind::Texts => (items().collect(), true),
@@ -159,6 +181,7 @@ fn check(known: Members, body: &Value) -> Result<(), String> {
             Kind::Texts => all(Value::is_string),
             Kind::Numbers => all(Value::is_i64),
             Kind::Objects => all(Value::is_object),
+            Kind::File => false,
         };
         if !is_valid {
             return Err(format!("the member {name:?} of the body has the wrong type"));

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use axum::body::Bytes;
 use serde_json::Value;
 use time::OffsetDateTime;
 
@@ -58,6 +59,39 @@ pub(crate) struct Issue {
     pub(crate) updated: OffsetDateTime,
     /// How many more searches will miss it.
     pub(crate) unseen: u32,
+    /// In the order in which they were added.
+    pub(crate) worklogs: Vec<Worklog>,
+    /// In the order in which they were attached.
+    pub(crate) attachments: Vec<Attachment>,
+}
+
+/// A file attached to an issue.
+#[derive(Clone)]
+pub(crate) struct Attachment {
+    pub(crate) id: u64,
+    pub(crate) name: String,
+    pub(crate) kind: String,
+    pub(crate) content: Bytes,
+    /// Key of the account.
+    pub(crate) author: Arc<str>,
+    pub(crate) created: OffsetDateTime,
+    /// The secret in the URL of its content.
+    pub(crate) media: String,
+}
+
+/// Time recorded on an issue.
+#[derive(Clone)]
+pub(crate) struct Worklog {
+    pub(crate) id: u64,
+    /// Key of the account.
+    pub(crate) author: Arc<str>,
+    /// An Atlassian document.
+    pub(crate) comment: Option<Value>,
+    pub(crate) started: OffsetDateTime,
+    pub(crate) seconds: u64,
+    pub(crate) created: OffsetDateTime,
+    /// Entity properties.
+    pub(crate) properties: BTreeMap<String, Value>,
 }
 
 /// Time tracking, in seconds.
@@ -104,6 +138,8 @@ impl Issue {
             created,
             updated: created,
             unseen: 0,
+            worklogs: Vec::new(),
+            attachments: Vec::new(),
         }
     }
 }

@@ -39,6 +39,8 @@ pub(crate) struct Tracker {
     last_comment: u64,
     last_link: u64,
     last_change: u64,
+    last_worklog: u64,
+    last_attachment: u64,
 }
 
 /// The ids of different types do not overlap, so that a mix-up finds nothing.
@@ -46,6 +48,8 @@ const FIRST_ISSUE: u64 = 10_101;
 const FIRST_BOARD: u64 = 1;
 const FIRST_SPRINT: u64 = 501;
 const FIRST_COMMENT: u64 = 5_000_001;
+const FIRST_WORKLOG: u64 = 30_001;
+const FIRST_ATTACHMENT: u64 = 40_001;
 
 impl Tracker {
     /// Adds an issue, and assigns its id and number.
@@ -111,5 +115,17 @@ impl Tracker {
         }
         self.sprints.insert(id, Sprint { id, ..sprint });
         id
+    }
+
+    /// Returns the id of the next attachment.
+    pub(crate) fn next_attachment(&mut self) -> u64 {
+        self.last_attachment = (self.last_attachment + 1).max(FIRST_ATTACHMENT);
+        self.last_attachment
+    }
+
+    /// Returns the id of the next worklog.
+    pub(crate) fn next_worklog(&mut self) -> u64 {
+        self.last_worklog = (self.last_worklog + 1).max(FIRST_WORKLOG);
+        self.last_worklog
     }
 }
