@@ -7,6 +7,7 @@ mod ids;
 mod issue;
 pub mod lenient;
 pub mod oauth;
+mod planning;
 mod projects;
 mod response;
 mod scopes;
@@ -24,6 +25,10 @@ pub use ids::{
     StatusId, TransitionId, WorklogId, is_number,
 };
 pub use issue::{ISSUES_AT_ONCE, Issue, IssueType, OneIssue};
+pub use planning::{
+    BoardConfiguration, BoardLocation, Column, ColumnConfiguration, ColumnStatus, Destination, Estimation,
+    EstimationField, ISSUES_PER_MOVE, NextState, Position, Ranking, SprintFields, Unranked,
+};
 pub use projects::{AvatarUrls, Category, Lead, Project, ProjectPage};
 pub use response::{JiraErrorResponse, Refusal};
 pub use search::{Bulk, Found, Id, Page, PageError, Search, SearchPosition};

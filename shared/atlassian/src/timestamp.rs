@@ -17,7 +17,8 @@ pub fn utc(text: &str) -> String {
 /// Parses a timestamp and converts it to UTC.
 pub fn moment(text: &str) -> Option<OffsetDateTime> {
     let parsed = OffsetDateTime::parse(&with_colon(text), &Rfc3339);
-    parsed.ok().map(|at| at.to_offset(UtcOffset::UTC))
+    // Fails for the hours next to the largest and smallest year.
+    parsed.ok()?.checked_to_offset(UtcOffset::UTC)
 }
 
 /// [`utc`] for `#[serde(deserialize_with)]`; a value that is not a string becomes `None`.
@@ -40,7 +41,13 @@ fn is_offset_hours(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::utc;
+    use super::{moment, utc};
+
+    #[test]
+    fn a_time_out_of_range_is_no_moment() {
+        assert!(moment("9999-12-31T23:59:59Z").is_some());
+        assert!(moment("9999-12-31T23:59:59-01:00").is_none());
+    }
 
     #[test]
     fn times_are_written_in_utc() {

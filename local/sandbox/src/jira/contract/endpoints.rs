@@ -37,6 +37,9 @@ const PAGE: Members = &[("startAt", Kind::Number), ("maxResults", Kind::Number)]
 
 const ISSUE: Members = &[("fields", Kind::Object), ("properties", Kind::Objects)];
 
+const MOVE: Members =
+    &[("issues", Kind::Texts), ("rankBeforeIssue", Kind::Text), ("rankAfterIssue", Kind::Text)];
+
 pub(super) static ENDPOINTS: &[Endpoint] = &[
     get("/rest/api/3/myself", &[]),
     get(
@@ -95,4 +98,38 @@ pub(super) static ENDPOINTS: &[Endpoint] = &[
         &[("startAt", Kind::Number), ("maxResults", Kind::Number), ("state", Kind::Texts)],
     ),
     get("/rest/agile/1.0/sprint/{sprint_id}", &[]),
+    get("/rest/agile/1.0/board/{board_id}/configuration", &[]),
+    get(
+        "/rest/software/1.0/board/{board_id}/backlog",
+        &[
+            ("nextPageToken", Kind::Text),
+            ("maxResults", Kind::Number),
+            ("fields", Kind::Texts),
+            ("reconcileIssues", Kind::Numbers),
+        ],
+    ),
+    post(
+        "/rest/agile/1.0/sprint",
+        &[
+            ("name", Kind::Text),
+            ("goal", Kind::Text),
+            ("startDate", Kind::Text),
+            ("endDate", Kind::Text),
+            ("originBoardId", Kind::Number),
+        ],
+    ),
+    post(
+        "/rest/agile/1.0/sprint/{sprint_id}",
+        &[
+            ("name", Kind::Text),
+            ("goal", Kind::Text),
+            ("startDate", Kind::Text),
+            ("endDate", Kind::Text),
+            ("state", Kind::Text),
+        ],
+    ),
+    post("/rest/agile/1.0/sprint/{sprint_id}/issue", MOVE),
+    post("/rest/agile/1.0/backlog/issue", &[("issues", Kind::Texts)]),
+    post("/rest/agile/1.0/backlog/{board_id}/issue", MOVE),
+    Endpoint { method: Method::PUT, path: "/rest/agile/1.0/issue/rank", query: &[], body: Some(MOVE) },
 ];

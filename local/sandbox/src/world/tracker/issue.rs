@@ -48,6 +48,8 @@ pub(crate) struct Issue {
     pub(crate) updated: OffsetDateTime,
     /// How many more searches will miss it.
     pub(crate) unseen: u32,
+    /// Its position in the order of all issues, which boards show. Unique.
+    pub(crate) rank: u64,
 }
 
 /// Time tracking, in seconds.
@@ -90,6 +92,7 @@ impl Issue {
             created,
             updated: created,
             unseen: 0,
+            rank: 0,
         }
     }
 }
