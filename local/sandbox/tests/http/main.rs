@@ -8,6 +8,7 @@ mod control;
 mod faults;
 mod issues;
 mod jira;
+mod planning;
 mod restart;
 mod rotation;
 mod search;
