@@ -25,6 +25,7 @@ mod odd_answers;
 mod once;
 mod openapi;
 mod page;
+mod planning;
 mod projects;
 mod refresh;
 mod request_schemas;

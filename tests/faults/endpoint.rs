@@ -34,8 +34,13 @@ pub(crate) enum Endpoint {
     GetProjects,
     GetTicketsForProject,
     GetBoardsForProject,
+    GetBoard,
+    GetBacklog,
     GetAllSprintsForProject,
     GetActiveSprintsForProject,
+    CreateSprint,
+    EditSprint,
+    MoveIssues,
     GetTicketsForSprint,
     GetIssueDetails,
     EditIssue,
@@ -89,6 +94,8 @@ impl Endpoint {
             410 => self.is_single_use(),
             // The first request already deleted it.
             404 => matches!(self, DeleteIssue | Disconnect),
+            // If it may have been created, that stays unknown for its key.
+            502 => self == CreateSprint,
             _ => false,
         }
     }
@@ -208,6 +215,20 @@ impl<'a> Tenant<'a> {
             | GetAllSprintsForProject
             | GetActiveSprintsForProject => query.push(("jira_project_id", "10000".to_owned())),
             GetTicketsForSprint => query.push(("sprint_id", "501".to_owned())),
+            GetBoard | GetBacklog => query.push(("board_id", "1".to_owned())),
+            CreateSprint => {
+                prepared.method = Method::POST;
+                prepared.body = Some(person.body(json!({ "board_id": 1, "name": "Once" })));
+            }
+            EditSprint => {
+                prepared.method = Method::PUT;
+                prepared.body = Some(person.body(json!({ "sprint_id": 503, "goal": "Changed" })));
+            }
+            MoveIssues => {
+                let issue = person.task(&self.project, "To be moved").await?;
+                prepared.method = Method::POST;
+                prepared.body = Some(person.body(json!({ "issues": [issue], "after": "SHIP-1" })));
+            }
             GetIssueDetails => query.push(("issue_id_or_key", "SHIP-1".to_owned())),
             EditIssue | DeleteIssue => {
                 let issue = person.task(&self.project, "To be changed").await?;

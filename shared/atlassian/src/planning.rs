@@ -273,9 +273,8 @@ impl JiraSite<'_> {
             let size = (limit - tickets.len()).min(TICKETS);
             let mut page = self.backlog_page(board, token.as_deref(), reconciled, size).await?;
             let next = page.take_next().filter(|next| used.insert(next.clone()));
-            let mut new = page.issues.into_iter().flatten();
             let mut is_empty = true;
-            for ticket in &mut new {
+            for ticket in page.issues.into_iter().flatten() {
                 is_empty = false;
                 if ticket.id.as_ref().is_none_or(|id| known.insert(id.clone())) {
                     tickets.push(convert(ticket));

@@ -185,7 +185,7 @@ impl ConnectedSite<'_> {
     /// that would follow are in the result.
     ///
     /// # Errors
-    /// Those of the first call, after which nothing is moved: `jira_not_found`, `jira_refused`, `jira_forbidden`.
+    /// Those of the first call: `jira_not_found`, `jira_refused` and `jira_forbidden`, after which nothing is moved.
     pub async fn move_issues(&self, mut moving: Move) -> Result<MoveOutcome> {
         let calls: Vec<Vec<IssueRef>> =
             moving.issues.chunks(ISSUES_PER_MOVE).map(<[IssueRef]>::to_vec).collect();
