@@ -192,13 +192,13 @@ fn a_sprint_is_created_started_and_completed() {
         let board = project(stack, "SPRINT", 2)?.boards[0];
         let fields = json!({
             "board_id": board.to_string(), "name": " Voyage 1 ", "goal": "Sail\nhome",
-            "start_date": "2026-12-01T10:00:00+01:00", "end_date": null,
+            "start_date": "2027-02-01T10:00:00+01:00", "end_date": null,
         });
         let created = person.write(Method::POST, "create-sprint", fields).await?.json(201);
         let sprint = created["sprint"].clone();
         let id = sprint["id"].clone();
         let expected = json!({ "sprint": {
-            "id": id, "name": "Voyage 1", "state": "future", "startDate": "2026-12-01T09:00:00.000Z",
+            "id": id, "name": "Voyage 1", "state": "future", "startDate": "2027-02-01T09:00:00.000Z",
             "endDate": null, "completeDate": null, "goal": "Sail\nhome",
         } });
         assert_eq!(created, expected);
@@ -209,14 +209,14 @@ fn a_sprint_is_created_started_and_completed() {
         let said = &refused.json(400)["details"]["messages"][0];
         assert_eq!(said, "The sprint needs a start date and an end date to be started.");
         change(&person, &sprint, json!({ "state": "closed" })).await?.refusal(400);
-        change(&person, &sprint, json!({ "end_date": "2026-11-01T00:00:00Z" })).await?.refusal(400);
-        let started = json!({ "state": "active", "end_date": "2026-12-15T09:00:00Z", "goal": "" });
+        change(&person, &sprint, json!({ "end_date": "2027-01-01T00:00:00Z" })).await?.refusal(400);
+        let started = json!({ "state": "active", "end_date": "2027-02-15T09:00:00Z", "goal": "" });
         let active = change(&person, &sprint, started).await?.json(200)["sprint"].clone();
         assert_eq!((&active["state"], &active["goal"]), (&json!("active"), &json!(null)));
-        assert_eq!((&active["id"], &active["startDate"]), (&id, &json!("2026-12-01T09:00:00.000Z")));
+        assert_eq!((&active["id"], &active["startDate"]), (&id, &json!("2027-02-01T09:00:00.000Z")));
 
         let second = self::sprint(&person, board, "Voyage 2").await?;
-        let dates = json!({ "state": "active", "start_date": "2026-12-01T09:00:00Z", "end_date": "2026-12-15T09:00:00Z" });
+        let dates = json!({ "state": "active", "start_date": "2027-02-01T09:00:00Z", "end_date": "2027-02-15T09:00:00Z" });
         let refused = change(&person, &second, dates).await?;
         assert!(refused.refusal(400).contains("no other active sprint"), "{refused:?}");
 
@@ -224,7 +224,7 @@ fn a_sprint_is_created_started_and_completed() {
         assert!(closed["sprint"]["completeDate"].is_string(), "{closed}");
         let renamed = change(&person, &sprint, json!({ "name": "Done" })).await?.json(200);
         assert_eq!(renamed["sprint"]["name"], "Done");
-        change(&person, &sprint, json!({ "end_date": "2026-12-16T09:00:00Z" })).await?.refusal(400);
+        change(&person, &sprint, json!({ "end_date": "2027-02-16T09:00:00Z" })).await?.refusal(400);
 
         for (call, fields, status, said) in [
             ("edit-sprint", json!({ "sprint_id": 99_999, "name": "x" }), 404, "Sprint not found"),
@@ -247,7 +247,7 @@ fn a_sprint_is_created_started_and_completed() {
             ("create-sprint", json!({ "board_id": board, "name": "x".repeat(31) }), 400, "longer than 30"),
             (
                 "create-sprint",
-                json!({ "board_id": board, "name": "x", "start_date": "2026-12-01" }),
+                json!({ "board_id": board, "name": "x", "start_date": "2027-02-01" }),
                 400,
                 "start_date must be a date and time",
             ),
@@ -312,7 +312,7 @@ fn only_a_change_of_the_state_is_sent_once() {
         let board = project(stack, "CHANGED", 0)?.boards[0];
         let sprint = sprint(&person, board, "One").await?;
         stack.atlassian().inject(person.trouble(CREATE, Fault::Drop).after().times(1));
-        let dates = json!({ "start_date": "2026-12-01T09:00:00Z", "end_date": "2026-12-15T09:00:00Z" });
+        let dates = json!({ "start_date": "2027-02-01T09:00:00Z", "end_date": "2027-02-15T09:00:00Z" });
         change(&person, &sprint, dates).await?.json(200);
         stack.atlassian().inject(person.trouble(CREATE, Fault::Drop).after().times(1));
         let before = person.jira_requests().len();
