@@ -7,7 +7,7 @@ use base::config::{FromSettings, Settings, SettingsError};
 use http::StatusCode;
 use juncture::callers::SecretKeys;
 use juncture::error::{ErrorCode, Result};
-use juncture::jira::{Jira, Move, MoveFields, Moved, issue_ref};
+use juncture::jira::{Jira, TransitionFields, TransitionInput, TransitionMade, issue_ref};
 use juncture::parts::Parts;
 use juncture::provider::ProviderId;
 use runtime::{JsonBodies, Request, Response, Route, json, serve};
@@ -44,15 +44,15 @@ fn main() -> ExitCode {
 struct Done {
     success: bool,
     #[serde(flatten)]
-    moved: Moved,
+    moved: TransitionMade,
 }
 
 async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
     let App { keys, bodies, jira } = &*app;
     let caller = keys.authorize(&request).await?;
-    let (target, fields): (Target, MoveFields) = bodies.read(&request, ROUTE)?;
+    let (target, fields): (Target, TransitionFields) = bodies.read(&request, ROUTE)?;
     let issue = issue_ref(&target.issue_id_or_key, "issue_id_or_key")?;
-    let movement = Move::of(fields)?;
+    let movement = TransitionInput::of(fields)?;
     let key = caller.connection_key(ProviderId::Jira.as_str(), &target.external_id)?;
     let site = jira.site(&key).await?;
     let moved = site.move_issue(&issue, movement).await.map_err(|error| {

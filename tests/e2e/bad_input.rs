@@ -15,7 +15,7 @@ const POSTS: [(&str, &str, bool); 6] = [
     ("/api/backend/jira/select-project", "Missing external_id or jira_project_id", true),
 ];
 
-const GETS: [(&str, &str, bool); 15] = [
+const GETS: [(&str, &str, bool); 17] = [
     ("/api/backend/jira/get-issue-details", "Missing external_id", true),
     ("/api/backend/jira/get-issue", "Missing external_id", true),
     ("/api/frontend/finalize-connection/jira/fetch-available-sites", "Missing connection_code", false),
@@ -31,6 +31,8 @@ const GETS: [(&str, &str, bool); 15] = [
     ("/api/backend/jira/get-tickets-for-sprint", "Missing external_id", true),
     ("/api/backend/jira/get-worklogs", "Missing external_id", true),
     ("/api/backend/jira/get-attachment", "Missing external_id", true),
+    ("/api/backend/jira/get-board", "Missing external_id", true),
+    ("/api/backend/jira/get-backlog", "Missing external_id", true),
 ];
 
 async fn post(

@@ -33,6 +33,7 @@ mod once;
 mod openapi;
 mod page;
 mod people;
+mod planning;
 mod projects;
 mod refresh;
 mod request_schemas;

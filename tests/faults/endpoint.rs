@@ -38,8 +38,13 @@ pub(crate) enum Endpoint {
     SearchTickets,
     CountTickets,
     GetBoardsForProject,
+    GetBoard,
+    GetBacklog,
     GetAllSprintsForProject,
     GetActiveSprintsForProject,
+    CreateSprint,
+    EditSprint,
+    MoveIssues,
     GetTicketsForSprint,
     GetIssueDetails,
     GetTransitions,
@@ -114,6 +119,8 @@ impl Endpoint {
                 self,
                 DeleteIssue | DeleteComment | UnlinkIssues | DeleteWorklog | DeleteAttachment | Disconnect
             ),
+            // If it may have been created, that stays unknown for its key.
+            502 => self == CreateSprint,
             _ => false,
         }
     }
@@ -254,6 +261,20 @@ impl<'a> Tenant<'a> {
                 query.push(("issue_type_id", "10001".to_owned()));
             }
             SearchUsers => query.push(("query", "sam".to_owned())),
+            GetBoard | GetBacklog => query.push(("board_id", "1".to_owned())),
+            CreateSprint => {
+                prepared.method = Method::POST;
+                prepared.body = Some(person.body(json!({ "board_id": 1, "name": "Once" })));
+            }
+            EditSprint => {
+                prepared.method = Method::PUT;
+                prepared.body = Some(person.body(json!({ "sprint_id": 503, "goal": "Changed" })));
+            }
+            MoveIssues => {
+                let issue = person.task(&self.project, "To be moved").await?;
+                prepared.method = Method::POST;
+                prepared.body = Some(person.body(json!({ "issues": [issue], "after": "SHIP-1" })));
+            }
             EditIssue | DeleteIssue => {
                 let issue = person.task(&self.project, "To be changed").await?;
                 if endpoint == DeleteIssue {

@@ -48,6 +48,8 @@ async fn known(stack: &TestStack, person: &Person<'_>) -> Result<Value> {
         .map(|sprint| sprint["id"].to_string())
         .collect();
     ensure!(!sprints.is_empty(), "the project has no sprints: {boards}");
+    let board_ids = boards["boards"].as_array().into_iter().flatten().map(|board| &board["board_id"]);
+    let board_ids: Vec<String> = board_ids.map(Value::to_string).collect();
     let issues: Vec<String> = (1..=ISSUES).map(|number| format!("{key}-{number}")).collect();
     let accounts = stack.atlassian().accounts();
     let account = accounts.iter().find(|account| account.key == person.account).context("no account")?;
@@ -71,6 +73,7 @@ async fn known(stack: &TestStack, person: &Person<'_>) -> Result<Value> {
         "expendable": expendable,
         "provider": ["jira"],
         "jira_project_id": [project, key],
+        "board_id": board_ids,
         "sprint_id": sprints,
         "issue_id_or_key": issues,
         "issue_type_id": ["10001"],

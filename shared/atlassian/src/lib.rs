@@ -15,6 +15,7 @@ mod jql_check;
 pub mod lenient;
 pub mod oauth;
 mod people;
+mod planning;
 mod projects;
 mod response;
 mod scopes;
@@ -42,6 +43,10 @@ pub use issue_links::{Direction, IssueLink, LinkType};
 pub use jql::Condition;
 pub use jql_check::ParsedJql;
 pub use people::{Assignable, PersonFound, Profile};
+pub use planning::{
+    BoardConfiguration, BoardLocation, Column, ColumnConfiguration, ColumnStatus, Destination, Estimation,
+    EstimationField, ISSUES_PER_MOVE, NextState, Position, Ranking, SprintFields, Unranked,
+};
 pub use projects::{AvatarUrls, Category, Lead, Project, ProjectPage};
 pub use response::{JiraErrorResponse, Refusal};
 pub use search::{Bulk, Found, Id, Page, PageError, Search, SearchPosition};

@@ -21,7 +21,7 @@ use crate::scopes::READ;
 use crate::ticket::{FIELDS, Ticket};
 
 /// The maximum number of issues on a page with fields, and in one bulk fetch.
-const TICKETS: usize = 100;
+pub(crate) const TICKETS: usize = 100;
 
 /// The maximum number of ids on a page.
 const IDS: usize = 5000;
@@ -31,7 +31,7 @@ const READ_AHEAD: usize = 1000;
 
 /// How many empty pages in a row are read before a search is given up. The token decides whether a search continues,
 /// not the content of a page, which may be shorter than requested.
-const EMPTY_PAGES: usize = 20;
+pub(crate) const EMPTY_PAGES: usize = 20;
 
 /// A search. Unless it is of JQL, the newest issues come first; of issues created at the same time, the one with the
 /// highest number.
@@ -64,10 +64,10 @@ impl Search {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct SearchPosition {
     #[serde(rename = "t")]
-    token: String,
+    pub(crate) token: String,
     /// Must be the same for every page.
     #[serde(rename = "r")]
-    reconciled: Vec<u64>,
+    pub(crate) reconciled: Vec<u64>,
 }
 
 /// The identifiers of an issue on a page of ids.

@@ -15,9 +15,9 @@ pub fn utc(text: &str) -> String {
 }
 
 /// Formats a timestamp for fields and worklogs of Jira, which accept milliseconds and an offset without a colon only:
-/// `2024-01-01T00:00:00.000+0000`.
+/// `2024-01-01T00:00:00.000+0000` (<https://github.com/atlassian-api/atlassian-python-api/issues/579>).
 pub fn for_jira(at: OffsetDateTime) -> String {
-    let at = at.to_offset(UtcOffset::UTC);
+    let at = at.checked_to_offset(UtcOffset::UTC).unwrap_or(at);
     let (hour, minute, second, millisecond) = at.time().as_hms_milli();
     format!("{}T{hour:02}:{minute:02}:{second:02}.{millisecond:03}+0000", at.date())
 }
@@ -25,7 +25,8 @@ pub fn for_jira(at: OffsetDateTime) -> String {
 /// Parses a timestamp and converts it to UTC.
 pub fn moment(text: &str) -> Option<OffsetDateTime> {
     let parsed = OffsetDateTime::parse(&with_colon(text), &Rfc3339);
-    parsed.ok().map(|at| at.to_offset(UtcOffset::UTC))
+    // Fails for the hours next to the largest and smallest year.
+    parsed.ok()?.checked_to_offset(UtcOffset::UTC)
 }
 
 /// [`utc`] for `#[serde(deserialize_with)]`; a value that is not a string becomes `None`.
@@ -54,6 +55,12 @@ mod tests {
     fn times_for_jira_have_an_offset_without_a_colon() {
         let at = moment("2026-11-30T10:00:00.5+01:00").unwrap();
         assert_eq!(for_jira(at), "2026-11-30T09:00:00.500+0000");
+    }
+
+    #[test]
+    fn a_time_out_of_range_is_no_moment() {
+        assert!(moment("9999-12-31T23:59:59Z").is_some());
+        assert!(moment("9999-12-31T23:59:59-01:00").is_none());
     }
 
     #[test]

@@ -5,7 +5,7 @@
 use http::Method;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use time::{OffsetDateTime, UtcOffset};
+use time::OffsetDateTime;
 
 use crate::client::{Call, JiraSite, Result};
 use crate::error::JiraError;
@@ -162,7 +162,7 @@ impl NewWorklog {
     fn body(&self) -> Value {
         let mut body = json!({ "timeSpentSeconds": self.seconds });
         if let Some(started) = self.started {
-            body["started"] = written(started).into();
+            body["started"] = timestamp::for_jira(started).into();
         }
         if let Some(comment) = &self.comment {
             body["comment"] = comment.clone();
@@ -172,15 +172,6 @@ impl NewWorklog {
         }
         body
     }
-}
-
-/// A time in the only format that Jira accepts: three digits of a second, and an offset without a colon.
-///
-/// <https://github.com/atlassian-api/atlassian-python-api/issues/579>
-fn written(at: OffsetDateTime) -> String {
-    let at = at.checked_to_offset(UtcOffset::UTC).unwrap_or(at);
-    let (hour, minute, second, millisecond) = at.time().as_hms_milli();
-    format!("{}T{hour:02}:{minute:02}:{second:02}.{millisecond:03}+0000", at.date())
 }
 
 fn milliseconds(at: OffsetDateTime) -> String {
@@ -322,11 +313,11 @@ mod tests {
             (1_764_151_200, 987_654_321, "2025-11-26T10:00:00.987+0000"),
         ] {
             let at = OffsetDateTime::from_unix_timestamp(seconds).unwrap();
-            assert_eq!(written(at + time::Duration::nanoseconds(nanoseconds)), text);
+            assert_eq!(timestamp::for_jira(at + time::Duration::nanoseconds(nanoseconds)), text);
         }
-        let offset = UtcOffset::from_hms(5, 30, 0).unwrap();
+        let offset = time::UtcOffset::from_hms(5, 30, 0).unwrap();
         let at = OffsetDateTime::from_unix_timestamp(1_764_151_200).unwrap().to_offset(offset);
-        assert_eq!(written(at), "2025-11-26T10:00:00.000+0000");
+        assert_eq!(timestamp::for_jira(at), "2025-11-26T10:00:00.000+0000");
         assert_eq!(milliseconds(at), "1764151200000");
     }
 

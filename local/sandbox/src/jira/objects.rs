@@ -1,10 +1,10 @@
 //! Issue types, statuses, priorities, boards, sprints and similar objects as JSON.
 
 use serde_json::{Value, json};
-use time::{Duration, OffsetDateTime};
+use time::OffsetDateTime;
 
 use super::view::View;
-use crate::world::tracker::agile::{Board, Sprint, SprintState};
+use crate::world::tracker::agile::{Board, Sprint};
 use crate::world::tracker::catalog::{
     Category, IssueType, Priority, RESOLUTIONS, SEVERITIES, Status, part_id,
 };
@@ -110,12 +110,10 @@ pub(super) fn sprint(view: &View, sprint: &Sprint) -> Value {
     if let Some(goal) = &sprint.goal {
         body["goal"] = goal.clone().into();
     }
-    if let Some(start) = sprint.start {
-        let end = start + Duration::weeks(2);
-        body["startDate"] = agile_timestamp(start).into();
-        body["endDate"] = agile_timestamp(end).into();
-        if sprint.state == SprintState::Closed {
-            body["completeDate"] = agile_timestamp(end + Duration::hours(2)).into();
+    let dates = [("startDate", sprint.start), ("endDate", sprint.end), ("completeDate", sprint.completed)];
+    for (name, date) in dates {
+        if let Some(date) = date {
+            body[name] = agile_timestamp(date).into();
         }
     }
     body

@@ -214,7 +214,7 @@ impl<'a> Renderer<'a> {
                 value(out, &links.collect::<Vec<_>>());
             }
             catalog::STORY_POINTS => value(out, &issue.points),
-            catalog::RANK => value(out, &format!("0|i{:05}:", issue.id)),
+            catalog::RANK => value(out, &format!("0|i{:05}:", issue.rank)),
             catalog::SPRINT => value(out, &self.sprints(issue)),
             catalog::BERTH => value(out, &issue.berth),
             catalog::SEVERITY => value(out, &issue.severity.map(|index| objects::severity(self.view, index))),

@@ -97,20 +97,51 @@ fn unbounded() -> Refusal {
 
 /// Returns one page of a search.
 fn page(view: &View, request: Request) -> Result<Response, Refusal> {
-    let max_results = request.max_results.unwrap_or(DEFAULT_PAGE);
+    let listed = Listed {
+        identity: identity(&request),
+        next_page_token: request.next_page_token.clone(),
+        max_results: request.max_results,
+        fields: request.fields.clone().unwrap_or_else(|| vec!["id".to_owned()]),
+        properties: request.properties.clone(),
+        reconcile_issues: request.reconcile_issues.clone(),
+    };
+    list(view, &listed, |tracker| results(tracker, view, &request))
+}
+
+/// A request for a page of a list with tokens.
+pub(super) struct Listed {
+    /// What must not change from page to page.
+    pub(super) identity: String,
+    pub(super) next_page_token: Option<String>,
+    pub(super) max_results: Option<i64>,
+    pub(super) fields: Vec<String>,
+    pub(super) properties: Vec<String>,
+    pub(super) reconcile_issues: Vec<u64>,
+}
+
+/// Returns one page of a list of issues, whose ids `find` returns in order.
+pub(super) fn list(
+    view: &View,
+    listed: &Listed,
+    find: impl FnOnce(&mut Tracker) -> Result<Vec<u64>, Refusal>,
+) -> Result<Response, Refusal> {
+    let max_results = listed.max_results.unwrap_or(DEFAULT_PAGE);
     if max_results < 1 {
         return Err(Refusal::misuse("maxResults must be positive"));
     }
-    if request.reconcile_issues.len() > MAX_RECONCILED || request.properties.len() > 5 {
+    if listed.reconcile_issues.len() > MAX_RECONCILED || listed.properties.len() > 5 {
         return Err(Refusal::misuse("at most 50 issues to reconcile and 5 properties"));
     }
-    let names = request.fields.clone().unwrap_or_else(|| vec!["id".to_owned()]);
-    let selection = Selection::new(&names, &request.properties);
+    let selection = Selection::new(&listed.fields, &listed.properties);
 
     let mut tracker = view.write();
-    let cursor = match &request.next_page_token {
-        Some(token) => resume(&tracker, token, &identity(&request), view.now)?,
-        None => begin(&mut tracker, view, &request)?,
+    let cursor = match &listed.next_page_token {
+        Some(token) => resume(&tracker, token, &listed.identity, view.now)?,
+        None => {
+            let results = find(&mut tracker)?.into();
+            let query = listed.identity.clone();
+            Cursor { token: String::new(), query, results, offset: 0, page: 0, created: view.now }
+        }
     };
     let mut size = usize::try_from(max_results.min(MAX_PAGE)).unwrap_or(1);
     if !selection.is_light() {
@@ -172,8 +203,7 @@ fn resume(tracker: &Tracker, token: &str, query: &str, now: OffsetDateTime) -> R
 }
 
 /// Runs a search. It counts towards the searches that miss a new issue.
-fn begin(tracker: &mut Tracker, view: &View, request: &Request) -> Result<Cursor, Refusal> {
-    let query = identity(request);
+fn results(tracker: &mut Tracker, view: &View, request: &Request) -> Result<Vec<u64>, Refusal> {
     let compiled = Query::compile(&request.jql, view, tracker)?;
     let condition = compiled.condition.ok_or_else(unbounded)?;
     let mut results = Vec::new();
@@ -191,6 +221,5 @@ fn begin(tracker: &mut Tracker, view: &View, request: &Request) -> Result<Cursor
         let mut orderings = orders.iter().map(|order| order.compare(view, a, b));
         orderings.find(|ordering| ordering.is_ne()).unwrap_or(std::cmp::Ordering::Equal)
     });
-    let results = found.into_iter().map(|issue| issue.id).collect();
-    Ok(Cursor { token: String::new(), query, results, offset: 0, page: 0, created: view.now })
+    Ok(found.into_iter().map(|issue| issue.id).collect())
 }

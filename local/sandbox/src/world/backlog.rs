@@ -63,6 +63,9 @@ fn boards(tracker: &mut Tracker, project: u64, team_managed: Option<u64>) {
             origin_board: scrum,
             created: start - Duration::days(2),
             start: (state != SprintState::Future).then_some(start),
+            end: (state != SprintState::Future).then_some(start + Duration::weeks(2)),
+            completed: (state == SprintState::Closed)
+                .then_some(start + Duration::weeks(2) + Duration::hours(2)),
         });
         // A board lists a sprint if its filter finds one of the sprint's issues.
         if let Some(board) = tracker.boards.get_mut(&second)

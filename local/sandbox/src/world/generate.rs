@@ -78,6 +78,8 @@ fn sprint_at(board: u64, position: usize, of: usize) -> Sprint {
         origin_board: board,
         created: begin - Duration::days(3),
         start: (state != SprintState::Future).then_some(begin),
+        end: (state != SprintState::Future).then_some(begin + Duration::weeks(2)),
+        completed: (state == SprintState::Closed).then_some(begin + Duration::weeks(2) + Duration::hours(2)),
     }
 }
 

@@ -1,6 +1,8 @@
 //! Ids in requests; errors use the API's parameter names.
 
 use atlassian::{InvalidId, IssueRef};
+use runtime::Field;
+use serde_json::Value;
 
 use crate::error::{Error, Result};
 
@@ -54,4 +56,15 @@ fn not_an_issue(parameter: &str) -> Error {
     Error::bad_request(format!(
         "{parameter} is not a Jira issue: send its number, such as 10000, or its key, such as PROJ-1"
     ))
+}
+
+/// Reads the id of a board or sprint from a body: a number, as in responses, or text. `None` if it is absent, null or
+/// empty; 400 if it is of another type.
+pub(super) fn number(field: Field, name: &str) -> Result<Option<String>> {
+    match field {
+        Field::Absent | Field::Null => Ok(None),
+        Field::Text(text) => Ok(Some(text).filter(|text| !text.is_empty())),
+        Field::Other(Value::Number(number)) if number.is_u64() => Ok(Some(number.to_string())),
+        Field::Other(_) => Err(Error::bad_request(format!("{name} must be a whole number, such as 10000"))),
+    }
 }

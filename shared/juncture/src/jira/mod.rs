@@ -2,6 +2,7 @@
 
 mod add_comment;
 mod attachments;
+mod board;
 mod boards;
 mod changelog;
 mod comments;
@@ -23,12 +24,14 @@ mod issue_types;
 mod jql;
 mod links;
 mod loss;
+mod moves;
 mod people;
 mod project_list;
 mod projects;
 mod relation;
 mod rich_text;
 mod site;
+mod sprints;
 mod ticket_filters;
 mod tickets;
 mod transitions;
@@ -36,10 +39,11 @@ mod worklogs;
 
 pub use add_comment::{CommentFields, NewComment};
 pub use atlassian::{
-    AttachmentId, Board, BoardSprints, CommentId, IssueRef, IssueTypeId, LinkId, ProjectId, Sprint, SprintId,
-    SprintState, WorklogId, WorklogPeriod,
+    AttachmentId, Board, BoardId, BoardSprints, CommentId, IssueRef, IssueTypeId, LinkId, ProjectId, Sprint,
+    SprintId, SprintState, WorklogId, WorklogPeriod,
 };
 pub use attachments::{AttachedFile, Attachment, file_to_attach};
+pub use board::BoardDetails;
 pub use boards::SprintBoard;
 pub use changelog::{FieldChange, IssueChange};
 pub use comments::{Comment, CommentEdit, CommentEditFields, CommentList};
@@ -57,12 +61,14 @@ pub use issue_links::{IssuePair, LinkedIssue, Unlink};
 pub use issue_types::IssueType;
 pub use jql::{FoundTicket, JqlQuery, field_ids};
 pub use links::{Linked, Links};
+pub use moves::{Move, MoveFields, MoveOutcome};
 pub use people::{ConnectedAccount, FoundPerson, PeopleSearch};
 pub use project_list::ProjectList;
 pub use projects::{Lead, Project};
 pub use relation::Relation;
 pub use site::{ConnectedSite, Jira};
+pub use sprints::{NewSprint, SprintEdit, SprintFields};
 pub use ticket_filters::{FilterQuery, TicketFilters};
 pub use tickets::{SprintTicket, Ticket, TicketSearch};
-pub use transitions::{Move, MoveFields, Moved, TransitionView};
+pub use transitions::{TransitionFields, TransitionInput, TransitionMade, TransitionView};
 pub use worklogs::{DeletionEstimate, Worklog, WorklogFields, WorklogInput, worklog_period};

@@ -31,7 +31,7 @@ pub struct TransitionView {
 
 /// A transition as `transition-issue` took it.
 #[derive(Debug, Clone, Serialize)]
-pub struct Moved {
+pub struct TransitionMade {
     /// Digits.
     pub transition_id: String,
     /// The name of the transition.
@@ -59,7 +59,7 @@ enum Goal {
 
 /// The fields of a move in a request body.
 #[derive(Debug, Deserialize)]
-pub struct MoveFields {
+pub struct TransitionFields {
     /// The id of a transition.
     transition_id: Option<String>,
     /// The id of the status to move to.
@@ -75,16 +75,16 @@ pub struct MoveFields {
 }
 
 /// A move of an issue through its workflow.
-pub struct Move {
+pub struct TransitionInput {
     goal: Goal,
     fields: Map<String, Value>,
     comment: Option<RichText>,
 }
 
-impl Move {
+impl TransitionInput {
     /// Parses and checks a move; 400 with a message that names the field and what to send.
-    pub fn of(fields: MoveFields) -> Result<Self> {
-        let MoveFields { transition_id, status_id, status, resolution, fields, comment } = fields;
+    pub fn of(fields: TransitionFields) -> Result<Self> {
+        let TransitionFields { transition_id, status_id, status, resolution, fields, comment } = fields;
         let goal = match (transition_id, status_id, status) {
             (Some(id), None, None) => Goal::Transition(TransitionId::parse(&id)?),
             (None, Some(id), None) => Goal::StatusId(StatusId::parse(&id)?),
@@ -238,8 +238,8 @@ impl ConnectedSite<'_> {
     /// `jira_forbidden` if there are no transitions at all, which is what Jira lists for an account without the
     /// permission; `jira_refused`, `jira_not_found`, `jira_conflict`; `outcome_unknown` if the issue may have been
     /// moved.
-    pub async fn move_issue(&self, issue: &IssueRef, movement: Move) -> Result<Moved> {
-        let Move { goal, fields, comment } = movement;
+    pub async fn move_issue(&self, issue: &IssueRef, movement: TransitionInput) -> Result<TransitionMade> {
+        let TransitionInput { goal, fields, comment } = movement;
         let transitions = self.jira.transitions(issue).await?;
         let candidate = choose(&transitions, &goal, &fields)?;
         let missing = candidate.form.missing(&fields);
@@ -252,7 +252,7 @@ impl ConnectedSite<'_> {
             checked.map_err(|error| self.explain_rejected_fields(error, &candidate.form.names()))?;
         }
         let (status, status_id, status_category) = status_of(candidate.transition);
-        let mut moved = Moved {
+        let mut moved = TransitionMade {
             transition_id: candidate.id.as_str().to_owned(),
             transition: candidate.transition.name.clone(),
             status,

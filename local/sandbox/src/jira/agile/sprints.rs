@@ -71,7 +71,7 @@ async fn sprint(
 }
 
 /// Finds a board by id, which must be a number; private boards are hidden.
-fn find_board<'a>(boards: &'a BTreeMap<u64, Board>, id: &str) -> Result<&'a Board, Refusal> {
+pub(super) fn find_board<'a>(boards: &'a BTreeMap<u64, Board>, id: &str) -> Result<&'a Board, Refusal> {
     let missing = || {
         let text = format!("Board does not exist or you do not have permission to see it: {id}");
         Refusal::plain(StatusCode::NOT_FOUND, &text)
@@ -81,7 +81,7 @@ fn find_board<'a>(boards: &'a BTreeMap<u64, Board>, id: &str) -> Result<&'a Boar
 }
 
 /// Finds a sprint by id, which must be a number.
-fn find_sprint<'a>(sprints: &'a BTreeMap<u64, Sprint>, id: &str) -> Result<&'a Sprint, Refusal> {
+pub(super) fn find_sprint<'a>(sprints: &'a BTreeMap<u64, Sprint>, id: &str) -> Result<&'a Sprint, Refusal> {
     let id: u64 = id.parse().map_err(|_| Refusal::misuse("a sprint's id is a number"))?;
     let missing = || Refusal::plain(StatusCode::NOT_FOUND, "Sprint does not exist.");
     sprints.get(&id).ok_or_else(missing)

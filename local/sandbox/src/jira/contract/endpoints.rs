@@ -42,6 +42,9 @@ const COMMENT: Members =
 
 const ISSUE: Members = &[("fields", Kind::Object), ("properties", Kind::Objects)];
 
+const MOVE: Members =
+    &[("issues", Kind::Texts), ("rankBeforeIssue", Kind::Text), ("rankAfterIssue", Kind::Text)];
+
 pub(super) static ENDPOINTS: &[Endpoint] = &[
     get("/rest/api/3/myself", &[]),
     get(
@@ -187,4 +190,38 @@ pub(super) static ENDPOINTS: &[Endpoint] = &[
     get("/rest/api/3/attachment/{id}", &[]),
     get("/rest/api/3/attachment/content/{id}", &[("redirect", Kind::Flag)]),
     Endpoint { method: Method::DELETE, path: "/rest/api/3/attachment/{id}", query: &[], body: None },
+    get("/rest/agile/1.0/board/{board_id}/configuration", &[]),
+    get(
+        "/rest/software/1.0/board/{board_id}/backlog",
+        &[
+            ("nextPageToken", Kind::Text),
+            ("maxResults", Kind::Number),
+            ("fields", Kind::Texts),
+            ("reconcileIssues", Kind::Numbers),
+        ],
+    ),
+    post(
+        "/rest/agile/1.0/sprint",
+        &[
+            ("name", Kind::Text),
+            ("goal", Kind::Text),
+            ("startDate", Kind::Text),
+            ("endDate", Kind::Text),
+            ("originBoardId", Kind::Number),
+        ],
+    ),
+    post(
+        "/rest/agile/1.0/sprint/{sprint_id}",
+        &[
+            ("name", Kind::Text),
+            ("goal", Kind::Text),
+            ("startDate", Kind::Text),
+            ("endDate", Kind::Text),
+            ("state", Kind::Text),
+        ],
+    ),
+    post("/rest/agile/1.0/sprint/{sprint_id}/issue", MOVE),
+    post("/rest/agile/1.0/backlog/issue", &[("issues", Kind::Texts)]),
+    post("/rest/agile/1.0/backlog/{board_id}/issue", MOVE),
+    Endpoint { method: Method::PUT, path: "/rest/agile/1.0/issue/rank", query: &[], body: Some(MOVE) },
 ];

@@ -32,6 +32,7 @@ impl BoardKind {
     }
 }
 
+#[derive(Clone)]
 pub(crate) struct Sprint {
     pub(crate) id: u64,
     pub(crate) name: String,
@@ -40,8 +41,18 @@ pub(crate) struct Sprint {
     /// Id of the board that it was created on.
     pub(crate) origin_board: u64,
     pub(crate) created: OffsetDateTime,
-    /// If unset, the sprint is only planned. A sprint lasts two weeks.
+    /// A future sprint may have none, as in the next field.
     pub(crate) start: Option<OffsetDateTime>,
+    pub(crate) end: Option<OffsetDateTime>,
+    /// When it was closed.
+    pub(crate) completed: Option<OffsetDateTime>,
+}
+
+/// A position in the order of all issues: next to the issue with this id.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Anchor {
+    Before(u64),
+    After(u64),
 }
 
 /// In the order of Jira's lists.

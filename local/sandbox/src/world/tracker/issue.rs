@@ -63,6 +63,8 @@ pub(crate) struct Issue {
     pub(crate) worklogs: Vec<Worklog>,
     /// In the order in which they were attached.
     pub(crate) attachments: Vec<Attachment>,
+    /// Its position in the order of all issues, which boards show. Unique.
+    pub(crate) rank: u64,
 }
 
 /// A file attached to an issue.
@@ -140,6 +142,7 @@ impl Issue {
             unseen: 0,
             worklogs: Vec::new(),
             attachments: Vec::new(),
+            rank: 0,
         }
     }
 }

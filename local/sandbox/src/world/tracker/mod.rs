@@ -13,7 +13,7 @@ pub(crate) mod workflow;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
-use agile::{Board, Sprint};
+use agile::{Anchor, Board, Sprint, SprintState};
 use cursor::Cursor;
 use issue::Issue;
 use link::Link;
@@ -41,6 +41,7 @@ pub(crate) struct Tracker {
     last_change: u64,
     last_worklog: u64,
     last_attachment: u64,
+    last_rank: u64,
 }
 
 /// The ids of different types do not overlap, so that a mix-up finds nothing.
@@ -59,6 +60,8 @@ impl Tracker {
         issue.number = *number;
         self.last_issue = (self.last_issue + 1).max(FIRST_ISSUE);
         issue.id = self.last_issue;
+        self.last_rank += 1;
+        issue.rank = self.last_rank;
         self.keys.insert((issue.project, issue.number), issue.id);
         self.issues.insert(issue.id, issue);
         self.last_issue
@@ -91,6 +94,31 @@ impl Tracker {
     pub(crate) fn next_comment(&mut self) -> u64 {
         self.last_comment = (self.last_comment + 1).max(FIRST_COMMENT);
         self.last_comment
+    }
+
+    /// Moves issues, in this order, before or after another one. Renumbers all ranks.
+    pub(crate) fn rank(&mut self, ids: &[u64], anchor: Anchor) {
+        let (Anchor::Before(id) | Anchor::After(id)) = anchor;
+        // Ranking an issue against itself is accepted and changes nothing for it.
+        let moved: Vec<u64> = ids.iter().copied().filter(|moved| *moved != id).collect();
+        let mut order: Vec<u64> = self.issues.keys().copied().filter(|id| !moved.contains(id)).collect();
+        order.sort_by_key(|id| self.issues.get(id).map(|issue| issue.rank));
+        let at = order.iter().position(|known| *known == id).unwrap_or_default();
+        let at = if matches!(anchor, Anchor::After(_)) { at + 1 } else { at };
+        order.splice(at..at, moved);
+        self.last_rank = order.len() as u64;
+        for (rank, id) in (1..).zip(order) {
+            if let Some(issue) = self.issues.get_mut(&id) {
+                issue.rank = rank;
+            }
+        }
+    }
+
+    /// Takes an issue out of its active and future sprints. The closed ones are its history.
+    pub(crate) fn leave_open_sprints(&mut self, id: u64) {
+        let Some(issue) = self.issues.get_mut(&id) else { return };
+        let is_closed = |sprint: &Sprint| sprint.state == SprintState::Closed;
+        issue.sprints.retain(|sprint| self.sprints.get(sprint).is_some_and(is_closed));
     }
 
     pub(crate) fn children(&self, id: u64) -> impl Iterator<Item = &Issue> {

@@ -1,0 +1,50 @@
+//! `GET /api/backend/jira/get-board`: a board with its columns and its estimation.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use base::config::{FromSettings, Settings, SettingsError};
+use http::StatusCode;
+use juncture::callers::SecretKeys;
+use juncture::error::{ErrorCode, Result};
+use juncture::jira::{BoardId, Jira};
+use juncture::parts::Parts;
+use juncture::provider::ProviderId;
+use runtime::{Request, Response, json, query, serve};
+use serde::Deserialize;
+
+struct App {
+    keys: SecretKeys,
+    jira: Jira,
+}
+
+impl FromSettings for App {
+    fn from_settings(settings: &Settings) -> Result<Self, SettingsError> {
+        let parts = Parts::of(settings);
+        Ok(Self { keys: parts.secret_keys()?, jira: parts.jira()? })
+    }
+}
+
+fn main() -> ExitCode {
+    serve(handle)
+}
+
+#[derive(Deserialize)]
+struct Query {
+    external_id: String,
+    board_id: String,
+}
+
+async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
+    let App { keys, jira } = &*app;
+    let caller = keys.authorize(&request).await?;
+    let Query { external_id, board_id } = query(&request)?;
+    let board_id = BoardId::parse(&board_id)?;
+    let key = caller.connection_key(ProviderId::Jira.as_str(), &external_id)?;
+    let site = jira.site(&key).await?;
+    let board = site.board(&board_id).await.map_err(|error| {
+        let sentences = [(ErrorCode::JiraNotFound, "Board not found")];
+        error.in_words_of(&sentences, "Failed to fetch Jira board")
+    })?;
+    json(StatusCode::OK, &board)
+}
