@@ -120,7 +120,7 @@ impl Endpoint {
                 DeleteIssue | DeleteComment | UnlinkIssues | DeleteWorklog | DeleteAttachment | Disconnect
             ),
             // If it may have been created, that stays unknown for its key.
-            502 => self == CreateSprint,
+            502 => matches!(self, CreateSprint | AddAttachment),
             _ => false,
         }
     }
