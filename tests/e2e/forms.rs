@@ -104,6 +104,58 @@ fn every_kind_of_required_field_is_created_and_edited() {
 }
 
 #[test]
+fn required_fields_of_the_system_are_created_and_edited_by_their_names() {
+    run(async {
+        let stack = TestStack::shared().await?;
+        let person = stack.connected_user().await?;
+        let sam = account(stack, "sam")?;
+        let fields = [
+            ("environment", "Environment", "rich_text", json!("**dry**")),
+            ("security", "Security Level", "choice", json!("officers only")),
+            ("priority", "Priority", "choice", json!("High")),
+            ("components", "Components", "choices", json!(["Hull"])),
+            ("versions", "Affects versions", "choices", json!(["1.0"])),
+            ("fixVersions", "Fix versions", "choices", json!(["2.0"])),
+            ("labels", "Labels", "labels", json!(["a"])),
+            ("duedate", "Due date", "date", json!("2026-11-30")),
+            ("assignee", "Assignee", "user", json!(sam)),
+        ];
+        let required = fields.iter().map(|(id, ..)| (*id).to_owned()).collect();
+        let project = stack.shaped_project("SYSTEM", ProjectShape { required, ..ProjectShape::default() })?;
+        let form = create_form(&person, &project, ("issue_type_id", "10001")).await?;
+        for (id, name, kind, _) in &fields {
+            let field = field(&form, id);
+            assert_eq!((&field["name"], &field["type"]), (&json!(name), &json!(kind)), "{id}");
+        }
+        assert_eq!(field(&form, "summary")["must_ask"], true);
+        assert!(form["json_schema"]["properties"].get("summary").is_none(), "it has a field of its own");
+        let mut values: serde_json::Map<String, Value> =
+            fields.iter().map(|(_, name, _, value)| ((*name).to_owned(), value.clone())).collect();
+        values.insert("Time tracking".to_owned(), json!({ "originalEstimate": "1d 4h" }));
+        let body = json!({ "jira_project_id": project, "summary": "System", "issue_type_id": "10001", "fields": values });
+        let key = person.create(body).await?.json(201)["ticket"]["key"].clone();
+        let key = key.as_str().context("no key")?;
+        let issue = person.details(key).await?.json(200)["issue"].clone();
+        assert_eq!((&issue["affectedVersions"], &issue["labels"]), (&json!(["1.0"]), &json!(["a"])));
+        for (id, name, _, value) in &fields {
+            person.edit(key, json!({ "fields": { *name: value } })).await?.json(200);
+            let cleared = person.edit(key, json!({ "fields": { *name: null } })).await?.json(400);
+            assert_eq!(cleared["details"]["names"][*id], *name, "{cleared}");
+        }
+        // Where they are not required, null clears them.
+        let key = person.task(&stack.project("SYSTEMOPT", 0)?, "Optional").await?;
+        for (_, name, _, value) in &fields {
+            for value in [value, &Value::Null] {
+                person.edit(&key, json!({ "fields": { *name: value } })).await?.json(200);
+            }
+        }
+        let issue = person.details(&key).await?.json(200)["issue"].clone();
+        assert_eq!((&issue["components"], &issue["assignee"]), (&json!([]), &Value::Null));
+        Ok(())
+    });
+}
+
+#[test]
 fn optional_fields_can_be_cleared() {
     run(async {
         let stack = TestStack::shared().await?;
@@ -149,7 +201,7 @@ fn a_value_that_does_not_fit_is_refused_before_jira_gets_it() {
             (json!({ "Severity": "Huge" }), "cannot be \"Huge\"; it must be one of: Minor, Major, Critical"),
             (json!({ "Severity": "Worse than the worst" }), "cannot be \"Worse than the worst\""),
             (json!({ "Hazards": "Fog" }), "must be a list of allowed values"),
-            (json!({ "Place": "Hull > Mast" }), "must be one of: Hull, Deck"),
+            (json!({ "Place": "Hull > Mast" }), "must be one of: Hull, Hull > Keel, Hull > Bow"),
             (json!({ "Pilot": "a b" }), "must be the account id of a user"),
             (json!({ "Tags": ["a b"] }), "must be a list of strings without spaces"),
             (json!({ "Sprint": "Voyage 2" }), "must be the id of a sprint, a number"),
@@ -298,11 +350,18 @@ fn an_edit_form_has_what_the_account_may_edit() {
         let form = person.read("get-edit-form", &[("issue_id_or_key", &key)]).await?.json(200);
         assert_eq!(field(&form, "customfield_10031")["type"], "choice");
         assert!(field(&form, "issuetype").is_null(), "it cannot be edited");
+        assert_eq!(
+            (&field(&form, "summary")["required"], &field(&form, "summary")["must_ask"]),
+            (&json!(true), &json!(false))
+        );
+        assert_eq!(form["json_schema"]["required"], json!([]));
         let mut settings = stack.atlassian().settings(Some(&person.account));
         settings.read_only = true;
         stack.atlassian().set_settings(Some(&person.account), settings);
         let form = person.read("get-edit-form", &[("issue_id_or_key", &key)]).await?.json(200);
         assert_eq!(form["fields"], json!([]));
+        let edit = person.edit(&key, json!({ "fields": { "Severity": "Major" } })).await?;
+        assert_eq!(edit.json(403)["code"], "jira_forbidden");
         let missing = person.read("get-edit-form", &[("issue_id_or_key", "SHIP-999999")]).await?;
         assert_eq!(missing.refusal(404), "Issue not found");
         Ok(())

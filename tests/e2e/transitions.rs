@@ -336,3 +336,33 @@ fn a_move_is_in_the_history() {
         Ok(())
     });
 }
+
+#[test]
+fn a_text_of_the_screen_keeps_what_markdown_cannot_represent() {
+    run(async {
+        let stack = TestStack::shared().await?;
+        let person = stack.connected_user().await?;
+        let key = person.task(&stack.shaped_project("REOPEN", classic())?, "Reopened").await?;
+        let text = |text: &str, marks: Value| json!({ "type": "text", "text": text, "marks": marks });
+        let red = json!([{ "type": "textColor", "attrs": { "color": "#ff5630" } }]);
+        let paragraph = |content: Value| json!({ "type": "paragraph", "content": [content] });
+        let document = json!({ "type": "doc", "version": 1, "content": [
+            paragraph(text("red", red.clone())), paragraph(text("end", json!([]))),
+        ] });
+        person.edit(&key, json!({ "fields": { "Notes": document } })).await?.json(200);
+        for (notes, stays_red) in [("red\n\nthe end", true), ("red\n\nthe end", true), ("only this", false)] {
+            move_to(&person, &key, json!({ "status": "Done", "resolution": "Done" })).await?.json(200);
+            let before = person.jira_requests().len();
+            let moved = move_to(&person, &key, json!({ "status": "To Do", "fields": { "Notes": notes } }));
+            let moved = moved.await?.json(200);
+            let sent = person.jira_requests().split_off(before);
+            assert_eq!(sent.len(), 3, "the transitions, the stored text, the move");
+            let probe = json!({ "fields": { "Notes": "x" }, "on_loss": "refuse" });
+            let status = if stays_red { 409 } else { 200 };
+            person.edit(&key, probe).await?.json(status);
+            let lost = json!([{ "kind": "textColor", "count": 1 }]);
+            assert_eq!(moved.get("lost"), (!stays_red).then_some(&lost), "{moved}");
+        }
+        Ok(())
+    });
+}

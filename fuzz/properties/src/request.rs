@@ -20,7 +20,7 @@ use url::Url;
 
 use crate::support::accepted;
 use juncture::connections::ExternalId;
-use juncture::jira::{FilterQuery, Form, IssueInput, ProjectId, SprintId, TicketFilters, issue_ref};
+use juncture::jira::{FilterQuery, Form, FormUse, IssueInput, ProjectId, SprintId, TicketFilters, issue_ref};
 use juncture::provider::ProviderId;
 
 /// Short texts that may be absent.
@@ -229,7 +229,7 @@ pub fn issue_input(data: &[u8]) {
 pub fn form_values(data: &[u8]) {
     let Ok(Value::Object(mut given)) = serde_json::from_slice::<Value>(data) else { return };
     let Ok(screen) = serde_json::from_value(given.remove("screen").unwrap_or_default()) else { return };
-    let form = Form::of(screen);
+    let form = Form::of(screen, FormUse::Create);
     let view = form.view();
     let Some(Value::Object(values)) = given.remove("fields") else { return };
     let Some(fields) = accepted(form.convert(values)) else { return };

@@ -19,20 +19,32 @@ pub(crate) fn is_lacking(needed: &str, granted: &[String]) -> bool {
     };
     let is_there = |scope: &str| {
         granted.iter().any(|known| known == scope)
-            || match scope.strip_suffix(":jira-work") {
-                Some("write") => is_granular("write") || is_granular("delete"),
-                Some(verb) => is_granular(verb),
-                None => false,
+            || match (scope.split_once(':'), scope.strip_suffix(":jira-work")) {
+                (_, Some("write")) => is_granular("write") || is_granular("delete"),
+                (_, Some(verb)) => is_granular(verb),
+                (Some((verb, SERVICE_DESK)), _) => {
+                    granted.iter().any(|known| is_of_service_desk(known, verb))
+                }
+                _ => false,
             }
     };
     !needed.split(" and ").all(is_there)
+}
+
+/// The name of the classic scopes of Jira Service Management, after their verb.
+const SERVICE_DESK: &str = "servicedesk-request";
+
+/// Whether this is a granular scope of Jira Service Management for this verb.
+fn is_of_service_desk(scope: &str, verb: &str) -> bool {
+    scope.split_once(':').is_some_and(|(own, rest)| own == verb && rest.ends_with(":jira-service-management"))
 }
 
 /// Granular scopes that are requested for boards and sprints, so they say nothing about issues.
 const OF_BOARDS: [&str; 3] = ["read:project:jira", "read:issue-details:jira", "read:jql:jira"];
 
 /// Whether a call that requires these scopes (`a and b`) is bound to be rejected. Stricter than [`is_lacking`], because
-/// a wrong answer would reject calls that work: for a classic scope, any granular scope of Jira for the same verb counts.
+/// a wrong answer would reject calls that work: for a classic scope, any granular scope of the same product for the same
+/// verb counts.
 pub(crate) fn is_surely_lacking(needed: &str, granted: &GrantedScopes) -> bool {
     let is_granular = |verbs: &[&str]| {
         let is_one = |scope: &str| {
@@ -46,7 +58,10 @@ pub(crate) fn is_surely_lacking(needed: &str, granted: &GrantedScopes) -> bool {
             || match scope {
                 READ | "read:jira-user" => is_granular(&["read"]),
                 WRITE => is_granular(&["write", "delete"]),
-                _ => false,
+                _ => match scope.split_once(':') {
+                    Some((verb, SERVICE_DESK)) => granted.iter().any(|known| is_of_service_desk(known, verb)),
+                    _ => false,
+                },
             }
     };
     !needed.split(" and ").all(is_there)
@@ -71,6 +86,10 @@ mod tests {
         assert!(!withheld("write:jira-work", "delete:comment:jira"));
         assert!(!withheld("write:jira-work", "write:jira-work"));
         assert!(!withheld("read:jira-work", "read:comment:jira"));
+        let internal = "write:servicedesk-request";
+        assert!(withheld(internal, "read:servicedesk-request write:jira-work"));
+        assert!(withheld(internal, "read:request:jira-service-management write:comment:jira"));
+        assert!(!withheld(internal, "write:request.comment:jira-service-management"));
     }
 
     #[test]
@@ -87,6 +106,8 @@ mod tests {
         assert!(!lacking("read:jira-work", "read:jira-work"));
         assert!(!lacking("read:jira-work", "read:issue-details:jira"));
         assert!(!lacking("write:jira-work", "delete:issue:jira"));
+        assert!(lacking("write:servicedesk-request", "write:issue:jira"));
+        assert!(!lacking("write:servicedesk-request", "write:request.comment:jira-service-management"));
         assert!(!lacking(boards, "read:project:jira read:board-scope:jira-software"));
     }
 }

@@ -55,9 +55,12 @@ fn configured_scopes(settings: &Settings) -> Result<String, SettingsError> {
     Ok(scopes(&configured))
 }
 
-/// The scopes that a deployment requests. Settings: `DEFAULT_JIRA_SCOPES`, `JIRA_SCOPE_GROUPS`.
+/// The scopes that a deployment requests and a connection can lack: without the one for a refresh token there would be
+/// no connection, whether Atlassian states that scope or not. Settings: `DEFAULT_JIRA_SCOPES`, `JIRA_SCOPE_GROUPS`.
 pub fn requested_scopes(settings: &Settings) -> Result<RequestedScopes, SettingsError> {
-    configured_scopes(settings).map(RequestedScopes::new)
+    let configured = configured_scopes(settings)?;
+    let scopes: Vec<&str> = configured.split(' ').filter(|scope| *scope != OFFLINE_ACCESS).collect();
+    Ok(RequestedScopes::new(scopes.join(" ")))
 }
 
 /// Whether the scope for reading the account is requested, in which case a grant without it has been tampered with.
@@ -123,6 +126,13 @@ mod tests {
         assert_eq!(scopes("read:jira-work,write:jira-work"), expected);
         assert_eq!(scopes(" read:jira-work,  write:jira-work read:jira-work"), expected);
         assert_eq!(scopes("offline_access read:jira-work"), "offline_access read:jira-work");
+    }
+
+    #[test]
+    fn a_connection_never_lacks_the_scope_for_its_refresh_token() {
+        let settings = Settings::from_pairs([("JIRA_SCOPE_GROUPS".to_owned(), "people".to_owned())]);
+        let granted = GrantedScopes::parse(DEFAULT_SCOPES).unwrap();
+        assert_eq!(requested_scopes(&settings).unwrap().missing_in(&granted), ["read:jira-user"]);
     }
 
     fn check(asked: &str, granted: &str, has_refresh_token: bool) -> Option<ConsentLacks> {

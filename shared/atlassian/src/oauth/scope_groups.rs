@@ -53,8 +53,7 @@ pub(super) fn configured(settings: &Settings) -> Result<Vec<ScopeGroup>, Setting
     })
 }
 
-/// The names of the groups that scopes belong to, if all of them are in groups. `scopes` is what a call requires,
-/// `a and b`.
+/// The names of the groups that have at least one of these scopes. `scopes` is what a call requires, `a and b`.
 pub fn groups_of(scopes: &str) -> Vec<&'static str> {
     let holds = |scope: &&str| SCOPE_GROUPS.iter().find(|group| group.scopes.contains(scope));
     let mut names: Vec<_> =

@@ -130,8 +130,7 @@ impl ConnectedSite<'_> {
         let names = ticket.input.names();
         let mut fields = ticket.input.into_fields();
         let issue_type = fields.get("issuetype").and_then(|it| text_of(&it["id"]));
-        // A new issue has nothing to clear.
-        fields.retain(|_, value| !value.is_null());
+        fields.retain(|_, value| is_set(value));
         let project = ticket.project.as_str();
         let project =
             if ticket.project.is_number() { json!({ "id": project }) } else { json!({ "key": project }) };
@@ -226,6 +225,12 @@ fn complete(answer: &mut Value, links: &Links) {
     ticket.insert("url".to_owned(), url.into());
 }
 
+/// Whether a value is worth sending for a new issue, which has nothing to clear. Jira refuses even an empty list if the
+/// field is not on the screen.
+fn is_set(value: &Value) -> bool {
+    !value.is_null() && value.as_array().is_none_or(|list| !list.is_empty())
+}
+
 /// Whether Jira rejected the field with this name.
 fn is_about(error: &JiraError, field: &str) -> bool {
     error.refusal() == Some(Refusal::Invalid)
@@ -244,6 +249,14 @@ mod tests {
         let body = body.to_string();
         let response = JiraErrorResponse::read(StatusCode::BAD_REQUEST, &HeaderMap::new(), body.as_bytes());
         JiraError::Refused { response: Box::new(response), scopes: "" }
+    }
+
+    #[test]
+    fn what_clears_a_field_is_not_sent_for_a_new_issue() {
+        assert!(!is_set(&json!(null)) && !is_set(&json!([])));
+        for value in [json!(0), json!(false), json!(""), json!(["a"]), json!({})] {
+            assert!(is_set(&value), "{value}");
+        }
     }
 
     #[test]

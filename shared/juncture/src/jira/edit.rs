@@ -11,7 +11,7 @@ use super::description::DescriptionFormat;
 use super::issue_details::{NameAndIcon, User};
 use super::issue_input::{self, IssueFields, IssueInput};
 use super::links::{Linked, Links};
-use super::loss::{Merged, OnLoss, merge};
+use super::loss::{OnLoss, merge_texts};
 use super::site::ConnectedSite;
 use crate::error::{Error, ErrorCode, Result};
 
@@ -136,15 +136,22 @@ impl ConnectedSite<'_> {
     async fn change(&self, issue: &IssueRef, edit: Edit) -> Result<Outcome> {
         let Edit { mut input, expected_updated, on_loss, format } = edit;
         if input.needs_form() {
-            input.read_with(&self.edit_form(issue).await?)?;
+            let form = self.edit_form(issue).await?;
+            if form.is_empty() {
+                return Err(Error::new(
+                    ErrorCode::JiraForbidden,
+                    "The connected Jira account may not edit this issue",
+                ));
+            }
+            input.read_with(&form)?;
         }
         let mut lost = Vec::new();
-        let texts: Vec<&str> = input.markdown().map(|(id, _)| id).collect();
+        let texts: Vec<&str> = input.given().markdown().map(|(id, _)| id).collect();
         if !texts.is_empty() || expected_updated.is_some() {
             let stored = [&texts[..], &["updated"]].concat().join(",");
             let stored = self.jira.issue(issue.as_str(), &stored).await?;
             check_unchanged(expected_updated, &stored)?;
-            lost = keep_what_markdown_cannot_say(&mut input, &stored, on_loss)?;
+            lost = merge_texts(input.given(), &stored, on_loss)?;
         }
         let names = input.names();
         let fields = input.into_fields();
@@ -208,26 +215,4 @@ fn check_unchanged(expected: Option<OffsetDateTime>, stored: &Issue) -> Result<(
             "an issue without updated",
         )),
     }
-}
-
-/// Turns the texts in Markdown into edits of the stored ones, and returns what the edits lose.
-fn keep_what_markdown_cannot_say(
-    input: &mut IssueInput,
-    stored: &Issue,
-    on_loss: OnLoss,
-) -> Result<Vec<Lost>> {
-    let texts: Vec<(String, String)> =
-        input.markdown().map(|(id, markdown)| (id.to_owned(), markdown.to_owned())).collect();
-    let mut all_lost: Vec<Lost> = Vec::new();
-    for (id, markdown) in texts {
-        let Merged { document, lost } = merge(stored.field(&id), &markdown, &id, on_loss)?;
-        input.set_text(&id, document);
-        for more in lost {
-            match all_lost.iter_mut().find(|known| known.kind == more.kind) {
-                Some(known) => known.count += more.count,
-                None => all_lost.push(more),
-            }
-        }
-    }
-    Ok(all_lost)
 }

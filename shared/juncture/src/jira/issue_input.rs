@@ -1,13 +1,13 @@
 //! The fields that a caller writes to an issue, validated before they are sent.
 
-use adf::{Document, MAX_CHARACTERS};
+use adf::MAX_CHARACTERS;
 use atlassian::{JiraError, JiraErrorResponse, Refusal, is_number};
 use runtime::Field;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::form::{self, FieldNames, FieldValues, Form};
-use super::rich_text::{Change, RichText};
+use super::rich_text::RichText;
 use crate::error::{Error, Result};
 
 /// Maximum length of a summary, in UTF-16 code units, as Jira counts.
@@ -125,19 +125,9 @@ impl IssueInput {
         self.names.clone()
     }
 
-    /// The ids of the fields that are Markdown, and their text.
-    pub(super) fn markdown(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.given.texts.iter().filter_map(|(id, text)| match text {
-            Change::Set(text) => Some((id.as_str(), text.markdown()?)),
-            _ => None,
-        })
-    }
-
-    /// Replaces the document of a text; `None` keeps the one in Jira.
-    pub(super) fn set_text(&mut self, id: &str, document: Option<Document>) {
-        if let Some((_, text)) = self.given.texts.iter_mut().find(|(known, _)| known == id) {
-            *text = document.map_or(Change::Keep, |document| Change::Set(document.into()));
-        }
+    /// The values that are given so far.
+    pub(super) fn given(&mut self) -> &mut FieldValues {
+        &mut self.given
     }
 
     /// Returns the fields in Jira's format; cleared fields are null. May be empty.

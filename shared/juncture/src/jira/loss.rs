@@ -1,8 +1,10 @@
 //! Edits by Markdown, which cannot express everything that a stored document contains.
 
 use adf::{Document, Lost};
+use atlassian::Issue;
 use serde_json::{Value, json};
 
+use super::form::FieldValues;
 use crate::error::{Error, ErrorCode, Result};
 
 /// What to do if an edit would lose content that Markdown cannot express.
@@ -44,6 +46,25 @@ pub(super) fn merge(stored: &Value, markdown: &str, name: &str, on_loss: OnLoss)
     }
     let is_changed = edited.document.as_json() != stored;
     Ok(Merged { document: Some(edited.document).filter(|_| is_changed), lost: edited.lost })
+}
+
+/// Turns the texts in Markdown into edits of the stored ones, and returns what the edits lose. A text that changes
+/// nothing is kept.
+pub(super) fn merge_texts(values: &mut FieldValues, stored: &Issue, on_loss: OnLoss) -> Result<Vec<Lost>> {
+    let texts: Vec<(String, String)> =
+        values.markdown().map(|(id, markdown)| (id.to_owned(), markdown.to_owned())).collect();
+    let mut all_lost: Vec<Lost> = Vec::new();
+    for (id, markdown) in texts {
+        let Merged { document, lost } = merge(stored.field(&id), &markdown, &id, on_loss)?;
+        values.set_text(&id, document);
+        for more in lost {
+            match all_lost.iter_mut().find(|known| known.kind == more.kind) {
+                Some(known) => known.count += more.count,
+                None => all_lost.push(more),
+            }
+        }
+    }
+    Ok(all_lost)
 }
 
 fn would_lose(lost: &[Lost], name: &str) -> Error {

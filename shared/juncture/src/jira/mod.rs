@@ -51,7 +51,7 @@ pub use create::{CreatedTicket, NewTicket};
 pub use create_recovery::{following_keys, newest_issue};
 pub use description::DescriptionFormat;
 pub use edit::{Edit, EditOptions, EditedIssue, Outcome};
-pub use form::{FieldView, Form, FormView};
+pub use form::{FieldView, Form, FormUse, FormView};
 pub use ids::issue_ref;
 pub use issue_details::{
     IssueAttachment, IssueDetails, IssueProject, IssueStatus, NameAndIcon, Resolution, TimeTracking, User,

@@ -1,13 +1,15 @@
 //! Moving issues through their workflow.
 
+use adf::Lost;
 use atlassian::{IssueRef, JiraError, StatusId, Transition, TransitionId};
 use base::display::shown;
 use runtime::Field;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use super::form::{self, Form, FormView};
-use super::rich_text::RichText;
+use super::form::{self, FieldValues, Form, FormUse, FormView};
+use super::loss::{OnLoss, merge_texts};
+use super::rich_text::{Change, RichText};
 use super::site::ConnectedSite;
 use crate::error::{Error, ErrorCode, Result};
 
@@ -44,6 +46,9 @@ pub struct TransitionMade {
     pub status_category: Option<String>,
     /// The id of the comment, if there is one.
     pub comment_id: Option<String>,
+    /// Content of a text field that was lost because Markdown cannot represent it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub lost: Vec<Lost>,
     /// What was not done.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub warning: Option<String>,
@@ -136,7 +141,7 @@ impl TransitionView {
             status,
             status_id,
             status_category,
-            form: Form::of(transition.fields.0).view(),
+            form: Form::of(transition.fields.0, FormUse::Transition).view(),
             id: transition.id,
             name: transition.name,
         }
@@ -168,7 +173,11 @@ fn choose<'a>(
         .filter(|transition| goal.is_reached_by(transition))
         .filter_map(|transition| {
             let id = TransitionId::parse(transition.id.as_deref()?).ok()?;
-            Some(Candidate { id, transition, form: Form::of(transition.fields.0.clone()) })
+            Some(Candidate {
+                id,
+                transition,
+                form: Form::of(transition.fields.0.clone(), FormUse::Transition),
+            })
         })
         .collect();
     if candidates.is_empty() {
@@ -230,8 +239,9 @@ impl ConnectedSite<'_> {
         Ok(transitions.into_iter().map(TransitionView::of).collect())
     }
 
-    /// Moves an issue to a status or through a transition, in two requests, and one more for a comment. The transitions
-    /// are read each time, because their ids belong to the workflow and the issue's status.
+    /// Moves an issue to a status or through a transition, in two requests, one more for a comment, and one more to read
+    /// the texts that Markdown replaces. The transitions are read each time, because their ids belong to the workflow
+    /// and the issue's status.
     ///
     /// # Errors
     /// `no_transition` with those that are possible; `fields_required` with the form of the transition;
@@ -246,7 +256,9 @@ impl ConnectedSite<'_> {
         if !missing.is_empty() {
             return Err(fields_required(&candidate, &missing));
         }
-        let fields = candidate.form.convert(fields)?;
+        let mut values = candidate.form.read(fields)?;
+        let lost = self.merge_into_stored(issue, &mut values).await?;
+        let fields = values.into_fields();
         if let Err(error) = self.jira.transition(issue, &candidate.id, fields).await {
             let checked = self.check_moved(issue, candidate.transition, error).await;
             checked.map_err(|error| self.explain_rejected_fields(error, &candidate.form.names()))?;
@@ -259,6 +271,7 @@ impl ConnectedSite<'_> {
             status_id,
             status_category,
             comment_id: None,
+            lost,
             warning: None,
         };
         if let Some(comment) = comment {
@@ -269,6 +282,22 @@ impl ConnectedSite<'_> {
             }
         }
         Ok(moved)
+    }
+
+    /// Turns texts in Markdown into edits of the stored ones, as an edit of the issue does, and returns what is lost.
+    async fn merge_into_stored(&self, issue: &IssueRef, values: &mut FieldValues) -> Result<Vec<Lost>> {
+        let texts: Vec<String> = values.markdown().map(|(id, _)| id.to_owned()).collect();
+        if texts.is_empty() {
+            return Ok(Vec::new());
+        }
+        let stored = self.jira.issue(issue.as_str(), &texts.join(",")).await?;
+        let lost = merge_texts(values, &stored, OnLoss::Report)?;
+        let kept = values.texts.extract_if(.., |(_, text)| matches!(text, Change::Keep));
+        // Unlike an edit, a transition misses a required field that is not sent.
+        values.values.extend(
+            kept.map(|(id, _)| (id.clone(), stored.field(&id).clone())).filter(|(_, it)| !it.is_null()),
+        );
+        Ok(lost)
     }
 
     /// After a transition that Jira did not confirm: the issue's status tells whether it was made, unless the transition

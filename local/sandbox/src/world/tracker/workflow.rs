@@ -53,7 +53,7 @@ static CLASSIC: [Transition; 5] = [
         name: "Reopen Issue",
         to: &TO_DO,
         from: Some(&[DONE.id]),
-        screen: Some(&[("assignee", false)]),
+        screen: Some(&[("assignee", false), ("customfield_10040", false)]),
     },
 ];
 

@@ -184,7 +184,8 @@ impl Kind {
 pub(super) fn is_settable(field: &ScreenField) -> bool {
     let custom = field.schema.custom.as_deref().unwrap_or_default();
     let is_read_only = matches!(custom.strip_prefix(CUSTOM), Some("readonlyfield" | "importid"))
-        || custom == "com.pyxis.greenhopper.jira:gh-lexo-rank";
+        || custom == "com.pyxis.greenhopper.jira:gh-lexo-rank"
+        || field.schema.system.as_deref() == Some("attachment");
     !is_read_only && field.operations.iter().any(|operation| operation == "set")
 }
 

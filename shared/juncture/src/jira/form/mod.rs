@@ -6,6 +6,7 @@ mod view;
 
 use std::collections::BTreeMap;
 
+use adf::Document;
 use atlassian::lenient::id_of;
 use atlassian::{IssueRef, IssueTypeId, ProjectId, ScreenField};
 use base::display::shown;
@@ -19,10 +20,13 @@ use super::rich_text::{Change, RichText};
 use super::site::ConnectedSite;
 use crate::error::{Error, ErrorCode, Result};
 use kind::{Kind, is_settable};
-use value::Target;
+use value::{MAX_LISTED, Target};
 
 /// The scope that a value of a sprint field requires.
 const WRITE_SPRINTS: &str = "write:sprint:jira-software";
+
+/// The field that `create-ticket` requires outside of `fields`.
+const SUMMARY: &str = "summary";
 
 /// How many characters of a field's name are quoted in an error message.
 const MAX_NAME_SHOWN: usize = 50;
@@ -30,12 +34,24 @@ const MAX_NAME_SHOWN: usize = 50;
 /// The fields of a screen that can be given a value.
 pub struct Form(Vec<FormField>);
 
+/// What a form is filled in for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FormUse {
+    /// To create an issue. Its summary is a field of the request itself.
+    Create,
+    /// To edit an issue, which keeps its values unless others are sent.
+    Edit,
+    /// To take an issue through a transition.
+    Transition,
+}
+
 /// A field of a form.
 struct FormField {
     id: String,
     name: String,
     kind: Kind,
     screen: ScreenField,
+    used_for: FormUse,
 }
 
 /// The values for the fields of a form, converted to Jira's format.
@@ -49,11 +65,11 @@ pub(super) struct FieldValues {
 
 impl Form {
     /// The form of a screen. A field without an id, and one that cannot be set, is left out.
-    pub fn of(screen: Vec<ScreenField>) -> Self {
+    pub fn of(screen: Vec<ScreenField>, used_for: FormUse) -> Self {
         let field = |screen: ScreenField| {
             let id = screen.id.clone().filter(|_| is_settable(&screen))?;
             let name = screen.name.clone().unwrap_or_else(|| id.clone());
-            Some(FormField { kind: Kind::of(&screen.schema), id, name, screen })
+            Some(FormField { kind: Kind::of(&screen.schema), id, name, screen, used_for })
         };
         Self(screen.into_iter().filter_map(field).collect())
     }
@@ -69,14 +85,12 @@ impl Form {
         if let Some(field) = self.0.iter().find(|field| field.id == named) {
             return Ok(field);
         }
-        let same: Vec<&FormField> =
-            self.0.iter().filter(|field| field.name.to_lowercase() == named.trim().to_lowercase()).collect();
+        // Jira keeps white space around a name, and nobody sees it.
+        let is_same = |field: &&FormField| field.name.trim().to_lowercase() == named.trim().to_lowercase();
+        let same: Vec<&FormField> = self.0.iter().filter(is_same).collect();
         match same[..] {
             [field] => Ok(field),
-            [] => Err(Error::bad_request(format!(
-                "fields: \"{}\" is not a field of this form, by id or by name",
-                shown(named, MAX_NAME_SHOWN)
-            ))),
+            [] => Err(self.unknown(named)),
             ref several => {
                 let ids: Vec<&str> = several.iter().map(|field| field.id.as_str()).collect();
                 Err(Error::bad_request(format!(
@@ -86,6 +100,18 @@ impl Form {
                 )))
             }
         }
+    }
+
+    fn unknown(&self, named: &str) -> Error {
+        let mut names: Vec<&str> = self.0.iter().map(|field| field.name.as_str()).take(MAX_LISTED).collect();
+        if self.0.len() > MAX_LISTED {
+            names.push("…");
+        }
+        let has = if names.is_empty() { "no fields".to_owned() } else { names.join(", ") };
+        let named = shown(named, MAX_NAME_SHOWN);
+        Error::bad_request(format!(
+            "fields: \"{named}\" is not a field of this form, by id or by name. It has: {has}"
+        ))
     }
 
     /// Whether the form has all of these fields, by id or by name.
@@ -133,9 +159,14 @@ impl Form {
         Ok(read)
     }
 
-    /// Like [`Self::read`], with texts as ADF documents.
+    /// Like [`Self::read`], in Jira's format.
     pub fn convert(&self, given: Map<String, Value>) -> Result<Map<String, Value>> {
         Ok(self.read(given)?.into_fields())
+    }
+
+    /// Whether there is nothing to fill in.
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 
     /// The names of the fields, by id.
@@ -192,6 +223,21 @@ impl FieldValues {
         self.values.contains_key(id) || self.texts.iter().any(|(known, _)| known == id)
     }
 
+    /// The ids of the fields that are Markdown, and their text.
+    pub(super) fn markdown(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.texts.iter().filter_map(|(id, text)| match text {
+            Change::Set(text) => Some((id.as_str(), text.markdown()?)),
+            _ => None,
+        })
+    }
+
+    /// Replaces the document of a text; `None` keeps the one in Jira.
+    pub(super) fn set_text(&mut self, id: &str, document: Option<Document>) {
+        if let Some((_, text)) = self.texts.iter_mut().find(|(known, _)| known == id) {
+            *text = document.map_or(Change::Keep, |document| Change::Set(document.into()));
+        }
+    }
+
     /// The values, in Jira's format.
     pub(super) fn into_fields(self) -> Map<String, Value> {
         let texts = self.texts.into_iter();
@@ -204,18 +250,33 @@ impl FormField {
     /// Whether people have to be asked for it: it is required, and has no value by itself. The reporter is the account
     /// itself if none is given.
     fn must_ask(&self) -> bool {
-        self.screen.required == Some(true)
+        self.is_required()
+            && self.used_for != FormUse::Edit
             && self.screen.has_default_value != Some(true)
             && self.id != "reporter"
+    }
+
+    /// Whether null may be sent: it clears the value, or stands for the default one.
+    fn may_be_null(&self) -> bool {
+        if self.used_for == FormUse::Edit { !self.is_required() } else { !self.must_ask() }
+    }
+
+    fn is_required(&self) -> bool {
+        self.screen.required == Some(true)
+    }
+
+    /// Whether its value is sent in `fields`.
+    fn is_in_fields(&self) -> bool {
+        self.used_for != FormUse::Create || self.id != SUMMARY
     }
 
     fn target<'a>(&'a self, name: &'a str) -> Target<'a> {
         let is_option = [&self.screen.schema.kind, &self.screen.schema.items]
             .into_iter()
-            .any(|kind| kind.as_deref() == Some("option"));
+            .any(|kind| matches!(kind.as_deref(), Some("option" | "option-with-child")));
         Target {
             kind: self.kind,
-            allowed: self.screen.allowed_values.as_deref(),
+            allowed: self.screen.allowed_values.as_deref().filter(|allowed| !allowed.is_empty()),
             lookup: if is_option { "value" } else { "name" },
             name,
         }
@@ -245,7 +306,7 @@ impl ConnectedSite<'_> {
         if screen.is_empty() {
             return Err(unknown(Error::new(ErrorCode::JiraNotFound, "")));
         }
-        Ok(Form::of(screen).without(&["project", "issuetype"]))
+        Ok(Form::of(screen, FormUse::Create).without(&["project", "issuetype"]))
     }
 
     /// The form for editing an issue.
@@ -253,7 +314,7 @@ impl ConnectedSite<'_> {
     /// # Errors
     /// `jira_not_found` if the issue does not exist or is not visible.
     pub async fn edit_form(&self, issue: &IssueRef) -> Result<Form> {
-        Ok(Form::of(self.jira.edit_screen(issue).await?))
+        Ok(Form::of(self.jira.edit_screen(issue).await?, FormUse::Edit))
     }
 
     /// Finds an issue type of a project by its name, in any case.

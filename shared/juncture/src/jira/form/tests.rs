@@ -3,11 +3,19 @@ use serde_json::json;
 use super::*;
 
 fn form(fields: Value) -> Form {
-    Form::of(serde_json::from_value(fields).unwrap())
+    form_for(FormUse::Transition, fields)
+}
+
+fn form_for(used_for: FormUse, fields: Value) -> Form {
+    Form::of(serde_json::from_value(fields).unwrap(), used_for)
 }
 
 fn severity() -> Form {
-    form(json!([
+    form(screen())
+}
+
+fn screen() -> Value {
+    json!([
         { "fieldId": "summary", "name": "Summary", "required": true, "operations": ["set"],
           "schema": { "type": "string", "system": "summary" } },
         { "fieldId": "customfield_1", "name": "Severity", "required": true, "operations": ["set"],
@@ -23,7 +31,7 @@ fn severity() -> Form {
           "schema": { "type": "user" } },
         { "fieldId": "attachment", "name": "Attachment", "operations": [], "schema": { "type": "array" } },
         { "name": "Nameless", "operations": ["set"] },
-    ]))
+    ])
 }
 
 fn read(given: Value) -> Result<Map<String, Value>, String> {
@@ -46,7 +54,10 @@ fn fields_are_given_by_id_or_by_unique_name() {
             json!({ "Note": "a" }),
             "several fields have the name \"Note\". Use one of their ids: customfield_2, customfield_3",
         ),
-        (json!({ "Colour": "a" }), "\"Colour\" is not a field of this form"),
+        (
+            json!({ "Colour": "a" }),
+            "\"Colour\" is not a field of this form, by id or by name. It has: Summary, Severity, Note, note, Priority",
+        ),
         (json!({ "attachment": "a" }), "\"attachment\" is not a field of this form"),
         (json!({ "Severity": "Major", "customfield_1": "Minor" }), "is given twice"),
         (
@@ -98,4 +109,49 @@ fn a_form_tells_what_its_fields_take() {
     assert_eq!(schema["properties"]["priority"]["enum"], json!(["Medium", null]));
     assert_eq!(schema["properties"]["customfield_2"]["type"], json!(["string", "object", "null"]));
     assert_eq!(schema["properties"]["customfield_3"], json!({ "title": "note" }));
+}
+
+#[test]
+fn the_summary_of_a_new_issue_is_not_among_its_fields() {
+    let view = serde_json::to_value(form_for(FormUse::Create, screen()).view()).unwrap();
+    assert_eq!(view["fields"][0]["must_ask"], true);
+    assert_eq!(view["json_schema"]["required"], json!(["customfield_1"]));
+    assert!(view["json_schema"]["properties"].get("summary").is_none());
+}
+
+#[test]
+fn an_edit_asks_for_nothing_and_cannot_clear_what_is_required() {
+    let form = form_for(FormUse::Edit, screen());
+    assert!(form.missing(&Map::new()).is_empty());
+    let view = serde_json::to_value(form.view()).unwrap();
+    assert!(view["fields"].as_array().unwrap().iter().all(|field| field["must_ask"] == false));
+    let schema = &view["json_schema"];
+    assert_eq!(schema["required"], json!([]));
+    assert_eq!(schema["properties"]["summary"]["type"], "string");
+    assert_eq!(schema["properties"]["priority"]["enum"], json!(["Medium"]));
+    assert_eq!(schema["properties"]["customfield_2"]["type"], json!(["string", "object", "null"]));
+}
+
+#[test]
+fn white_space_around_the_name_of_a_field_is_not_part_of_it() {
+    let form = form(json!([{ "fieldId": "customfield_1", "name": "Team ", "operations": ["set"] }]));
+    for name in ["Team", "team ", " Team"] {
+        assert!(form.convert(Map::from_iter([(name.to_owned(), json!("a"))])).is_ok(), "{name}");
+    }
+}
+
+#[test]
+fn an_empty_list_of_values_refuses_none() {
+    let custom = |kind: &str| format!("com.atlassian.jira.plugin.system.customfieldtypes:{kind}");
+    let form = form(json!([
+        { "fieldId": "customfield_1", "name": "Side", "operations": ["set"], "allowedValues": [],
+          "schema": { "type": "option", "custom": custom("select") } },
+        { "fieldId": "customfield_2", "name": "Place", "operations": ["set"],
+          "schema": { "type": "option-with-child", "custom": custom("cascadingselect") } },
+    ]));
+    let given = json!({ "Side": "Port", "Place": "Hull > Keel" });
+    let sent = form.convert(fields_given(Field::from(given)).unwrap()).unwrap();
+    let expected = json!({ "customfield_1": { "value": "Port" },
+        "customfield_2": { "value": "Hull", "child": { "value": "Keel" } } });
+    assert_eq!(Value::from(sent), expected);
 }

@@ -19,14 +19,14 @@ use crate::jira::issue_input::is_account_id;
 /// Maximum length of a line of text, and of a label.
 const MAX_LINE: usize = 255;
 
-/// How many allowed values an error message lists.
-const MAX_LISTED: usize = 20;
+/// How many names an error message lists.
+pub(super) const MAX_LISTED: usize = 20;
 
 /// The field that a value is for.
 pub(super) struct Target<'a> {
     /// The kind of its values.
     pub(super) kind: Kind,
-    /// The values to choose from, if the screen lists them.
+    /// The values to choose from, if the screen lists any.
     pub(super) allowed: Option<&'a [Value]>,
     /// Under which name Jira looks a value up that is not in a list.
     pub(super) lookup: &'static str,
@@ -116,12 +116,14 @@ fn choice(target: &Target<'_>, value: Value) -> Result<Value> {
         return Ok(value);
     }
     let text = id_of(&value).ok_or_else(|| wrong(target))?;
-    let Some(allowed) = target.allowed else {
-        // Without a list only Jira knows the values.
-        return Ok(if is_number(&text) { json!({ "id": text }) } else { json!({ target.lookup: text }) });
-    };
+    let Some(allowed) = target.allowed else { return Ok(unlisted(target, &text)) };
     let found = find(&text, allowed).ok_or_else(|| not_allowed(target.name, &text, allowed))?;
     Ok(reference(found))
+}
+
+/// The reference to a value of which there is no list: only Jira knows whether it exists.
+fn unlisted(target: &Target<'_>, text: &str) -> Value {
+    if is_number(text) { json!({ "id": text }) } else { json!({ target.lookup: text }) }
 }
 
 /// The reference to an allowed value: by id, which survives that it is renamed.
@@ -133,47 +135,85 @@ fn reference(value: &Value) -> Value {
 }
 
 fn not_allowed(name: &str, text: &str, allowed: &[Value]) -> Error {
-    let mut names: Vec<&str> = allowed.iter().filter_map(name_of).take(MAX_LISTED).collect();
+    must_be_one_of(name, text, allowed.iter().filter_map(name_of).map(str::to_owned).collect())
+}
+
+fn must_be_one_of(name: &str, text: &str, mut allowed: Vec<String>) -> Error {
     if allowed.len() > MAX_LISTED {
-        names.push("…");
+        allowed.truncate(MAX_LISTED);
+        allowed.push("…".to_owned());
     }
     let text = shown(text, 50);
-    Error::bad_request(format!("{name} cannot be \"{text}\"; it must be one of: {}", names.join(", ")))
+    Error::bad_request(format!("{name} cannot be \"{text}\"; it must be one of: {}", allowed.join(", ")))
 }
+
+/// What separates an option from the one below it.
+const BELOW: &str = " > ";
 
 /// An option, and possibly one below it: `Parent`, `Parent > Child` or `["Parent", "Child"]`.
 fn cascade(target: &Target<'_>, value: Value) -> Result<Value> {
-    let &Target { name, .. } = target;
-    let allowed = target.allowed.unwrap_or_default();
-    let pair = |parent: &str, child: &str| -> Option<Value> {
-        let parent = find(parent, allowed)?;
-        let child = find(child, parent["children"].as_array()?)?;
-        let mut both = reference(parent);
-        both["child"] = reference(child);
-        Some(both)
-    };
     match value {
         Value::Object(_) => Ok(value),
         Value::String(text) => {
+            let Some(allowed) = target.allowed else {
+                let (parent, child) = text.split_once(BELOW).map_or((&*text, None), |(a, b)| (a, Some(b)));
+                return Ok(unlisted_cascade(target, parent, child));
+            };
             // The whole text may be the name of an option that contains the separator.
-            let alone = find(&text, allowed).map(reference);
-            let mut splits =
-                text.match_indices(" > ").map(|(at, separator)| (&text[..at], &text[at + separator.len()..]));
-            alone
-                .or_else(|| splits.find_map(|(parent, child)| pair(parent, child)))
-                .ok_or_else(|| not_allowed(name, &text, allowed))
+            if let Some(alone) = find(&text, allowed) {
+                return Ok(reference(alone));
+            }
+            let splits =
+                || text.match_indices(BELOW).map(|(at, found)| (&text[..at], &text[at + found.len()..]));
+            let both = splits().find_map(|(parent, child)| both(find(parent, allowed)?, child));
+            both.ok_or_else(|| {
+                let parent = splits().find_map(|(parent, _)| find(parent, allowed));
+                not_below(target.name, &text, parent, allowed)
+            })
         }
-        Value::Array(texts) => match texts.iter().map(Value::as_str).collect::<Option<Vec<_>>>().as_deref() {
-            Some([parent]) => {
-                find(parent, allowed).map(reference).ok_or_else(|| not_allowed(name, parent, allowed))
+        Value::Array(texts) => {
+            let texts = texts.iter().map(Value::as_str).collect::<Option<Vec<_>>>();
+            let (parent, child) = match texts.as_deref() {
+                Some(&[parent]) => (parent, None),
+                Some(&[parent, child]) => (parent, Some(child)),
+                _ => return Err(wrong(target)),
+            };
+            let Some(allowed) = target.allowed else { return Ok(unlisted_cascade(target, parent, child)) };
+            let found = find(parent, allowed).ok_or_else(|| not_allowed(target.name, parent, allowed))?;
+            match child {
+                None => Ok(reference(found)),
+                Some(child) => both(found, child).ok_or_else(|| {
+                    not_below(target.name, &[parent, child].join(BELOW), Some(found), allowed)
+                }),
             }
-            Some([parent, child]) => {
-                pair(parent, child).ok_or_else(|| not_allowed(name, &format!("{parent} > {child}"), allowed))
-            }
-            _ => Err(wrong(target)),
-        },
+        }
         _ => Err(wrong(target)),
     }
+}
+
+/// The reference to an option and one below it, if there is one of this name or id.
+fn both(parent: &Value, child: &str) -> Option<Value> {
+    let child = find(child, parent["children"].as_array()?)?;
+    let mut both = reference(parent);
+    both["child"] = reference(child);
+    Some(both)
+}
+
+fn unlisted_cascade(target: &Target<'_>, parent: &str, child: Option<&str>) -> Value {
+    let mut value = unlisted(target, parent);
+    if let Some(child) = child {
+        value["child"] = unlisted(target, child);
+    }
+    value
+}
+
+/// The error for a text that names no pair of options: what is below its first one, if that exists.
+fn not_below(name: &str, text: &str, parent: Option<&Value>, allowed: &[Value]) -> Error {
+    let Some(parent) = parent else { return not_allowed(name, text, allowed) };
+    let own = name_of(parent).unwrap_or_default();
+    let children = parent["children"].as_array().into_iter().flatten().filter_map(name_of);
+    let children = children.map(|child| [own, child].join(BELOW));
+    must_be_one_of(name, text, std::iter::once(own.to_owned()).chain(children).collect())
 }
 
 fn user(value: Value) -> Option<Value> {
@@ -346,9 +386,26 @@ mod tests {
         ] {
             assert_eq!(converted(Kind::Cascade, given.clone(), Some(&allowed)), Ok(jira), "{given}");
         }
-        for given in [json!("Keel"), json!("Hull > Mast"), json!(["Hull", "Mast"])] {
+        for (given, said) in [
+            (json!("Keel"), "must be one of: Hull, Mast > Top"),
+            (json!(["Keel", "Hull"]), "must be one of: Hull, Mast > Top"),
+            (json!("Hull > Mast"), "must be one of: Hull, Hull > Keel, Hull > A > B"),
+            (json!(["Hull", "Mast"]), "must be one of: Hull, Hull > Keel, Hull > A > B"),
+        ] {
             let refused = converted(Kind::Cascade, given, Some(&allowed)).unwrap_err();
-            assert!(refused.ends_with("must be one of: Hull, Mast > Top"), "{refused}");
+            assert!(refused.ends_with(said), "{refused}");
         }
+    }
+
+    #[test]
+    fn without_a_list_jira_decides_what_exists() {
+        for (given, jira) in [
+            (json!("Hull"), json!({ "name": "Hull" })),
+            (json!("Hull > 11"), json!({ "name": "Hull", "child": { "id": "11" } })),
+            (json!(["1", "A > B"]), json!({ "id": "1", "child": { "name": "A > B" } })),
+        ] {
+            assert_eq!(converted(Kind::Cascade, given.clone(), None), Ok(jira), "{given}");
+        }
+        assert!(converted(Kind::Cascade, json!(["a", "b", "c"]), None).is_err());
     }
 }

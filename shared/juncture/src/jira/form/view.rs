@@ -10,7 +10,7 @@ use super::{FormField, default_of, option_id};
 /// A form: its fields, and the JSON Schema of `fields` in a request.
 #[derive(Debug, Clone, Serialize)]
 pub struct FormView {
-    /// The fields, in Jira's order.
+    /// The fields, in Jira's order to create an issue, else by id.
     pub fields: Vec<FieldView>,
     /// The JSON Schema of an object with the values of these fields, by id.
     pub json_schema: Value,
@@ -28,7 +28,7 @@ pub struct FieldView {
     pub kind: &'static str,
     /// Whether Jira requires a value.
     pub required: bool,
-    /// Whether people have to be asked for it: it is required, and has no value by itself.
+    /// Whether people have to be asked for it: it is required, and has no value by itself. Never in an edit.
     pub must_ask: bool,
     /// The value that it has if none is sent, in a readable form.
     pub default_value: Option<Value>,
@@ -65,10 +65,10 @@ impl AllowedValue {
 
 impl FormView {
     pub(super) fn of(fields: &[FormField]) -> Self {
-        let schemas: Map<String, Value> =
-            fields.iter().map(|field| (field.id.clone(), schema(field))).collect();
+        let sent = || fields.iter().filter(|field| field.is_in_fields());
+        let schemas: Map<String, Value> = sent().map(|field| (field.id.clone(), schema(field))).collect();
         let required: Vec<&str> =
-            fields.iter().filter(|field| field.must_ask()).map(|field| field.id.as_str()).collect();
+            sent().filter(|field| field.must_ask()).map(|field| field.id.as_str()).collect();
         Self {
             fields: fields.iter().map(FieldView::of).collect(),
             json_schema: json!({
@@ -88,7 +88,7 @@ impl FieldView {
             id: field.id.clone(),
             name: field.name.clone(),
             kind: field.kind.name(),
-            required: field.screen.required == Some(true),
+            required: field.is_required(),
             must_ask: field.must_ask(),
             default_value: default_of(field),
             allowed_values: allowed.map(|values| values.iter().map(AllowedValue::of).collect()),
@@ -111,7 +111,7 @@ fn schema(field: &FormField) -> Value {
             _ => {}
         }
     }
-    if !field.must_ask()
+    if field.may_be_null()
         && let Some(kind) = schema.get_mut("type")
     {
         *kind = match kind.take() {
