@@ -122,7 +122,7 @@ fn comments_are_listed_in_pages_and_in_both_orders() {
     run(async {
         let stack = TestStack::shared().await?;
         let person = stack.connected_user().await?;
-        let issue = person.task(&stack.project("PAGED", 0)?, "Discuss").await?;
+        let issue = person.task(&stack.project("TALKED", 0)?, "Discuss").await?;
         for number in 1..=5 {
             added(&person, &issue, &format!("No. {number}")).await?;
         }

@@ -21,7 +21,7 @@ fn a_person_connects_and_the_backend_gets_a_token() {
         assert_eq!(
             person.validity().await?,
             json!({ "exists": true, "is_expired": false, "is_invalid": false, "site_id": stack.site_id("harbour")?,
-                "site_name": "Harbour", "site_url": "https://harbour.atlassian.net" })
+                "site_name": "Harbour", "site_url": "https://harbour.atlassian.net", "missing_scopes": [] })
         );
         let token = person.access_token().await?.json(200);
         assert!(token["access_token"].as_str().is_some_and(|token| !token.is_empty()));

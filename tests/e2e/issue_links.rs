@@ -107,7 +107,7 @@ fn the_details_have_the_linked_issue() {
     run(async {
         let stack = TestStack::shared().await?;
         let person = stack.connected_user().await?;
-        let [from, to] = pair(&person, &stack.project("LINKED", 0)?).await?;
+        let [from, to] = pair(&person, &stack.project("LINKPAIR", 0)?).await?;
         let made = link(&person, &from, "blocks", &to).await?;
         let before = person.jira_requests().len();
         let [link] = &links(&person, &from).await?[..] else { anyhow::bail!("not one link") };
