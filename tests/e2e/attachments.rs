@@ -357,6 +357,11 @@ fn an_odd_value_costs_only_itself() {
                 (&b"content"[..], &"text/plain".parse()?)
             );
         }
+        // A header could not carry this type.
+        let body = json!({ "id": id, "filename": "a.txt", "mimeType": "text/html; name=é", "size": 7 });
+        let fault = Fault::Status { status: 200, body: Some(body) };
+        stack.atlassian().inject(person.trouble("/attachment/", fault).times(1));
+        assert_eq!(content(&person, &id).await?.0["content-type"], "application/octet-stream");
         Ok(())
     });
 }

@@ -277,12 +277,17 @@ fn an_edit_never_lifts_a_restriction() {
             assert_eq!(edited["comment"]["visibility"], comment["visibility"], "{body}");
             assert_eq!(list(&person, &issue, &[]).await?["comments"][0]["visibility"], comment["visibility"]);
         }
-        // Jira says afterwards that everybody sees it.
-        let fault = Fault::Status { status: 200, body: Some(json!({ "id": id, "jsdPublic": true })) };
-        stack.atlassian().inject(person.trouble("PUT", fault).times(1));
-        let exposed = edit(&person, &issue, id, json!({ "body": "Fourth" })).await?.json(502);
-        assert_eq!(exposed["code"], "comment_public");
-        assert_eq!(exposed["details"], json!({ "comment_id": id, "deleted": false }));
+        // Jira says afterwards that everybody or somebody else sees it.
+        let other = json!({ "type": "role", "value": "Administrators" });
+        for visibility in [json!(null), json!({}), other] {
+            let body = json!({ "id": id, "visibility": visibility, "jsdPublic": true });
+            let fault = Fault::Status { status: 200, body: Some(body) };
+            stack.atlassian().inject(person.trouble("PUT", fault).times(1));
+            let fields = json!({ "body": format!("Fourth {visibility}") });
+            let exposed = edit(&person, &issue, id, fields).await?.json(502);
+            assert_eq!(exposed["code"], "comment_public", "{visibility}");
+            assert_eq!(exposed["details"], json!({ "comment_id": id, "deleted": false }));
+        }
         // A restriction that cannot be read cannot be kept.
         let odd = json!({ "id": id, "visibility": { "type": "team", "value": "a" } });
         stack
@@ -687,11 +692,14 @@ fn an_internal_comment_that_is_not_formatted_is_deleted() {
         let issue = person.task(&stack.service_project("HALFDESK")?, "Help").await?;
         let text = json!({ "body": "He is **wrong**", "internal": true });
         let no = json!({ "errorMessages": [], "errors": { "comment": "no" } });
+        let refused = Fault::Status { status: 400, body: Some(no) };
+        let failed = Fault::Status { status: 500, body: None };
         for (fault, status, code) in [
-            (Fault::Status { status: 400, body: Some(no) }, 400, "jira_refused"),
-            (Fault::Status { status: 500, body: None }, 502, "provider_failed"),
+            (refused.clone(), 400, "jira_refused"),
+            (failed.clone(), 502, "comment_public"),
+            (Fault::Drop, 502, "comment_public"),
             (Fault::Status { status: 200, body: Some(json!({ "id": "1" })) }, 502, "comment_public"),
-            (Fault::MalformedJson, 502, "provider_failed"),
+            (Fault::MalformedJson, 502, "comment_public"),
         ] {
             stack.atlassian().inject(person.trouble("PUT", fault.clone()));
             let failed = add(&person, &issue, text.clone()).await?.json(status);
@@ -699,9 +707,18 @@ fn an_internal_comment_that_is_not_formatted_is_deleted() {
             assert_eq!(list(&person, &issue, &[]).await?["total"], 0, "{fault:?}");
             stack.atlassian().clear_faults_of(&person.account);
         }
+        // If neither the formatting nor the deletion is confirmed, nobody knows who sees it.
+        for method in ["PUT", "DELETE"] {
+            stack.atlassian().inject(person.trouble(method, failed.clone()));
+        }
+        let left = add(&person, &issue, text.clone()).await?.json(502);
+        assert_eq!((&left["code"], &left["details"]["deleted"]), (&json!("comment_public"), &json!(false)));
+        stack.atlassian().clear_faults_of(&person.account);
+        let id = left["details"]["comment_id"].as_str().context("no id")?;
+        delete(&person, &issue, id).await?.json(200);
         // What can be neither formatted nor deleted stays, and is internal.
         for method in ["PUT", "DELETE"] {
-            stack.atlassian().inject(person.trouble(method, Fault::Status { status: 500, body: None }));
+            stack.atlassian().inject(person.trouble(method, refused.clone()));
         }
         let left = add_once(&person, "key", &issue, text.clone()).await?.json(502);
         assert_eq!(left["code"], "outcome_unknown");

@@ -147,11 +147,7 @@ impl JiraSite<'_> {
     /// [`JiraError::Unconfirmed`] if it may have been deleted anyway.
     pub async fn delete_attachment(&self, id: &AttachmentId) -> Result<()> {
         let path = ["rest", "api", "3", "attachment", id.as_str()];
-        // On success Jira sends no body; any other response is not Jira's.
-        match self.answer(Call::write(Method::DELETE, &path, None, WRITE)).await? {
-            answer if answer.is_empty() => Ok(()),
-            _ => Err(JiraError::Unreadable("a deletion was answered with a body".to_owned()).unconfirmed()),
-        }
+        self.done(Call::write(Method::DELETE, &path, None, WRITE)).await
     }
 }
 

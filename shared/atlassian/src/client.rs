@@ -203,6 +203,16 @@ impl JiraSite<'_> {
         Ok(self.answer_with_headers(call).await?.body)
     }
 
+    /// Makes a call that Jira answers without a body. Any other response is not Jira's.
+    pub(crate) async fn done(&self, call: Call<'_>) -> Result<()> {
+        let is_repeatable = call.repeatable;
+        if self.answer(call).await?.is_empty() {
+            return Ok(());
+        }
+        let error = JiraError::Unreadable("a body where none is expected".to_owned());
+        Err(if is_repeatable { error } else { error.unconfirmed() })
+    }
+
     /// Like [`Self::answer`], with the headers of the response.
     pub(crate) async fn answer_with_headers(&self, call: Call<'_>) -> Result<Answer> {
         self.answer_from(self.url(&call)?, call).await

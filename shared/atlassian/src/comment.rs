@@ -52,7 +52,7 @@ pub struct Comment {
     pub parent_id: Value,
 }
 
-/// The role or group that a comment is restricted to.
+/// The role or group that a comment or a worklog is restricted to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct CommentVisibility {
     /// `role` or `group`.
@@ -67,7 +67,7 @@ pub struct CommentVisibility {
 }
 
 impl CommentVisibility {
-    /// Reads a [`Comment::visibility`]; `None` if it is not an object that names a role or a group.
+    /// Reads a [`Comment::visibility`] or that of a worklog; `None` if it is not an object that names a role or a group.
     pub fn read(value: &Value) -> Option<Self> {
         let kind = value["type"].as_str().filter(|kind| ["role", "group"].contains(kind))?.to_owned();
         let (id, name) = (lenient::id_of(&value["identifier"]), lenient::text_of(&value["value"]));
@@ -245,22 +245,16 @@ impl JiraSite<'_> {
     /// may have been deleted anyway.
     pub async fn delete_comment(&self, issue: &IssueRef, id: &CommentId) -> Result<()> {
         let path = comment_of(issue, id);
-        // On success Jira sends no body; any other response is not Jira's.
-        match self.answer(Call::write(Method::DELETE, &path, None, WRITE)).await? {
-            answer if answer.is_empty() => Ok(()),
-            _ => Err(JiraError::Unreadable("a deletion was answered with a body".to_owned()).unconfirmed()),
-        }
+        self.done(Call::write(Method::DELETE, &path, None, WRITE)).await
     }
 
     /// Makes sure that a comment does not exist. Unlike [`Self::delete_comment`], it is retried like a read, and a
     /// comment that does not exist is no error.
     pub async fn withdraw_comment(&self, issue: &IssueRef, id: &CommentId) -> Result<()> {
         let path = comment_of(issue, id);
-        match self.answer(Call::write(Method::DELETE, &path, None, WRITE).repeatable()).await {
-            Ok(answer) if answer.is_empty() => Ok(()),
-            Ok(_) => Err(JiraError::Unreadable("a deletion was answered with a body".to_owned())),
+        match self.done(Call::write(Method::DELETE, &path, None, WRITE).repeatable()).await {
             Err(error) if error.refusal() == Some(Refusal::NotFound) => Ok(()),
-            Err(error) => Err(error),
+            outcome => outcome,
         }
     }
 }

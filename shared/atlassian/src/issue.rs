@@ -145,11 +145,7 @@ impl JiraSite<'_> {
         let path = ["rest", "api", "3", "issue", issue.as_str()];
         let query = [("deleteSubtasks", if with_subtasks { "true" } else { "false" })];
         let call = Call::write(Method::DELETE, &path, None, WRITE).with_query(&query);
-        // On success Jira sends no body; any other response is not Jira's.
-        match self.answer(call).await? {
-            answer if answer.is_empty() => Ok(()),
-            _ => Err(JiraError::Unreadable("a deletion was answered with a body".to_owned()).unconfirmed()),
-        }
+        self.done(call).await
     }
 
     /// Reads up to [`ISSUES_AT_ONCE`] issues by key, with one entity property. Keys that do not exist are skipped.

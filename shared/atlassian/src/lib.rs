@@ -54,7 +54,7 @@ pub use ticket::{
     FIELDS as TICKET_FIELDS, Named, Parent, Status, StatusCategory, Ticket, TicketFields, User,
 };
 pub use transitions::Transition;
-pub use worklog::{EstimateChange, NewWorklog, Worklog, WorklogPeriod, WorklogVisibility};
+pub use worklog::{EstimateChange, NewWorklog, Worklog, WorklogPeriod};
 
 const DEFAULT_AUTH_URL: &str = "https://auth.atlassian.com";
 const DEFAULT_API_URL: &str = "https://api.atlassian.com";

@@ -3,7 +3,7 @@
 //! <https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-issue-worklogs/>
 
 use http::Method;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 
@@ -44,27 +44,11 @@ pub struct Worklog {
     /// When it was last changed; RFC 3339, in UTC.
     #[serde(deserialize_with = "timestamp::deserialize")]
     pub updated: Option<String>,
-    /// The group or role that alone can see it; `None` if everybody can.
-    #[serde(deserialize_with = "lenient::object")]
-    pub visibility: Option<WorklogVisibility>,
+    /// The role or group that it is restricted to, as sent by Jira; null if everybody who sees the issue sees it.
+    pub visibility: Value,
     /// Its entity properties, if requested.
     #[serde(deserialize_with = "lenient::any_objects")]
     properties: Vec<Option<Property>>,
-}
-
-/// The group or role that alone can see a worklog.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
-#[serde(default)]
-pub struct WorklogVisibility {
-    /// `group` or `role`.
-    #[serde(rename = "type", deserialize_with = "lenient::text")]
-    pub kind: Option<String>,
-    /// Its name.
-    #[serde(deserialize_with = "lenient::text")]
-    pub value: Option<String>,
-    /// Its id.
-    #[serde(deserialize_with = "lenient::id")]
-    pub identifier: Option<String>,
 }
 
 /// An entity property.
@@ -286,11 +270,7 @@ impl JiraSite<'_> {
         let mut query = vec![("adjustEstimate", adjust)];
         query.extend(value.as_ref().map(|(name, value)| (*name, value.as_str())));
         let call = Call::write(Method::DELETE, &path, None, WRITE).with_query(&query);
-        // On success Jira sends no body; any other response is not Jira's.
-        match self.answer(call).await? {
-            answer if answer.is_empty() => Ok(()),
-            _ => Err(JiraError::Unreadable("a deletion was answered with a body".to_owned()).unconfirmed()),
-        }
+        self.done(call).await
     }
 }
 

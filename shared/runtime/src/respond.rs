@@ -12,6 +12,7 @@ use serde::Serialize;
 use super::Response;
 use super::added::warnings;
 use crate::error::RequestError;
+use crate::input::media_type;
 
 /// Builds a JSON response, including the request's `warnings` if there are any. Responses must never be cached. A
 /// value that cannot be serialized is a bug.
@@ -48,14 +49,11 @@ pub fn file<E: From<RequestError>>(content: Vec<u8>, content_type: &str, name: &
         (CONTENT_ENCODING, "identity"),
     ];
     let mut response = response(StatusCode::OK, &headers, Body::Binary(content));
-    let kind = HeaderValue::from_str(content_type)
-        .ok()
-        .filter(|kind| !kind.is_empty())
-        .unwrap_or(HeaderValue::from_static("application/octet-stream"));
+    let kind = HeaderValue::from_str(&media_type(Some(content_type)));
     // The extended form allows any name (RFC 6266, RFC 8187).
     let name = utf8_percent_encode(name, NON_ALPHANUMERIC);
     let disposition = HeaderValue::from_str(&format!("attachment; filename*=UTF-8''{name}"));
-    response.headers_mut().insert(CONTENT_TYPE, kind);
+    response.headers_mut().insert(CONTENT_TYPE, kind.map_err(RequestError::internal)?);
     response.headers_mut().insert(CONTENT_DISPOSITION, disposition.map_err(RequestError::internal)?);
     Ok(response)
 }
@@ -122,6 +120,7 @@ mod tests {
         for (kind, name, sent, saved) in [
             ("text/html; charset=utf-8", "a.html", "text/html; charset=utf-8", "a%2Ehtml"),
             ("text/html\r\nset-cookie: a=b", "a\"\r\nb", "application/octet-stream", "a%22%0D%0Ab"),
+            ("text/plain; name=é", "a", "application/octet-stream", "a"),
             ("", "Größe", "application/octet-stream", "Gr%C3%B6%C3%9Fe"),
         ] {
             let answer = said(file(vec![0xff], kind, name));

@@ -43,8 +43,8 @@ pub struct Comment {
     pub is_internal: Option<bool>,
 }
 
-/// The role or group that a comment is restricted to. All fields are null if Jira describes a restriction in an
-/// unexpected form.
+/// The role or group that a comment or a worklog is restricted to. All fields are null if Jira describes a restriction in
+/// an unexpected form.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct Visibility {
     /// `role` or `group`.
@@ -56,24 +56,30 @@ pub struct Visibility {
     pub name: Option<String>,
 }
 
+impl Visibility {
+    /// Converts the visibility that Jira sends; `None` if there is no restriction.
+    pub(super) fn of(raw: &Value) -> Option<Self> {
+        match CommentVisibility::read(raw) {
+            Some(CommentVisibility { kind, id, name }) => Some(Self { kind: Some(kind), id, name }),
+            None if raw.is_null() => None,
+            // It is restricted, whatever this is.
+            None => Some(Self::default()),
+        }
+    }
+}
+
 impl From<(atlassian::Comment, DescriptionFormat)> for Comment {
     fn from((raw, format): (atlassian::Comment, DescriptionFormat)) -> Self {
         let person = |user: Option<User>| user.map_or((None, None), |it| (it.display_name, it.account_id));
         let (author, author_account_id) = person(raw.author);
         let (update_author, update_author_account_id) = person(raw.update_author);
-        let visibility = match CommentVisibility::read(&raw.visibility) {
-            Some(CommentVisibility { kind, id, name }) => Some(Visibility { kind: Some(kind), id, name }),
-            None if raw.visibility.is_null() => None,
-            // It is restricted, whatever this is.
-            None => Some(Visibility::default()),
-        };
         Self {
             body: format.read(&raw.body),
             author,
             author_account_id,
             update_author,
             update_author_account_id,
-            visibility,
+            visibility: Visibility::of(&raw.visibility),
             is_internal: raw.jsd_public.map(|public| !public),
             id: raw.id,
             created: raw.created,
@@ -206,9 +212,8 @@ impl ConnectedSite<'_> {
             }
             error => refused(error, NOT_EDITED),
         })?;
-        let was_restricted = !stored.visibility.is_null() && edited.visibility.is_null();
-        let was_internal = stored.jsd_public == Some(false) && edited.jsd_public != Some(false);
-        if was_restricted || was_internal {
+        let is_exposed = stored.jsd_public == Some(false) && edited.jsd_public != Some(false);
+        if is_exposed || !is_kept(&stored.visibility, &edited.visibility) {
             let sentence = format!(
                 "The comment was edited, but Jira did not confirm that it is still restricted as it was. Look at \
                  comment {} in Jira.",
@@ -279,6 +284,24 @@ fn visibility_to_send(stored: &atlassian::Comment) -> Result<Option<CommentVisib
     })
 }
 
+/// Whether a comment that had a restriction has it still.
+fn is_kept(stored: &Value, edited: &Value) -> bool {
+    if stored.is_null() || stored == edited {
+        return true;
+    }
+    match (CommentVisibility::read(stored), CommentVisibility::read(edited)) {
+        (Some(was), Some(is)) => {
+            let is_same = if was.id.is_some() && is.id.is_some() {
+                was.id == is.id
+            } else {
+                was.name.is_some() && was.name == is.name
+            };
+            was.kind == is.kind && is_same
+        }
+        _ => false,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::to_value;
@@ -334,6 +357,32 @@ mod tests {
             let stored = serde_json::from_value(raw(odd.clone())).unwrap();
             assert!(visibility_to_send(&stored).is_err(), "{odd}");
         }
+    }
+
+    #[test]
+    fn a_restriction_is_kept_if_it_names_the_same_role_or_group() {
+        let group = json!({ "type": "group", "identifier": "a", "value": "b" });
+        for same in [
+            group.clone(),
+            json!({ "type": "group", "identifier": "a" }),
+            json!({ "type": "group", "identifier": "a", "value": "renamed" }),
+            json!({ "type": "group", "value": "b" }),
+        ] {
+            assert!(is_kept(&group, &same), "{same}");
+        }
+        for other in [
+            json!(null),
+            json!({}),
+            json!({ "type": "group" }),
+            json!({ "type": "role", "identifier": "a", "value": "b" }),
+            json!({ "type": "group", "identifier": "c", "value": "b" }),
+            json!({ "type": "group", "value": "c" }),
+        ] {
+            assert!(!is_kept(&group, &other), "{other}");
+        }
+        assert!(is_kept(&json!(null), &json!(null)) && is_kept(&json!(null), &group));
+        let unreadable = json!({ "type": "team" });
+        assert!(is_kept(&unreadable, &unreadable) && !is_kept(&unreadable, &json!(null)));
     }
 
     #[test]

@@ -29,7 +29,7 @@ pub(super) const CLOCKS_APART: Duration = Duration::from_secs(120);
 const FIRST_PAUSE: Duration = Duration::from_millis(300);
 const MAX_PAUSE: Duration = Duration::from_secs(2);
 
-/// The entity property that marks an issue or a worklog.
+/// The entity property that marks an issue, a comment or a worklog.
 pub(super) fn property(mark: &str) -> Value {
     json!({ "key": PROPERTY, "value": { "idempotency": mark } })
 }

@@ -7,7 +7,7 @@
 use std::time::{Duration, Instant};
 
 use atlassian::{CommentId, IssueRef, JiraError, Refusal};
-use base::deadline;
+use base::{chain, deadline};
 use serde_json::json;
 
 use super::comments::{public, refused};
@@ -55,7 +55,12 @@ impl ConnectedSite<'_> {
         match deadline::scope(until, edit).await {
             Ok(edited) if edited.jsd_public == Some(false) => Ok(edited),
             Ok(_) => Err(self.withdraw(issue, &id).await),
-            Err(error) => Err(self.not_formatted(issue, &id, error).await),
+            // It is not changed, so it is internal.
+            Err(error) if is_refused(&error) => Err(self.not_formatted(issue, &id, error).await),
+            Err(error) => {
+                tracing::warn!(cause = %chain(&error), "formatting of an internal comment not confirmed");
+                Err(self.withdraw(issue, &id).await)
+            }
         }
     }
 
@@ -100,13 +105,9 @@ impl ConnectedSite<'_> {
         }
     }
 
-    /// Deletes a comment that is internal, but that Jira did not format. Returns the error for the formatting, or, if
+    /// Deletes a comment that is internal, but that Jira refused to format. Returns the error for the formatting, or, if
     /// the comment is still there, `outcome_unknown`.
     async fn not_formatted(&self, issue: &IssueRef, id: &CommentId, error: JiraError) -> Error {
-        let error = match error {
-            JiraError::Unconfirmed(error) => *error,
-            error => error,
-        };
         match self.jira.withdraw_comment(issue, id).await {
             Ok(()) => refused(error, NOT_ADDED),
             Err(left) => Error::new(ErrorCode::OutcomeUnknown, "The comment is there as plain text")
@@ -114,6 +115,12 @@ impl ConnectedSite<'_> {
                 .because(left),
         }
     }
+}
+
+/// Whether Jira refused what it was asked to do, or would have.
+fn is_refused(error: &JiraError) -> bool {
+    matches!(error, JiraError::MissingScope(_))
+        || error.response().is_some_and(|response| response.status.is_client_error())
 }
 
 /// The comment as text, until it is formatted. It is cut at the length that Jira takes, which counts no Markdown.

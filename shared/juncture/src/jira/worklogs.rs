@@ -2,7 +2,6 @@
 
 use atlassian::{
     EstimateChange, IssueRef, JiraError, NewWorklog, Worklog as RawWorklog, WorklogId, WorklogPeriod,
-    WorklogVisibility,
 };
 use http::StatusCode;
 use runtime::{Field, RequestError};
@@ -11,10 +10,12 @@ use serde_json::{Value, json};
 use time::format_description::well_known::Rfc3339;
 use time::{OffsetDateTime, UtcOffset};
 
+use super::comments::Visibility;
 use super::create_recovery::{CLOCKS_APART, PROPERTY, property, until_settled};
 use super::creation::Creation;
 use super::description::DescriptionFormat;
 use super::iso_duration::{iso, minutes, some_minutes};
+use super::issue_input::length_refusal;
 use super::rich_text::RichText;
 use super::site::ConnectedSite;
 use crate::error::{Error, Result};
@@ -42,8 +43,8 @@ pub struct Worklog {
     pub created: Option<String>,
     /// In the format of [`Self::started`].
     pub updated: Option<String>,
-    /// The group or role that alone can see it; null if everybody can who sees the issue.
-    pub visibility: Option<WorklogVisibility>,
+    /// The role or group that it is restricted to; null if everybody who sees the issue sees it.
+    pub visibility: Option<Visibility>,
 }
 
 impl Worklog {
@@ -60,7 +61,7 @@ impl Worklog {
             time_spent_seconds: raw.time_spent_seconds,
             created: raw.created,
             updated: raw.updated,
-            visibility: raw.visibility,
+            visibility: Visibility::of(&raw.visibility),
         }
     }
 }
@@ -71,7 +72,9 @@ fn moment(text: &str, field: &str) -> Result<OffsetDateTime> {
     let in_utc = parsed.and_then(|at| at.checked_to_offset(UtcOffset::UTC));
     // Jira's clients cannot show other years.
     in_utc.filter(|at| (1970..=9998).contains(&at.year())).ok_or_else(|| {
-        Error::bad_request(format!("{field} must be an RFC 3339 time, such as 2024-01-01T10:00:00Z"))
+        Error::bad_request(format!(
+            "{field} must be an RFC 3339 time from 1970 on, such as 2024-01-01T10:00:00Z"
+        ))
     })
 }
 
@@ -239,10 +242,16 @@ fn answer(mut worklog: RawWorklog) -> Result<Value> {
     Ok(json!({ "worklog": serde_json::to_value(worklog).map_err(Error::internal)? }))
 }
 
+const TOO_MANY: &str =
+    "The issue has as many worklogs as Jira allows, 10,000 by default. Delete some before you add another.";
+
 fn refused(error: JiraError) -> Error {
+    if let Some(too_long) = length_refusal(&error, "comment", |response| response.details()) {
+        return too_long;
+    }
     let is_full = error.response().is_some_and(|response| response.status == StatusCode::PAYLOAD_TOO_LARGE);
     let error = Error::from(error);
-    if is_full { error.with_message("The issue has as many worklogs as Jira allows") } else { error }
+    if is_full { error.with_message(TOO_MANY) } else { error }
 }
 
 impl ConnectedSite<'_> {

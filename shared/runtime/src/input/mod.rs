@@ -11,6 +11,7 @@ pub use bodies::{JsonBodies, Route};
 pub use deserialize::{Field, Present};
 pub use json_body::JsonBody;
 pub use pairs::{form, query};
+pub(crate) use upload::media_type;
 pub use upload::{Upload, upload};
 
 use http::Request;
