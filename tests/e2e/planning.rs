@@ -140,6 +140,11 @@ fn a_backlog_is_listed_by_rank_whole_or_in_pages() {
         let part = person.read("get-backlog", &[("board_id", &board), ("limit", "5")]).await?.json(200);
         let cursor = part["next_cursor"].as_str().context("no cursor")?;
         person.read("get-backlog", &[("board_id", "1"), ("cursor", cursor)]).await?.refusal(400);
+        let next = [("board_id", board.as_str()), ("cursor", cursor)];
+        let expired = Fault::Status { status: 400, body: None };
+        stack.atlassian().inject(person.trouble("backlog", expired).times(1));
+        assert!(person.read("get-backlog", &next).await?.refusal(400).contains("start again"));
+        assert_eq!(person.read("get-backlog", &next).await?.json(200)["tickets"][0], tickets[5]);
         let adf = [("board_id", board.as_str()), ("limit", "2"), ("description_format", "adf")];
         let adf = person.read("get-backlog", &adf).await?.json(200);
         assert_eq!(adf["tickets"][1]["fields"]["description"]["type"], "doc");

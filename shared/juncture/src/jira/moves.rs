@@ -290,6 +290,13 @@ mod tests {
     }
 
     #[test]
+    fn the_issue_that_is_listed_twice_is_not_logged() {
+        let refused = read(json!({ "issues": ["AB-1", "ab-1"], "sprint_id": 1 })).unwrap_err();
+        assert_eq!(refused.message(), "issues lists AB-1 more than once");
+        assert!(!refused.to_string().contains("AB-1"), "{refused}");
+    }
+
+    #[test]
     fn an_issue_left_out_is_named_as_in_the_request() {
         let of = [IssueRef::parse("AB-1").unwrap(), IssueRef::parse("10002").unwrap()];
         let failed = |raw: Value| {
