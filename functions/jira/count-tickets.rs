@@ -10,7 +10,7 @@ use juncture::error::Result;
 use juncture::jira::{Jira, JqlQuery};
 use juncture::parts::Parts;
 use juncture::provider::ProviderId;
-use runtime::{JsonBodies, Request, Response, Route, json, serve};
+use runtime::{Field, JsonBodies, Request, Response, Route, json, serve};
 use serde::{Deserialize, Serialize};
 
 struct App {
@@ -35,7 +35,7 @@ fn main() -> ExitCode {
 #[derive(Deserialize)]
 struct Body {
     external_id: String,
-    jql: String,
+    jql: Field,
 }
 
 /// The number of issues.
@@ -48,7 +48,7 @@ async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
     let App { keys, bodies, jira } = &*app;
     let caller = keys.authorize(&request).await?;
     let Body { external_id, jql } = bodies.read(&request, ROUTE)?;
-    let query = JqlQuery::new(&jql)?;
+    let query = JqlQuery::of(jql)?;
     let key = caller.connection_key(ProviderId::Jira.as_str(), &external_id)?;
     let site = jira.site(&key).await?;
     let count = async {

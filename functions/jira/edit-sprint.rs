@@ -28,8 +28,9 @@ impl FromSettings for App {
 
 const ROUTE: Route = Route::of("edit-sprint");
 
-const REFUSED: &str = "Jira refused to change the sprint. A future sprint starts if it has both dates and its board has \
-    no other active sprint, only an active sprint can be closed, and of a closed one only name and goal change.";
+const REFUSED: &str = "Jira refused to change the sprint. It has to end after it starts. A future sprint starts if it has \
+    both dates and its board has no other active sprint, only an active sprint can be closed, and of a closed one only \
+    name and goal change.";
 
 /// The sprint to change.
 #[derive(Deserialize)]

@@ -46,7 +46,7 @@ fn main() -> ExitCode {
 #[derive(Deserialize)]
 struct Body {
     external_id: String,
-    jql: String,
+    jql: Field,
     fields: Field,
     description_format: Option<String>,
 }
@@ -65,7 +65,7 @@ async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
     let caller = keys.authorize(&request).await?;
     let (Body { external_id, jql, fields, description_format }, page): (_, PageFields) =
         bodies.read(&request, ROUTE)?;
-    let query = JqlQuery::new(&jql)?;
+    let query = JqlQuery::of(jql)?;
     let fields = field_ids(fields)?;
     let format = DescriptionFormat::parse(description_format.as_deref())?;
     let key = caller.connection_key(ProviderId::Jira.as_str(), &external_id)?;

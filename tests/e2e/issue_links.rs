@@ -211,6 +211,48 @@ fn words_of_several_types_need_the_type() {
 }
 
 #[test]
+fn of_links_with_the_same_words_the_wanted_one_is_removed() {
+    run(async {
+        let stack = TestStack::shared().await?;
+        let person = stack.connected_user().await?;
+        let [from, to] = pair(&person, &stack.project("LINKSAME", 0)?).await?;
+        let link = |id: &str, (type_id, inward): (&str, &str), end: &str, other: &str| {
+            let kind = json!({ "id": type_id, "name": inward, "outward": "blocks", "inward": inward });
+            json!({ "id": id, "type": kind, end: { "id": "7", "key": other } })
+        };
+        let (blocks, stops) = (("10000", "is blocked by"), ("10002", "is stopped by"));
+        let issue = json!({ "id": "1", "key": from, "fields": { "issuelinks": [
+            link("1", blocks, "outwardIssue", "SHIP-1"),
+            link("2", stops, "inwardIssue", &to),
+            link("3", blocks, "inwardIssue", &to),
+            link("4", stops, "outwardIssue", &to),
+            link("5", blocks, "outwardIssue", &to),
+        ] } });
+        let shown = Fault::Status { status: 200, body: Some(issue) };
+        stack.atlassian().inject(person.trouble("?fields=issuelinks", shown));
+        let before = person.jira_requests().len();
+        let several = unlink(&person, says(&from, "blocks", &to)).await?;
+        assert!(several.refusal(400).contains("link_type_id"), "{several:?}");
+        let types =
+            json!([{ "id": "10002", "name": "is stopped by" }, { "id": "10000", "name": "is blocked by" }]);
+        assert_eq!(several.json(400)["details"]["link_types"], types);
+        assert_eq!(person.jira_requests().len() - before, 1);
+        for (relation, link_type_id, removed) in
+            [("blocks", "10000", "5"), ("blocks", "10002", "4"), ("is stopped by", "", "2")]
+        {
+            let mut wanted = says(&from, relation, &to);
+            wanted["link_type_id"] = link_type_id.into();
+            // There is no such link in the sandbox.
+            unlink(&person, wanted).await?.refusal(404);
+            let last = person.jira_requests().pop().context("no request")?;
+            assert_eq!(last.method, "DELETE");
+            assert!(last.path.ends_with(&format!("/issueLink/{removed}")), "{}", last.path);
+        }
+        Ok(())
+    });
+}
+
+#[test]
 fn a_link_is_found_after_a_lost_response() {
     run(async {
         let stack = TestStack::shared().await?;

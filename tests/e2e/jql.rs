@@ -37,6 +37,7 @@ fn a_query_finds_tickets_in_its_order() {
             ("project = SHIP AND sprint in openSprints() AND issuetype = Bug", &["SHIP-5"][..]),
             ("key in (SHIP-3, SHIP-1) ORDER BY key ASC", &["SHIP-1", "SHIP-3"]),
             (" key in (SHIP-3, SHIP-1) ORDER BY key DESC ", &["SHIP-3", "SHIP-1"]),
+            ("key in (\r\n\tSHIP-3,\r\n\tSHIP-1\r\n)\nORDER BY key ASC\n", &["SHIP-1", "SHIP-3"]),
             ("project = SHIP AND labels in (leak, season) AND NOT (status = \"In Progress\")", &["SHIP-5"]),
             ("key = SHIP-1 AND labels = nowhere", &[]),
         ] {
@@ -213,8 +214,7 @@ fn wrong_requests_do_not_reach_jira() {
             (json!({}), 400, "Missing jql"),
             (json!({ "jql": null }), 400, "Missing jql"),
             (json!({ "jql": [ship] }), 400, "'jql' must be a string"),
-            (json!({ "jql": "project = SHIP\u{0}" }), 400, "control characters"),
-            (json!({ "jql": "project =\nSHIP" }), 400, "control characters"),
+            (json!({ "jql": "project = SHIP\u{0}" }), 400, "jql contains control characters"),
             (json!({ "jql": format!("key = {}", "A".repeat(10_240)) }), 413, "longer than"),
             (json!({ "jql": ship, "limit": 0 }), 400, "limit"),
             (json!({ "jql": ship, "limit": 1001 }), 400, "limit"),

@@ -140,6 +140,11 @@ fn a_backlog_is_listed_by_rank_whole_or_in_pages() {
         let part = person.read("get-backlog", &[("board_id", &board), ("limit", "5")]).await?.json(200);
         let cursor = part["next_cursor"].as_str().context("no cursor")?;
         person.read("get-backlog", &[("board_id", "1"), ("cursor", cursor)]).await?.refusal(400);
+        let next = [("board_id", board.as_str()), ("cursor", cursor)];
+        let expired = Fault::Status { status: 400, body: None };
+        stack.atlassian().inject(person.trouble("backlog", expired).times(1));
+        assert!(person.read("get-backlog", &next).await?.refusal(400).contains("start again"));
+        assert_eq!(person.read("get-backlog", &next).await?.json(200)["tickets"][0], tickets[5]);
         let adf = [("board_id", board.as_str()), ("limit", "2"), ("description_format", "adf")];
         let adf = person.read("get-backlog", &adf).await?.json(200);
         assert_eq!(adf["tickets"][1]["fields"]["description"]["type"], "doc");
@@ -209,7 +214,8 @@ fn a_sprint_is_created_started_and_completed() {
         let said = &refused.json(400)["details"]["messages"][0];
         assert_eq!(said, "The sprint needs a start date and an end date to be started.");
         change(&person, &sprint, json!({ "state": "closed" })).await?.refusal(400);
-        change(&person, &sprint, json!({ "end_date": "2027-01-01T00:00:00Z" })).await?.refusal(400);
+        let refused = change(&person, &sprint, json!({ "end_date": "2027-01-01T00:00:00Z" })).await?;
+        assert!(refused.refusal(400).contains("It has to end after it starts"), "{refused:?}");
         let started = json!({ "state": "active", "end_date": "2027-02-15T09:00:00Z", "goal": "" });
         let active = change(&person, &sprint, started).await?.json(200)["sprint"].clone();
         assert_eq!((&active["state"], &active["goal"]), (&json!("active"), &json!(null)));
@@ -464,6 +470,19 @@ fn a_long_move_keeps_the_order_and_tells_what_was_not_moved() {
         assert_eq!(failed[69]["error"], "Not sent, because moving the issues before it failed");
         assert!(failed.iter().all(|failed| failed["code"] == "jira_refused"));
         assert_eq!(backlog(&person, board).await?.len(), 70);
+
+        // The second of three calls is not confirmed, so only those of the third were certainly not moved.
+        let rule = person.trouble("rank", answers(200, json!({ "ok": true })));
+        stack.atlassian().inject(rule.skip(1).times(1));
+        let fields = json!({ "issues": named(others), "before": last_key });
+        let answer = moved(&person, fields).await?;
+        assert_eq!(answer["moved"], 50);
+        let failed = answer["failed"].as_array().context("no failed")?;
+        let said = |at: usize| (failed[at]["error"].clone(), failed[at]["code"].clone());
+        assert_eq!(failed.len(), 69);
+        assert_eq!(said(49), (json!("Failed to move Jira issues"), json!("outcome_unknown")));
+        let unsent = "Not sent, because moving the issues before it failed";
+        assert_eq!(said(50), (json!(unsent), json!("provider_failed")));
         Ok(())
     });
 }

@@ -57,7 +57,7 @@ impl TryFrom<PageFields> for PageQuery {
             Field::Absent | Field::Null => None,
             Field::Text(text) if text.is_empty() => None,
             Field::Other(Value::Number(number)) => Some(number.to_string()),
-            Field::Text(_) | Field::Other(_) => return Err(bad_limit()),
+            Field::Text(_) | Field::Other(_) => return Err(bad_limit(MAX_LIMIT)),
         };
         Ok(Self { limit, cursor })
     }
@@ -87,7 +87,7 @@ impl<'a> Paging<'a> {
     /// Parses the requested page; `None` means the whole list. A cursor without a limit keeps the limit it was issued
     /// with. Returns 400 if the limit is not a number from 1 to 1000, or the cursor was not issued for this list.
     pub fn part<P: DeserializeOwned>(&self, query: &PageQuery) -> Result<Option<PageRequest<P>>> {
-        let limit = query.limit.as_deref().map(parse_limit).transpose()?;
+        let limit = query.limit.as_deref().map(|text| parse_limit(text, MAX_LIMIT)).transpose()?;
         let cursor: Option<Cursor<P>> = query.cursor.as_deref().map(|text| self.open(text)).transpose()?;
         let part = match (limit, cursor) {
             (None, None) => return Ok(None),
@@ -140,13 +140,15 @@ pub fn explain(error: Error, failed: &'static str) -> Error {
         .because(cause)
 }
 
-fn parse_limit(text: &str) -> Result<usize> {
+/// Parses how many entries of a list to return; 400 unless it is a whole number from 1 to `max`.
+pub(crate) fn parse_limit(text: &str, max: usize) -> Result<usize> {
     let is_number = text.bytes().all(|byte| byte.is_ascii_digit());
-    text.parse().ok().filter(|limit| is_number && (1..=MAX_LIMIT).contains(limit)).ok_or_else(bad_limit)
+    let limit = text.parse().ok().filter(|limit| is_number && (1..=max).contains(limit));
+    limit.ok_or_else(|| bad_limit(max))
 }
 
-fn bad_limit() -> Error {
-    Error::bad_request(format!("limit must be a whole number from 1 to {MAX_LIMIT}"))
+fn bad_limit(max: usize) -> Error {
+    Error::bad_request(format!("limit must be a whole number from 1 to {max}"))
 }
 
 #[cfg(test)]

@@ -1,14 +1,13 @@
 //! One board: its columns, its estimation and its backlog.
 
-use atlassian::{
-    BoardConfiguration, BoardId, BoardLocation, Column, JiraError, Refusal, SearchPosition, is_number,
-};
+use atlassian::{BoardConfiguration, BoardId, BoardLocation, Column, Refusal, SearchPosition, is_number};
 use serde::Serialize;
 
 use super::description::DescriptionFormat;
+use super::errors::expired_cursor;
 use super::site::ConnectedSite;
 use super::tickets::SprintTicket;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::paging::PageRequest;
 
 /// A board with its columns, as `get-board` returns it. What Jira omits or sends in an unexpected form is null.
@@ -135,16 +134,11 @@ impl ConnectedSite<'_> {
         let limit = part.map_or(usize::MAX, |part| part.limit);
         let read = self.jira.backlog(board, from, &self.recent_issues(), limit, &convert).await;
         let (tickets, next) = read.map_err(|error| match error.refusal() {
-            Some(Refusal::Invalid) if from.is_some() => expired(error),
+            Some(Refusal::Invalid) if from.is_some() => expired_cursor(error),
             _ => error.into(),
         })?;
         Ok((tickets, next.filter(|_| part.is_some())))
     }
-}
-
-fn expired(error: JiraError) -> Error {
-    let cause = Error::from(error).cause_chain().unwrap_or_default();
-    Error::bad_request("The cursor has expired; start again without it").because(cause)
 }
 
 #[cfg(test)]

@@ -100,6 +100,12 @@ pub(super) fn missing(error: Error, code: ErrorCode, sentence: &'static str) -> 
     }
 }
 
+/// 400 for a page's starting position that Jira no longer knows.
+pub(super) fn expired_cursor(error: JiraError) -> Error {
+    let cause = Error::from(error).cause_chain().unwrap_or_default();
+    Error::bad_request("The cursor has expired; start again without it").because(cause)
+}
+
 impl From<ProbeError> for Error {
     fn from(error: ProbeError) -> Self {
         let cause = error.to_string();

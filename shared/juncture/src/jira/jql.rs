@@ -1,7 +1,7 @@
 //! Searches with the caller's JQL.
 
 use atlassian::{JiraError, Refusal};
-use runtime::Field;
+use runtime::{Field, RequestError};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
@@ -18,6 +18,9 @@ const MAX_FIELDS: usize = 50;
 /// Maximum length of a field's id, in characters.
 const MAX_FIELD_ID: usize = 255;
 
+/// Maximum length of a query, in characters.
+const MAX_QUERY: usize = 10_240;
+
 /// The message if Jira's search refuses a query that its parser accepted.
 pub(super) const REFUSED_QUERY: &str = "Jira refused the query: details has its reason. Every value has to exist, and the \
     query has to be bounded, for example by a project: project = PROJ AND …";
@@ -28,8 +31,24 @@ const UNBOUNDED: &str = "jql must be bounded: add a condition, such as project =
 pub struct JqlQuery(String);
 
 impl JqlQuery {
-    /// Takes a query; 400 if it is blank. Only Jira can say whether it is right: [`ConnectedSite::check`].
-    pub fn new(text: &str) -> Result<Self> {
+    /// Reads a query from a request body. It may have several lines, unlike other short texts. Only Jira can say whether
+    /// it is right: [`ConnectedSite::check`].
+    ///
+    /// # Errors
+    /// 400 if it is missing or blank, is not a string, or contains control characters; 413 if it is too long.
+    pub fn of(field: Field) -> Result<Self> {
+        let text = match field {
+            Field::Absent | Field::Null => return Err(RequestError::missing("jql").into()),
+            Field::Text(text) if text.is_empty() => return Err(RequestError::missing("jql").into()),
+            Field::Text(text) => text,
+            Field::Other(_) => return Err(Error::bad_request("The field 'jql' must be a string")),
+        };
+        if text.chars().any(|character| character.is_control() && !"\n\r\t".contains(character)) {
+            return Err(Error::bad_request("jql contains control characters"));
+        }
+        if text.chars().count() > MAX_QUERY {
+            return Err(Error::too_large(format!("A field is longer than {MAX_QUERY} characters")));
+        }
         let text = text.trim();
         if text.is_empty() {
             return Err(Error::bad_request(UNBOUNDED));
@@ -204,8 +223,22 @@ mod tests {
     }
 
     #[test]
-    fn a_blank_query_is_not_bounded() {
-        assert!(JqlQuery::new("  ").is_err());
-        assert_eq!(JqlQuery::new(" key = A-1 ").unwrap().as_str(), "key = A-1");
+    fn a_query_is_a_text_of_any_number_of_lines() {
+        let query = |jql: Value| JqlQuery::of(jql.into()).map(|query| query.0);
+        let lines = " project = A\r\n\tAND key = A-1\n";
+        assert_eq!(query(json!(lines)).unwrap(), "project = A\r\n\tAND key = A-1");
+        for (wrong, status, said) in [
+            (json!(null), 400, "Missing jql"),
+            (json!(""), 400, "Missing jql"),
+            (json!(" \n"), 400, "must be bounded"),
+            (json!(["key = A-1"]), 400, "'jql' must be a string"),
+            (json!("key = A-1\u{0}"), 400, "jql contains control characters"),
+            (json!("key = A-1\u{85}"), 400, "jql contains control characters"),
+            (json!("é".repeat(10_241)), 413, "longer than 10240 characters"),
+        ] {
+            let refused = query(wrong.clone()).unwrap_err();
+            assert!(refused.message().contains(said) && refused.status() == status, "{wrong}");
+        }
+        assert!(query(json!("é".repeat(10_240))).is_ok());
     }
 }

@@ -132,7 +132,8 @@ fn issue_refs(issues: Field) -> Result<Vec<IssueRef>> {
         };
         let issue = issue_ref(&text, &format!("issues[{index}]"))?;
         if !seen.insert(issue.as_str().to_owned()) {
-            return Err(Error::bad_request(format!("issues lists {} more than once", issue.as_str())));
+            let said = format!("issues lists {} more than once", issue.as_str());
+            return Err(Error::bad_request(said).logged_as("issues lists an issue more than once"));
         }
         refs.push(issue);
     }
@@ -146,11 +147,11 @@ pub struct MoveOutcome {
     success: bool,
     /// How many were.
     moved: usize,
-    /// Those that were not.
+    /// Those that were not, or of which Jira did not confirm it.
     failed: Vec<Failed>,
 }
 
-/// An issue that was not moved.
+/// An issue that was not moved, or perhaps not.
 #[derive(Debug, Serialize)]
 struct Failed {
     /// Its id or key, as in the request.
@@ -160,6 +161,10 @@ struct Failed {
 }
 
 impl Failed {
+    fn of(issue: &IssueRef, error: &str, code: ErrorCode) -> Self {
+        Self { issue: issue.as_str().to_owned(), error: error.to_owned(), code: code.as_str() }
+    }
+
     /// An issue that Jira left out of a call.
     fn unranked(raw: Unranked, of: &[IssueRef]) -> Self {
         let is_named = |issue: &&IssueRef| {
@@ -211,14 +216,15 @@ impl ConnectedSite<'_> {
                 Err(error) => {
                     tracing::warn!(cause = %error, "issues moved in part");
                     let error = moving.explain(error.into());
-                    let code = error.code().as_str();
-                    let refused = issues.into_iter().map(|issue| (issue, error.message()));
-                    let unsent = calls.by_ref().flat_map(|(_, issues)| issues).map(|issue| (issue, NOT_SENT));
-                    failed.extend(refused.chain(unsent).map(|(issue, error)| Failed {
-                        issue: issue.as_str().to_owned(),
-                        error: error.to_owned(),
-                        code,
-                    }));
+                    let unsent_code = match error.code() {
+                        // What was not sent was certainly not moved.
+                        ErrorCode::OutcomeUnknown => ErrorCode::ProviderFailed,
+                        code => code,
+                    };
+                    failed
+                        .extend(issues.iter().map(|issue| Failed::of(issue, error.message(), error.code())));
+                    let unsent = calls.by_ref().flat_map(|(_, issues)| issues);
+                    failed.extend(unsent.map(|issue| Failed::of(&issue, NOT_SENT, unsent_code)));
                 }
             }
         }
@@ -281,6 +287,13 @@ mod tests {
             let refused = read(body.clone()).err().map(|error| error.message().to_owned());
             assert!(refused.as_deref().is_some_and(|refused| refused.contains(said)), "{body}: {refused:?}");
         }
+    }
+
+    #[test]
+    fn the_issue_that_is_listed_twice_is_not_logged() {
+        let refused = read(json!({ "issues": ["AB-1", "ab-1"], "sprint_id": 1 })).unwrap_err();
+        assert_eq!(refused.message(), "issues lists AB-1 more than once");
+        assert!(!refused.to_string().contains("AB-1"), "{refused}");
     }
 
     #[test]

@@ -6,6 +6,7 @@ use serde::Serialize;
 use super::ids::issue_ref;
 use super::site::ConnectedSite;
 use crate::error::{Error, Result};
+use crate::paging::parse_limit;
 
 /// How many people are returned unless a limit is given, and at most.
 const DEFAULT_LIMIT: usize = 20;
@@ -43,14 +44,9 @@ impl PeopleSearch {
             (None, Some(issue)) => Some(Place::Issue(issue_ref(issue, "issue_id_or_key")?)),
             (None, None) => None,
         };
-        Ok(Self { text, place, limit: limit.map_or(Ok(DEFAULT_LIMIT), parse_limit)? })
+        let limit = limit.map_or(Ok(DEFAULT_LIMIT), |text| parse_limit(text, MAX_LIMIT))?;
+        Ok(Self { text, place, limit })
     }
-}
-
-fn parse_limit(text: &str) -> Result<usize> {
-    let is_number = text.bytes().all(|byte| byte.is_ascii_digit());
-    let limit = text.parse().ok().filter(|limit| is_number && (1..=MAX_LIMIT).contains(limit));
-    limit.ok_or_else(|| Error::bad_request(format!("limit must be a whole number from 1 to {MAX_LIMIT}")))
 }
 
 /// A person with an account on the site. Fields that Jira omits or sends in an unexpected form are null.

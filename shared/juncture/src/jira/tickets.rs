@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::description::DescriptionFormat;
-use super::errors::missing;
+use super::errors::{expired_cursor, missing};
 use super::jql::{JqlQuery, REFUSED_QUERY};
 use super::links::{Linked, Links};
 use super::site::ConnectedSite;
@@ -277,8 +277,7 @@ impl ConnectedSite<'_> {
         let some = self.jira.some_tickets(&of.search, from.as_ref(), &recent, *limit, &convert).await;
         let (tickets, next) = some.map_err(|error| match error {
             PageError::Page(error) if from.is_some() && error.refusal() == Some(Refusal::Invalid) => {
-                Error::bad_request("The cursor has expired; start again without it")
-                    .because(Error::from(error).cause_chain().unwrap_or_default())
+                expired_cursor(error)
             }
             PageError::Page(error) => of.explain(error),
             PageError::Tickets(error) => error.into(),
