@@ -11,6 +11,9 @@ import schemathesis
 KNOWN = json.loads(os.environ["JUNCTURE_TEST_KNOWN"])
 RANDOM = random.Random(1)
 
+# With a filter, a list is mostly empty, and an empty list leads nowhere.
+FILTERS = {"status", "status_category", "assignee_account_id", "updated_since", "labels", "text"}
+
 # What the answers within scenarios gave.
 GIVEN = set()
 
@@ -33,6 +36,8 @@ def before_call(context, case, kwargs):
         # So that a list has a second part, which the link asks for with the same parameters.
         known = {**KNOWN, "limit": [1]}
         if hasattr(case.query, "keys"):
+            for name in FILTERS & case.query.keys():
+                del case.query[name]
             for name in {"jira_project_id", "limit"} & {it.name for it in case.operation.query}:
                 case.query.setdefault(name, None)
     if hasattr(case.query, "keys") and case.query.get("error") not in (None, "access_denied"):
