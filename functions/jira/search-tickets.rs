@@ -77,7 +77,7 @@ async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
     if page.from.is_none() {
         site.check(&query).await.map_err(failed)?;
     }
-    let search = TicketSearch::of_jql(&query, &fields, format);
+    let search = TicketSearch::of_jql(query.as_str(), &fields, format);
     let (tickets, next) = site.tickets::<FoundTicket>(&search, Some(&page)).await.map_err(failed)?;
     let tickets: Vec<_> = tickets.into_iter().map(|ticket| ticket.with_fields(&fields)).collect();
     let next_cursor = paging.after(Some(&page), next)?;

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::fields::{FieldError, check_document, label, reference};
+use super::field_values::{FieldError, check_document, label, reference};
 use super::objects;
 use super::screens;
 use super::view::View;

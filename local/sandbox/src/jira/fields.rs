@@ -5,8 +5,9 @@ use std::sync::Arc;
 use axum::http::StatusCode;
 use serde_json::{Map, Value, json};
 
-use super::adf;
 use super::custom_fields::CustomWriter;
+pub(super) use super::field_values::{FieldError, not_on_screen, reference};
+use super::field_values::{check_document, label};
 use super::refusal::Refusal;
 use super::view::View;
 use crate::world::tracker::Tracker;
@@ -18,28 +19,7 @@ use crate::world::tracker::catalog::{
 use crate::world::tracker::custom::find_custom;
 use crate::world::tracker::issue::{Estimate, Issue};
 
-/// Maximum length of a document, in characters.
-pub(super) const MAX_TEXT: usize = 32_767;
 const MAX_SUMMARY: usize = 255;
-
-/// Why a field is refused.
-pub(super) struct FieldError {
-    text: String,
-    /// Whether it is a mistake of the app rather than an invalid value.
-    misuse: bool,
-    /// Whether Jira's error omits the field's name.
-    general: bool,
-}
-
-impl FieldError {
-    pub(super) fn value(text: impl Into<String>) -> Self {
-        Self { text: text.into(), misuse: false, general: false }
-    }
-
-    pub(super) fn misuse(text: impl Into<String>) -> Self {
-        Self { misuse: true, ..Self::value(text) }
-    }
-}
 
 /// The errors of one request.
 #[derive(Default)]
@@ -282,46 +262,10 @@ impl Writer<'_> {
     }
 }
 
-pub(super) fn not_on_screen(id: &str) -> FieldError {
-    FieldError::misuse(format!(
-        "Field '{id}' cannot be set. It is not on the appropriate screen, or unknown."
-    ))
-}
-
-/// Validates rich text.
-pub(super) fn check_document(value: &Value) -> Result<(), FieldError> {
-    if !value.is_object() {
-        let text = "Operation value must be an Atlassian Document (see the Atlassian Document Format)";
-        return Err(FieldError::misuse(text));
-    }
-    match adf::check(value) {
-        Err(defect) => Err(FieldError { general: true, ..FieldError::misuse(defect) }),
-        Ok(length) if length > MAX_TEXT => {
-            let text = "The entered text is too long. It exceeds the allowed limit of 32,767 characters.";
-            Err(FieldError::value(text))
-        }
-        Ok(_) => Ok(()),
-    }
-}
-
 fn issue_type(value: &Value) -> Result<&'static IssueType, FieldError> {
     let (name, text) = reference(value, &["id", "name"])?;
     let is = |t: &&IssueType| if name == "id" { t.id == text } else { t.name == text };
     ISSUE_TYPES.iter().find(is).ok_or_else(|| FieldError::value("Specify a valid issue type"))
-}
-
-/// The first of `names` that the object contains, and its text.
-pub(super) fn reference<'a>(
-    value: &'a Value,
-    names: &[&'static str],
-) -> Result<(&'static str, &'a str), FieldError> {
-    if !value.is_object() {
-        return Err(FieldError::misuse("data was not an object"));
-    }
-    let found = names.iter().find_map(|&name| Some((name, value.get(name)?)));
-    let (name, value) = found.ok_or_else(|| FieldError::misuse(format!("expected one of {names:?}")))?;
-    let text = value.as_str().ok_or_else(|| FieldError::misuse(format!("'{name}' must be a string")))?;
-    Ok((name, text))
 }
 
 fn optional<T>(
@@ -358,14 +302,6 @@ fn labels(value: &Value) -> Result<Vec<String>, FieldError> {
     labels.sort();
     labels.dedup();
     Ok(labels)
-}
-
-pub(super) fn label(value: &Value) -> Result<String, FieldError> {
-    let label = value.as_str().ok_or_else(|| FieldError::misuse("string expected at index 0"))?;
-    if label.is_empty() || label.contains(char::is_whitespace) {
-        return Err(FieldError::value(format!("The label '{label}' contains spaces which is invalid.")));
-    }
-    Ok(label.to_owned())
 }
 
 fn parts(value: &Value, project: u64, names: &[&str]) -> Result<Vec<usize>, FieldError> {

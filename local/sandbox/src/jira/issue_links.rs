@@ -12,8 +12,8 @@ use serde_json::{Value, json};
 
 use super::changelog::linked;
 use super::contract::Input;
+use super::objects;
 use super::refusal::Refusal;
-use super::render::relative;
 use super::view::{Scopes, View};
 use crate::shared::{AppState, Shared};
 use crate::world::tracker::Tracker;
@@ -62,7 +62,7 @@ pub(super) fn seen_from(view: &View, tracker: &Tracker, issue: &Issue, link: &Li
     let (name, other) =
         if link.inward == issue.id { ("outwardIssue", link.outward) } else { ("inwardIssue", link.inward) };
     let mut body = described(view, link);
-    body[name] = tracker.issues.get(&other).map(|other| relative(view, other)).into();
+    body[name] = tracker.issues.get(&other).map(|other| objects::relative(view, other)).into();
     body
 }
 
@@ -173,7 +173,7 @@ async fn link(
     let link = find(&tracker, &id)?;
     let mut body = described(&view, link);
     for (name, issue) in [("inwardIssue", link.inward), ("outwardIssue", link.outward)] {
-        body[name] = tracker.issues.get(&issue).map(|issue| relative(&view, issue)).into();
+        body[name] = tracker.issues.get(&issue).map(|issue| objects::relative(&view, issue)).into();
     }
     Ok(Json(body))
 }

@@ -3,7 +3,7 @@
 //! - `contract`: the supported paths, parameters and bodies; anything else is refused as a violation.
 //! - `view`, `refusal`: what every endpoint starts with, and how it refuses a request.
 //! - `jql`, `parse`, `search`, `bulkfetch`: finding issues. `render`, `objects`: issues and related objects as JSON.
-//! - `issue`, `create`, `edit`, `transitions`, `fields`, `custom_fields`, `adf`: single issues.
+//! - `issue`, `create`, `edit`, `transitions`, `fields`, `field_values`, `custom_fields`, `adf`: single issues.
 //! - `createmeta`, `editmeta`, `screens`: what the fields of an issue take.
 //! - `comments`, `requests`: comments on issues, and on the requests of service projects.
 //! - `issue_links`: links between issues. `changelog`: their history. `users`: finding people.
@@ -25,6 +25,7 @@ mod createmeta;
 mod custom_fields;
 mod edit;
 mod editmeta;
+mod field_values;
 mod fields;
 mod issue;
 mod issue_links;

@@ -8,6 +8,7 @@ use crate::world::tracker::agile::{Board, Sprint};
 use crate::world::tracker::catalog::{
     Category, IssueType, Priority, RESOLUTIONS, SEVERITIES, Status, part_id,
 };
+use crate::world::tracker::issue::Issue;
 
 pub(super) fn issue_type(view: &View, issue_type: &IssueType) -> Value {
     json!({
@@ -48,6 +49,21 @@ pub(super) fn priority(view: &View, priority: &Priority) -> Value {
         "iconUrl": format!("{}/avatars/{}", view.origin, priority.name),
         "name": priority.name,
         "id": priority.id,
+    })
+}
+
+/// Renders a parent, sub-task or linked issue, which has only a few fields.
+pub(super) fn relative(view: &View, issue: &Issue) -> Value {
+    json!({
+        "id": issue.id.to_string(),
+        "key": view.key(issue),
+        "self": view.link(&format!("issue/{}", issue.id)),
+        "fields": {
+            "summary": issue.summary,
+            "status": status(view, issue.status),
+            "priority": issue.priority.map(|it| priority(view, it)),
+            "issuetype": issue_type(view, issue.issue_type),
+        },
     })
 }
 

@@ -181,12 +181,15 @@ impl<'a> Renderer<'a> {
             "updated" | "statuscategorychangedate" => value(out, &objects::timestamp(issue.updated)),
             "labels" => value(out, &issue.labels),
             "parent" => match issue.parent.and_then(|id| self.tracker.issues.get(&id)) {
-                Some(parent) => value(out, &relative(self.view, parent)),
+                Some(parent) => value(out, &objects::relative(self.view, parent)),
                 None => out.push_str("null"),
             },
             "subtasks" => {
-                let subtasks: Vec<_> =
-                    self.tracker.subtasks(issue.id).map(|child| relative(self.view, child)).collect();
+                let subtasks: Vec<_> = self
+                    .tracker
+                    .subtasks(issue.id)
+                    .map(|child| objects::relative(self.view, child))
+                    .collect();
                 value(out, &subtasks);
             }
             "components" => value(out, &self.parts(issue, &issue.components, "component", &COMPONENTS)),
@@ -266,21 +269,6 @@ impl<'a> Renderer<'a> {
         // The field is null, not an empty list, if there are no sprints.
         if list.is_empty() { Value::Null } else { list.into() }
     }
-}
-
-/// Renders a parent, sub-task or linked issue, which has only a few fields.
-pub(super) fn relative(view: &View, issue: &Issue) -> Value {
-    json!({
-        "id": issue.id.to_string(),
-        "key": view.key(issue),
-        "self": view.link(&format!("issue/{}", issue.id)),
-        "fields": {
-            "summary": issue.summary,
-            "status": objects::status(view, issue.status),
-            "priority": issue.priority.map(|priority| objects::priority(view, priority)),
-            "issuetype": objects::issue_type(view, issue.issue_type),
-        },
-    })
 }
 
 /// Renders each time twice, as text and in seconds; unset ones are omitted.

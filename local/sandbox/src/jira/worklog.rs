@@ -14,7 +14,7 @@ use time::{Date, OffsetDateTime, Time, UtcOffset};
 use super::adf;
 use super::contract::Input;
 use super::create::Property;
-use super::fields::MAX_TEXT;
+use super::field_values::MAX_TEXT;
 use super::objects::timestamp;
 use super::refusal::Refusal;
 use super::view::{Scopes, View};

@@ -7,6 +7,10 @@ use atlassian::{JiraError, JiraErrorResponse, Refusal};
 
 use crate::error::{Error, ErrorCode};
 
+/// The message if Jira's search refuses a query that its parser accepted.
+pub(super) const REFUSED_QUERY: &str = "Jira refused the query: details has its reason. Every value has to exist, and the \
+    query has to be bounded, for example by a project: project = PROJ AND …";
+
 impl From<JiraError> for Error {
     fn from(error: JiraError) -> Self {
         const UNREADABLE: &str = "Jira returned a response that could not be read";

@@ -52,6 +52,14 @@ pub fn issue_ref(text: &str, parameter: &str) -> Result<IssueRef> {
     IssueRef::parse(text).map_err(|_| not_an_issue(parameter))
 }
 
+/// Whether a text can be the id of an Atlassian account.
+///
+/// At most 128 characters: <https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-users/>.
+pub(super) fn is_account_id(text: &str) -> bool {
+    (1..=128).contains(&text.len())
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b":-_.".contains(&byte))
+}
+
 fn not_an_issue(parameter: &str) -> Error {
     Error::bad_request(format!(
         "{parameter} is not a Jira issue: send its number, such as 10000, or its key, such as PROJ-1"

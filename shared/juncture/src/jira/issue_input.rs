@@ -7,6 +7,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::form::{self, FieldNames, FieldValues, Form};
+use super::ids::is_account_id;
 use super::rich_text::RichText;
 use crate::error::{Error, Result};
 
@@ -195,14 +196,6 @@ fn number(text: Option<String>, name: &str, example: &str) -> Result<Option<Stri
         return Err(Error::bad_request(format!("{name} must be a number as text, such as \"{example}\"")));
     }
     Ok(text)
-}
-
-/// Whether a text can be the id of an Atlassian account.
-///
-/// At most 128 characters: <https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-users/>.
-pub(super) fn is_account_id(text: &str) -> bool {
-    (1..=128).contains(&text.len())
-        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b":-_.".contains(&byte))
 }
 
 fn account(field: Field, name: &str) -> Result<Option<Value>> {

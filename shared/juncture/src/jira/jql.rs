@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::custom_field::readable;
 use super::description::DescriptionFormat;
+use super::errors::REFUSED_QUERY;
 use super::links::{Linked, Links};
 use super::site::ConnectedSite;
 use super::tickets::Ticket;
@@ -20,10 +21,6 @@ const MAX_FIELD_ID: usize = 255;
 
 /// Maximum length of a query, in characters.
 const MAX_QUERY: usize = 10_240;
-
-/// The message if Jira's search refuses a query that its parser accepted.
-pub(super) const REFUSED_QUERY: &str = "Jira refused the query: details has its reason. Every value has to exist, and the \
-    query has to be bounded, for example by a project: project = PROJ AND …";
 
 const UNBOUNDED: &str = "jql must be bounded: add a condition, such as project = PROJ AND …";
 

@@ -4,7 +4,7 @@ use atlassian::{Condition, ProjectId, timestamp};
 use serde::Deserialize;
 use time::OffsetDateTime;
 
-use super::issue_input::is_account_id;
+use super::ids::is_account_id;
 use crate::error::{Error, Result};
 
 /// How many statuses or labels a filter may list.

@@ -8,8 +8,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::description::DescriptionFormat;
-use super::errors::{expired_cursor, missing};
-use super::jql::{JqlQuery, REFUSED_QUERY};
+use super::errors::{REFUSED_QUERY, expired_cursor, missing};
 use super::links::{Linked, Links};
 use super::site::ConnectedSite;
 use super::ticket_filters::TicketFilters;
@@ -231,8 +230,8 @@ impl TicketSearch {
     }
 
     /// Searches with a query in JQL, for tickets that also have these fields.
-    pub fn of_jql(query: &JqlQuery, fields: &[String], format: DescriptionFormat) -> Self {
-        let search = Search::of_jql(query.as_str().to_owned()).with_fields(fields);
+    pub fn of_jql(query: &str, fields: &[String], format: DescriptionFormat) -> Self {
+        let search = Search::of_jql(query.to_owned()).with_fields(fields);
         let refusal = RefusalMeans::WrongQuery(REFUSED_QUERY);
         Self { search, filters: TicketFilters::default(), refusal, format }
     }

@@ -4,8 +4,6 @@ use std::sync::Arc;
 
 use time::OffsetDateTime;
 
-use super::Tracker;
-
 /// A change of one or more fields.
 #[derive(Clone)]
 pub(crate) struct Change {
@@ -34,16 +32,5 @@ impl FieldChange {
     /// A change of a field that the history calls by its id.
     pub(crate) fn of(field: &'static str, from: Side, to: Side) -> Self {
         Self { field, id: Some(field), from, to }
-    }
-}
-
-const FIRST_CHANGE: u64 = 700_001;
-
-impl Tracker {
-    /// Records a change of an issue, unless no field changed.
-    pub(crate) fn record(&mut self, issue: u64, author: &str, at: OffsetDateTime, fields: Vec<FieldChange>) {
-        let Some(issue) = self.issues.get_mut(&issue).filter(|_| !fields.is_empty()) else { return };
-        self.last_change = (self.last_change + 1).max(FIRST_CHANGE);
-        issue.history.push(Change { id: self.last_change, author: author.into(), created: at, fields });
     }
 }

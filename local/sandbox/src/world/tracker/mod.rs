@@ -14,10 +14,13 @@ pub(crate) mod workflow;
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use agile::{Anchor, Board, Sprint, SprintState};
+use catalog::LinkType;
 use cursor::Cursor;
+use history::{Change, FieldChange};
 use issue::Issue;
 use link::Link;
 use shape::ProjectShape;
+use time::OffsetDateTime;
 
 use super::directory::Project;
 
@@ -43,6 +46,11 @@ pub(crate) struct Tracker {
     last_attachment: u64,
     last_rank: u64,
 }
+
+/// No id of another kind is in this range, so that a mix-up finds nothing.
+const FIRST_LINK: u64 = 900_001;
+
+const FIRST_CHANGE: u64 = 700_001;
 
 /// The ids of different types do not overlap, so that a mix-up finds nothing.
 const FIRST_ISSUE: u64 = 10_101;
@@ -155,5 +163,29 @@ impl Tracker {
     pub(crate) fn next_worklog(&mut self) -> u64 {
         self.last_worklog = (self.last_worklog + 1).max(FIRST_WORKLOG);
         self.last_worklog
+    }
+
+    /// Records a change of an issue, unless no field changed.
+    pub(crate) fn record(&mut self, issue: u64, author: &str, at: OffsetDateTime, fields: Vec<FieldChange>) {
+        let Some(issue) = self.issues.get_mut(&issue).filter(|_| !fields.is_empty()) else { return };
+        self.last_change = (self.last_change + 1).max(FIRST_CHANGE);
+        issue.history.push(Change { id: self.last_change, author: author.into(), created: at, fields });
+    }
+
+    /// Adds a link, unless there is one like it. Returns whether it was added.
+    pub(crate) fn link(&mut self, kind: &'static LinkType, inward: u64, outward: u64) -> bool {
+        let is_same = |link: &Link| (link.kind.id, link.inward, link.outward) == (kind.id, inward, outward);
+        if self.links.values().any(is_same) {
+            return false;
+        }
+        self.last_link = (self.last_link + 1).max(FIRST_LINK);
+        let id = self.last_link;
+        self.links.insert(id, Link { id, kind, inward, outward });
+        true
+    }
+
+    /// The links of an issue, in both directions.
+    pub(crate) fn links_of(&self, issue: u64) -> impl Iterator<Item = &Link> {
+        self.links.values().filter(move |link| link.inward == issue || link.outward == issue)
     }
 }

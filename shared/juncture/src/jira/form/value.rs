@@ -14,7 +14,7 @@ use url::Url;
 
 use super::kind::Kind;
 use crate::error::{Error, Result};
-use crate::jira::issue_input::is_account_id;
+use crate::jira::ids::is_account_id;
 
 /// Maximum length of a line of text, and of a label.
 const MAX_LINE: usize = 255;
