@@ -7,7 +7,6 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use crate::client::{Call, JiraSite, Result};
-use crate::error::JiraError;
 use crate::forms::Screen;
 use crate::ids::{IssueRef, TransitionId};
 use crate::lenient;
@@ -55,7 +54,7 @@ impl JiraSite<'_> {
     ///
     /// # Errors
     /// Jira responds with 400 if the issue cannot go through the transition, or a field is not on its screen or invalid;
-    /// 409 for a concurrent write; 422 if the workflow is misconfigured. [`JiraError::Unconfirmed`] if the issue may
+    /// 409 for a concurrent write; 422 if the workflow is misconfigured. [`crate::JiraError::Unconfirmed`] if the issue may
     /// have gone through it.
     pub async fn transition(
         &self,
@@ -68,11 +67,7 @@ impl JiraSite<'_> {
             body["fields"] = fields.into();
         }
         let path = ["rest", "api", "3", "issue", issue.as_str(), "transitions"];
-        // On success Jira sends no body; any other response is not Jira's.
-        match self.answer(Call::write(Method::POST, &path, Some(&body), WRITE)).await? {
-            answer if answer.is_empty() => Ok(()),
-            _ => Err(JiraError::Unreadable("a transition was answered with a body".to_owned()).unconfirmed()),
-        }
+        self.done(Call::write(Method::POST, &path, Some(&body), WRITE)).await
     }
 }
 

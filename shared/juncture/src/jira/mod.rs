@@ -25,6 +25,7 @@ mod jql;
 mod links;
 mod loss;
 mod moves;
+mod names;
 mod people;
 mod project_list;
 mod projects;

@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 
 use super::form::{self, FieldValues, Form, FormUse, FormView};
 use super::loss::{OnLoss, merge_texts};
+use super::names::is_same_name;
 use super::rich_text::{Change, RichText};
 use super::site::ConnectedSite;
 use crate::error::{Error, ErrorCode, Result};
@@ -127,9 +128,9 @@ impl Goal {
         match self {
             Self::Transition(id) => transition.id.as_deref() == Some(id.as_str()),
             Self::StatusId(id) => to.and_then(|to| to.id.as_deref()) == Some(id.as_str()),
-            Self::Status(name) => to
-                .and_then(|to| to.name.as_deref())
-                .is_some_and(|known| known.to_lowercase() == name.trim().to_lowercase()),
+            Self::Status(name) => {
+                to.and_then(|to| to.name.as_deref()).is_some_and(|known| is_same_name(known, name.trim()))
+            }
         }
     }
 }

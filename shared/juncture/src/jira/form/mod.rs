@@ -16,6 +16,7 @@ use serde_json::{Map, Value};
 pub(super) use value::{is_date, issue as issue_reference, labels};
 pub use view::{FieldView, FormView};
 
+use super::names::is_same_name;
 use super::rich_text::{Change, RichText};
 use super::site::ConnectedSite;
 use crate::error::{Error, ErrorCode, Result};
@@ -86,7 +87,7 @@ impl Form {
             return Ok(field);
         }
         // Jira keeps white space around a name, and nobody sees it.
-        let is_same = |field: &&FormField| field.name.trim().to_lowercase() == named.trim().to_lowercase();
+        let is_same = |field: &&FormField| is_same_name(field.name.trim(), named.trim());
         let same: Vec<&FormField> = self.0.iter().filter(is_same).collect();
         match same[..] {
             [field] => Ok(field),
@@ -324,7 +325,7 @@ impl ConnectedSite<'_> {
     pub async fn issue_type_named(&self, project: &ProjectId, name: &str) -> Result<IssueTypeId> {
         let types = self.jira.issue_types(project).await.map_err(|error| unknown(error.into()))?;
         let is_named = |it: &&atlassian::IssueType| {
-            it.name.as_deref().is_some_and(|known| known.to_lowercase() == name.trim().to_lowercase())
+            it.name.as_deref().is_some_and(|known| is_same_name(known, name.trim()))
         };
         let ids: Vec<&str> = types.iter().filter(is_named).filter_map(|it| it.id.as_deref()).collect();
         match ids[..] {

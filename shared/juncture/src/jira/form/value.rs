@@ -15,6 +15,7 @@ use url::Url;
 use super::kind::Kind;
 use crate::error::{Error, Result};
 use crate::jira::ids::is_account_id;
+use crate::jira::names::is_same_name;
 
 /// Maximum length of a line of text, and of a label.
 const MAX_LINE: usize = 255;
@@ -103,8 +104,7 @@ fn find<'a>(text: &str, allowed: &'a [Value]) -> Option<&'a Value> {
     let by_name = allowed.iter().find(|value| name_of(value) == Some(text));
     let by_id = || allowed.iter().find(|value| id_of(&value["id"]).as_deref() == Some(text));
     let in_other_case = || {
-        let is_same =
-            |value: &&Value| name_of(value).is_some_and(|name| name.to_lowercase() == text.to_lowercase());
+        let is_same = |value: &&Value| name_of(value).is_some_and(|name| is_same_name(name, text));
         let mut found = allowed.iter().filter(is_same);
         found.next().filter(|_| found.next().is_none())
     };
