@@ -44,6 +44,9 @@ async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
     let NamedConnection { external_id, provider } = query(&request)?;
     let session =
         tokens.session(&caller.connection_key(&provider, &external_id)?).await.map_err(unknown_is_401)?;
+    if session.allowed_projects.is_some() {
+        return Err(Error::tokens_not_limited());
+    }
     let token = &session.access_token;
     json(StatusCode::OK, &Token { access_token: token.value.expose_secret(), expires_at: token.expires_at })
 }

@@ -49,6 +49,9 @@ async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
         .find(&caller.connection_key(&provider, &external_id)?)
         .await?
         .ok_or_else(Error::connection_not_found)?;
+    if connection.allowed_projects.is_some() {
+        return Err(Error::tokens_not_limited());
+    }
     let refresh_token = connection.refresh_token(sealer)?;
     let credentials = Credentials {
         refresh_token: refresh_token.expose_secret(),

@@ -8,7 +8,7 @@ use base::config::{FromSettings, Settings, SettingsError};
 use http::StatusCode;
 use juncture::callers::SecretKeys;
 use juncture::error::{ErrorCode, Result};
-use juncture::jira::{AttachmentId, Jira};
+use juncture::jira::{AttachmentId, Jira, issue_ref};
 use juncture::parts::Parts;
 use juncture::provider::ProviderId;
 use runtime::{JsonBodies, Request, Response, Route, json, serve};
@@ -46,16 +46,23 @@ struct Deleted {
 struct Target {
     external_id: String,
     attachment_id: String,
+    /// The issue that has it, which a connection that is limited to some projects needs.
+    issue_id_or_key: Option<String>,
 }
 
 async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
     let App { keys, bodies, jira } = &*app;
     let caller = keys.authorize(&request).await?;
-    let Target { external_id, attachment_id } = bodies.read_or_query(&request, ROUTE)?;
+    let Target { external_id, attachment_id, issue_id_or_key } = bodies.read_or_query(&request, ROUTE)?;
     let id = AttachmentId::parse(&attachment_id)?;
+    let issue = issue_id_or_key.map(|issue| issue_ref(&issue, "issue_id_or_key")).transpose()?;
     let key = caller.connection_key(ProviderId::Jira.as_str(), &external_id)?;
     let site = jira.site(&key).await?;
-    site.delete_attachment(&id).await.map_err(|error| {
+    let deleted = async {
+        site.find_attachment(issue.as_ref(), &id).await?;
+        site.delete_attachment(&id).await
+    };
+    deleted.await.map_err(|error| {
         error.in_words_of(&[(ErrorCode::JiraNotFound, NOT_FOUND)], "Failed to delete Jira attachment")
     })?;
     json(StatusCode::OK, &Deleted { success: true })

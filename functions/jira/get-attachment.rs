@@ -7,7 +7,7 @@ use base::config::{FromSettings, Settings, SettingsError};
 use http::StatusCode;
 use juncture::callers::SecretKeys;
 use juncture::error::{Error, ErrorCode, Result};
-use juncture::jira::{Attachment, AttachmentId, Jira};
+use juncture::jira::{Attachment, AttachmentId, Jira, issue_ref};
 use juncture::parts::Parts;
 use juncture::provider::ProviderId;
 use runtime::{Request, Response, file, json, query, serve};
@@ -33,6 +33,8 @@ fn main() -> ExitCode {
 struct Query {
     external_id: String,
     attachment_id: String,
+    /// The issue that has it, which a connection that is limited to some projects needs.
+    issue_id_or_key: Option<String>,
     /// Whether to return the content instead of a URL.
     content: bool,
 }
@@ -47,10 +49,12 @@ struct Found {
 async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
     let App { keys, jira } = &*app;
     let caller = keys.authorize(&request).await?;
-    let Query { external_id, attachment_id, content } = query(&request)?;
+    let Query { external_id, attachment_id, issue_id_or_key, content } = query(&request)?;
     let id = AttachmentId::parse(&attachment_id)?;
+    let issue = issue_id_or_key.map(|issue| issue_ref(&issue, "issue_id_or_key")).transpose()?;
     let key = caller.connection_key(ProviderId::Jira.as_str(), &external_id)?;
     let site = jira.site(&key).await?;
+    site.find_attachment(issue.as_ref(), &id).await.map_err(explain)?;
     if content {
         let found = site.attached_file(&id).await.map_err(explain)?;
         return file(found.content, &found.content_type, &found.name);

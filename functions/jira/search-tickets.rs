@@ -74,10 +74,11 @@ async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
     let page = paging.part(&page.try_into()?)?.unwrap_or(PageRequest { limit: LIMIT, from: None });
     let site = jira.site_for_search(&key).await?;
     let failed = |error| explain(error, "Failed to search Jira tickets");
-    if page.from.is_none() {
+    // A later page of a limited connection is checked too: the limits may have been set since the first.
+    if page.from.is_none() || site.is_limited() {
         site.check(&query).await.map_err(failed)?;
     }
-    let search = TicketSearch::of_jql(query.as_str(), &fields, format);
+    let search = TicketSearch::of_jql(query.to_jql(), &fields, format);
     let (tickets, next) = site.tickets::<FoundTicket>(&search, Some(&page)).await.map_err(failed)?;
     let tickets: Vec<_> = tickets.into_iter().map(|ticket| ticket.with_fields(&fields)).collect();
     let next_cursor = paging.after(Some(&page), next)?;

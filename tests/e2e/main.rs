@@ -3,6 +3,7 @@
 mod accounts;
 mod admin;
 mod agile;
+mod allowed_projects;
 mod attachments;
 mod bad_input;
 mod changelog;

@@ -63,6 +63,11 @@ fn a_body_requires_exactly_the_documented_fields() {
             let filled = filled(&operation)?;
             for name in filled.keys() {
                 for blank in [None, Some(json!(null)), Some(json!(""))] {
+                    let types = &operation.body.as_ref().context("a body")?.fields[name];
+                    // A null is a value of its own in a field for which it is documented.
+                    if blank == Some(json!(null)) && required.contains(name) && types.contains("null") {
+                        continue;
+                    }
                     let mut body = filled.clone();
                     body.remove(name);
                     body.extend(blank.map(|blank| (name.clone(), blank)));

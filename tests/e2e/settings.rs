@@ -69,6 +69,8 @@ fn needs() -> BTreeMap<&'static str, Vec<&'static str>> {
         ("get-tickets-for-sprint", sessions),
         ("select-project", all(&[&REDIS, &[KEY, DATABASE]])),
         ("get-selected-project", vec![KEY, DATABASE]),
+        ("set-allowed-projects", all(&[&REDIS, &[KEY, DATABASE]])),
+        ("get-allowed-projects", vec![KEY, DATABASE]),
         ("health", Vec::new()),
         ("ready", all(&[&REDIS, &[KEY, DATABASE]])),
         ("migrate", vec![DATABASE]),

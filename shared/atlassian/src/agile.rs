@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::client::{Call, JiraSite, Result};
 use crate::error::JiraError;
 use crate::ids::{ProjectId, SprintId};
+use crate::reach::Subject;
 use crate::response::Refusal;
 use crate::{lenient, timestamp};
 
@@ -137,6 +138,21 @@ impl Identified for Sprint {
     }
 }
 
+/// What has a list.
+enum Owner<'a> {
+    Project(&'a ProjectId),
+    Board(String),
+}
+
+impl Owner<'_> {
+    fn subject(&self) -> Subject<'_> {
+        match self {
+            Self::Project(project) => Subject::Project(project.as_str()),
+            Self::Board(board) => Subject::Board(board),
+        }
+    }
+}
+
 impl JiraSite<'_> {
     /// Lists a project's boards in Jira's order, from offset `from`, at most `limit` (`0` and `usize::MAX` for all).
     /// Also returns the offset at which the list continues.
@@ -182,7 +198,8 @@ impl JiraSite<'_> {
     /// Reads one sprint.
     pub async fn sprint(&self, sprint: &SprintId) -> Result<Sprint> {
         let path = ["rest", "agile", "1.0", "sprint", sprint.as_str()];
-        let found: Sprint = self.call(Call::get(&path, &[], SPRINT_SCOPES)).await?;
+        let found: Sprint =
+            self.call(Call::get([Subject::Sprint(sprint.as_str())], &path, &[], SPRINT_SCOPES)).await?;
         if found.id.is_none() && found.name.is_none() && found.state.is_none() {
             return Err(JiraError::Unreadable("no sprint".to_owned()));
         }
@@ -197,7 +214,10 @@ impl JiraSite<'_> {
         end: usize,
     ) -> impl Stream<Item = Result<Page<Board>>> + Send + 's {
         let filter = vec![("projectKeyOrId", project.as_str()), ("includePrivate", "true")];
-        self.agile_pages(vec!["board".to_owned()], filter, BOARD_SCOPES, from, end)
+        self.agile_pages(Owner::Project(project), vec!["board".to_owned()], filter, BOARD_SCOPES, from, end)
+            .inspect_ok(|page: &Page<Board>| {
+                self.note_boards(page.values.iter().filter_map(|board| board.id))
+            })
     }
 
     async fn with_sprints(&self, board: Board, state: SprintState) -> Result<BoardSprints> {
@@ -211,7 +231,8 @@ impl JiraSite<'_> {
             SprintState::Active => vec![("state", "active")],
         };
         let path = vec!["board".to_owned(), id.to_string(), "sprint".to_owned()];
-        let pages = self.agile_pages(path, filter, SPRINT_SCOPES, 0, usize::MAX);
+        let pages =
+            self.agile_pages(Owner::Board(id.to_string()), path, filter, SPRINT_SCOPES, 0, usize::MAX);
         let sprints: Result<Vec<Sprint>> = pages.map_ok(|page| page.values).try_concat().await;
         let mut sprints = match sprints {
             Ok(sprints) => sprints,
@@ -230,6 +251,7 @@ impl JiraSite<'_> {
     /// Reads a range of a list under `/rest/agile/1.0` page by page, without duplicates.
     fn agile_pages<'s, T: DeserializeOwned + Identified + Send + 's>(
         &'s self,
+        owner: Owner<'s>,
         path: Vec<String>,
         filter: Vec<(&'static str, &'s str)>,
         scopes: &'static str,
@@ -240,10 +262,11 @@ impl JiraSite<'_> {
         struct State<'s> {
             start: usize,
             seen: HashSet<i64>,
+            owner: Owner<'s>,
             path: Vec<String>,
             filter: Vec<(&'static str, &'s str)>,
         }
-        let begin = State { start: from, seen: HashSet::new(), path, filter };
+        let begin = State { start: from, seen: HashSet::new(), owner, path, filter };
         stream::try_unfold(Some(begin), move |state| async move {
             let Some(mut state) = state else { return Ok(None) };
             let (start, size) = (state.start.to_string(), (end - state.start).min(PAGE_SIZE).to_string());
@@ -251,7 +274,8 @@ impl JiraSite<'_> {
                 ["rest", "agile", "1.0"].into_iter().chain(state.path.iter().map(String::as_str)).collect();
             let place = [("startAt", start.as_str()), ("maxResults", size.as_str())];
             let query: Vec<(&str, &str)> = place.into_iter().chain(state.filter.iter().copied()).collect();
-            let mut page: AgilePage<T> = self.call(Call::get(&path, &query, scopes)).await?;
+            let mut page: AgilePage<T> =
+                self.call(Call::get([state.owner.subject()], &path, &query, scopes)).await?;
             state.start += page.values.len();
             let mut is_new = false;
             page.values.retain(|value| {

@@ -11,6 +11,7 @@ use url::Url;
 use crate::client::{Call, JiraSite, Result};
 use crate::error::JiraError;
 use crate::ids::{AttachmentId, IssueRef};
+use crate::reach::Subject;
 use crate::scopes::{READ, WRITE};
 use crate::ticket::User;
 use crate::{lenient, timestamp};
@@ -93,7 +94,9 @@ impl JiraSite<'_> {
         let boundary = format!("juncture-{}", uuid::Uuid::new_v4().simple());
         let content_type = format!("multipart/form-data; boundary={boundary}");
         let form = file.form(&boundary);
-        let answer = self.answer(Call::upload(&path, &content_type, &form, WRITE)).await?;
+        let answer = self
+            .answer(Call::upload([Subject::Issue(issue.as_str())], &path, &content_type, &form, WRITE))
+            .await?;
         let unread = |cause: String| JiraError::Unreadable(cause).unconfirmed();
         // One for each file of the form.
         let attached: Vec<OneAttachment> =
@@ -108,7 +111,8 @@ impl JiraSite<'_> {
     /// Jira returns 404 if it does not exist or is hidden, or if attachments are off.
     pub async fn attachment(&self, id: &AttachmentId) -> Result<Attachment> {
         let path = ["rest", "api", "3", "attachment", id.as_str()];
-        let OneAttachment(attachment) = self.call(Call::get(&path, &[], READ)).await?;
+        let OneAttachment(attachment) =
+            self.call(Call::get([Subject::Attachment(id.as_str())], &path, &[], READ)).await?;
         Ok(attachment)
     }
 
@@ -119,7 +123,9 @@ impl JiraSite<'_> {
     /// As for [`Self::attachment`].
     pub async fn attachment_url(&self, id: &AttachmentId) -> Result<Url> {
         let path = ["rest", "api", "3", "attachment", "content", id.as_str()];
-        let answer = self.answer_with_headers(Call::get(&path, &[], READ).redirected()).await?;
+        let answer = self
+            .answer_with_headers(Call::get([Subject::Attachment(id.as_str())], &path, &[], READ).redirected())
+            .await?;
         let location = answer.headers.get(LOCATION).and_then(|location| location.to_str().ok());
         let url = location.and_then(|location| Url::parse(location).ok());
         let url = url.filter(|url| url.has_host() && ["http", "https"].contains(&url.scheme()));
@@ -135,7 +141,14 @@ impl JiraSite<'_> {
     /// As for [`Self::attachment`].
     pub async fn attachment_content(&self, id: &AttachmentId) -> Result<(Bytes, Option<String>)> {
         let path = ["rest", "api", "3", "attachment", "content", id.as_str()];
-        let answer = self.answer_with_headers(Call::get(&path, &[("redirect", "false")], READ)).await?;
+        let answer = self
+            .answer_with_headers(Call::get(
+                [Subject::Attachment(id.as_str())],
+                &path,
+                &[("redirect", "false")],
+                READ,
+            ))
+            .await?;
         let kind = answer.headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
         Ok((answer.body, kind.map(str::to_owned)))
     }
@@ -147,7 +160,7 @@ impl JiraSite<'_> {
     /// [`JiraError::Unconfirmed`] if it may have been deleted anyway.
     pub async fn delete_attachment(&self, id: &AttachmentId) -> Result<()> {
         let path = ["rest", "api", "3", "attachment", id.as_str()];
-        self.done(Call::write(Method::DELETE, &path, None, WRITE)).await
+        self.done(Call::write([Subject::Attachment(id.as_str())], Method::DELETE, &path, None, WRITE)).await
     }
 }
 

@@ -6,6 +6,7 @@ use serde::Deserialize;
 
 use crate::client::{Call, JiraSite, Result};
 use crate::ids::IssueRef;
+use crate::reach::Subject;
 use crate::scopes::READ;
 use crate::ticket::User;
 use crate::{lenient, timestamp};
@@ -91,7 +92,8 @@ impl JiraSite<'_> {
         loop {
             let (start, size) = (at.to_string(), (end - at).min(PAGE_SIZE).to_string());
             let query = [("startAt", start.as_str()), ("maxResults", size.as_str())];
-            let page: ChangePage = self.call(Call::get(&path, &query, READ)).await?;
+            let page: ChangePage =
+                self.call(Call::get([Subject::Issue(issue.as_str())], &path, &query, READ)).await?;
             at += page.values.len();
             let is_last = page.is_last(at);
             found.extend(page.values.into_iter().flatten());

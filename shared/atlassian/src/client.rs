@@ -21,6 +21,7 @@ use url::Url;
 
 use crate::error::{BoxError, JiraError};
 use crate::oauth::{Sites, SitesError};
+use crate::reach::{Limits, NOTHING, Reach, Subject};
 use crate::response::JiraErrorResponse;
 use crate::scopes::{is_lacking, is_surely_lacking};
 use crate::{DEFAULT_API_URL, http_client, lenient};
@@ -67,14 +68,20 @@ impl FromSettings for Jira {
 }
 
 impl Jira {
-    /// Prepares calls to the site with this cloud id.
-    pub fn site<'a>(&'a self, id: &str, tokens: Arc<dyn TokenSource + 'a>) -> Result<JiraSite<'a>> {
+    /// Prepares calls to the site with this cloud id, which stay within the connection's reach.
+    pub fn site<'a>(
+        &'a self,
+        id: &str,
+        reach: Reach,
+        tokens: Arc<dyn TokenSource + 'a>,
+    ) -> Result<JiraSite<'a>> {
         let mut base = self.api.clone();
         base.path_segments_mut()
             .map_err(|()| JiraError::BadAddress("ATLASSIAN_API_URL has no path"))?
             .pop_if_empty()
             .extend(["ex", "jira", id]);
-        Ok(JiraSite { jira: self, id: id.to_owned(), base, tokens, in_flight: Semaphore::new(IN_FLIGHT) })
+        let (limits, in_flight) = (Limits::new(reach), Semaphore::new(IN_FLIGHT));
+        Ok(JiraSite { jira: self, id: id.to_owned(), base, tokens, limits, in_flight })
     }
 }
 
@@ -84,12 +91,16 @@ pub struct JiraSite<'a> {
     id: String,
     base: Url,
     tokens: Arc<dyn TokenSource + 'a>,
+    /// Which projects the connection may touch.
+    pub(crate) limits: Limits,
     /// Limits calls to [`IN_FLIGHT`]; further calls wait in order.
     in_flight: Semaphore,
 }
 
 /// A call to Jira's API.
 pub(crate) struct Call<'a> {
+    /// What it is about. A connection that is limited to some projects makes it only if all of that is inside.
+    pub(crate) about: Vec<Subject<'a>>,
     /// The HTTP method.
     pub(crate) method: Method,
     /// The path below the site, by segment. Segments are percent-encoded.
@@ -100,6 +111,8 @@ pub(crate) struct Call<'a> {
     pub(crate) body: Option<Body<'a>>,
     /// The scopes that the call requires, named to the caller if one is missing.
     pub(crate) scopes: &'static str,
+    /// Whether the call is a read although its method is POST.
+    pub(crate) is_query: bool,
     /// Whether the call is safe to repeat: a read is, a create is not.
     pub(crate) repeatable: bool,
     /// Whether it succeeds with a redirect, which is returned and never followed: the token is for Jira only.
@@ -126,36 +139,48 @@ pub(crate) struct Answer {
 
 impl<'a> Call<'a> {
     /// A read with GET.
-    pub(crate) fn get(path: &'a [&'a str], query: &'a [(&'a str, &'a str)], scopes: &'static str) -> Self {
-        Self { method: Method::GET, path, query, body: None, scopes, repeatable: true, redirects: false }
+    pub(crate) fn get(
+        about: impl Into<Vec<Subject<'a>>>,
+        path: &'a [&'a str],
+        query: &'a [(&'a str, &'a str)],
+        scopes: &'static str,
+    ) -> Self {
+        Self { query, ..Self::write(about, Method::GET, path, None, scopes) }.repeatable()
     }
 
     /// A read with POST, such as a search with parameters that are too long for a URL.
-    pub(crate) fn query(path: &'a [&'a str], body: &'a Value, scopes: &'static str) -> Self {
-        let body = Some(Body::Json(body));
-        Self { method: Method::POST, path, query: &[], body, scopes, repeatable: true, redirects: false }
+    pub(crate) fn query(
+        about: impl Into<Vec<Subject<'a>>>,
+        path: &'a [&'a str],
+        body: &'a Value,
+        scopes: &'static str,
+    ) -> Self {
+        Self { is_query: true, ..Self::write(about, Method::POST, path, Some(body), scopes) }.repeatable()
     }
 
     /// A write, which is sent again only after a 429 or a rejected token, unless it is [`Self::repeatable`].
     pub(crate) fn write(
+        about: impl Into<Vec<Subject<'a>>>,
         method: Method,
         path: &'a [&'a str],
         body: Option<&'a Value>,
         scopes: &'static str,
     ) -> Self {
         let body = body.map(Body::Json);
-        Self { method, path, query: &[], body, scopes, repeatable: false, redirects: false }
+        let (about, is_query, repeatable, redirects) = (about.into(), false, false, false);
+        Self { about, method, path, query: &[], body, scopes, is_query, repeatable, redirects }
     }
 
     /// An upload of files with POST, which is sent again like a write.
     pub(crate) fn upload(
+        about: impl Into<Vec<Subject<'a>>>,
         path: &'a [&'a str],
         content_type: &'a str,
         content: &'a Bytes,
         scopes: &'static str,
     ) -> Self {
         let body = Some(Body::Form { content_type, content });
-        Self { body, ..Self::write(Method::POST, path, None, scopes) }
+        Self { body, ..Self::write(about, Method::POST, path, None, scopes) }
     }
 
     /// Adds query parameters.
@@ -190,7 +215,7 @@ impl JiraSite<'_> {
     pub(crate) async fn call_api<T: DeserializeOwned>(&self, path: &str, scopes: &'static str) -> Result<T> {
         let mut url = self.jira.api.clone();
         url.set_path(path);
-        let body = self.answer_from(url, Call::get(&[], &[], scopes)).await?.body;
+        let body = self.answer_from(url, Call::get(NOTHING, &[], &[], scopes)).await?.body;
         lenient::from_slice(&body).map_err(|error| JiraError::Unreadable(error.to_string()))
     }
 
@@ -215,7 +240,27 @@ impl JiraSite<'_> {
 
     /// Like [`Self::answer`], with the headers of the response.
     pub(crate) async fn answer_with_headers(&self, call: Call<'_>) -> Result<Answer> {
-        self.answer_from(self.url(&call)?, call).await
+        if !self.is_limited() {
+            return self.answer_from(self.url(&call)?, call).await;
+        }
+        // Boxed to keep the futures of connections without limits small.
+        Box::pin(self.limited_answer(call)).await
+    }
+
+    /// The answer for a connection that is limited to some projects. What a write is answered with, unless it is safe to
+    /// repeat, is no more than what was written.
+    async fn limited_answer(&self, call: Call<'_>) -> Result<Answer> {
+        self.check_reach(&call).await?;
+        let has_others = call.repeatable && !matches!(call.about[..], [Subject::Attachment(_)]);
+        let answer = self.answer_from(self.url(&call)?, call).await?;
+        let body = if has_others { self.leave_out_others(answer.body, true).await? } else { answer.body };
+        Ok(Answer { body, ..answer })
+    }
+
+    /// Makes a call that finds out where something is, whatever the connection's reach.
+    pub(crate) async fn look_up<T: DeserializeOwned>(&self, call: Call<'_>) -> Result<T> {
+        let body = self.answer_from(self.url(&call)?, call).await?.body;
+        lenient::from_slice(&body).map_err(|error| JiraError::Unreadable(error.to_string()))
     }
 
     /// [`Self::answer_with_headers`], from this URL instead of the call's path and query.

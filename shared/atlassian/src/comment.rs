@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use crate::client::{Call, JiraSite, Result};
 use crate::error::JiraError;
 use crate::ids::{CommentId, IssueRef};
+use crate::reach::{NOTHING, Subject};
 use crate::response::Refusal;
 use crate::scopes::{READ, WRITE};
 use crate::ticket::User;
@@ -153,19 +154,20 @@ impl JiraSite<'_> {
             CommentOrder::Oldest => "created",
         };
         let query = [("orderBy", order), ("startAt", &start), ("maxResults", &limit)];
-        self.call(Call::get(&comments_of(issue), &query, READ)).await
+        self.call(Call::get([Subject::Issue(issue.as_str())], &comments_of(issue), &query, READ)).await
     }
 
     /// Reads one comment. One that the account may not see does not exist for it.
     pub async fn comment(&self, issue: &IssueRef, id: &CommentId) -> Result<Comment> {
-        let OneComment(comment) = self.call(Call::get(&comment_of(issue, id), &[], READ)).await?;
+        let OneComment(comment) =
+            self.call(Call::get([Subject::Issue(issue.as_str())], &comment_of(issue, id), &[], READ)).await?;
         Ok(comment)
     }
 
-    /// Returns an entity property of a comment; null if it has none of this name.
+    /// Returns an entity property of a comment of an issue that was read; null if it has none of this name.
     pub async fn comment_property(&self, id: &CommentId, key: &str) -> Result<Value> {
         let path = ["rest", "api", "3", "comment", id.as_str(), "properties", key];
-        match self.call::<Property>(Call::get(&path, &[], READ)).await {
+        match self.call::<Property>(Call::get(NOTHING, &path, &[], READ)).await {
             Ok(property) => Ok(property.value),
             Err(error) if error.refusal() == Some(Refusal::NotFound) => Ok(Value::Null),
             Err(error) => Err(error),
@@ -192,7 +194,9 @@ impl JiraSite<'_> {
             body["properties"] = properties;
         }
         let path = comments_of(issue);
-        let answer = self.answer(Call::write(Method::POST, &path, Some(&body), WRITE)).await?;
+        let answer = self
+            .answer(Call::write([Subject::Issue(issue.as_str())], Method::POST, &path, Some(&body), WRITE))
+            .await?;
         one_comment(&answer)
     }
 
@@ -207,7 +211,15 @@ impl JiraSite<'_> {
     pub async fn add_internal_comment(&self, issue: &IssueRef, text: &str) -> Result<InternalComment> {
         let body = json!({ "body": text, "public": false });
         let path = ["rest", "servicedeskapi", "request", issue.as_str(), "comment"];
-        let answer = self.answer(Call::write(Method::POST, &path, Some(&body), SERVICE_DESK)).await?;
+        let answer = self
+            .answer(Call::write(
+                [Subject::Issue(issue.as_str())],
+                Method::POST,
+                &path,
+                Some(&body),
+                SERVICE_DESK,
+            ))
+            .await?;
         lenient::from_slice(&answer).map_err(|error| JiraError::Unreadable(error.to_string()).unconfirmed())
     }
 
@@ -234,7 +246,9 @@ impl JiraSite<'_> {
         let path = comment_of(issue, id);
         let notify = notify.map(|notify| ("notifyUsers", if notify { "true" } else { "false" }));
         let query: Vec<_> = notify.into_iter().collect();
-        let call = Call::write(Method::PUT, &path, Some(&body), WRITE).with_query(&query).repeatable();
+        let call = Call::write([Subject::Issue(issue.as_str())], Method::PUT, &path, Some(&body), WRITE)
+            .with_query(&query)
+            .repeatable();
         one_comment(&self.answer(call).await?)
     }
 
@@ -245,14 +259,20 @@ impl JiraSite<'_> {
     /// may have been deleted anyway.
     pub async fn delete_comment(&self, issue: &IssueRef, id: &CommentId) -> Result<()> {
         let path = comment_of(issue, id);
-        self.done(Call::write(Method::DELETE, &path, None, WRITE)).await
+        self.done(Call::write([Subject::Issue(issue.as_str())], Method::DELETE, &path, None, WRITE)).await
     }
 
     /// Makes sure that a comment does not exist. Unlike [`Self::delete_comment`], it is retried like a read, and a
     /// comment that does not exist is no error.
     pub async fn withdraw_comment(&self, issue: &IssueRef, id: &CommentId) -> Result<()> {
         let path = comment_of(issue, id);
-        match self.done(Call::write(Method::DELETE, &path, None, WRITE).repeatable()).await {
+        match self
+            .done(
+                Call::write([Subject::Issue(issue.as_str())], Method::DELETE, &path, None, WRITE)
+                    .repeatable(),
+            )
+            .await
+        {
             Err(error) if error.refusal() == Some(Refusal::NotFound) => Ok(()),
             outcome => outcome,
         }

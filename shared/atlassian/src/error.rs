@@ -21,6 +21,9 @@ pub enum JiraError {
     /// The connection's consent does not include these scopes, so the call was not made.
     #[error("the consent lacks a scope of {0}")]
     MissingScope(&'static str),
+    /// The call is about a project that the connection may not touch, so it was not made, or its answer is withheld.
+    #[error("outside the projects that the connection is limited to")]
+    ProjectNotAllowed,
     /// The request timed out.
     #[error("{0}")]
     TimedOut(String),

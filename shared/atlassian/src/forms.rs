@@ -10,6 +10,7 @@ use serde_json::Value;
 use crate::client::{Call, JiraSite, Result};
 use crate::ids::{IssueRef, IssueTypeId, ProjectId};
 use crate::lenient;
+use crate::reach::Subject;
 use crate::scopes::READ;
 
 /// The largest page that Jira returns of these lists.
@@ -144,7 +145,8 @@ impl JiraSite<'_> {
     /// Jira responds with 400 if the project does not exist or is not visible. An account that may not create anything
     /// gets an empty list.
     pub async fn issue_types(&self, project: &ProjectId) -> Result<Vec<IssueType>> {
-        self.all_pages(&["rest", "api", "3", "issue", "createmeta", project.as_str(), "issuetypes"]).await
+        self.all_pages(project, &["rest", "api", "3", "issue", "createmeta", project.as_str(), "issuetypes"])
+            .await
     }
 
     /// Lists the fields of the screen on which issues of a type are created in a project.
@@ -158,7 +160,7 @@ impl JiraSite<'_> {
     ) -> Result<Vec<ScreenField>> {
         let path =
             ["rest", "api", "3", "issue", "createmeta", project.as_str(), "issuetypes", issue_type.as_str()];
-        let mut fields: Vec<ScreenField> = self.all_pages(&path).await?;
+        let mut fields: Vec<ScreenField> = self.all_pages(project, &path).await?;
         for field in &mut fields {
             field.id = field.id.take().or_else(|| field.key.take());
         }
@@ -170,17 +172,23 @@ impl JiraSite<'_> {
     /// <https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-issues/#api-rest-api-3-issue-issueidorkey-editmeta-get>
     pub async fn edit_screen(&self, issue: &IssueRef) -> Result<Vec<ScreenField>> {
         let path = ["rest", "api", "3", "issue", issue.as_str(), "editmeta"];
-        let EditMeta { fields: Screen(fields) } = self.call(Call::get(&path, &[], READ)).await?;
+        let EditMeta { fields: Screen(fields) } =
+            self.call(Call::get([Subject::Issue(issue.as_str())], &path, &[], READ)).await?;
         Ok(fields)
     }
 
-    async fn all_pages<T: for<'de> Deserialize<'de>>(&self, path: &[&str]) -> Result<Vec<T>> {
+    async fn all_pages<T: for<'de> Deserialize<'de>>(
+        &self,
+        project: &ProjectId,
+        path: &[&str],
+    ) -> Result<Vec<T>> {
         let size = PAGE_SIZE.to_string();
         let mut entries = Vec::new();
         loop {
             let start = entries.len().to_string();
             let query = [("startAt", start.as_str()), ("maxResults", &size)];
-            let page: Page<T> = self.call(Call::get(path, &query, READ)).await?;
+            let page: Page<T> =
+                self.call(Call::get([Subject::Project(project.as_str())], path, &query, READ)).await?;
             let is_full = page.values.len() >= PAGE_SIZE;
             let is_empty = page.values.is_empty();
             entries.extend(page.values);

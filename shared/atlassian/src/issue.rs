@@ -9,6 +9,8 @@ use serde_json::{Map, Value, json};
 use crate::client::{Call, JiraSite, Result};
 use crate::error::JiraError;
 use crate::ids::{IssueRef, ProjectId};
+use crate::jql::{Condition, Jql};
+use crate::reach::{NOTHING, Subject};
 use crate::scopes::{READ, WRITE};
 use crate::search::Found;
 use crate::{lenient, timestamp};
@@ -93,7 +95,8 @@ impl JiraSite<'_> {
     /// Reads an issue with the given fields (`*all,-comment` …).
     pub async fn issue(&self, id_or_key: &str, fields: &str) -> Result<Issue> {
         let path = ["rest", "api", "3", "issue", id_or_key];
-        let OneIssue(issue) = self.call(Call::get(&path, &[("fields", fields)], READ)).await?;
+        let OneIssue(issue) =
+            self.call(Call::get([Subject::Issue(id_or_key)], &path, &[("fields", fields)], READ)).await?;
         Ok(issue)
     }
 
@@ -107,7 +110,10 @@ impl JiraSite<'_> {
         if let Some(properties) = properties {
             body["properties"] = properties;
         }
-        let call = Call::write(Method::POST, &["rest", "api", "3", "issue"], Some(&body), WRITE);
+        let project = lenient::id_of(&body["fields"]["project"]["id"]).unwrap_or_default();
+        let about = [Subject::Project(&project)];
+        let path = ["rest", "api", "3", "issue"];
+        let call = Call::write(about, Method::POST, &path, Some(&body), WRITE);
         let answer = self.answer(call).await?;
         match lenient::from_slice(&answer) {
             Ok(OneIssue(issue)) => Ok(issue),
@@ -123,7 +129,7 @@ impl JiraSite<'_> {
     pub async fn edit_issue(&self, issue: &IssueRef, fields: Map<String, Value>) -> Result<Option<Issue>> {
         let body = json!({ "fields": fields });
         let path = ["rest", "api", "3", "issue", issue.as_str()];
-        let call = Call::write(Method::PUT, &path, Some(&body), WRITE)
+        let call = Call::write([Subject::Issue(issue.as_str())], Method::PUT, &path, Some(&body), WRITE)
             .with_query(&[("returnIssue", "true")])
             .repeatable();
         let answer = self.answer(call).await?;
@@ -144,7 +150,8 @@ impl JiraSite<'_> {
     pub async fn delete_issue(&self, issue: &IssueRef, with_subtasks: bool) -> Result<()> {
         let path = ["rest", "api", "3", "issue", issue.as_str()];
         let query = [("deleteSubtasks", if with_subtasks { "true" } else { "false" })];
-        let call = Call::write(Method::DELETE, &path, None, WRITE).with_query(&query);
+        let call = Call::write([Subject::Issue(issue.as_str())], Method::DELETE, &path, None, WRITE)
+            .with_query(&query);
         self.done(call).await
     }
 
@@ -153,7 +160,7 @@ impl JiraSite<'_> {
     pub async fn issues_with_property(&self, keys: &[String], property: &str) -> Result<Vec<Issue>> {
         let body = json!({ "issueIdsOrKeys": keys, "fields": ["created"], "properties": [property] });
         let path = ["rest", "api", "3", "issue", "bulkfetch"];
-        let fetched: Fetched = self.call(Call::query(&path, &body, READ)).await?;
+        let fetched: Fetched = self.call(Call::query(NOTHING, &path, &body, READ)).await?;
         Ok(fetched.issues.into_iter().flatten().collect())
     }
 
@@ -164,13 +171,9 @@ impl JiraSite<'_> {
         property: &str,
         token: Option<String>,
     ) -> Result<Found<Issue>> {
-        let body = json!({
-            "jql": format!("project = \"{}\" ORDER BY created DESC", project.as_str()),
-            "maxResults": ISSUES_AT_ONCE,
-            "fields": ["created"],
-            "properties": [property],
-        });
-        self.next_issues(body, token).await
+        let jql = Jql::new(&Condition::project(project), "created DESC");
+        let body = json!({ "maxResults": ISSUES_AT_ONCE, "fields": ["created"], "properties": [property] });
+        self.next_issues(&jql, body, token).await
     }
 }
 

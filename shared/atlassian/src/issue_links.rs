@@ -16,6 +16,7 @@ use crate::error::JiraError;
 use crate::ids::{IssueRef, LinkId, is_number};
 use crate::issue::Issue;
 use crate::lenient;
+use crate::reach::{NOTHING, Subject};
 use crate::scopes::{READ, WRITE};
 use crate::ticket::Ticket;
 
@@ -125,7 +126,7 @@ impl JiraSite<'_> {
     /// 404 if linking is switched off on the site.
     pub async fn link_types(&self) -> Result<Vec<LinkType>> {
         let path = ["rest", "api", "3", "issueLinkType"];
-        let types: LinkTypes = self.call(Call::get(&path, &[], READ)).await?;
+        let types: LinkTypes = self.call(Call::get(NOTHING, &path, &[], READ)).await?;
         Ok(types.issue_link_types.into_iter().flatten().collect())
     }
 
@@ -148,8 +149,9 @@ impl JiraSite<'_> {
         let body = json!({
             "type": { "id": type_id }, "inwardIssue": reference(inward), "outwardIssue": reference(outward),
         });
+        let about = [Subject::Issue(from.as_str()), Subject::Issue(to.as_str())];
         let path = ["rest", "api", "3", "issueLink"];
-        done(&self.answer(Call::write(Method::POST, &path, Some(&body), WRITE)).await?)
+        done(&self.answer(Call::write(about, Method::POST, &path, Some(&body), WRITE)).await?)
     }
 
     /// Deletes a link. Retried only after a 429 or a rejected token.
@@ -161,7 +163,11 @@ impl JiraSite<'_> {
     /// [`JiraError::Unconfirmed`] if it may have been deleted anyway.
     pub async fn unlink_issues(&self, link: &LinkId) -> Result<()> {
         let path = ["rest", "api", "3", "issueLink", link.as_str()];
-        done(&self.answer(Call::write(Method::DELETE, &path, None, WRITE)).await?)
+        done(
+            &self
+                .answer(Call::write([Subject::Link(link.as_str())], Method::DELETE, &path, None, WRITE))
+                .await?,
+        )
     }
 }
 

@@ -2,11 +2,14 @@
 //!
 //! <https://support.atlassian.com/jira-software-cloud/docs/jql-fields/>
 
+use std::borrow::Cow;
 use std::fmt::Write;
 
 use time::OffsetDateTime;
 
+use crate::client::Result;
 use crate::ids::{ProjectId, SprintId, is_number};
+use crate::reach::Reach;
 
 /// A condition on issues, in JQL. Parts that contain `OR` do not exist, so conditions can be joined with `AND`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,6 +78,84 @@ impl Condition {
     }
 }
 
+/// A query: a condition, which may be empty, and the order of what is found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Jql {
+    text: String,
+    /// Where `ORDER BY` begins; at the end if there is none.
+    order_at: usize,
+}
+
+impl Jql {
+    /// A query with a condition, in an order such as `created DESC`.
+    pub fn new(condition: &Condition, order: &str) -> Self {
+        Self { text: format!("{} ORDER BY {order}", condition.as_str()), order_at: condition.as_str().len() }
+    }
+
+    /// Takes a query from elsewhere. Only where its order begins is looked for; whether it is a query at all is for
+    /// Jira's parser to say ([`crate::JiraSite::parse_jql`]).
+    pub fn from_text(text: String) -> Self {
+        let order_at = order_at(&text).unwrap_or(text.len());
+        Self { text, order_at }
+    }
+
+    /// The query as it is, without limits.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// The query for a connection with this reach: as it is, or limited to some projects.
+    ///
+    /// # Errors
+    /// [`crate::JiraError::ProjectNotAllowed`] if there are no projects.
+    pub(crate) fn within(&self, reach: &Reach) -> Result<Cow<'_, str>> {
+        let Some(projects) = reach.condition()? else { return Ok(self.text.as_str().into()) };
+        let (condition, order) = self.text.split_at(self.order_at);
+        let condition = condition.trim();
+        let limited = match condition {
+            "" => format!("{projects} {order}"),
+            condition => format!("{projects} AND ({condition}) {order}"),
+        };
+        Ok(limited.into())
+    }
+}
+
+/// Where `ORDER BY` begins in a query. Both words are reserved, so in a valid query they stand nowhere else outside of
+/// quotes.
+fn order_at(text: &str) -> Option<usize> {
+    let mut quote = None;
+    let mut is_escaped = false;
+    let mut is_in_word = false;
+    for (at, character) in text.char_indices() {
+        if let Some(open) = quote {
+            if !is_escaped && character == open {
+                quote = None;
+            }
+            is_escaped = !is_escaped && character == '\\';
+            continue;
+        }
+        if "\"'".contains(character) {
+            quote = Some(character);
+            is_in_word = false;
+            continue;
+        }
+        let is_word = character.is_alphanumeric() || "_-.\\".contains(character);
+        if is_word && !is_in_word && begins_order(&text[at..]) {
+            return Some(at);
+        }
+        is_in_word = is_word;
+    }
+    None
+}
+
+fn begins_order(text: &str) -> bool {
+    let mut words = text.split_whitespace();
+    let first = words.next().is_some_and(|word| word.eq_ignore_ascii_case("order"));
+    let second =
+        words.next().and_then(|word| word.get(..2)).is_some_and(|word| word.eq_ignore_ascii_case("by"));
+    first && second
+}
+
 /// A name is quoted, because it may be a reserved word. A number is not, because in quotes it could match a name.
 fn name_or_id(text: &str) -> String {
     if is_number(text) { text.to_owned() } else { quoted(text) }
@@ -121,6 +202,46 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    fn limited(query: &str) -> String {
+        let reach = Reach::Projects(vec!["1".to_owned(), "2".to_owned()]);
+        Jql::from_text(query.to_owned()).within(&reach).unwrap().into_owned()
+    }
+
+    #[test]
+    fn a_query_is_limited_before_its_order() {
+        for (query, expected) in [
+            ("key = A-1", "project in (1, 2) AND (key = A-1) "),
+            ("key = A-1 OR key = B-1", "project in (1, 2) AND (key = A-1 OR key = B-1) "),
+            ("key = A-1 ORDER BY key", "project in (1, 2) AND (key = A-1) ORDER BY key"),
+            (
+                "key = A-1\norder\n\tby key, \"order by\"",
+                "project in (1, 2) AND (key = A-1) order\n\tby key, \"order by\"",
+            ),
+            ("(key = A-1)Order By key", "project in (1, 2) AND ((key = A-1)) Order By key"),
+            ("text ~ \"a\"ORDER BY key", "project in (1, 2) AND (text ~ \"a\") ORDER BY key"),
+            ("ORDER BY key", "project in (1, 2) ORDER BY key"),
+            ("text ~ \"order by a\"", "project in (1, 2) AND (text ~ \"order by a\") "),
+            ("text ~ 'order by a'", "project in (1, 2) AND (text ~ 'order by a') "),
+            (r#"text ~ "\" order by a""#, r#"project in (1, 2) AND (text ~ "\" order by a") "#),
+            (r#"text ~ "\\" order by a"#, r#"project in (1, 2) AND (text ~ "\\") order by a"#),
+            ("reorder = 1 AND orderby = 2", "project in (1, 2) AND (reorder = 1 AND orderby = 2) "),
+            ("é = 1 ORDER BY é", "project in (1, 2) AND (é = 1) ORDER BY é"),
+        ] {
+            assert_eq!(limited(query), expected);
+        }
+    }
+
+    #[test]
+    fn a_query_without_limits_is_sent_as_it_is() {
+        let query = Jql::from_text(" key = A-1  ORDER  BY key".to_owned());
+        assert_eq!(query.within(&Reach::Everything).unwrap(), query.as_str());
+        assert!(query.within(&Reach::Projects(vec![])).is_err());
+        let ours = Jql::new(&Condition::label("order by"), "key");
+        assert_eq!(ours.within(&Reach::Everything).unwrap(), "labels = \"order by\" ORDER BY key");
+        let reach = Reach::Projects(vec!["1".to_owned()]);
+        assert_eq!(ours.within(&reach).unwrap(), "project in (1) AND (labels = \"order by\") ORDER BY key");
+    }
 
     /// A token of JQL, by Jira's grammar.
     #[derive(Debug, PartialEq)]
@@ -204,6 +325,11 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn limits_begin_every_query(query in hostile()) {
+            prop_assert!(limited(&query).starts_with("project in (1, 2) "));
+        }
+
         #[test]
         fn any_text_stays_one_value(text in hostile()) {
             prop_assert_eq!(tokens(Condition::label(&text).as_str()), three("labels", "=", &text));

@@ -7,7 +7,9 @@ use serde_json::{Map, Value, json};
 
 use crate::client::{Call, JiraSite, Result};
 use crate::error::JiraError;
+use crate::jql::Jql;
 use crate::lenient;
+use crate::reach::{NOTHING, Subject};
 use crate::scopes::READ;
 
 /// What Jira's parser says about a query.
@@ -20,6 +22,9 @@ pub struct ParsedJql {
     pub errors: Vec<String>,
     #[serde(deserialize_with = "lenient::object")]
     structure: Option<Structure>,
+    /// Whether the query is limited to some projects when it is run.
+    #[serde(skip)]
+    is_limited: bool,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -33,7 +38,26 @@ impl ParsedJql {
     /// Whether the query has no condition, so that it finds all issues of the site. False if Jira did not describe the
     /// query.
     pub fn is_unbounded(&self) -> bool {
-        self.structure.as_ref().is_some_and(|structure| structure.condition.is_none())
+        !self.is_limited && self.structure.as_ref().is_some_and(|structure| structure.condition.is_none())
+    }
+
+    /// Whether Jira has read the query as conditions of which the first, `project in (…)`, always has to be met.
+    fn begins_with_projects(&self) -> bool {
+        let Some(condition) = self.structure.as_ref().and_then(|structure| structure.condition.as_ref())
+        else {
+            return false;
+        };
+        let is = |value: Option<&Value>, text: &str| {
+            value.and_then(Value::as_str).is_some_and(|value| value.eq_ignore_ascii_case(text))
+        };
+        let first = match condition.get("clauses") {
+            None => Some(condition),
+            Some(clauses) if is(condition.get("operator"), "and") => clauses[0].as_object(),
+            Some(_) => None,
+        };
+        first.is_some_and(|first| {
+            is(first.get("field").map(|field| &field["name"]), "project") && is(first.get("operator"), "in")
+        })
     }
 }
 
@@ -51,21 +75,42 @@ struct Counted {
 
 impl JiraSite<'_> {
     /// Has a query parsed by Jira, strictly, without running it. A wrong query is not an error of the call.
-    pub async fn parse_jql(&self, jql: &str) -> Result<ParsedJql> {
+    ///
+    /// For a connection that is limited to some projects, the query as it is sent to the search is parsed too, in the
+    /// same call: Jira itself has to read it as one that is limited to them.
+    ///
+    /// # Errors
+    /// [`JiraError::ProjectNotAllowed`] if the query is valid by itself but would not stay inside.
+    pub async fn parse_jql(&self, jql: &Jql) -> Result<ParsedJql> {
         let path = ["rest", "api", "3", "jql", "parse"];
-        let body = json!({ "queries": [jql] });
-        let call = Call::query(&path, &body, READ).with_query(&[("validation", "strict")]);
+        let limited = jql.within(&self.limits.reach)?;
+        let mut body = json!({ "queries": [jql.as_str()] });
+        if let (Some(queries), true) = (body["queries"].as_array_mut(), self.is_limited()) {
+            queries.push(limited.as_ref().into());
+        }
+        let call = Call::query(NOTHING, &path, &body, READ).with_query(&[("validation", "strict")]);
         let parsed: Parsed = self.call(call).await?;
-        let first = parsed.queries.into_iter().next().flatten();
-        first.ok_or_else(|| JiraError::Unreadable("the parsed query is missing".to_owned()))
+        let mut parsed = parsed.queries.into_iter();
+        let missing = || JiraError::Unreadable("a parsed query is missing".to_owned());
+        let mut first = parsed.next().flatten().ok_or_else(missing)?;
+        if self.is_limited() && first.errors.is_empty() {
+            let limited = parsed.next().flatten().ok_or_else(missing)?;
+            if !limited.errors.is_empty() || !limited.begins_with_projects() {
+                return Err(JiraError::ProjectNotAllowed);
+            }
+            first.is_limited = true;
+        }
+        Ok(first)
     }
 
     /// Counts the issues that a bounded query finds: approximately, and without the latest changes.
     ///
     /// <https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-issue-search/#api-rest-api-3-search-approximate-count-post>
-    pub async fn approximate_count(&self, jql: &str) -> Result<i64> {
+    pub async fn approximate_count(&self, jql: &Jql) -> Result<i64> {
         let path = ["rest", "api", "3", "search", "approximate-count"];
-        let counted: Counted = self.call(Call::query(&path, &json!({ "jql": jql }), READ)).await?;
+        let jql = jql.within(&self.limits.reach)?;
+        let body = json!({ "jql": jql });
+        let counted: Counted = self.call(Call::query([Subject::Query(&jql)], &path, &body, READ)).await?;
         counted.count.ok_or_else(|| JiraError::Unreadable("the count is missing".to_owned()))
     }
 }

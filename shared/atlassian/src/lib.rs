@@ -17,6 +17,8 @@ pub mod oauth;
 mod people;
 mod planning;
 mod projects;
+mod reach;
+mod redaction;
 mod response;
 mod scopes;
 mod search;
@@ -40,7 +42,7 @@ pub use ids::{
 };
 pub use issue::{ISSUES_AT_ONCE, Issue, OneIssue};
 pub use issue_links::{Direction, IssueLink, LinkType};
-pub use jql::Condition;
+pub use jql::{Condition, Jql};
 pub use jql_check::ParsedJql;
 pub use people::{Assignable, PersonFound, Profile};
 pub use planning::{
@@ -48,6 +50,7 @@ pub use planning::{
     EstimationField, ISSUES_PER_MOVE, NextState, Position, Ranking, SprintFields, Unranked,
 };
 pub use projects::{AvatarUrls, Category, Lead, Project, ProjectPage};
+pub use reach::{MAX_PROJECTS, Reach};
 pub use response::{JiraErrorResponse, Refusal};
 pub use search::{Bulk, Found, Id, Page, PageError, Search, SearchPosition};
 pub use ticket::{

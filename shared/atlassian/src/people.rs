@@ -12,6 +12,7 @@ use crate::error::JiraError;
 use crate::ids::{IssueRef, ProjectId, is_number};
 use crate::lenient;
 use crate::projects::AvatarUrls;
+use crate::reach::{NOTHING, Subject};
 
 const SCOPE: &str = "read:jira-user";
 const PROFILE_SCOPE: &str = "read:me";
@@ -134,9 +135,13 @@ impl JiraSite<'_> {
             Assignable::Issue(issue) if is_number(issue.as_str()) => ("issueId", issue.as_str()),
             Assignable::Issue(issue) => ("issueKey", issue.as_str()),
         };
+        let about = match place {
+            ("project", project) => Subject::Project(project),
+            (_, issue) => Subject::Issue(issue),
+        };
         let path = ["rest", "api", "3", "user", "assignable", "search"];
         let query = [("query", text), place, ("maxResults", ASKED)];
-        let AssignableAccounts(found) = self.call(Call::get(&path, &query, SCOPE)).await?;
+        let AssignableAccounts(found) = self.call(Call::get([about], &path, &query, SCOPE)).await?;
         Ok(people(found))
     }
 
@@ -149,7 +154,7 @@ impl JiraSite<'_> {
     pub async fn people(&self, text: &str) -> Result<Vec<PersonFound>> {
         let path = ["rest", "api", "3", "user", "picker"];
         let query = [("query", text), ("maxResults", ASKED), ("showAvatar", "true")];
-        let found: PickedAccounts = self.call(Call::get(&path, &query, SCOPE)).await?;
+        let found: PickedAccounts = self.call(Call::get(NOTHING, &path, &query, SCOPE)).await?;
         Ok(people(found.users))
     }
 

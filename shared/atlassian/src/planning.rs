@@ -14,6 +14,7 @@ use crate::client::{Call, JiraSite, Result};
 use crate::error::JiraError;
 use crate::ids::{BoardId, IssueRef, SprintId};
 use crate::lenient;
+use crate::reach::Subject;
 use crate::search::{EMPTY_PAGES, Page, SearchPosition, TICKETS};
 use crate::ticket::{FIELDS, Ticket};
 
@@ -202,6 +203,24 @@ pub enum Position {
     After(IssueRef),
 }
 
+impl Destination {
+    fn subject(&self) -> Option<Subject<'_>> {
+        match self {
+            Self::Sprint(sprint) => Some(Subject::Sprint(sprint.as_str())),
+            Self::Backlog(board) => board.as_ref().map(|board| Subject::Board(board.as_str())),
+            Self::Stay => None,
+        }
+    }
+}
+
+impl Position {
+    fn issue(&self) -> &IssueRef {
+        match self {
+            Self::Before(issue) | Self::After(issue) => issue,
+        }
+    }
+}
+
 /// An issue that could not be ranked, although others of the same call were.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
@@ -239,7 +258,8 @@ impl JiraSite<'_> {
     /// <https://developer.atlassian.com/cloud/jira/software/rest/api-group-board/#api-rest-agile-1-0-board-boardid-configuration-get>
     pub async fn board_configuration(&self, board: &BoardId) -> Result<BoardConfiguration> {
         let path = ["rest", "agile", "1.0", "board", board.as_str(), "configuration"];
-        let found: BoardConfiguration = self.call(Call::get(&path, &[], CONFIGURATION_SCOPES)).await?;
+        let found: BoardConfiguration =
+            self.call(Call::get([Subject::Board(board.as_str())], &path, &[], CONFIGURATION_SCOPES)).await?;
         if found.id.is_none() && found.name.is_none() && found.column_config.is_none() {
             return Err(JiraError::Unreadable("no board configuration".to_owned()));
         }
@@ -303,7 +323,7 @@ impl JiraSite<'_> {
         let mut query = vec![("maxResults", size.as_str()), ("fields", fields.as_str())];
         query.extend(reconciled.iter().map(|id| ("reconcileIssues", id.as_str())));
         query.extend(token.map(|token| ("nextPageToken", token)));
-        self.call(Call::get(&path, &query, BACKLOG_SCOPES)).await
+        self.call(Call::get([Subject::Board(board.as_str())], &path, &query, BACKLOG_SCOPES)).await
     }
 
     /// Creates a future sprint on a board. Retried only after a 429 or a rejected token.
@@ -317,7 +337,13 @@ impl JiraSite<'_> {
         let mut body = fields.into_body();
         body.insert("originBoardId".to_owned(), json!(board.as_str().parse::<i64>().ok()));
         let body = body.into();
-        let call = Call::write(Method::POST, &["rest", "agile", "1.0", "sprint"], Some(&body), WRITE_SPRINT);
+        let call = Call::write(
+            [Subject::Board(board.as_str())],
+            Method::POST,
+            &["rest", "agile", "1.0", "sprint"],
+            Some(&body),
+            WRITE_SPRINT,
+        );
         written(&self.answer(call).await?)
     }
 
@@ -333,7 +359,8 @@ impl JiraSite<'_> {
         let is_repeatable = fields.state.is_none();
         let body = fields.into_body().into();
         let path = ["rest", "agile", "1.0", "sprint", sprint.as_str()];
-        let call = Call::write(Method::POST, &path, Some(&body), WRITE_SPRINT);
+        let call =
+            Call::write([Subject::Sprint(sprint.as_str())], Method::POST, &path, Some(&body), WRITE_SPRINT);
         written(&self.answer(if is_repeatable { call.repeatable() } else { call }).await?)
     }
 
@@ -354,6 +381,9 @@ impl JiraSite<'_> {
         position: Option<&Position>,
     ) -> Result<Vec<Unranked>> {
         let issues: Vec<&str> = issues.iter().map(IssueRef::as_str).collect();
+        let mut about: Vec<Subject<'_>> = issues.iter().map(|issue| Subject::Issue(issue)).collect();
+        about.extend(to.subject());
+        about.extend(position.map(|position| Subject::Issue(position.issue().as_str())));
         let mut body = json!({ "issues": issues });
         match position {
             Some(Position::Before(issue)) => body["rankBeforeIssue"] = issue.as_str().into(),
@@ -371,7 +401,7 @@ impl JiraSite<'_> {
             Destination::Stay => (Method::PUT, vec!["issue", "rank"], WRITE_RANK),
         };
         let path = [&["rest", "agile", "1.0"], &path[..]].concat();
-        let answer = self.answer(Call::write(method, &path, Some(&body), scopes).repeatable()).await?;
+        let answer = self.answer(Call::write(about, method, &path, Some(&body), scopes).repeatable()).await?;
         // 204 without a body: all of them. 207: some of them.
         if answer.is_empty() {
             return Ok(Vec::new());

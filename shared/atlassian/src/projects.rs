@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::client::{Call, IN_FLIGHT, JiraSite, Result};
 use crate::ids::ProjectId;
 use crate::lenient;
+use crate::reach::{NOTHING, Subject};
 use crate::scopes::READ;
 
 /// Jira caps the page size at this.
@@ -116,6 +117,10 @@ impl JiraSite<'_> {
     /// The first page gives the total; the other pages are read in parallel, in steps of the first page's length. If
     /// projects are still missing (Jira may shorten any page), they are read page by page.
     pub async fn projects(&self, from: usize, limit: usize) -> Result<(Vec<Project>, Option<usize>)> {
+        // Without an id, Jira would list all.
+        if self.allowed_projects().is_some_and(<[String]>::is_empty) {
+            return Ok((Vec::new(), None));
+        }
         let end = from.saturating_add(limit);
         let first = self.project_page(from, end).await?;
         let step = first.values.len();
@@ -158,7 +163,8 @@ impl JiraSite<'_> {
             key: String,
         }
         let path = ["rest", "api", "3", "project", project.as_str()];
-        let found: Found = self.call(Call::get(&path, &[], READ)).await?;
+        let found: Found =
+            self.call(Call::get([Subject::Project(project.as_str())], &path, &[], READ)).await?;
         Ok(found.key)
     }
 
@@ -166,8 +172,13 @@ impl JiraSite<'_> {
     async fn project_page(&self, start: usize, end: usize) -> Result<ProjectPage> {
         let (start_at, size) = (start.to_string(), (end - start).min(PAGE_SIZE).to_string());
         let path = ["rest", "api", "3", "project", "search"];
-        let query =
-            [("startAt", start_at.as_str()), ("maxResults", &size), ("expand", "lead"), ("orderBy", "key")];
-        self.call(Call::get(&path, &query, READ)).await
+        let mut query = vec![
+            ("startAt", start_at.as_str()),
+            ("maxResults", &size),
+            ("expand", "lead"),
+            ("orderBy", "key"),
+        ];
+        query.extend(self.allowed_projects().into_iter().flatten().map(|id| ("id", id.as_str())));
+        self.call(Call::get(NOTHING, &path, &query, READ)).await
     }
 }

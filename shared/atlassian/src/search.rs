@@ -15,8 +15,9 @@ use serde_json::{Value, json};
 
 use crate::client::{Call, JiraSite, Result};
 use crate::error::JiraError;
-use crate::jql::Condition;
+use crate::jql::{Condition, Jql};
 use crate::lenient;
+use crate::reach::{NOTHING, Subject};
 use crate::scopes::READ;
 use crate::ticket::{FIELDS, Ticket};
 
@@ -36,7 +37,7 @@ pub(crate) const EMPTY_PAGES: usize = 20;
 /// A search. Unless it is of JQL, the newest issues come first; of issues created at the same time, the one with the
 /// highest number.
 pub struct Search {
-    jql: String,
+    jql: Jql,
     /// The requested fields.
     fields: Vec<String>,
 }
@@ -44,11 +45,11 @@ pub struct Search {
 impl Search {
     /// The issues that meet a condition.
     pub fn of(condition: &Condition) -> Self {
-        Self::of_jql(format!("{} ORDER BY created DESC, key DESC", condition.as_str()))
+        Self::of_jql(Jql::new(condition, "created DESC, key DESC"))
     }
 
     /// The issues that a query finds, in its order. Jira refuses a query that it cannot parse or that is not bounded.
-    pub fn of_jql(jql: String) -> Self {
+    pub fn of_jql(jql: Jql) -> Self {
         Self { jql, fields: FIELDS.map(str::to_owned).into() }
     }
 
@@ -253,11 +254,11 @@ impl JiraSite<'_> {
         size: usize,
         fields: &[String],
     ) -> Result<Found<T>> {
-        let mut body = json!({ "jql": search.jql, "maxResults": size, "fields": fields });
+        let mut body = json!({ "maxResults": size, "fields": fields });
         if !reconciled.is_empty() {
             body["reconcileIssues"] = reconciled.into();
         }
-        self.next_issues(body, token.map(str::to_owned)).await
+        self.next_issues(&search.jql, body, token.map(str::to_owned)).await
     }
 
     /// Returns the next page of a search that is not empty, or the end of the search. A page whose next token is the
@@ -267,15 +268,19 @@ impl JiraSite<'_> {
     /// [`JiraError::EndlessSearch`] if page after page is empty and none is the last.
     pub(crate) async fn next_issues<T: DeserializeOwned>(
         &self,
+        jql: &Jql,
         mut body: Value,
         mut token: Option<String>,
     ) -> Result<Found<T>> {
+        let jql = jql.within(&self.limits.reach)?;
+        body["jql"] = jql.as_ref().into();
         for _ in 0..EMPTY_PAGES {
             if let Some(token) = &token {
                 body["nextPageToken"] = token.as_str().into();
             }
             let path = ["rest", "api", "3", "search", "jql"];
-            let mut page: Page<T> = self.call(Call::query(&path, &body, READ)).await?;
+            let mut page: Page<T> =
+                self.call(Call::query([Subject::Query(&jql)], &path, &body, READ)).await?;
             let next = page.take_next();
             let issues: Vec<T> = page.issues.into_iter().flatten().collect();
             if !issues.is_empty() {
@@ -318,7 +323,7 @@ impl JiraSite<'_> {
     ) -> Result<Vec<String>> {
         let body = json!({ "issueIdsOrKeys": ids, "fields": search.fields });
         let path = ["rest", "api", "3", "issue", "bulkfetch"];
-        let bulk: Bulk = self.call(Call::query(&path, &body, READ)).await?;
+        let bulk: Bulk = self.call(Call::query(NOTHING, &path, &body, READ)).await?;
         let mut nameless = Vec::new();
         for ticket in bulk.issues.into_iter().flatten() {
             let name = [&ticket.id, &ticket.key].into_iter().flatten().find(|name| ids.contains(name));

@@ -10,6 +10,7 @@ use crate::client::{Call, JiraSite, Result};
 use crate::forms::Screen;
 use crate::ids::{IssueRef, TransitionId};
 use crate::lenient;
+use crate::reach::Subject;
 use crate::scopes::{READ, WRITE};
 use crate::ticket::Status;
 
@@ -45,7 +46,8 @@ impl JiraSite<'_> {
     pub async fn transitions(&self, issue: &IssueRef) -> Result<Vec<Transition>> {
         let path = ["rest", "api", "3", "issue", issue.as_str(), "transitions"];
         let query = [("expand", "transitions.fields")];
-        let found: Transitions = self.call(Call::get(&path, &query, READ)).await?;
+        let found: Transitions =
+            self.call(Call::get([Subject::Issue(issue.as_str())], &path, &query, READ)).await?;
         Ok(found.transitions.into_iter().flatten().collect())
     }
 
@@ -67,7 +69,8 @@ impl JiraSite<'_> {
             body["fields"] = fields.into();
         }
         let path = ["rest", "api", "3", "issue", issue.as_str(), "transitions"];
-        self.done(Call::write(Method::POST, &path, Some(&body), WRITE)).await
+        self.done(Call::write([Subject::Issue(issue.as_str())], Method::POST, &path, Some(&body), WRITE))
+            .await
     }
 }
 

@@ -10,6 +10,7 @@ use time::OffsetDateTime;
 use crate::client::{Call, JiraSite, Result};
 use crate::error::JiraError;
 use crate::ids::{IssueRef, WorklogId};
+use crate::reach::Subject;
 use crate::scopes::{READ, WRITE};
 use crate::ticket::User;
 use crate::{lenient, timestamp};
@@ -228,7 +229,7 @@ impl JiraSite<'_> {
         query.extend(after.as_deref().map(|after| ("startedAfter", after)));
         query.extend(before.as_deref().map(|before| ("startedBefore", before)));
         query.extend(with_properties.then_some(("expand", "properties")));
-        self.call(Call::get(&path, &query, READ)).await
+        self.call(Call::get([Subject::Issue(issue.as_str())], &path, &query, READ)).await
     }
 
     /// Adds a worklog. Retried only after a 429 or a rejected token, which mean that nothing was done.
@@ -246,7 +247,8 @@ impl JiraSite<'_> {
             query.push(("notifyUsers", "false"));
         }
         let body = worklog.body();
-        let call = Call::write(Method::POST, &path, Some(&body), WRITE).with_query(&query);
+        let call = Call::write([Subject::Issue(issue.as_str())], Method::POST, &path, Some(&body), WRITE)
+            .with_query(&query);
         let answer = self.answer(call).await?;
         match lenient::from_slice(&answer) {
             Ok(OneWorklog(worklog)) => Ok(worklog),
@@ -269,7 +271,8 @@ impl JiraSite<'_> {
         let (adjust, value) = estimate.query("increaseBy");
         let mut query = vec![("adjustEstimate", adjust)];
         query.extend(value.as_ref().map(|(name, value)| (*name, value.as_str())));
-        let call = Call::write(Method::DELETE, &path, None, WRITE).with_query(&query);
+        let call = Call::write([Subject::Issue(issue.as_str())], Method::DELETE, &path, None, WRITE)
+            .with_query(&query);
         self.done(call).await
     }
 }

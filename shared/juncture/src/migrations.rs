@@ -34,7 +34,8 @@ pub const ALL: &[Migration] = migrations![
     "0004_account",
     "0005_doubt",
     "0006_granted_scopes",
-    "0007_site_address"
+    "0007_site_address",
+    "0008_allowed_projects"
 ];
 
 /// Applies the pending migrations in one transaction, all or nothing, and returns their names. Running it again does

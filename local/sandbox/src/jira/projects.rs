@@ -52,11 +52,19 @@ struct Query {
     max_results: usize,
     order_by: String,
     expand: String,
+    /// The projects to list, by id; all if there are none.
+    id: Vec<u64>,
 }
 
 impl Default for Query {
     fn default() -> Self {
-        Self { start_at: 0, max_results: 50, order_by: "key".to_owned(), expand: String::new() }
+        Self {
+            start_at: 0,
+            max_results: 50,
+            order_by: "key".to_owned(),
+            expand: String::new(),
+            id: Vec::new(),
+        }
     }
 }
 
@@ -69,7 +77,8 @@ async fn search(
     let view = View::open(&shared, &headers, &cloud_id, &SCOPES)?;
     let query: Query = input.query()?;
     let max_results = query.max_results.clamp(1, MAX_PAGE);
-    let mut found: Vec<_> = view.site.projects.iter().collect();
+    let is_wanted = |project: &&Project| query.id.is_empty() || query.id.contains(&project.id);
+    let mut found: Vec<_> = view.site.projects.iter().filter(is_wanted).collect();
     found.sort_by(|a, b| a.key.cmp(&b.key));
     match query.order_by.as_str() {
         "key" | "+key" => {}

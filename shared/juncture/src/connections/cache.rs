@@ -9,6 +9,7 @@ use stores::upstash::Command;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
+use super::allowed_projects::AllowedProjects;
 use super::key::ConnectionKey;
 use super::row::{Connection, StoredAccessToken};
 use crate::provider::NamedSite;
@@ -47,6 +48,10 @@ pub(crate) struct Snapshot {
     /// What was granted, if it is known. Entries of older versions do not have it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) granted_scopes: Option<GrantedScopes>,
+    /// The projects that the connection is limited to; null if it is not limited. An entry of an older version, which
+    /// does not have it, counts as absent, because that version did not look.
+    #[serde(deserialize_with = "Option::deserialize")]
+    pub(crate) allowed_projects: Option<AllowedProjects>,
 }
 
 impl Snapshot {
@@ -72,6 +77,7 @@ impl From<&Connection> for Snapshot {
             project_id: connection.project_id.clone(),
             site: Some(connection.site.clone()).filter(|site| site.url.is_some()),
             granted_scopes: connection.granted_scopes.clone(),
+            allowed_projects: connection.allowed_projects.clone(),
         }
     }
 }
@@ -166,6 +172,7 @@ mod tests {
             "jira_site_id": "11223344",
             "jira_project_id": "10000",
             "jira_site": { "name": "Harbour", "url": "https://harbour.example.com" },
+            "allowed_projects": ["10000"],
         });
         let snapshot = decode(&stored.to_string().into()).unwrap();
         assert_eq!(
@@ -173,5 +180,24 @@ mod tests {
             (Some("11223344"), Some("10000"))
         );
         assert_eq!(serde_json::to_value(&snapshot).unwrap(), stored);
+    }
+
+    #[test]
+    fn an_entry_that_does_not_say_what_is_allowed_is_none() {
+        let entry = |allowed: Option<serde_json::Value>| {
+            let mut entry = json!({
+                "v": 7, "id": Uuid::nil(), "invalid": false, "expires_at": 1_800_000_000, "access_token": null,
+                "jira_site_id": "11223344", "jira_project_id": null,
+            });
+            if let Some(allowed) = allowed {
+                entry["allowed_projects"] = allowed;
+            }
+            decode(&entry.to_string().into()).map(|snapshot| snapshot.allowed_projects)
+        };
+        assert_eq!(entry(None), None);
+        assert_eq!(entry(Some(json!("everything"))), None);
+        assert_eq!(entry(Some(json!(null))), Some(None));
+        assert_eq!(entry(Some(json!("selected"))), Some(Some(AllowedProjects::Selected)));
+        assert_eq!(entry(Some(json!([]))), Some(Some(AllowedProjects::These(vec![]))));
     }
 }

@@ -1,5 +1,6 @@
 //! Connections: their keys, rows in Postgres, cache in Redis, and tokens.
 
+mod allowed_projects;
 mod cache;
 pub(crate) mod expiring_keys;
 mod key;
@@ -15,6 +16,7 @@ mod selection;
 mod store;
 mod tokens;
 
+pub use allowed_projects::AllowedProjects;
 pub use key::{ConnectionKey, ExternalId};
 pub use row::{Connection, StoredAccessToken};
 pub use rows::ConnectionRows;

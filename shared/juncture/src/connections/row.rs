@@ -12,6 +12,7 @@ use tokio_postgres::types::Type;
 use tokio_postgres::{GenericClient, Row};
 use uuid::Uuid;
 
+use super::allowed_projects::AllowedProjects;
 use super::key::ConnectionKey;
 use crate::error::{Error, Result};
 use crate::provider::{Account, CHOSEN_SITES, NamedSite};
@@ -21,7 +22,8 @@ static SELECT: LazyLock<String> = LazyLock::new(|| {
     format!(
         r#"
         select c.connection_id, c.version, c.refresh_token, c.invalid_refresh_token, c.expires_at, c.access_token,
-               c.access_token_expires_at, c.account_digest, c.granted_scopes, s.site_id, s.site_name, s.site_url, s.project_id
+               c.access_token_expires_at, c.account_digest, c.granted_scopes, s.site_id, s.site_name, s.site_url, s.project_id,
+               s.allowed_projects
         from "juncture-core".connection_external_map m
         join "juncture-core".connection c using (connection_id)
         left join {chosen_sites} s using (connection_id)
@@ -55,6 +57,8 @@ pub struct Connection {
     pub site: NamedSite,
     /// The selected project on that site.
     pub project_id: Option<String>,
+    /// The projects that the connection is limited to; `None` if it is not limited.
+    pub allowed_projects: Option<AllowedProjects>,
 }
 
 /// An access token as stored in Postgres and Redis.
@@ -103,6 +107,9 @@ impl Connection {
             site_id: row.try_get("site_id")?,
             site: NamedSite::new(row.try_get("site_name")?, row.try_get("site_url")?),
             project_id: row.try_get("project_id")?,
+            allowed_projects: row
+                .try_get::<_, Option<Vec<String>>>("allowed_projects")?
+                .map(AllowedProjects::from_stored),
         })
     }
 }

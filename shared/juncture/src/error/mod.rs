@@ -72,6 +72,14 @@ impl Error {
         Self::new(ErrorCode::ConnectionNotFound, "Connection not found")
     }
 
+    /// 403: the connection is limited to some projects, which its tokens are not.
+    pub fn tokens_not_limited() -> Self {
+        Self::new(
+            ErrorCode::ProjectNotAllowed,
+            "The connection is limited to some of the site's projects. Its tokens are not, so they are not handed out.",
+        )
+    }
+
     /// 403 with `needs_reauthorization`: only the end user can fix this, by connecting again.
     pub fn needs_reauthorization() -> Self {
         let mut error = Self::new(

@@ -133,6 +133,21 @@ impl ConnectedSite<'_> {
         self.once(once, Attaching { site: self, issue, file }).await
     }
 
+    /// For a connection that is limited to some projects, makes sure that an attachment belongs to an issue inside them,
+    /// with one call. Nothing to do for others.
+    ///
+    /// # Errors
+    /// 400 if the issue is missing, `project_not_allowed` if it is outside or does not have the attachment.
+    pub async fn find_attachment(&self, issue: Option<&IssueRef>, id: &AttachmentId) -> Result<()> {
+        const MISSING: &str = "Missing issue_id_or_key: the connection is limited to some projects, and Jira does not say \
+            which issue has the attachment";
+        if !self.is_limited() {
+            return Ok(());
+        }
+        let issue = issue.ok_or_else(|| Error::bad_request(MISSING))?;
+        Ok(self.jira.find_attachment(issue, id).await?)
+    }
+
     /// Returns what is known about an attachment, and a URL of its content that is valid for a short time. Two calls, at
     /// the same time.
     ///

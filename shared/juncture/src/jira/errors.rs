@@ -17,6 +17,10 @@ impl From<JiraError> for Error {
         match error {
             JiraError::Refused { response, scopes } => refused(&response, scopes),
             JiraError::MissingScope(scopes) => lacks_scope(scopes).because("not among the granted scopes"),
+            JiraError::ProjectNotAllowed => Self::new(
+                ErrorCode::ProjectNotAllowed,
+                "The connection is limited to some of the site's projects, and this is outside of them",
+            ),
             JiraError::TimedOut(cause) => {
                 Self::timed_out("Jira did not answer in time. Try again.").because(cause)
             }

@@ -1,6 +1,6 @@
 //! Searches with the caller's JQL.
 
-use atlassian::{JiraError, Refusal};
+use atlassian::{JiraError, Jql, Refusal};
 use runtime::{Field, RequestError};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -25,7 +25,7 @@ const MAX_QUERY: usize = 10_240;
 const UNBOUNDED: &str = "jql must be bounded: add a condition, such as project = PROJ AND …";
 
 /// A query in JQL, as the caller wrote it.
-pub struct JqlQuery(String);
+pub struct JqlQuery(Jql);
 
 impl JqlQuery {
     /// Reads a query from a request body. It may have several lines, unlike other short texts. Only Jira can say whether
@@ -50,12 +50,17 @@ impl JqlQuery {
         if text.is_empty() {
             return Err(Error::bad_request(UNBOUNDED));
         }
-        Ok(Self(text.to_owned()))
+        Ok(Self(Jql::from_text(text.to_owned())))
     }
 
     /// The query in JQL.
     pub fn as_str(&self) -> &str {
-        &self.0
+        self.0.as_str()
+    }
+
+    /// The query for a search.
+    pub fn to_jql(&self) -> Jql {
+        self.0.clone()
     }
 }
 
@@ -136,7 +141,7 @@ impl ConnectedSite<'_> {
     /// # Errors
     /// `jira_refused` with the parser's messages as details; `invalid_request` if the query is not bounded.
     pub async fn check(&self, query: &JqlQuery) -> Result<()> {
-        let parsed = self.jira.parse_jql(query.as_str()).await.map_err(refused)?;
+        let parsed = self.jira.parse_jql(&query.0).await.map_err(refused)?;
         if !parsed.errors.is_empty() {
             let refusal = Error::new(ErrorCode::JiraRefused, "jql is not valid: details has Jira's reasons");
             return Err(refusal.with_details(json!({ "messages": parsed.errors, "fields": {} })));
@@ -152,7 +157,7 @@ impl ConnectedSite<'_> {
     /// # Errors
     /// `jira_refused` if a value in the query does not exist.
     pub async fn count(&self, query: &JqlQuery) -> Result<i64> {
-        self.jira.approximate_count(query.as_str()).await.map_err(refused)
+        self.jira.approximate_count(&query.0).await.map_err(refused)
     }
 }
 
@@ -223,7 +228,7 @@ mod tests {
     fn a_query_is_a_text_of_any_number_of_lines() {
         let query = |jql: Value| JqlQuery::of(jql.into()).map(|query| query.0);
         let lines = " project = A\r\n\tAND key = A-1\n";
-        assert_eq!(query(json!(lines)).unwrap(), "project = A\r\n\tAND key = A-1");
+        assert_eq!(query(json!(lines)).unwrap().as_str(), "project = A\r\n\tAND key = A-1");
         for (wrong, status, said) in [
             (json!(null), 400, "Missing jql"),
             (json!(""), 400, "Missing jql"),

@@ -1,6 +1,7 @@
 //! Jira through a connection: what the API reads and writes there, in its own format.
 
 mod add_comment;
+mod allowed_projects;
 mod attachments;
 mod board;
 mod boards;
@@ -39,6 +40,7 @@ mod transitions;
 mod worklogs;
 
 pub use add_comment::{CommentFields, NewComment};
+pub use allowed_projects::allowed_projects;
 pub use atlassian::{
     AttachmentId, Board, BoardId, BoardSprints, CommentId, IssueRef, IssueTypeId, LinkId, ProjectId, Sprint,
     SprintId, SprintState, WorklogId, WorklogPeriod,

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use atlassian::{BoxError, JiraSite, ProjectId, TokenSource};
+use atlassian::{BoxError, JiraSite, ProjectId, Reach, TokenSource};
 use base::oauth::GrantedScopes;
 use futures_util::future::BoxFuture;
 use secrecy::{ExposeSecret, SecretString};
@@ -46,9 +46,13 @@ impl Jira {
         let Some(site_id) = session.site_id.clone() else {
             return Err(Error::needs_reauthorization().because("the connection has no Jira site"));
         };
+        let reach = session
+            .allowed_projects
+            .as_ref()
+            .map_or(Reach::Everything, |allowed| Reach::Projects(allowed.ids(session.project_id.as_deref())));
         let session = Mutex::new(Arc::new(session));
         let connection = Arc::new(OpenConnection { tokens: &self.tokens, key, session });
-        let jira = self.api.site(&site_id, Arc::<OpenConnection<'a>>::clone(&connection))?;
+        let jira = self.api.site(&site_id, reach, Arc::<OpenConnection<'a>>::clone(&connection))?;
         Ok(ConnectedSite { jira, connection, recent_issues })
     }
 }
@@ -79,6 +83,11 @@ impl ConnectedSite<'_> {
             Error::new(ErrorCode::NoProject, "No project selected and no project ID provided")
         })?;
         Ok(ProjectId::parse(&selected)?)
+    }
+
+    /// Whether the connection is limited to some projects of the site.
+    pub fn is_limited(&self) -> bool {
+        self.jira.is_limited()
     }
 
     /// The idempotency key of a request to this site through this connection.

@@ -1,8 +1,8 @@
 //! Issues in lists, in the contract's two formats.
 
 use atlassian::{
-    Condition, JiraError, Named, PageError, ProjectId, Refusal, Search, SearchPosition, SprintId, Status,
-    User,
+    Condition, JiraError, Jql, Named, PageError, ProjectId, Refusal, Search, SearchPosition, SprintId,
+    Status, User,
 };
 use serde::Serialize;
 use serde_json::Value;
@@ -230,8 +230,8 @@ impl TicketSearch {
     }
 
     /// Searches with a query in JQL, for tickets that also have these fields.
-    pub fn of_jql(query: &str, fields: &[String], format: DescriptionFormat) -> Self {
-        let search = Search::of_jql(query.to_owned()).with_fields(fields);
+    pub fn of_jql(query: Jql, fields: &[String], format: DescriptionFormat) -> Self {
+        let search = Search::of_jql(query).with_fields(fields);
         let refusal = RefusalMeans::WrongQuery(REFUSED_QUERY);
         Self { search, filters: TicketFilters::default(), refusal, format }
     }

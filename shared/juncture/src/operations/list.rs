@@ -10,7 +10,7 @@ use tokio_postgres::types::{ToSql, Type};
 use uuid::Uuid;
 
 use crate::callers::BackendCaller;
-use crate::connections::ConnectionRows;
+use crate::connections::{AllowedProjects, ConnectionRows};
 use crate::error::{Error, Result};
 use crate::provider::{CHOSEN_SITES, GrantedScopes, NamedSite, ProviderId};
 
@@ -79,6 +79,8 @@ pub struct ConnectionSummary {
     site_name: Option<String>,
     site_url: Option<String>,
     selected_project_id: Option<String>,
+    /// The projects that it is limited to: `"selected"` or their ids; null if it is not limited.
+    allowed_projects: Option<AllowedProjects>,
     /// The granted scopes, as the provider stated with the most recent tokens.
     granted_scopes: Option<Vec<String>>,
     #[serde(with = "time::serde::rfc3339")]
@@ -102,6 +104,7 @@ impl ConnectionSummary {
         let state: String = get(row, "state")?;
         let scopes: Option<String> = get(row, "granted_scopes")?;
         let scopes = scopes.as_deref().and_then(GrantedScopes::parse);
+        let allowed: Option<Vec<String>> = get(row, "allowed_projects")?;
         let site = NamedSite::new(get(row, "site_name")?, get(row, "site_url")?);
         let time = |name: &str| get(row, name).map(OffsetDateTime::truncate_to_second);
         Ok(Self {
@@ -113,6 +116,7 @@ impl ConnectionSummary {
             site_name: site.name,
             site_url: site.url,
             selected_project_id: get(row, "project_id")?,
+            allowed_projects: allowed.map(AllowedProjects::from_stored),
             granted_scopes: scopes.map(|scopes| scopes.iter().map(str::to_owned).collect()),
             created_at: time("created_at")?,
             last_updated: time("last_updated")?,
@@ -136,7 +140,7 @@ static LIST: LazyLock<String> = LazyLock::new(|| {
                    case when c.invalid_refresh_token then 'invalid'
                         when c.expires_at <= now() then 'expired'
                         else 'valid' end as state,
-                   s.site_id, s.site_name, s.site_url, s.project_id, c.granted_scopes,
+                   s.site_id, s.site_name, s.site_url, s.project_id, s.allowed_projects, c.granted_scopes,
                    c.created_at, c.last_updated, c.refreshed_at, c.expires_at
             from "juncture-core".connection_external_map m
             join "juncture-core".connection c using (connection_id)

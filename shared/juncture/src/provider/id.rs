@@ -60,7 +60,7 @@ impl fmt::Display for ProviderId {
 }
 
 /// A SQL subquery with the chosen sites of all connections, to join with `connection`. Columns: `connection_id`,
-/// `site_id`, `site_name`, `site_url` and `project_id`.
+/// `site_id`, `site_name`, `site_url`, `project_id` and `allowed_projects`.
 pub(crate) static CHOSEN_SITES: LazyLock<String> = LazyLock::new(|| {
     let sites: Vec<&str> = ProviderId::VARIANTS.iter().map(|provider| provider.info().sites.chosen).collect();
     format!("({})", sites.join(" union all "))

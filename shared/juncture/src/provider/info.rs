@@ -21,11 +21,11 @@ pub struct ProviderInfo {
 }
 
 /// The SQL for a provider's own table, which has one row per connection: the chosen site and the selected project.
-/// Column names differ between providers, parameters do not. `save` and `select_project` run while the row of
+/// Column names differ between providers, parameters do not. All but `chosen` and `set_name` run while the row of
 /// `connection` is locked.
 pub struct SiteTable {
-    /// Selects all rows, as `connection_id`, `site_id`, `site_name`, `site_url` and `project_id`. Name and URL are null
-    /// if unknown.
+    /// Selects all rows, as `connection_id`, `site_id`, `site_name`, `site_url`, `project_id` and `allowed_projects` (ids,
+    /// or `{selected}`; null if the connection is not limited to any). Name and URL are null if unknown.
     pub chosen: &'static str,
     /// Inserts or updates the row of a connection (`$1`) with a site (`$2`), its name (`$3`) and its URL (`$4`). If the
     /// site changes, the selected project is cleared: project ids mean nothing on another site.
@@ -35,4 +35,7 @@ pub struct SiteTable {
     pub set_name: &'static str,
     /// Sets the selected project (`$2`) of a connection (`$1`) and returns its `connection_id`.
     pub select_project: &'static str,
+    /// Sets the allowed projects (`$2`) of a connection (`$1`), which mean nothing on another site than its present one,
+    /// and returns its `connection_id`.
+    pub allow_projects: &'static str,
 }

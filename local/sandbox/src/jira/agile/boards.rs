@@ -1,4 +1,4 @@
-//! `GET /rest/agile/1.0/board`.
+//! `GET /rest/agile/1.0/board` and `/board/{boardId}`.
 //! See <https://developer.atlassian.com/cloud/jira/software/rest/api-group-board/>.
 
 use std::sync::Arc;
@@ -11,6 +11,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::page::{Paging, page};
+use super::sprints::find_board;
 use crate::jira::contract::Input;
 use crate::jira::objects;
 use crate::jira::refusal::Refusal;
@@ -21,8 +22,23 @@ use crate::world::tracker::agile::Board;
 const SCOPES: Scopes =
     Scopes { classic: &[], granular: &["read:board-scope:jira-software", "read:project:jira"] };
 
+const ONE: Scopes =
+    Scopes { classic: &[], granular: &["read:board-scope:jira-software", "read:issue-details:jira"] };
+
 pub(super) fn router() -> Router<Arc<Shared>> {
-    Router::new().route("/rest/agile/1.0/board", get(boards))
+    Router::new()
+        .route("/rest/agile/1.0/board", get(boards))
+        .route("/rest/agile/1.0/board/{board_id}", get(board))
+}
+
+async fn board(
+    State(shared): AppState,
+    Path((cloud_id, board_id)): Path<(String, String)>,
+    headers: HeaderMap,
+) -> Result<Json<Value>, Refusal> {
+    let view = View::open(&shared, &headers, &cloud_id, &ONE)?;
+    let tracker = view.read();
+    Ok(Json(objects::board(&view, find_board(&tracker.boards, &board_id)?)))
 }
 
 #[derive(Deserialize)]

@@ -54,6 +54,7 @@ pub(super) static ENDPOINTS: &[Endpoint] = &[
             ("maxResults", Kind::Number),
             ("orderBy", Kind::Text),
             ("expand", Kind::Text),
+            ("id", Kind::Numbers),
         ],
     ),
     get("/rest/api/3/project/{id_or_key}", &[]),
@@ -149,6 +150,7 @@ pub(super) static ENDPOINTS: &[Endpoint] = &[
             ("includePrivate", Kind::Flag),
         ],
     ),
+    get("/rest/agile/1.0/board/{board_id}", &[]),
     get(
         "/rest/agile/1.0/board/{board_id}/sprint",
         &[("startAt", Kind::Number), ("maxResults", Kind::Number), ("state", Kind::Texts)],

@@ -29,6 +29,7 @@ use stores::upstash::{Command, Upstash, UpstashError};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
+use super::allowed_projects::AllowedProjects;
 use super::cache::{self, Snapshot, TOKEN_MARGIN};
 use super::key::ConnectionKey;
 use super::lock::Lock;
@@ -66,6 +67,8 @@ pub struct Session {
     pub project_id: Option<String>,
     /// The scopes that were granted, if they are known.
     pub granted_scopes: Option<GrantedScopes>,
+    /// The projects that the connection is limited to; `None` if it is not limited.
+    pub allowed_projects: Option<AllowedProjects>,
 }
 
 /// Obtains sessions, and refreshes access tokens as needed.
@@ -215,6 +218,7 @@ impl Tokens {
             site: snapshot.site.clone(),
             project_id: snapshot.project_id.clone(),
             granted_scopes: snapshot.granted_scopes.clone(),
+            allowed_projects: snapshot.allowed_projects.clone(),
         }))
     }
 
