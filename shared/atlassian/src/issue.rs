@@ -110,10 +110,9 @@ impl JiraSite<'_> {
         if let Some(properties) = properties {
             body["properties"] = properties;
         }
-        let project = lenient::id_of(&body["fields"]["project"]["id"]).unwrap_or_default();
-        let about = [Subject::Project(&project)];
+        // What it is about is in the body: its project and its parent.
         let path = ["rest", "api", "3", "issue"];
-        let call = Call::write(about, Method::POST, &path, Some(&body), WRITE);
+        let call = Call::write(NOTHING, Method::POST, &path, Some(&body), WRITE);
         let answer = self.answer(call).await?;
         match lenient::from_slice(&answer) {
             Ok(OneIssue(issue)) => Ok(issue),
@@ -173,7 +172,7 @@ impl JiraSite<'_> {
     ) -> Result<Found<Issue>> {
         let jql = Jql::new(&Condition::project(project), "created DESC");
         let body = json!({ "maxResults": ISSUES_AT_ONCE, "fields": ["created"], "properties": [property] });
-        self.next_issues(&jql, body, token).await
+        self.next_issues(&jql, Some(project), body, token).await
     }
 }
 

@@ -120,6 +120,33 @@ mod tests {
     use super::*;
 
     #[test]
+    fn only_conditions_that_begin_with_projects_are_limited() {
+        let parsed = |condition: Value| {
+            let query = json!({ "structure": { "where": condition } });
+            serde_json::from_value::<ParsedJql>(query).unwrap().begins_with_projects()
+        };
+        let term = |field: &str, operator: &str| json!({ "field": { "name": field }, "operator": operator, "operand": {} });
+        let compound = |operator: &str, clauses: Value| json!({ "operator": operator, "clauses": clauses });
+        assert!(parsed(term("project", "in")));
+        assert!(parsed(compound("and", json!([term("project", "in"), term("key", "=")]))));
+        assert!(parsed(compound("AND", json!([term("Project", "IN"), compound("or", json!([]))]))));
+        for other in [
+            json!(null),
+            json!({}),
+            term("key", "in"),
+            term("project", "not in"),
+            compound("or", json!([term("project", "in"), term("key", "=")])),
+            compound("not", json!([term("project", "in")])),
+            compound("and", json!([term("key", "="), term("project", "in")])),
+            compound("and", json!([compound("or", json!([term("project", "in")]))])),
+            compound("and", json!([])),
+            compound("and", json!("project")),
+        ] {
+            assert!(!parsed(other.clone()), "{other}");
+        }
+    }
+
+    #[test]
     fn a_query_without_a_condition_is_unbounded() {
         let parsed = |query: Value| serde_json::from_value::<ParsedJql>(query).unwrap();
         assert!(parsed(json!({ "query": "ORDER BY key", "structure": { "orderBy": {} } })).is_unbounded());

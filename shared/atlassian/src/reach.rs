@@ -440,3 +440,35 @@ impl<'v> References<'v> {
 fn is_issue_key(text: &str) -> bool {
     !is_number(text) && IssueRef::parse(text).is_ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_written_value_refers_to_issues_and_projects() {
+        let body = json!({
+            "fields": {
+                "project": { "id": "10000" }, "parent": { "id": "10001" }, "summary": "A-9", "labels": ["A-9"],
+                "issuetype": { "id": "10002" }, "customfield_1": "A-2", "customfield_2": { "key": "A-3" },
+                "customfield_3": ["A-4", "UTF-8"], "assignee": { "id": "7" }, "priority": { "key": "high" },
+                "description": { "type": "doc", "content": [{ "type": "text", "text": "A-9" }] },
+            },
+            "update": { "issuelinks": [{ "add": { "outwardIssue": { "key": "A-5" }, "inwardIssue": { "id": "10003" } } }] },
+        });
+        let mut references = References::of(&body);
+        references.issues.sort_unstable();
+        references.texts.sort_unstable();
+        assert_eq!(references.issues, ["10001", "10003", "A-3", "A-5"]);
+        assert_eq!(references.projects, ["10000"]);
+        assert_eq!(references.texts, ["A-2", "A-4", "UTF-8"]);
+    }
+
+    #[test]
+    fn only_projects_limit_a_query() {
+        assert_eq!(Reach::Everything.condition().unwrap(), None);
+        assert!(Reach::Projects(vec![]).condition().is_err());
+        let two = Reach::Projects(vec!["1".to_owned(), "2".to_owned()]);
+        assert_eq!(two.condition().unwrap().as_deref(), Some("project in (1, 2)"));
+    }
+}

@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 
 use crate::client::{Call, JiraSite, Result};
 use crate::error::JiraError;
+use crate::ids::ProjectId;
 use crate::jql::{Condition, Jql};
 use crate::lenient;
 use crate::reach::{NOTHING, Subject};
@@ -38,6 +39,8 @@ pub(crate) const EMPTY_PAGES: usize = 20;
 /// highest number.
 pub struct Search {
     jql: Jql,
+    /// The project to which the condition limits it, if there is one.
+    project: Option<ProjectId>,
     /// The requested fields.
     fields: Vec<String>,
 }
@@ -48,9 +51,16 @@ impl Search {
         Self::of_jql(Jql::new(condition, "created DESC, key DESC"))
     }
 
+    /// Names the project to which the condition limits the search. A connection that may not touch it is told so, instead
+    /// of finding nothing.
+    #[must_use]
+    pub fn in_project(self, project: &ProjectId) -> Self {
+        Self { project: Some(project.clone()), ..self }
+    }
+
     /// The issues that a query finds, in its order. Jira refuses a query that it cannot parse or that is not bounded.
     pub fn of_jql(jql: Jql) -> Self {
-        Self { jql, fields: FIELDS.map(str::to_owned).into() }
+        Self { jql, project: None, fields: FIELDS.map(str::to_owned).into() }
     }
 
     /// Requests further fields, by their ids.
@@ -258,7 +268,7 @@ impl JiraSite<'_> {
         if !reconciled.is_empty() {
             body["reconcileIssues"] = reconciled.into();
         }
-        self.next_issues(&search.jql, body, token.map(str::to_owned)).await
+        self.next_issues(&search.jql, search.project.as_ref(), body, token.map(str::to_owned)).await
     }
 
     /// Returns the next page of a search that is not empty, or the end of the search. A page whose next token is the
@@ -269,18 +279,20 @@ impl JiraSite<'_> {
     pub(crate) async fn next_issues<T: DeserializeOwned>(
         &self,
         jql: &Jql,
+        project: Option<&ProjectId>,
         mut body: Value,
         mut token: Option<String>,
     ) -> Result<Found<T>> {
         let jql = jql.within(&self.limits.reach)?;
         body["jql"] = jql.as_ref().into();
+        let mut about = vec![Subject::Query(&jql)];
+        about.extend(project.map(|project| Subject::Project(project.as_str())));
         for _ in 0..EMPTY_PAGES {
             if let Some(token) = &token {
                 body["nextPageToken"] = token.as_str().into();
             }
             let path = ["rest", "api", "3", "search", "jql"];
-            let mut page: Page<T> =
-                self.call(Call::query([Subject::Query(&jql)], &path, &body, READ)).await?;
+            let mut page: Page<T> = self.call(Call::query(about.clone(), &path, &body, READ)).await?;
             let next = page.take_next();
             let issues: Vec<T> = page.issues.into_iter().flatten().collect();
             if !issues.is_empty() {

@@ -219,7 +219,8 @@ impl TicketSearch {
         } else {
             RefusalMeans::Unknown(ErrorCode::ProjectNotFound, "Project not found")
         };
-        Self { search: Search::of(&filters.condition(project)), filters, refusal, format }
+        let search = Search::of(&filters.condition(project)).in_project(project);
+        Self { search, filters, refusal, format }
     }
 
     /// Searches a sprint's issues, with descriptions in this format.
