@@ -10,6 +10,7 @@ const PARAMETERS: [(&str, &str); 14] = [
     ("ALLOWED_RETURN_URLS", "AllowedReturnUrls"),
     ("CORS_ALLOWED_ORIGINS", "CorsAllowedOrigins"),
     ("IDLE_REFRESH_AFTER_DAYS", "IdleRefreshAfterDays"),
+    ("JIRA_PROXY_ALLOW", "JiraProxyAllow"),
     ("JIRA_SCOPE_GROUPS", "JiraScopeGroups"),
     ("JUNCTURE_SECRETS_ID", "JunctureSecretsId"),
     ("PRODUCT_LOGO_URL", "ProductLogoUrl"),

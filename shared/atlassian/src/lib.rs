@@ -17,6 +17,7 @@ pub mod oauth;
 mod people;
 mod planning;
 mod projects;
+mod proxy;
 mod response;
 mod scopes;
 mod search;
@@ -48,6 +49,7 @@ pub use planning::{
     EstimationField, ISSUES_PER_MOVE, NextState, Position, Ranking, SprintFields, Unranked,
 };
 pub use projects::{AvatarUrls, Category, Lead, Project, ProjectPage};
+pub use proxy::{Forward, Forwarded};
 pub use response::{JiraErrorResponse, Refusal};
 pub use search::{Bulk, Found, Id, Page, PageError, Search, SearchPosition};
 pub use ticket::{

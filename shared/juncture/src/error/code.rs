@@ -36,6 +36,8 @@ pub enum ErrorCode {
     JiraForbidden,
     /// The consent lacks a scope that the call needs.
     MissingScope,
+    /// The proxy does not pass this call on.
+    ProxyNotAllowed,
     /// There is no such route.
     RouteNotFound,
     /// No connection has this external id.
@@ -127,7 +129,8 @@ impl ErrorCode {
             | Self::NoOfflineAccess
             | Self::AccountUnknown
             | Self::JiraForbidden
-            | Self::MissingScope => StatusCode::FORBIDDEN,
+            | Self::MissingScope
+            | Self::ProxyNotAllowed => StatusCode::FORBIDDEN,
             Self::RouteNotFound
             | Self::ConnectionNotFound
             | Self::JiraNotFound
