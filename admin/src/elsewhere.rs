@@ -6,7 +6,7 @@ use crate::plan::SETTINGS;
 
 /// Settings that come from a template parameter. The parameter always has a value, which takes precedence over the
 /// secret's.
-const PARAMETERS: [(&str, &str); 14] = [
+const PARAMETERS: [(&str, &str); 15] = [
     ("ALLOWED_RETURN_URLS", "AllowedReturnUrls"),
     ("CORS_ALLOWED_ORIGINS", "CorsAllowedOrigins"),
     ("IDLE_REFRESH_AFTER_DAYS", "IdleRefreshAfterDays"),

@@ -168,7 +168,10 @@ fn flags_accept_the_same_values_and_invalid_ones_are_named() {
         let needs = [&REDIS[..], &TOKENS, &[KEY, SEALING, DATABASE]].concat();
         for wrong in ["secret-word", "GET /rest/api/3/issue/*, POST /secret-word/**"] {
             let (output, said) = start("proxy", &needs, &[("JIRA_PROXY_ALLOW", wrong)])?;
-            assert!(!output.status.success() && said.contains("the setting JIRA_PROXY_ALLOW must be off"), "{said}");
+            assert!(
+                !output.status.success() && said.contains("the setting JIRA_PROXY_ALLOW must be off"),
+                "{said}"
+            );
             assert!(!said.contains("secret-"), "{said}");
         }
         let needs = [&REDIS[..], &[SEALING, DATABASE]].concat();

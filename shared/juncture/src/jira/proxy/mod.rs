@@ -22,11 +22,10 @@ const PATH: &str = "path";
 pub struct ProxyCall {
     /// The external id of the connection whose token it gets.
     pub external_id: String,
-    /// The method.
-    pub method: Method,
-    /// The path.
+    /// The path on the site.
     pub path: ProxyPath,
-    forward: Forward,
+    /// What Jira gets.
+    pub forward: Forward,
     accepts_gzip: bool,
 }
 
@@ -43,18 +42,16 @@ impl ProxyCall {
         let accepts_gzip = accepts_gzip(request.headers());
         let headers = headers::of_request(request.headers());
         let (parts, body) = request.into_parts();
-        let method = parts.method;
         let body = match body {
             Body::Text(text) => text.into(),
             Body::Binary(bytes) => bytes.into(),
             _ => Default::default(),
         };
-        let forward =
-            Forward { method: method.clone(), path: path.segments().to_vec(), query, headers, body };
+        let forward = Forward { method: parts.method, path: path.segments().to_vec(), query, headers, body };
         if forward.method == Method::GET && !forward.body.is_empty() {
             return Err(Error::bad_request("A GET has no body: send it without one"));
         }
-        Ok(Self { external_id, method, path, forward, accepts_gzip })
+        Ok(Self { external_id, path, forward, accepts_gzip })
     }
 }
 

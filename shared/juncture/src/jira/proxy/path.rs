@@ -51,7 +51,7 @@ pub(super) fn is_below_a_root<S: AsRef<str>>(segments: &[S]) -> bool {
         segments.len() > root.len()
             && root.iter().zip(segments).all(|(root, segment)| *root == segment.as_ref())
     };
-    ROOTS.iter().any(|root| starts_with(root))
+    ROOTS.iter().any(starts_with)
 }
 
 /// Checks one segment.
