@@ -8,7 +8,7 @@ use crate::error::JiraError;
 use crate::response::Refusal;
 
 /// A call to pass on.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Forward {
     /// The method.
     pub method: Method,
@@ -23,7 +23,6 @@ pub struct Forward {
 }
 
 /// Jira's response.
-#[derive(Debug, Clone)]
 pub struct Forwarded {
     /// The status. Any except 401, also a redirect.
     pub status: StatusCode,
