@@ -14,6 +14,9 @@ const WITHOUT_A_ROUTE: [&str; 2] = ["migrate", "refresh-idle-connections"];
 /// The keys of an `OpenAPI` path that are methods.
 const METHODS: [&str; 8] = ["get", "put", "post", "delete", "options", "head", "patch", "trace"];
 
+/// The methods that a route of any method passes on.
+const PASSED_ON: [&str; 5] = ["GET", "POST", "PUT", "PATCH", "DELETE"];
+
 /// The suffix of a route that handles the trailing slash of another one.
 const SLASH: &str = "/{slash+}";
 
@@ -24,15 +27,30 @@ type Route = (String, String);
 fn the_template_and_the_contract_have_the_same_routes() {
     // API Gateway may treat a path with a trailing slash as a different route. The contract has the path once, without
     // the slash; `a_trailing_slash_changes_nothing` compares the two routes.
-    let wired: BTreeSet<Route> = template_routes()
-        .into_keys()
-        .map(|(method, path)| (method, path.strip_suffix(SLASH).unwrap_or(&path).to_owned()))
-        .collect();
+    let wired: BTreeSet<Route> = template_routes().into_keys().flat_map(in_words_of_the_contract).collect();
     let documented = documented_routes();
     let missing: Vec<_> = wired.difference(&documented).collect();
     let orphaned: Vec<_> = documented.difference(&wired).collect();
     assert!(missing.is_empty(), "in template.yaml, not in openapi.yaml: {missing:?}");
     assert!(orphaned.is_empty(), "in openapi.yaml, not in template.yaml: {orphaned:?}");
+}
+
+/// A route of the template as `openapi.yaml` documents it, which has no word for any method, nor for a parameter of
+/// several segments: each method is an operation, and the parameter's description says that it contains slashes.
+fn in_words_of_the_contract((method, path): Route) -> Vec<Route> {
+    let path = path.strip_suffix(SLASH).unwrap_or(&path).replace("+}", "}");
+    let methods = if method == "ANY" { PASSED_ON.map(str::to_owned).to_vec() } else { vec![method] };
+    methods.into_iter().map(|method| (method, path.clone())).collect()
+}
+
+#[test]
+fn the_managed_paths_are_those_of_atlassians_file() {
+    let Some(file) = sandbox::openapi_file() else { return };
+    let script = root().join("scripts/managed-paths.py");
+    let made = std::process::Command::new("python3").arg(script).arg(file).output().expect("Python is here");
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    let kept = read("shared/juncture/src/jira/proxy/managed-paths.txt");
+    assert_eq!(String::from_utf8_lossy(&made.stdout), kept, "run scripts/managed-paths.py");
 }
 
 #[test]

@@ -6,10 +6,11 @@ use crate::plan::SETTINGS;
 
 /// Settings that come from a template parameter. The parameter always has a value, which takes precedence over the
 /// secret's.
-const PARAMETERS: [(&str, &str); 14] = [
+const PARAMETERS: [(&str, &str); 15] = [
     ("ALLOWED_RETURN_URLS", "AllowedReturnUrls"),
     ("CORS_ALLOWED_ORIGINS", "CorsAllowedOrigins"),
     ("IDLE_REFRESH_AFTER_DAYS", "IdleRefreshAfterDays"),
+    ("JIRA_PROXY_ALLOW", "JiraProxyAllow"),
     ("JIRA_SCOPE_GROUPS", "JiraScopeGroups"),
     ("JUNCTURE_SECRETS_ID", "JunctureSecretsId"),
     ("PRODUCT_LOGO_URL", "ProductLogoUrl"),

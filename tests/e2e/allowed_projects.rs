@@ -517,7 +517,8 @@ fn no_route_reaches_another_project() {
         let mut attacks = 0;
         for operation in operations()? {
             let Some(call) = operation.path.strip_prefix("/api/backend/jira/") else { continue };
-            if ABOUT_THE_CONNECTION.contains(&call) {
+            // `proxy` has a test of its own.
+            if ABOUT_THE_CONNECTION.contains(&call) || call.starts_with("proxy/") {
                 continue;
             }
             let body = operation.body.as_ref();

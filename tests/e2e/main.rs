@@ -36,6 +36,7 @@ mod page;
 mod people;
 mod planning;
 mod projects;
+mod proxy;
 mod refresh;
 mod request_schemas;
 mod same_browser;

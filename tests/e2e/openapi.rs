@@ -91,6 +91,20 @@ fn query(document: &Yaml<'_>, operation: &Yaml<'_>) -> Result<BTreeMap<String, b
     Ok(query)
 }
 
+/// A path with the examples of its parameters in their places.
+fn with_examples(document: &Yaml<'_>, path: &str, item: &Yaml<'_>) -> Result<String> {
+    let mut path = path.to_owned();
+    for parameter in at(item, &["parameters"]).and_then(|node| node.as_sequence()).into_iter().flatten() {
+        let parameter = resolved(document, parameter)?;
+        if text(parameter, "in").as_deref() == Some("path") {
+            let name = text(parameter, "name").context("no name")?;
+            let example = text(parameter, "example").with_context(|| format!("{name} has no example"))?;
+            path = path.replace(&format!("{{{name}}}"), &example);
+        }
+    }
+    Ok(path)
+}
+
 /// The operations with JSON responses.
 pub(crate) fn operations() -> Result<Vec<Operation>> {
     let text = std::fs::read_to_string(repository().join("openapi.yaml"))?;
@@ -108,7 +122,7 @@ pub(crate) fn operations() -> Result<Vec<Operation>> {
             }
             operations.push(Operation {
                 method: method.parse()?,
-                path: path.to_owned(),
+                path: with_examples(document, path, item)?,
                 query: query(document, operation)?,
                 body: body(document, operation)?,
             });

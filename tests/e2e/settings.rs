@@ -52,6 +52,7 @@ fn needs() -> BTreeMap<&'static str, Vec<&'static str>> {
         ("delete-attachment", sessions.clone()),
         ("delete-issue", sessions.clone()),
         ("get-comments", sessions.clone()),
+        ("proxy", sessions.clone()),
         ("add-comment", sessions.clone()),
         ("edit-comment", sessions.clone()),
         ("delete-comment", sessions.clone()),
@@ -166,6 +167,15 @@ fn flags_accept_the_same_values_and_invalid_ones_are_named() {
         let (_, said) = start("initiate-oauth-flow", &needs, &[("JIRA_SCOPE_GROUPS", "people,secret-word")])?;
         assert!(said.contains("the setting JIRA_SCOPE_GROUPS must be a list of these: people, "), "{said}");
         assert!(!said.contains("secret-"), "{said}");
+        let needs = [&REDIS[..], &TOKENS, &[KEY, SEALING, DATABASE]].concat();
+        for wrong in ["secret-word", "GET /rest/api/3/issue/*, POST /secret-word/**"] {
+            let (output, said) = start("proxy", &needs, &[("JIRA_PROXY_ALLOW", wrong)])?;
+            assert!(
+                !output.status.success() && said.contains("the setting JIRA_PROXY_ALLOW must be off"),
+                "{said}"
+            );
+            assert!(!said.contains("secret-"), "{said}");
+        }
         let needs = [&REDIS[..], &[SEALING, DATABASE]].concat();
         for (name, value) in [
             ("PRODUCT_NAME", "secret-\u{202e}name"),

@@ -68,6 +68,7 @@ pub(crate) enum Endpoint {
     AddComment,
     EditComment,
     DeleteComment,
+    Proxy,
     #[strum(serialize = "health/ready")]
     Ready,
 }
@@ -133,6 +134,8 @@ pub(crate) struct Prepared {
     body: Option<Value>,
     form: Option<String>,
     file: Option<String>,
+    /// Sent as a header.
+    external_id: Option<String>,
     is_backend: bool,
     idempotency_key: String,
 }
@@ -145,6 +148,9 @@ impl Prepared {
             // The header makes creating idempotent; other endpoints ignore it.
             request =
                 request.bearer_auth(stack.secret_key()).header("idempotency-key", &self.idempotency_key);
+        }
+        if let Some(external_id) = &self.external_id {
+            request = request.header("x-juncture-external-id", external_id);
         }
         match (&self.body, &self.form, &self.file) {
             (Some(body), ..) => request.json(body),
@@ -188,6 +194,7 @@ impl<'a> Tenant<'a> {
             body: None,
             form: None,
             file: None,
+            external_id: None,
             is_backend: !endpoint.answers_with_page(),
             idempotency_key: uuid::Uuid::new_v4().to_string(),
         };
@@ -350,6 +357,12 @@ impl<'a> Tenant<'a> {
                     prepared.method = Method::DELETE;
                 }
                 query.push(("attachment_id", attachment));
+            }
+            Proxy => {
+                prepared.path = "/api/backend/jira/proxy/rest/api/3/priority".to_owned();
+                prepared.external_id = Some(person.external_id.clone());
+                person.forget_access_token().await?;
+                return Ok(prepared);
             }
             GetSelectedProject | GetProjects | GetConnectedAccount => {}
         }

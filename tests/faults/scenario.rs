@@ -184,6 +184,10 @@ pub(crate) async fn repeat(prepared: &Prepared, stack: &TestStack, gateway: &Gat
 /// no code, and for an unexpected content type.
 fn describe(endpoint: Endpoint, answer: &Answer) -> Result<String> {
     let status = answer.status;
+    // Passed on, whatever it is.
+    if answer.headers.contains_key("x-juncture-upstream") {
+        return Ok(format!("{status} of Jira's"));
+    }
     if status == 303 {
         return Ok(status.to_string());
     }

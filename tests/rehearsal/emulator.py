@@ -119,7 +119,7 @@ class Emulator:
                     ApiId=api, IntegrationType="AWS_PROXY", IntegrationUri=arn, PayloadFormatVersion="2.0"
                 )["IntegrationId"]
             # API Gateway takes a request whose path ends in a slash for one without; the emulator does not.
-            for spelling in (key, f"{key}/"):
+            for spelling in [key] if key.endswith("+}") else [key, f"{key}/"]:
                 gateway.create_route(ApiId=api, RouteKey=spelling, Target=f"integrations/{integrations[function]}")
         cors = template["Resources"]["Api"]["Properties"]["Body"]["x-amazon-apigateway-cors"]
         # The emulator transforms with the defaults of parameters, AWS with their values.

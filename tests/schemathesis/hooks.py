@@ -43,7 +43,7 @@ def before_call(context, case, kwargs):
     if hasattr(case.query, "keys") and case.query.get("error") not in (None, "access_denied"):
         # An error of the provider's is a 502, for whoever has a state that lives.
         known = {name: values for name, values in known.items() if name != "state"}
-    for container in (case.path_parameters, case.query, case.body):
+    for container in (case.path_parameters, case.query, case.headers, case.body):
         if hasattr(container, "keys"):
             for name in known.keys() & container.keys():
                 if name == "external_id" or str(container[name]) not in GIVEN:

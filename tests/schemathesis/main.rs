@@ -82,6 +82,8 @@ async fn known(stack: &TestStack, person: &Person<'_>) -> Result<Value> {
         "name": ["Voyage"],
         "status": ["Done", "To Do"],
         "external_id": [person.external_id],
+        "x-juncture-external-id": [person.external_id],
+        "path": ["rest/api/3/serverInfo", "rest/api/3/priority", "rest/api/3/issue/CONTRACT-1", "rest/agile/1.0/board"],
         "expendable": expendable,
         "provider": ["jira"],
         "jira_project_id": [project, key],

@@ -23,6 +23,8 @@ MANAGED_POLICY = {"Fn::Sub": "arn:${AWS::Partition}:iam::aws:policy/AWSXRayDaemo
 CALLER_ACTIONS = {"lambda:InvokeFunction"}
 # An HTTP API waits 30 seconds; a function must have answered by then.
 MAX_TIMEOUT_OF_A_ROUTE = 29
+# How an API's definition says ANY.
+ANY_METHOD = "x-amazon-apigateway-any-method"
 # What only ever comes from the secret.
 SECRET_SETTING = re.compile("DATABASE_|(?<!CONNECT_)TOKEN|KEY|PASSWORD|CLIENT_SECRET")
 # How credentials of what we use look: AWS keys, connection strings, Atlassian and Upstash tokens.
@@ -37,6 +39,10 @@ def functions(template: dict) -> dict:
     return {name: r["Properties"] for name, r in of_type(template, "AWS::Lambda::Function").items()}
 
 
+def route_key(method: str, path: str) -> str:
+    return f"{'ANY' if method == ANY_METHOD else method.upper()} {path}"
+
+
 def routes(template: dict) -> dict:
     """The keys of all routes, and the name of the function that each leads to."""
     found = {}
@@ -44,7 +50,7 @@ def routes(template: dict) -> dict:
         for path, operations in api["Properties"]["Body"]["paths"].items():
             for method, operation in operations.items():
                 uri = json.dumps(operation["x-amazon-apigateway-integration"]["uri"])
-                found[f"{method.upper()} {path}"] = re.search(r"\$\{(\w+)\.Arn\}", uri).group(1)
+                found[route_key(method, path)] = re.search(r"\$\{(\w+)\.Arn\}", uri).group(1)
     return found
 
 
@@ -190,8 +196,10 @@ def route_names(template):
     for name, api in of_type(template, "AWS::ApiGatewayV2::Api").items():
         for path, operations in api["Properties"]["Body"]["paths"].items():
             for method, operation in operations.items():
-                key, integration = f"{method.upper()} {path}", operation["x-amazon-apigateway-integration"]
-                if method not in ("get", "post", "delete", "put", "patch"):
+                key, integration = route_key(method, path), operation["x-amazon-apigateway-integration"]
+                # What passes calls on takes any method and anything below a path, and says itself what it refuses.
+                passes_on = method == ANY_METHOD and path.endswith("+}")
+                if method not in ("get", "post", "delete", "put", "patch") and not passes_on:
                     yield f"{key}: a function answers methods that it knows"
                 if integration.get("payloadFormatVersion") != "2.0" or integration.get("type") != "aws_proxy":
                     yield f"{key}: functions read requests in the payload format 2.0"

@@ -8,6 +8,7 @@
 mod answers;
 mod documents;
 mod jira;
+mod proxy;
 mod request;
 #[path = "../../../shared/adf/tests/adf/schema.rs"]
 mod schema;
@@ -19,6 +20,7 @@ mod support;
 
 pub use answers::{atlassian_answer, jira_answer, jira_refusal, upstash_answer};
 pub use documents::{adf_document, adf_json, markdown};
+pub use proxy::proxy;
 pub use request::{body, event, filters, form, form_values, headers, ids, issue_input, query};
 pub use sealed::{code, connect_token, cursor, return_url, sealed};
 pub use settings::{addresses, database_url, secret};
@@ -27,7 +29,7 @@ pub use settings::{addresses, database_url, secret};
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All parsers of input from outside.
-pub const TARGETS: [Target; 24] = [
+pub const TARGETS: [Target; 25] = [
     ("addresses", addresses),
     ("adf_document", adf_document),
     ("adf_json", adf_json),
@@ -47,6 +49,7 @@ pub const TARGETS: [Target; 24] = [
     ("jira_answer", jira_answer),
     ("jira_refusal", jira_refusal),
     ("markdown", markdown),
+    ("proxy", proxy),
     ("query", query),
     ("return_url", return_url),
     ("sealed", sealed),

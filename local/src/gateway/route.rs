@@ -7,6 +7,9 @@ use std::collections::BTreeMap;
 use anyhow::{Context as _, Result, ensure};
 use percent_encoding::percent_decode_str;
 
+/// The methods of an HTTP API.
+const METHODS: [&str; 7] = ["DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"];
+
 /// A route of the template and the function behind it.
 #[derive(Clone, Debug)]
 pub struct Route {
@@ -14,7 +17,7 @@ pub struct Route {
     pub key: String,
     /// The logical id of the function.
     pub function: String,
-    /// `None` for `ANY` and `$default`.
+    /// `None` for `ANY`, which is any of [`METHODS`], and `$default`.
     method: Option<String>,
     /// `None` for `$default`.
     segments: Option<Vec<Segment>>,
@@ -63,7 +66,7 @@ impl Route {
     }
 
     fn matches(&self, method: &str, path: &[&str]) -> bool {
-        if self.method.as_deref().is_some_and(|own| own != method) {
+        if !METHODS.contains(&method) || self.method.as_deref().is_some_and(|own| own != method) {
             return false;
         }
         let Some(segments) = &self.segments else { return true };
@@ -189,6 +192,9 @@ mod tests {
             ("GET", "/end", "GET /end"),
             ("GET", "/end/", "GET /end"),
             ("GET", "/end/x/", "GET /end/{slash+}"),
+            ("HEAD", "/end/x/y", "ANY /{proxy+}"),
+            ("OPTIONS", "/a", "ANY /{proxy+}"),
+            ("PATCH", "/a//b", "ANY /{proxy+}"),
             ("GET", "/pets/dog/2/", "GET /pets/dog/{id}"),
             ("GET", "/", "$default"),
         ] {
@@ -198,7 +204,7 @@ mod tests {
 
     #[test]
     fn an_unknown_path_or_method_has_no_route() {
-        let router = router(&["GET /a/{id}", "POST /b"]);
+        let router = router(&["GET /a/{id}", "POST /b", "ANY /c/{rest+}"]);
         for (method, path) in [
             ("GET", "/a"),
             ("GET", "/a/"),
@@ -208,6 +214,11 @@ mod tests {
             ("GET", "/b"),
             ("GET", "/A/1"),
             ("OPTIONS", "*"),
+            ("GET", "/c"),
+            ("GET", "/c/"),
+            ("GET", "/c//a"),
+            ("TRACE", "/c/a"),
+            ("PROPFIND", "/c/a"),
         ] {
             assert!(router.find(method, path).is_none(), "{method} {path}");
         }
@@ -221,6 +232,9 @@ mod tests {
             parameters,
             BTreeMap::from([("id".into(), "x y/z".into()), ("rest".into(), "b/é".into())])
         );
+        // Once, and dots are left alone.
+        let (_, parameters) = router.find("GET", "/a/1/b//%2E%2e/%252e%3Fc/../").unwrap();
+        assert_eq!(parameters["rest"], "b//../%2e?c/..");
     }
 
     #[test]

@@ -36,7 +36,7 @@ pub(crate) const IN_FLIGHT: usize = 10;
 const ATTEMPTS: u32 = 3;
 
 /// Response size limit in bytes. A hundred issues with long descriptions are a few megabytes.
-const MAX_BODY_BYTES: usize = 16 * 1024 * 1024;
+pub(crate) const MAX_BODY_BYTES: usize = 16 * 1024 * 1024;
 
 pub(crate) type Result<T> = std::result::Result<T, JiraError>;
 
@@ -128,10 +128,16 @@ pub(crate) enum Body<'a> {
         content_type: &'a str,
         content: &'a Bytes,
     },
+    /// The content of a call that is passed on, which may be empty, and all headers of that call.
+    Forwarded {
+        headers: &'a HeaderMap,
+        content: &'a Bytes,
+    },
 }
 
 /// A successful response.
 pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
     /// May be empty.
     pub(crate) body: Bytes,
@@ -181,6 +187,19 @@ impl<'a> Call<'a> {
     ) -> Self {
         let body = Some(Body::Form { content_type, content });
         Self { body, ..Self::write(about, Method::POST, path, None, scopes) }
+    }
+
+    /// A call that is passed on. A GET is a read, anything else is sent again like a write. Its scopes are not known.
+    pub(crate) fn forward(
+        about: impl Into<Vec<Subject<'a>>>,
+        method: Method,
+        path: &'a [&'a str],
+        headers: &'a HeaderMap,
+        content: &'a Bytes,
+    ) -> Self {
+        let repeatable = method == Method::GET;
+        let body = Some(Body::Forwarded { headers, content });
+        Self { body, repeatable, ..Self::write(about, method, path, None, "") }
     }
 
     /// Adds query parameters.
@@ -247,13 +266,19 @@ impl JiraSite<'_> {
         Box::pin(self.limited_answer(call)).await
     }
 
-    /// The answer for a connection that is limited to some projects. What a write is answered with, unless it is safe to
-    /// repeat, is no more than what was written.
+    /// The answer for a connection that is limited to some projects. What a write of ours is answered with, unless it is
+    /// safe to repeat, is no more than what was written.
     async fn limited_answer(&self, call: Call<'_>) -> Result<Answer> {
         self.check_reach(&call).await?;
-        let has_others = call.repeatable && !matches!(call.about[..], [Subject::Attachment(_)]);
+        let is_forwarded = matches!(call.body, Some(Body::Forwarded { .. }));
+        let is_repeatable = call.repeatable;
+        let has_others = is_forwarded || is_repeatable && !matches!(call.about[..], [Subject::Attachment(_)]);
         let answer = self.answer_from(self.url(&call)?, call).await?;
-        let body = if has_others { self.leave_out_others(answer.body, true).await? } else { answer.body };
+        if !has_others {
+            return Ok(answer);
+        }
+        let body = self.leave_out_others(answer.body, !is_forwarded).await;
+        let body = body.map_err(|error| if is_repeatable { error } else { error.unconfirmed() })?;
         Ok(Answer { body, ..answer })
     }
 
@@ -356,15 +381,22 @@ impl JiraSite<'_> {
                 request = request.header(CONTENT_TYPE, content_type).header("X-Atlassian-Token", "no-check");
                 request = request.body(content.clone());
             }
+            Some(Body::Forwarded { headers, content }) => {
+                request = request.headers(headers.clone());
+                if !content.is_empty() {
+                    request = request.body(content.clone());
+                }
+            }
         }
         count(Counter::JiraRequests);
         let response = request.send().await.map_err(CallError::broken)?;
         let (status, headers) = (response.status(), response.headers().clone());
         let body = read_body(response, MAX_BODY_BYTES).await.map_err(CallError::broken)?;
         if status.is_success() || (call.redirects && status == StatusCode::SEE_OTHER) {
-            return Ok(Answer { headers, body });
+            return Ok(Answer { status, headers, body });
         }
-        let response = JiraErrorResponse::read(status, &headers, &body);
+        let mut response = JiraErrorResponse::read(status, &headers, &body);
+        response.original = Some((headers, body));
         if status == StatusCode::TOO_MANY_REQUESTS {
             count(if response.is_quota() { Counter::JiraQuotaExhausted } else { Counter::JiraRateLimited });
         }

@@ -17,6 +17,7 @@ pub mod oauth;
 mod people;
 mod planning;
 mod projects;
+mod proxy;
 mod reach;
 mod redaction;
 mod response;
@@ -50,6 +51,7 @@ pub use planning::{
     EstimationField, ISSUES_PER_MOVE, NextState, Position, Ranking, SprintFields, Unranked,
 };
 pub use projects::{AvatarUrls, Category, Lead, Project, ProjectPage};
+pub use proxy::{Forward, Forwarded};
 pub use reach::{MAX_PROJECTS, Reach};
 pub use response::{JiraErrorResponse, Refusal};
 pub use search::{Bulk, Found, Id, Page, PageError, Search, SearchPosition};

@@ -187,6 +187,11 @@ impl JiraSite<'_> {
         }
         match call.body {
             Some(Body::Json(body)) if !call.is_read() => self.check_references(body).await,
+            Some(Body::Forwarded { content, .. }) => match lenient::from_slice(content) {
+                Ok(body) => self.check_references(&body).await,
+                // Empty, or a file.
+                Err(_) => Ok(()),
+            },
             _ => Ok(()),
         }
     }

@@ -3,6 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use base::wait;
+use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 use serde_json::{Map, Value, json};
 
@@ -17,6 +18,8 @@ pub struct JiraErrorResponse {
     is_jiras: bool,
     /// Whether the token is known to lack a scope. Not set by [`Self::read`].
     pub(crate) lacks_scope: bool,
+    /// The headers and the body as received. Not set by [`Self::read`].
+    pub(crate) original: Option<(HeaderMap, Bytes)>,
     /// How long to wait before a retry, if known.
     retry_after: Option<Duration>,
     /// The `RateLimit-Reason` header, sent with 429 only.
@@ -112,6 +115,7 @@ impl JiraErrorResponse {
             status,
             is_jiras: !is_page && (parsed.is_some() || body.trim_ascii().is_empty()),
             lacks_scope: false,
+            original: None,
             said: parsed.map(Said::read).unwrap_or_default(),
             retry_after: wait::retry_after(headers, now),
             reason,

@@ -12,6 +12,7 @@ pub(crate) const WRITE: &str = "write:jira-work";
 /// `read:jira-work`, an app may have granular ones
 /// (<https://developer.atlassian.com/cloud/jira/platform/scopes-for-oauth-2-3LO-and-forge-apps/>). Which of those
 /// suffice is not known here, so any granular issue scope for the same verb counts (for `write`, also `delete`).
+/// False if `needed` is empty, because then the scopes are not known.
 pub(crate) fn is_lacking(needed: &str, granted: &[String]) -> bool {
     let is_granular = |verb: &str| {
         let issues = format!("{verb}:issue");
@@ -28,7 +29,7 @@ pub(crate) fn is_lacking(needed: &str, granted: &[String]) -> bool {
                 _ => false,
             }
     };
-    !needed.split(" and ").all(is_there)
+    !needed.is_empty() && !needed.split(" and ").all(is_there)
 }
 
 /// The name of the classic scopes of Jira Service Management, after their verb.
@@ -44,7 +45,7 @@ const OF_BOARDS: [&str; 3] = ["read:project:jira", "read:issue-details:jira", "r
 
 /// Whether a call that requires these scopes (`a and b`) is bound to be rejected. Stricter than [`is_lacking`], because
 /// a wrong answer would reject calls that work: for a classic scope, any granular scope of the same product for the same
-/// verb counts.
+/// verb counts. False if `needed` is empty.
 pub(crate) fn is_surely_lacking(needed: &str, granted: &GrantedScopes) -> bool {
     let is_granular = |verbs: &[&str]| {
         let is_one = |scope: &str| {
@@ -64,7 +65,7 @@ pub(crate) fn is_surely_lacking(needed: &str, granted: &GrantedScopes) -> bool {
                 },
             }
     };
-    !needed.split(" and ").all(is_there)
+    !needed.is_empty() && !needed.split(" and ").all(is_there)
 }
 
 #[cfg(test)]
@@ -85,6 +86,7 @@ mod tests {
         assert!(!withheld(boards, "read:board-scope:jira-software read:project:jira"));
         assert!(!withheld("write:jira-work", "delete:comment:jira"));
         assert!(!withheld("write:jira-work", "write:jira-work"));
+        assert!(!withheld("", "read:me"));
         assert!(!withheld("read:jira-work", "read:comment:jira"));
         let internal = "write:servicedesk-request";
         assert!(withheld(internal, "read:servicedesk-request write:jira-work"));
@@ -104,6 +106,7 @@ mod tests {
         assert!(lacking(boards, "read:board-scope:jira-software read:jira-work"));
         assert!(lacking("read:jira-work", ""));
         assert!(!lacking("read:jira-work", "read:jira-work"));
+        assert!(!lacking("", ""));
         assert!(!lacking("read:jira-work", "read:issue-details:jira"));
         assert!(!lacking("write:jira-work", "delete:issue:jira"));
         assert!(lacking("write:servicedesk-request", "write:issue:jira"));

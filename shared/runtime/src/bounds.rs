@@ -36,6 +36,8 @@ pub(super) enum BodyKind {
     Fields,
     /// A file, or a form with one.
     File,
+    /// Anything, which is passed on.
+    Any,
 }
 
 /// Rejects a request that is larger than any legitimate one.
@@ -76,6 +78,15 @@ pub(super) fn check_for(request: &Request, kind: BodyKind) -> Result<(), Request
     };
     if kind == BodyKind::File {
         return if body > MAX_FILE_BYTES + AROUND_FILE_BYTES { Err(file_too_large()) } else { Ok(()) };
+    }
+    if kind == BodyKind::Any {
+        // A form with a file fits.
+        if body > MAX_FILE_BYTES + AROUND_FILE_BYTES {
+            return Err(RequestError::too_large(
+                "The body is larger than 4 MiB, which is the most that can be sent through Juncture",
+            ));
+        }
+        return Ok(());
     }
     if body > MAX_BODY_BYTES {
         return Err(RequestError::too_large(format!(
@@ -127,7 +138,12 @@ mod tests {
         let upload = |bytes| check_for(&request("/", &[], vec![0; bytes]), BodyKind::File);
         assert!(upload(MAX_FILE_BYTES + AROUND_FILE_BYTES).is_ok());
         assert!(upload(MAX_FILE_BYTES + AROUND_FILE_BYTES + 1).is_err());
+        let any = |bytes| check_for(&request("/", &[], vec![0; bytes]), BodyKind::Any);
+        assert!(any(MAX_FILE_BYTES + AROUND_FILE_BYTES).is_ok());
+        assert!(any(MAX_FILE_BYTES + AROUND_FILE_BYTES + 1).unwrap_err().to_string().starts_with("The body"));
         let long = request("/", &cookie(MAX_HEADER_BYTES - 5), "");
-        assert!(check_for(&long, BodyKind::File).is_err(), "the other bounds apply to uploads too");
+        for kind in [BodyKind::File, BodyKind::Any] {
+            assert!(check_for(&long, kind).is_err(), "the other bounds apply to uploads too");
+        }
     }
 }

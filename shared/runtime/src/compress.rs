@@ -36,14 +36,19 @@ pub fn accepts_gzip(headers: &HeaderMap) -> bool {
     any
 }
 
+/// Whether a media type is JSON, with or without parameters.
+pub(crate) fn is_json(kind: &[u8]) -> bool {
+    let essence = kind.split(|byte| *byte == b';').next().unwrap_or_default();
+    essence.trim_ascii().eq_ignore_ascii_case(b"application/json")
+}
+
 /// Compresses a JSON response above the minimum size if the client accepts gzip. Sets `Vary` on every response of
-/// that size, compressed or not.
+/// that size, compressed or not. The runner does this with every response; doing it twice changes nothing.
 ///
 /// # Errors
 /// [`RequestError::AnswerTooLarge`] if the response exceeds Lambda's limit.
-pub(super) fn compress(mut response: Response, accepts_gzip: bool) -> Result<Response, RequestError> {
-    let is_json =
-        response.headers().get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes() == b"application/json");
+pub fn compress(mut response: Response, accepts_gzip: bool) -> Result<Response, RequestError> {
+    let is_json = response.headers().get(CONTENT_TYPE).is_some_and(|kind| is_json(kind.as_bytes()));
     if let Body::Text(text) = response.body()
         && is_json
         && text.len() >= WORTH_IT

@@ -1,18 +1,26 @@
 //! Building responses.
 
+use bytes::Bytes;
 use http::header::{
     CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, LOCATION,
     STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS,
 };
-use http::{HeaderName, HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use lambda_http::Body;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Serialize;
 
 use super::Response;
 use super::added::warnings;
+use super::compress::is_json;
 use crate::error::RequestError;
 use crate::input::media_type;
+
+/// A policy for content from elsewhere.
+const SANDBOXED: &str = "sandbox; default-src 'none'";
+
+/// With an encoding, `lambda_http` sends base64 whatever the type: text that is not UTF-8 would be damaged.
+const AS_BYTES: &str = "identity";
 
 /// Builds a JSON response, including the request's `warnings` if there are any. Responses must never be cached. A
 /// value that cannot be serialized is a bug.
@@ -42,12 +50,8 @@ pub fn page(status: StatusCode, headers: &[(&'static str, &'static str)], body: 
 /// Builds a response with a file from elsewhere, which a browser saves and never shows as a page of this domain. A
 /// content type that is not valid in a header becomes the one for any file.
 pub fn file<E: From<RequestError>>(content: Vec<u8>, content_type: &str, name: &str) -> Result<Response, E> {
-    let headers = [
-        (CACHE_CONTROL, "no-store"),
-        (CONTENT_SECURITY_POLICY, "sandbox; default-src 'none'"),
-        // With an encoding, `lambda_http` sends base64 whatever the type: text that is not UTF-8 would be damaged.
-        (CONTENT_ENCODING, "identity"),
-    ];
+    let headers =
+        [(CACHE_CONTROL, "no-store"), (CONTENT_SECURITY_POLICY, SANDBOXED), (CONTENT_ENCODING, AS_BYTES)];
     let mut response = response(StatusCode::OK, &headers, Body::Binary(content));
     let kind = HeaderValue::from_str(&media_type(Some(content_type)));
     // The extended form allows any name (RFC 6266, RFC 8187).
@@ -56,6 +60,36 @@ pub fn file<E: From<RequestError>>(content: Vec<u8>, content_type: &str, name: &
     response.headers_mut().insert(CONTENT_TYPE, kind.map_err(RequestError::internal)?);
     response.headers_mut().insert(CONTENT_DISPOSITION, disposition.map_err(RequestError::internal)?);
     Ok(response)
+}
+
+/// Builds a response from one received elsewhere, with those of its headers that are given. A browser never shows it as
+/// a page of this domain, and it is never cached.
+pub fn passed_on(status: StatusCode, headers: HeaderMap, body: Bytes) -> Response {
+    let kind = headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
+    // JSON is text, so that it can be compressed.
+    let text = if is_json(kind) && !has_other_charset(kind) { std::str::from_utf8(&body).ok() } else { None };
+    let body = match text {
+        _ if body.is_empty() => Body::Empty,
+        Some(text) => Body::Text(text.to_owned()),
+        None => Body::Binary(body.into()),
+    };
+    let is_binary = matches!(body, Body::Binary(_));
+    let own = [(CACHE_CONTROL, "no-store"), (CONTENT_SECURITY_POLICY, SANDBOXED)];
+    let mut response = response(status, &own, body);
+    if is_binary {
+        response.headers_mut().insert(CONTENT_ENCODING, HeaderValue::from_static(AS_BYTES));
+    }
+    for (name, value) in &headers {
+        response.headers_mut().entry(name).or_insert_with(|| value.clone());
+    }
+    response
+}
+
+/// Whether a media type names a charset other than UTF-8.
+fn has_other_charset(kind: &[u8]) -> bool {
+    let kind = kind.to_ascii_lowercase();
+    let mut parameters = kind.split(|byte| *byte == b';').skip(1).map(<[u8]>::trim_ascii);
+    parameters.any(|parameter| parameter.strip_prefix(b"charset=").is_some_and(|charset| charset != b"utf-8"))
 }
 
 /// Redirects the browser with 303, so it follows with a GET, and without a referrer. A URL that is not valid in a
@@ -134,6 +168,36 @@ mod tests {
             assert!(answer.headers().contains_key(CONTENT_ENCODING));
             assert_eq!(answer.body(), &Body::Binary(vec![0xff]));
         }
+    }
+
+    #[test]
+    fn what_is_passed_on_keeps_its_bytes() {
+        let passed = |kind: &'static str, body: &[u8]| {
+            let headers = HeaderMap::from_iter([
+                (CONTENT_TYPE, HeaderValue::from_static(kind)),
+                (CACHE_CONTROL, HeaderValue::from_static("public")),
+            ]);
+            passed_on(StatusCode::IM_A_TEAPOT, headers, Bytes::copy_from_slice(body))
+        };
+        for (kind, body, is_text) in [
+            ("application/json", &b"{}"[..], true),
+            ("Application/JSON;charset=UTF-8", "\"é\"".as_bytes(), true),
+            ("application/json; charset=iso-8859-1", b"{}", false),
+            ("application/json", b"\xff", false),
+            ("application/jsonx", b"{}", false),
+            ("text/plain", b"a", false),
+            ("image/png", b"\x89PNG", false),
+        ] {
+            let answer = passed(kind, body);
+            assert_eq!(answer.body().as_ref(), body, "{kind}");
+            assert_eq!(matches!(answer.body(), Body::Text(_)), is_text, "{kind}");
+            assert_eq!(answer.headers().contains_key(CONTENT_ENCODING), !is_text, "{kind}");
+            assert_eq!(answer.status(), StatusCode::IM_A_TEAPOT);
+            assert_eq!(answer.headers()[CONTENT_TYPE], kind);
+            assert_eq!(answer.headers()[CACHE_CONTROL], "no-store");
+            assert_eq!(answer.headers()[CONTENT_SECURITY_POLICY], SANDBOXED);
+        }
+        assert_eq!(passed("", b"").body(), &Body::Empty);
     }
 
     #[test]

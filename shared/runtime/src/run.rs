@@ -61,6 +61,17 @@ where
     start(boxed(handler), render_json, Settings::from_environment(), Kind::Request, BodyKind::File)
 }
 
+/// Like [`serve`], for a function that passes on bodies of up to [`MAX_FILE_BYTES`](crate::MAX_FILE_BYTES); see
+/// [`passed_on`](crate::passed_on).
+pub fn serve_proxy<A, E, F>(handler: fn(Arc<A>, Request) -> F) -> ExitCode
+where
+    A: FromSettings + Send + Sync + 'static,
+    E: ErrorAnswer,
+    F: Future<Output = Result<Response, E>> + Send + 'static,
+{
+    start(boxed(handler), render_json, Settings::from_environment(), Kind::Request, BodyKind::Any)
+}
+
 /// Runs a function that serves pages. Errors are rendered by `render`, which gets the request id, and the app unless
 /// its settings could not be loaded.
 pub fn serve_pages<A, E, F>(

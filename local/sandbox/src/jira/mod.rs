@@ -8,6 +8,7 @@
 //! - `comments`, `requests`: comments on issues, and on the requests of service projects.
 //! - `issue_links`: links between issues. `changelog`: their history. `users`: finding people.
 //! - `worklog`, `attachments`: what belongs to an issue.
+//! - `priorities`, `server_info`: of a site.
 //! - `projects`, `myself`; `agile`: Jira Software.
 //!
 //! Sources: <https://developer.atlassian.com/cloud/jira/platform/rest/v3/> and
@@ -33,12 +34,14 @@ mod jql;
 mod myself;
 mod objects;
 mod parse;
+mod priorities;
 mod projects;
 mod refusal;
 mod render;
 mod requests;
 mod screens;
 mod search;
+mod server_info;
 mod transitions;
 mod users;
 mod view;
@@ -75,6 +78,8 @@ pub(crate) fn router(shared: &Arc<Shared>) -> Router<Arc<Shared>> {
         .merge(agile::router())
         .merge(worklog::router())
         .merge(attachments::router())
+        .merge(priorities::router())
+        .merge(server_info::router())
         .route(contract::UNKNOWN, any(unknown));
     let guard = middleware::from_fn_with_state(Arc::clone(shared), contract::guard);
     Router::new().nest("/ex/jira/{cloud_id}", api.route_layer(guard)).merge(attachments::media_router())

@@ -15,7 +15,7 @@ use crate::world::settings::Settings;
 use crate::world::tracker::Tracker;
 use crate::world::tracker::issue::Issue;
 
-/// The scopes that an endpoint requires: either the classic ones, or all of the granular ones. See
+/// The scopes that an endpoint requires: either the classic ones, or all of the granular ones, or none at all. See
 /// <https://developer.atlassian.com/cloud/jira/platform/scopes-for-oauth-2-3LO-and-forge-apps/>.
 pub(super) struct Scopes {
     pub(super) classic: &'static [&'static str],
@@ -26,7 +26,8 @@ impl Scopes {
     fn allowed_by(&self, granted: &BTreeSet<String>) -> bool {
         let has_all =
             |scopes: &[&str]| !scopes.is_empty() && scopes.iter().all(|&scope| granted.contains(scope));
-        has_all(self.classic) || has_all(self.granular)
+        let is_open = self.classic.is_empty() && self.granular.is_empty();
+        is_open || has_all(self.classic) || has_all(self.granular)
     }
 }
 

@@ -1,5 +1,7 @@
 //! Counters, the request log, and violations.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
 use super::point::Class;
@@ -30,6 +32,8 @@ pub struct LoggedRequest {
     pub path: String,
     /// The query, only for Jira requests: elsewhere it may contain secrets.
     pub query: Option<String>,
+    /// The headers, without `Authorization`; repeated ones are joined.
+    pub headers: BTreeMap<String, String>,
     /// The key of the account that the code or token belongs to.
     pub account: Option<String>,
     /// The status of the response; `None` while in flight, or if there was none.

@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use axum::extract::Request;
 use axum::http::StatusCode;
+use axum::http::header::AUTHORIZATION;
 
 use faults::Rule;
 use gates::GateState;
@@ -52,6 +53,7 @@ impl Traffic {
             method: request.method().to_string(),
             path: request.uri().path().to_owned(),
             query: query.map(str::to_owned),
+            headers: headers_of(request),
             account,
             status: None,
         });
@@ -78,4 +80,15 @@ impl Traffic {
     pub(crate) fn gate(&mut self, class: Class, account: Option<&str>, when: When) -> Option<Arc<GateState>> {
         self.gates.iter().find(|gate| gate.claim(class, account, when)).cloned()
     }
+}
+
+/// The headers of a request, without its token.
+fn headers_of(request: &Request) -> BTreeMap<String, String> {
+    let mut headers: BTreeMap<String, String> = BTreeMap::new();
+    for (name, value) in request.headers().iter().filter(|(name, _)| *name != AUTHORIZATION) {
+        let value = String::from_utf8_lossy(value.as_bytes());
+        let append = |all: &mut String| *all = format!("{all}, {value}");
+        headers.entry(name.to_string()).and_modify(append).or_insert_with(|| value.to_string());
+    }
+    headers
 }

@@ -16,6 +16,7 @@ mod planning;
 mod restart;
 mod rotation;
 mod search;
+mod site;
 mod strict;
 mod support;
 mod users;

@@ -38,6 +38,8 @@ pub enum ErrorCode {
     MissingScope,
     /// The connection is limited to some projects, and this is outside of them.
     ProjectNotAllowed,
+    /// The proxy does not pass this call on.
+    ProxyNotAllowed,
     /// There is no such route.
     RouteNotFound,
     /// No connection has this external id.
@@ -130,7 +132,8 @@ impl ErrorCode {
             | Self::AccountUnknown
             | Self::JiraForbidden
             | Self::MissingScope
-            | Self::ProjectNotAllowed => StatusCode::FORBIDDEN,
+            | Self::ProjectNotAllowed
+            | Self::ProxyNotAllowed => StatusCode::FORBIDDEN,
             Self::RouteNotFound
             | Self::ConnectionNotFound
             | Self::JiraNotFound

@@ -226,4 +226,6 @@ pub(super) static ENDPOINTS: &[Endpoint] = &[
     post("/rest/agile/1.0/backlog/issue", &[("issues", Kind::Texts)]),
     post("/rest/agile/1.0/backlog/{board_id}/issue", MOVE),
     Endpoint { method: Method::PUT, path: "/rest/agile/1.0/issue/rank", query: &[], body: Some(MOVE) },
+    get("/rest/api/3/serverInfo", &[]),
+    get("/rest/api/3/priority", &[]),
 ];
