@@ -32,7 +32,7 @@ impl Relation {
     ///
     /// # Errors
     /// 400 if no type has them or several do.
-    pub(super) fn among<'t>(&self, types: &'t [LinkType]) -> Result<(&'t LinkType, Direction)> {
+    pub fn among<'t>(&self, types: &'t [LinkType]) -> Result<(&'t LinkType, Direction)> {
         let types: Vec<&LinkType> = types.iter().filter(|kind| kind.id.is_some()).collect();
         let possible: Vec<&LinkType> = types.iter().copied().filter(|kind| self.may_be_of(kind)).collect();
         if possible.is_empty() && self.type_id.is_some() {
@@ -56,7 +56,7 @@ impl Relation {
     }
 
     /// Whether a link says this of the issue that shows it.
-    pub(super) fn is_said_by(&self, link: &IssueLink) -> bool {
+    pub fn is_said_by(&self, link: &IssueLink) -> bool {
         let Some((kind, (direction, _))) = link.kind.as_ref().zip(link.other()) else { return false };
         self.may_be_of(kind) && self.is_of(kind, direction)
     }
