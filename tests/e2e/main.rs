@@ -35,6 +35,7 @@ mod page;
 mod people;
 mod planning;
 mod projects;
+mod random_sites;
 mod refresh;
 mod request_schemas;
 mod same_browser;
