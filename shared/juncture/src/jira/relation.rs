@@ -1,6 +1,7 @@
 //! The words of a link between issues, and the type and direction that they mean on a site.
 
 use atlassian::{Direction, IssueLink, LinkType, LinkTypeId};
+use runtime::RequestError;
 use serde_json::{Value, json};
 
 use crate::error::{Error, Result};
@@ -23,9 +24,13 @@ impl Relation {
     /// Reads what a request says. If it names a type, by id, the words are those of that type.
     ///
     /// # Errors
-    /// 400 if the id is not a number.
+    /// 400 if the words are blank, or the id is not a number.
     pub fn of(words: &str, type_id: Option<&str>) -> Result<Self> {
-        Ok(Self { words: folded(words), type_id: type_id.map(LinkTypeId::parse).transpose()? })
+        let words = folded(words);
+        if words.is_empty() {
+            return Err(RequestError::missing("relation").into());
+        }
+        Ok(Self { words, type_id: type_id.map(LinkTypeId::parse).transpose()? })
     }
 
     /// Finds the site's type that has these words, and the direction in which it does.
@@ -167,6 +172,14 @@ mod tests {
                     }
                 }
             }
+        }
+    }
+
+    #[test]
+    fn blank_words_say_nothing() {
+        for blank in ["", " ", "\u{a0}\t"] {
+            let refused = Relation::of(blank, None).err().map(|error| error.message().to_owned());
+            assert_eq!(refused.as_deref(), Some("Missing relation"));
         }
     }
 
