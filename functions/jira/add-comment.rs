@@ -66,6 +66,11 @@ async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
     let once = comment.once(Once::new(idempotency, idempotency_key, &digest));
     let comment = site.add_comment(&once, comment).await.map_err(|error| {
         let sentences = [(ErrorCode::JiraNotFound, "Issue not found")];
+        // What became of it is known, and said.
+        let is_there = error.details().is_some_and(|details| details["comment_id"].is_string());
+        if is_there && error.code() == ErrorCode::OutcomeUnknown {
+            return error;
+        }
         once.explain(error.in_words_of(&sentences, FAILED), FAILED, "the comment")
     })?;
     json(StatusCode::CREATED, &Added { comment })

@@ -39,6 +39,16 @@ fn a_warm_call_is_one_command_and_a_search_two() {
             ("jira/get-boards-for-project", vec![]),
             ("jira/get-all-sprints-for-project", vec![]),
             ("jira/get-active-sprints-for-project", vec![]),
+            ("jira/get-transitions", vec![("issue_id_or_key", key.as_str())]),
+            ("jira/get-comments", vec![("issue_id_or_key", key.as_str())]),
+            ("jira/get-worklogs", vec![("issue_id_or_key", key.as_str())]),
+            ("jira/get-changelog", vec![("issue_id_or_key", key.as_str())]),
+            ("jira/get-edit-form", vec![("issue_id_or_key", key.as_str())]),
+            ("jira/get-issue-types", vec![("jira_project_id", project)]),
+            ("jira/get-create-form", vec![("jira_project_id", project), ("issue_type_id", "10001")]),
+            ("jira/get-board", vec![("board_id", "1")]),
+            ("jira/search-users", vec![("query", "a")]),
+            ("jira/get-connected-account", vec![]),
         ] {
             let query = query(&person, &more);
             assert_eq!(warm(&stack, || stack.backend(route, &query)).await?, (1, 1), "{route}");

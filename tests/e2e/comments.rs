@@ -722,6 +722,9 @@ fn an_internal_comment_that_is_not_formatted_is_deleted() {
         }
         let left = add_once(&person, "key", &issue, text.clone()).await?.json(502);
         assert_eq!(left["code"], "outcome_unknown");
+        let id = left["details"]["comment_id"].as_str().context("no id")?;
+        let said = left["error"].as_str().context("no error")?;
+        assert!(said.contains(&format!("comment {id} is there as plain text")), "{said}");
         stack.atlassian().clear_faults_of(&person.account);
         let read = list(&person, &issue, &[]).await?;
         assert_eq!(read["comments"][0]["id"], left["details"]["comment_id"]);

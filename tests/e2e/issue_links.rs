@@ -316,6 +316,7 @@ fn bad_input_is_refused_before_jira_is_asked() {
             (says("SHIP", "blocks", "SHIP-1"), "from is not a Jira issue"),
             (says("SHIP-1", "blocks", "ship-1"), "same issue"),
             (says("SHIP-1", "", "SHIP-2"), "Missing relation"),
+            (says("SHIP-1", "  ", "SHIP-2"), "Missing relation"),
             (json!({ "from": "SHIP-1", "relation": "blocks" }), "Missing to"),
             (json!({ "from": "SHIP-1", "relation": 7, "to": "SHIP-2" }), "'relation' must be a string"),
             (json!({ "from": "SHIP-1", "relation": "b\u{0}", "to": "SHIP-2" }), "control characters"),

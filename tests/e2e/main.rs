@@ -37,6 +37,7 @@ mod people;
 mod planning;
 mod projects;
 mod proxy;
+mod random_sites;
 mod refresh;
 mod request_schemas;
 mod same_browser;

@@ -17,6 +17,7 @@ mod schema_documents;
 mod sealed;
 mod settings;
 mod support;
+mod writes;
 
 pub use answers::{atlassian_answer, jira_answer, jira_refusal, upstash_answer};
 pub use documents::{adf_document, adf_json, markdown};
@@ -24,12 +25,13 @@ pub use proxy::proxy;
 pub use request::{body, event, filters, form, form_values, headers, ids, issue_input, query};
 pub use sealed::{code, connect_token, cursor, return_url, sealed};
 pub use settings::{addresses, database_url, secret};
+pub use writes::{duration, jql_search, relation, upload, write_input};
 
 /// The name of a parser, and the function that checks it.
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All parsers of input from outside.
-pub const TARGETS: [Target; 25] = [
+pub const TARGETS: [Target; 30] = [
     ("addresses", addresses),
     ("adf_document", adf_document),
     ("adf_json", adf_json),
@@ -39,6 +41,7 @@ pub const TARGETS: [Target; 25] = [
     ("connect_token", connect_token),
     ("cursor", cursor),
     ("database_url", database_url),
+    ("duration", duration),
     ("event", event),
     ("filters", filters),
     ("form", form),
@@ -48,11 +51,15 @@ pub const TARGETS: [Target; 25] = [
     ("issue_input", issue_input),
     ("jira_answer", jira_answer),
     ("jira_refusal", jira_refusal),
+    ("jql_search", jql_search),
     ("markdown", markdown),
     ("proxy", proxy),
     ("query", query),
+    ("relation", relation),
     ("return_url", return_url),
     ("sealed", sealed),
     ("secret", secret),
+    ("upload", upload),
     ("upstash_answer", upstash_answer),
+    ("write_input", write_input),
 ];

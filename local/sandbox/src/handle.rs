@@ -192,6 +192,11 @@ impl Handle {
     pub fn shape_project(&self, site: &str, project: u64, shape: ProjectShape) {
         self.shared.change(|world| world.shape_project(site, project, shape));
     }
+
+    /// Adds a type of links between issues to a site, with the words for each direction. Returns its id.
+    pub fn add_link_type(&self, site: &str, name: &str, outward: &str, inward: &str) -> &'static str {
+        self.shared.change(|world| world.add_link_type(site, name, outward, inward))
+    }
 }
 
 fn add_account(world: &mut World, new: NewAccount) -> Result<Account, String> {

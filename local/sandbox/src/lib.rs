@@ -45,4 +45,4 @@ pub use world::generate::{CreatedProject, NewProject};
 pub use world::settings::{Refusal, Settings};
 pub use world::tokens::Family;
 pub use world::tracker::shape::ProjectShape;
-pub use world::tracker::workflow::Workflow;
+pub use world::tracker::workflow::{CustomWorkflow, NewTransition, Workflow};

@@ -17,7 +17,7 @@ use super::refusal::Refusal;
 use super::view::{Scopes, View};
 use crate::shared::{AppState, Shared};
 use crate::world::tracker::Tracker;
-use crate::world::tracker::catalog::{LINK_TYPES, LinkType};
+use crate::world::tracker::catalog::LinkType;
 use crate::world::tracker::issue::Issue;
 use crate::world::tracker::link::Link;
 
@@ -87,7 +87,7 @@ async fn types(
     headers: HeaderMap,
 ) -> Result<Json<Value>, Refusal> {
     let view = View::open(&shared, &headers, &cloud_id, &TYPE_SCOPES)?;
-    let types: Vec<_> = LINK_TYPES.iter().map(|kind| link_type(&view, kind)).collect();
+    let types: Vec<_> = view.read().link_types().map(|kind| link_type(&view, kind)).collect();
     Ok(Json(json!({ "issueLinkTypes": types })))
 }
 
@@ -115,8 +115,8 @@ impl Reference {
         named.ok_or_else(|| Refusal::misuse("an issue is given by id or key"))
     }
 
-    fn link_type(&self) -> Result<&'static LinkType, Refusal> {
-        let is_it = |kind: &&LinkType| match (&self.id, &self.name) {
+    fn link_type(&self, tracker: &Tracker) -> Result<&'static LinkType, Refusal> {
+        let is_it = |kind: &&'static LinkType| match (&self.id, &self.name) {
             (Some(id), _) => kind.id == id,
             (None, Some(name)) => kind.name == name,
             (None, None) => false,
@@ -124,7 +124,7 @@ impl Reference {
         if self.key.is_some() || self.id.is_none() && self.name.is_none() {
             return Err(Refusal::misuse("a link type is given by id or name"));
         }
-        LINK_TYPES.iter().find(is_it).ok_or_else(|| {
+        tracker.link_types().find(is_it).ok_or_else(|| {
             Refusal::plain(StatusCode::NOT_FOUND, "No issue link type with this id or name found.")
         })
     }
@@ -138,9 +138,9 @@ async fn create(
 ) -> Result<StatusCode, Refusal> {
     let view = View::open(&shared, &headers, &cloud_id, &WRITE_SCOPES)?;
     let new: NewLink = input.body()?;
-    let kind = new.r#type.link_type()?;
-    let (inward, outward) = (new.inward_issue.issue()?, new.outward_issue.issue()?);
     let mut tracker = view.write();
+    let kind = new.r#type.link_type(&tracker)?;
+    let (inward, outward) = (new.inward_issue.issue()?, new.outward_issue.issue()?);
     let (inward, outward) = (view.issue(&tracker, inward)?.id, view.issue(&tracker, outward)?.id);
     if view.settings.read_only {
         let text = "No Link Issue Permission for the issue.";

@@ -111,6 +111,19 @@ impl World {
         tracker.write().unwrap_or_else(PoisonError::into_inner).shapes.insert(project, shape);
     }
 
+    /// Adds a type of links to a site. Returns its id.
+    pub(crate) fn add_link_type(
+        &mut self,
+        site: &str,
+        name: &str,
+        outward: &str,
+        inward: &str,
+    ) -> &'static str {
+        let tracker = self.trackers.entry(site.to_owned()).or_default();
+        let mut tracker = tracker.write().unwrap_or_else(PoisonError::into_inner);
+        tracker.add_link_type(name, outward, inward)
+    }
+
     /// The settings of an account, or the defaults.
     pub(crate) fn settings(&self, account: Option<&str>) -> &Settings {
         account.and_then(|account| self.account_settings.get(account)).unwrap_or(&self.settings)

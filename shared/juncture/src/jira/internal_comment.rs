@@ -110,11 +110,20 @@ impl ConnectedSite<'_> {
     async fn not_formatted(&self, issue: &IssueRef, id: &CommentId, error: JiraError) -> Error {
         match self.jira.withdraw_comment(issue, id).await {
             Ok(()) => refused(error, NOT_ADDED),
-            Err(left) => Error::new(ErrorCode::OutcomeUnknown, "The comment is there as plain text")
+            Err(left) => Error::new(ErrorCode::OutcomeUnknown, left_as_plain_text(id))
                 .with_details(json!({ "comment_id": id.as_str(), "deleted": false }))
                 .because(left),
         }
     }
+}
+
+/// The message for a comment that is internal, and could be neither formatted nor deleted.
+fn left_as_plain_text(id: &CommentId) -> String {
+    format!(
+        "Jira refused to format the internal comment, and it could not be deleted: comment {} is there as plain text. \
+         Edit or delete it instead of adding it again.",
+        id.as_str()
+    )
 }
 
 /// Whether Jira refused what it was asked to do, or would have.

@@ -24,6 +24,19 @@ pub struct IssueType {
     pub hierarchy_level: Option<i64>,
 }
 
+impl From<atlassian::IssueType> for IssueType {
+    fn from(raw: atlassian::IssueType) -> Self {
+        Self {
+            id: raw.id,
+            name: raw.name,
+            description: raw.description,
+            icon_url: raw.icon_url,
+            is_subtask: raw.subtask,
+            hierarchy_level: raw.hierarchy_level,
+        }
+    }
+}
+
 impl ConnectedSite<'_> {
     /// Lists the issue types that the connected account may create in a project; none if it may create nothing.
     ///
@@ -34,14 +47,6 @@ impl ConnectedSite<'_> {
             let sentence = "The project does not exist, or is not visible to the connected account";
             missing(Error::from(error), ErrorCode::ProjectNotFound, sentence)
         })?;
-        let shown = types.into_iter().map(|it| IssueType {
-            id: it.id,
-            name: it.name,
-            description: it.description,
-            icon_url: it.icon_url,
-            is_subtask: it.subtask,
-            hierarchy_level: it.hierarchy_level,
-        });
-        Ok(shown.collect())
+        Ok(types.into_iter().map(IssueType::from).collect())
     }
 }

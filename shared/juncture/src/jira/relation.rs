@@ -1,6 +1,7 @@
 //! The words of a link between issues, and the type and direction that they mean on a site.
 
 use atlassian::{Direction, IssueLink, LinkType, LinkTypeId};
+use runtime::RequestError;
 use serde_json::{Value, json};
 
 use crate::error::{Error, Result};
@@ -23,16 +24,20 @@ impl Relation {
     /// Reads what a request says. If it names a type, by id, the words are those of that type.
     ///
     /// # Errors
-    /// 400 if the id is not a number.
+    /// 400 if the words are blank, or the id is not a number.
     pub fn of(words: &str, type_id: Option<&str>) -> Result<Self> {
-        Ok(Self { words: folded(words), type_id: type_id.map(LinkTypeId::parse).transpose()? })
+        let words = folded(words);
+        if words.is_empty() {
+            return Err(RequestError::missing("relation").into());
+        }
+        Ok(Self { words, type_id: type_id.map(LinkTypeId::parse).transpose()? })
     }
 
     /// Finds the site's type that has these words, and the direction in which it does.
     ///
     /// # Errors
     /// 400 if no type has them or several do.
-    pub(super) fn among<'t>(&self, types: &'t [LinkType]) -> Result<(&'t LinkType, Direction)> {
+    pub fn among<'t>(&self, types: &'t [LinkType]) -> Result<(&'t LinkType, Direction)> {
         let types: Vec<&LinkType> = types.iter().filter(|kind| kind.id.is_some()).collect();
         let possible: Vec<&LinkType> = types.iter().copied().filter(|kind| self.may_be_of(kind)).collect();
         if possible.is_empty() && self.type_id.is_some() {
@@ -56,7 +61,7 @@ impl Relation {
     }
 
     /// Whether a link says this of the issue that shows it.
-    pub(super) fn is_said_by(&self, link: &IssueLink) -> bool {
+    pub fn is_said_by(&self, link: &IssueLink) -> bool {
         let Some((kind, (direction, _))) = link.kind.as_ref().zip(link.other()) else { return false };
         self.may_be_of(kind) && self.is_of(kind, direction)
     }
@@ -167,6 +172,14 @@ mod tests {
                     }
                 }
             }
+        }
+    }
+
+    #[test]
+    fn blank_words_say_nothing() {
+        for blank in ["", " ", "\u{a0}\t"] {
+            let refused = Relation::of(blank, None).err().map(|error| error.message().to_owned());
+            assert_eq!(refused.as_deref(), Some("Missing relation"));
         }
     }
 

@@ -135,8 +135,8 @@ impl Goal {
     }
 }
 
-impl TransitionView {
-    fn of(transition: Transition) -> Self {
+impl From<Transition> for TransitionView {
+    fn from(transition: Transition) -> Self {
         let (status, status_id, status_category) = status_of(&transition);
         Self {
             status,
@@ -237,7 +237,7 @@ impl ConnectedSite<'_> {
     /// `jira_not_found`.
     pub async fn transitions(&self, issue: &IssueRef) -> Result<Vec<TransitionView>> {
         let transitions = self.jira.transitions(issue).await?;
-        Ok(transitions.into_iter().map(TransitionView::of).collect())
+        Ok(transitions.into_iter().map(TransitionView::from).collect())
     }
 
     /// Moves an issue to a status or through a transition, in two requests, one more for a comment, and one more to read

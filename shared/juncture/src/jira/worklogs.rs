@@ -47,8 +47,8 @@ pub struct Worklog {
     pub visibility: Option<Visibility>,
 }
 
-impl Worklog {
-    fn of(raw: RawWorklog, format: DescriptionFormat) -> Self {
+impl From<(RawWorklog, DescriptionFormat)> for Worklog {
+    fn from((raw, format): (RawWorklog, DescriptionFormat)) -> Self {
         let (author, author_account_id) =
             raw.author.map(|user| (user.display_name, user.account_id)).unwrap_or_default();
         Self {
@@ -238,7 +238,7 @@ impl Creation for Adding<'_> {
 /// The response, whose comment is added later: it may be too long to be stored.
 fn answer(mut worklog: RawWorklog) -> Result<Value> {
     worklog.comment = Value::Null;
-    let worklog = Worklog::of(worklog, DescriptionFormat::Markdown);
+    let worklog = Worklog::from((worklog, DescriptionFormat::Markdown));
     Ok(json!({ "worklog": serde_json::to_value(worklog).map_err(Error::internal)? }))
 }
 
@@ -268,7 +268,7 @@ impl ConnectedSite<'_> {
     ) -> Result<(Vec<Worklog>, Option<usize>)> {
         let (from, limit) = part.map_or((0, usize::MAX), |part| (part.from.unwrap_or(0), part.limit));
         let (worklogs, next) = self.jira.worklogs(issue, period, from, limit).await?;
-        Ok((worklogs.into_iter().map(|raw| Worklog::of(raw, format)).collect(), next))
+        Ok((worklogs.into_iter().map(|raw| Worklog::from((raw, format))).collect(), next))
     }
 
     /// Adds a worklog to an issue. The request is sent once, and again only after a 429, which means that nothing was

@@ -14,6 +14,7 @@ pub use pairs::{form, query};
 pub(crate) use upload::media_type;
 pub use upload::{Upload, upload};
 
+use base::display::is_deceptive;
 use http::Request;
 use lambda_http::Body;
 
@@ -25,9 +26,9 @@ const MAX_VALUE_CHARACTERS: usize = 10_240;
 /// How many characters of an unknown name are quoted in an error message.
 const MAX_NAME_SHOWN: usize = 50;
 
-/// Truncates a name from the caller for an error message.
+/// Truncates a name from the caller for an error message, without characters that change how the message reads.
 fn shown(name: &str) -> String {
-    name.chars().take(MAX_NAME_SHOWN).collect()
+    name.chars().filter(|character| !is_deceptive(*character)).take(MAX_NAME_SHOWN).collect()
 }
 
 fn body_bytes(request: &Request<Body>) -> &[u8] {

@@ -26,14 +26,14 @@ impl IssueType {
     }
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Status {
     pub(crate) id: &'static str,
     pub(crate) name: &'static str,
     pub(crate) category: Category,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Category {
     /// A number, unlike most ids.
     pub(crate) id: u8,

@@ -14,7 +14,7 @@ pub(crate) mod workflow;
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use agile::{Anchor, Board, Sprint, SprintState};
-use catalog::LinkType;
+use catalog::{LINK_TYPES, LinkType};
 use cursor::Cursor;
 use history::{Change, FieldChange};
 use issue::Issue;
@@ -32,6 +32,8 @@ pub(crate) struct Tracker {
     pub(crate) links: BTreeMap<u64, Link>,
     /// The results of searches that have more pages.
     pub(crate) cursors: VecDeque<Cursor>,
+    /// The types of links that this site has besides those of every site.
+    pub(crate) more_link_types: Vec<&'static LinkType>,
     /// The configurations that differ from the default, by project.
     pub(crate) shapes: HashMap<u64, ProjectShape>,
     /// Issue ids by project and number.
@@ -51,6 +53,9 @@ pub(crate) struct Tracker {
 const FIRST_LINK: u64 = 900_001;
 
 const FIRST_CHANGE: u64 = 700_001;
+
+/// The types of every site come before.
+const FIRST_LINK_TYPE: usize = 10_100;
 
 /// The ids of different types do not overlap, so that a mix-up finds nothing.
 const FIRST_ISSUE: u64 = 10_101;
@@ -170,6 +175,20 @@ impl Tracker {
         let Some(issue) = self.issues.get_mut(&issue).filter(|_| !fields.is_empty()) else { return };
         self.last_change = (self.last_change + 1).max(FIRST_CHANGE);
         issue.history.push(Change { id: self.last_change, author: author.into(), created: at, fields });
+    }
+
+    /// The types of links.
+    pub(crate) fn link_types(&self) -> impl Iterator<Item = &'static LinkType> {
+        LINK_TYPES.iter().chain(self.more_link_types.iter().copied())
+    }
+
+    /// Adds a type of links, which is never freed. Returns its id.
+    pub(crate) fn add_link_type(&mut self, name: &str, outward: &str, inward: &str) -> &'static str {
+        let leak = |text: &str| -> &'static str { text.to_owned().leak() };
+        let id = leak(&(FIRST_LINK_TYPE + self.more_link_types.len()).to_string());
+        let kind = LinkType { id, name: leak(name), outward: leak(outward), inward: leak(inward) };
+        self.more_link_types.push(Box::leak(Box::new(kind)));
+        id
     }
 
     /// Adds a link, unless there is one like it. Returns whether it was added.
