@@ -50,7 +50,7 @@ async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
     let Query { external_id, attachment_id, content } = query(&request)?;
     let id = AttachmentId::parse(&attachment_id)?;
     let key = caller.connection_key(ProviderId::Jira.as_str(), &external_id)?;
-    let site = jira.site(&key).await?;
+    let site = jira.site_for_reading(&key).await?;
     if content {
         let found = site.attached_file(&id).await.map_err(explain)?;
         return file(found.content, &found.content_type, &found.name);

@@ -5,6 +5,7 @@ mod admin;
 mod agile;
 mod attachments;
 mod bad_input;
+mod budget;
 mod changelog;
 mod commands;
 mod comments;

@@ -2,6 +2,7 @@
 
 use std::error::Error;
 
+use crate::budget::Withheld;
 use crate::response::{JiraErrorResponse, Refusal};
 
 /// An error of an implementation supplied by the caller.
@@ -21,6 +22,9 @@ pub enum JiraError {
     /// The connection's consent does not include these scopes, so the call was not made.
     #[error("the consent lacks a scope of {0}")]
     MissingScope(&'static str),
+    /// A rate limit is reached or near, so the call was not made.
+    #[error("{0}")]
+    Withheld(Withheld),
     /// The request timed out.
     #[error("{0}")]
     TimedOut(String),
@@ -57,6 +61,7 @@ impl JiraError {
     pub fn refusal(&self) -> Option<Refusal> {
         match self {
             Self::MissingScope(_) => Some(Refusal::MissingScope),
+            Self::Withheld(_) => Some(Refusal::RateLimited),
             _ => self.response().map(JiraErrorResponse::refusal),
         }
     }

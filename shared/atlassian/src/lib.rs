@@ -2,6 +2,7 @@
 
 mod agile;
 mod attachment;
+mod budget;
 mod changelog;
 mod client;
 mod comment;
@@ -17,6 +18,7 @@ pub mod oauth;
 mod people;
 mod planning;
 mod projects;
+mod quota_headers;
 mod response;
 mod scopes;
 mod search;
@@ -29,6 +31,7 @@ use base::config::SettingsError;
 
 pub use agile::{AgilePage, Board, BoardSprints, Sprint, SprintState};
 pub use attachment::{Attachment, NewFile};
+pub use budget::{ExhaustedQuotas, Limit, QuotaNotices, Withheld};
 pub use changelog::{Change, FieldChange};
 pub use client::{Jira, JiraSite, TokenSource};
 pub use comment::{COMMENTS_AT_ONCE, Comment, CommentOrder, CommentPage, CommentVisibility, InternalComment};
@@ -48,6 +51,7 @@ pub use planning::{
     EstimationField, ISSUES_PER_MOVE, NextState, Position, Ranking, SprintFields, Unranked,
 };
 pub use projects::{AvatarUrls, Category, Lead, Project, ProjectPage};
+pub use quota_headers::{Quota, QuotaLevel};
 pub use response::{JiraErrorResponse, Refusal};
 pub use search::{Bulk, Found, Id, Page, PageError, Search, SearchPosition};
 pub use ticket::{
