@@ -46,7 +46,7 @@ fn an_exhausted_quota_of_the_app_stops_every_site() {
         let stack = TestStack::start(|_| ()).await?;
         let (one, other) = (person(&stack, "harbour").await?, person(&stack, "lighthouse").await?);
         let key = one.task("10000", "Created in time").await?;
-        let fields = json!({ "jira_project_id": "10000", "summary": "Once" });
+        let fields = json!({ "jira_project_id": "10000", "issue_type_id": "10001", "summary": "Once" });
         let created = one.create_once("before", fields.clone()).await?.json(201);
 
         stack.atlassian().inject(one.trouble("/issue/", limited(1800, "jira-quota-global-based")).times(1));

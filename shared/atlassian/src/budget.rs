@@ -372,6 +372,21 @@ mod tests {
         assert_eq!(limit_of(&budget, &target("b", &Method::PUT, ISSUE), 10), None);
     }
 
+    #[tokio::test]
+    async fn a_limit_that_passes_in_time_is_waited_for() {
+        let (budget, write) = (Budget::default(), target("a", &Method::PUT, ISSUE));
+        let begun = SystemTime::now();
+        budget.memory().hold(write.endpoint(), begun, Duration::from_millis(20));
+        budget.memory().hold(write.issue().unwrap(), begun, Duration::from_millis(40));
+        assert_eq!(budget.admit(&write).await, Ok(()));
+        assert!(begun.elapsed().unwrap() >= Duration::from_millis(40));
+        budget.memory().hold(write.issue().unwrap(), SystemTime::now(), Duration::from_secs(90));
+        assert_eq!(budget.admit(&write).await.map_err(|withheld| withheld.limit), Err(Limit::Issue));
+        budget.memory().hold(write.quota(Quota::Site), SystemTime::now(), Duration::from_secs(1));
+        let quota = budget.admit(&write).await.map_err(|withheld| withheld.limit);
+        assert_eq!(quota, Err(Limit::Exhausted(Quota::Site)), "however short");
+    }
+
     #[test]
     fn other_limits_are_not_remembered() {
         let budget = Budget::default();
