@@ -1,6 +1,6 @@
 # Works with GNU make 3.81, the version on macOS.
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-test setup-deploy run reset build deploy release rehearse test model faults soak idle-capacity fuzz fuzz-archive check bench audit sbom reproducible smoke secrets rotate drop-old reseal
+.PHONY: help setup setup-test setup-deploy run reset build deploy release rehearse test model faults soak budget idle-capacity fuzz fuzz-archive check bench audit sbom reproducible smoke secrets rotate drop-old reseal
 ARCH ?= arm64
 SECONDS ?= 60
 
@@ -48,6 +48,9 @@ faults: setup-test ## Test every endpoint with each server failing, and write th
 soak: setup-test ## Run mixed traffic for MINUTES=10 and check that nothing grows
 	cargo build --locked --workspace
 	MINUTES=$${MINUTES:-10} cargo test --locked --package juncture-tests --test soak -- --ignored --nocapture
+
+budget: ## Simulate an hour of Jira's quota with 200 instances on ten sites, with and without the budget
+	cargo test --locked --package juncture-tests --test budget -- --ignored --nocapture
 
 idle-capacity: setup-test ## Measure how many idle connections a stage keeps alive, of 200,000 due (5 minutes)
 	cargo build --locked --workspace

@@ -50,7 +50,7 @@ async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
     let Body { external_id, jql } = bodies.read(&request, ROUTE)?;
     let query = JqlQuery::of(jql)?;
     let key = caller.connection_key(ProviderId::Jira.as_str(), &external_id)?;
-    let site = jira.site(&key).await?;
+    let site = jira.site_for_reading(&key).await?;
     let count = async {
         site.check(&query).await?;
         site.count(&query).await

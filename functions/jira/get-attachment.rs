@@ -53,7 +53,7 @@ async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
     let id = AttachmentId::parse(&attachment_id)?;
     let issue = issue_id_or_key.map(|issue| issue_ref(&issue, "issue_id_or_key")).transpose()?;
     let key = caller.connection_key(ProviderId::Jira.as_str(), &external_id)?;
-    let site = jira.site(&key).await?;
+    let site = jira.site_for_reading(&key).await?;
     site.find_attachment(issue.as_ref(), &id).await.map_err(explain)?;
     if content {
         let found = site.attached_file(&id).await.map_err(explain)?;

@@ -41,7 +41,7 @@ async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
     let Query { external_id, board_id } = query(&request)?;
     let board_id = BoardId::parse(&board_id)?;
     let key = caller.connection_key(ProviderId::Jira.as_str(), &external_id)?;
-    let site = jira.site(&key).await?;
+    let site = jira.site_for_reading(&key).await?;
     let board = site.board(&board_id).await.map_err(|error| {
         let sentences = [(ErrorCode::JiraNotFound, "Board not found")];
         error.in_words_of(&sentences, "Failed to fetch Jira board")

@@ -57,7 +57,7 @@ async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
     let key = caller.connection_key(ProviderId::Jira.as_str(), &external_id)?;
     let paging = Paging::new(sealer, "get-changelog", &key, issue.as_str());
     let part = paging.part(&page)?;
-    let site = jira.site(&key).await?;
+    let site = jira.site_for_reading(&key).await?;
     let (changes, next) = site.changelog(&issue, part.as_ref()).await.map_err(|error| {
         explain(error.in_words_of(&[(ErrorCode::JiraNotFound, "Issue not found")], FAILED), FAILED)
     })?;

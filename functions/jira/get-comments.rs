@@ -60,7 +60,7 @@ async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
     let key = caller.connection_key(ProviderId::Jira.as_str(), &query.external_id)?;
     let paging = Paging::new(sealer, "get-comments", &key, &list.name());
     let part = paging.part(&page)?;
-    let site = jira.site(&key).await?;
+    let site = jira.site_for_reading(&key).await?;
     let (comments, next) = site.comments(&list, part.as_ref()).await.map_err(|error| {
         explain(error.in_words_of(&[(ErrorCode::JiraNotFound, "Issue not found")], FAILED), FAILED)
     })?;

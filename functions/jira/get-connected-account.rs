@@ -39,7 +39,7 @@ async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
     let caller = keys.authorize(&request).await?;
     let Query { external_id } = query(&request)?;
     let key = caller.connection_key(ProviderId::Jira.as_str(), &external_id)?;
-    let site = jira.site(&key).await?;
+    let site = jira.site_for_reading(&key).await?;
     let account = site
         .connected_account()
         .await

@@ -54,7 +54,7 @@ async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
     let issue = issue_ref(&issue, name)?;
     let format = DescriptionFormat::parse(description_format.as_deref())?;
     let key = caller.connection_key(ProviderId::Jira.as_str(), &external_id)?;
-    let site = jira.site(&key).await?;
+    let site = jira.site_for_reading(&key).await?;
     let issue = site.issue(&issue, format).await.map_err(|error| {
         error.in_words_of(&[(ErrorCode::JiraNotFound, "Issue not found")], "Failed to fetch Jira issue")
     })?;

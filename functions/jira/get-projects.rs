@@ -54,7 +54,7 @@ async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
     let key = caller.connection_key(ProviderId::Jira.as_str(), &external_id)?;
     let paging = Paging::new(sealer, "get-projects", &key, "");
     let part = paging.part(&page)?;
-    let site = jira.site(&key).await?;
+    let site = jira.site_for_reading(&key).await?;
     let (projects, next) = site
         .projects(part.as_ref())
         .await

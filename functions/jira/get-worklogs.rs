@@ -64,7 +64,7 @@ async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
     let list = format!("{} {} {}", issue.as_str(), after.unwrap_or_default(), before.unwrap_or_default());
     let paging = Paging::new(sealer, "get-worklogs", &key, &list);
     let part = paging.part(&page)?;
-    let site = jira.site(&key).await?;
+    let site = jira.site_for_reading(&key).await?;
     let (worklogs, next) = site.worklogs(&issue, &period, format, part.as_ref()).await.map_err(|error| {
         const FAILED: &str = "Failed to fetch Jira worklogs";
         explain(error, FAILED).in_words_of(&[(ErrorCode::JiraNotFound, NOT_FOUND)], FAILED)

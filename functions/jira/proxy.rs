@@ -33,6 +33,7 @@ async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
     let caller = keys.authorize(&request).await?;
     let call = ProxyCall::of(request, rules)?;
     let key = caller.connection_key(ProviderId::Jira.as_str(), &call.external_id)?;
-    let site = jira.site(&key).await?;
+    let is_read = call.is_read();
+    let site = if is_read { jira.site_for_reading(&key).await? } else { jira.site(&key).await? };
     site.pass_on(call).await
 }

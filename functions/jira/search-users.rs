@@ -53,7 +53,7 @@ async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
     let search =
         PeopleSearch::new(text, jira_project_id.as_deref(), issue_id_or_key.as_deref(), limit.as_deref())?;
     let key = caller.connection_key(ProviderId::Jira.as_str(), &external_id)?;
-    let site = jira.site(&key).await?;
+    let site = jira.site_for_reading(&key).await?;
     let users = site.find_people(&search).await.map_err(|error| {
         let sentences = [(ErrorCode::JiraNotFound, "Project or issue not found")];
         error.in_words_of(&sentences, "Failed to search Jira users")

@@ -262,8 +262,7 @@ fn each_endpoint_has_its_own_message_for_a_failing_jira() {
                 stack.atlassian().clear_faults_of(&person.account);
             }
             // For one of several lists of sprints.
-            let limited =
-                Fault::RateLimited { retry_after: Some(900), reason: Some("jira-quota-tenant-based".into()) };
+            let limited = Fault::RateLimited { retry_after: Some(900), reason: None };
             let path = if name == BOARDS { "board" } else { "sprint" };
             stack
                 .atlassian()

@@ -137,8 +137,7 @@ fn every_error_has_its_message() {
         stack.atlassian().inject(person.trouble("/issue/", forbidden).times(1));
         let refused = person.details("SHIP-1").await?.json(403);
         assert!(refused.get("needs_reauthorization").is_none(), "{refused}");
-        let limited =
-            Fault::RateLimited { retry_after: Some(300), reason: Some("jira-quota-global-based".into()) };
+        let limited = Fault::RateLimited { retry_after: Some(300), reason: None };
         stack.atlassian().inject(person.trouble("/issue/", limited).times(1));
         let limited = person.details("SHIP-1").await?;
         limited.refusal(429);

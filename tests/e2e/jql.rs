@@ -261,7 +261,7 @@ fn a_failing_jira_is_survived_or_reported() {
             assert_eq!(search(&person, ship.clone()).await?.refusal(502), "Failed to search Jira tickets");
             inject(line, Fault::MalformedJson, 1);
             assert_eq!(search(&person, ship.clone()).await?.refusal(502), "Failed to search Jira tickets");
-            inject(line, limited(60), 1);
+            inject(line, Fault::RateLimited { retry_after: Some(60), reason: None }, 1);
             let answer = search(&person, ship.clone()).await?;
             assert!(answer.refusal(429).contains("Retry-After"));
             assert_eq!(answer.header("retry-after"), "60");

@@ -6,6 +6,7 @@ mod agile;
 mod allowed_projects;
 mod attachments;
 mod bad_input;
+mod budget;
 mod changelog;
 mod commands;
 mod comments;

@@ -123,33 +123,6 @@ fn refresh_outcomes_are_counted() {
 }
 
 #[test]
-fn a_burst_and_an_exhausted_quota_are_distinguished() {
-    run(async {
-        let stack = TestStack::shared().await?;
-        let person = stack.strict_person().await?;
-        let limited = |reason: &str| {
-            let fault = Fault::RateLimited { retry_after: Some(1), reason: Some(reason.into()) };
-            Rule::new(Class::Jira, fault).account(&person.account).times(1)
-        };
-        stack.atlassian().inject(limited("jira-burst-based"));
-        let burst = person.projects().await?;
-        assert_eq!(burst.status, 200, "{}", burst.body);
-        let expected = [("jira_rate_limited", json!(1)), ("jira_quota_exhausted", Value::Null)];
-        assert_line(stack, &burst, &expected).await?;
-        stack.atlassian().inject(limited("jira-quota-tenant-based"));
-        let quota = person.projects().await?;
-        assert_eq!(quota.status, 429, "{}", quota.body);
-        let expected = [
-            ("jira_rate_limited", Value::Null),
-            ("jira_quota_exhausted", json!(1)),
-            ("jira_requests", json!(1)),
-            ("code", json!("jira_rate_limited")),
-        ];
-        assert_line(stack, &quota, &expected).await
-    });
-}
-
-#[test]
 fn cloudwatch_finds_every_metric_in_the_line() {
     run(async {
         let stack = TestStack::shared().await?;

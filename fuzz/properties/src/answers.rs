@@ -1,8 +1,8 @@
 //! Responses of servers.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
-use atlassian::{lenient, oauth};
+use atlassian::{QuotaLevel, lenient, oauth};
 use base::wait;
 use http::header::RETRY_AFTER;
 use http::{HeaderMap, HeaderValue, StatusCode};
@@ -29,15 +29,28 @@ pub fn jira_answer(data: &[u8]) {
     }
 }
 
-/// An error response: a status, `Retry-After`, `RateLimit-Reason` (and after a tab `X-RateLimit-Reset`), and the
-/// body. The result is an error of the contract.
+/// An error response: a status, `Retry-After`, `RateLimit-Reason` (and after a tab each `X-RateLimit-Reset`, `RateLimit`
+/// and `RateLimit-Policy`), and the body. The result is an error of the contract.
 pub fn jira_refusal(data: &[u8]) {
     let mut parts = data.splitn(3, |byte| *byte == b'\n');
     let (which, retry_after) = first(parts.next().unwrap_or_default());
-    let mut limit = parts.next().unwrap_or_default().splitn(2, |byte| *byte == b'\t');
-    let (reason, reset) = (limit.next().unwrap_or_default(), limit.next().unwrap_or_default());
-    let headers =
-        headers(&[("retry-after", retry_after), ("ratelimit-reason", reason), ("x-ratelimit-reset", reset)]);
+    let mut limit = parts.next().unwrap_or_default().splitn(4, |byte| *byte == b'\t');
+    let mut next = || limit.next().unwrap_or_default();
+    let (reason, reset, levels, policies) = (next(), next(), next(), next());
+    let headers = headers(&[
+        ("retry-after", retry_after),
+        ("ratelimit-reason", reason),
+        ("x-ratelimit-reset", reset),
+        ("ratelimit", levels),
+        ("ratelimit-policy", policies),
+    ]);
+    for level in QuotaLevel::read(&headers, SystemTime::now()) {
+        assert!(
+            level.resets_in <= Duration::from_secs(60 * 60),
+            "no header stops reads for longer: {level:?}"
+        );
+        assert!(level.limit > 0 && (!level.is_low() || level.remaining < Some(level.limit)), "{level:?}");
+    }
     let body = parts.next().unwrap_or_default();
     let status = status(which);
     let (error, waits) = jira::refusal(status, &headers, body);

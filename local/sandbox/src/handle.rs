@@ -1,6 +1,6 @@
 //! The controls for tests in the same process; `control` exposes some of them over HTTP.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
@@ -9,6 +9,7 @@ use crate::oauth::consent::Consent;
 use crate::shared::Shared;
 use crate::traffic::faults::Rule;
 use crate::traffic::gates::{Gate, GateSpec, GateState};
+use crate::traffic::limits::{Limiter, RateLimits};
 use crate::traffic::log::{Counters, LoggedRequest, Violation};
 use crate::traffic::point::Class;
 use crate::world::directory::{self, Account, Site};
@@ -133,6 +134,23 @@ impl Handle {
     /// Moves the sandbox's clock forward.
     pub fn advance_clock(&self, by: Duration) {
         self.shared.change(|world| world.advance(by));
+    }
+
+    /// Sets the rate limits of all sites and begins a window.
+    pub fn set_rate_limits(&self, limits: RateLimits) {
+        let now = self.shared.world().now();
+        *self.shared.limiter() = Limiter::new(limits, now);
+    }
+
+    /// Begins another window, with all quotas unused.
+    pub fn reset_quotas(&self) {
+        let now = self.shared.world().now();
+        self.shared.limiter().reset(now);
+    }
+
+    /// The points spent in this window, by cloud id.
+    pub fn points(&self) -> BTreeMap<String, u64> {
+        self.shared.limiter().spent().clone()
     }
 
     /// Adds a fault.

@@ -14,7 +14,7 @@
 //! | 4 | `oauth`, `jira` | Atlassian's endpoints |
 //! | 3 | `gateway` | access tokens, and errors in the format of Atlassian's gateway |
 //! | 2 | `shared`, `state_file` | the state that all requests share, and its copy on disk |
-//! | 1 | `world`, `traffic`, `openapi` | accounts, sites, tokens and issues; faults, gates and the log; Jira's own API description |
+//! | 1 | `world`, `traffic`, `openapi` | accounts, sites, tokens and issues; faults, gates, rate limits and the log; Jira's own API description |
 
 mod control;
 mod gateway;
@@ -37,6 +37,7 @@ pub use sandbox::Sandbox;
 pub use shared::Options;
 pub use traffic::faults::{Fault, Rule};
 pub use traffic::gates::{Gate, GateSpec};
+pub use traffic::limits::RateLimits;
 pub use traffic::log::{Counters, LoggedRequest, Violation};
 pub use traffic::point::{Class, When};
 pub use world::Grant;

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 use crate::openapi::Document;
 use crate::state_file;
 use crate::traffic::Traffic;
+use crate::traffic::limits::Limiter;
 use crate::world::World;
 use crate::world::settings::Settings;
 
@@ -36,6 +37,7 @@ pub(crate) struct Shared {
     pub(crate) openapi: Option<Arc<Document>>,
     world: RwLock<World>,
     traffic: Mutex<Traffic>,
+    limiter: Mutex<Limiter>,
 }
 
 /// Extracts the shared state.
@@ -53,6 +55,7 @@ impl Shared {
             url: format!("http://{address}"),
             world: RwLock::new(world),
             traffic: Mutex::default(),
+            limiter: Mutex::default(),
             redirect_uris: RwLock::new(options.redirect_uris.clone()),
             options,
         })
@@ -81,5 +84,9 @@ impl Shared {
 
     pub(crate) fn traffic(&self) -> MutexGuard<'_, Traffic> {
         self.traffic.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn limiter(&self) -> MutexGuard<'_, Limiter> {
+        self.limiter.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,7 +1,7 @@
 //! Authorised calls to Jira, within the invocation's deadline, retried only where that is safe.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use base::chain;
 use base::config::{FromSettings, Settings, SettingsError};
@@ -19,6 +19,7 @@ use serde_json::Value;
 use tokio::sync::Semaphore;
 use url::Url;
 
+use crate::budget::{Budget, ExhaustedQuotas, QuotaNotices, Target, Withheld};
 use crate::error::{BoxError, JiraError};
 use crate::oauth::{Sites, SitesError};
 use crate::reach::{Limits, NOTHING, Reach, Subject};
@@ -58,16 +59,29 @@ pub struct Jira {
     http: reqwest::Client,
     api: Url,
     sites: Sites,
+    budget: Budget,
+    notices: Option<Arc<dyn QuotaNotices>>,
 }
 
 impl FromSettings for Jira {
     fn from_settings(settings: &Settings) -> std::result::Result<Self, SettingsError> {
         let api = settings.service_url("ATLASSIAN_API_URL", Some(DEFAULT_API_URL))?;
-        Ok(Self { sites: Sites::from_settings(settings)?, http: http_client()?, api })
+        Ok(Self {
+            sites: Sites::from_settings(settings)?,
+            http: http_client()?,
+            api,
+            budget: Budget::default(),
+            notices: None,
+        })
     }
 }
 
 impl Jira {
+    /// Tells `notices` about each quota that is found exhausted.
+    pub fn with_notices(self, notices: Arc<dyn QuotaNotices>) -> Self {
+        Self { notices: Some(notices), ..self }
+    }
+
     /// Prepares calls to the site with this cloud id, which stay within the connection's reach.
     pub fn site<'a>(
         &'a self,
@@ -80,8 +94,16 @@ impl Jira {
             .map_err(|()| JiraError::BadAddress("ATLASSIAN_API_URL has no path"))?
             .pop_if_empty()
             .extend(["ex", "jira", id]);
-        let (limits, in_flight) = (Limits::new(reach), Semaphore::new(IN_FLIGHT));
-        Ok(JiraSite { jira: self, id: id.to_owned(), base, tokens, limits, in_flight })
+        Ok(JiraSite {
+            jira: self,
+            id: id.to_owned(),
+            base,
+            tokens,
+            limits: Limits::new(reach),
+            in_flight: Semaphore::new(IN_FLIGHT),
+            is_reading: false,
+            exhausted: ExhaustedQuotas::default(),
+        })
     }
 }
 
@@ -95,6 +117,10 @@ pub struct JiraSite<'a> {
     pub(crate) limits: Limits,
     /// Limits calls to [`IN_FLIGHT`]; further calls wait in order.
     in_flight: Semaphore,
+    /// Whether the request only reads. Its calls are not made if little is left of a quota.
+    is_reading: bool,
+    /// What other instances have found.
+    exhausted: ExhaustedQuotas,
 }
 
 /// A call to Jira's API.
@@ -224,6 +250,16 @@ impl<'a> Call<'a> {
 }
 
 impl JiraSite<'_> {
+    /// Says that the request only reads, so that it leaves what is left of a quota to writes.
+    pub fn for_reading(self) -> Self {
+        Self { is_reading: true, ..self }
+    }
+
+    /// Takes over what other instances have found.
+    pub fn knowing(self, exhausted: ExhaustedQuotas) -> Self {
+        Self { exhausted, ..self }
+    }
+
     /// Makes a call and parses its JSON response.
     pub(crate) async fn call<T: DeserializeOwned>(&self, call: Call<'_>) -> Result<T> {
         let body = self.answer(call).await?;
@@ -333,6 +369,7 @@ impl JiraSite<'_> {
                     Duration::ZERO
                 }
                 Err(CallError::Unsent(error)) => return Err(error),
+                Err(CallError::Withheld(withheld)) => return Err(JiraError::Withheld(withheld)),
                 Err(CallError::Broken(error)) => return Err(call.in_doubt(error)),
             };
             tokio::time::sleep(wait).await;
@@ -366,6 +403,8 @@ impl JiraSite<'_> {
             .acquire()
             .await
             .map_err(|closed| CallError::Broken(JiraError::Unreachable(closed.to_string())))?;
+        let target = self.target(call);
+        self.jira.budget.admit(&target).await.map_err(CallError::Withheld)?;
         let mut request = self
             .jira
             .http
@@ -391,6 +430,7 @@ impl JiraSite<'_> {
         count(Counter::JiraRequests);
         let response = request.send().await.map_err(CallError::broken)?;
         let (status, headers) = (response.status(), response.headers().clone());
+        self.jira.budget.learn(&target, &headers, SystemTime::now());
         let body = read_body(response, MAX_BODY_BYTES).await.map_err(CallError::broken)?;
         if status.is_success() || (call.redirects && status == StatusCode::SEE_OTHER) {
             return Ok(Answer { status, headers, body });
@@ -399,8 +439,22 @@ impl JiraSite<'_> {
         response.original = Some((headers, body));
         if status == StatusCode::TOO_MANY_REQUESTS {
             count(if response.is_quota() { Counter::JiraQuotaExhausted } else { Counter::JiraRateLimited });
+            let exhausted = self.jira.budget.learn_refusal(&target, &response, SystemTime::now());
+            if let (Some((quota, until)), Some(notices)) = (exhausted, &self.jira.notices) {
+                notices.tell(quota, &self.id, until).await;
+            }
         }
         Err(CallError::Refused(response))
+    }
+
+    fn target<'a>(&'a self, call: &'a Call<'_>) -> Target<'a> {
+        Target {
+            site: &self.id,
+            method: &call.method,
+            path: call.path,
+            is_reading: self.is_reading,
+            exhausted: self.exhausted,
+        }
     }
 
     /// Whether the consent lacks one of these scopes according to Atlassian's list; false if that cannot be
@@ -422,6 +476,8 @@ enum CallError {
     Refused(JiraErrorResponse),
     /// The connection failed, so nothing was done.
     Unsent(JiraError),
+    /// A rate limit is known, so nothing was sent.
+    Withheld(Withheld),
     /// The response is missing or incomplete.
     Broken(JiraError),
 }

@@ -2,6 +2,7 @@
 
 use std::error::Error;
 
+use crate::budget::Withheld;
 use crate::response::{JiraErrorResponse, Refusal};
 
 /// An error of an implementation supplied by the caller.
@@ -24,6 +25,9 @@ pub enum JiraError {
     /// The call is about a project that the connection may not touch, so it was not made, or its answer is withheld.
     #[error("outside the projects that the connection is limited to")]
     ProjectNotAllowed,
+    /// A rate limit is reached or near, so the call was not made.
+    #[error("{0}")]
+    Withheld(Withheld),
     /// The request timed out.
     #[error("{0}")]
     TimedOut(String),
@@ -60,6 +64,7 @@ impl JiraError {
     pub fn refusal(&self) -> Option<Refusal> {
         match self {
             Self::MissingScope(_) => Some(Refusal::MissingScope),
+            Self::Withheld(_) => Some(Refusal::RateLimited),
             _ => self.response().map(JiraErrorResponse::refusal),
         }
     }

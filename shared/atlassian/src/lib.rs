@@ -2,6 +2,7 @@
 
 mod agile;
 mod attachment;
+mod budget;
 mod changelog;
 mod client;
 mod comment;
@@ -18,6 +19,7 @@ mod people;
 mod planning;
 mod projects;
 mod proxy;
+mod quota_headers;
 mod reach;
 mod redaction;
 mod response;
@@ -32,6 +34,7 @@ use base::config::SettingsError;
 
 pub use agile::{AgilePage, Board, BoardSprints, Sprint, SprintState};
 pub use attachment::{Attachment, NewFile};
+pub use budget::{ExhaustedQuotas, Limit, QuotaNotices, Withheld};
 pub use changelog::{Change, FieldChange};
 pub use client::{Jira, JiraSite, TokenSource};
 pub use comment::{COMMENTS_AT_ONCE, Comment, CommentOrder, CommentPage, CommentVisibility, InternalComment};
@@ -52,6 +55,7 @@ pub use planning::{
 };
 pub use projects::{AvatarUrls, Category, Lead, Project, ProjectPage};
 pub use proxy::{Forward, Forwarded};
+pub use quota_headers::{Quota, QuotaLevel};
 pub use reach::{MAX_PROJECTS, Reach};
 pub use response::{JiraErrorResponse, Refusal};
 pub use search::{Bulk, Found, Id, Page, PageError, Search, SearchPosition};

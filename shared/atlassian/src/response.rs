@@ -7,7 +7,9 @@ use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 use serde_json::{Map, Value, json};
 
+use crate::budget::Limit;
 use crate::lenient;
+use crate::quota_headers::Quota;
 
 /// An error response, parsed leniently: Jira's own errors are JSON in two formats, a gateway's may be HTML.
 pub struct JiraErrorResponse {
@@ -155,6 +157,17 @@ impl JiraErrorResponse {
     pub fn is_quota(&self) -> bool {
         self.status == StatusCode::TOO_MANY_REQUESTS
             && self.reason.as_deref().is_some_and(|reason| reason.starts_with("jira-quota"))
+    }
+
+    /// Returns the limit that a 429 is about, if its reason is known. A quota of a kind that is not known counts as the
+    /// site's, so that it holds back no other customer.
+    pub(crate) fn limit(&self) -> Option<Limit> {
+        match self.reason.as_deref().filter(|_| self.status == StatusCode::TOO_MANY_REQUESTS)? {
+            "jira-quota-global-based" => Some(Limit::Exhausted(Quota::App)),
+            "jira-burst-based" => Some(Limit::Endpoint),
+            "jira-per-issue-on-write" => Some(Limit::Issue),
+            _ => self.is_quota().then_some(Limit::Exhausted(Quota::Site)),
+        }
     }
 
     /// Returns the time to wait before retrying a read, or `None` if a retry is pointless. An exhausted quota is not

@@ -56,6 +56,9 @@ pub enum Counter {
     JiraRateLimited,
     /// Exhausted quotas: 429 responses from Jira that clear only at the next full hour.
     JiraQuotaExhausted,
+    /// Calls to Jira that were not made, because a limit is known to be reached, or what is left of a quota is kept for
+    /// writes.
+    JiraCallsWithheld,
     /// Idle connections still due for a refresh after a run.
     IdleConnectionsDue,
     /// Days since the longest-idle of those connections was last used.

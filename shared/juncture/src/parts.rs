@@ -15,7 +15,7 @@ use stores::upstash::Upstash;
 use crate::callers::SecretKeys;
 use crate::connections::{ConnectionRows, Connections, Tokens};
 use crate::idempotency::IdempotencyStore;
-use crate::jira::Jira;
+use crate::jira::{Jira, SharedQuotas};
 use crate::oauth::{ConnectTokens, Finalizer, OAuthStates, PendingConsents};
 use crate::operations::{IdleConnections, Reseal};
 use crate::page::Product;
@@ -92,7 +92,8 @@ impl<'s> Parts<'s> {
 
     /// Jira, through the connections.
     pub fn jira(&self) -> Built<Jira> {
-        Ok(Jira::new(self.read()?, self.tokens()?))
+        let quotas = SharedQuotas::new(self.settings, self.redis()?)?;
+        Ok(Jira::new(self.read()?, self.tokens()?, quotas))
     }
 
     /// The records of requests with an `Idempotency-Key`.

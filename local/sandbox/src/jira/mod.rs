@@ -1,7 +1,7 @@
 //! Jira's REST API behind the gateway, `/ex/jira/{cloudId}/…`, one module per part of the API.
 //!
 //! - `contract`: the supported paths, parameters and bodies; anything else is refused as a violation.
-//! - `view`, `refusal`: what every endpoint starts with, and how it refuses a request.
+//! - `view`, `refusal`: what every endpoint starts with, and how it refuses a request. `limits`: rate limits.
 //! - `jql`, `parse`, `search`, `bulkfetch`: finding issues. `render`, `objects`: issues and related objects as JSON.
 //! - `issue`, `create`, `edit`, `transitions`, `fields`, `field_values`, `custom_fields`, `adf`: single issues.
 //! - `createmeta`, `editmeta`, `screens`: what the fields of an issue take.
@@ -31,6 +31,7 @@ mod fields;
 mod issue;
 mod issue_links;
 mod jql;
+mod limits;
 mod myself;
 mod objects;
 mod parse;
@@ -81,8 +82,11 @@ pub(crate) fn router(shared: &Arc<Shared>) -> Router<Arc<Shared>> {
         .merge(priorities::router())
         .merge(server_info::router())
         .route(contract::UNKNOWN, any(unknown));
+    let limit = middleware::from_fn_with_state(Arc::clone(shared), limits::limit);
     let guard = middleware::from_fn_with_state(Arc::clone(shared), contract::guard);
-    Router::new().nest("/ex/jira/{cloud_id}", api.route_layer(guard)).merge(attachments::media_router())
+    Router::new()
+        .nest("/ex/jira/{cloud_id}", api.route_layer(limit).route_layer(guard))
+        .merge(attachments::media_router())
 }
 
 async fn unknown() -> Refusal {

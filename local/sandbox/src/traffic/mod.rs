@@ -2,6 +2,7 @@
 
 pub(crate) mod faults;
 pub(crate) mod gates;
+pub(crate) mod limits;
 pub(crate) mod log;
 pub(crate) mod point;
 

@@ -12,6 +12,7 @@ mod faults;
 mod issue_links;
 mod issues;
 mod jira;
+mod limits;
 mod planning;
 mod restart;
 mod rotation;

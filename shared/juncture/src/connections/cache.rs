@@ -91,6 +91,11 @@ pub(crate) fn read(key: &ConnectionKey) -> Command {
     Command::get(&redis_key(key))
 }
 
+/// Reads the snapshot of a connection and another value, which costs no more than [`read`].
+pub(crate) fn read_with(key: &ConnectionKey, other: &str) -> Command {
+    Command::get_all(&[redis_key(key), other.to_owned()])
+}
+
 /// Decodes the reply to [`read`]. Anything that is not a snapshot counts as absent, including a [`barrier`].
 pub(crate) fn decode(value: &serde_json::Value) -> Option<Snapshot> {
     serde_json::from_str(value.as_str()?).ok()

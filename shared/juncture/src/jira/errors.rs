@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use atlassian::oauth::{ProbeError, groups_of};
-use atlassian::{JiraError, JiraErrorResponse, Refusal};
+use atlassian::{JiraError, JiraErrorResponse, Limit, Quota, Refusal, Withheld};
 
 use crate::error::{Error, ErrorCode};
 
@@ -11,11 +11,15 @@ use crate::error::{Error, ErrorCode};
 pub(super) const REFUSED_QUERY: &str = "Jira refused the query: details has its reason. Every value has to exist, and the \
     query has to be bounded, for example by a project: project = PROJ AND …";
 
+/// The message for a rate limit.
+const RATE_LIMITED: &str = "Jira is rate limiting requests. Try again after the time in Retry-After.";
+
 impl From<JiraError> for Error {
     fn from(error: JiraError) -> Self {
         const UNREADABLE: &str = "Jira returned a response that could not be read";
         match error {
             JiraError::Refused { response, scopes } => refused(&response, scopes),
+            JiraError::Withheld(withheld) => limited(&withheld),
             JiraError::MissingScope(scopes) => lacks_scope(scopes).because("not among the granted scopes"),
             JiraError::ProjectNotAllowed => Self::new(
                 ErrorCode::ProjectNotAllowed,
@@ -68,11 +72,8 @@ fn refused(response: &JiraErrorResponse, scopes: &str) -> Error {
             ErrorCode::JiraConflict,
             "Jira was already changing this issue. Read it again, then retry.",
         ),
-        Refusal::RateLimited => Error::new(
-            ErrorCode::JiraRateLimited,
-            "Jira is rate limiting requests. Try again after the time in Retry-After.",
-        )
-        .retry_after(response.retry_after().unwrap_or(Duration::from_secs(5))),
+        Refusal::RateLimited => Error::new(ErrorCode::JiraRateLimited, RATE_LIMITED)
+            .retry_after(response.retry_after().unwrap_or(Duration::from_secs(5))),
         Refusal::Removed => provider_failed("Jira no longer offers this"),
         Refusal::Invalid => Error::new(ErrorCode::JiraRefused, "Jira refused the request"),
         Refusal::Failing => provider_failed("Jira is failing at the moment"),
@@ -82,6 +83,33 @@ fn refused(response: &JiraErrorResponse, scopes: &str) -> Error {
         Some(details) => error.with_details(details),
         None => error,
     }
+}
+
+/// 429 for a call that was not made, with the limit and whose it is.
+fn limited(withheld: &Withheld) -> Error {
+    let sentence = match withheld.limit {
+        Limit::Exhausted(Quota::App) => {
+            "The app's hourly quota of Jira requests, which all customers share, is used up. \
+            Try again after the time in Retry-After."
+        }
+        Limit::Exhausted(Quota::Site) => {
+            "The app's hourly quota of Jira requests for this site is used up. \
+            Try again after the time in Retry-After."
+        }
+        Limit::KeptForWrites(Quota::App) => {
+            "Little is left of the app's hourly quota of Jira requests, which all customers share, and it is kept for \
+            writes. Try again after the time in Retry-After."
+        }
+        Limit::KeptForWrites(Quota::Site) => {
+            "Little is left of the app's hourly quota of Jira requests for this site, and it is kept for writes. \
+            Try again after the time in Retry-After."
+        }
+        Limit::Issue => {
+            "Jira is rate limiting writes to this issue. Try again after the time in Retry-After."
+        }
+        Limit::Endpoint => RATE_LIMITED,
+    };
+    Error::new(ErrorCode::JiraRateLimited, sentence).retry_after(withheld.wait).because(withheld.to_string())
 }
 
 /// 403 for a call whose scopes (`a and b`) were not granted, with what to do about it.

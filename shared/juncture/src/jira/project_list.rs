@@ -53,9 +53,9 @@ impl ProjectList {
     /// Opens the connection's site, and returns it with the project: the given one, or the selected one.
     ///
     /// # Errors
-    /// Those of [`Jira::site`] and [`ConnectedSite::project_or_selected`].
+    /// Those of [`Jira::site_for_reading`] and [`ConnectedSite::project_or_selected`].
     pub async fn open<'a>(&'a self, jira: &'a Jira) -> Result<(ConnectedSite<'a>, ProjectId)> {
-        self.with_project(jira.site(&self.key).await?)
+        self.with_project(jira.site_for_reading(&self.key).await?)
     }
 
     /// Like [`Self::open`], for a search.

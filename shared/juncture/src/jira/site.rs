@@ -7,6 +7,7 @@ use base::oauth::GrantedScopes;
 use futures_util::future::BoxFuture;
 use secrecy::{ExposeSecret, SecretString};
 
+use super::shared_quotas::{self, SharedQuotas};
 use crate::connections::{ConnectionKey, Session, Tokens};
 use crate::error::{Error, ErrorCode, Result};
 use crate::idempotency::IdempotencyKey;
@@ -16,32 +17,43 @@ use crate::provider::NamedSite;
 pub struct Jira {
     api: atlassian::Jira,
     tokens: Tokens,
+    quotas: Arc<SharedQuotas>,
 }
 
 impl Jira {
-    pub(crate) fn new(api: atlassian::Jira, tokens: Tokens) -> Self {
-        Self { api, tokens }
+    pub(crate) fn new(api: atlassian::Jira, tokens: Tokens, quotas: SharedQuotas) -> Self {
+        let quotas = Arc::new(quotas);
+        Self { api: api.with_notices(Arc::<SharedQuotas>::clone(&quotas)), tokens, quotas }
     }
 
-    /// Opens the site of a connection.
+    /// Opens the site of a connection for a request that writes, or that asks what a write takes.
     ///
     /// # Errors
     /// Those of [`Tokens::session`]; 403 with `needs_reauthorization` if the connection has no site.
     pub async fn site<'a>(&'a self, key: &'a ConnectionKey) -> Result<ConnectedSite<'a>> {
-        self.open(key, self.tokens.session(key).await?, Vec::new())
+        let (session, quotas) = self.tokens.session_and(key, self.quotas.key()).await?;
+        self.open(key, session, quotas.as_deref())
     }
 
-    /// Like [`Self::site`], for a search, which then also finds issues recently created through the connection.
+    /// Like [`Self::site`], for a request that only reads: what is left of a quota when little is left is not for it.
+    pub async fn site_for_reading<'a>(&'a self, key: &'a ConnectionKey) -> Result<ConnectedSite<'a>> {
+        let site = self.site(key).await?;
+        Ok(ConnectedSite { jira: site.jira.for_reading(), ..site })
+    }
+
+    /// Like [`Self::site_for_reading`], for a search, which then also finds issues recently created through the
+    /// connection.
     pub async fn site_for_search<'a>(&'a self, key: &'a ConnectionKey) -> Result<ConnectedSite<'a>> {
-        let (session, recent_issues) = self.tokens.session_for_search(key).await?;
-        self.open(key, session, recent_issues)
+        let (session, quotas, recent_issues) = self.tokens.session_for_search(key, self.quotas.key()).await?;
+        let site = self.open(key, session, quotas.as_deref())?;
+        Ok(ConnectedSite { jira: site.jira.for_reading(), recent_issues, ..site })
     }
 
     fn open<'a>(
         &'a self,
         key: &'a ConnectionKey,
         session: Session,
-        recent_issues: Vec<String>,
+        quotas: Option<&str>,
     ) -> Result<ConnectedSite<'a>> {
         let Some(site_id) = session.site_id.clone() else {
             return Err(Error::needs_reauthorization().because("the connection has no Jira site"));
@@ -53,7 +65,8 @@ impl Jira {
         let session = Mutex::new(Arc::new(session));
         let connection = Arc::new(OpenConnection { tokens: &self.tokens, key, session });
         let jira = self.api.site(&site_id, reach, Arc::<OpenConnection<'a>>::clone(&connection))?;
-        Ok(ConnectedSite { jira, connection, recent_issues })
+        let jira = jira.knowing(shared_quotas::decode(quotas, &site_id));
+        Ok(ConnectedSite { jira, connection, recent_issues: Vec::new() })
     }
 }
 

@@ -23,7 +23,7 @@ use endpoints::{ENDPOINTS, Kind, Members};
 pub(super) const UNKNOWN: &str = "/{*unknown}";
 
 /// The prefix of all paths.
-const PREFIX: &str = "/ex/jira/{cloud_id}";
+pub(super) const PREFIX: &str = "/ex/jira/{cloud_id}";
 
 /// The query and body of a request, validated and converted to the types of the contract.
 #[derive(Clone, Default)]

@@ -106,15 +106,31 @@ impl Tokens {
         self.obtain(key, None).await
     }
 
-    /// Like [`Self::session`], with the ids of the issues recently created through the connection, which a search has
-    /// to name. This costs one more command in the same Redis request.
-    pub async fn session_for_search(&self, key: &ConnectionKey) -> Result<(Session, Vec<String>)> {
-        let commands = [cache::read(key), recent_issues::read(key)];
-        let (entry, recent_issues) = match self.redis().pipeline(commands).await {
-            Ok([entry, recent_issues]) => (Ok(entry), recent_issues::decode(&recent_issues)),
+    /// Like [`Self::session`], with the value of another Redis key, which the same command reads; `None` if there is
+    /// none, or Redis is unavailable.
+    pub(crate) async fn session_and(
+        &self,
+        key: &ConnectionKey,
+        other: &str,
+    ) -> Result<(Session, Option<String>)> {
+        let (entry, other) = entry_and_other(self.redis().run(cache::read_with(key, other)).await);
+        Ok((self.session_from_entry(key, None, entry).await?, other))
+    }
+
+    /// Like [`Self::session_and`], with the ids of the issues recently created through the connection, which a search
+    /// has to name. This costs one more command in the same Redis request.
+    pub(crate) async fn session_for_search(
+        &self,
+        key: &ConnectionKey,
+        other: &str,
+    ) -> Result<(Session, Option<String>, Vec<String>)> {
+        let commands = [cache::read_with(key, other), recent_issues::read(key)];
+        let (values, recent_issues) = match self.redis().pipeline(commands).await {
+            Ok([values, recent_issues]) => (Ok(values), recent_issues::decode(&recent_issues)),
             Err(error) => (Err(error), Vec::new()),
         };
-        Ok((self.session_from_entry(key, None, entry).await?, recent_issues))
+        let (entry, other) = entry_and_other(values);
+        Ok((self.session_from_entry(key, None, entry).await?, other, recent_issues))
     }
 
     /// Like [`Self::session`], but with a different access token than the one the provider just rejected (a 401 that is
@@ -302,6 +318,17 @@ impl Tokens {
         if let Err(error) = self.redis().run(lock.release()).await {
             tracing::warn!(cause = %error, "refresh lock not released, it expires by itself");
         }
+    }
+}
+
+/// Splits the reply to [`cache::read_with`].
+fn entry_and_other(values: Result<Value, UpstashError>) -> (Result<Value, UpstashError>, Option<String>) {
+    match values {
+        Ok(mut values) => {
+            let other = values.get(1).and_then(Value::as_str).map(str::to_owned);
+            (Ok(values.get_mut(0).map(Value::take).unwrap_or_default()), other)
+        }
+        Err(error) => (Err(error), None),
     }
 }
 

@@ -30,6 +30,11 @@ pub struct ProxyCall {
 }
 
 impl ProxyCall {
+    /// Whether the call only reads.
+    pub fn is_read(&self) -> bool {
+        self.forward.method == Method::GET
+    }
+
     /// Reads the call from a request, and checks whether it may be passed on.
     ///
     /// # Errors
