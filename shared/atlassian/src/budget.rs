@@ -16,24 +16,11 @@ use futures_util::future::BoxFuture;
 use http::{HeaderMap, Method};
 
 use crate::ids::IssueRef;
-use crate::quota_headers::{Quota, QuotaLevel, WINDOW};
+use crate::quota_headers::{Limit, Quota, QuotaLevel, WINDOW};
 use crate::response::JiraErrorResponse;
 
 /// How long a temporary limit is remembered at most. Jira's windows are of 30 seconds and less.
 const MAX_PAUSE: Duration = Duration::from_secs(60);
-
-/// A limit because of which a call is not made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Limit {
-    /// Nothing is left of a quota.
-    Exhausted(Quota),
-    /// Little is left of a quota, and kept for writes.
-    KeptForWrites(Quota),
-    /// Too many calls of one endpoint of a site.
-    Endpoint,
-    /// Too many writes to one issue.
-    Issue,
-}
 
 /// Why a call was not made, and how long to wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

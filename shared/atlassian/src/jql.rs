@@ -7,7 +7,7 @@ use std::fmt::Write;
 
 use time::OffsetDateTime;
 
-use crate::client::Result;
+use crate::error::JiraError;
 use crate::ids::{ProjectId, SprintId, is_number};
 use crate::reach::Reach;
 
@@ -107,8 +107,8 @@ impl Jql {
     /// The query for a connection with this reach: as it is, or limited to some projects.
     ///
     /// # Errors
-    /// [`crate::JiraError::ProjectNotAllowed`] if there are no projects.
-    pub(crate) fn within(&self, reach: &Reach) -> Result<Cow<'_, str>> {
+    /// [`JiraError::ProjectNotAllowed`] if there are no projects.
+    pub(crate) fn within(&self, reach: &Reach) -> Result<Cow<'_, str>, JiraError> {
         let Some(projects) = reach.condition()? else { return Ok(self.text.as_str().into()) };
         let (condition, order) = self.text.split_at(self.order_at);
         let condition = condition.trim();

@@ -9,6 +9,7 @@ mod comment;
 mod error;
 mod forms;
 mod ids;
+mod inside;
 mod issue;
 mod issue_links;
 mod jql;
@@ -34,7 +35,7 @@ use base::config::SettingsError;
 
 pub use agile::{AgilePage, Board, BoardSprints, Sprint, SprintState};
 pub use attachment::{Attachment, NewFile};
-pub use budget::{ExhaustedQuotas, Limit, QuotaNotices, Withheld};
+pub use budget::{ExhaustedQuotas, QuotaNotices, Withheld};
 pub use changelog::{Change, FieldChange};
 pub use client::{Jira, JiraSite, TokenSource};
 pub use comment::{COMMENTS_AT_ONCE, Comment, CommentOrder, CommentPage, CommentVisibility, InternalComment};
@@ -55,7 +56,7 @@ pub use planning::{
 };
 pub use projects::{AvatarUrls, Category, Lead, Project, ProjectPage};
 pub use proxy::{Forward, Forwarded};
-pub use quota_headers::{Quota, QuotaLevel};
+pub use quota_headers::{Limit, Quota, QuotaLevel};
 pub use reach::{MAX_PROJECTS, Reach};
 pub use response::{JiraErrorResponse, Refusal};
 pub use search::{Bulk, Found, Id, Page, PageError, Search, SearchPosition};

@@ -22,6 +22,19 @@ pub enum Quota {
     Site,
 }
 
+/// A limit because of which a call is not made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Limit {
+    /// Nothing is left of a quota.
+    Exhausted(Quota),
+    /// Little is left of a quota, and kept for writes.
+    KeptForWrites(Quota),
+    /// Too many calls of one endpoint of a site.
+    Endpoint,
+    /// Too many writes to one issue.
+    Issue,
+}
+
 /// How much of a quota is left.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct QuotaLevel {

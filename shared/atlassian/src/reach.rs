@@ -1,41 +1,15 @@
-//! The reach of a connection: the projects of a site that it may touch.
-//!
-//! The account behind a connection may see the whole site. A connection that is limited to some projects stays inside
-//! them, because every [`Call`] has to say what it is about ([`Subject`]), and the client
-//!
-//! 1. makes the call only if all of that is inside, and everything that its body refers to;
-//! 2. sends no query in JQL that is not limited to the projects;
-//! 3. leaves out of the answer what it shows of other projects: linked issues, parents, sub-tasks, boards.
-//!
-//! A connection without limits pays nothing for this. With limits, the project of an issue is read before the first call
-//! about it, and the keys of the projects are read if an answer mentions an issue whose project is not known yet.
+//! Which projects of a site a connection may touch, and what a call is about. How the two are compared is in
+//! [`crate::inside`].
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use bytes::Bytes;
-use http::Method;
-use serde::Deserialize;
-use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 
-use crate::client::{Body, Call, JiraSite, Result};
 use crate::error::JiraError;
-use crate::ids::{AttachmentId, IssueRef, is_number};
-use crate::issue::{Issue, OneIssue};
-use crate::lenient;
-use crate::redaction::{Redaction, projects_of_issues};
-use crate::response::Refusal;
-use crate::scopes::READ;
 
 /// The largest number of projects that a connection can be limited to: Jira lists as many by id.
 pub const MAX_PROJECTS: usize = 50;
-
-/// How many issues one `bulkfetch` can have.
-const BATCH: usize = 100;
-
-const BOARD_SCOPES: &str = "read:board-scope:jira-software and read:issue-details:jira";
-const SPRINT_SCOPES: &str = "read:sprint:jira-software";
 
 /// Which projects of a site a connection may touch.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -53,7 +27,7 @@ impl Reach {
     ///
     /// # Errors
     /// [`JiraError::ProjectNotAllowed`] if there are no projects.
-    pub(crate) fn condition(&self) -> Result<Option<String>> {
+    pub(crate) fn condition(&self) -> Result<Option<String>, JiraError> {
         match self {
             Self::Everything => Ok(None),
             Self::Projects(ids) if ids.is_empty() => Err(JiraError::ProjectNotAllowed),
@@ -75,7 +49,7 @@ pub(crate) enum Subject<'a> {
     Sprint(&'a str),
     /// A link by id, which is where both its issues are.
     Link(&'a str),
-    /// An attachment by id. Jira does not say which issue has it, so [`JiraSite::find_attachment`] comes first.
+    /// An attachment by id. Jira does not say which issue has it, so [`crate::JiraSite::find_attachment`] comes first.
     Attachment(&'a str),
     /// The issues that a query finds.
     Query(&'a str),
@@ -90,20 +64,21 @@ pub(crate) const NOTHING: [Subject<'static>; 0] = [];
 pub(crate) struct Limits {
     pub(crate) reach: Reach,
     known: Mutex<Known>,
-    keys: OnceCell<HashSet<String>>,
+    /// The present keys of the allowed projects, once they have been read.
+    pub(crate) keys: OnceCell<HashSet<String>>,
 }
 
 /// What is known to be where.
 #[derive(Default)]
-struct Known {
+pub(crate) struct Known {
     /// The project ids of issues, by the id and by the key of the issue.
-    projects: HashMap<String, String>,
+    pub(crate) projects: HashMap<String, String>,
     /// The keys of allowed projects.
-    keys: HashSet<String>,
+    pub(crate) keys: HashSet<String>,
     /// The ids of boards in allowed projects.
-    boards: HashSet<String>,
+    pub(crate) boards: HashSet<String>,
     /// The ids of attachments of issues in allowed projects.
-    attachments: HashSet<String>,
+    pub(crate) attachments: HashSet<String>,
 }
 
 impl Limits {
@@ -111,12 +86,14 @@ impl Limits {
         Self { reach, ..Self::default() }
     }
 
-    fn known(&self) -> MutexGuard<'_, Known> {
+    /// What is known so far.
+    pub(crate) fn known(&self) -> MutexGuard<'_, Known> {
         // Nothing panics while it is locked.
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn allows(&self, project_id: &str) -> bool {
+    /// Whether the project with this id is allowed.
+    pub(crate) fn allows(&self, project_id: &str) -> bool {
         match &self.reach {
             Reach::Everything => true,
             Reach::Projects(ids) => ids.iter().any(|id| id == project_id),
@@ -124,265 +101,9 @@ impl Limits {
     }
 }
 
-/// The project of an issue.
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Project {
-    #[serde(deserialize_with = "lenient::id")]
-    id: Option<String>,
-    #[serde(deserialize_with = "lenient::text")]
-    key: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct Fetched {
-    #[serde(deserialize_with = "lenient::objects")]
-    issues: Vec<Option<Issue>>,
-}
-
-#[derive(Deserialize)]
-struct Projects {
-    #[serde(deserialize_with = "lenient::objects")]
-    values: Vec<Option<Project>>,
-}
-
-fn allowed_or_not(is_allowed: bool) -> Result<()> {
-    if is_allowed { Ok(()) } else { Err(JiraError::ProjectNotAllowed) }
-}
-
-impl JiraSite<'_> {
-    /// Whether the connection is limited to some projects.
-    pub fn is_limited(&self) -> bool {
-        self.limits.reach != Reach::Everything
-    }
-
-    /// The ids of the projects that the connection is limited to.
-    pub(crate) fn allowed_projects(&self) -> Option<&[String]> {
-        match &self.limits.reach {
-            Reach::Everything => None,
-            Reach::Projects(ids) => Some(ids),
-        }
-    }
-
-    /// Checks that a call stays inside the connection's projects.
-    ///
-    /// # Errors
-    /// [`JiraError::ProjectNotAllowed`], and those of the calls that find out where something is.
-    pub(crate) async fn check_reach(&self, call: &Call<'_>) -> Result<()> {
-        let issues: Vec<&str> = call.about.iter().filter_map(Subject::issue).collect();
-        self.check_issues(&issues).await?;
-        for subject in &call.about {
-            match *subject {
-                Subject::Issue(_) => {}
-                Subject::Project(project) => self.check_project(project).await?,
-                Subject::Board(board) => self.check_board(board).await?,
-                Subject::Sprint(sprint) => self.check_sprint(sprint).await?,
-                Subject::Link(link) => self.check_link(link).await?,
-                Subject::Attachment(id) => allowed_or_not(self.limits.known().attachments.contains(id))?,
-                Subject::Query(jql) => {
-                    let condition = self.limits.reach.condition()?.unwrap_or_default();
-                    allowed_or_not(jql.starts_with(&format!("{condition} ")))?;
-                }
-            }
-        }
-        match call.body {
-            Some(Body::Json(body)) if !call.is_read() => self.check_references(body).await,
-            Some(Body::Forwarded { content, .. }) => match lenient::from_slice(content) {
-                Ok(body) => self.check_references(&body).await,
-                // Empty, or a file.
-                Err(_) => Ok(()),
-            },
-            _ => Ok(()),
-        }
-    }
-
-    /// Checks the issues and projects that a written value refers to: a parent, the ends of a link, the value of a field
-    /// for issues.
-    async fn check_references(&self, body: &Value) -> Result<()> {
-        let references = References::of(body);
-        for project in references.projects {
-            self.check_project(project).await?;
-        }
-        self.check_issues(&references.issues).await?;
-        for text in references.texts {
-            match self.check_issues(&[text]).await {
-                // A text that only looks like a key.
-                Err(error) if error.refusal() == Some(Refusal::NotFound) => {}
-                outcome => outcome?,
-            }
-        }
-        Ok(())
-    }
-
-    async fn check_issues(&self, issues: &[&str]) -> Result<()> {
-        let is_new = |issue: &&&str| !self.limits.known().projects.contains_key(**issue);
-        let new: Vec<&str> = issues.iter().filter(is_new).copied().collect();
-        if new.len() > 1 {
-            for batch in new.chunks(BATCH) {
-                self.find_projects(batch).await?;
-            }
-        }
-        for issue in issues {
-            let known = self.limits.known().projects.get(*issue).cloned();
-            let project = match known {
-                Some(project) => project,
-                // Also one that the batch lacks, so that Jira says why.
-                None => self.find_project(issue).await?,
-            };
-            allowed_or_not(self.limits.allows(&project))?;
-        }
-        Ok(())
-    }
-
-    async fn find_projects(&self, issues: &[&str]) -> Result<()> {
-        let body = json!({ "issueIdsOrKeys": issues, "fields": ["project"] });
-        let path = ["rest", "api", "3", "issue", "bulkfetch"];
-        let fetched: Fetched = self.look_up(Call::query(NOTHING, &path, &body, READ)).await?;
-        for issue in fetched.issues.into_iter().flatten() {
-            self.remember_project(&issue);
-        }
-        Ok(())
-    }
-
-    async fn find_project(&self, issue: &str) -> Result<String> {
-        self.find_project_with(issue, "project").await.map(|(project, _)| project)
-    }
-
-    /// Reads the project of an issue, with further fields.
-    async fn find_project_with(&self, issue: &str, fields: &str) -> Result<(String, Issue)> {
-        let path = ["rest", "api", "3", "issue", issue];
-        let OneIssue(found) = self.look_up(Call::get(NOTHING, &path, &[("fields", fields)], READ)).await?;
-        let project = self.remember_project(&found);
-        let project =
-            project.ok_or_else(|| JiraError::Unreadable("an issue without a project".to_owned()))?;
-        self.limits.known().projects.insert(issue.to_owned(), project.clone());
-        Ok((project, found))
-    }
-
-    /// Notes where an issue is, by its id and its key.
-    fn remember_project(&self, issue: &Issue) -> Option<String> {
-        let project = Project::deserialize(issue.field("project")).unwrap_or_default();
-        let id = project.id?;
-        let mut known = self.limits.known();
-        for name in [&issue.id, &issue.key].into_iter().flatten() {
-            known.projects.insert(name.clone(), id.clone());
-        }
-        if let Some(key) = project.key.filter(|_| self.limits.allows(&id)) {
-            known.keys.insert(key);
-        }
-        Some(id)
-    }
-
-    async fn check_project(&self, project: &str) -> Result<()> {
-        if is_number(project) {
-            return allowed_or_not(self.limits.allows(project));
-        }
-        // Not by the keys of the allowed projects alone: one that was renamed is also found by its former key.
-        let path = ["rest", "api", "3", "project", project];
-        let found: Project = self.look_up(Call::get(NOTHING, &path, &[], READ)).await?;
-        allowed_or_not(found.id.is_some_and(|id| self.limits.allows(&id)))
-    }
-
-    /// A board is where Jira locates it. One that is located at a person is nowhere.
-    async fn check_board(&self, board: &str) -> Result<()> {
-        if self.limits.known().boards.contains(board) {
-            return Ok(());
-        }
-        let path = ["rest", "agile", "1.0", "board", board];
-        let found: Value = self.look_up(Call::get(NOTHING, &path, &[], BOARD_SCOPES)).await?;
-        let project = lenient::id_of(&found["location"]["projectId"]);
-        allowed_or_not(project.is_some_and(|id| self.limits.allows(&id)))?;
-        self.limits.known().boards.insert(board.to_owned());
-        Ok(())
-    }
-
-    /// Notes the boards of a list from which those outside have been left out.
-    pub(crate) fn note_boards(&self, ids: impl Iterator<Item = i64>) {
-        if self.is_limited() {
-            self.limits.known().boards.extend(ids.map(|id| id.to_string()));
-        }
-    }
-
-    async fn check_sprint(&self, sprint: &str) -> Result<()> {
-        let path = ["rest", "agile", "1.0", "sprint", sprint];
-        let found: Value = self.look_up(Call::get(NOTHING, &path, &[], SPRINT_SCOPES)).await?;
-        let board = lenient::id_of(&found["originBoardId"]).ok_or(JiraError::ProjectNotAllowed)?;
-        self.check_board(&board).await
-    }
-
-    async fn check_link(&self, link: &str) -> Result<()> {
-        let path = ["rest", "api", "3", "issueLink", link];
-        let found: Value = self.look_up(Call::get(NOTHING, &path, &[], READ)).await?;
-        let ends = ["inwardIssue", "outwardIssue"].map(|end| lenient::id_of(&found[end]["id"]));
-        let [Some(inward), Some(outward)] = ends else { return Err(JiraError::ProjectNotAllowed) };
-        self.check_issues(&[&inward, &outward]).await
-    }
-
-    /// Checks that an attachment belongs to an issue, and the issue to the connection's projects; after this, calls about
-    /// the attachment are made. A connection without limits does not need it.
-    ///
-    /// # Errors
-    /// [`JiraError::ProjectNotAllowed`] also if the issue does not have the attachment.
-    pub async fn find_attachment(&self, issue: &IssueRef, id: &AttachmentId) -> Result<()> {
-        let (project, found) = self.find_project_with(issue.as_str(), "project,attachment").await?;
-        let mut attachments = found.list("attachment").filter_map(|one| lenient::id_of(&one["id"]));
-        allowed_or_not(self.limits.allows(&project) && attachments.any(|one| one == id.as_str()))?;
-        self.limits.known().attachments.insert(id.as_str().to_owned());
-        Ok(())
-    }
-
-    /// Leaves out of the body of an answer what it shows of other projects. In a list it leaves a null, so that offsets
-    /// stay correct, unless `gaps` is false.
-    ///
-    /// # Errors
-    /// [`JiraError::ProjectNotAllowed`] if the answer as a whole is about another project.
-    pub(crate) async fn leave_out_others(&self, body: Bytes, gaps: bool) -> Result<Bytes> {
-        // What is not JSON shows no issues.
-        let Ok(mut answer) = lenient::from_slice::<Value>(&body) else { return Ok(body) };
-        let mentioned = projects_of_issues(&answer);
-        let is_known = {
-            let known = self.limits.known();
-            mentioned.iter().all(|project| known.keys.contains(project))
-        };
-        let keys =
-            if is_known { self.limits.known().keys.clone() } else { self.project_keys().await?.clone() };
-        let allows = |id: &str| self.limits.allows(id);
-        let mut redaction = Redaction { keys: &keys, allows: &allows, gaps, is_changed: false };
-        if !redaction.keep(&mut answer) {
-            return Err(JiraError::ProjectNotAllowed);
-        }
-        if !redaction.is_changed {
-            return Ok(body);
-        }
-        serde_json::to_vec(&answer).map(Bytes::from).map_err(|error| JiraError::Unreadable(error.to_string()))
-    }
-
-    /// Returns the present keys of the allowed projects, which are read once.
-    async fn project_keys(&self) -> Result<&HashSet<String>> {
-        self.limits
-            .keys
-            .get_or_try_init(|| async {
-                let ids = self.allowed_projects().unwrap_or_default();
-                // Without an id, Jira would list all.
-                if ids.is_empty() {
-                    return Ok(HashSet::new());
-                }
-                let path = ["rest", "api", "3", "project", "search"];
-                let size = MAX_PROJECTS.to_string();
-                let mut query = vec![("maxResults", size.as_str())];
-                query.extend(ids.iter().map(|id| ("id", id.as_str())));
-                let found: Projects = self.look_up(Call::get(NOTHING, &path, &query, READ)).await?;
-                let found = found.values.into_iter().flatten();
-                let inside =
-                    found.filter(|project| project.id.as_ref().is_some_and(|id| self.limits.allows(id)));
-                Ok(inside.filter_map(|project| project.key).collect())
-            })
-            .await
-    }
-}
-
 impl<'a> Subject<'a> {
-    fn issue(&self) -> Option<&'a str> {
+    /// The issue, if it is one.
+    pub(crate) fn issue(&self) -> Option<&'a str> {
         match self {
             Self::Issue(issue) => Some(issue),
             _ => None,
@@ -390,84 +111,9 @@ impl<'a> Subject<'a> {
     }
 }
 
-impl Call<'_> {
-    /// Whether the call changes nothing.
-    fn is_read(&self) -> bool {
-        self.method == Method::GET || self.is_query
-    }
-}
-
-/// What a written JSON value refers to.
-#[derive(Default)]
-struct References<'v> {
-    /// Ids and keys of issues.
-    issues: Vec<&'v str>,
-    /// Ids and keys of projects.
-    projects: Vec<&'v str>,
-    /// Texts in fields of the site that may be the key of an issue, as in the field for an epic.
-    texts: Vec<&'v str>,
-}
-
-/// The names under which Jira takes an issue as an object with its id or key.
-const ISSUES: [&str; 3] = ["parent", "inwardIssue", "outwardIssue"];
-
-impl<'v> References<'v> {
-    fn of(body: &'v Value) -> Self {
-        let mut found = Self::default();
-        found.collect("", body);
-        found
-    }
-
-    fn collect(&mut self, name: &str, value: &'v Value) {
-        match value {
-            Value::Object(fields) => {
-                let id = fields.get("id").and_then(Value::as_str).filter(|id| is_number(id));
-                let key = fields.get("key").and_then(Value::as_str);
-                if name == "project" {
-                    self.projects.extend(id.or(key));
-                } else {
-                    self.issues.extend(id.filter(|_| ISSUES.contains(&name)));
-                    self.issues.extend(key.filter(|key| is_issue_key(key)));
-                }
-                for (name, value) in fields {
-                    self.collect(name, value);
-                }
-            }
-            Value::Array(values) => values.iter().for_each(|value| self.collect(name, value)),
-            Value::String(text) if name.starts_with("customfield_") && is_issue_key(text) => {
-                self.texts.push(text);
-            }
-            _ => {}
-        }
-    }
-}
-
-fn is_issue_key(text: &str) -> bool {
-    !is_number(text) && IssueRef::parse(text).is_ok()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_written_value_refers_to_issues_and_projects() {
-        let body = json!({
-            "fields": {
-                "project": { "id": "10000" }, "parent": { "id": "10001" }, "summary": "A-9", "labels": ["A-9"],
-                "issuetype": { "id": "10002" }, "customfield_1": "A-2", "customfield_2": { "key": "A-3" },
-                "customfield_3": ["A-4", "UTF-8"], "assignee": { "id": "7" }, "priority": { "key": "high" },
-                "description": { "type": "doc", "content": [{ "type": "text", "text": "A-9" }] },
-            },
-            "update": { "issuelinks": [{ "add": { "outwardIssue": { "key": "A-5" }, "inwardIssue": { "id": "10003" } } }] },
-        });
-        let mut references = References::of(&body);
-        references.issues.sort_unstable();
-        references.texts.sort_unstable();
-        assert_eq!(references.issues, ["10001", "10003", "A-3", "A-5"]);
-        assert_eq!(references.projects, ["10000"]);
-        assert_eq!(references.texts, ["A-2", "A-4", "UTF-8"]);
-    }
 
     #[test]
     fn only_projects_limit_a_query() {

@@ -7,9 +7,8 @@ use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 use serde_json::{Map, Value, json};
 
-use crate::budget::Limit;
 use crate::lenient;
-use crate::quota_headers::Quota;
+use crate::quota_headers::{Limit, Quota};
 
 /// An error response, parsed leniently: Jira's own errors are JSON in two formats, a gateway's may be HTML.
 pub struct JiraErrorResponse {
