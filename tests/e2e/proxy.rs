@@ -410,14 +410,6 @@ fn reads_are_repeated_and_writes_are_not() {
             gets += requests;
             assert_eq!(counted("GET"), already + gets, "{fault:?}");
         }
-        let limited = Fault::RateLimited { retry_after: Some(300), reason: Some("jira-burst-based".into()) };
-        inject("GET", limited, 1);
-        let answer = get(&stack, &person, &path).await?;
-        assert_eq!((answer.status, answer.header("retry-after")), (429, "300"));
-        assert_eq!(
-            (answer.header("ratelimit-reason"), answer.header(UPSTREAM)),
-            ("jira-burst-based", "jira")
-        );
         inject("GET", Fault::Drop, 3);
         assert_eq!(refusal(&get(&stack, &person, &path).await?, 502).0, "provider_failed");
 
@@ -432,6 +424,18 @@ fn reads_are_repeated_and_writes_are_not() {
         assert_eq!(get(&stack, &person, &path).await?.json(200)["fields"]["summary"], "Lost");
         inject("PUT", Fault::RateLimited { retry_after: Some(1), reason: None }, 1);
         assert_eq!((stack.send(edit("Limited")).await?.status, counted("PUT")), (204, 4));
+        let limited = Fault::RateLimited { retry_after: Some(300), reason: Some("jira-burst-based".into()) };
+        inject("GET", limited, 1);
+        let answer = get(&stack, &person, &path).await?;
+        assert_eq!((answer.status, answer.header("retry-after")), (429, "300"));
+        assert_eq!(
+            (answer.header("ratelimit-reason"), answer.header(UPSTREAM)),
+            ("jira-burst-based", "jira")
+        );
+        // Until then, the call is not made.
+        let before = counted("GET");
+        let (code, _) = refusal(&get(&stack, &person, &path).await?, 429);
+        assert_eq!((code.as_str(), counted("GET")), ("jira_rate_limited", before));
         assert!(!stack.logs().iter().any(|line| line.contains("Zebrafish")));
         stack.stop().await
     });

@@ -354,18 +354,18 @@ mod tests {
     fn a_written_value_refers_to_issues_and_projects() {
         let body = json!({
             "fields": {
-                "project": { "id": "10000" }, "parent": { "id": "10001" }, "summary": "A-9", "labels": ["A-9"],
-                "issuetype": { "id": "10002" }, "customfield_1": "A-2", "customfield_2": { "key": "A-3" },
-                "customfield_3": ["A-4", "UTF-8"], "assignee": { "id": "7" }, "priority": { "key": "high" },
-                "description": { "type": "doc", "content": [{ "type": "text", "text": "A-9" }] },
+                "project": { "id": "10000" }, "parent": { "id": "10001" }, "summary": "AB-9", "labels": ["AB-9"],
+                "issuetype": { "id": "10002" }, "customfield_1": "AB-2", "customfield_2": { "key": "AB-3" },
+                "customfield_3": ["AB-4", "UTF-8"], "assignee": { "id": "7" }, "priority": { "key": "high" },
+                "description": { "type": "doc", "content": [{ "type": "text", "text": "AB-9" }] },
             },
-            "update": { "issuelinks": [{ "add": { "outwardIssue": { "key": "A-5" }, "inwardIssue": { "id": "10003" } } }] },
+            "update": { "issuelinks": [{ "add": { "outwardIssue": { "key": "AB-5" }, "inwardIssue": { "id": "10003" } } }] },
         });
         let mut references = References::of(&body);
         references.issues.sort_unstable();
         references.texts.sort_unstable();
-        assert_eq!(references.issues, ["10001", "10003", "A-3", "A-5"]);
+        assert_eq!(references.issues, ["10001", "10003", "AB-3", "AB-5"]);
         assert_eq!(references.projects, ["10000"]);
-        assert_eq!(references.texts, ["A-2", "A-4", "UTF-8"]);
+        assert_eq!(references.texts, ["AB-2", "AB-4", "UTF-8"]);
     }
 }

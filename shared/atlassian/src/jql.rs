@@ -111,12 +111,12 @@ impl Jql {
     pub(crate) fn within(&self, reach: &Reach) -> Result<Cow<'_, str>, JiraError> {
         let Some(projects) = reach.condition()? else { return Ok(self.text.as_str().into()) };
         let (condition, order) = self.text.split_at(self.order_at);
-        let condition = condition.trim();
+        let (condition, order) = (condition.trim(), order.trim());
         let limited = match condition {
             "" => format!("{projects} {order}"),
             condition => format!("{projects} AND ({condition}) {order}"),
         };
-        Ok(limited.into())
+        Ok(limited.trim_end().to_owned().into())
     }
 }
 
@@ -211,8 +211,8 @@ mod tests {
     #[test]
     fn a_query_is_limited_before_its_order() {
         for (query, expected) in [
-            ("key = A-1", "project in (1, 2) AND (key = A-1) "),
-            ("key = A-1 OR key = B-1", "project in (1, 2) AND (key = A-1 OR key = B-1) "),
+            ("key = A-1", "project in (1, 2) AND (key = A-1)"),
+            ("key = A-1 OR key = B-1", "project in (1, 2) AND (key = A-1 OR key = B-1)"),
             ("key = A-1 ORDER BY key", "project in (1, 2) AND (key = A-1) ORDER BY key"),
             (
                 "key = A-1\norder\n\tby key, \"order by\"",
@@ -221,11 +221,11 @@ mod tests {
             ("(key = A-1)Order By key", "project in (1, 2) AND ((key = A-1)) Order By key"),
             ("text ~ \"a\"ORDER BY key", "project in (1, 2) AND (text ~ \"a\") ORDER BY key"),
             ("ORDER BY key", "project in (1, 2) ORDER BY key"),
-            ("text ~ \"order by a\"", "project in (1, 2) AND (text ~ \"order by a\") "),
-            ("text ~ 'order by a'", "project in (1, 2) AND (text ~ 'order by a') "),
-            (r#"text ~ "\" order by a""#, r#"project in (1, 2) AND (text ~ "\" order by a") "#),
+            ("text ~ \"order by a\"", "project in (1, 2) AND (text ~ \"order by a\")"),
+            ("text ~ 'order by a'", "project in (1, 2) AND (text ~ 'order by a')"),
+            (r#"text ~ "\" order by a""#, r#"project in (1, 2) AND (text ~ "\" order by a")"#),
             (r#"text ~ "\\" order by a"#, r#"project in (1, 2) AND (text ~ "\\") order by a"#),
-            ("reorder = 1 AND orderby = 2", "project in (1, 2) AND (reorder = 1 AND orderby = 2) "),
+            ("reorder = 1 AND orderby = 2", "project in (1, 2) AND (reorder = 1 AND orderby = 2)"),
             ("é = 1 ORDER BY é", "project in (1, 2) AND (é = 1) ORDER BY é"),
         ] {
             assert_eq!(limited(query), expected);
@@ -327,7 +327,7 @@ mod tests {
     proptest! {
         #[test]
         fn limits_begin_every_query(query in hostile()) {
-            prop_assert!(limited(&query).starts_with("project in (1, 2) "));
+            prop_assert!(limited(&query).starts_with("project in (1, 2)"));
         }
 
         #[test]
