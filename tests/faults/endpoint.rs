@@ -30,6 +30,8 @@ pub(crate) enum Endpoint {
     #[strum(serialize = "connection (DELETE)")]
     Disconnect,
     SelectProject,
+    SetAllowedProjects,
+    GetAllowedProjects,
     GetSelectedProject,
     SearchUsers,
     GetConnectedAccount,
@@ -91,10 +93,12 @@ impl Endpoint {
             InitiateOauthFlow => &[Redis],
             AuthorizationCallback => &[Redis, Auth],
             FetchAvailableSites | FinalizePage | CreateConnection | FinalizeForm => &[Redis, Jira, Postgres],
-            CheckConnectionValidity | GetConnectionCredentials | GetSelectedProject | ListConnections => {
-                &[Postgres]
-            }
-            SelectProject | Disconnect => &[Postgres, Redis],
+            CheckConnectionValidity
+            | GetConnectionCredentials
+            | GetSelectedProject
+            | GetAllowedProjects
+            | ListConnections => &[Postgres],
+            SelectProject | SetAllowedProjects | Disconnect => &[Postgres, Redis],
             GetAccessToken => &[Redis, Postgres, Auth],
             _ => &[Redis, Postgres, Auth, Jira],
         }
@@ -244,6 +248,10 @@ impl<'a> Tenant<'a> {
             SelectProject => {
                 prepared.method = Method::POST;
                 prepared.body = Some(person.body(json!({ "jira_project_id": self.project })));
+            }
+            SetAllowedProjects => {
+                prepared.method = Method::POST;
+                prepared.body = Some(person.body(json!({ "allowed_projects": [self.project] })));
             }
             GetTicketsForProject
             | GetBoardsForProject
