@@ -372,7 +372,7 @@ impl<'a> Tenant<'a> {
                 person.forget_access_token().await?;
                 return Ok(prepared);
             }
-            GetSelectedProject | GetProjects | GetConnectedAccount => {}
+            GetSelectedProject | GetAllowedProjects | GetProjects | GetConnectedAccount => {}
         }
         prepared.path = match endpoint {
             Disconnect => "/api/backend/connection-info/connection".to_owned(),
