@@ -658,6 +658,13 @@ fn a_limited_connection_reaches_issues_and_projects_inside_and_nothing_else() {
             assert_eq!(answer.status, status, "{method} {path} {body}: {answer:?}");
             assert_eq!(writes("/issue/") - before, usize::from(status != 403), "{method} {path} {body}");
         }
+        // What Jira might read although it is not JSON.
+        let before = writes("/issue/");
+        let odd = r#"{ "fields": { "parent": { "key": "PROXOUT-1" } } } and more"#;
+        let request = call(&person, Method::PUT, "rest/api/3/issue/PROXIN-1").body(odd);
+        let request = request.header("content-type", "application/json");
+        assert_eq!(refusal(&stack.send(request).await?, 403).0, "project_not_allowed");
+        assert_eq!(writes("/issue/"), before);
         Ok(())
     });
 }

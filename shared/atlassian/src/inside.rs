@@ -14,6 +14,7 @@ use std::collections::HashSet;
 
 use bytes::Bytes;
 use http::Method;
+use http::header::{CONTENT_TYPE, HeaderValue};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -96,10 +97,13 @@ impl JiraSite<'_> {
         }
         match call.body {
             Some(Body::Json(body)) if !call.is_read() => self.check_references(body).await,
-            Some(Body::Forwarded { content, .. }) => match lenient::from_slice(content) {
+            Some(Body::Forwarded { headers, content }) => match lenient::from_slice(content) {
                 Ok(body) => self.check_references(&body).await,
-                // Empty, or a file.
-                Err(_) => Ok(()),
+                // Jira might read more of what is not quite JSON, so only files may be none.
+                Err(_) => {
+                    let kind = headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
+                    allowed_or_not(content.is_empty() || kind.starts_with(b"multipart/form-data"))
+                }
             },
             _ => Ok(()),
         }
@@ -109,10 +113,11 @@ impl JiraSite<'_> {
     /// for issues.
     async fn check_references(&self, body: &Value) -> Result<()> {
         let references = References::of(body);
-        for project in references.projects {
+        for project in &references.projects {
             self.check_project(project).await?;
         }
-        self.check_issues(&references.issues).await?;
+        let issues: Vec<&str> = references.issues.iter().map(String::as_str).collect();
+        self.check_issues(&issues).await?;
         for text in references.texts {
             match self.check_issues(&[text]).await {
                 // A text that only looks like a key.
@@ -301,9 +306,9 @@ impl Call<'_> {
 #[derive(Default)]
 struct References<'v> {
     /// Ids and keys of issues.
-    issues: Vec<&'v str>,
+    issues: Vec<String>,
     /// Ids and keys of projects.
-    projects: Vec<&'v str>,
+    projects: Vec<String>,
     /// Texts in fields of the site that may be the key of an issue, as in the field for an epic.
     texts: Vec<&'v str>,
 }
@@ -321,8 +326,9 @@ impl<'v> References<'v> {
     fn collect(&mut self, name: &str, value: &'v Value) {
         match value {
             Value::Object(fields) => {
-                let id = fields.get("id").and_then(Value::as_str).filter(|id| is_number(id));
-                let key = fields.get("key").and_then(Value::as_str);
+                // A string or a number.
+                let id = fields.get("id").and_then(lenient::id_of).filter(|id| is_number(id));
+                let key = fields.get("key").and_then(Value::as_str).map(str::to_owned);
                 if name == "project" {
                     self.projects.extend(id.or(key));
                 } else {
@@ -359,7 +365,7 @@ mod tests {
                 "customfield_3": ["AB-4", "UTF-8"], "assignee": { "id": "7" }, "priority": { "key": "high" },
                 "description": { "type": "doc", "content": [{ "type": "text", "text": "AB-9" }] },
             },
-            "update": { "issuelinks": [{ "add": { "outwardIssue": { "key": "AB-5" }, "inwardIssue": { "id": "10003" } } }] },
+            "update": { "issuelinks": [{ "add": { "outwardIssue": { "key": "AB-5" }, "inwardIssue": { "id": 10003 } } }] },
         });
         let mut references = References::of(&body);
         references.issues.sort_unstable();
