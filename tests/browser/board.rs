@@ -87,6 +87,8 @@ async fn moves_cards(device: Device, key: &'static str) -> Result<()> {
     let browser = &visit.browser;
     visit.finds(4, 1).await?;
     browser.look("board").await?;
+    // On a phone, so that both are in the window.
+    browser.script("document.getElementById('columns').scrollLeft = 180").await?;
     // Onto a card in the middle of the next column: the dragged one comes before or after it.
     visit.drag(4, &visit.card(2)).await?;
     visit.finds(4, 2).await?;

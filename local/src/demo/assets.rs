@@ -13,8 +13,8 @@ macro_rules! files {
 
 const STYLES: [(&str, &str, &str); 2] = files!("text/css": "style.css", "board.css");
 
-const SCRIPTS: [(&str, &str, &str); 12] = files!("text/javascript":
-    "demo.js", "dom.js", "projects.js", "issue.js", "comments.js", "worklogs.js", "attachments.js", "assignee.js",
+const SCRIPTS: [(&str, &str, &str); 13] = files!("text/javascript":
+    "demo.js", "dom.js", "projects.js", "issue.js", "create.js", "comments.js", "worklogs.js", "attachments.js", "assignee.js",
     "board.js", "moves.js", "drag.js", "fields.js");
 
 pub(super) fn routes<S: Clone + Send + Sync + 'static>() -> Router<S> {

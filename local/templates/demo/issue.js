@@ -1,7 +1,7 @@
 import { showAssignee } from "./assignee.js";
 import { showFiles } from "./attachments.js";
 import { showComments } from "./comments.js";
-import { ask, element, make, makeOnce, onSubmit, outside, tell } from "./dom.js";
+import { ask, element, make, onSubmit, outside, tell } from "./dom.js";
 import { showWorklogs } from "./worklogs.js";
 
 /** The issue in the dialog, and the callback for changes to it. */
@@ -87,35 +87,5 @@ async function save() {
   element("issue-heading").focus();
 }
 
-let project = null;
-let onCreated = () => {};
-let send = makeOnce();
-
-/** Opens the form for a new issue in the project `into`; `created` is called with Juncture's response. */
-export function offerNewIssue(into, created) {
-  project = into;
-  onCreated = created;
-  element("creation-heading").textContent = `New issue in ${into.name}`;
-  element("create").reset();
-  tell("create-problem");
-  send = makeOnce();
-  element("creation").showModal();
-  element("create-summary").focus();
-}
-
-async function create() {
-  const body = {
-    project: project.id,
-    summary: element("create-summary").value,
-    description: element("create-description").value,
-    issue_type: element("create-type").value,
-  };
-  const answer = await send("/api/issues", { body });
-  element("creation").close();
-  await onCreated(answer);
-}
-
 onSubmit(element("edit"), "edit-problem", save);
-onSubmit(element("create"), "create-problem", create);
 element("issue-close").addEventListener("click", () => element("issue").close());
-element("creation-close").addEventListener("click", () => element("creation").close());

@@ -1,5 +1,6 @@
+import { offerNewIssue } from "./create.js";
 import { ask, element, make, outside, tell } from "./dom.js";
-import { offerNewIssue, openIssue } from "./issue.js";
+import { openIssue } from "./issue.js";
 
 const sprintOrder = ["active", "future", "closed"];
 
