@@ -217,7 +217,7 @@ async fn works_on_an_issue(device: Device, key: &'static str) -> Result<()> {
     browser.find("#comments li:nth-child(2)").await?;
     let comments = person.read("get-comments", &of_issue).await?.json(200);
     ensure!(comments["comments"].as_array().map(Vec::len) == Some(2), "{comments}");
-    ensure!(comments["comments"][0]["body"] == "The **tide** turns at noon.", "{comments}");
+    ensure!(comments["comments"][1]["body"] == "The **tide** turns at noon.", "{comments}");
     browser.script("document.getElementById('comments-heading').scrollIntoView()").await?;
     browser.look("board-comments").await?;
 
