@@ -1,6 +1,7 @@
 //! The whole flow in a real Chromium, at desktop and phone width: the demo product, the consent page, the choice of a
 //! site.
 
+mod board;
 mod product;
 
 use anyhow::{Result, ensure};

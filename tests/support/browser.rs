@@ -5,6 +5,7 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
+use fantoccini::actions::{InputSource, MOUSE_BUTTON_LEFT, MouseActions, PointerAction, TouchActions};
 use fantoccini::elements::Element;
 use fantoccini::error::CmdError;
 use fantoccini::{Client, ClientBuilder, Locator};
@@ -37,6 +38,12 @@ pub const DESKTOP: Device =
 
 /// A phone with a dark theme.
 pub const PHONE: Device = Device { name: "phone", width: 390, height: 844, is_phone: true, is_dark: true };
+
+/// The narrowest phone that pages are made for, with a dark theme.
+pub const NARROW: Device = Device { name: "narrow", width: 360, height: 740, is_phone: true, is_dark: true };
+
+/// How long each movement of a drag takes.
+const MOVEMENT: Duration = Duration::from_millis(120);
 
 /// One browser window.
 pub struct Browser {
@@ -90,6 +97,39 @@ impl Browser {
         self.on(selector, async |element| {
             element.clear().await?;
             element.send_keys(text).await
+        })
+        .await
+    }
+
+    /// Chooses a file in a field for files.
+    pub async fn choose_file(&self, selector: &str, file: &std::path::Path) -> Result<()> {
+        let path = file.to_str().context("a path that is not UTF-8")?;
+        self.on(selector, async |element| element.send_keys(path).await).await
+    }
+
+    /// Presses on the middle of an element, moves to the middle of another and releases: with the mouse, or, on a
+    /// phone, with a finger. Both have to be in the window.
+    pub async fn drag(&self, from: &str, to: &str) -> Result<()> {
+        self.find(to).await?;
+        let to = self.client.find(Locator::Css(to)).await?;
+        self.on(from, async |element| {
+            let at = |element: &Element| PointerAction::MoveToElement {
+                element: element.clone(),
+                duration: Some(MOVEMENT),
+                x: 0.0,
+                y: 0.0,
+            };
+            let nudge = PointerAction::MoveBy { duration: Some(MOVEMENT), x: 12.0, y: 0.0 };
+            let press = PointerAction::Down { button: MOUSE_BUTTON_LEFT };
+            let release = PointerAction::Up { button: MOUSE_BUTTON_LEFT };
+            let steps = [at(element), press, nudge, at(&to), release];
+            if self.device.is_phone {
+                let finger = TouchActions::new("finger".to_owned());
+                self.client.perform_actions(steps.into_iter().fold(finger, InputSource::then)).await
+            } else {
+                let mouse = MouseActions::new("mouse".to_owned());
+                self.client.perform_actions(steps.into_iter().fold(mouse, InputSource::then)).await
+            }
         })
         .await
     }

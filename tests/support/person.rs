@@ -57,6 +57,11 @@ impl TestStack {
 }
 
 impl Person<'_> {
+    /// This account with the external id of a workspace of the demo product.
+    pub fn in_workspace(self, workspace: &str) -> Self {
+        Self { external_id: workspace.to_owned(), ..self }
+    }
+
     /// This account with the external id of another person.
     pub fn with_external_id_of(self, other: &Person<'_>) -> Self {
         Self { external_id: other.external_id.clone(), ..self }

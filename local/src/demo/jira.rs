@@ -3,21 +3,19 @@
 use std::sync::Arc;
 
 use axum::extract::{Path, Query, State};
-use axum::http::{HeaderMap, Method};
+use axum::http::Method;
 use axum::routing::{get, post, put};
 use axum::{Json, Router};
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::json;
 
+use super::form::Form;
 use super::markdown;
-use super::problem::Problem;
-use super::product::Product;
+use super::product::{Answer, Product};
 use super::workspace::Workspace;
 
 /// Page size of the ticket list.
 const TICKETS_AT_ONCE: &str = "20";
-
-type Answer = Result<Json<Value>, Problem>;
 
 pub(super) fn routes() -> Router<Arc<Product>> {
     Router::new()
@@ -45,8 +43,6 @@ struct Selection {
 struct Edit {
     summary: Option<String>,
     description: Option<String>,
-    #[serde(default)]
-    unassign: bool,
 }
 
 #[derive(Deserialize)]
@@ -121,20 +117,16 @@ async fn edit(
     if let Some(description) = edit.description {
         body["description"] = description.into();
     }
-    if edit.unassign {
-        body["assignee_account_id"] = Value::Null;
-    }
     product.juncture.tell_jira(Method::PUT, "edit-issue", &workspace, body, None).await.map(Json)
 }
 
-/// Passes on the form's `Idempotency-Key`, so that a double click or a retry after an error creates one issue.
+/// A double click or a retry after an error creates one issue.
 async fn create(
     State(product): State<Arc<Product>>,
     workspace: Workspace,
-    headers: HeaderMap,
+    form: Form,
     Json(new): Json<NewIssue>,
 ) -> Answer {
-    let key = headers.get("Idempotency-Key").and_then(|key| key.to_str().ok());
     let mut body = json!({
         "jira_project_id": new.project,
         "summary": new.summary,
@@ -143,5 +135,5 @@ async fn create(
     if !new.description.is_empty() {
         body["description"] = new.description.into();
     }
-    product.juncture.tell_jira(Method::POST, "create-ticket", &workspace, body, key).await.map(Json)
+    product.juncture.add_once("create-ticket", &workspace, body, &form).await.map(Json)
 }

@@ -2,11 +2,14 @@
 
 use std::time::Duration;
 
+use axum::body::Bytes;
 use axum::http::Method;
+use axum::http::header::CONTENT_TYPE;
 use reqwest::{Client, RequestBuilder, Response, StatusCode};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::form::Form;
 use super::problem::Problem;
 use super::workspace::Workspace;
 
@@ -150,17 +153,48 @@ impl Juncture {
         read(self.send(request).await?).await
     }
 
+    /// Like [`Self::tell_jira`] with POST, for a form that creates something: sent twice, it has one effect.
+    pub(super) async fn add_once(
+        &self,
+        call: &str,
+        workspace: &Workspace,
+        body: Value,
+        form: &Form,
+    ) -> Result<Value, Problem> {
+        let key = form.key(call, &[body.to_string().as_bytes()]);
+        self.tell_jira(Method::POST, call, workspace, body, Some(&key)).await
+    }
+
+    /// Sends a file to `add-attachment`.
+    pub(super) async fn attach(
+        &self,
+        workspace: &Workspace,
+        query: &[(&str, &str)],
+        content_type: &str,
+        content: Bytes,
+        idempotency_key: &str,
+    ) -> Result<Value, Problem> {
+        let url = self.of_workspace("jira/add-attachment", workspace, query);
+        let request = self.http.post(url).header(CONTENT_TYPE, content_type).body(content);
+        read(self.send(request.header("Idempotency-Key", idempotency_key)).await?).await
+    }
+
     async fn get(
         &self,
         path: &str,
         workspace: &Workspace,
         query: &[(&str, &str)],
     ) -> Result<Response, Problem> {
+        self.send(self.http.get(self.of_workspace(path, workspace, query))).await
+    }
+
+    /// The URL of a call with its query, to which the workspace is added.
+    fn of_workspace(&self, path: &str, workspace: &Workspace, query: &[(&str, &str)]) -> String {
         let query = url::form_urlencoded::Serializer::new(String::new())
             .append_pair("external_id", workspace.as_str())
             .extend_pairs(query)
             .finish();
-        self.send(self.http.get(format!("{}/api/backend/{path}?{query}", self.url))).await
+        format!("{}/api/backend/{path}?{query}", self.url)
     }
 
     async fn send(&self, request: RequestBuilder) -> Result<Response, Problem> {

@@ -3,10 +3,18 @@
 //! It works as a real one would: its page starts the OAuth flow with Juncture's frontend API, and its small backend
 //! holds the secret key and calls the backend API on the page's behalf.
 
+mod activity;
+mod assets;
+mod board;
+mod duration;
+mod files;
+mod form;
 mod jira;
 mod juncture;
 mod markdown;
+mod moves;
 mod page;
+mod people;
 mod problem;
 mod product;
 mod workspace;
@@ -60,14 +68,16 @@ pub async fn start(listener: TcpListener, options: Options) -> anyhow::Result<De
     });
     let router = Router::new()
         .route("/", get(page::show))
-        .route("/style.css", get(page::style))
-        .route("/demo.js", get(|| page::script(include_str!("../../templates/demo/demo.js"))))
-        .route("/dom.js", get(|| page::script(include_str!("../../templates/demo/dom.js"))))
-        .route("/projects.js", get(|| page::script(include_str!("../../templates/demo/projects.js"))))
-        .route("/issue.js", get(|| page::script(include_str!("../../templates/demo/issue.js"))))
+        .route("/board", get(page::board))
+        .merge(assets::routes())
         .route("/api/connection", get(page::connection).delete(page::disconnect))
         .route("/api/connect-token", post(page::connect_token))
+        .route("/api/forms", post(form::offer))
         .merge(jira::routes())
+        .merge(board::routes())
+        .merge(activity::routes())
+        .merge(files::routes())
+        .merge(people::routes())
         .with_state(product);
     let server = tokio::spawn(async move {
         if let Err(error) = axum::serve(listener, router).await {

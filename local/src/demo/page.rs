@@ -6,7 +6,7 @@ use askama::Template;
 use axum::Json;
 use axum::extract::{Query, State};
 use axum::http::StatusCode;
-use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, SET_COOKIE};
+use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, SET_COOKIE};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use serde::Deserialize;
 use serde_json::Value;
@@ -22,6 +22,12 @@ struct Page<'a> {
     home: &'a str,
     juncture_url: &'a str,
     workspace: &'a str,
+}
+
+#[derive(Template)]
+#[template(path = "demo/board.html")]
+struct Board<'a> {
+    home: &'a str,
 }
 
 #[derive(Deserialize)]
@@ -45,6 +51,16 @@ pub(super) async fn show(
     let workspace = current.unwrap_or_else(Workspace::first);
     let page =
         Page { home: &product.url, juncture_url: &product.juncture_url, workspace: workspace.as_str() };
+    respond(&product, &workspace, &page)
+}
+
+/// Shows the page with a board of the visitor's Jira.
+pub(super) async fn board(State(product): State<Arc<Product>>, current: Option<Workspace>) -> Response {
+    let workspace = current.unwrap_or_else(Workspace::first);
+    respond(&product, &workspace, &Board { home: &product.url })
+}
+
+fn respond(product: &Product, workspace: &Workspace, page: &impl Template) -> Response {
     let html = match page.render() {
         Ok(html) => Html(html),
         Err(error) => return (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()).into_response(),
@@ -58,14 +74,6 @@ pub(super) async fn show(
     let headers =
         [(CONTENT_SECURITY_POLICY, policy), (CACHE_CONTROL, no_store), (SET_COOKIE, workspace.cookie())];
     (headers, html).into_response()
-}
-
-pub(super) async fn style() -> impl IntoResponse {
-    ([(CONTENT_TYPE, "text/css; charset=utf-8")], include_str!("../../templates/demo/style.css"))
-}
-
-pub(super) async fn script(text: &'static str) -> impl IntoResponse {
-    ([(CONTENT_TYPE, "text/javascript; charset=utf-8")], text)
 }
 
 /// The state of the visitor's connection.

@@ -5,15 +5,17 @@ use axum::response::IntoResponse;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
-/// An error for the page: `{"error": "…"}`.
+/// An error for the page: `{"error": "…"}`, with a `form` if there is something to fill in.
 pub(super) struct Problem {
     status: StatusCode,
     pub(super) sentence: String,
+    /// What a transition asks for: `{"transition_id": "5", "fields": […]}`.
+    form: Option<Value>,
 }
 
 impl Problem {
     pub(super) fn new(status: StatusCode, sentence: impl Into<String>) -> Self {
-        Self { status, sentence: sentence.into() }
+        Self { status, sentence: sentence.into(), form: None }
     }
 
     /// An error that Juncture returned, with Jira's own messages where Juncture includes them.
@@ -30,12 +32,20 @@ impl Problem {
         }
         // A wrong secret key is an error of the product, not of the visitor.
         let is_visitors = status.is_client_error() && status != StatusCode::UNAUTHORIZED;
-        Self { status: if is_visitors { status } else { StatusCode::BAD_GATEWAY }, sentence }
+        let details = &answer["details"];
+        let form = (answer["code"] == "fields_required").then(
+            || json!({ "transition_id": details["transition_id"], "fields": details["form"]["fields"] }),
+        );
+        Self { status: if is_visitors { status } else { StatusCode::BAD_GATEWAY }, sentence, form }
     }
 }
 
 impl IntoResponse for Problem {
     fn into_response(self) -> axum::response::Response {
-        (self.status, Json(json!({ "error": self.sentence }))).into_response()
+        let mut body = json!({ "error": self.sentence });
+        if let Some(form) = self.form {
+            body["form"] = form;
+        }
+        (self.status, Json(body)).into_response()
     }
 }

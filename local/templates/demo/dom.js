@@ -21,9 +21,17 @@ export function tell(id, sentence) {
   element(id).hidden = !sentence;
 }
 
-/** Calls Lantern's own backend; throws an error whose message can be shown to the user. */
-export async function ask(path, { method = "GET", body, headers = {} } = {}) {
-  const request = { method, headers: { ...headers } };
+/** A time as the visitor reads it; empty if there is none. */
+export function when(time) {
+  return time ? new Date(time).toLocaleString([], { dateStyle: "medium", timeStyle: "short" }) : "";
+}
+
+/**
+ * Calls Lantern's own backend with JSON as the `body`, or a file as the `content`. Throws an error whose message can be
+ * shown to the user, and whose `form` is what Jira asks for, if it asks.
+ */
+export async function ask(path, { method = "GET", body, content, headers = {} } = {}) {
+  const request = { method, headers: { ...headers }, body: content };
   if (body) {
     request.headers["Content-Type"] = "application/json";
     request.body = JSON.stringify(body);
@@ -35,8 +43,66 @@ export async function ask(path, { method = "GET", body, headers = {} } = {}) {
     throw new Error("Lantern's own server did not answer. Try again in a moment.");
   }
   const answer = await response.json().catch(() => null);
-  if (!response.ok || !answer) throw new Error(answer?.error ?? `Lantern's server answered with status ${response.status}.`);
+  if (!response.ok || !answer) {
+    const error = new Error(answer?.error ?? `Lantern's server answered with status ${response.status}.`);
+    throw Object.assign(error, { form: answer?.form });
+  }
   return answer;
+}
+
+/**
+ * Returns a function that POSTs what a form contains. Lantern's server makes an id for the form, so that sending the
+ * same content again after an error has no second effect. After a success the form gets a new id.
+ */
+export function makeOnce() {
+  let form = null;
+  return async (path, options) => {
+    form ??= (await ask("/api/forms", { method: "POST" })).form;
+    const answer = await ask(path, { ...options, method: "POST", headers: { "Lantern-Form": form } });
+    form = null;
+    return answer;
+  };
+}
+
+/**
+ * A list `#name` with a note and a button for more. `load` asks for a page with a query, `rows` makes its elements, and
+ * `none` is said of an empty list.
+ */
+export function listOf(name, { load, rows, none }) {
+  const [list, note, more] = [element(name), element(`${name}-note`), element(`${name}-more`)];
+  let cursor = null;
+  /** Incremented with each start, so that late responses for an earlier issue are dropped. */
+  let turn = 0;
+  async function next() {
+    const mine = turn;
+    more.disabled = true;
+    note.textContent = "Loading…";
+    try {
+      const answer = await load(new URLSearchParams(cursor ? { cursor } : {}));
+      if (mine !== turn) return;
+      list.append(...rows(answer));
+      cursor = answer.next_cursor;
+      more.hidden = !cursor;
+      note.textContent = list.children.length ? "" : none;
+    } catch (error) {
+      if (mine !== turn) return;
+      note.textContent = error.message;
+    }
+    more.disabled = false;
+  }
+  function start() {
+    turn += 1;
+    cursor = null;
+    more.hidden = true;
+    list.replaceChildren();
+    return next();
+  }
+  const put = (how) => (row, said) => {
+    list[how](row);
+    note.textContent = said;
+  };
+  more.addEventListener("click", next);
+  return { start, prepend: put("prepend"), append: put("append") };
 }
 
 /** Runs `work` on submit, one submission at a time, and shows its error in the form. */

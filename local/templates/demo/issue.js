@@ -1,4 +1,8 @@
+import { showAssignee } from "./assignee.js";
+import { showFiles } from "./attachments.js";
+import { showComments } from "./comments.js";
 import { ask, element, make, onSubmit, outside, tell } from "./dom.js";
+import { showWorklogs } from "./worklogs.js";
 
 /** The issue in the dialog, and the callback for changes to it. */
 let shown = null;
@@ -17,8 +21,11 @@ export async function openIssue(key, changed) {
   tell("edit-problem");
   element("issue-note").textContent = "Loading…";
   element("issue").showModal();
+  showComments(key);
+  showWorklogs(key);
   try {
-    await load(key);
+    const issue = await load(key);
+    if (issue) showFiles(key, issue.attachments);
     if (shown.key === key) element("issue-note").textContent = "";
   } catch (error) {
     if (shown.key !== key) return;
@@ -27,17 +34,16 @@ export async function openIssue(key, changed) {
   }
 }
 
-/** Loads and shows the issue, unless another one has been opened in the meantime. */
+/** Loads, shows and returns the issue, unless another one has been opened in the meantime. */
 async function load(key) {
   const { issue, description_html: html } = await ask(path(key));
-  if (shown.key !== key) return;
+  if (shown.key !== key) return null;
   shown = issue;
   element("issue-heading").textContent = `${issue.key} · ${issue.summary ?? ""}`;
   const facts = {
     Status: issue.status?.name,
     Type: issue.issueType?.name,
     Priority: issue.priority?.name,
-    Assignee: issue.assignee?.displayName ?? "Nobody",
     Reporter: issue.reporter?.displayName,
     Labels: issue.labels.join(", "),
   };
@@ -53,19 +59,25 @@ async function load(key) {
   element("edit-description").value = issue.description ?? "";
   // Read back from the text area, which normalises line breaks.
   shown.typed = element("edit-description").value;
-  element("unassign").checked = false;
-  element("unassign-row").hidden = !issue.assignee;
-  element("unassign-label").textContent = `Take it off ${issue.assignee?.displayName ?? ""}`;
+  showAssignee(issue, (assignee) => {
+    shown.assignee = assignee;
+    onChange(shown);
+  });
   element("issue-content").hidden = false;
+  return issue;
 }
 
 async function save() {
   const { key, summary, typed } = shown;
-  const body = { unassign: element("unassign").checked };
+  const body = {};
   // Only changed fields are sent, so that concurrent changes by others are kept.
   if (element("edit-summary").value !== summary) body.summary = element("edit-summary").value;
   if (element("edit-description").value !== typed) body.description = element("edit-description").value;
   element("issue-note").textContent = "";
+  if (Object.keys(body).length === 0) {
+    element("editing").open = false;
+    return;
+  }
   const { warning } = await ask(path(key), { method: "PUT", body });
   await load(key);
   if (shown.key !== key) return;
@@ -75,43 +87,5 @@ async function save() {
   element("issue-heading").focus();
 }
 
-let project = null;
-let onCreated = () => {};
-let idempotencyKey = "";
-
-/** Opens the form for a new issue in the project `into`; `created` is called with Juncture's response. */
-export function offerNewIssue(into, created) {
-  project = into;
-  onCreated = created;
-  element("creation-heading").textContent = `New issue in ${into.name}`;
-  element("create").reset();
-  tell("create-problem");
-  renewKey();
-  element("creation").showModal();
-  element("create-summary").focus();
-}
-
-/** Renewed on each input: submitting the same form again creates no second issue, a changed form does. */
-function renewKey() {
-  const bytes = crypto.getRandomValues(new Uint8Array(16));
-  idempotencyKey = Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
-}
-
-async function create() {
-  const body = {
-    project: project.id,
-    summary: element("create-summary").value,
-    description: element("create-description").value,
-    issue_type: element("create-type").value,
-  };
-  const headers = { "Idempotency-Key": idempotencyKey };
-  const answer = await ask("/api/issues", { method: "POST", body, headers });
-  element("creation").close();
-  await onCreated(answer);
-}
-
 onSubmit(element("edit"), "edit-problem", save);
-onSubmit(element("create"), "create-problem", create);
-element("create").addEventListener("input", renewKey);
 element("issue-close").addEventListener("click", () => element("issue").close());
-element("creation-close").addEventListener("click", () => element("creation").close());

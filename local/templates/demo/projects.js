@@ -1,5 +1,6 @@
+import { offerNewIssue } from "./create.js";
 import { ask, element, make, outside, tell } from "./dom.js";
-import { offerNewIssue, openIssue } from "./issue.js";
+import { openIssue } from "./issue.js";
 
 const sprintOrder = ["active", "future", "closed"];
 
@@ -92,8 +93,10 @@ async function load(name, rows, none) {
   tell(`${name}-note`, note);
 }
 
-function board({ name, type }) {
-  const title = make("span", { textContent: name ?? "A private board" });
+function board({ id, name, type }) {
+  const href = `/board?${new URLSearchParams({ project: project.id, board: id })}`;
+  // Of other people's private boards, Jira returns only the ids.
+  const title = name ? make("a", { href, textContent: name }) : make("span", { textContent: "A private board" });
   return make("li", {}, title, make("small", { textContent: type ?? "" }));
 }
 
