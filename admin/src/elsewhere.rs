@@ -6,11 +6,12 @@ use crate::plan::SETTINGS;
 
 /// Settings that come from a template parameter. The parameter always has a value, which takes precedence over the
 /// secret's.
-const PARAMETERS: [(&str, &str); 15] = [
+const PARAMETERS: [(&str, &str); 16] = [
     ("ALLOWED_RETURN_URLS", "AllowedReturnUrls"),
     ("CORS_ALLOWED_ORIGINS", "CorsAllowedOrigins"),
     ("IDLE_REFRESH_AFTER_DAYS", "IdleRefreshAfterDays"),
     ("JIRA_PROXY_ALLOW", "JiraProxyAllow"),
+    ("JIRA_QUOTA_FOR_WRITES", "JiraQuotaForWrites"),
     ("JIRA_SCOPE_GROUPS", "JiraScopeGroups"),
     ("JUNCTURE_SECRETS_ID", "JunctureSecretsId"),
     ("PRODUCT_LOGO_URL", "ProductLogoUrl"),

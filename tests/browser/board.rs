@@ -236,7 +236,7 @@ async fn works_on_an_issue(device: Device, key: &'static str) -> Result<()> {
     let folder = binaries().join("juncture-test").join(format!("{}-{key}", std::process::id()));
     std::fs::create_dir_all(&folder)?;
     let file = folder.join("Möwe & co.txt");
-    std::fs::write(&file, "Grüße aus Bergen")?;
+    std::fs::write(&file, "Greetings from Bergen")?;
     browser.choose_file("#attach-file", &file).await?;
     browser.click(&format!("#attach {SEND}")).await?;
     browser.shows("#files a", "Möwe & co.txt").await?;
@@ -263,7 +263,7 @@ async fn works_on_an_issue(device: Device, key: &'static str) -> Result<()> {
     browser
         .visit(&format!("{}/api/files/{}", stack.demo_url(), attached["id"].as_str().context("no id")?))
         .await?;
-    browser.shows("body", "Grüße aus Bergen").await?;
+    browser.shows("body", "Greetings from Bergen").await?;
     ensure!(browser.address().await?.contains("/media/"), "{}", browser.address().await?);
     visit.browser.close().await
 }

@@ -260,6 +260,23 @@ fn reads_are_refused_before_writes() {
 }
 
 #[test]
+fn with_nothing_kept_for_writes_reads_use_up_a_quota() {
+    run(async {
+        let stack = TestStack::start(|options| options.settings.set("JIRA_QUOTA_FOR_WRITES", "0")).await?;
+        let person = person(&stack, "harbour").await?;
+        stack.atlassian().set_rate_limits(RateLimits { app_points: Some(20), ..RateLimits::default() });
+        for _ in 0..10 {
+            person.details("SHIP-1").await?.json(200);
+        }
+        assert_eq!(stack.atlassian().points().values().sum::<u64>(), 20);
+        let before = person.jira_requests().len();
+        person.details("SHIP-1").await?.refusal(429);
+        assert_eq!(person.jira_requests().len(), before + 1, "it was Jira that refused");
+        stack.stop().await
+    });
+}
+
+#[test]
 fn a_quota_that_is_not_enforced_refuses_nothing() {
     run(async {
         let stack = TestStack::start(|_| ()).await?;

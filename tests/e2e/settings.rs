@@ -176,6 +176,10 @@ fn flags_accept_the_same_values_and_invalid_ones_are_named() {
             );
             assert!(!said.contains("secret-"), "{said}");
         }
+        let (output, said) = start("get-projects", &needs, &[("JIRA_QUOTA_FOR_WRITES", "secret-word")])?;
+        let refusal = "the setting JIRA_QUOTA_FOR_WRITES must be a whole number from 0 to 90";
+        assert!(!output.status.success() && said.contains(refusal), "{said}");
+        assert!(!said.contains("secret-"), "{said}");
         let needs = [&REDIS[..], &[SEALING, DATABASE]].concat();
         for (name, value) in [
             ("PRODUCT_NAME", "secret-\u{202e}name"),

@@ -49,7 +49,7 @@ pub fn jira_refusal(data: &[u8]) {
             level.resets_in <= Duration::from_secs(60 * 60),
             "no header stops reads for longer: {level:?}"
         );
-        assert!(level.limit > 0 && (!level.is_low() || level.remaining < Some(level.limit)), "{level:?}");
+        assert!(level.limit > 0 && (!level.is_below(10) || level.remaining < Some(level.limit)), "{level:?}");
     }
     let body = parts.next().unwrap_or_default();
     let status = status(which);

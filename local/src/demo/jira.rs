@@ -71,8 +71,7 @@ async fn boards(
     workspace: Workspace,
     Query(part): Query<Part>,
 ) -> Answer {
-    let query = [("jira_project_id", part.project.as_str())];
-    product.juncture.jira("get-boards-for-project", &workspace, &query).await.map(Json)
+    of_boards(&product, "get-boards-for-project", &workspace, &part).await
 }
 
 async fn sprints(
@@ -80,8 +79,16 @@ async fn sprints(
     workspace: Workspace,
     Query(part): Query<Part>,
 ) -> Answer {
+    of_boards(&product, "get-all-sprints-for-project", &workspace, &part).await
+}
+
+/// A list of boards. For a project without any, Juncture returns an error, and the page gets an empty list.
+async fn of_boards(product: &Product, call: &str, workspace: &Workspace, part: &Part) -> Answer {
     let query = [("jira_project_id", part.project.as_str())];
-    product.juncture.jira("get-all-sprints-for-project", &workspace, &query).await.map(Json)
+    match product.juncture.jira(call, workspace, &query).await {
+        Err(problem) if problem.is("no_boards") => Ok(Json(json!({ "boards": [] }))),
+        answer => answer.map(Json),
+    }
 }
 
 async fn tickets(

@@ -9,13 +9,15 @@ use serde_json::{Value, json};
 pub(super) struct Problem {
     status: StatusCode,
     pub(super) sentence: String,
+    /// Juncture's code, if it is Juncture's error.
+    code: Option<String>,
     /// What a transition asks for: `{"transition_id": "5", "fields": […]}`.
     form: Option<Value>,
 }
 
 impl Problem {
     pub(super) fn new(status: StatusCode, sentence: impl Into<String>) -> Self {
-        Self { status, sentence: sentence.into(), form: None }
+        Self { status, sentence: sentence.into(), code: None, form: None }
     }
 
     /// An error that Juncture returned, with Jira's own messages where Juncture includes them.
@@ -33,10 +35,16 @@ impl Problem {
         // A wrong secret key is an error of the product, not of the visitor.
         let is_visitors = status.is_client_error() && status != StatusCode::UNAUTHORIZED;
         let details = &answer["details"];
+        let code = answer["code"].as_str().map(str::to_owned);
         let form = (answer["code"] == "fields_required").then(
             || json!({ "transition_id": details["transition_id"], "fields": details["form"]["fields"] }),
         );
-        Self { status: if is_visitors { status } else { StatusCode::BAD_GATEWAY }, sentence, form }
+        Self { status: if is_visitors { status } else { StatusCode::BAD_GATEWAY }, sentence, code, form }
+    }
+
+    /// Whether it is the error of Juncture's with this code.
+    pub(super) fn is(&self, code: &str) -> bool {
+        self.code.as_deref() == Some(code)
     }
 }
 

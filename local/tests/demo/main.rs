@@ -21,12 +21,16 @@ const TOKEN: &str = "an-access-token";
 struct Stub {
     answers: Mutex<Vec<(&'static str, u16, Value)>>,
     requests: Mutex<Vec<(String, String)>>,
+    /// The `Idempotency-Key` of each request that has one.
+    keys: Mutex<Vec<String>>,
 }
 
 async fn answer(State(stub): State<Arc<Stub>>, request: Request) -> Response {
     let authorization = request.headers().get("authorization");
     let authorization = authorization.map_or("", |value| value.to_str().unwrap()).to_owned();
     stub.requests.lock().unwrap().push((request.uri().to_string(), authorization));
+    let key = request.headers().get("idempotency-key").map(|key| key.to_str().unwrap().to_owned());
+    stub.keys.lock().unwrap().extend(key);
     let answers = stub.answers.lock().unwrap();
     match answers.iter().find(|(name, ..)| request.uri().path().ends_with(name)) {
         Some((_, status, body)) => {
@@ -109,9 +113,24 @@ async fn the_page_is_strict_about_what_it_loads_and_holds_no_secret() {
         assert!(html.contains(&format!(r#"id="{id}""#)));
     }
     assert!(!html.contains(SECRET));
-    for asset in ["/style.css", "/demo.js", "/dom.js", "/projects.js", "/issue.js"] {
-        assert_eq!(fixture.get(asset).await.0, 200);
+    let board = fixture.http.get(format!("{}/board", fixture.url)).send().await.unwrap();
+    assert_eq!(board.headers()["content-security-policy"].to_str().unwrap(), policy);
+    let board = board.text().await.unwrap();
+    assert!(board.contains(r#"id="columns""#) && !board.contains(SECRET));
+    // What the pages load, and what their scripts import.
+    let mut assets =
+        vec!["/style.css".to_owned(), "/board.css".to_owned(), "/demo.js".to_owned(), "/board.js".to_owned()];
+    let mut next = 0;
+    while let Some(asset) = assets.get(next).cloned() {
+        let (status, text) = fixture.get(&asset).await;
+        assert_eq!(status, 200, "{asset}");
+        let imported = text.as_str().unwrap_or_default().split("from \"./").skip(1);
+        let imported: Vec<_> =
+            imported.filter_map(|rest| Some(format!("/{}", rest.split('"').next()?))).collect();
+        assets.extend(imported.into_iter().filter(|one| !assets.contains(one)).collect::<Vec<_>>());
+        next += 1;
     }
+    assert!(assets.len() > 12, "{assets:?}");
 }
 
 #[tokio::test]
@@ -220,4 +239,73 @@ async fn an_issue_comes_with_its_description_as_safe_html() {
     assert_eq!(fixture.get("/api/issues/SHIP-1").await.1["description_html"], Value::Null);
     let (uri, _) = fixture.stub.requests.lock().unwrap()[0].clone();
     assert_eq!(uri, "/api/backend/jira/get-issue-details?external_id=w-1&issue_id_or_key=SHIP-1");
+}
+
+#[tokio::test]
+async fn a_project_without_boards_has_an_empty_list_of_them() {
+    let none = json!({ "error": "No agile boards found for this project", "code": "no_boards" });
+    let answers =
+        ["/get-boards-for-project", "/get-all-sprints-for-project"].map(|name| (name, 404, none.clone()));
+    let fixture = Fixture::start(&answers).await;
+    for list in ["boards", "sprints"] {
+        let found = fixture.get(&format!("/api/{list}?project=10000")).await;
+        assert_eq!(found, (200, json!({ "boards": [] })), "{list}");
+    }
+    let gone = json!({ "error": "Project not found", "code": "project_not_found" });
+    let fixture = Fixture::start(&[("/get-boards-for-project", 404, gone)]).await;
+    assert_eq!(fixture.get("/api/boards?project=1").await, (404, json!({ "error": "Project not found" })));
+}
+
+#[tokio::test]
+async fn a_form_that_is_sent_twice_has_one_idempotency_key() {
+    let added = ("/add-comment", 200, json!({ "success": true, "comment": { "id": "1", "body": "*Now*" } }));
+    let fixture = Fixture::start(&[added]).await;
+    let comment = async |form: &str, text: &str| {
+        let request = fixture.http.post(format!("{}/api/issues/SHIP-1/comments", fixture.url));
+        let request = request.header("cookie", "lantern_workspace=w-1").header("lantern-form", form);
+        let response = request.json(&json!({ "body": text })).send().await.unwrap();
+        (response.status().as_u16(), response.json::<Value>().await.unwrap())
+    };
+    for form in ["", "1", "not-a-form"] {
+        let sentence = json!({ "error": "The form has no valid id. Load the page again." });
+        assert_eq!(comment(form, "Now").await, (400, sentence), "{form}");
+    }
+    let form = async || fixture.ask(Method::POST, "/api/forms").await.1["form"].as_str().unwrap().to_owned();
+    let (one, other) = (form().await, form().await);
+    let (status, answer) = comment(&one, "Now").await;
+    assert_eq!((status, &answer["comment"]["html"]), (200, &json!("<p><em>Now</em></p>\n")));
+    for (form, text) in [(&one, "Now"), (&one, "Later"), (&other, "Now")] {
+        assert_eq!(comment(form, text).await.0, 200);
+    }
+    let keys = fixture.stub.keys.lock().unwrap().clone();
+    let [first, again, changed, another] = &keys[..] else { panic!("{keys:?}") };
+    assert_eq!(first, again);
+    assert!(first != changed && first != another && changed != another, "{keys:?}");
+}
+
+#[tokio::test]
+async fn a_file_that_is_too_large_is_refused_with_a_sentence() {
+    let fixture = Fixture::start(&[("/add-attachment", 200, json!({ "success": true }))]).await;
+    let form = fixture.ask(Method::POST, "/api/forms").await.1["form"].as_str().unwrap().to_owned();
+    let attach = async |bytes: usize| {
+        let request = fixture.http.post(format!("{}/api/issues/SHIP-1/files?name=log.bin", fixture.url));
+        let request = request.header("cookie", "lantern_workspace=w-1").header("lantern-form", &form);
+        let response = request.body(vec![7; bytes]).send().await.unwrap();
+        (response.status().as_u16(), response.json::<Value>().await.unwrap())
+    };
+    let sentence = json!({ "error": "A file can have at most 4 MB." });
+    assert_eq!(attach(5 * 1024 * 1024).await, (413, sentence));
+    assert_eq!(attach(4 * 1024 * 1024).await, (200, json!({ "success": true })));
+}
+
+#[tokio::test]
+async fn what_a_transition_asks_for_reaches_the_page_as_a_form() {
+    let fields = json!([{ "id": "resolution", "name": "Resolution", "required": true }]);
+    let details = json!({ "transition_id": "5", "form": { "fields": fields } });
+    let body = json!({ "error": "Fill it in", "code": "fields_required", "details": details });
+    let fixture = Fixture::start(&[("/transition-issue", 400, body)]).await;
+    let request = fixture.http.post(format!("{}/api/issues/SHIP-1/status", fixture.url));
+    let request = request.header("cookie", "lantern_workspace=w-1").json(&json!({ "status_ids": ["3"] }));
+    let answer: Value = request.send().await.unwrap().json().await.unwrap();
+    assert_eq!(answer, json!({ "error": "Fill it in", "form": { "transition_id": "5", "fields": fields } }));
 }

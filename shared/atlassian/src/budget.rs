@@ -1,7 +1,8 @@
 //! What an instance knows of Jira's rate limits, from the answers it got. A call that Jira would refuse is not made.
 //!
 //! - An exhausted quota holds back every call of the app or of the site until it resets. Instances tell each other.
-//! - A quota of which little is left holds back the calls of requests that only read; the rest is for writes.
+//! - A quota of which little is left holds back the calls of requests that only read; the rest is for writes
+//!   (`JIRA_QUOTA_FOR_WRITES`).
 //! - A burst holds back the calls of that endpoint on that site; too many writes to an issue, the writes to that issue.
 //!   They pass within seconds, so a call waits if it has the time.
 
@@ -10,6 +11,7 @@ use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
+use base::config::{FromSettings, Settings, SettingsError};
 use base::counters::{Counter, count};
 use base::deadline;
 use futures_util::future::BoxFuture;
@@ -21,6 +23,10 @@ use crate::response::JiraErrorResponse;
 
 /// How long a temporary limit is remembered at most. Jira's windows are of 30 seconds and less.
 const MAX_PAUSE: Duration = Duration::from_secs(60);
+
+/// The default of `JIRA_QUOTA_FOR_WRITES`, in percent. Each instance of a function learns that less is left with its own
+/// next answer: a tenth of the smallest quota pays for 300 such reads of 20 issues, and then for writes.
+const KEPT_FOR_WRITES: u64 = 10;
 
 /// Why a call was not made, and how long to wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -158,10 +164,22 @@ impl Memory {
     }
 }
 
-/// The memory of an instance, which its requests share.
-#[derive(Default)]
+/// The memory of an instance, which its requests share. Setting: `JIRA_QUOTA_FOR_WRITES`.
 pub(crate) struct Budget {
     memory: Mutex<Memory>,
+    /// The part of a quota that is kept for writes, in percent.
+    kept_for_writes: u64,
+}
+
+impl FromSettings for Budget {
+    fn from_settings(settings: &Settings) -> Result<Self, SettingsError> {
+        let name = "JIRA_QUOTA_FOR_WRITES";
+        let percent = settings.optional(name).map_or(Some(KEPT_FOR_WRITES), |text| text.parse().ok());
+        let kept_for_writes = percent.filter(|percent| *percent <= 90).ok_or_else(|| {
+            SettingsError::Invalid { name, reason: "must be a whole number from 0 to 90".to_owned() }
+        })?;
+        Ok(Self { memory: Mutex::default(), kept_for_writes })
+    }
 }
 
 impl Budget {
@@ -197,7 +215,7 @@ impl Budget {
     pub(crate) fn learn(&self, target: &Target<'_>, headers: &HeaderMap, now: SystemTime) {
         for level in QuotaLevel::read(headers, now) {
             let reads = target.reads(level.quota);
-            if level.is_low() {
+            if level.is_below(self.kept_for_writes) {
                 self.memory().hold(reads, now, level.resets_in);
             } else {
                 self.memory().0.remove(&reads);
@@ -243,6 +261,11 @@ mod tests {
     const ISSUE: &[&str] = &["rest", "api", "3", "issue", "SHIP-1"];
     const SEARCH: &[&str] = &["rest", "api", "3", "search", "jql"];
 
+    fn budget(kept_for_writes: &str) -> Budget {
+        let pair = ("JIRA_QUOTA_FOR_WRITES".to_owned(), kept_for_writes.to_owned());
+        Budget::from_settings(&Settings::from_pairs([pair])).unwrap()
+    }
+
     fn target<'a>(site: &'a str, method: &'a Method, path: &'a [&'a str]) -> Target<'a> {
         Target { site, method, path, is_reading: false, exhausted: ExhaustedQuotas::default() }
     }
@@ -273,7 +296,7 @@ mod tests {
             ("jira-quota-tenant-based", Quota::Site),
             ("jira-quota-of-a-new-kind", Quota::Site),
         ] {
-            let budget = Budget::default();
+            let budget = budget("");
             let here = target("a", &Method::PUT, ISSUE);
             let told = budget.learn_refusal(&here, &limited(reason, 90), NOW);
             assert_eq!(told, Some((quota, at(90))), "{reason}");
@@ -288,7 +311,7 @@ mod tests {
 
     #[test]
     fn no_header_holds_an_app_back_for_longer_than_a_window() {
-        let budget = Budget::default();
+        let budget = budget("");
         let here = target("a", &Method::PUT, ISSUE);
         let told = budget.learn_refusal(&here, &limited("jira-quota-global-based", 1_000_000), NOW);
         assert_eq!(told, Some((Quota::App, NOW + WINDOW)));
@@ -300,7 +323,7 @@ mod tests {
 
     #[test]
     fn too_many_writes_hold_back_one_issue() {
-        let budget = Budget::default();
+        let budget = budget("");
         let comment = ["rest", "api", "3", "issue", "ship-1", "comment"];
         let other = ["rest", "api", "3", "issue", "SHIP-10"];
         let write = target("a", &Method::PUT, ISSUE);
@@ -320,7 +343,7 @@ mod tests {
 
     #[test]
     fn a_burst_holds_back_one_endpoint_of_one_site() {
-        let budget = Budget::default();
+        let budget = budget("");
         budget.learn_refusal(&target("a", &Method::GET, ISSUE), &limited("jira-burst-based", 5), NOW);
         let other = ["rest", "api", "3", "issue", "SHIP-2"];
         assert_eq!(limit_of(&budget, &target("a", &Method::GET, &other), 1), Some((Limit::Endpoint, 4)));
@@ -341,7 +364,7 @@ mod tests {
             headers.insert("ratelimit", text.parse().unwrap());
             budget.learn(&reading("a"), &headers, NOW);
         };
-        let budget = Budget::default();
+        let budget = budget("");
         learn(&budget, "\"tenant-app-quota\";r=6000;t=60");
         let expected = Some((Limit::KeptForWrites(Quota::Site), 50));
         assert_eq!(limit_of(&budget, &reading("a"), 10), expected);
@@ -359,9 +382,24 @@ mod tests {
         assert_eq!(limit_of(&budget, &target("b", &Method::PUT, ISSUE), 10), None);
     }
 
+    #[test]
+    fn how_much_is_kept_for_writes_is_a_setting() {
+        for (kept, is_refused) in [("0", false), ("9", false), ("10", true), ("90", true)] {
+            let budget = budget(kept);
+            let mut headers = HeaderMap::new();
+            headers.insert("ratelimit", "\"tenant-app-quota\";r=6000;t=60".parse().unwrap());
+            budget.learn(&reading("a"), &headers, NOW);
+            assert_eq!(limit_of(&budget, &reading("a"), 10).is_some(), is_refused, "{kept} %");
+        }
+        for wrong in ["91", "-1", "ten", "1.5", "10%"] {
+            let pair = ("JIRA_QUOTA_FOR_WRITES".to_owned(), wrong.to_owned());
+            assert!(Budget::from_settings(&Settings::from_pairs([pair])).is_err(), "{wrong}");
+        }
+    }
+
     #[tokio::test]
     async fn a_limit_that_passes_in_time_is_waited_for() {
-        let (budget, write) = (Budget::default(), target("a", &Method::PUT, ISSUE));
+        let (budget, write) = (budget(""), target("a", &Method::PUT, ISSUE));
         let begun = SystemTime::now();
         budget.memory().hold(write.endpoint(), begun, Duration::from_millis(20));
         budget.memory().hold(write.issue().unwrap(), begun, Duration::from_millis(40));
@@ -376,7 +414,7 @@ mod tests {
 
     #[test]
     fn other_limits_are_not_remembered() {
-        let budget = Budget::default();
+        let budget = budget("");
         let here = target("a", &Method::PUT, ISSUE);
         for reason in ["", "jira-cost-based", "something"] {
             assert_eq!(budget.learn_refusal(&here, &limited(reason, 30), NOW), None);

@@ -54,7 +54,7 @@ pub trait TokenSource: Send + Sync {
     fn renew<'a>(&'a self, rejected: &'a SecretString) -> BoxFuture<'a, std::result::Result<(), BoxError>>;
 }
 
-/// Jira Cloud. Setting: `ATLASSIAN_API_URL`.
+/// Jira Cloud. Settings: `ATLASSIAN_API_URL`, `JIRA_QUOTA_FOR_WRITES`.
 pub struct Jira {
     http: reqwest::Client,
     api: Url,
@@ -70,7 +70,7 @@ impl FromSettings for Jira {
             sites: Sites::from_settings(settings)?,
             http: http_client()?,
             api,
-            budget: Budget::default(),
+            budget: Budget::from_settings(settings)?,
             notices: None,
         })
     }

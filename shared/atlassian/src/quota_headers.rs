@@ -76,10 +76,10 @@ impl QuotaLevel {
             .collect()
     }
 
-    /// Whether less than a tenth is left, which is kept for writes. Each instance of a function learns of it with its
-    /// own next answer: a tenth of the smallest quota pays for 300 such reads of 20 issues, and then for writes.
-    pub fn is_low(&self) -> bool {
-        self.remaining.is_some_and(|remaining| remaining < self.limit.div_ceil(10))
+    /// Whether less than these percent of the quota are left.
+    pub fn is_below(&self, percent: u64) -> bool {
+        let part = u128::from(self.limit) * u128::from(percent);
+        self.remaining.is_some_and(|remaining| u128::from(remaining) * 100 < part)
     }
 }
 
@@ -178,10 +178,15 @@ mod tests {
     }
 
     #[test]
-    fn a_quota_is_low_below_a_tenth() {
-        let is_low =
-            |remaining, limit| QuotaLevel { quota: Quota::App, remaining, limit, resets_in: WINDOW }.is_low();
-        assert!(is_low(Some(6_499), 65_000) && is_low(Some(0), 65_000) && is_low(Some(0), 1));
-        assert!(!is_low(Some(6_500), 65_000) && !is_low(None, 65_000) && !is_low(Some(u64::MAX), u64::MAX));
+    fn a_quota_is_below_a_part_of_its_limit() {
+        let is_below = |percent, remaining, limit| {
+            QuotaLevel { quota: Quota::App, remaining, limit, resets_in: WINDOW }.is_below(percent)
+        };
+        for (remaining, limit) in [(6_499, 65_000), (0, 65_000), (0, 1), (0, u64::MAX)] {
+            assert!(is_below(10, Some(remaining), limit), "{remaining} of {limit}");
+            assert!(!is_below(0, Some(remaining), limit), "nothing is below nothing");
+        }
+        assert!(!is_below(10, Some(6_500), 65_000) && !is_below(10, Some(u64::MAX), u64::MAX));
+        assert!(is_below(11, Some(6_500), 65_000) && !is_below(90, None, 65_000));
     }
 }
