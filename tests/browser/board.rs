@@ -4,7 +4,7 @@ use anyhow::{Context, Result, ensure};
 use juncture_tests::browser::{Browser, DESKTOP, Device, NARROW};
 use juncture_tests::{Person, TestStack, binaries, run};
 use sandbox::{Fault, NewProject, ProjectShape, Workflow};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::consent;
 
@@ -148,6 +148,70 @@ fn a_refused_move_puts_the_card_back() {
         stack.atlassian().clear_faults_of(&visit.person.account);
 
         ensure!(visit.status(4).await? == "To Do");
+        visit.browser.close().await
+    });
+}
+
+const TAB: &str = "\u{e004}";
+const ENTER: &str = "\u{e007}";
+const ESCAPE: &str = "\u{e00c}";
+
+#[test]
+fn a_card_is_moved_by_keyboard_alone() {
+    run(async {
+        let stack = TestStack::shared().await?;
+        let visit = Visit::begin(stack, DESKTOP, "KEYS", 12, Workflow::Simple).await?;
+        let browser = &visit.browser;
+        ensure!(visit.cards(1).await? == json!(["KEYS-4", "KEYS-10"]));
+        browser.script(&format!("document.querySelector('{} .handle').focus()", visit.card(4))).await?;
+        let choose = async |tabs: usize| {
+            browser.press(ENTER).await?;
+            browser.find("#moving[open]").await?;
+            for _ in 0..tabs {
+                browser.press(TAB).await?;
+            }
+            browser.press(ENTER).await
+        };
+        // After "Cancel" and the two other columns. The first card cannot go up.
+        choose(3).await?;
+        browser.shows("#news", "KEYS-4 is in To Do, 2 of 2.").await?;
+        ensure!(visit.cards(1).await? == json!(["KEYS-10", "KEYS-4"]));
+        // The card still has the focus, and the last card can only go up.
+        choose(3).await?;
+        browser.shows("#news", "KEYS-4 is in To Do, 1 of 2.").await?;
+        ensure!(visit.requests("PUT", "/issue/rank") == 2);
+        choose(2).await?;
+        browser.shows("#news", "KEYS-4 is in Done, ").await?;
+        visit.finds(4, 3).await?;
+        ensure!(visit.status(4).await? == "Done");
+        // Escape closes the menu, and nothing moves.
+        browser.press(ENTER).await?;
+        browser.find("#moving[open]").await?;
+        browser.press(ESCAPE).await?;
+        browser.find("#moving:not([open])").await?;
+        visit.finds(4, 3).await?;
+        visit.browser.close().await
+    });
+}
+
+#[test]
+fn escape_puts_back_a_card_that_is_being_dragged() {
+    run(async {
+        let stack = TestStack::shared().await?;
+        let visit = Visit::begin(stack, DESKTOP, "ESC", 12, Workflow::Simple).await?;
+        let browser = &visit.browser;
+        let order = visit.cards(1).await?;
+        browser.hold_over(&format!("{} .handle", visit.card(4)), &visit.card(2)).await?;
+        browser.find(".column:nth-child(2) .landing").await?;
+        browser.press(ESCAPE).await?;
+        browser.find("body:not(:has(.landing))").await?;
+        browser.release().await?;
+        ensure!(visit.cards(1).await? == order);
+        // The next drag works.
+        visit.drag(4, &visit.card(2)).await?;
+        visit.finds(4, 2).await?;
+        browser.shows("#news", "ESC-4 is in In Progress, ").await?;
+        ensure!(visit.requests("POST", "/transitions") == 1);
         visit.browser.close().await
     });
 }

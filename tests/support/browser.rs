@@ -15,6 +15,8 @@ use serde_json::{Map, Value, json};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 
+const RELEASE: PointerAction = PointerAction::Up { button: MOUSE_BUTTON_LEFT };
+
 /// How long to wait for a page, on a machine that is busy with other tests.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -107,9 +109,23 @@ impl Browser {
         self.on(selector, async |element| element.send_keys(path).await).await
     }
 
-    /// Presses on the middle of an element, moves to the middle of another and releases: with the mouse, or, on a
-    /// phone, with a finger. Both have to be in the window.
+    /// Presses on the middle of an element, moves to the middle of another and releases. Both have to be in the window.
     pub async fn drag(&self, from: &str, to: &str) -> Result<()> {
+        self.move_held(from, to, &[RELEASE]).await
+    }
+
+    /// Presses on the middle of an element and moves to the middle of another, with the mouse.
+    pub async fn hold_over(&self, from: &str, to: &str) -> Result<()> {
+        self.move_held(from, to, &[]).await
+    }
+
+    /// Releases what the mouse holds.
+    pub async fn release(&self) -> Result<()> {
+        Ok(self.point(&[RELEASE]).await?)
+    }
+
+    /// In one go, because a finger is lifted at the end of its actions.
+    async fn move_held(&self, from: &str, to: &str, last: &[PointerAction]) -> Result<()> {
         self.find(to).await?;
         let to = self.client.find(Locator::Css(to)).await?;
         self.on(from, async |element| {
@@ -121,17 +137,21 @@ impl Browser {
             };
             let nudge = PointerAction::MoveBy { duration: Some(MOVEMENT), x: 12.0, y: 0.0 };
             let press = PointerAction::Down { button: MOUSE_BUTTON_LEFT };
-            let release = PointerAction::Up { button: MOUSE_BUTTON_LEFT };
-            let steps = [at(element), press, nudge, at(&to), release];
-            if self.device.is_phone {
-                let finger = TouchActions::new("finger".to_owned());
-                self.client.perform_actions(steps.into_iter().fold(finger, InputSource::then)).await
-            } else {
-                let mouse = MouseActions::new("mouse".to_owned());
-                self.client.perform_actions(steps.into_iter().fold(mouse, InputSource::then)).await
-            }
+            self.point(&[&[at(element), press, nudge, at(&to)], last].concat()).await
         })
         .await
+    }
+
+    /// Uses the mouse, or, on a phone, a finger.
+    async fn point(&self, steps: &[PointerAction]) -> Result<(), CmdError> {
+        let steps = steps.iter().cloned();
+        if self.device.is_phone {
+            let finger = TouchActions::new("finger".to_owned());
+            self.client.perform_actions(steps.fold(finger, InputSource::then)).await
+        } else {
+            let mouse = MouseActions::new("mouse".to_owned());
+            self.client.perform_actions(steps.fold(mouse, InputSource::then)).await
+        }
     }
 
     /// Waits for an element and returns its text.

@@ -113,7 +113,7 @@ export function offerMoves(card, lists, isRanked, go) {
     });
     return make("li", {}, button);
   };
-  const columns = lists.filter((one) => one !== list).map((one) => goal(`To ${one.dataset.name}`, true, one, null));
+  const columns = lists.filter((one) => one !== list).map((one) => goal(`To “${one.dataset.name}”`, true, one, null));
   const positions = [
     goal("Up", above, list, above),
     goal("Down", below, list, below?.nextElementSibling ?? null),
