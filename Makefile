@@ -39,22 +39,22 @@ test: setup-test ## Run all tests
 
 model: setup-test ## Check the model with random schedules: SEED=1 OPERATIONS=5000 MODE=strict|lenient|faulty
 	cargo build --locked --workspace
-	OPERATIONS=$${OPERATIONS:-5000} cargo test --locked --package juncture-tests --test model -- --nocapture --test-threads=1 with_
+	OPERATIONS=$${OPERATIONS:-5000} cargo test --locked --workspace --test model -- --nocapture --test-threads=1 with_
 
 faults: setup-test ## Test every endpoint with each server failing, and write the tables in docs/faults.md
 	cargo build --locked --workspace
-	JUNCTURE_TEST_FAULTS=1 cargo test --locked --package juncture-tests --test faults
+	JUNCTURE_TEST_FAULTS=1 cargo test --locked --workspace --test faults
 
 soak: setup-test ## Run mixed traffic for MINUTES=10 and check that nothing grows
 	cargo build --locked --workspace
-	MINUTES=$${MINUTES:-10} cargo test --locked --package juncture-tests --test soak -- --ignored --nocapture
+	MINUTES=$${MINUTES:-10} cargo test --locked --workspace --test soak -- --ignored --nocapture
 
 budget: ## Simulate an hour of Jira's quota with 200 instances on ten sites, with and without the budget
-	cargo test --locked --package juncture-tests --test budget -- --ignored --nocapture
+	cargo test --locked --workspace --test budget -- --ignored --nocapture
 
 idle-capacity: setup-test ## Measure how many idle connections a stage keeps alive, of 200,000 due (5 minutes)
 	cargo build --locked --workspace
-	cargo test --locked --package juncture-tests --test idle_capacity -- --ignored --nocapture
+	cargo test --locked --workspace --test idle_capacity -- --ignored --nocapture
 
 fuzz: ## Fuzz every parser of input from outside, SECONDS=60 each (PARSER=query: only one)
 	@SECONDS_EACH="$(SECONDS)" scripts/fuzz.sh

@@ -1,6 +1,6 @@
 //! Tests the artifacts of `make build`: every function is there, starts and responds. They have to be built for this
 //! machine's processor: `make build ARCH=x86_64`, then
-//! `cargo test --package juncture-tests --test artifacts -- --ignored`.
+//! `cargo test --workspace --test artifacts -- --ignored`.
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -230,13 +230,36 @@ fn operations<'a>(openapi: &'a Yaml<'a>) -> impl Iterator<Item = (&'a str, &'a s
     })
 }
 
+#[test]
+fn every_unit_test_of_a_function_is_run() {
+    for binary in binary_entries() {
+        let path = binary["path"].as_str().expect("a binary has a path");
+        let main = Path::new("functions").join(path);
+        // A function in a folder of its own may have further files.
+        let folder = main.parent().filter(|_| path.ends_with("/main.rs")).map(|folder| root().join(folder));
+        let files = folder.iter().flat_map(|folder| children(folder)).chain([root().join(&main)]);
+        let has_tests = files.into_iter().any(|file| {
+            std::fs::read_to_string(file).expect("a function can be read").contains("#[cfg(test)]")
+        });
+        let is_run = binary.get("test").and_then(toml::Value::as_bool).unwrap_or(true);
+        assert_eq!(is_run, has_tests, "whether {path} has unit tests, and `test` in functions/Cargo.toml");
+    }
+}
+
+/// The binaries of `functions/Cargo.toml`, as they are written there.
+fn binary_entries() -> Vec<toml::Value> {
+    let mut manifest: toml::Table =
+        read("functions/Cargo.toml").parse().expect("functions/Cargo.toml is TOML");
+    match manifest.remove("bin") {
+        Some(toml::Value::Array(binaries)) => binaries,
+        _ => panic!("functions/Cargo.toml has no binaries"),
+    }
+}
+
 /// The binaries of `functions/Cargo.toml`, each with its file below that folder.
 fn binaries() -> BTreeMap<String, String> {
-    let manifest: toml::Table = read("functions/Cargo.toml").parse().expect("functions/Cargo.toml is TOML");
     let text = |binary: &toml::Value, key: &str| binary.get(key)?.as_str().map(str::to_owned);
-    let binaries =
-        manifest.get("bin").and_then(toml::Value::as_array).expect("functions/Cargo.toml has binaries");
-    binaries
+    binary_entries()
         .iter()
         .map(|binary| text(binary, "name").zip(text(binary, "path")))
         .map(|binary| binary.expect("a binary has a name and a path"))
