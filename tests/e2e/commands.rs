@@ -32,6 +32,9 @@ fn a_warm_call_is_one_command_and_a_search_two() {
         let selection = person.body(json!({ "jira_project_id": project }));
         stack.backend_post("jira/select-project", &selection).await?.json(200);
 
+        let file = person.attach(&key, "counted.txt", "text/plain", b"One, two").await?.json(201);
+        let attached = file["attachment"]["id"].as_str().unwrap_or_default().to_owned();
+
         for (route, more) in [
             ("connection-info/get-access-token", vec![("provider", "jira")]),
             ("jira/get-projects", vec![]),
@@ -47,6 +50,7 @@ fn a_warm_call_is_one_command_and_a_search_two() {
             ("jira/get-issue-types", vec![("jira_project_id", project)]),
             ("jira/get-create-form", vec![("jira_project_id", project), ("issue_type_id", "10001")]),
             ("jira/get-board", vec![("board_id", "1")]),
+            ("jira/get-attachment", vec![("attachment_id", attached.as_str())]),
             ("jira/search-users", vec![("query", "a")]),
             ("jira/get-connected-account", vec![]),
         ] {
@@ -65,6 +69,15 @@ fn a_warm_call_is_one_command_and_a_search_two() {
         let query = self::query(&person, &[("sprint_id", sprint.as_str())]);
         let search = || stack.backend("jira/get-tickets-for-sprint", &query);
         assert_eq!(warm(&stack, search).await?, (2, 1), "get-tickets-for-sprint");
+        let query = self::query(&person, &[("board_id", "1")]);
+        let search = || stack.backend("jira/get-backlog", &query);
+        assert_eq!(warm(&stack, search).await?, (2, 1), "get-backlog");
+        let jql = person.body(json!({ "jql": "project = SHIP" }));
+        for route in ["search-tickets", "count-tickets"] {
+            let search = || stack.send(person.jira(Method::POST, route).json(&jql));
+            let commands = if route == "search-tickets" { 2 } else { 1 };
+            assert_eq!(warm(&stack, search).await?, (commands, 1), "{route}");
+        }
         Ok(())
     });
 }

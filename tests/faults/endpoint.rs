@@ -406,6 +406,16 @@ impl<'a> Tenant<'a> {
         Ok(())
     }
 
+    /// Must hold after the connection was limited to the project, which is then undone.
+    pub(crate) async fn assert_limits_are_stored(&self) -> Result<()> {
+        let stored = self.person.read("get-allowed-projects", &[]).await?.json(200);
+        anyhow::ensure!(stored["allowed_projects"] == json!([self.project]), "{stored}");
+        // A limited connection's tokens are not returned.
+        let unlimited = json!({ "allowed_projects": null });
+        self.person.write(Method::POST, "set-allowed-projects", unlimited).await?.json(200);
+        self.assert_nothing_is_lost().await
+    }
+
     /// The number of issues in the project.
     pub(crate) async fn tickets(&self) -> Result<u64> {
         let query =

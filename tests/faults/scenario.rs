@@ -161,6 +161,7 @@ async fn cell(
     }
     let settled = match endpoint {
         Endpoint::Disconnect => tenant.assert_nothing_is_left().await,
+        Endpoint::SetAllowedProjects => tenant.assert_limits_are_stored().await,
         _ => tenant.assert_nothing_is_lost().await,
     };
     settled.with_context(|| format!("after {told}"))?;
