@@ -4,6 +4,7 @@
 use std::sync::{Arc, Mutex};
 
 use axum::Router;
+use axum::body::to_bytes;
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
@@ -23,6 +24,8 @@ struct Stub {
     requests: Mutex<Vec<(String, String)>>,
     /// The `Idempotency-Key` of each request that has one.
     keys: Mutex<Vec<String>>,
+    /// The JSON bodies.
+    bodies: Mutex<Vec<Value>>,
 }
 
 async fn answer(State(stub): State<Arc<Stub>>, request: Request) -> Response {
@@ -31,8 +34,11 @@ async fn answer(State(stub): State<Arc<Stub>>, request: Request) -> Response {
     stub.requests.lock().unwrap().push((request.uri().to_string(), authorization));
     let key = request.headers().get("idempotency-key").map(|key| key.to_str().unwrap().to_owned());
     stub.keys.lock().unwrap().extend(key);
+    let path = request.uri().path().to_owned();
+    let body = to_bytes(request.into_body(), usize::MAX).await.unwrap();
+    stub.bodies.lock().unwrap().extend(serde_json::from_slice::<Value>(&body));
     let answers = stub.answers.lock().unwrap();
-    match answers.iter().find(|(name, ..)| request.uri().path().ends_with(name)) {
+    match answers.iter().find(|(name, ..)| path.ends_with(name)) {
         Some((_, status, body)) => {
             (StatusCode::from_u16(*status).unwrap(), axum::Json(body.clone())).into_response()
         }
@@ -308,4 +314,24 @@ async fn what_a_transition_asks_for_reaches_the_page_as_a_form() {
     let request = request.header("cookie", "lantern_workspace=w-1").json(&json!({ "status_ids": ["3"] }));
     let answer: Value = request.send().await.unwrap().json().await.unwrap();
     assert_eq!(answer, json!({ "error": "Fill it in", "form": { "transition_id": "5", "fields": fields } }));
+}
+
+#[tokio::test]
+async fn of_a_columns_statuses_the_first_that_can_be_reached_is_chosen() {
+    let transitions =
+        json!({ "transitions": [{ "id": "7", "status_id": "30" }, { "id": "8", "status_id": "20" }] });
+    let answers =
+        [("/get-transitions", 200, transitions), ("/transition-issue", 200, json!({ "success": true }))];
+    for (column, chosen, requests) in
+        [(json!(["10"]), "10", 1), (json!(["10", "20", "30"]), "20", 2), (json!(["10", "11"]), "10", 2)]
+    {
+        let fixture = Fixture::start(&answers).await;
+        let request = fixture.http.post(format!("{}/api/issues/SHIP-1/status", fixture.url));
+        let request =
+            request.header("cookie", "lantern_workspace=w-1").json(&json!({ "status_ids": column }));
+        assert_eq!(request.send().await.unwrap().status(), 200);
+        let expected = json!({ "external_id": "w-1", "issue_id_or_key": "SHIP-1", "status_id": chosen });
+        assert_eq!(*fixture.stub.bodies.lock().unwrap(), [expected], "{column}");
+        assert_eq!(fixture.stub.requests.lock().unwrap().len(), requests, "{column}");
+    }
 }
