@@ -49,7 +49,7 @@ async fn check_one(step: &Step<'_>, jira: &Jira<'_>, own: &mut OwnIssue) -> Resu
     for entry in own.checked.saturating_sub(EARLIER)..own.entries.len() {
         step.send(own, entry, false).await?;
         let entry = &own.entries[entry];
-        ensure!(entry.id.is_some(), "a repetition did not confirm {entry:?}");
+        ensure!(entry.is_done(), "a repetition did not confirm {entry:?}");
     }
     jira.agrees(own).await.context("after everything was repeated")?;
     step.look(own).await.context("through Juncture")?;
@@ -79,6 +79,7 @@ impl Jira<'_> {
         own.agrees(Kind::Comment, &comments)?;
         own.agrees(Kind::Worklog, &self.texts(&own.issue, "worklog", "worklogs", "comment").await?)?;
         own.agrees(Kind::Ticket, &self.tickets(own).await?)?;
+        own.agrees(Kind::File, &self.files(own).await?)?;
         let status = self.status(own).await?;
         ensure!(
             own.status == status || own.may_have_moved.contains(&status),
@@ -102,6 +103,14 @@ impl Jira<'_> {
     async fn status(&self, own: &OwnIssue) -> Result<String> {
         let issue = self.call(Method::GET, &format!("issue/{}?fields=status", own.issue), None).await?;
         Ok(issue["fields"]["status"]["name"].as_str().context("no status")?.to_owned())
+    }
+
+    /// The ids and names of an issue's attachments.
+    async fn files(&self, own: &OwnIssue) -> Result<Vec<(String, String)>> {
+        let issue = self.call(Method::GET, &format!("issue/{}?fields=attachment", own.issue), None).await?;
+        let files = issue["fields"]["attachment"].as_array().context("no list")?;
+        let read = |it: &Value| Some((it["id"].as_str()?.to_owned(), it["filename"].as_str()?.to_owned()));
+        files.iter().map(|it| read(it).with_context(|| format!("no id or name: {it}"))).collect()
     }
 
     /// The ids and texts of an issue's comments or worklogs.

@@ -2,11 +2,12 @@
 //! one connection, whose tokens expire but whose consent stays: a key belongs to its connection.
 
 use anyhow::{Context as _, Result, ensure};
-use juncture_tests::{Answer, TestStack};
-use reqwest::Method;
+use juncture_tests::TestStack;
+use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 
 use super::work::{Outcome, Step};
+use super::world::Mode;
 
 /// What is created with an `Idempotency-Key`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,6 +15,8 @@ pub(crate) enum Kind {
     Comment,
     Worklog,
     Ticket,
+    /// An attachment. Nothing in Jira connects it with its request.
+    File,
 }
 
 pub(crate) const STATUSES: [&str; 3] = ["To Do", "In Progress", "Done"];
@@ -23,8 +26,10 @@ enum Written {
     Confirmed(Value),
     /// This request has created or moved nothing.
     NotDone,
-    /// It may have.
+    /// It may have, says Juncture.
     Unknown,
+    /// It may have: the function died.
+    Died,
 }
 
 /// Something that a worker created or tried to create.
@@ -37,11 +42,27 @@ pub(crate) struct Entry {
     pub(crate) id: Option<String>,
     /// Whether an answer has left open if it was created.
     pub(crate) may_exist: bool,
-    /// Whether a function may have died with the request, so that it takes long until the outcome is known.
+    /// Whether Juncture has said that the outcome is unknown.
+    pub(crate) is_unknown: bool,
+    /// Whether a function died with the request, after which a repetition may wait for its outcome for long.
     pub(crate) is_slow: bool,
 }
 
 impl Entry {
+    fn new(kind: Kind, key: String) -> Self {
+        Self { kind, key, id: None, may_exist: false, is_unknown: false, is_slow: false }
+    }
+
+    /// Whether an unknown outcome stays unknown.
+    fn is_final(&self) -> bool {
+        self.kind == Kind::File
+    }
+
+    /// Whether everything is known that can be.
+    pub(crate) fn is_done(&self) -> bool {
+        self.id.is_some() || (self.is_final() && self.is_unknown)
+    }
+
     /// How many of it there may be now.
     pub(crate) fn allows(&self, number: usize) -> bool {
         match (&self.id, self.may_exist) {
@@ -58,12 +79,16 @@ impl Entry {
                     Kind::Comment => &body["comment"]["id"],
                     Kind::Worklog => &body["worklog"]["id"],
                     Kind::Ticket => &body["ticket"]["id"],
+                    Kind::File => &body["attachment"]["id"],
                 };
                 let id = id.as_str().with_context(|| format!("no id: {body}"))?;
+                let is_possible = !(self.is_final() && self.is_unknown && self.id.is_none());
+                ensure!(is_possible, "{}: the outcome was unknown, now it is {body}", self.key);
                 let first = self.id.get_or_insert_with(|| id.to_owned());
                 ensure!(first == id, "{}: first it was {first}, now it is {id}", self.key);
             }
-            Written::Unknown => self.may_exist = true,
+            Written::Unknown => (self.may_exist, self.is_unknown) = (true, true),
+            Written::Died => (self.may_exist, self.is_slow) = (true, true),
             Written::NotDone => {}
         }
         Ok(())
@@ -122,7 +147,7 @@ impl OwnIssue {
 impl Step<'_> {
     pub(crate) async fn create(&self, own: &mut OwnIssue, kind: Kind, twice: bool) -> Result<()> {
         let key = format!("{kind:?} {} of worker {}", own.entries.len(), self.worker).replace(' ', "-");
-        own.entries.push(Entry { kind, key, id: None, may_exist: false, is_slow: false });
+        own.entries.push(Entry::new(kind, key));
         self.send(own, own.entries.len() - 1, twice).await
     }
 
@@ -136,82 +161,87 @@ impl Step<'_> {
 
     /// Sends the request of an entry once, or twice at the same time.
     pub(crate) async fn send(&self, own: &mut OwnIssue, entry: usize, twice: bool) -> Result<()> {
-        let Entry { kind, key, .. } = &own.entries[entry];
-        let issue = json!({ "issue_id_or_key": own.issue });
-        let (call, mut body, text) = match kind {
-            Kind::Comment => ("add-comment", issue, "body"),
-            Kind::Worklog => ("add-worklog", issue, "comment"),
-            Kind::Ticket => ("create-ticket", json!({ "jira_project_id": own.project }), "summary"),
+        let entry = &mut own.entries[entry];
+        let (project, issue, key) = (&own.project, &own.issue, entry.key.as_str());
+        let post = |call: &str, body: Value| self.post(call, body).header("idempotency-key", key);
+        let request = || match entry.kind {
+            Kind::Comment => post("add-comment", json!({ "issue_id_or_key": issue, "body": key })),
+            Kind::Worklog => {
+                post("add-worklog", json!({ "issue_id_or_key": issue, "time_spent": "PT1M", "comment": key }))
+            }
+            Kind::Ticket => post(
+                "create-ticket",
+                json!({ "jira_project_id": project, "issue_type_id": "10001", "summary": key }),
+            ),
+            Kind::File => {
+                let query = url::form_urlencoded::Serializer::new(String::new())
+                    .append_pair("external_id", &self.subject.external_id)
+                    .append_pair("issue_id_or_key", issue)
+                    .append_pair("file_name", key)
+                    .finish();
+                let path = format!("/api/backend/jira/add-attachment?{query}");
+                let request = self.world.stack.request(Method::POST, &path);
+                request.header("content-type", "text/plain").header("idempotency-key", key).body("tide")
+            }
         };
-        body[text] = key.as_str().into();
-        match kind {
-            Kind::Comment => {}
-            Kind::Worklog => body["time_spent"] = "PT1M".into(),
-            Kind::Ticket => body["issue_type_id"] = "10001".into(),
-        }
+        let may_be_unknown = entry.is_final() && self.world.mode == Mode::Faulty;
+        let write = || self.write(request(), key, may_be_unknown);
         let answers = if twice {
-            let (one, two) =
-                tokio::join!(self.write(call, &body, Some(key)), self.write(call, &body, Some(key)));
+            let (one, two) = tokio::join!(write(), write());
             vec![one?, two?]
         } else {
-            vec![self.write(call, &body, Some(key)).await?]
+            vec![write().await?]
         };
-        let entry = &mut own.entries[entry];
-        for (written, is_slow) in answers {
-            entry.is_slow |= is_slow;
-            entry.learn(written)?;
-        }
-        Ok(())
+        answers.into_iter().try_for_each(|written| entry.learn(written))
     }
 
     pub(crate) async fn move_issue(&self, own: &mut OwnIssue, status: usize) -> Result<()> {
         let status = STATUSES[status];
-        let body = json!({ "issue_id_or_key": own.issue, "status": status });
-        match self.write("transition-issue", &body, None).await?.0 {
+        let request =
+            self.post("transition-issue", json!({ "issue_id_or_key": own.issue, "status": status }));
+        match self.write(request, &format!("{} to {status}", own.issue), false).await? {
             Written::Confirmed(body) => {
                 ensure!(body["status"] == status, "moved to {status}: {body}");
                 own.status = status.to_owned();
                 own.may_have_moved.clear();
             }
-            Written::Unknown => own.may_have_moved.push(status.to_owned()),
+            Written::Unknown | Written::Died => own.may_have_moved.push(status.to_owned()),
             Written::NotDone => {}
         }
         Ok(())
     }
 
-    /// Sends a write. Returns what its answer says, and whether the answer was the gateway's own.
-    async fn write(&self, call: &str, body: &Value, key: Option<&str>) -> Result<(Written, bool)> {
+    fn post(&self, call: &str, mut body: Value) -> RequestBuilder {
+        body["external_id"] = self.subject.external_id.as_str().into();
+        self.world.stack.request(Method::POST, &format!("/api/backend/jira/{call}")).json(&body)
+    }
+
+    /// Sends a write and classifies the response. `may_be_unknown` says whether its outcome may be unknown though
+    /// nothing fails.
+    async fn write(&self, request: RequestBuilder, what: &str, may_be_unknown: bool) -> Result<Written> {
         let began = self.subject.under_way_since().unwrap_or_else(|| self.world.clock.tick());
         let stack = &self.world.stack;
-        let request = stack.request(Method::POST, &format!("/api/backend/jira/{call}"));
-        let request = key.iter().fold(request, |request, key| request.header("idempotency-key", *key));
-        let mut body = body.clone();
-        body["external_id"] = self.subject.external_id.as_str().into();
-        let answer = stack.send(request.bearer_auth(stack.secret_key()).json(&body)).await?;
-        let what = format!("worker {} since {began}: {call} {}", self.worker, key.unwrap_or_default());
-        self.note(format!("{what}: {} {}", answer.status, answer.body));
+        let answer = stack.send(request.bearer_auth(stack.secret_key())).await?;
+        self.note(format!("worker {} since {began}: {what}: {} {}", self.worker, answer.status, answer.body));
         if self.lost_its_token(&answer, began) {
-            return Ok((Written::NotDone, false));
+            return Ok(Written::NotDone);
         }
-        let code = |answer: &Answer| {
-            let body: Value = serde_json::from_str(&answer.body).unwrap_or_default();
-            body["code"].as_str().map(str::to_owned)
-        };
-        let written = match self.outcome(&answer)? {
-            Outcome::Done(body) => Written::Confirmed(body),
-            Outcome::Refused { status: 409, code } if code == "in_progress" && self.world.is_faulty() => {
-                Written::NotDone
-            }
-            Outcome::Refused { .. } => anyhow::bail!("{what} was refused: {answer:?}"),
-            Outcome::Unknown => match code(&answer).as_deref() {
-                // The gateway's own answer has none: the function died.
-                None => return Ok((Written::Unknown, true)),
-                Some("outcome_unknown") => Written::Unknown,
-                // Any other code promises that nothing was done.
-                Some(_) => Written::NotDone,
-            },
-        };
-        Ok((written, false))
+        let body: Value = serde_json::from_str(&answer.body).unwrap_or_default();
+        let code = body["code"].as_str();
+        if may_be_unknown && code == Some("outcome_unknown") {
+            return Ok(Written::Unknown);
+        }
+        Ok(match (self.outcome(&answer)?, code) {
+            (Outcome::Done(body), _) => Written::Confirmed(body),
+            // Another request with the same key holds it, or has died with it.
+            (Outcome::Refused { .. }, Some("in_progress")) if self.world.is_faulty() => Written::NotDone,
+            (Outcome::Refused { .. }, _) => anyhow::bail!("{what} was refused: {answer:?}"),
+            (Outcome::Unknown, Some("outcome_unknown")) => Written::Unknown,
+            // Any other code promises that nothing was done.
+            (Outcome::Unknown, Some(_)) => Written::NotDone,
+            // The gateway's own response.
+            (Outcome::Unknown, None) => Written::Died,
+        })
     }
 
     /// Reads the issue through Juncture.

@@ -34,7 +34,7 @@ pub(crate) enum Operation {
     Expire { account: usize },
     /// A person revokes the grant at Atlassian.
     Revoke { account: usize },
-    /// `add-comment`, `add-worklog` or `create-ticket` with a new `Idempotency-Key`, once or twice at the same time.
+    /// `add-comment`, `add-worklog`, `create-ticket` or `add-attachment` with a new `Idempotency-Key`, once or twice at the same time.
     Create { kind: Kind, twice: bool },
     /// The same again with an earlier `Idempotency-Key`.
     Repeat { which: usize },
@@ -65,9 +65,10 @@ impl Schedule {
         let kind = match self.random.u32(..100) {
             0..30 => Kind::Comment,
             30..50 => Kind::Worklog,
-            50..60 => Kind::Ticket,
-            60..75 => return Operation::Move { status: self.random.usize(..STATUSES.len()) },
-            75..87 => return Operation::Repeat { which: self.random.usize(..) },
+            50..58 => Kind::Ticket,
+            58..66 => Kind::File,
+            66..76 => return Operation::Move { status: self.random.usize(..STATUSES.len()) },
+            76..87 => return Operation::Repeat { which: self.random.usize(..) },
             87..93 => return Operation::Look,
             93..96 => return Operation::Evict,
             _ => return Operation::Expire { account: 0 },
