@@ -53,16 +53,16 @@ async fn check_one(step: &Step<'_>, jira: &Jira<'_>, own: &mut OwnIssue) -> Resu
     }
     jira.agrees(own).await.context("after everything was repeated")?;
     step.look(own).await.context("through Juncture")?;
-    // What was found holds from now on.
-    own.status = jira.status(own).await?;
-    own.may_have_moved.clear();
+    let next = STATUSES.iter().position(|status| own.statuses.last().is_none_or(|now| now != status));
+    step.move_issue(own, next.context("no other status")?).await?;
+    let statuses = jira.statuses(own).await?;
+    own.has_moved(&statuses)?;
+    own.statuses = statuses;
+    own.moves.clear();
     own.checked = own.entries.len();
     for entry in &mut own.entries {
         entry.is_slow = false;
     }
-    let next = STATUSES.iter().position(|status| *status != own.status).context("no other status")?;
-    step.move_issue(own, next).await?;
-    ensure!(jira.status(own).await? == own.status, "a move to {} was confirmed", own.status);
     Ok(())
 }
 
@@ -75,18 +75,22 @@ struct Jira<'a> {
 impl Jira<'_> {
     /// Checks that an issue and its project hold what they have to, and nothing else.
     async fn agrees(&self, own: &OwnIssue) -> Result<()> {
-        let comments = self.texts(&own.issue, "comment", "comments", "body").await?;
+        let comments = self.texts(own, "comment", "comments", "body").await?;
         own.agrees(Kind::Comment, &comments)?;
-        own.agrees(Kind::Worklog, &self.texts(&own.issue, "worklog", "worklogs", "comment").await?)?;
+        own.agrees(Kind::Worklog, &self.texts(own, "worklog", "worklogs", "comment").await?)?;
         own.agrees(Kind::Ticket, &self.tickets(own).await?)?;
-        own.agrees(Kind::File, &self.files(own).await?)?;
-        let status = self.status(own).await?;
+        let path = format!("issue/{}?fields=status,attachment", own.issue);
+        let issue = &self.call(Method::GET, &path, None).await?["fields"];
+        let files = issue["attachment"].as_array().context("no list")?;
+        let files: Vec<_> = files.iter().map(|it| (text(&it["id"]), text(&it["filename"]))).collect();
+        own.agrees(Kind::File, &files)?;
+        let statuses = self.statuses(own).await?;
+        own.has_moved(&statuses)?;
+        let last = statuses.last().map(String::as_str);
         ensure!(
-            own.status == status || own.may_have_moved.contains(&status),
-            "{} is {status}, but was moved to {}, and then perhaps to {:?}",
-            own.issue,
-            own.status,
-            own.may_have_moved
+            issue["status"]["name"].as_str() == last,
+            "{}: the last of {statuses:?} is not {issue}",
+            own.issue
         );
         Ok(())
     }
@@ -100,34 +104,41 @@ impl Jira<'_> {
         Ok(stack.send(request).await?.json(200))
     }
 
-    async fn status(&self, own: &OwnIssue) -> Result<String> {
-        let issue = self.call(Method::GET, &format!("issue/{}?fields=status", own.issue), None).await?;
-        Ok(issue["fields"]["status"]["name"].as_str().context("no status")?.to_owned())
-    }
-
-    /// The ids and names of an issue's attachments.
-    async fn files(&self, own: &OwnIssue) -> Result<Vec<(String, String)>> {
-        let issue = self.call(Method::GET, &format!("issue/{}?fields=attachment", own.issue), None).await?;
-        let files = issue["fields"]["attachment"].as_array().context("no list")?;
-        let read = |it: &Value| Some((it["id"].as_str()?.to_owned(), it["filename"].as_str()?.to_owned()));
-        files.iter().map(|it| read(it).with_context(|| format!("no id or name: {it}"))).collect()
-    }
-
-    /// The ids and texts of an issue's comments or worklogs.
-    async fn texts(&self, issue: &str, part: &str, list: &str, text: &str) -> Result<Vec<(String, String)>> {
+    /// The entries of an issue's list.
+    async fn list(&self, own: &OwnIssue, part: &str, list: &str) -> Result<Vec<Value>> {
         let mut found = Vec::new();
         loop {
-            let path = format!("issue/{issue}/{part}?startAt={}&maxResults={PAGE}", found.len());
+            let path = format!("issue/{}/{part}?startAt={}&maxResults={PAGE}", own.issue, found.len());
             let page = self.call(Method::GET, &path, None).await?;
-            for it in page[list].as_array().context("no list")? {
-                let text = it[text].pointer("/content/0/content/0/text").and_then(Value::as_str);
-                let id = it["id"].as_str().context("no id")?;
-                found.push((id.to_owned(), text.unwrap_or_default().to_owned()));
-            }
+            found.extend(page[list].as_array().context("no list")?.iter().cloned());
             if page["total"].as_u64() == Some(found.len() as u64) {
                 return Ok(found);
             }
         }
+    }
+
+    /// All statuses that the issue has had.
+    async fn statuses(&self, own: &OwnIssue) -> Result<Vec<String>> {
+        let changes = self.list(own, "changelog", "values").await?;
+        let items = changes.iter().filter_map(|change| change["items"].as_array()).flatten();
+        let moves = items.filter(|item| item["field"] == "status").map(|item| text(&item["toString"]));
+        let mut statuses: Vec<String> = [STATUSES[0].to_owned()].into_iter().chain(moves).collect();
+        // A move to the same status may be recorded or not.
+        statuses.dedup();
+        Ok(statuses)
+    }
+
+    /// The ids and texts of an issue's comments or worklogs.
+    async fn texts(
+        &self,
+        own: &OwnIssue,
+        part: &str,
+        list: &str,
+        body: &str,
+    ) -> Result<Vec<(String, String)>> {
+        let found = self.list(own, part, list).await?;
+        let words = |it: &Value| it[body].pointer("/content/0/content/0/text").map(text).unwrap_or_default();
+        Ok(found.iter().map(|it| (text(&it["id"]), words(it))).collect())
     }
 
     /// The ids and summaries of the project's issues, without the worker's own.
@@ -139,14 +150,16 @@ impl Jira<'_> {
             let body = json!({ "issueIdsOrKeys": keys, "fields": ["summary"] });
             let page = self.call(Method::POST, "issue/bulkfetch", Some(body)).await?;
             let issues = page["issues"].as_array().context("no list")?;
-            for it in issues.iter().filter(|it| it["key"] != own.issue.as_str()) {
-                let summary = it["fields"]["summary"].as_str().context("no summary")?;
-                found.push((it["id"].as_str().context("no id")?.to_owned(), summary.to_owned()));
-            }
+            let others = issues.iter().filter(|it| it["key"] != own.issue.as_str());
+            found.extend(others.map(|it| (text(&it["id"]), text(&it["fields"]["summary"]))));
             if issues.len() < PAGE {
                 break;
             }
         }
         Ok(found)
     }
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
 }

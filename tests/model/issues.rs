@@ -1,6 +1,8 @@
 //! Writes to issues. Each worker writes to an issue and a project of its own, so it knows what has to be there. All use
 //! one connection, whose tokens expire but whose consent stays: a key belongs to its connection.
 
+use std::collections::BTreeSet;
+
 use anyhow::{Context as _, Result, ensure};
 use juncture_tests::TestStack;
 use reqwest::{Method, RequestBuilder};
@@ -105,10 +107,10 @@ pub(crate) struct OwnIssue {
     pub(crate) entries: Vec<Entry>,
     /// How many of the entries were checked in earlier rounds.
     pub(crate) checked: usize,
-    /// The status after the last move that was confirmed.
-    pub(crate) status: String,
-    /// Where moves lead that were not confirmed, since then.
-    pub(crate) may_have_moved: Vec<String>,
+    /// The statuses in which it was, by its history, until the last check.
+    pub(crate) statuses: Vec<String>,
+    /// Where it was moved since then, and whether that was confirmed.
+    pub(crate) moves: Vec<(&'static str, bool)>,
 }
 
 impl OwnIssue {
@@ -125,8 +127,8 @@ impl OwnIssue {
             issue: created["ticket"]["key"].as_str().context("no key")?.to_owned(),
             entries: Vec::new(),
             checked: 0,
-            status: STATUSES[0].to_owned(),
-            may_have_moved: Vec::new(),
+            statuses: vec![STATUSES[0].to_owned()],
+            moves: Vec::new(),
         })
     }
 
@@ -140,6 +142,34 @@ impl OwnIssue {
             ensure!(its.iter().copied().all(|it| is_it(&it)), "{entry:?}, but there is {its:?}");
         }
         ensure!(others.is_empty(), "nobody has created {others:?}");
+        Ok(())
+    }
+
+    /// Checks that these are the statuses after all confirmed moves, in their order, and any of the unconfirmed ones.
+    pub(crate) fn has_moved(&self, statuses: &[String]) -> Result<()> {
+        // How many of the statuses are explained. There may be several answers: an unconfirmed move was made or not.
+        let mut explained = BTreeSet::from([self.statuses.len()]);
+        for (status, is_confirmed) in &self.moves {
+            let made = explained.iter().filter_map(|&number| {
+                // A move to the same status changes nothing.
+                let stays = statuses.get(number - 1).is_some_and(|now| now == status);
+                let goes = statuses.get(number).is_some_and(|next| next == status);
+                (stays || goes).then_some(if stays { number } else { number + 1 })
+            });
+            let made: BTreeSet<usize> = made.collect();
+            if *is_confirmed {
+                explained = made;
+            } else {
+                explained.extend(made);
+            }
+        }
+        let known = &self.statuses;
+        ensure!(
+            statuses.starts_with(known) && explained.contains(&statuses.len()),
+            "{} was in {known:?} and then moved to {:?}, but its history is {statuses:?}",
+            self.issue,
+            self.moves
+        );
         Ok(())
     }
 }
@@ -202,10 +232,9 @@ impl Step<'_> {
         match self.write(request, &format!("{} to {status}", own.issue), false).await? {
             Written::Confirmed(body) => {
                 ensure!(body["status"] == status, "moved to {status}: {body}");
-                own.status = status.to_owned();
-                own.may_have_moved.clear();
+                own.moves.push((status, true));
             }
-            Written::Unknown | Written::Died => own.may_have_moved.push(status.to_owned()),
+            Written::Unknown | Written::Died => own.moves.push((status, false)),
             Written::NotDone => {}
         }
         Ok(())
