@@ -68,9 +68,13 @@ async fn inject(world: &World, random: &mut Rng) -> Result<()> {
             database.execute(HANG_UP, &[]).await?;
         }
         _ => {
-            let fault =
-                random.choice([server_error(), Fault::Drop, Fault::MalformedJson, Fault::TruncatedBody]);
-            let rule = Rule::new(Class::Jira, fault.unwrap_or(Fault::Drop)).path("POST").times(times);
+            let fault = match random.u32(..10) {
+                0..4 => server_error(),
+                4..8 => Fault::Drop,
+                8 => Fault::MalformedJson,
+                _ => Fault::TruncatedBody,
+            };
+            let rule = Rule::new(Class::Jira, fault).path("POST").times(times);
             world.stack.atlassian().inject(if random.bool() { rule.after() } else { rule });
         }
     }

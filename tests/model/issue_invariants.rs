@@ -31,6 +31,8 @@ const AGE: &str = "\
 pub(crate) async fn check(world: &World, issues: &mut [OwnIssue]) -> Result<()> {
     let subject = world.writer();
     let step = &Step { world, subject, worker: REFEREE };
+    // The token may have expired early. This renews it.
+    step.projects().await?;
     let query = [("external_id", subject.external_id.as_str()), ("provider", "jira")];
     let token = world.stack.backend("connection-info/get-access-token", &query).await?.json(200);
     let jira = &Jira { world, token: token["access_token"].as_str().context("no token")?.to_owned() };

@@ -63,11 +63,11 @@ impl Schedule {
 
     fn on_issue(&mut self) -> Operation {
         let kind = match self.random.u32(..100) {
-            0..30 => Kind::Comment,
-            30..50 => Kind::Worklog,
-            50..58 => Kind::Ticket,
-            58..66 => Kind::File,
-            66..76 => return Operation::Move { status: self.random.usize(..STATUSES.len()) },
+            0..22 => Kind::Comment,
+            22..38 => Kind::Worklog,
+            38..46 => Kind::Ticket,
+            46..54 => Kind::File,
+            54..76 => return Operation::Move { status: self.random.usize(..STATUSES.len()) },
             76..87 => return Operation::Repeat { which: self.random.usize(..) },
             87..93 => return Operation::Look,
             93..96 => return Operation::Evict,
