@@ -1,7 +1,8 @@
 //! A model check with random schedules: many workers concurrently connect, reconnect, use, select, revoke and
 //! disconnect the same few external ids, through the real functions, against a real Postgres and Redis. Afterwards
 //! there must be an order of the operations that explains every answer (`linear.rs`), and everything stored must have
-//! been issued by the sandbox of Atlassian (`invariants.rs`).
+//! been issued by the sandbox of Atlassian (`invariants.rs`). Each worker also writes to an issue of its own
+//! (`issues.rs`), where everything must have been done once (`issue_invariants.rs`).
 //!
 //! `make model` runs more operations than `make test`; see `SEED`, `OPERATIONS` (per mode) and `MODE` (`strict`,
 //! `lenient`, `faulty`). A seed determines each worker's operations and the sequence of faults. Their interleaving
