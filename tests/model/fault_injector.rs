@@ -31,7 +31,7 @@ async fn inject(world: &World, random: &mut Rng) -> Result<()> {
     let times = random.u32(1..3);
     let front = world.stack.front().faults();
     let server_error = || Fault::Status { status: 503, body: None };
-    match random.u32(..100) {
+    match random.u32(..130) {
         0..30 => kill_one(world, random),
         30..50 => {
             let fault = match random.u32(..10) {
@@ -61,11 +61,21 @@ async fn inject(world: &World, random: &mut Rng) -> Result<()> {
         }
         88..92 => world.stack.atlassian().inject(Rule::new(Class::Resources, Fault::Drop).times(times)),
         92..95 => world.stack.atlassian().inject(Rule::new(Class::Jira, server_error()).times(times)),
-        _ => {
+        95..100 => {
             let database = world.stack.database().await?;
             const HANG_UP: &str = "select pg_terminate_backend(pid) from pg_stat_activity
                 where application_name = 'juncture' and datname = current_database() and random() < 0.5";
             database.execute(HANG_UP, &[]).await?;
+        }
+        _ => {
+            let fault = match random.u32(..10) {
+                0..4 => server_error(),
+                4..8 => Fault::Drop,
+                8 => Fault::MalformedJson,
+                _ => Fault::TruncatedBody,
+            };
+            let rule = Rule::new(Class::Jira, fault).path("POST").times(times);
+            world.stack.atlassian().inject(if random.bool() { rule.after() } else { rule });
         }
     }
     Ok(())

@@ -11,7 +11,7 @@ use super::work::Step;
 use super::world::{Mode, Subject, World};
 
 /// The worker number of these checks.
-const REFEREE: usize = 99;
+pub(crate) const REFEREE: usize = 99;
 
 /// Orphaned rows, and external ids without exactly one connection.
 const ORPHANS: &str = r#"
@@ -41,6 +41,12 @@ struct Stored {
     refresh_token: String,
     sealed_access_token: Option<String>,
     known: Connection,
+}
+
+/// The state of a connection, as stored.
+pub(crate) async fn state(world: &World, subject: &Subject) -> Result<State> {
+    let database = world.stack.database().await?;
+    Ok(stored(world, &database, subject).await?.map(|stored| stored.known))
 }
 
 /// Checks all invariants. Returns the state in which the next round starts.

@@ -1,7 +1,8 @@
 //! A model check with random schedules: many workers concurrently connect, reconnect, use, select, revoke and
 //! disconnect the same few external ids, through the real functions, against a real Postgres and Redis. Afterwards
 //! there must be an order of the operations that explains every answer (`linear.rs`), and everything stored must have
-//! been issued by the sandbox of Atlassian (`invariants.rs`).
+//! been issued by the sandbox of Atlassian (`invariants.rs`). Each worker also writes to an issue of its own
+//! (`issues.rs`), where everything must have been done once (`issue_invariants.rs`).
 //!
 //! `make model` runs more operations than `make test`; see `SEED`, `OPERATIONS` (per mode) and `MODE` (`strict`,
 //! `lenient`, `faulty`). A seed determines each worker's operations and the sequence of faults. Their interleaving
@@ -10,6 +11,8 @@
 mod fault_injector;
 mod history;
 mod invariants;
+mod issue_invariants;
+mod issues;
 mod linear;
 mod schedule;
 mod work;
@@ -24,6 +27,7 @@ use futures_util::future::join_all;
 use juncture_tests::run;
 use sandbox::{Class, Fault, Rule};
 
+use self::issues::OwnIssue;
 use self::schedule::Schedule;
 use self::world::{Mode, World};
 
@@ -65,15 +69,23 @@ async fn rounds(world: &World, seed: u64, operations: usize) -> Result<()> {
         (0..WORKERS).map(|worker| Schedule::new(seed, worker, SUBJECTS)).collect();
     let mut random = Rng::with_seed(seed);
     let mut states = vec![None; SUBJECTS];
+    states.push(invariants::state(world, world.writer()).await?);
+    let writer = world.writer().external_id.as_str();
+    let mut issues = Vec::new();
+    for worker in 0..WORKERS {
+        issues.push(OwnIssue::new(&world.stack, writer, worker).await?);
+    }
     let mut done = 0;
     while done < operations {
         let round = ROUND.min(operations - done);
-        work(world, &mut schedules, &mut random, round).await?;
+        work(world, &mut schedules, &mut issues, &mut random, round).await?;
         done += round;
         let wrong = world.wrong();
         if !wrong.is_empty() {
             bail!("after {done} operations:\n{}", wrong.join("\n"));
         }
+        let checked = issue_invariants::check(world, &mut issues).await;
+        checked.with_context(|| format!("after {done} operations"))?;
         for (subject, state) in world.subjects.iter().zip(&mut states) {
             let checked = invariants::check(world, subject, state).await;
             *state = checked.with_context(|| format!("after {done} operations: {}", subject.external_id))?;
@@ -82,11 +94,15 @@ async fn rounds(world: &World, seed: u64, operations: usize) -> Result<()> {
     }
     let families = world.stack.atlassian().families();
     let refreshes: u64 = families.iter().map(|family| family.refreshes).sum();
+    let created: Vec<_> = issues.iter().flat_map(|own| &own.entries).collect();
+    let doubted = created.iter().filter(|entry| entry.may_exist).count();
     println!(
-        "{:?}, seed {seed}: {done} operations in {} s held; {} consents, {refreshes} refreshes, {} calls to Jira",
+        "{:?}, seed {seed}: {done} operations in {} s held; {} consents, {refreshes} refreshes, {} things created \
+         in issues, {doubted} of them once unconfirmed, {} calls to Jira",
         world.mode,
         since.elapsed().as_secs(),
         families.len(),
+        created.len(),
         world.stack.atlassian().counters(Class::Jira).received,
     );
     Ok(())
@@ -97,7 +113,13 @@ fn slow(random: &mut Rng) -> Fault {
 }
 
 /// Runs one round: all workers at once and, in [`Mode::Faulty`], the fault injector alongside.
-async fn work(world: &World, schedules: &mut [Schedule], random: &mut Rng, operations: usize) -> Result<()> {
+async fn work(
+    world: &World,
+    schedules: &mut [Schedule],
+    issues: &mut [OwnIssue],
+    random: &mut Rng,
+    operations: usize,
+) -> Result<()> {
     // Latency at the token endpoint gives other workers time to interfere.
     world.stack.atlassian().clear_faults();
     for rule in [Rule::new(Class::Token, slow(random)), Rule::new(Class::Token, slow(random)).after()] {
@@ -106,8 +128,8 @@ async fn work(world: &World, schedules: &mut [Schedule], random: &mut Rng, opera
     let left = AtomicUsize::new(operations);
     let stop = AtomicBool::new(false);
     let workers = async {
-        let working = schedules.iter_mut().enumerate();
-        join_all(working.map(|(worker, schedule)| work::work(world, worker, schedule, &left))).await;
+        let working = schedules.iter_mut().zip(issues);
+        join_all(working.map(|(schedule, own)| work::work(world, schedule, own, &left))).await;
         stop.store(true, Ordering::SeqCst);
     };
     if world.mode != Mode::Faulty {

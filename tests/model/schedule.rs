@@ -2,6 +2,8 @@
 
 use fastrand::Rng;
 
+use super::issues::{Kind, STATUSES};
+
 /// Two sites that differ in their number of projects.
 pub(crate) const SITES: [&str; 2] = ["harbour", "meadow"];
 
@@ -32,12 +34,21 @@ pub(crate) enum Operation {
     Expire { account: usize },
     /// A person revokes the grant at Atlassian.
     Revoke { account: usize },
+    /// `add-comment`, `add-worklog`, `create-ticket` or `add-attachment` with a new `Idempotency-Key`, once or twice at the same time.
+    Create { kind: Kind, twice: bool },
+    /// The same again with an earlier `Idempotency-Key`.
+    Repeat { which: usize },
+    /// `transition-issue`.
+    Move { status: usize },
+    /// `get-comments` and `get-worklogs`.
+    Look,
 }
 
 /// The number of accounts that take turns connecting an external id.
 pub(crate) const ACCOUNTS: usize = 2;
 
-/// The endless steps of one worker, each with the number of its external id.
+/// The endless steps of one worker, each with the number of its external id. Those that concern the worker's issue have
+/// the number after the last one.
 pub(crate) struct Schedule {
     random: Rng,
     external_ids: usize,
@@ -49,6 +60,21 @@ impl Schedule {
         let own = (worker as u64 + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15);
         Self { random: Rng::with_seed(seed.rotate_left(32) ^ own), external_ids }
     }
+
+    fn on_issue(&mut self) -> Operation {
+        let kind = match self.random.u32(..100) {
+            0..22 => Kind::Comment,
+            22..38 => Kind::Worklog,
+            38..46 => Kind::Ticket,
+            46..54 => Kind::File,
+            54..76 => return Operation::Move { status: self.random.usize(..STATUSES.len()) },
+            76..87 => return Operation::Repeat { which: self.random.usize(..) },
+            87..93 => return Operation::Look,
+            93..96 => return Operation::Evict,
+            _ => return Operation::Expire { account: 0 },
+        };
+        Operation::Create { kind, twice: self.random.u32(..4) == 0 }
+    }
 }
 
 impl Iterator for Schedule {
@@ -57,7 +83,7 @@ impl Iterator for Schedule {
     fn next(&mut self) -> Option<Self::Item> {
         let external_id = self.random.usize(..self.external_ids);
         let account = self.random.usize(..ACCOUNTS);
-        let operation = match self.random.u32(..100) {
+        let operation = match self.random.u32(..140) {
             0..28 => Operation::Token,
             28..38 => Operation::Projects,
             38..46 => Operation::Validity,
@@ -73,7 +99,8 @@ impl Iterator for Schedule {
             81..87 => Operation::Evict,
             87..89 => Operation::Disconnect,
             89..96 => Operation::Expire { account },
-            _ => Operation::Revoke { account },
+            96..100 => Operation::Revoke { account },
+            _ => return Some((self.external_ids, self.on_issue())),
         };
         Some((external_id, operation))
     }

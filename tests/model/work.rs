@@ -9,11 +9,12 @@ use sandbox::{Consent, Decision};
 use serde_json::{Value, json};
 
 use super::history::{Event, Record, Seen, View};
+use super::issues::OwnIssue;
 use super::schedule::{Operation, SITES, Schedule};
 use super::world::{Mode, Pending, Subject, World};
 
 /// What an answer says about the operation.
-enum Outcome {
+pub(crate) enum Outcome {
     /// The operation was done.
     Done(Value),
     /// It was rejected, because of the connection or the caller.
@@ -23,7 +24,8 @@ enum Outcome {
 }
 
 /// Runs one worker until the workers have used up the remaining steps together.
-pub(crate) async fn work(world: &World, worker: usize, schedule: &mut Schedule, left: &AtomicUsize) {
+pub(crate) async fn work(world: &World, schedule: &mut Schedule, own: &mut OwnIssue, left: &AtomicUsize) {
+    let worker = own.worker;
     while world.wrong().is_empty() {
         let taken = left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
         if taken.is_err() {
@@ -33,7 +35,7 @@ pub(crate) async fn work(world: &World, worker: usize, schedule: &mut Schedule, 
         let subject = &world.subjects[subject];
         let began = world.clock.tick();
         subject.begins(began);
-        if let Err(error) = (Step { world, subject, worker }).take(operation).await {
+        if let Err(error) = (Step { world, subject, worker }).take(operation, own).await {
             world.report(subject, format!("worker {worker}, {operation:?}: {error:#}"));
         }
         subject.ends(began);
@@ -48,7 +50,7 @@ pub(crate) struct Step<'a> {
 }
 
 impl Step<'_> {
-    pub(crate) async fn take(&self, operation: Operation) -> Result<()> {
+    pub(crate) async fn take(&self, operation: Operation, own: &mut OwnIssue) -> Result<()> {
         match operation {
             Operation::Consent { account } => {
                 if let Some(pending) = self.consent(account).await? {
@@ -77,6 +79,10 @@ impl Step<'_> {
                 self.revoke(account);
                 Ok(())
             }
+            Operation::Create { kind, twice } => self.create(own, kind, twice).await,
+            Operation::Repeat { which } => self.repeat(own, which).await,
+            Operation::Move { status } => self.move_issue(own, status).await,
+            Operation::Look => self.look(own).await,
         }
     }
 
@@ -230,11 +236,7 @@ impl Step<'_> {
         let others_since = self.subject.under_way_since().unwrap_or(began);
         let query = [("external_id", self.subject.external_id.as_str())];
         let answer = self.world.stack.backend("jira/get-projects", &query).await?;
-        // Jira may reject the second token too: if it was expired or the grant revoked at that very moment, if it came
-        // with a new connection and was expired before, or if another caller got it from the token endpoint and only
-        // uses it now. A third token is not requested.
-        let is_rejected = answer.status == 502 && answer.body.contains(r#""Unauthorized""#);
-        if is_rejected && self.subject.was_disturbed(others_since) {
+        if self.lost_its_token(&answer, others_since) {
             self.note(format!("worker {}: get-projects since {began}: {}", self.worker, answer.body));
             return Ok(());
         }
@@ -360,15 +362,23 @@ impl Step<'_> {
         self.world.stack.backend(&format!("connection-info/{call}"), &query).await
     }
 
+    /// Whether Jira rejected the second token too. That is possible if it was expired or the grant revoked at that very
+    /// moment, if it came with a new connection and was expired before, or if another caller got it from the token
+    /// endpoint and only uses it now. A third token is not requested.
+    pub(crate) fn lost_its_token(&self, answer: &Answer, others_since: u64) -> bool {
+        let is_rejected = answer.status == 502 && answer.body.contains(r#""Unauthorized""#);
+        is_rejected && self.subject.was_disturbed(others_since)
+    }
+
     /// Classifies a response of the API. A response that the contract does not allow is an error.
-    fn outcome(&self, answer: &Answer) -> Result<Outcome> {
+    pub(crate) fn outcome(&self, answer: &Answer) -> Result<Outcome> {
         let content_type = answer.header("content-type");
         anyhow::ensure!(content_type.starts_with("application/json"), "not JSON: {answer:?}");
         let body: Value =
             serde_json::from_str(&answer.body).with_context(|| format!("not JSON: {answer:?}"))?;
         let text = |name: &str| body[name].as_str().unwrap_or_default().to_owned();
         match answer.status {
-            200 => Ok(Outcome::Done(body)),
+            200 | 201 => Ok(Outcome::Done(body)),
             400..500 => {
                 let (error, code, request) = (text("error"), text("code"), text("request_id"));
                 let is_whole = !error.is_empty() && !code.is_empty() && !request.is_empty();
@@ -396,7 +406,7 @@ impl Step<'_> {
         self.record(began, Event::Read { view, seen });
     }
 
-    fn note(&self, what: String) {
+    pub(crate) fn note(&self, what: String) {
         self.subject.history.note(self.world.clock.tick(), what);
     }
 }

@@ -70,8 +70,11 @@ impl Subject {
             let made = stack.atlassian().create_account(NewAccount { key, name: None, sites });
             made.map(|account| account.key).map_err(anyhow::Error::msg)
         });
-        let accounts = accounts.collect::<Result<_>>()?;
-        Ok(Self {
+        Ok(Self::with(external_id, accounts.collect::<Result<_>>()?))
+    }
+
+    fn with(external_id: String, accounts: Vec<String>) -> Self {
+        Self {
             external_id,
             accounts,
             history: History::default(),
@@ -82,7 +85,7 @@ impl Subject {
             last_removal: AtomicU64::new(0),
             removing: AtomicUsize::new(0),
             under_way: Mutex::default(),
-        })
+        }
     }
 
     pub(crate) fn take_pending(&self) -> Option<Pending> {
@@ -165,6 +168,7 @@ pub(crate) struct World {
     pub(crate) stack: TestStack,
     pub(crate) mode: Mode,
     pub(crate) clock: Clock,
+    /// The last one is for the writes to issues: it is connected, and stays so.
     pub(crate) subjects: Vec<Subject>,
     pub(crate) sealer: Sealer,
     pub(crate) site_ids: Vec<String>,
@@ -181,17 +185,26 @@ impl World {
             options.atlassian.access_token_lifetime = ACCESS_TOKEN_LIFETIME;
         })
         .await?;
+        let writer = stack.connected_user().await?;
+        let writer = Subject::with(writer.external_id, vec![writer.account]);
+        let subjects = (0..subjects).map(|number| Subject::new(&stack, number)).chain([Ok(writer)]);
+        let subjects = subjects.collect::<Result<_>>()?;
         let key = stack.environment().get("TOKEN_ENCRYPTION_KEY").context("a key")?;
         Ok(Self {
             mode,
             clock: Clock::default(),
-            subjects: (0..subjects).map(|number| Subject::new(&stack, number)).collect::<Result<_>>()?,
+            subjects,
             sealer: Sealer::from_keys(key)?,
             site_ids: SITES.iter().map(|site| stack.site_id(site)).collect::<Result<_>>()?,
             wrong: Mutex::default(),
             is_faulty: AtomicBool::new(false),
             stack,
         })
+    }
+
+    /// The subject for the writes to issues.
+    pub(crate) fn writer(&self) -> &Subject {
+        &self.subjects[self.subjects.len() - 1]
     }
 
     /// Reports a violation.
