@@ -13,6 +13,13 @@ from schemathesis.core import NOT_SET
 KNOWN = json.loads(os.environ["JUNCTURE_TEST_KNOWN"])
 RANDOM = random.Random(1)
 
+# The operations that would end or limit the connection of everyone else, and whose connection they are about instead.
+PEOPLE = {
+    ("DELETE", "connection"): "expendable",
+    ("POST", "set-allowed-projects"): "limited",
+    ("GET", "get-allowed-projects"): "limited",
+}
+
 # Optional, but they say what a call is about.
 WANTED = {"external_id", "provider", "jira_project_id", "issue_id_or_key", "file_name"}
 
@@ -30,21 +37,14 @@ def after_load_schema(context, schema):
 
 def find_links(node):
     if isinstance(node, dict):
-        for link in node.get("links", {}).values() if isinstance(node.get("links"), dict) else ():
-            if "operationId" in link:
+        for link in node["links"].values() if isinstance(node.get("links"), dict) else ():
+            # A schema may have a property "links".
+            if isinstance(link, dict) and "operationId" in link:
                 gives = {**link.get("parameters", {}), **link.get("requestBody", {})}
                 LINKED[link["operationId"]] |= gives.keys()
-                GIVEN.update(value for value in gives.values() if isinstance(value, str) and value[0] != "$")
+                GIVEN.update(value for value in gives.values() if isinstance(value, str) and not value.startswith("$"))
     for inside in node.values() if isinstance(node, dict) else node if isinstance(node, list) else ():
         find_links(inside)
-
-
-# The operations that would end or limit the connection of everyone else, and whose connection they are about instead.
-PEOPLE = {
-    ("DELETE", "connection"): "expendable",
-    ("POST", "set-allowed-projects"): "limited",
-    ("GET", "get-allowed-projects"): "limited",
-}
 
 
 def is_in_scenario(case):
@@ -54,12 +54,12 @@ def is_in_scenario(case):
 @schemathesis.hook
 def before_call(context, case, kwargs):
     in_scenario = is_in_scenario(case)
-    spare(case)
+    people = PEOPLE.get((case.method, case.operation.path.rpartition("/")[2]))
+    spare(case, people)
     if not in_scenario and RANDOM.random() < 0.5:
         return
     place = RANDOM.randrange(1000)
     known = KNOWN
-    people = PEOPLE.get((case.method, case.operation.path.rpartition("/")[2]))
     if people:
         known = {**KNOWN, "external_id": KNOWN[people]}
     elif case.operation.path.endswith("/select-project"):
@@ -73,6 +73,9 @@ def before_call(context, case, kwargs):
     if hasattr(case.query, "keys") and case.query.get("error") not in (None, "access_denied"):
         # An error of the provider's is a 502, for whoever has a state that lives.
         known = {name: values for name, values in known.items() if name != "state"}
+    if "Idempotency-Key" in (case.headers or ()):
+        # Of the examples' keys, only the first request with each would be served.
+        case.headers["Idempotency-Key"] = f"key-{RANDOM.random()}"
     for container in (case.path_parameters, case.query, case.headers, case.body):
         if hasattr(container, "keys"):
             for name in known.keys() & container.keys():
@@ -80,9 +83,8 @@ def before_call(context, case, kwargs):
                     container[name] = known[name][place % len(known[name])]
 
 
-def spare(case):
-    """Keeps the connection of the others, which schemathesis finds in earlier answers."""
-    people = PEOPLE.get((case.method, case.operation.path.rpartition("/")[2]))
+def spare(case, people):
+    """Keeps the connection of everyone else, which schemathesis finds in earlier answers."""
     for container in (case.query, case.body):
         if people and hasattr(container, "keys") and container.get("external_id") in KNOWN["external_id"]:
             container["external_id"] = RANDOM.choice(KNOWN[people])

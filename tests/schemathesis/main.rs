@@ -29,13 +29,13 @@ const DISCUSSED: usize = 15;
 /// Codes and states of each kind, which the run uses up.
 const CODES: usize = 8;
 
-/// The percentage of the document's links that are followed at least. Scenarios are random, and ids differ between runs,
-/// but usually three rounds follow all links or all but one or two.
-const FOLLOWED: usize = 85;
+/// The percentage of the document's links that are followed.
+const FOLLOWED: usize = 90;
 
-/// The most runs over the links, each with another seed. One run is no use for long: Hypothesis repeats the start of an
-/// earlier scenario with variations, and gives up when Jira's state has changed meanwhile and the responses with it.
-const ROUNDS: u64 = 4;
+/// The most runs over the links, each with another seed; two or three are mostly enough. A single long run is no use:
+/// Hypothesis repeats the start of an earlier scenario with variations, and gives up if Jira's state has changed
+/// meanwhile, and the responses with it.
+const ROUNDS: u64 = 6;
 
 /// The operations that no link leads to.
 const WITHOUT_LINKS: [&str; 2] = [
@@ -89,12 +89,15 @@ async fn known(stack: &TestStack, person: &Person<'_>, key: &str) -> Result<Valu
         let other = stack.connected_user().await?;
         limited.push(other.external_id);
     }
-    for issue in issues.iter().rev().take(DISCUSSED) {
+    let (mut comments, mut worklogs) = (vec!["1".to_owned(); ISSUES], vec!["1".to_owned(); ISSUES]);
+    for (place, issue) in issues.iter().enumerate().skip(ISSUES - DISCUSSED) {
         for number in 1..=2 {
             let fields = json!({ "issue_id_or_key": issue, "body": format!("Comment {number}") });
-            person.write(Method::POST, "add-comment", fields).await?.json(201);
+            let added = person.write(Method::POST, "add-comment", fields).await?.json(201);
+            comments[place] = added["comment"]["id"].as_str().context("no id")?.to_owned();
             let fields = json!({ "issue_id_or_key": issue, "time_spent": "PT1H" });
-            person.write(Method::POST, "add-worklog", fields).await?.json(201);
+            let added = person.write(Method::POST, "add-worklog", fields).await?.json(201);
+            worklogs[place] = added["worklog"]["id"].as_str().context("no id")?.to_owned();
             let fields = json!({ "issue_id_or_key": issue, "summary": format!("Load crate {number}") });
             person.write(Method::PUT, "edit-issue", fields).await?.json(200);
         }
@@ -125,6 +128,8 @@ async fn known(stack: &TestStack, person: &Person<'_>, key: &str) -> Result<Valu
         "board_id": board_ids,
         "sprint_id": sprints,
         "issue_id_or_key": issues,
+        "comment_id": comments,
+        "worklog_id": worklogs,
         "issue_type_id": ["10001"],
         "assignee_account_id": [account.account_id],
         "connection_code": connection_codes,
@@ -184,20 +189,18 @@ fn the_links_of_the_document_lead_from_call_to_call() {
         let mut report = Report::default();
         for seed in 1..=ROUNDS {
             check(&stack, "stateful", seed, &mut report).await?;
-            if links.is_subset(&report.followed) && writes.is_subset(&report.accepted) {
+            let refused: Vec<_> = writes.difference(&report.accepted).collect();
+            let missed: Vec<_> = links.difference(&report.followed).collect();
+            let (followed, all) = (links.len() - missed.len(), links.len());
+            if refused.is_empty() && followed * 100 >= all * FOLLOWED {
                 break;
             }
+            ensure!(
+                seed < ROUNDS,
+                "{followed} of {all} links were followed; these were not: {missed:#?}, and these operations refused \
+                 every request: {refused:#?}"
+            );
         }
-        let refused: Vec<_> = writes.difference(&report.accepted).collect();
-        ensure!(refused.is_empty(), "operations that refused every request: {refused:#?}");
-        let missed: Vec<_> = links.difference(&report.followed).collect();
-        let followed = links.len() - missed.len();
-        println!("{followed} of {} links were followed; these were not: {missed:#?}", links.len());
-        ensure!(
-            followed * 100 >= links.len() * FOLLOWED,
-            "{followed} of {} links were followed",
-            links.len()
-        );
         Ok(())
     });
 }
