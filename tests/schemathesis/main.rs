@@ -37,7 +37,7 @@ const FOLLOWED: usize = 90;
 /// meanwhile, and the responses with it.
 const ROUNDS: u64 = 6;
 
-/// The operations that no link leads to.
+/// The operations that no link leads to; the other test sees that they accept a request.
 const WITHOUT_LINKS: [&str; 2] = [
     "POST /api/frontend/oauth/get-authorization-uri",
     "POST /finalize-connection/{provider}/{connection_code}",
@@ -119,7 +119,12 @@ async fn known(stack: &TestStack, person: &Person<'_>, key: &str) -> Result<Valu
         "status": ["Done", "To Do"],
         "external_id": [person.external_id],
         "x-juncture-external-id": [person.external_id],
-        "path": ["rest/api/3/serverInfo", "rest/api/3/priority", format!("rest/api/3/issue/{key}-1"), "rest/agile/1.0/board"],
+        "path": [
+            "rest/api/3/serverInfo",
+            "rest/api/3/priority",
+            format!("rest/api/3/issue/{key}-1"),
+            "rest/agile/1.0/board",
+        ],
         "expendable": expendable,
         "limited": limited,
         "allowed_projects": [[project], "selected", null],

@@ -9,7 +9,7 @@ use serde_json::Value;
 pub(crate) struct Report {
     /// The links by which a call was made that used what the response gave.
     pub(crate) followed: BTreeSet<String>,
-    /// The operations that responded with a 2xx or 3xx.
+    /// The operations that responded with a 2xx.
     pub(crate) accepted: BTreeSet<String>,
 }
 
@@ -24,7 +24,7 @@ impl Report {
                     self.followed.insert(text(&case["transition"]["id"])?);
                 }
                 let status = recorder["interactions"][id]["response"]["status_code"].as_u64();
-                if status.is_some_and(|status| status < 400) {
+                if status.is_some_and(|status| (200..300).contains(&status)) {
                     let (method, path) = (&case["value"]["method"], &case["value"]["path"]);
                     self.accepted.insert(format!("{} {}", text(method)?, text(path)?));
                 }
