@@ -83,7 +83,7 @@ impl Iterator for Schedule {
     fn next(&mut self) -> Option<Self::Item> {
         let external_id = self.random.usize(..self.external_ids);
         let account = self.random.usize(..ACCOUNTS);
-        let operation = match self.random.u32(..140) {
+        let operation = match self.random.u32(..128) {
             0..28 => Operation::Token,
             28..38 => Operation::Projects,
             38..46 => Operation::Validity,
