@@ -51,9 +51,9 @@ step "Rust: clippy" cargo clippy --locked --workspace --all-targets -- -D warnin
 # For the whole workspace, here and below, so that cargo resolves the same features of dependencies as `make test`
 # and builds them only once.
 step "template, contract, functions, pages" cargo test --locked --quiet --workspace --test consistency --test citations --test monitoring
-# Of the libraries; nothing refers to a function's own documentation, which docs/api.md is.
+# Not of the functions, whose pages nobody opens: docs/api.md is their documentation.
 step "Rust: documentation" \
-  env RUSTDOCFLAGS=-Dwarnings cargo doc --locked --workspace --lib --no-deps --document-private-items
+  env RUSTDOCFLAGS=-Dwarnings cargo doc --locked --workspace --lib --bin juncture-admin --bin juncture-benches --no-deps --document-private-items
 # Builds what is deployed, in the same way, but for this machine's processor, so that it can be started here.
 if [ "$(uname -s)" = Linux ]; then
   case "$(uname -m)" in

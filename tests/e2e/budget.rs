@@ -264,11 +264,12 @@ fn with_nothing_kept_for_writes_reads_use_up_a_quota() {
     run(async {
         let stack = TestStack::start(|options| options.settings.set("JIRA_QUOTA_FOR_WRITES", "0")).await?;
         let person = person(&stack, "harbour").await?;
-        stack.atlassian().set_rate_limits(RateLimits { app_points: Some(20), ..RateLimits::default() });
-        for _ in 0..10 {
+        stack.atlassian().set_rate_limits(RateLimits { app_points: Some(40), ..RateLimits::default() });
+        // By default, the last one would be refused: it costs two points, and a tenth is four.
+        for _ in 0..20 {
             person.details("SHIP-1").await?.json(200);
         }
-        assert_eq!(stack.atlassian().points().values().sum::<u64>(), 20);
+        assert_eq!(stack.atlassian().points().values().sum::<u64>(), 40);
         let before = person.jira_requests().len();
         person.details("SHIP-1").await?.refusal(429);
         assert_eq!(person.jira_requests().len(), before + 1, "it was Jira that refused");

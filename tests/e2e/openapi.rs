@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context, Result};
+use juncture_tests::openapi::{at, resolved};
 use juncture_tests::repository;
 use reqwest::Method;
 use saphyr::{LoadableYamlNode as _, Yaml};
@@ -27,23 +28,12 @@ pub(crate) struct Body {
     pub(crate) example: BTreeMap<String, String>,
 }
 
-fn at<'a>(node: &'a Yaml<'a>, path: &[&str]) -> Option<&'a Yaml<'a>> {
-    path.iter().try_fold(node, |node, key| node.as_mapping_get(key))
-}
-
 fn text(node: &Yaml<'_>, key: &str) -> Option<String> {
     at(node, &[key])?.as_str().map(str::to_owned)
 }
 
 fn texts(node: &Yaml<'_>) -> impl Iterator<Item = String> {
     node.as_sequence().into_iter().flatten().filter_map(Yaml::as_str).map(str::to_owned)
-}
-
-/// The node, or the node that it references.
-fn resolved<'a>(document: &'a Yaml<'a>, node: &'a Yaml<'a>) -> Result<&'a Yaml<'a>> {
-    let Some(reference) = text(node, "$ref") else { return Ok(node) };
-    let path: Vec<&str> = reference.trim_start_matches("#/").split('/').collect();
-    at(document, &path).with_context(|| format!("{reference} leads nowhere"))
 }
 
 fn types(document: &Yaml<'_>, schema: &Yaml<'_>) -> Result<BTreeSet<String>> {

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context, Result};
+use juncture_tests::openapi::resolved;
 use juncture_tests::repository;
 use saphyr::{LoadableYamlNode as _, Yaml};
 
@@ -50,12 +51,4 @@ pub(crate) fn read() -> Result<Document> {
         }
     }
     Ok(Document { links, writes })
-}
-
-/// The node, or the node that it references.
-fn resolved<'a>(document: &'a Yaml<'a>, node: &'a Yaml<'a>) -> Result<&'a Yaml<'a>> {
-    let Some(reference) = node.as_mapping_get("$ref").and_then(Yaml::as_str) else { return Ok(node) };
-    let mut path = reference.trim_start_matches("#/").split('/');
-    let found = path.try_fold(document, |node, key| node.as_mapping_get(key));
-    found.with_context(|| format!("{reference} leads nowhere"))
 }

@@ -6,6 +6,7 @@ pub mod browser;
 mod contract;
 mod issues;
 mod leaks;
+pub mod openapi;
 mod person;
 pub mod proxy;
 mod stack;

@@ -50,9 +50,8 @@ async fn comments(
     Path(key): Path<String>,
     Query(page): Query<Page>,
 ) -> Answer {
-    let mut query = vec![("issue_id_or_key", key.as_str()), ("order", "newest"), ("limit", AT_ONCE)];
-    query.extend(page.cursor.as_deref().map(|cursor| ("cursor", cursor)));
-    let mut answer = product.juncture.jira("get-comments", &workspace, &query).await?;
+    let query = [("issue_id_or_key", key.as_str()), ("order", "newest")];
+    let mut answer = list(&product, &workspace, "get-comments", &query, &page).await?;
     for comment in answer["comments"].as_array_mut().into_iter().flatten() {
         render(comment, "body");
     }
@@ -79,9 +78,8 @@ async fn worklogs(
     Path(key): Path<String>,
     Query(page): Query<Page>,
 ) -> Answer {
-    let mut query = vec![("issue_id_or_key", key.as_str()), ("limit", AT_ONCE)];
-    query.extend(page.cursor.as_deref().map(|cursor| ("cursor", cursor)));
-    let mut answer = product.juncture.jira("get-worklogs", &workspace, &query).await?;
+    let query = [("issue_id_or_key", key.as_str())];
+    let mut answer = list(&product, &workspace, "get-worklogs", &query, &page).await?;
     for worklog in answer["worklogs"].as_array_mut().into_iter().flatten() {
         render(worklog, "comment");
     }
@@ -110,6 +108,19 @@ async fn log_work(
     let mut answer = product.juncture.add_once("add-worklog", &workspace, body, &form).await?;
     render(&mut answer["worklog"], "comment");
     Ok(Json(answer))
+}
+
+/// A page of one of Juncture's lists.
+async fn list(
+    product: &Product,
+    workspace: &Workspace,
+    call: &str,
+    of: &[(&str, &str)],
+    page: &Page,
+) -> Result<Value, Problem> {
+    let mut query = [of, &[("limit", AT_ONCE)]].concat();
+    query.extend(page.cursor.as_deref().map(|cursor| ("cursor", cursor)));
+    product.juncture.jira(call, workspace, &query).await
 }
 
 /// Adds a field's Markdown as `html`.
