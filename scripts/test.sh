@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Runs all tests: unit tests, parts of the development stack, and the whole stack end to end. Then runs the end-to-end
-# tests again in the way that Juncture is deployed: with PgBouncer and TLS between the functions and Postgres, as with
-# a pooled Neon database, and with all settings in Secrets Manager (moto), read through the AWS SDK.
+# Runs all tests: unit tests, parts of the development stack, and the whole stack end to end in the way that Juncture is
+# deployed: with PgBouncer and TLS between the functions and Postgres, as with a pooled Neon database, and with all
+# settings in Secrets Manager (moto), read through the AWS SDK.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -11,6 +11,4 @@ export RUST_TEST_THREADS="${RUST_TEST_THREADS:-$((3 * $(getconf _NPROCESSORS_ONL
 echo "==> Building"
 cargo build --locked --workspace --all-targets
 echo "==> Testing"
-cargo test --locked --workspace --no-fail-fast
-echo "==> Testing through PgBouncer, over TLS, with the settings in Secrets Manager"
-JUNCTURE_TEST_POOLED=1 JUNCTURE_TEST_SECRETS=moto cargo test --locked --workspace --test e2e
+JUNCTURE_TEST_POOLED=1 JUNCTURE_TEST_SECRETS=moto cargo test --locked --workspace --no-fail-fast

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use juncture_local::gateway::{Gateway, Options, Template};
+use juncture_local::stack::StackOptions;
 use juncture_tests::proxy::{Mode, Proxy};
 use juncture_tests::{Answer, TestStack, binaries, repository};
 use rcgen::{CertificateParams, CertifiedIssuer, IsCa, KeyPair, date_time_ymd};
@@ -36,7 +37,9 @@ pub(crate) struct Environment {
 
 impl Environment {
     pub(crate) async fn start() -> Result<Self> {
-        let stack = TestStack::start(|_| ()).await?;
+        // Straight to the servers, so that a proxy in front of one of them is all that is in between.
+        let direct = |options: &mut StackOptions| (options.pooled, options.secret) = (false, None);
+        let stack = TestStack::start(direct).await?;
         let (expired, authority) = expired_certificate(stack.folder())?;
         Ok(Self {
             canary: TcpListener::bind(("127.0.0.1", 0)).await?,

@@ -294,12 +294,16 @@ impl JiraSite<'_> {
     }
 
     /// Like [`Self::answer`], with the headers of the response.
-    pub(crate) async fn answer_with_headers(&self, call: Call<'_>) -> Result<Answer> {
-        if !self.is_limited() {
-            return self.answer_from(self.url(&call)?, call).await;
-        }
-        // Boxed to keep the futures of connections without limits small.
-        Box::pin(self.limited_answer(call)).await
+    ///
+    /// Boxed, like [`Self::answer_from`], to keep the futures of its many callers small, and because it is compiled
+    /// here then, not again in every function.
+    pub(crate) fn answer_with_headers<'a>(&'a self, call: Call<'a>) -> BoxFuture<'a, Result<Answer>> {
+        Box::pin(async move {
+            if self.is_limited() {
+                return self.limited_answer(call).await;
+            }
+            self.answer_from(self.url(&call)?, call).await
+        })
     }
 
     /// The answer for a connection that is limited to some projects. What a write of ours is answered with, unless it is
@@ -325,7 +329,12 @@ impl JiraSite<'_> {
     }
 
     /// [`Self::answer_with_headers`], from this URL instead of the call's path and query.
-    async fn answer_from(&self, url: Url, call: Call<'_>) -> Result<Answer> {
+    fn answer_from<'a>(&'a self, url: Url, call: Call<'a>) -> BoxFuture<'a, Result<Answer>> {
+        Box::pin(self.attempts(url, call))
+    }
+
+    /// Makes the attempts of a call.
+    async fn attempts(&self, url: Url, call: Call<'_>) -> Result<Answer> {
         if self.tokens.granted_scopes().is_some_and(|granted| is_surely_lacking(call.scopes, &granted)) {
             return Err(JiraError::MissingScope(call.scopes));
         }

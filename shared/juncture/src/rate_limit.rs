@@ -16,6 +16,7 @@ use ::http::{HeaderName, HeaderValue};
 use base::config::{Settings, SettingsError};
 use base::crypto::sha256_hex;
 use base::deadline;
+use futures_util::future::BoxFuture;
 use lambda_http::RequestExt as _;
 use lambda_http::request::RequestContext;
 use runtime::{Request, add_header};
@@ -161,8 +162,8 @@ impl Exceeded {
 }
 
 /// Counts a request with each counter in turn, stopping at the first that is over its limit, and adds the rate limit
-/// headers to the response.
-async fn count(redis: &Upstash, counters: &[Counter]) -> Option<Exceeded> {
+/// headers to the response. Boxed, because it is compiled here then, not again in every function.
+fn count<'a>(redis: &'a Upstash, counters: &'a [Counter]) -> BoxFuture<'a, Option<Exceeded>> {
     /// Returns for each counter the number of requests including this one, and the milliseconds until its window ends.
     const COUNT: &str = "\
         local standing = {} \
@@ -176,27 +177,31 @@ async fn count(redis: &Upstash, counters: &[Counter]) -> Option<Exceeded> {
           if refused then break end \
         end \
         return standing";
-    if counters.is_empty() {
-        return None;
-    }
-    let keys: Vec<&str> = counters.iter().map(|counter| counter.redis_key.as_str()).collect();
-    let quotas: Vec<String> = counters
-        .iter()
-        .flat_map(|counter| [counter.quota.most.to_string(), counter.quota.window.as_millis().to_string()])
-        .collect();
-    let arguments: Vec<&str> = quotas.iter().map(String::as_str).collect();
-    let work = redis.run(Command::eval_with(COUNT, &keys, &arguments));
-    let limit = Instant::now() + deadline::at_most(PATIENCE);
-    let answer = deadline::scope(limit, work).await.and_then(|standing| {
-        serde_json::from_value::<Vec<u64>>(standing).map_err(|_| UpstashError::Malformed("no standing"))
-    });
-    match answer {
-        Ok(standing) => tell(counters, &standing),
-        Err(error) => {
-            tracing::warn!(cause = %error, "rate limit not checked, request allowed");
-            None
+    Box::pin(async move {
+        if counters.is_empty() {
+            return None;
         }
-    }
+        let keys: Vec<&str> = counters.iter().map(|counter| counter.redis_key.as_str()).collect();
+        let quotas: Vec<String> = counters
+            .iter()
+            .flat_map(|counter| {
+                [counter.quota.most.to_string(), counter.quota.window.as_millis().to_string()]
+            })
+            .collect();
+        let arguments: Vec<&str> = quotas.iter().map(String::as_str).collect();
+        let work = redis.run(Command::eval_with(COUNT, &keys, &arguments));
+        let limit = Instant::now() + deadline::at_most(PATIENCE);
+        let answer = deadline::scope(limit, work).await.and_then(|standing| {
+            serde_json::from_value::<Vec<u64>>(standing).map_err(|_| UpstashError::Malformed("no standing"))
+        });
+        match answer {
+            Ok(standing) => tell(counters, &standing),
+            Err(error) => {
+                tracing::warn!(cause = %error, "rate limit not checked, request allowed");
+                None
+            }
+        }
+    })
 }
 
 /// Adds the headers for each counter, and returns the one that is over its limit.

@@ -16,6 +16,7 @@ use aws_smithy_types::body::SdkBody;
 use base::chain;
 use base::config::{Settings, SettingsError, Values};
 use base::tls::http_client;
+use futures_util::future::BoxFuture;
 
 pub use aws_sdk_secretsmanager::Client;
 
@@ -37,17 +38,20 @@ pub async fn load() -> Result<Settings, LoadError> {
 /// Reads a secret that is a flat JSON object of strings, `{"DATABASE_URL": "…", …}`, within `limit`. Errors name the
 /// secret but never its content.
 ///
-/// Each read creates a client: reads are minutes apart, so a connection would not stay open in between.
-pub async fn read(secret_id: &str, limit: Duration) -> Result<Values, SecretsError> {
-    let access = Access::from_environment()?.of(secret_id);
-    let region = access.region.clone();
-    let client = access.client()?;
-    tokio::time::timeout(limit, get(&client, secret_id, &region)).await.map_err(|_| {
-        SecretsError::Other(format!(
-            "the secret {secret_id} cannot be read: Secrets Manager did not answer within {} s",
-            limit.as_secs_f32()
-        ))
-    })?
+/// Each read creates a client: reads are minutes apart, so a connection would not stay open in between. Boxed, because
+/// it is compiled here then, not again in every function.
+pub fn read(secret_id: &str, limit: Duration) -> BoxFuture<'_, Result<Values, SecretsError>> {
+    Box::pin(async move {
+        let access = Access::from_environment()?.of(secret_id);
+        let region = access.region.clone();
+        let client = access.client()?;
+        tokio::time::timeout(limit, get(&client, secret_id, &region)).await.map_err(|_| {
+            SecretsError::Other(format!(
+                "the secret {secret_id} cannot be read: Secrets Manager did not answer within {} s",
+                limit.as_secs_f32()
+            ))
+        })?
+    })
 }
 
 /// Reads a secret with the given client. `region` is for error messages.

@@ -14,6 +14,7 @@ use base::tls::client_config;
 use deadpool_postgres::{
     Hook, HookError, Manager, ManagerConfig, Object, Pool, PoolError, RecyclingMethod, Timeouts,
 };
+use futures_util::future::BoxFuture;
 use tokio_postgres::config::SslMode;
 use tokio_postgres::{Client, NoTls, Transaction};
 use tokio_postgres_rustls::MakeRustlsConnect;
@@ -129,15 +130,18 @@ impl Postgres {
         Ok(Self { pool })
     }
 
-    /// Checks out the connection, opening or replacing it if necessary, within the time left.
-    pub async fn connection(&self) -> Result<Connection, PostgresError> {
-        let limit = Some(deadline::at_most(CONNECT_TIMEOUT + PROBE_TIMEOUT));
-        let timeouts = Timeouts { wait: limit, create: limit, recycle: limit };
-        let object = self.pool.timeout_get(&timeouts).await.map_err(|error| match error {
-            PoolError::Backend(error) => failed(&error),
-            error => PostgresError::Unavailable(chain(&error)),
-        })?;
-        Ok(Connection { object: Some(object) })
+    /// Checks out the connection, opening or replacing it if necessary, within the time left. Boxed, because it is
+    /// compiled here then, not again in every function.
+    pub fn connection(&self) -> BoxFuture<'_, Result<Connection, PostgresError>> {
+        Box::pin(async move {
+            let limit = Some(deadline::at_most(CONNECT_TIMEOUT + PROBE_TIMEOUT));
+            let timeouts = Timeouts { wait: limit, create: limit, recycle: limit };
+            let object = self.pool.timeout_get(&timeouts).await.map_err(|error| match error {
+                PoolError::Backend(error) => failed(&error),
+                error => PostgresError::Unavailable(chain(&error)),
+            })?;
+            Ok(Connection { object: Some(object) })
+        })
     }
 
     /// Like [`Self::connection`], but always probes it first and replaces a dead one: here a failure loses nothing.

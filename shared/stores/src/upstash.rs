@@ -11,6 +11,7 @@ use base::counters::{Counter, count};
 use base::deadline;
 use base::tls::{http_client, read_body};
 use bytes::Bytes;
+use futures_util::future::BoxFuture;
 use reqwest::StatusCode;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
@@ -165,28 +166,31 @@ impl Upstash {
         results(&answer)
     }
 
-    async fn send(&self, commands: &[&[String]]) -> Result<Bytes, UpstashError> {
-        let mut request = self
-            .http
-            .post(self.pipeline.clone())
-            .timeout(deadline::at_most(TIMEOUT))
-            .bearer_auth(self.token.expose_secret())
-            .json(commands);
-        if let Some(token) = self.seen_sync_token() {
-            request = request.header(SYNC_TOKEN, token);
-        }
-        count(Counter::RedisRequests);
-        let response = request.send().await.map_err(UpstashError::unreachable)?;
-        if let Some(token) = response.headers().get(SYNC_TOKEN).and_then(|token| token.to_str().ok())
-            && let Ok(mut seen) = self.sync_token.lock()
-        {
-            *seen = Some(token.to_owned());
-        }
-        let status = response.status();
-        if !status.is_success() {
-            return Err(UpstashError::Status(status));
-        }
-        read_body(response, MAX_BODY_BYTES).await.map_err(UpstashError::unreachable)
+    /// Boxed, because it is compiled here then, not again in every function.
+    fn send<'a>(&'a self, commands: &'a [&'a [String]]) -> BoxFuture<'a, Result<Bytes, UpstashError>> {
+        Box::pin(async move {
+            let mut request = self
+                .http
+                .post(self.pipeline.clone())
+                .timeout(deadline::at_most(TIMEOUT))
+                .bearer_auth(self.token.expose_secret())
+                .json(commands);
+            if let Some(token) = self.seen_sync_token() {
+                request = request.header(SYNC_TOKEN, token);
+            }
+            count(Counter::RedisRequests);
+            let response = request.send().await.map_err(UpstashError::unreachable)?;
+            if let Some(token) = response.headers().get(SYNC_TOKEN).and_then(|token| token.to_str().ok())
+                && let Ok(mut seen) = self.sync_token.lock()
+            {
+                *seen = Some(token.to_owned());
+            }
+            let status = response.status();
+            if !status.is_success() {
+                return Err(UpstashError::Status(status));
+            }
+            read_body(response, MAX_BODY_BYTES).await.map_err(UpstashError::unreachable)
+        })
     }
 
     fn seen_sync_token(&self) -> Option<String> {

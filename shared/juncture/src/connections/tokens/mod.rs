@@ -23,6 +23,7 @@ use base::counters::{Counter, count};
 use base::crypto::{CryptoError, Sealer};
 use base::oauth::GrantedScopes;
 use base::retry::Pauses;
+use futures_util::future::BoxFuture;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 use stores::upstash::{Command, Upstash, UpstashError};
@@ -156,22 +157,24 @@ impl Tokens {
         self.session_from_entry(key, rejected, entry).await
     }
 
-    /// Returns the session of a cache entry, or obtains one if the entry is not usable.
-    async fn session_from_entry(
-        &self,
-        key: &ConnectionKey,
-        rejected: Option<&SecretString>,
+    /// Returns the session of a cache entry, or obtains one if the entry is not usable. Boxed to keep the futures of its
+    /// many callers small, and because it is compiled here then, not again in every function.
+    fn session_from_entry<'a>(
+        &'a self,
+        key: &'a ConnectionKey,
+        rejected: Option<&'a SecretString>,
         entry: Result<Value, UpstashError>,
-    ) -> Result<Session> {
-        // The rare paths are boxed to keep the future of the common path small.
-        let entry = match entry {
-            Ok(entry) => entry,
-            Err(error) => return Box::pin(self.obtain_without_redis(key, rejected, error)).await,
-        };
-        match self.cached_session(cache::decode(&entry), rejected)? {
-            Some(session) => Ok(session),
-            None => Box::pin(self.obtain_under_lock(key, rejected)).await,
-        }
+    ) -> BoxFuture<'a, Result<Session>> {
+        Box::pin(async move {
+            let entry = match entry {
+                Ok(entry) => entry,
+                Err(error) => return self.obtain_without_redis(key, rejected, error).await,
+            };
+            match self.cached_session(cache::decode(&entry), rejected)? {
+                Some(session) => Ok(session),
+                None => self.obtain_under_lock(key, rejected).await,
+            }
+        })
     }
 
     fn redis(&self) -> &Upstash {
