@@ -7,6 +7,7 @@
 
 mod answers;
 mod documents;
+mod event;
 mod jira;
 mod proxy;
 mod request;
@@ -21,8 +22,9 @@ mod writes;
 
 pub use answers::{atlassian_answer, jira_answer, jira_refusal, upstash_answer};
 pub use documents::{adf_document, adf_json, markdown};
+pub use event::event;
 pub use proxy::proxy;
-pub use request::{body, event, filters, form, form_values, headers, ids, issue_input, query};
+pub use request::{body, filters, form, form_values, headers, ids, issue_input, query};
 pub use sealed::{code, connect_token, cursor, return_url, sealed};
 pub use settings::{addresses, database_url, secret};
 pub use writes::{duration, jql_search, relation, upload, write_input};

@@ -11,7 +11,8 @@ use futures_util::{Stream, TryStreamExt, stream};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::client::{Call, JiraSite, Result};
+use crate::call::Call;
+use crate::client::{JiraSite, Result};
 use crate::error::JiraError;
 use crate::ids::{ProjectId, SprintId};
 use crate::reach::Subject;

@@ -8,7 +8,8 @@ use http::header::{CONTENT_TYPE, LOCATION};
 use serde::Deserialize;
 use url::Url;
 
-use crate::client::{Call, JiraSite, Result};
+use crate::call::Call;
+use crate::client::{JiraSite, Result};
 use crate::error::JiraError;
 use crate::ids::{AttachmentId, IssueRef};
 use crate::reach::Subject;

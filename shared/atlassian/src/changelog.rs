@@ -4,7 +4,8 @@
 
 use serde::Deserialize;
 
-use crate::client::{Call, JiraSite, Result};
+use crate::call::Call;
+use crate::client::{JiraSite, Result};
 use crate::ids::IssueRef;
 use crate::reach::Subject;
 use crate::scopes::READ;

@@ -18,13 +18,15 @@ use http::header::{CONTENT_TYPE, HeaderValue};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::client::{Body, Call, JiraSite, Result};
+use crate::call::{Body, Call};
+use crate::client::{JiraSite, Result};
 use crate::error::JiraError;
 use crate::ids::{AttachmentId, IssueRef, is_number};
 use crate::issue::{Issue, OneIssue};
 use crate::lenient;
 use crate::reach::{MAX_PROJECTS, NOTHING, Reach, Subject};
 use crate::redaction::{Redaction, projects_of_issues};
+use crate::references::References;
 use crate::response::Refusal;
 use crate::scopes::READ;
 
@@ -299,79 +301,5 @@ impl Call<'_> {
     /// Whether the call changes nothing.
     fn is_read(&self) -> bool {
         self.method == Method::GET || self.is_query
-    }
-}
-
-/// What a written JSON value refers to.
-#[derive(Default)]
-struct References<'v> {
-    /// Ids and keys of issues.
-    issues: Vec<String>,
-    /// Ids and keys of projects.
-    projects: Vec<String>,
-    /// Texts in fields of the site that may be the key of an issue, as in the field for an epic.
-    texts: Vec<&'v str>,
-}
-
-/// The names under which Jira takes an issue as an object with its id or key.
-const ISSUES: [&str; 3] = ["parent", "inwardIssue", "outwardIssue"];
-
-impl<'v> References<'v> {
-    fn of(body: &'v Value) -> Self {
-        let mut found = Self::default();
-        found.collect("", body);
-        found
-    }
-
-    fn collect(&mut self, name: &str, value: &'v Value) {
-        match value {
-            Value::Object(fields) => {
-                // A string or a number.
-                let id = fields.get("id").and_then(lenient::id_of).filter(|id| is_number(id));
-                let key = fields.get("key").and_then(Value::as_str).map(str::to_owned);
-                if name == "project" {
-                    self.projects.extend(id.or(key));
-                } else {
-                    self.issues.extend(id.filter(|_| ISSUES.contains(&name)));
-                    self.issues.extend(key.filter(|key| is_issue_key(key)));
-                }
-                for (name, value) in fields {
-                    self.collect(name, value);
-                }
-            }
-            Value::Array(values) => values.iter().for_each(|value| self.collect(name, value)),
-            Value::String(text) if name.starts_with("customfield_") && is_issue_key(text) => {
-                self.texts.push(text);
-            }
-            _ => {}
-        }
-    }
-}
-
-fn is_issue_key(text: &str) -> bool {
-    !is_number(text) && IssueRef::parse(text).is_ok()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_written_value_refers_to_issues_and_projects() {
-        let body = json!({
-            "fields": {
-                "project": { "id": "10000" }, "parent": { "id": "10001" }, "summary": "AB-9", "labels": ["AB-9"],
-                "issuetype": { "id": "10002" }, "customfield_1": "AB-2", "customfield_2": { "key": "AB-3" },
-                "customfield_3": ["AB-4", "UTF-8"], "assignee": { "id": "7" }, "priority": { "key": "high" },
-                "description": { "type": "doc", "content": [{ "type": "text", "text": "AB-9" }] },
-            },
-            "update": { "issuelinks": [{ "add": { "outwardIssue": { "key": "AB-5" }, "inwardIssue": { "id": 10003 } } }] },
-        });
-        let mut references = References::of(&body);
-        references.issues.sort_unstable();
-        references.texts.sort_unstable();
-        assert_eq!(references.issues, ["10001", "10003", "AB-3", "AB-5"]);
-        assert_eq!(references.projects, ["10000"]);
-        assert_eq!(references.texts, ["AB-2", "AB-4", "UTF-8"]);
     }
 }

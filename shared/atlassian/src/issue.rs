@@ -6,7 +6,8 @@ use http::Method;
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value, json};
 
-use crate::client::{Call, JiraSite, Result};
+use crate::call::Call;
+use crate::client::{JiraSite, Result};
 use crate::error::JiraError;
 use crate::ids::{IssueRef, ProjectId};
 use crate::jql::{Condition, Jql};

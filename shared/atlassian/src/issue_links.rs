@@ -11,7 +11,8 @@ use http::Method;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::client::{Call, JiraSite, Result};
+use crate::call::Call;
+use crate::client::{JiraSite, Result};
 use crate::error::JiraError;
 use crate::ids::{IssueRef, LinkId, is_number};
 use crate::issue::Issue;

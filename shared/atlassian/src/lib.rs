@@ -2,7 +2,10 @@
 
 mod agile;
 mod attachment;
+mod board;
 mod budget;
+mod bulk;
+mod call;
 mod changelog;
 mod client;
 mod comment;
@@ -23,6 +26,7 @@ mod proxy;
 mod quota_headers;
 mod reach;
 mod redaction;
+mod references;
 mod response;
 mod scopes;
 mod search;
@@ -35,7 +39,12 @@ use base::config::SettingsError;
 
 pub use agile::{AgilePage, Board, BoardSprints, Sprint, SprintState};
 pub use attachment::{Attachment, NewFile};
+pub use board::{
+    BoardConfiguration, BoardLocation, Column, ColumnConfiguration, ColumnStatus, Estimation,
+    EstimationField, Ranking,
+};
 pub use budget::{ExhaustedQuotas, QuotaNotices, Withheld};
+pub use bulk::Bulk;
 pub use changelog::{Change, FieldChange};
 pub use client::{Jira, JiraSite, TokenSource};
 pub use comment::{COMMENTS_AT_ONCE, Comment, CommentOrder, CommentPage, CommentVisibility, InternalComment};
@@ -50,16 +59,13 @@ pub use issue_links::{Direction, IssueLink, LinkType};
 pub use jql::{Condition, Jql};
 pub use jql_check::ParsedJql;
 pub use people::{Assignable, PersonFound, Profile};
-pub use planning::{
-    BoardConfiguration, BoardLocation, Column, ColumnConfiguration, ColumnStatus, Destination, Estimation,
-    EstimationField, ISSUES_PER_MOVE, NextState, Position, Ranking, SprintFields, Unranked,
-};
+pub use planning::{Destination, ISSUES_PER_MOVE, NextState, Position, SprintFields, Unranked};
 pub use projects::{AvatarUrls, Category, Lead, Project, ProjectPage};
 pub use proxy::{Forward, Forwarded};
 pub use quota_headers::{Limit, Quota, QuotaLevel};
 pub use reach::{MAX_PROJECTS, Reach};
 pub use response::{JiraErrorResponse, Refusal};
-pub use search::{Bulk, Found, Id, Page, PageError, Search, SearchPosition};
+pub use search::{Found, Id, Page, PageError, Search, SearchPosition};
 pub use ticket::{
     FIELDS as TICKET_FIELDS, Named, Parent, Status, StatusCategory, Ticket, TicketFields, User,
 };

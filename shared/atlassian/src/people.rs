@@ -7,7 +7,8 @@
 
 use serde::Deserialize;
 
-use crate::client::{Call, JiraSite, Result};
+use crate::call::Call;
+use crate::client::{JiraSite, Result};
 use crate::error::JiraError;
 use crate::ids::{IssueRef, ProjectId, is_number};
 use crate::lenient;

@@ -7,7 +7,8 @@ use std::collections::HashSet;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use serde::{Deserialize, Serialize};
 
-use crate::client::{Call, IN_FLIGHT, JiraSite, Result};
+use crate::call::Call;
+use crate::client::{IN_FLIGHT, JiraSite, Result};
 use crate::ids::ProjectId;
 use crate::lenient;
 use crate::reach::{NOTHING, Subject};

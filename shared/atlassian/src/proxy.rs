@@ -3,7 +3,8 @@
 use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode};
 
-use crate::client::{Answer, Call, JiraSite, MAX_BODY_BYTES, Result};
+use crate::call::{Answer, Call};
+use crate::client::{JiraSite, MAX_BODY_BYTES, Result};
 use crate::error::JiraError;
 use crate::ids::{IssueRef, ProjectId};
 use crate::reach::Subject;

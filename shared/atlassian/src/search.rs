@@ -13,7 +13,8 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::client::{Call, JiraSite, Result};
+use crate::call::Call;
+use crate::client::{JiraSite, Result};
 use crate::error::JiraError;
 use crate::ids::ProjectId;
 use crate::jql::{Condition, Jql};
@@ -42,7 +43,7 @@ pub struct Search {
     /// The project to which the condition limits it, if there is one.
     project: Option<ProjectId>,
     /// The requested fields.
-    fields: Vec<String>,
+    pub(crate) fields: Vec<String>,
 }
 
 impl Search {
@@ -127,17 +128,6 @@ pub struct Found<T> {
     pub next: Option<String>,
 }
 
-/// The response of `bulkfetch`.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Bulk {
-    /// The issues.
-    #[serde(deserialize_with = "lenient::objects")]
-    pub issues: Vec<Option<Ticket>>,
-    #[serde(default, deserialize_with = "lenient::any_objects")]
-    issue_errors: Vec<Option<IssueError>>,
-}
-
 /// Why a part of a search failed.
 #[derive(Debug)]
 pub enum PageError {
@@ -145,13 +135,6 @@ pub enum PageError {
     Page(JiraError),
     /// Fetching the issues on the page failed.
     Tickets(JiraError),
-}
-
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct IssueError {
-    #[serde(deserialize_with = "lenient::id")]
-    id: Option<String>,
 }
 
 impl JiraSite<'_> {
@@ -305,53 +288,6 @@ impl JiraSite<'_> {
         }
         Err(JiraError::EndlessSearch(EMPTY_PAGES))
     }
-
-    /// Fetches issues by id, in this order. An issue that was deleted or hidden in the meantime is skipped; one that
-    /// Jira failed to load is requested once more.
-    async fn bulk<T>(
-        &self,
-        search: &Search,
-        ids: Vec<String>,
-        convert: &(impl Fn(Ticket) -> T + Sync),
-    ) -> Result<Vec<T>> {
-        let mut found = HashMap::new();
-        let mut failed = self.bulk_page(search, &ids, convert, &mut found).await?;
-        if !failed.is_empty() {
-            failed = self.bulk_page(search, &failed, convert, &mut found).await?;
-        }
-        if let Some(id) = failed.first() {
-            return Err(JiraError::UnreadableIssue(id.clone()));
-        }
-        Ok(ids.iter().filter_map(|id| found.remove(id)).collect())
-    }
-
-    /// Fetches issues into `found`, by the id or key each was requested with. Returns those that Jira failed to load.
-    async fn bulk_page<T>(
-        &self,
-        search: &Search,
-        ids: &[String],
-        convert: &(impl Fn(Ticket) -> T + Sync),
-        found: &mut HashMap<String, T>,
-    ) -> Result<Vec<String>> {
-        let body = json!({ "issueIdsOrKeys": ids, "fields": search.fields });
-        let path = ["rest", "api", "3", "issue", "bulkfetch"];
-        let bulk: Bulk = self.call(Call::query(NOTHING, &path, &body, READ)).await?;
-        let mut nameless = Vec::new();
-        for ticket in bulk.issues.into_iter().flatten() {
-            let name = [&ticket.id, &ticket.key].into_iter().flatten().find(|name| ids.contains(name));
-            match name.cloned() {
-                Some(name) => _ = found.insert(name, convert(ticket)),
-                None => nameless.push(convert(ticket)),
-            }
-        }
-        let failed = bulk.issue_errors.into_iter().flatten().filter_map(|error| error.id);
-        let failed: Vec<String> = failed.filter(|id| ids.contains(id)).collect();
-        // An issue without a known id or key must be one of those still missing, so it takes the place of one.
-        let missing = ids.iter().filter(|id| !found.contains_key(*id) && !failed.contains(id));
-        let missing: Vec<String> = missing.cloned().collect();
-        found.extend(missing.into_iter().zip(nameless));
-        Ok(failed)
-    }
 }
 
 fn ids_only() -> [String; 1] {
@@ -398,9 +334,5 @@ mod tests {
         let page: Page<Id> = serde_json::from_value(json!({ "issues": issues })).unwrap();
         let names: Vec<String> = page.issues.into_iter().flatten().filter_map(Id::name).collect();
         assert_eq!(names, ["1", "A-2"]);
-        for odd in [json!(null), json!({}), json!([null, 7, {}])] {
-            let bulk: Bulk = serde_json::from_value(json!({ "issues": issues, "issueErrors": odd })).unwrap();
-            assert_eq!(bulk.issues.iter().flatten().count(), 4, "{odd}");
-        }
     }
 }

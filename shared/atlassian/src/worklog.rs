@@ -7,7 +7,8 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 
-use crate::client::{Call, JiraSite, Result};
+use crate::call::Call;
+use crate::client::{JiraSite, Result};
 use crate::error::JiraError;
 use crate::ids::{IssueRef, WorklogId};
 use crate::reach::Subject;

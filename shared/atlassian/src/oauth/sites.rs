@@ -15,6 +15,7 @@ use serde_json::Value;
 use url::Url;
 
 use crate::ids::SiteId;
+use crate::scopes::is_lacking;
 use crate::{DEFAULT_API_URL, http_client, lenient};
 
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -79,13 +80,15 @@ impl Sites {
         Ok(self.resources(access_token).await?.named(site))
     }
 
-    /// Returns the scopes that a token has on a site, of all its products; `None` if the list does not contain them.
-    pub async fn granted_scopes(
-        &self,
-        access_token: &SecretString,
-        site: &str,
-    ) -> Result<Option<Vec<String>>> {
-        Ok(self.resources(access_token).await?.scopes_of(site))
+    /// Whether a token lacks one of these scopes on a site, whatever the product; false if that cannot be determined.
+    pub(crate) async fn lacks_scope(&self, scopes: &str, access_token: &SecretString, site: &str) -> bool {
+        match self.resources(access_token).await {
+            Ok(resources) => resources.scopes_of(site).is_some_and(|granted| is_lacking(scopes, &granted)),
+            Err(error) => {
+                tracing::warn!(cause = %error, "granted scopes unknown");
+                false
+            }
+        }
     }
 
     async fn resources(&self, access_token: &SecretString) -> Result<Resources> {

@@ -12,16 +12,17 @@
 //! 6. If Redis is unavailable, a lock on the row in Postgres replaces the Redis lock.
 
 mod refresh;
+mod session;
 mod site_lookup;
 mod stash;
 
+pub use session::{AccessToken, Session};
 pub(crate) use stash::{reseal_stash, stash_key};
 
 use std::time::Duration;
 
 use base::counters::{Counter, count};
 use base::crypto::{CryptoError, Sealer};
-use base::oauth::GrantedScopes;
 use base::retry::Pauses;
 use futures_util::future::BoxFuture;
 use secrecy::{ExposeSecret, SecretString};
@@ -30,7 +31,6 @@ use stores::upstash::{Command, Upstash, UpstashError};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::allowed_projects::AllowedProjects;
 use super::cache::{self, Snapshot, TOKEN_MARGIN};
 use super::key::ConnectionKey;
 use super::lock::Lock;
@@ -39,38 +39,11 @@ use super::rotation::SealedTokens;
 use super::row::Connection;
 use super::store::Connections;
 use crate::error::{Error, Result};
-use crate::provider::{Grant, NamedSite, Providers, TokenEndpoint};
+use crate::provider::{Grant, Providers, TokenEndpoint};
 
 /// Initial and maximum interval at which a caller polls for the result of another caller's refresh.
 const POLL_MIN: Duration = Duration::from_millis(80);
 const POLL_MAX: Duration = Duration::from_millis(400);
-
-/// A valid access token for the provider's API.
-pub struct AccessToken {
-    /// The token.
-    pub value: SecretString,
-    /// When it expires.
-    pub expires_at: OffsetDateTime,
-}
-
-/// A connection that is ready for calls to the provider.
-pub struct Session {
-    /// The connection's id.
-    pub connection_id: Uuid,
-    /// A token that is valid for at least another minute.
-    pub access_token: AccessToken,
-    /// The chosen site.
-    pub site_id: Option<String>,
-    /// The name and URL of that site. `None` if the provider has to be asked; without a URL if it was asked and did not
-    /// know it.
-    pub site: Option<NamedSite>,
-    /// The selected project on that site.
-    pub project_id: Option<String>,
-    /// The scopes that were granted, if they are known.
-    pub granted_scopes: Option<GrantedScopes>,
-    /// The projects that the connection is limited to; `None` if it is not limited.
-    pub allowed_projects: Option<AllowedProjects>,
-}
 
 /// Obtains sessions, and refreshes access tokens as needed.
 pub struct Tokens {

@@ -2,11 +2,11 @@
 
 mod kind;
 mod value;
+mod values;
 mod view;
 
 use std::collections::BTreeMap;
 
-use adf::Document;
 use atlassian::lenient::id_of;
 use atlassian::{IssueRef, IssueTypeId, ProjectId, ScreenField};
 use base::display::shown;
@@ -14,6 +14,7 @@ use runtime::Field;
 use serde_json::{Map, Value};
 
 pub(super) use value::{is_date, issue as issue_reference, labels};
+pub(super) use values::FieldValues;
 pub use view::{FieldView, FormView};
 
 use super::names::is_same_name;
@@ -53,15 +54,6 @@ struct FormField {
     kind: Kind,
     screen: ScreenField,
     used_for: FormUse,
-}
-
-/// The values for the fields of a form, converted to Jira's format.
-#[derive(Debug, Clone, Default)]
-pub(super) struct FieldValues {
-    /// By field id; cleared fields are null or empty lists.
-    pub(super) values: Map<String, Value>,
-    /// Texts with formatting, which an edit merges into the stored ones.
-    pub(super) texts: Vec<(String, Change<RichText>)>,
 }
 
 impl Form {
@@ -215,35 +207,6 @@ impl ConnectedSite<'_> {
         }
         details["names"] = names.into();
         error.with_details(details)
-    }
-}
-
-impl FieldValues {
-    /// Whether there is a value for a field.
-    pub(super) fn has(&self, id: &str) -> bool {
-        self.values.contains_key(id) || self.texts.iter().any(|(known, _)| known == id)
-    }
-
-    /// The ids of the fields that are Markdown, and their text.
-    pub(super) fn markdown(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.texts.iter().filter_map(|(id, text)| match text {
-            Change::Set(text) => Some((id.as_str(), text.markdown()?)),
-            _ => None,
-        })
-    }
-
-    /// Replaces the document of a text; `None` keeps the one in Jira.
-    pub(super) fn set_text(&mut self, id: &str, document: Option<Document>) {
-        if let Some((_, text)) = self.texts.iter_mut().find(|(known, _)| known == id) {
-            *text = document.map_or(Change::Keep, |document| Change::Set(document.into()));
-        }
-    }
-
-    /// The values, in Jira's format.
-    pub(super) fn into_fields(self) -> Map<String, Value> {
-        let texts = self.texts.into_iter();
-        let texts = texts.filter_map(|(id, text)| Some((id, text.into_json(Value::from)?)));
-        self.values.into_iter().chain(texts).collect()
     }
 }
 
