@@ -9,7 +9,7 @@ use runtime::{
     query as read_query,
 };
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 use url::Url;
 
 use crate::support::accepted;

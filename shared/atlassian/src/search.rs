@@ -6,7 +6,7 @@
 //!
 //! <https://developer.atlassian.com/cloud/jira/platform/rest/v3/api-group-issue-search/>
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use futures_util::{Stream, TryStreamExt, stream};
 use serde::de::DeserializeOwned;
@@ -19,7 +19,7 @@ use crate::error::JiraError;
 use crate::ids::ProjectId;
 use crate::jql::{Condition, Jql};
 use crate::lenient;
-use crate::reach::{NOTHING, Subject};
+use crate::reach::Subject;
 use crate::scopes::READ;
 use crate::ticket::{FIELDS, Ticket};
 
