@@ -3,8 +3,8 @@
 use base::config::{FromSettings, Settings};
 use juncture::error::Error;
 
-/// Longer than any error message for a caller.
-const LONGEST_SENTENCE: usize = 300;
+/// Longer than any error message for a caller: one lists twenty names of at most fifty characters.
+const LONGEST_SENTENCE: usize = 1_250;
 
 /// A rejection is a client error, and says in one line what to change.
 fn check_refusal(error: &Error) {

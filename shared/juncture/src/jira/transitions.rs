@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 
 use super::form::{self, FieldValues, Form, FormUse, FormView};
 use super::loss::{OnLoss, merge_texts};
-use super::names::is_same_name;
+use super::names::{MAX_NAME_SHOWN, is_same_name, listed};
 use super::rich_text::{Change, RichText};
 use super::site::ConnectedSite;
 use crate::error::{Error, ErrorCode, Result};
@@ -197,7 +197,7 @@ fn not_possible(transitions: &[Transition], goal: &Goal) -> Error {
         Goal::Transition(id) => format!("Transition {} cannot be made from the issue's status", id.as_str()),
         Goal::StatusId(id) => format!("The issue cannot be moved to status {} from its status", id.as_str()),
         Goal::Status(name) => {
-            format!("The issue cannot be moved to \"{}\" from its status", shown(name, 50))
+            format!("The issue cannot be moved to \"{}\" from its status", shown(name, MAX_NAME_SHOWN))
         }
     };
     let possible: Vec<Value> = transitions
@@ -215,7 +215,7 @@ fn not_possible(transitions: &[Transition], goal: &Goal) -> Error {
             names.push(status);
         }
     }
-    Error::new(ErrorCode::NoTransition, format!("{sentence}. It can be moved to: {}", names.join(", ")))
+    Error::new(ErrorCode::NoTransition, format!("{sentence}. It can be moved to: {}", listed(&names)))
         .logged_as("the issue cannot be moved there from its status")
         .with_details(json!({ "transitions": possible }))
 }
@@ -223,7 +223,8 @@ fn not_possible(transitions: &[Transition], goal: &Goal) -> Error {
 /// 400 that says what the transition asks for.
 fn fields_required(candidate: &Candidate<'_>, missing: &[&str]) -> Error {
     let name = candidate.transition.name.as_deref().unwrap_or_else(|| candidate.id.as_str());
-    let sentence = format!("The transition \"{name}\" asks for: {}. Send them in fields", missing.join(", "));
+    let (name, missing) = (shown(name, MAX_NAME_SHOWN), listed(missing));
+    let sentence = format!("The transition \"{name}\" asks for: {missing}. Send them in fields");
     Error::new(ErrorCode::FieldsRequired, sentence)
         .logged_as("the transition asks for more fields")
         .with_details(json!({ "transition_id": candidate.id.as_str(), "form": candidate.form.view() }))

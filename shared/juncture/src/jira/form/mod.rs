@@ -17,21 +17,18 @@ pub(super) use value::{is_date, issue as issue_reference, labels};
 pub(super) use values::FieldValues;
 pub use view::{FieldView, FormView};
 
-use super::names::is_same_name;
+use super::names::{MAX_NAME_SHOWN, is_same_name, listed};
 use super::rich_text::{Change, RichText};
 use super::site::ConnectedSite;
 use crate::error::{Error, ErrorCode, Result};
 use kind::{Kind, is_settable};
-use value::{MAX_LISTED, Target};
+use value::Target;
 
 /// The scope that a value of a sprint field requires.
 const WRITE_SPRINTS: &str = "write:sprint:jira-software";
 
 /// The field that `create-ticket` requires outside of `fields`.
 const SUMMARY: &str = "summary";
-
-/// How many characters of a field's name are quoted in an error message.
-const MAX_NAME_SHOWN: usize = 50;
 
 /// The fields of a screen that can be given a value.
 pub struct Form(Vec<FormField>);
@@ -89,18 +86,15 @@ impl Form {
                 Err(Error::bad_request(format!(
                     "fields: several fields have the name \"{}\". Use one of their ids: {}",
                     shown(named, MAX_NAME_SHOWN),
-                    ids.join(", ")
+                    listed(&ids)
                 )))
             }
         }
     }
 
     fn unknown(&self, named: &str) -> Error {
-        let mut names: Vec<&str> = self.0.iter().map(|field| field.name.as_str()).take(MAX_LISTED).collect();
-        if self.0.len() > MAX_LISTED {
-            names.push("…");
-        }
-        let has = if names.is_empty() { "no fields".to_owned() } else { names.join(", ") };
+        let names: Vec<&str> = self.0.iter().map(|field| field.name.as_str()).collect();
+        let has = if names.is_empty() { "no fields".to_owned() } else { listed(&names) };
         let named = shown(named, MAX_NAME_SHOWN);
         Error::bad_request(format!(
             "fields: \"{named}\" is not a field of this form, by id or by name. It has: {has}"
@@ -303,7 +297,7 @@ impl ConnectedSite<'_> {
                 Err(Error::bad_request(format!(
                     "issue_type: \"{}\" {what} of this project. It has: {}",
                     shown(name, MAX_NAME_SHOWN),
-                    names.join(", ")
+                    listed(&names)
                 ))
                 .logged_as("issue_type is not the name of one issue type of the project"))
             }

@@ -15,13 +15,10 @@ use url::Url;
 use super::kind::Kind;
 use crate::error::{Error, Result};
 use crate::jira::ids::is_account_id;
-use crate::jira::names::is_same_name;
+use crate::jira::names::{MAX_NAME_SHOWN, is_same_name, listed};
 
 /// Maximum length of a line of text, and of a label.
 const MAX_LINE: usize = 255;
-
-/// How many names an error message lists.
-pub(super) const MAX_LISTED: usize = 20;
 
 /// The field that a value is for.
 pub(super) struct Target<'a> {
@@ -135,16 +132,13 @@ fn reference(value: &Value) -> Value {
 }
 
 fn not_allowed(name: &str, text: &str, allowed: &[Value]) -> Error {
-    must_be_one_of(name, text, allowed.iter().filter_map(name_of).map(str::to_owned).collect())
+    let names: Vec<String> = allowed.iter().filter_map(name_of).map(str::to_owned).collect();
+    must_be_one_of(name, text, &names)
 }
 
-fn must_be_one_of(name: &str, text: &str, mut allowed: Vec<String>) -> Error {
-    if allowed.len() > MAX_LISTED {
-        allowed.truncate(MAX_LISTED);
-        allowed.push("…".to_owned());
-    }
-    let text = shown(text, 50);
-    Error::bad_request(format!("{name} cannot be \"{text}\"; it must be one of: {}", allowed.join(", ")))
+fn must_be_one_of(name: &str, text: &str, allowed: &[String]) -> Error {
+    let text = shown(text, MAX_NAME_SHOWN);
+    Error::bad_request(format!("{name} cannot be \"{text}\"; it must be one of: {}", listed(allowed)))
 }
 
 /// What separates an option from the one below it.
@@ -213,7 +207,8 @@ fn not_below(name: &str, text: &str, parent: Option<&Value>, allowed: &[Value]) 
     let own = name_of(parent).unwrap_or_default();
     let children = parent["children"].as_array().into_iter().flatten().filter_map(name_of);
     let children = children.map(|child| [own, child].join(BELOW));
-    must_be_one_of(name, text, std::iter::once(own.to_owned()).chain(children).collect())
+    let names: Vec<String> = std::iter::once(own.to_owned()).chain(children).collect();
+    must_be_one_of(name, text, &names)
 }
 
 fn user(value: Value) -> Option<Value> {
