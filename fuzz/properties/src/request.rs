@@ -12,7 +12,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use url::Url;
 
-use crate::support::accepted;
+use crate::support::{accepted, accepted_of_a_site};
 use juncture::connections::ExternalId;
 use juncture::jira::{FilterQuery, Form, FormUse, IssueInput, ProjectId, SprintId, TicketFilters, issue_ref};
 use juncture::provider::ProviderId;
@@ -226,7 +226,7 @@ pub fn form_values(data: &[u8]) {
     let form = Form::of(screen, FormUse::Create);
     let view = form.view();
     let Some(Value::Object(values)) = given.remove("fields") else { return };
-    let Some(fields) = accepted(form.convert(values)) else { return };
+    let Some(fields) = accepted_of_a_site(form.convert(values)) else { return };
     for id in fields.keys() {
         assert!(view.fields.iter().any(|field| field.id == *id), "{id}");
     }

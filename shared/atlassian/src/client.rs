@@ -136,7 +136,7 @@ impl JiraSite<'_> {
     /// Makes a call and parses its JSON response.
     pub(crate) async fn call<T: DeserializeOwned>(&self, call: Call<'_>) -> Result<T> {
         let body = self.answer(call).await?;
-        lenient::from_slice(&body).map_err(|error| JiraError::Unreadable(error.to_string()))
+        parsed(&body)
     }
 
     /// Reads with GET from a path of Atlassian's API outside the site.
@@ -144,7 +144,7 @@ impl JiraSite<'_> {
         let mut url = self.jira.api.clone();
         url.set_path(path);
         let body = self.answer_from(url, Call::get(NOTHING, &[], &[], scopes)).await?.body;
-        lenient::from_slice(&body).map_err(|error| JiraError::Unreadable(error.to_string()))
+        parsed(&body)
     }
 
     /// Makes a call and returns the response body unparsed; it may be empty.
@@ -168,14 +168,14 @@ impl JiraSite<'_> {
 
     /// Like [`Self::answer`], with the headers of the response.
     ///
-    /// Boxed, like [`Self::answer_from`], to keep the futures of its many callers small, and because it is compiled
-    /// here then, not again in every function.
+    /// Boxed, like [`Self::answer_from`], so that the futures of its many callers are small, and so that it is compiled
+    /// here and not again in every function.
     pub(crate) fn answer_with_headers<'a>(&'a self, call: Call<'a>) -> BoxFuture<'a, Result<Answer>> {
         Box::pin(async move {
             if self.is_limited() {
                 return self.limited_answer(call).await;
             }
-            self.answer_from(self.url(&call)?, call).await
+            self.attempts(self.url(&call)?, call).await
         })
     }
 
@@ -198,7 +198,7 @@ impl JiraSite<'_> {
     /// Makes a call that finds out where something is, whatever the connection's reach.
     pub(crate) async fn look_up<T: DeserializeOwned>(&self, call: Call<'_>) -> Result<T> {
         let body = self.answer_from(self.url(&call)?, call).await?.body;
-        lenient::from_slice(&body).map_err(|error| JiraError::Unreadable(error.to_string()))
+        parsed(&body)
     }
 
     /// [`Self::answer_with_headers`], from this URL instead of the call's path and query.
@@ -338,4 +338,8 @@ impl JiraSite<'_> {
             exhausted: self.exhausted,
         }
     }
+}
+
+fn parsed<T: DeserializeOwned>(body: &[u8]) -> Result<T> {
+    lenient::from_slice(body).map_err(|error| JiraError::Unreadable(error.to_string()))
 }

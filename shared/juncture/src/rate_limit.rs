@@ -162,7 +162,7 @@ impl Exceeded {
 }
 
 /// Counts a request with each counter in turn, stopping at the first that is over its limit, and adds the rate limit
-/// headers to the response. Boxed, because it is compiled here then, not again in every function.
+/// headers to the response. Boxed, so that it is compiled here and not again in every function.
 fn count<'a>(redis: &'a Upstash, counters: &'a [Counter]) -> BoxFuture<'a, Option<Exceeded>> {
     /// Returns for each counter the number of requests including this one, and the milliseconds until its window ends.
     const COUNT: &str = "\

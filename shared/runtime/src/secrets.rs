@@ -38,8 +38,8 @@ pub async fn load() -> Result<Settings, LoadError> {
 /// Reads a secret that is a flat JSON object of strings, `{"DATABASE_URL": "…", …}`, within `limit`. Errors name the
 /// secret but never its content.
 ///
-/// Each read creates a client: reads are minutes apart, so a connection would not stay open in between. Boxed, because
-/// it is compiled here then, not again in every function.
+/// Each read creates a client: reads are minutes apart, so a connection would not stay open in between. Boxed, so
+/// that it is compiled here and not again in every function.
 pub fn read(secret_id: &str, limit: Duration) -> BoxFuture<'_, Result<Values, SecretsError>> {
     Box::pin(async move {
         let access = Access::from_environment()?.of(secret_id);

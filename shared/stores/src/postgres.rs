@@ -130,8 +130,8 @@ impl Postgres {
         Ok(Self { pool })
     }
 
-    /// Checks out the connection, opening or replacing it if necessary, within the time left. Boxed, because it is
-    /// compiled here then, not again in every function.
+    /// Checks out the connection, opening or replacing it if necessary, within the time left. Boxed, so that it is
+    /// compiled here and not again in every function.
     pub fn connection(&self) -> BoxFuture<'_, Result<Connection, PostgresError>> {
         Box::pin(async move {
             let limit = Some(deadline::at_most(CONNECT_TIMEOUT + PROBE_TIMEOUT));

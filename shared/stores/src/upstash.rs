@@ -166,7 +166,7 @@ impl Upstash {
         results(&answer)
     }
 
-    /// Boxed, because it is compiled here then, not again in every function.
+    /// Boxed, so that it is compiled here and not again in every function.
     fn send<'a>(&'a self, commands: &'a [&'a [String]]) -> BoxFuture<'a, Result<Bytes, UpstashError>> {
         Box::pin(async move {
             let mut request = self

@@ -130,8 +130,8 @@ impl Tokens {
         self.session_from_entry(key, rejected, entry).await
     }
 
-    /// Returns the session of a cache entry, or obtains one if the entry is not usable. Boxed to keep the futures of its
-    /// many callers small, and because it is compiled here then, not again in every function.
+    /// Returns the session of a cache entry, or obtains one if the entry is not usable. Boxed, so that the futures
+    /// of its many callers are small, and so that it is compiled here and not again in every function.
     fn session_from_entry<'a>(
         &'a self,
         key: &'a ConnectionKey,

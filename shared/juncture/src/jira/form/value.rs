@@ -132,11 +132,11 @@ fn reference(value: &Value) -> Value {
 }
 
 fn not_allowed(name: &str, text: &str, allowed: &[Value]) -> Error {
-    let names: Vec<String> = allowed.iter().filter_map(name_of).map(str::to_owned).collect();
+    let names: Vec<&str> = allowed.iter().filter_map(name_of).collect();
     must_be_one_of(name, text, &names)
 }
 
-fn must_be_one_of(name: &str, text: &str, allowed: &[String]) -> Error {
+fn must_be_one_of<N: AsRef<str>>(name: &str, text: &str, allowed: &[N]) -> Error {
     let text = shown(text, MAX_NAME_SHOWN);
     Error::bad_request(format!("{name} cannot be \"{text}\"; it must be one of: {}", listed(allowed)))
 }
