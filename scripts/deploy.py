@@ -142,8 +142,9 @@ def smoke(session, cloudformation, settings: dict, program: list) -> int:
     # A secret given by ARN may be in another region, which is part of the ARN.
     region = secret.split(":")[3] if secret.startswith("arn:") else session.region_name
     value = session.client("secretsmanager", region_name=region).get_secret_value(SecretId=secret)["SecretString"]
-    # During a rotation the new key comes first.
-    key = json.loads(value)["JUNCTURE_SECRET_KEY"].split(",")[0].strip()
+    # During a rotation the new key comes first. If the secret holds only its digest, KEY=… gives the key.
+    key = json.loads(value).get("JUNCTURE_SECRET_KEY", "").split(",")[0].strip()
+    key = os.environ.get("JUNCTURE_SECRET_KEY") or key
     command = [*program, "smoke", "--api", outputs["ApiUrl"], "--origin", origin]
     return subprocess.run(command, env={**os.environ, "JUNCTURE_SECRET_KEY": key}).returncode
 

@@ -6,7 +6,7 @@ use std::fs;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
-use base::crypto::Sealer;
+use base::crypto::{Binding, Sealer};
 use futures_util::future::{Either, select};
 use juncture_tests::{TestStack, run, template_with_shorter_runs};
 use sandbox::{Class, Fault, Rule};
@@ -142,7 +142,8 @@ async fn fill(stack: &TestStack) -> Result<()> {
     let apart = time::Duration::days(15) / DUE as f64;
     for part in 0..DUE / 10_000 {
         let ids: Vec<Uuid> = (0..10_000).map(|_| Uuid::new_v4()).collect();
-        let seal = |id: &Uuid| Ok(sealer.seal(&token, &id.to_string())?.as_str().to_owned());
+        let seal =
+            |id: &Uuid| Ok(sealer.seal(&token, &Binding::new(id.to_string(), &[]))?.as_str().to_owned());
         let tokens: Vec<String> = ids.iter().map(seal).collect::<Result<_>>()?;
         let last_used: Vec<OffsetDateTime> =
             (0..10_000).map(|number| latest - apart * f64::from(part as u32 * 10_000 + number + 1)).collect();

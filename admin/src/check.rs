@@ -100,6 +100,7 @@ fn unreadable(values: &Values) -> Vec<String> {
         parts.product().map(drop),
         parts.read::<PublicUrls>().map(drop),
         settings.seconds("SECRETS_MAX_AGE_SECONDS", std::time::Duration::ZERO).map(drop),
+        settings.seconds("SECRETS_KEEP_SECONDS", std::time::Duration::ZERO).map(drop),
     ];
     let mut wrong: Vec<String> = Vec::new();
     for text in outcomes.into_iter().filter_map(Result::err).map(|error| error.to_string()) {

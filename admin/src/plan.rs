@@ -12,11 +12,13 @@ use crate::{ask, check, elsewhere};
 
 /// The setting with the keys that a backend authenticates with.
 pub(crate) const SECRET_KEY: &str = "JUNCTURE_SECRET_KEY";
+/// The setting with the digests of such keys, in place of the keys.
+pub(crate) const SECRET_KEY_SHA256: &str = "JUNCTURE_SECRET_KEY_SHA256";
 /// The setting with the keys that tokens are sealed with.
 pub(crate) const ENCRYPTION_KEY: &str = "TOKEN_ENCRYPTION_KEY";
 
 /// Settings that are copied from the file, in display order.
-pub(crate) const SETTINGS: [&str; 16] = [
+pub(crate) const SETTINGS: [&str; 20] = [
     "DATABASE_URL",
     "DATABASE_DIRECT_URL",
     "UPSTASH_REDIS_REST_URL",
@@ -29,9 +31,14 @@ pub(crate) const SETTINGS: [&str; 16] = [
     "JUNCTURE_FRONTEND_URL",
     "ATLASSIAN_AUTH_URL",
     "ATLASSIAN_API_URL",
+    // Before the keys, because no key is generated if there is the digest of one.
+    SECRET_KEY_SHA256,
     SECRET_KEY,
     ENCRYPTION_KEY,
+    "TOKEN_SEAL_FORMAT",
+    "ACCEPT_CLEAR_TEXT_TOKENS",
     "SECRETS_MAX_AGE_SECONDS",
+    "SECRETS_KEEP_SECONDS",
     "CLOUD_MODE",
 ];
 
@@ -97,7 +104,7 @@ impl Plan {
         let mut report = Vec::new();
         let mut missing = Vec::new();
         for name in SETTINGS {
-            let is_key = matches!(name, SECRET_KEY | ENCRYPTION_KEY);
+            let is_key = matches!(name, SECRET_KEY | SECRET_KEY_SHA256 | ENCRYPTION_KEY);
             let given = given.get(name).map(|value| value.trim()).filter(|value| !value.is_empty());
             let known = values.get(name).map(String::as_str).filter(|value| !value.trim().is_empty());
             let (what, value) = match (given, known) {
@@ -110,6 +117,7 @@ impl Plan {
                 (Some(given), None) => ("new", Some(given.to_owned())),
                 (None, Some(_)) => ("kept", None),
                 (None, None) => match name {
+                    SECRET_KEY if values.contains_key(SECRET_KEY_SHA256) => continue,
                     SECRET_KEY => (GENERATED, Some(random_code("sk")?)),
                     ENCRYPTION_KEY => (GENERATED, Some(random_key()?)),
                     _ if !REQUIRED.contains(&name) => continue,
@@ -182,8 +190,18 @@ mod tests {
     }
 
     #[test]
+    fn no_key_is_generated_beside_a_digest() {
+        let mut given = complete();
+        given.insert(SECRET_KEY_SHA256.to_owned(), "digest".to_owned());
+        let plan = Plan::make(given, Values::new()).unwrap();
+        assert!(!plan.values.contains_key(SECRET_KEY));
+        let plan = Plan::make(complete(), plan.values).unwrap();
+        assert!(!plan.values.contains_key(SECRET_KEY));
+    }
+
+    #[test]
     fn a_key_is_never_replaced() {
-        for key in [SECRET_KEY, ENCRYPTION_KEY] {
+        for key in [SECRET_KEY, SECRET_KEY_SHA256, ENCRYPTION_KEY] {
             let mut given = complete();
             given.insert(key.to_owned(), "hidden-new".to_owned());
             let known = values(&[(key, "hidden-old")]);

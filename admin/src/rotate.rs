@@ -8,13 +8,13 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail, ensure};
 use base::config::Settings;
 use base::config::Values;
-use base::crypto::{random_code, random_key};
+use base::crypto::{random_code, random_key, sha256_hex};
 use juncture::operations::Reseal;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use crate::arguments::Arguments;
-use crate::plan::{ENCRYPTION_KEY, SECRET_KEY};
+use crate::plan::{ENCRYPTION_KEY, SECRET_KEY, SECRET_KEY_SHA256};
 use crate::secret::Secret;
 use crate::{ask, check, reseal};
 
@@ -55,7 +55,7 @@ pub(crate) async fn rotate(secret: &Secret, arguments: &Arguments) -> Result<()>
     let values = secret.existing().await?;
     match name {
         ENCRYPTION_KEY => rotate_encryption_key(secret, arguments, values).await,
-        SECRET_KEY => add_secret_key(secret, arguments, values).await,
+        SECRET_KEY | SECRET_KEY_SHA256 => add_secret_key(secret, arguments, name, values).await,
         _ => replace(secret, name, values).await,
     }
 }
@@ -64,12 +64,13 @@ pub(crate) async fn rotate(secret: &Secret, arguments: &Arguments) -> Result<()>
 pub(crate) async fn drop_old(secret: &Secret, arguments: &Arguments) -> Result<()> {
     let name = arguments.key()?;
     ensure!(
-        matches!(name, ENCRYPTION_KEY | SECRET_KEY),
-        "only {SECRET_KEY} and {ENCRYPTION_KEY} keep an old key"
+        matches!(name, ENCRYPTION_KEY | SECRET_KEY | SECRET_KEY_SHA256),
+        "only {SECRET_KEY}, {SECRET_KEY_SHA256} and {ENCRYPTION_KEY} keep an old key"
     );
     let mut values = secret.existing().await?;
     let keys = keys(&values, name);
-    ensure!(keys.len() > 1, "{name} has no old key");
+    let is_succeeded = name == SECRET_KEY && values.contains_key(SECRET_KEY_SHA256);
+    ensure!(keys.len() > 1 || (is_succeeded && !keys.is_empty()), "{name} has no old key");
     if name == ENCRYPTION_KEY {
         let Some((Phase::Resealed, since)) = phase(&values)? else {
             bail!(
@@ -88,7 +89,11 @@ pub(crate) async fn drop_old(secret: &Secret, arguments: &Arguments) -> Result<(
         reseal::until_clean(&values).await?;
         values.remove(PROGRESS);
     }
-    values.insert(name.to_owned(), keys[0].clone());
+    if is_succeeded {
+        values.remove(name);
+    } else {
+        values.insert(name.to_owned(), keys[0].clone());
+    }
     check::readable(&values)?;
     secret.replace(&values).await?;
     println!(
@@ -148,20 +153,42 @@ async fn rotate_encryption_key(secret: &Secret, arguments: &Arguments, mut value
     }
 }
 
-async fn add_secret_key(secret: &Secret, arguments: &Arguments, mut values: Values) -> Result<()> {
-    let mut keys = keys(&values, SECRET_KEY);
-    let drop = format!("make drop-old STAGE={} KEY={SECRET_KEY}", arguments.stage);
-    ensure!(keys.len() < 2, "Two keys are valid already. When nobody uses the old one any more: {drop}");
-    keys.insert(0, random_code("sk")?);
-    values.insert(SECRET_KEY.to_owned(), keys.join(","));
+/// Adds a key or, if `name` is [`SECRET_KEY_SHA256`], its digest. Then nothing keeps the key itself, so it is printed.
+async fn add_secret_key(
+    secret: &Secret,
+    arguments: &Arguments,
+    name: &str,
+    mut values: Values,
+) -> Result<()> {
+    let mut keys = keys(&values, name);
+    ensure!(
+        keys.len() < 2,
+        "Two keys are valid already. When nobody uses the old one any more: make drop-old STAGE={} KEY={name}",
+        arguments.stage
+    );
+    ensure!(
+        name != SECRET_KEY || !keys.is_empty(),
+        "The secret holds digests of keys: make rotate STAGE={} KEY={SECRET_KEY_SHA256}",
+        arguments.stage
+    );
+    let new = random_code("sk")?;
+    let (entry, where_to_find) = if name == SECRET_KEY_SHA256 {
+        (sha256_hex(new.as_bytes()), format!("which is not shown again:\n   {new}"))
+    } else {
+        let read = "aws secretsmanager get-secret-value --query SecretString --output text --secret-id";
+        (new, format!("the first of {name} in\n   {read} {}", secret.id()))
+    };
+    // The first digest takes the place of the keys.
+    let old = if keys.is_empty() { SECRET_KEY } else { name };
+    keys.insert(0, entry);
+    values.insert(name.to_owned(), keys.join(","));
     check::readable(&values)?;
     secret.replace(&values).await?;
     println!(
-        "A new key is made; both are valid. Now\n\
-         1. give your backend the new key, the first of {SECRET_KEY} in\n   \
-            aws secretsmanager get-secret-value --secret-id {} --query SecretString --output text\n\
-         2. when it uses the new one everywhere: {drop}",
-        secret.id()
+        "A new key is made; the old one stays valid. Now\n\
+         1. give your backend the new key, {where_to_find}\n\
+         2. when it uses the new one everywhere: make drop-old STAGE={} KEY={old}",
+        arguments.stage
     );
     Ok(())
 }

@@ -45,14 +45,12 @@ async fn handle(app: Arc<App>, request: Request) -> Result<Response> {
     let App { keys, rows, sealer } = &*app;
     let caller = keys.authorize(&request).await?;
     let NamedConnection { external_id, provider } = query(&request)?;
-    let connection = rows
-        .find(&caller.connection_key(&provider, &external_id)?)
-        .await?
-        .ok_or_else(Error::connection_not_found)?;
+    let key = caller.connection_key(&provider, &external_id)?;
+    let connection = rows.find(&key).await?.ok_or_else(Error::connection_not_found)?;
     if connection.allowed_projects.is_some() {
         return Err(Error::tokens_not_limited());
     }
-    let refresh_token = connection.refresh_token(sealer)?;
+    let refresh_token = connection.refresh_token(sealer, &key)?;
     let credentials = Credentials {
         refresh_token: refresh_token.expose_secret(),
         expires_at: connection.expires_at.truncate_to_second(),

@@ -7,7 +7,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use base::crypto::{Sealer, random_key};
+use base::crypto::{Binding, Sealer, random_key};
 use futures_util::future::try_join_all;
 use juncture_tests::{Person, binaries, run, secrets_manager};
 use sandbox::{Class, GateSpec, When};
@@ -349,7 +349,7 @@ fn the_encryption_key_is_rotated_while_callers_refresh() {
         let alone = Sealer::from_keys(new)?;
         for row in stack.database().await?.query(ROWS, &[]).await? {
             let (id, stored): (Uuid, String) = (row.get(0), row.get(1));
-            alone.open_sealed(&stored, &id.to_string())?;
+            alone.open(&stored, &Binding::new(id.to_string(), &[]))?;
         }
         deployed.restart().await?;
         for person in &people {
@@ -402,15 +402,20 @@ fn resealing_continues_after_it_was_killed() {
         let new = random_key()?;
         let (before, after) = (Sealer::from_keys(&old)?, Sealer::from_keys(&new)?);
         let database = stack.database().await?;
-        let insert = r#"insert into "juncture-core".connection (connection_id, refresh_token, expires_at)
-            values ($1, $2, now() + interval '1 day')"#;
+        let insert = r#"
+            with made as (
+                insert into "juncture-core".connection (connection_id, refresh_token, expires_at)
+                values ($1, $2, now() + interval '1 day')
+            )
+            insert into "juncture-core".connection_external_map (external_id, provider, connection_id)
+            values ('user/' || $1, 'jira', $1)"#;
         for number in 1..=250u128 {
             let id = Uuid::from_u128(number);
             // Some are in clear text, from the TypeScript version.
             let stored = if number % 50 == 0 {
                 "legacy".to_owned()
             } else {
-                before.seal("token", &id.to_string())?.as_str().to_owned()
+                before.seal("token", &Binding::new(id.to_string(), &[]))?.as_str().to_owned()
             };
             database.execute(insert, &[&id, &stored]).await?;
         }
@@ -441,7 +446,7 @@ fn resealing_continues_after_it_was_killed() {
         let sealed_anew = async || {
             let rows = database.query(ROWS, &[]).await?;
             let opens = |row: &&tokio_postgres::Row| {
-                after.open_sealed(row.get(1), &row.get::<_, Uuid>(0).to_string()).is_ok()
+                after.open(row.get(1), &Binding::new(row.get::<_, Uuid>(0).to_string(), &[])).is_ok()
             };
             anyhow::Ok((rows.iter().filter(opens).count(), rows.len()))
         };

@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 use axum::http::StatusCode;
 use axum::routing::post;
 use axum::{Json, Router};
-use base::crypto::{Sealed, Sealer};
+use base::crypto::{Binding, Sealed, Sealer};
 use juncture_local::services::secrets_manager::SecretsManager;
 use juncture_tests::{Answer, Person, TestStack, run, secrets_manager};
 use reqwest::Method;
@@ -165,7 +165,7 @@ fn a_new_encryption_key_and_a_new_client_secret_are_taken_over() {
             )
             .await?
             .get(0);
-        let sealed = sealer.reseal(&Sealed::stored(stored), &id.to_string())?;
+        let sealed = sealer.reseal(&Sealed::stored(stored), &Binding::new(id.to_string(), &[]))?;
         let sealed = sealed.context("sealed with the old key")?;
         deployed.set(SEALING, &format!("{new},{old}")).await?;
         database

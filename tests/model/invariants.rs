@@ -1,6 +1,7 @@
 //! The invariants, checked while no operation is running.
 
 use anyhow::{Context as _, Result, ensure};
+use base::crypto::Binding;
 use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
 use tokio_postgres::Row;
@@ -39,7 +40,7 @@ struct Stored {
     id: String,
     version: i64,
     refresh_token: String,
-    sealed_access_token: Option<String>,
+    access_token: Option<String>,
     known: Connection,
 }
 
@@ -117,15 +118,20 @@ async fn stored(
     row.map(|row| read(world, &row)).transpose()
 }
 
+fn opened(world: &World, id: &str, sealed: &str) -> Result<String> {
+    Ok(world.sealer.open(sealed, &Binding::new(id, &[]))?.expose_secret().to_owned())
+}
+
 fn read(world: &World, row: &Row) -> Result<Stored> {
     let id: String = row.get(0);
     let sealed: String = row.get(2);
-    let refresh_token = world.sealer.open_sealed(&sealed, &id)?.expose_secret().to_owned();
+    let refresh_token = opened(world, &id, &sealed)?;
+    let access_token: Option<String> = row.get(4);
     let family = world.family(&refresh_token).context("the sandbox never issued the stored token")?.id;
     Ok(Stored {
         version: row.get(1),
         refresh_token,
-        sealed_access_token: row.get(4),
+        access_token: access_token.map(|sealed| opened(world, &id, &sealed)).transpose()?,
         known: Connection { family, site: row.get(5), project: row.get(6), is_invalid: row.get(3) },
         id,
     })
@@ -167,8 +173,9 @@ async fn cache_agrees(
         ensure!(entry[name] == *value, "the cache says {name} = {}, the row says {value}", entry[name]);
     }
     let cached = entry["access_token"]["sealed"].as_str();
+    let cached = cached.map(|sealed| opened(world, &stored.id, sealed)).transpose()?;
     ensure!(
-        may_be_older || cached == stored.sealed_access_token.as_deref() || (cached.is_none() && !is_fresh),
+        may_be_older || cached == stored.access_token || (cached.is_none() && !is_fresh),
         "another access token is cached than is stored"
     );
     Ok(())

@@ -210,7 +210,7 @@ def nothing_is_left(emulator: Emulator, before: dict) -> None:
     left = {kind: sorted(set(names) - set(before[kind])) for kind, names in after.items()}
     # The bucket of the SAM CLI is for all stacks of the account, and `make secrets` made the secrets.
     assert left.pop("stacks") == ["aws-sam-cli-managed-default"], left
-    assert left.pop("secrets") == ["juncture/prod", "juncture/staging"], left
+    assert left.pop("secrets") == ["juncture/prod", "juncture/prod-migrator", "juncture/staging"], left
     assert not any(left.values()), left
     print("Nothing is left of them but their secrets")
 
@@ -223,7 +223,11 @@ def staging_to_its_end(stage: Stage, migrator: NextMigrator) -> None:
 
 
 def prod_to_its_end(stage: Stage, present: Path, migrator: NextMigrator) -> None:
-    deploy_and_use(stage, "a second stage of the same account and region", "second", "https://app.example.com")
+    stage.separate_the_migrator()
+    deploy_and_use(stage, "a second stage of the same account and region, with a secret for its migrator", "second",
+                   "https://app.example.com")
+    with step(f"{stage.name}: the functions' role may not change tables"):
+        assert stage.servers.sql("select has_schema_privilege('juncture_functions', 'juncture-core', 'create')") == "f"
     way_out(stage, present, migrator.wait(), "second")
     removal(stage)
 

@@ -26,8 +26,13 @@ class Servers:
     def atlassian(self) -> str:
         return self.settings["ATLASSIAN_AUTH_URL"]
 
+    @property
+    def owner_url(self) -> str:
+        """The URL of the database for the role that may create tables."""
+        return self.settings["DATABASE_URL"].replace("//juncture_functions:", "//juncture:")
+
     def sql(self, statement: str) -> str:
-        command = ["psql", self.settings["DATABASE_URL"], "--quiet", "--tuples-only", "--no-align", "--no-psqlrc",
+        command = ["psql", self.owner_url, "--quiet", "--tuples-only", "--no-align", "--no-psqlrc",
                    "--set", "ON_ERROR_STOP=1", "--command", statement]
         return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
 
@@ -44,23 +49,40 @@ class Stage:
         self.emulator, self.servers, self.folder = emulator, servers, folder
         self.url = ""
         self.key = servers.settings["JUNCTURE_SECRET_KEY"]
+        self.migrator_secret = None
+
+    def separate_the_migrator(self) -> None:
+        """Gives the migrator its own secret; the functions then use a role that may not create tables."""
+        self.migrator_secret = f"{self.secret}-migrator"
+        config = self.folder / "samconfig.toml"
+        own = f'"JunctureSecretsId={self.secret}",'
+        text = config.read_text()
+        assert own in text, text
+        config.write_text(text.replace(own, f'{own}\n  "MigratorSecretsId={self.migrator_secret}",'))
+        self._put(self.migrator_secret, {
+            "DATABASE_URL": self.servers.owner_url, "DATABASE_FUNCTIONS_ROLE": "juncture_functions",
+        })
 
     # The operator.
 
     def write_secret(self, **settings: str) -> None:
         """What `make secrets` does; that refuses addresses of this machine, which no function in AWS could reach."""
-        text = json.dumps({
+        self._put(self.secret, {
             **self.servers.settings,
+            # Without its own secret the migrator has this one, and needs the role that may create tables.
+            **({} if self.migrator_secret else {"DATABASE_URL": self.servers.owner_url}),
             "DEFAULT_JIRA_SITE_REDIRECT_URI": "http://localhost:1/settings",
             # Waiting for a new version is not what is rehearsed.
             "SECRETS_MAX_AGE_SECONDS": "1",
             **settings,
         })
-        secrets = self.emulator.client("secretsmanager")
-        if self.secret in self.emulator.everything()["secrets"]:
-            secrets.put_secret_value(SecretId=self.secret, SecretString=text)
+
+    def _put(self, name: str, values: dict) -> None:
+        secrets, text = self.emulator.client("secretsmanager"), json.dumps(values)
+        if name in self.emulator.everything()["secrets"]:
+            secrets.put_secret_value(SecretId=name, SecretString=text)
         else:
-            secrets.create_secret(Name=self.secret, SecretString=text)
+            secrets.create_secret(Name=name, SecretString=text)
 
     def read_secret(self) -> dict:
         found = self.emulator.client("secretsmanager").get_secret_value(SecretId=self.secret)

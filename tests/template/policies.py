@@ -81,8 +81,11 @@ def statements(role: dict):
                 yield statement
 
 
-def role_of(function: dict):
-    return function.get("Role", {}).get("Fn::GetAtt", [None])[0]
+def roles_of(function: dict) -> set:
+    """The role of a function, or both roles that a condition chooses from."""
+    role = function.get("Role", {})
+    choices = role["Fn::If"][1:] if "Fn::If" in role else [role]
+    return {choice.get("Fn::GetAtt", [None])[0] for choice in choices}
 
 
 def runtime(template):
@@ -138,10 +141,12 @@ def concurrency(template):
 def least_privilege(template):
     """Every function has a role of the template, which allows what a function needs on a named resource."""
     roles = of_type(template, "AWS::IAM::Role")
-    used = {role_of(function) for function in functions(template).values()}
+    used = set().union(*(roles_of(function) for function in functions(template).values()))
     for name, function in functions(template).items():
-        if role_of(function) not in roles:
+        if not roles_of(function) <= set(roles):
             yield f"{name} has no role of the template"
+        if name != "Migrate" and "MigratorRole" in roles_of(function):
+            yield f"{name} has the role of the migrator, which may change tables"
     for name, role in roles.items():
         allowed = FUNCTION_ACTIONS if name in used else CALLER_ACTIONS
         for policy in role["Properties"].get("ManagedPolicyArns", []):
@@ -174,9 +179,9 @@ def no_wildcard(template):
                 if "*" in text:
                     yield f"{name}: the action {text}"
                 if text == "secretsmanager:GetSecretValue":
-                    wanted = "JunctureSecretsId" in json.dumps(statement["Resource"])
-                    if not wanted or isinstance(statement["Resource"], list):
-                        yield f"{name} may read another secret than JunctureSecretsId"
+                    wanted = "MigratorSecretsId" if name == "MigratorRole" else "JunctureSecretsId"
+                    if wanted not in json.dumps(statement["Resource"]) or isinstance(statement["Resource"], list):
+                        yield f"{name} may read another secret than {wanted}"
         for statement in as_list(role["Properties"]["AssumeRolePolicyDocument"]["Statement"]):
             if "*" in json.dumps(statement["Principal"]):
                 yield f"{name}: anybody may assume it"

@@ -75,6 +75,8 @@ BREACHES = [
     (policies.observed, edit("FunctionLogs", "RetentionInDays", None), "for ever"),
     (policies.concurrency, edit("GetAccessToken", "ReservedConcurrentExecutions", None), "GetAccessToken"),
     (policies.least_privilege, edit("GetAccessToken", "Role", {"Ref": "SomeRole"}), "no role"),
+    (policies.least_privilege, edit("GetAccessToken", "Role", {"Fn::GetAtt": ["MigratorRole", "Arn"]}), "of the migrator"),
+    (policies.least_privilege, edit("Migrate", "Role.Fn::If.1", {"Ref": "SomeRole"}), "no role"),
     (policies.least_privilege, statement(Action="secretsmanager:PutSecretValue"), "PutSecretValue"),
     (policies.least_privilege, statement(Action=["s3:GetObject"]), "s3:GetObject"),
     (policies.least_privilege, statement(Resource=None), "names no resource"),

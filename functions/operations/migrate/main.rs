@@ -38,8 +38,9 @@ async fn main() -> ExitCode {
 /// Applies the pending migrations; each statement times out after `limit`. Loads the settings here instead of at
 /// startup, so that an error in them is reported to `CloudFormation`.
 async fn migrate(limit: Option<Duration>) -> Result<(), lambda_runtime::Error> {
-    let postgres = Postgres::direct(&settings(limit).await?)?;
-    let applied = migrations::apply(&postgres, limit).await?;
+    let settings = settings(limit).await?;
+    let functions_role = settings.optional("DATABASE_FUNCTIONS_ROLE");
+    let applied = migrations::apply(&Postgres::direct(&settings)?, limit, functions_role.as_deref()).await?;
     if applied.is_empty() {
         tracing::info!("the database is up to date");
     } else {

@@ -11,7 +11,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use super::account::Account;
-use super::postgres::{NAME, Postgres, with_database};
+use super::postgres::{FUNCTIONS_ROLE, NAME, Postgres, with_database};
 use super::process::Process;
 use super::tls::Authority;
 use crate::reaper::Reaper;
@@ -44,7 +44,7 @@ impl PgBouncer {
         let home = account.settle(&options.folder)?;
         let (certificate, key) = options.authority.certify(account, &home)?;
         let users = home.join("users.txt");
-        account.write(&users, &format!("\"{NAME}\" \"{}\"\n", postgres.password()))?;
+        account.write(&users, &format!("\"{FUNCTIONS_ROLE}\" \"{}\"\n", postgres.password()))?;
         let file = home.join("pgbouncer.ini");
         account.write(
             &file,
@@ -81,7 +81,7 @@ impl PgBouncer {
             })
             .await?;
         let url = format!(
-            "postgres://{NAME}:{}@localhost:{}/{NAME}?sslmode=require&sslrootcert={}",
+            "postgres://{FUNCTIONS_ROLE}:{}@localhost:{}/{NAME}?sslmode=require&sslrootcert={}",
             postgres.password(),
             options.port,
             options.authority.certificate().display(),
@@ -94,7 +94,7 @@ impl PgBouncer {
         Self { process: Arc::clone(&self.process), url: with_database(&self.url, name) }
     }
 
-    /// URL of the database through the pooler, with `sslmode=require` and the CA certificate in `sslrootcert`.
+    /// URL of the database through the pooler, for the functions, with `sslmode=require` and the CA certificate in `sslrootcert`.
     pub fn url(&self) -> &str {
         &self.url
     }

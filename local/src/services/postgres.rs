@@ -21,6 +21,9 @@ use crate::reaper::{Reaper, is_alive};
 /// Name of the database and of its owner.
 pub const NAME: &str = "juncture";
 
+/// Name of the role that the functions use. It may read and write the tables, and change nothing about them.
+pub const FUNCTIONS_ROLE: &str = "juncture_functions";
+
 /// Options of a private PostgreSQL.
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -123,9 +126,27 @@ impl Postgres {
         })
     }
 
-    /// URL of the database, with user, password and `sslmode`.
+    /// Creates the role [`FUNCTIONS_ROLE`] unless it exists, with the same password as the owner's. Does not work for a
+    /// server that requires TLS.
+    pub async fn create_functions_role(&self) -> Result<()> {
+        let (client, connection) = tokio_postgres::connect(&self.url, NoTls).await?;
+        tokio::spawn(connection);
+        let create = format!(
+            "do $$ begin create role {FUNCTIONS_ROLE} login password '{}'; \
+             exception when duplicate_object then null; end $$",
+            self.password
+        );
+        client.batch_execute(&create).await.context("cannot create the functions' role")
+    }
+
+    /// URL of the database for its owner, with user, password and `sslmode`.
     pub fn url(&self) -> &str {
         &self.url
+    }
+
+    /// URL of the database for the functions, once their role exists.
+    pub fn functions_url(&self) -> String {
+        with_functions_role(&self.url)
     }
 
     /// The server's version, such as `15.18`.
@@ -157,6 +178,11 @@ impl Postgres {
 /// The URL of another database of the same server.
 pub(super) fn with_database(url: &str, name: &str) -> String {
     url.replacen(&format!("/{NAME}?"), &format!("/{name}?"), 1)
+}
+
+/// The URL for the functions instead of the owner.
+pub(super) fn with_functions_role(url: &str) -> String {
+    url.replacen(&format!("//{NAME}:"), &format!("//{FUNCTIONS_ROLE}:"), 1)
 }
 
 /// Passwords are put into URLs and configuration files unescaped.

@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result};
 use nix::sys::signal::Signal;
 
 use super::options::StackOptions;
-use crate::services::postgres::Postgres;
+use crate::services::postgres::{FUNCTIONS_ROLE, Postgres};
 use crate::services::process::Process;
 
 /// Applies the migrations in a separate process. Bypasses the pooler, because the migrations hold a lock that
@@ -19,6 +19,9 @@ pub(super) async fn migrate(options: &StackOptions, postgres: Option<&Postgres>)
     // The `DATABASE_DIRECT_URL` in `.env` only applies to the `DATABASE_URL` in `.env`.
     let direct = options.settings.hosted_database().then(|| options.settings.get("DATABASE_DIRECT_URL"));
     command.env("DATABASE_DIRECT_URL", direct.flatten().unwrap_or_default());
+    if postgres.is_some() {
+        command.env("DATABASE_FUNCTIONS_ROLE", FUNCTIONS_ROLE);
+    }
     let log = options.logs().join("migrate.log");
     let process = Process::spawn("migrate", command, Signal::SIGTERM, &log, &options.reaper)?;
     process.finish().await.context("the migrations were not applied")?;

@@ -103,13 +103,17 @@ impl Servers {
             set("JIRA_SCOPE_GROUPS", "people, boards, planning, service-desk");
         }
         if let Some(postgres) = &self.postgres {
-            set("DATABASE_URL", self.pooler.as_ref().map_or(postgres.url(), PgBouncer::url));
+            set("DATABASE_URL", &self.database_url(postgres));
         }
         if let Some(front) = &self.front {
             set("UPSTASH_REDIS_REST_URL", &front.url());
             set("UPSTASH_REDIS_REST_TOKEN", &options.secrets.upstash_token);
         }
         settings
+    }
+
+    fn database_url(&self, postgres: &Postgres) -> String {
+        self.pooler.as_ref().map_or_else(|| postgres.functions_url(), |pooler| pooler.url().to_owned())
     }
 
     /// Stops them in order.
@@ -206,6 +210,7 @@ async fn database(options: &StackOptions) -> Result<(Option<Postgres>, Option<Pg
         &options.reaper,
     )
     .await?;
+    postgres.create_functions_role().await?;
     (options.progress)(&format!(
         "PostgreSQL {} on {port} … ready {:.1} s",
         postgres.version(),

@@ -59,6 +59,10 @@ pub enum Counter {
     /// Calls to Jira that were not made, because a limit is known to be reached, or what is left of a quota is kept for
     /// writes.
     JiraCallsWithheld,
+    /// Attempts to read the secret behind the settings that failed.
+    SecretUnreadable,
+    /// Versions of the secret that were read and contain a malformed or missing setting.
+    SettingsRejected,
     /// Idle connections still due for a refresh after a run.
     IdleConnectionsDue,
     /// Days since the longest-idle of those connections was last used.

@@ -4,9 +4,8 @@
 use std::sync::Arc;
 
 use base::config::{Settings, SettingsError};
-use base::crypto::secrets_are_equal;
+use base::crypto::{secrets_are_equal, sha256_hex};
 use runtime::{Request, bearer_token};
-use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use stores::upstash::Upstash;
 
@@ -15,27 +14,30 @@ use crate::error::Result;
 use crate::provider::ProviderId;
 use crate::rate_limit::WrongKeys;
 
-/// The secret keys for the backend API. Settings: `JUNCTURE_SECRET_KEY`, which takes several comma-separated keys
-/// during a rotation, and those of the rate limit for wrong keys.
+/// The secret keys for the backend API. Settings: `JUNCTURE_SECRET_KEY` and `JUNCTURE_SECRET_KEY_SHA256`, each a
+/// comma-separated list, of keys or of their SHA-256 digests in hex, and those of the rate limit for wrong keys.
 pub struct SecretKeys {
-    keys: Vec<SecretString>,
+    /// Their digests, in lowercase hex.
+    digests: Vec<String>,
     wrong: WrongKeys,
 }
 
 impl SecretKeys {
     pub(crate) fn new(settings: &Settings, redis: Option<Arc<Upstash>>) -> Result<Self, SettingsError> {
-        let name = "JUNCTURE_SECRET_KEY";
-        let keys: Vec<SecretString> = settings
-            .required(name)?
-            .split(',')
-            .map(str::trim)
-            .filter(|key| !key.is_empty())
-            .map(SecretString::from)
-            .collect();
-        if keys.is_empty() {
-            return Err(SettingsError::Missing { name });
+        const KEYS: &str = "JUNCTURE_SECRET_KEY";
+        const DIGESTS: &str = "JUNCTURE_SECRET_KEY_SHA256";
+        let (keys, given) = (list(settings, KEYS), list(settings, DIGESTS));
+        if !given.iter().all(|digest| is_digest(digest)) {
+            let reason =
+                "must be SHA-256 digests, each of 64 hexadecimal digits, separated by commas".to_owned();
+            return Err(SettingsError::Invalid { name: DIGESTS, reason });
         }
-        Ok(Self { keys, wrong: WrongKeys::new(settings, redis)? })
+        let digests = keys.iter().map(|key| sha256_hex(key.as_bytes()));
+        let digests: Vec<_> = digests.chain(given.iter().map(|digest| digest.to_ascii_lowercase())).collect();
+        if digests.is_empty() {
+            return Err(SettingsError::Missing { name: KEYS });
+        }
+        Ok(Self { digests, wrong: WrongKeys::new(settings, redis)? })
     }
 
     /// Authorizes a request whose bearer token is one of the keys. A valid key is accepted regardless of how many wrong
@@ -50,9 +52,20 @@ impl SecretKeys {
     fn are_known_to(&self, request: &Request) -> bool {
         // Compares every key, so the timing does not reveal which one was close.
         bearer_token(request).is_some_and(|given| {
-            self.keys.iter().fold(false, |known, key| secrets_are_equal(key.expose_secret(), given) | known)
+            let given = sha256_hex(given.as_bytes());
+            self.digests.iter().fold(false, |known, digest| secrets_are_equal(digest, &given) | known)
         })
     }
+}
+
+/// The entries of a comma-separated setting.
+fn list(settings: &Settings, name: &str) -> Vec<String> {
+    let text = settings.optional(name).unwrap_or_default();
+    text.split(',').map(str::trim).filter(|entry| !entry.is_empty()).map(str::to_owned).collect()
+}
+
+fn is_digest(text: &str) -> bool {
+    text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 /// How a request identifies a connection.
@@ -121,6 +134,26 @@ mod tests {
         for wrong in ["Bearer new-key, old-key", "Bearer ", "Bearer new-ke", "Basic new-key", "new-key"] {
             assert!(!keys.are_known_to(&request(wrong)), "{wrong}");
         }
+    }
+
+    #[test]
+    fn a_key_may_be_given_by_its_digest() {
+        let digest = sha256_hex(b"hashed-key").to_ascii_uppercase();
+        let of = |pairs: &[(&str, &str)]| {
+            let pairs = pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+            SecretKeys::new(&Settings::from_pairs(pairs), None)
+        };
+        let alone = of(&[("JUNCTURE_SECRET_KEY_SHA256", &digest)]).unwrap();
+        assert!(alone.are_known_to(&request("Bearer hashed-key")));
+        assert!(!alone.are_known_to(&request(&format!("Bearer {digest}"))), "the digest is not a key");
+        let both =
+            of(&[("JUNCTURE_SECRET_KEY", "clear-key"), ("JUNCTURE_SECRET_KEY_SHA256", &digest)]).unwrap();
+        assert!(
+            both.are_known_to(&request("Bearer hashed-key"))
+                && both.are_known_to(&request("Bearer clear-key"))
+        );
+        let error = of(&[("JUNCTURE_SECRET_KEY_SHA256", "hashed-key")]).err().unwrap().to_string();
+        assert!(error.contains("64 hexadecimal digits") && !error.contains("hashed-key"), "{error}");
     }
 
     #[test]

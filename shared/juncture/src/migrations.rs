@@ -44,9 +44,13 @@ pub const ALL: &[Migration] = migrations![
 /// Each statement times out on the server after `limit`, so none keeps running after the caller has given up. The lock
 /// is scoped to the transaction, so this also works through a pooler in transaction mode. Fails if a migration was
 /// changed after it was applied.
+///
+/// Every time, `functions_role` is granted what the functions need: to read and write the tables. It need not be able
+/// to create or change any.
 pub async fn apply(
     postgres: &Postgres,
     limit: Option<Duration>,
+    functions_role: Option<&str>,
 ) -> Result<Vec<&'static str>, MigrationError> {
     const LOCK: &str = "select pg_advisory_xact_lock(hashtextextended('juncture migrations', 0))";
     const TABLE: &str = r#"
@@ -91,8 +95,34 @@ pub async fn apply(
         transaction.execute_typed(RECORD, &record).await.map_err(failed(name))?;
         applied.push(*name);
     }
+    if let Some(role) = functions_role {
+        let grants = grants_to(role);
+        transaction.batch_execute(&grants).await.map_err(failed("granting access to the functions' role"))?;
+    }
     transaction.commit().await.map_err(failed("commit"))?;
     Ok(applied)
+}
+
+/// The statements that grant a role what the functions need. The migrations' own table can only be read.
+fn grants_to(role: &str) -> String {
+    let role = format!("\"{}\"", role.replace('"', "\"\""));
+    format!(
+        r#"
+        grant usage on schema "juncture-core" to {role};
+        grant select on all tables in schema "juncture-core" to {role};
+        grant usage on all sequences in schema "juncture-core" to {role};
+        do $$
+        declare writable record;
+        begin
+            for writable in
+                select tablename from pg_catalog.pg_tables
+                where schemaname = 'juncture-core' and tablename <> 'migration'
+            loop
+                execute format('grant insert, update, delete on "juncture-core".%I to {role}', writable.tablename);
+            end loop;
+        end
+        $$;"#
+    )
 }
 
 /// How the database differs from the compiled-in migrations. A database that is ahead does not differ: a deployment

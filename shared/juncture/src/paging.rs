@@ -3,7 +3,7 @@
 //! A cursor is sealed, so callers can only send back what they got, and bound to the endpoint, the connection and the
 //! query. Without either parameter a list is returned whole.
 
-use base::crypto::Sealer;
+use base::crypto::{Binding, Sealer};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use runtime::Field;
@@ -21,7 +21,7 @@ const MAX_LIMIT: usize = 1000;
 /// Issues and opens the cursors of one list.
 pub struct Paging<'a> {
     sealer: &'a Sealer,
-    aad: String,
+    binding: Binding,
 }
 
 /// A requested page, which starts at a position in the list or at its beginning.
@@ -75,13 +75,13 @@ struct Cursor<P> {
 impl<'a> Paging<'a> {
     /// Paginates the list that `call` returns for a connection and a query, such as a project id.
     pub fn new(sealer: &'a Sealer, call: &str, key: &ConnectionKey, query: &str) -> Self {
-        let aad = serde_json::json!(["cursor", call, key.storage_name(), query]).to_string();
-        Self { sealer, aad }
+        Self { sealer, binding: key.cursor_binding(call, query) }
     }
 
     /// Paginates a list of connections.
     pub fn of_connections(sealer: &'a Sealer, call: &str, query: &str) -> Self {
-        Self { sealer, aad: serde_json::json!(["cursor", call, query]).to_string() }
+        let v1 = serde_json::json!(["cursor", call, query]).to_string();
+        Self { sealer, binding: Binding::new(v1, &["cursor", call, query]) }
     }
 
     /// Parses the requested page; `None` means the whole list. A cursor without a limit keeps the limit it was issued
@@ -102,7 +102,7 @@ impl<'a> Paging<'a> {
     /// Creates the cursor of the next page.
     pub fn cursor<P: Serialize>(&self, limit: usize, position: P) -> Result<String> {
         let plaintext = serde_json::to_string(&Cursor { limit, position }).map_err(Error::internal)?;
-        let sealed = self.sealer.seal(&plaintext, &self.aad).map_err(Error::internal)?;
+        let sealed = self.sealer.seal(&plaintext, &self.binding).map_err(Error::internal)?;
         Ok(URL_SAFE_NO_PAD.encode(sealed.as_str()))
     }
 
@@ -119,7 +119,7 @@ impl<'a> Paging<'a> {
     fn open<P: DeserializeOwned>(&self, text: &str) -> Result<Cursor<P>> {
         let opened = || {
             let sealed = String::from_utf8(URL_SAFE_NO_PAD.decode(text).ok()?).ok()?;
-            let plaintext = self.sealer.open_sealed(&sealed, &self.aad).ok()?;
+            let plaintext = self.sealer.open(&sealed, &self.binding).ok()?;
             serde_json::from_str(plaintext.expose_secret()).ok()
         };
         opened().ok_or_else(|| {

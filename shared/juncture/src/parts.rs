@@ -58,7 +58,7 @@ impl<'s> Parts<'s> {
         get_or_build(&self.postgres, || self.read())
     }
 
-    /// The sealer of tokens. Setting: `TOKEN_ENCRYPTION_KEY`.
+    /// The sealer of tokens. Settings: `TOKEN_ENCRYPTION_KEY`, `TOKEN_SEAL_FORMAT`, `ACCEPT_CLEAR_TEXT_TOKENS`.
     pub fn sealer(&self) -> Built<Sealer> {
         get_or_build(&self.sealer, || self.read())
     }
@@ -79,15 +79,15 @@ impl<'s> Parts<'s> {
         Ok(ConnectionRows::new(self.postgres()?))
     }
 
-    /// Access to connections. Settings: `DATABASE_URL` and those of Redis.
+    /// Access to connections. Settings: `DATABASE_URL`, those of Redis and of the sealer.
     pub fn connections(&self) -> Built<Connections> {
-        Ok(Connections::new(self.connection_rows()?, self.redis()?))
+        Ok(Connections::new(self.connection_rows()?, self.redis()?, self.sealer()?))
     }
 
-    /// The tokens of connections. Settings: those of the connections, the sealer and the providers' [`TokenEndpoint`]s.
+    /// The tokens of connections. Settings: those of the connections and the providers' [`TokenEndpoint`]s.
     pub fn tokens(&self) -> Built<Tokens> {
         let endpoints: Providers<Box<dyn TokenEndpoint>> = self.read()?;
-        Ok(Tokens::new(self.connections()?, self.sealer()?, endpoints))
+        Ok(Tokens::new(self.connections()?, endpoints))
     }
 
     /// Jira, through the connections.
@@ -133,7 +133,7 @@ impl<'s> Parts<'s> {
 
     /// Re-seals every stored token with the first key.
     pub fn reseal(&self) -> Built<Reseal> {
-        Ok(Reseal::new(self.connections()?, self.sealer()?))
+        Ok(Reseal::new(self.connections()?))
     }
 }
 

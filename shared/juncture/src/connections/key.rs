@@ -1,6 +1,8 @@
 //! The key of a connection.
 
+use base::crypto::Binding;
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use crate::error::{Error, Result};
 use crate::provider::ProviderId;
@@ -37,6 +39,18 @@ impl ExternalId {
     }
 }
 
+/// The project of all connections in core mode, as it appears in what sealed values are bound to.
+const CORE: &str = "core";
+
+/// A column of a connection's row that holds a sealed token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TokenColumn {
+    /// `refresh_token`
+    Refresh,
+    /// `access_token`
+    Access,
+}
+
 /// Identifies one connection. Queries, caches and locks take this type, never loose strings.
 ///
 /// A key comes from a caller's request ([`crate::callers`]), or from a value that was sealed or stored for a caller
@@ -60,6 +74,32 @@ impl ConnectionKey {
     /// The product's id of the connection.
     pub fn external_id(&self) -> &ExternalId {
         &self.external_id
+    }
+
+    /// What a token in a connection's row is bound to, in the first format to the connection's id only.
+    pub fn token_binding(&self, id: &Uuid, column: TokenColumn) -> Binding {
+        let id = id.to_string();
+        let column = match column {
+            TokenColumn::Refresh => "refresh_token",
+            TokenColumn::Access => "access_token",
+        };
+        let v2 = [CORE, self.provider.as_str(), self.external_id.as_str(), &id, column];
+        Binding::new(id.as_str(), &v2)
+    }
+
+    /// What a cached connection is bound to, as of one version of its row.
+    pub(super) fn entry_binding(&self, version: i64) -> Binding {
+        let version = version.to_string();
+        let v2 = [CORE, self.provider.as_str(), self.external_id.as_str(), "cached", &version];
+        // The first format does not seal entries.
+        Binding::new("", &v2)
+    }
+
+    /// What a cursor of a list that a connection returns is bound to.
+    pub(crate) fn cursor_binding(&self, call: &str, query: &str) -> Binding {
+        let v1 = serde_json::json!(["cursor", call, self.storage_name(), query]).to_string();
+        let v2 = [CORE, self.provider.as_str(), self.external_id.as_str(), "cursor", call, query];
+        Binding::new(v1, &v2)
     }
 
     /// The key as it appears in Redis keys and lock names.

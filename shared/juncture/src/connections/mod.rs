@@ -17,7 +17,7 @@ mod store;
 mod tokens;
 
 pub use allowed_projects::AllowedProjects;
-pub use key::{ConnectionKey, ExternalId};
+pub use key::{ConnectionKey, ExternalId, TokenColumn};
 pub use row::{Connection, StoredAccessToken};
 pub use rows::ConnectionRows;
 pub use store::Connections;

@@ -2,9 +2,9 @@
 
 use std::sync::LazyLock;
 
-use base::crypto::{Sealed, Sealer};
+use base::crypto::{CryptoError, Sealed, Sealer};
 use base::oauth::GrantedScopes;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use stores::postgres::{failed, within_budget};
 use time::OffsetDateTime;
@@ -13,7 +13,8 @@ use tokio_postgres::{GenericClient, Row};
 use uuid::Uuid;
 
 use super::allowed_projects::AllowedProjects;
-use super::key::ConnectionKey;
+use super::key::{ConnectionKey, TokenColumn};
+use super::tokens::AccessToken;
 use crate::error::{Error, Result};
 use crate::provider::{Account, CHOSEN_SITES, NamedSite};
 
@@ -71,15 +72,42 @@ pub struct StoredAccessToken {
     pub expires_at: OffsetDateTime,
 }
 
+impl StoredAccessToken {
+    /// Seals an access token of a connection.
+    pub(super) fn seal(
+        token: &AccessToken,
+        key: &ConnectionKey,
+        id: &Uuid,
+        sealer: &Sealer,
+    ) -> Result<Self, CryptoError> {
+        let binding = key.token_binding(id, TokenColumn::Access);
+        let sealed = sealer.seal(token.value.expose_secret(), &binding)?;
+        Ok(Self { sealed, expires_at: token.expires_at })
+    }
+
+    /// Decrypts it. Clear text is an error: the TypeScript Juncture stored no access tokens in rows.
+    pub(super) fn open(
+        &self,
+        key: &ConnectionKey,
+        id: &Uuid,
+        sealer: &Sealer,
+    ) -> Result<AccessToken, CryptoError> {
+        let binding = key.token_binding(id, TokenColumn::Access);
+        Ok(AccessToken { value: sealer.open(self.sealed.as_str(), &binding)?, expires_at: self.expires_at })
+    }
+}
+
 impl Connection {
     /// Whether the consent has expired.
     pub fn is_expired(&self) -> bool {
         self.expires_at <= OffsetDateTime::now_utc()
     }
 
-    /// Decrypts the refresh token. Returns 500 if it was sealed with a key that is no longer configured.
-    pub fn refresh_token(&self, sealer: &Sealer) -> Result<SecretString> {
-        sealer.open(&self.refresh_token, &self.id.to_string()).map_err(Error::internal)
+    /// Decrypts the refresh token of the connection with this key. Returns 500 if it was sealed with a key that is no
+    /// longer configured, or for another connection.
+    pub fn refresh_token(&self, sealer: &Sealer, key: &ConnectionKey) -> Result<SecretString> {
+        let binding = key.token_binding(&self.id, TokenColumn::Refresh);
+        sealer.open_stored(&self.refresh_token, &binding).map_err(Error::internal)
     }
 
     /// Whether the connection is known to belong to a different account; `false` if either account is unknown.

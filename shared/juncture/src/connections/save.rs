@@ -5,7 +5,7 @@ use time::OffsetDateTime;
 use tokio_postgres::types::{ToSql, Type};
 use uuid::Uuid;
 
-use super::cache::{self, Snapshot};
+use super::cache;
 use super::key::ConnectionKey;
 use super::removal_time;
 use super::rotation::SealedTokens;
@@ -45,7 +45,7 @@ impl Connections {
         site: &Site,
     ) -> Result<()> {
         let connection = self.write(key, consent, seal, site).await?;
-        self.publish(key, &Snapshot::from(&connection)).await;
+        self.publish(key, &self.snapshot(key, &connection)).await;
         Ok(())
     }
 

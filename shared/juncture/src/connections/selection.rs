@@ -4,7 +4,7 @@ use stores::postgres::{bounded, within_budget};
 use tokio_postgres::types::{ToSql, Type};
 
 use super::allowed_projects::AllowedProjects;
-use super::cache::{self, Snapshot};
+use super::cache;
 use super::key::ConnectionKey;
 use super::row::{Connection, find_for_update};
 use super::rows::is_transient;
@@ -60,7 +60,7 @@ impl Connections {
             Err(error) if is_transient(&error) => self.try_to_choose(key, choice).await,
             outcome => outcome,
         };
-        self.publish(key, &Snapshot::from(&chosen?)).await;
+        self.publish(key, &self.snapshot(key, &chosen?)).await;
         Ok(())
     }
 

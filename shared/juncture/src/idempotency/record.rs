@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use base::crypto::{Sealed, Sealer, sha256_hex};
+use base::crypto::{Binding, Sealed, Sealer, sha256_hex};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use stores::upstash::Command;
@@ -41,9 +41,14 @@ impl IdempotencyKey {
         &self.digest
     }
 
-    /// The Redis key of the record; sealed responses are bound to it.
+    /// The Redis key of the record.
     pub(super) fn record(&self) -> String {
         format!("juncture:once:{}:{}", self.connection_id, self.digest)
+    }
+
+    /// What a stored response is bound to.
+    pub(super) fn sealing(&self) -> Binding {
+        Binding::new(self.record(), &["idempotency_record", &self.connection_id.to_string(), &self.digest])
     }
 
     /// The Redis key of the lock.
@@ -100,7 +105,7 @@ impl State {
         if plaintext.len() > MAX_ANSWER {
             return None;
         }
-        sealer.seal(&plaintext, &key.record()).ok().map(Self::Answered)
+        sealer.seal(&plaintext, &key.sealing()).ok().map(Self::Answered)
     }
 }
 

@@ -101,8 +101,7 @@ impl IdempotencyStore {
         match record.state {
             State::Sent(send) => Ok(Some(Known::Sent(send))),
             State::Answered(sealed) => {
-                let plaintext =
-                    self.sealer.open_sealed(sealed.as_str(), &key.record()).map_err(Error::internal)?;
+                let plaintext = self.sealer.open(sealed.as_str(), &key.sealing()).map_err(Error::internal)?;
                 let answer = serde_json::from_str(plaintext.expose_secret()).map_err(Error::internal)?;
                 Ok(Some(Known::Answered(answer)))
             }

@@ -8,7 +8,7 @@
 
 use std::time::Duration;
 
-use base::crypto::{Sealed, secrets_are_equal, sha256_hex};
+use base::crypto::{Binding, Sealed, secrets_are_equal, sha256_hex};
 use base::retry::Pauses;
 use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
@@ -150,7 +150,7 @@ impl OAuthStates {
         let answer =
             Answer { connection_code: code.as_str().to_owned(), browser: browser.secret().to_owned() };
         let plaintext = serde_json::to_string(&answer).map_err(Error::internal)?;
-        let sealed = self.sealer.seal(&plaintext, &arrival.key).map_err(Error::internal)?;
+        let sealed = self.sealer.seal(&plaintext, &sealing(&arrival.key)).map_err(Error::internal)?;
         let Note { first, state, .. } = &arrival.note;
         let note = Note { first: first.clone(), state: state.clone(), answer: Some(sealed) };
         let note = serde_json::to_string(&note).map_err(Error::internal)?;
@@ -169,7 +169,7 @@ impl OAuthStates {
     }
 
     fn open(&self, key: &str, sealed: &Sealed) -> Option<Returned> {
-        let plaintext = self.sealer.open_sealed(sealed.as_str(), key).ok()?;
+        let plaintext = self.sealer.open(sealed.as_str(), &sealing(key)).ok()?;
         let answer: Answer = serde_json::from_str(plaintext.expose_secret()).ok()?;
         let code = ConnectionCode::parse(&answer.connection_code).ok()?;
         Some(Returned { code, browser: Browser::returned(answer.browser) })
@@ -186,6 +186,11 @@ impl Note {
             && secrets_are_equal(&first.code, &mark.code)
             && (state.began_in(began) || secrets_are_equal(&first.browser, &mark.browser))
     }
+}
+
+/// What the response in a note is bound to.
+fn sealing(note_key: &str) -> Binding {
+    Binding::new(note_key, &["arrival", note_key])
 }
 
 fn note_key(state: &str) -> String {

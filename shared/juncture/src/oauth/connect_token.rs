@@ -7,7 +7,7 @@
 
 use std::time::Duration;
 
-use base::crypto::{Sealer, random_code};
+use base::crypto::{Binding, Sealer, random_code};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use secrecy::ExposeSecret;
@@ -61,6 +61,11 @@ pub struct ConnectToken {
     pub expires_at: OffsetDateTime,
 }
 
+/// What connect tokens are bound to. They contain their connection key.
+fn sealing() -> Binding {
+    Binding::new(PURPOSE, &[PURPOSE])
+}
+
 impl ConnectTokens {
     pub(crate) fn new(sealer: &Sealer) -> Self {
         Self { sealer: sealer.derived(PURPOSE) }
@@ -81,7 +86,7 @@ impl ConnectTokens {
             issued_at: Some(issued_at),
         };
         let plaintext = serde_json::to_string(&content).map_err(Error::internal)?;
-        let sealed = self.sealer.seal(&plaintext, PURPOSE).map_err(Error::internal)?;
+        let sealed = self.sealer.seal(&plaintext, &sealing()).map_err(Error::internal)?;
         Ok(ConnectToken {
             value: format!("{PREFIX}_{}", URL_SAFE_NO_PAD.encode(sealed.as_str())),
             expires_at,
@@ -96,7 +101,7 @@ impl ConnectTokens {
     pub fn open(&self, token: &str) -> Result<(Intent, ConnectTokenUse)> {
         let opened = || -> Option<Content> {
             let sealed = URL_SAFE_NO_PAD.decode(token.strip_prefix(PREFIX)?.strip_prefix('_')?).ok()?;
-            let plaintext = self.sealer.open_sealed(std::str::from_utf8(&sealed).ok()?, PURPOSE).ok()?;
+            let plaintext = self.sealer.open(std::str::from_utf8(&sealed).ok()?, &sealing()).ok()?;
             serde_json::from_str(plaintext.expose_secret()).ok()
         };
         let content = opened().ok_or_else(|| {
@@ -174,7 +179,7 @@ mod tests {
         let sealer = Sealer::from_keys(&STANDARD.encode([1; 32])).unwrap();
         let content =
             r#"{"id":"x","provider":"jira","external_id":"y","return_url":null,"expires_at":9999999999}"#;
-        let sealed = sealer.seal(content, PURPOSE).unwrap();
+        let sealed = sealer.seal(content, &sealing()).unwrap();
         let foreign = format!("ct_{}", URL_SAFE_NO_PAD.encode(sealed.as_str()));
         assert_eq!(refusal(tokens(1).open(&foreign)), 401);
     }
@@ -186,7 +191,7 @@ mod tests {
             let content = format!(
                 r#"{{"id":"x","provider":"jira","external_id":"user@example.com","return_url":null,"expires_at":{expires_at}{more}}}"#
             );
-            let sealed = tokens(1).sealer.seal(&content, PURPOSE).unwrap();
+            let sealed = tokens(1).sealer.seal(&content, &sealing()).unwrap();
             format!("ct_{}", URL_SAFE_NO_PAD.encode(sealed.as_str()))
         };
         let (older, _) = tokens(1).open(&of_version("")).unwrap();

@@ -125,7 +125,7 @@ impl Finalizer {
             begun_at: pending.begun_at(),
             expires_at: pending.consented_at() + provider.info().consent_lifetime,
         };
-        let seal = |id: &uuid::Uuid| self.consents.seal_for(id, &pending);
+        let seal = |id: &uuid::Uuid| self.consents.seal_for(&key, id, &pending);
         match self.connections.save(&key, &consent, seal, &site).await {
             Ok(()) => Ok(pending.return_url().cloned()),
             Err(error) => {

@@ -4,9 +4,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use base::crypto::{Sealed, Sealer, is_code, random_code, sha256_hex};
+use base::crypto::{self, Sealed, Sealer, for_the_sealer, is_code, random_code, sha256_hex};
 use secrecy::{ExposeSecret, SecretString};
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 use stores::upstash::{Command, Upstash};
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -53,6 +53,12 @@ impl ConnectionCode {
 
     fn key(&self) -> String {
         format!("juncture:pending:{}", self.digest())
+    }
+
+    /// What the consent stored under the code is bound to. It contains its connection key.
+    fn sealing(&self) -> crypto::Binding {
+        let digest = self.digest();
+        crypto::Binding::new(digest.as_str(), &["pending_consent", &digest])
     }
 }
 
@@ -115,11 +121,6 @@ impl PendingConsent {
     pub fn access_token(&self) -> &SecretString {
         &self.access_token
     }
-}
-
-/// Serializes a token in plain text. The result is sealed right away.
-fn for_the_sealer<S: Serializer>(token: &SecretString, to: S) -> Result<S::Ok, S::Error> {
-    to.serialize_str(token.expose_secret())
 }
 
 /// Stores pending consents. Settings: those of [`Upstash`], and `TOKEN_ENCRYPTION_KEY`.
@@ -213,19 +214,24 @@ impl PendingConsents {
     }
 
     /// Seals the tokens of a consent for a connection.
-    pub(crate) fn seal_for(&self, id: &Uuid, pending: &PendingConsent) -> Result<SealedTokens> {
+    pub(crate) fn seal_for(
+        &self,
+        key: &ConnectionKey,
+        id: &Uuid,
+        pending: &PendingConsent,
+    ) -> Result<SealedTokens> {
         let grant = Grant {
             access_token: pending.access_token.clone(),
             expires_at: pending.access_token_expires_at,
             refresh_token: None,
             scopes: pending.scopes.clone(),
         };
-        seal(&self.sealer, id, &grant, &pending.refresh_token)
+        seal(&self.sealer, key, id, &grant, &pending.refresh_token)
     }
 
     fn seal(&self, code: &ConnectionCode, pending: &PendingConsent) -> Result<Sealed> {
         let plaintext = serde_json::to_string(pending).map_err(Error::internal)?;
-        self.sealer.seal(&plaintext, &code.digest()).map_err(Error::internal)
+        self.sealer.seal(&plaintext, &code.sealing()).map_err(Error::internal)
     }
 
     fn open(
@@ -237,10 +243,9 @@ impl PendingConsents {
         const EXPIRED: ErrorCode = ErrorCode::ConnectionCodeExpired;
         const GONE: &str = "This connection code was used already or has expired. Start connecting again.";
         let sealed = value.as_str().ok_or_else(|| Error::gone(EXPIRED, GONE))?;
-        let sealed = Sealed::stored(sealed.to_owned());
         let plaintext = self
             .sealer
-            .open(&sealed, &code.digest())
+            .open(sealed, &code.sealing())
             .map_err(|error| Error::gone(EXPIRED, GONE).because(error))?;
         let pending: PendingConsent = serde_json::from_str(plaintext.expose_secret())
             .map_err(|_| Error::gone(EXPIRED, GONE).because("the pending connection has another shape"))?;

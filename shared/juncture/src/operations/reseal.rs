@@ -1,7 +1,8 @@
-//! Re-seals every stored token with the first key, so an older key can be removed.
+//! Re-seals every stored token with the first key and in the configured format, so that an older key can be removed, and
+//! clear text of the TypeScript Juncture is gone.
 //!
 //! This is safe to interrupt, to repeat and to run while callers refresh: a row is only replaced if it is unchanged
-//! since it was read, a locked row is left for the next pass, and values already sealed with the first key are not
+//! since it was read, a locked row is left for the next pass, and values that are already sealed like this are not
 //! touched. A refresh whose row was re-sealed in the meantime continues, see `tokens::refresh`.
 //!
 //! Other values in Redis are left alone. A cached access token that cannot be decrypted counts as missing. Stored
@@ -10,13 +11,14 @@
 
 use std::time::Duration;
 
-use base::crypto::{Sealed, Sealer};
+use base::crypto::Sealed;
 use stores::postgres::{failed, within_budget};
 use stores::upstash::Command;
+use tokio_postgres::Row;
 use tokio_postgres::types::{ToSql, Type};
 use uuid::Uuid;
 
-use crate::connections::{ConnectionKey, Connections, ExternalId, reseal_stash, stash_key};
+use crate::connections::{ConnectionKey, Connections, ExternalId, TokenColumn, reseal_stash, stash_key};
 use crate::error::Result;
 use crate::idempotency;
 use crate::provider::ProviderId;
@@ -27,7 +29,6 @@ const BATCH: i64 = 100;
 /// Re-seals stored tokens.
 pub struct Reseal {
     connections: Connections,
-    sealer: Sealer,
 }
 
 /// The result of one batch, or the sum of several.
@@ -60,12 +61,29 @@ struct StoredRow {
     id: Uuid,
     refresh_token: Sealed,
     access_token: Option<Sealed>,
-    connection_keys: Vec<String>,
+    /// `None` if the row comes from another system and has an external id that Juncture does not accept.
+    key: Option<ConnectionKey>,
+}
+
+impl StoredRow {
+    fn read(row: &Row) -> Result<Self> {
+        let read = || {
+            let access_token: Option<String> = row.try_get(2)?;
+            let key = || Some((ProviderId::parse(row.get(3)).ok()?, ExternalId::parse(row.get(4)).ok()?));
+            Ok(Self {
+                id: row.try_get(0)?,
+                refresh_token: Sealed::stored(row.try_get(1)?),
+                access_token: access_token.map(Sealed::stored),
+                key: key().map(|(provider, external_id)| ConnectionKey::new(provider, external_id)),
+            })
+        };
+        read().map_err(|error: tokio_postgres::Error| failed(&error).into())
+    }
 }
 
 impl Reseal {
-    pub(crate) fn new(connections: Connections, sealer: Sealer) -> Self {
-        Self { connections, sealer }
+    pub(crate) fn new(connections: Connections) -> Self {
+        Self { connections }
     }
 
     /// How long Redis may hold values sealed with an older key that are not re-sealed: a day, the lifetime of an
@@ -88,22 +106,25 @@ impl Reseal {
         let mut done = Resealed { seen: rows.len(), ..Resealed::default() };
         let mut replaced = Replaced::default();
         for row in &rows {
-            let aad = row.id.to_string();
-            let Ok(refresh_token) = self.sealer.reseal(&row.refresh_token, &aad) else {
+            let reseal = |stored: &Sealed, column| {
+                let binding = row.key.as_ref()?.token_binding(&row.id, column);
+                self.connections.sealer().reseal(stored, &binding).ok()
+            };
+            let Some(refresh_token) = reseal(&row.refresh_token, TokenColumn::Refresh) else {
                 done.unreadable.push(row.id);
                 continue;
             };
-            let access_token = row.access_token.as_ref().map(|stored| self.sealer.reseal(stored, &aad));
-            if refresh_token.is_none() && matches!(access_token, None | Some(Ok(None))) {
+            let access_token = row.access_token.as_ref().map(|stored| reseal(stored, TokenColumn::Access));
+            if refresh_token.is_none() && matches!(access_token, None | Some(Some(None))) {
                 continue;
             }
             replaced.ids.push(row.id);
             replaced.refresh_tokens.push(refresh_token.unwrap_or_else(|| row.refresh_token.clone()).into());
             replaced.access_tokens.push(match access_token {
-                Some(Ok(Some(sealed))) => Some(sealed.into()),
-                Some(Ok(None)) => row.access_token.clone().map(String::from),
+                Some(Some(Some(sealed))) => Some(sealed.into()),
+                Some(Some(None)) => row.access_token.clone().map(String::from),
                 // An access token that cannot be decrypted is dropped, and refreshed when needed.
-                Some(Err(_)) | None => None,
+                Some(None) | None => None,
             });
             replaced.old_refresh_tokens.push(row.refresh_token.as_str());
             replaced.old_access_tokens.push(row.access_token.as_ref().map(Sealed::as_str));
@@ -116,13 +137,10 @@ impl Reseal {
 
     async fn rows(&self, after: Uuid) -> Result<Vec<StoredRow>> {
         const SELECT: &str = r#"
-            select c.connection_id, c.refresh_token, c.access_token,
-                array(
-                    select m.provider::text || ':' || m.external_id
-                    from "juncture-core".connection_external_map m
-                    where m.connection_id = c.connection_id
-                )
+            select distinct on (c.connection_id)
+                c.connection_id, c.refresh_token, c.access_token, m.provider::text, m.external_id
             from "juncture-core".connection c
+            join "juncture-core".connection_external_map m using (connection_id)
             where c.connection_id > $1
             order by c.connection_id
             limit $2"#;
@@ -130,15 +148,7 @@ impl Reseal {
         let parameters: [(&(dyn ToSql + Sync), Type); 2] = [(&after, Type::UUID), (&BATCH, Type::INT8)];
         let rows = within_budget(client.query_typed(SELECT, &parameters)).await?;
         client.release();
-        let read = |row: &tokio_postgres::Row| {
-            Ok(StoredRow {
-                id: row.try_get(0)?,
-                refresh_token: Sealed::stored(row.try_get(1)?),
-                access_token: row.try_get::<_, Option<String>>(2)?.map(Sealed::stored),
-                connection_keys: row.try_get(3)?,
-            })
-        };
-        rows.iter().map(|row| read(row).map_err(|error| failed(&error).into())).collect()
+        rows.iter().map(StoredRow::read).collect()
     }
 
     /// Writes all rows that are unchanged and not locked, and returns how many.
@@ -184,19 +194,18 @@ impl Reseal {
             if redis.call('GET', KEYS[1]) == ARGV[1] then \
                 redis.call('SET', KEYS[1], ARGV[2], 'KEEPTTL') return 1 end \
             return 0";
-        let keys: Vec<(String, &Uuid)> = rows
-            .iter()
-            .flat_map(|row| row.connection_keys.iter().filter_map(|name| Some((stash_of(name)?, &row.id))))
-            .collect();
+        let keys: Vec<_> = rows.iter().filter_map(|row| Some((row.key.as_ref()?, &row.id))).collect();
         if keys.is_empty() {
             return Ok(0);
         }
-        let names: Vec<String> = keys.iter().map(|(name, _)| name.clone()).collect();
+        let names: Vec<String> = keys.iter().map(|(key, _)| stash_key(key)).collect();
         let found = self.connections.redis().run(Command::get_all(&names)).await?;
         let mut sealed = 0;
-        for ((name, id), value) in keys.iter().zip(found.as_array().into_iter().flatten()) {
+        let values = found.as_array().into_iter().flatten();
+        for (((key, id), name), value) in keys.iter().zip(&names).zip(values) {
             let Some(known) = value.as_str() else { continue };
-            let Some(anew) = reseal_stash(known, id, &self.sealer) else { continue };
+            let anew = reseal_stash(known, key, id, self.connections.sealer());
+            let Some(anew) = anew else { continue };
             let written = self.connections.redis().run(Command::eval(REPLACE, name, &[known, &anew])).await?;
             sealed += usize::from(written.as_i64() == Some(1));
         }
@@ -212,11 +221,4 @@ struct Replaced<'a> {
     access_tokens: Vec<Option<String>>,
     old_refresh_tokens: Vec<&'a str>,
     old_access_tokens: Vec<Option<&'a str>>,
-}
-
-/// The Redis key of a stash, from a connection key as the query formats it, `provider:external_id`.
-fn stash_of(key: &str) -> Option<String> {
-    let (provider, external_id) = key.split_once(':')?;
-    let provider = ProviderId::parse(provider).ok()?;
-    Some(stash_key(&ConnectionKey::new(provider, ExternalId::parse(external_id).ok()?)))
 }

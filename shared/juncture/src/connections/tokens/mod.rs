@@ -22,7 +22,7 @@ pub(crate) use stash::{reseal_stash, stash_key};
 use std::time::Duration;
 
 use base::counters::{Counter, count};
-use base::crypto::{CryptoError, Sealer};
+use base::crypto::Sealer;
 use base::retry::Pauses;
 use futures_util::future::BoxFuture;
 use secrecy::{ExposeSecret, SecretString};
@@ -32,7 +32,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::cache::{self, Snapshot, TOKEN_MARGIN};
-use super::key::ConnectionKey;
+use super::key::{ConnectionKey, TokenColumn};
 use super::lock::Lock;
 use super::recent_issues;
 use super::rotation::SealedTokens;
@@ -48,7 +48,6 @@ const POLL_MAX: Duration = Duration::from_millis(400);
 /// Obtains sessions, and refreshes access tokens as needed.
 pub struct Tokens {
     connections: Connections,
-    sealer: Sealer,
     endpoints: Providers<Box<dyn TokenEndpoint>>,
 }
 
@@ -63,12 +62,8 @@ enum SessionState {
 }
 
 impl Tokens {
-    pub(crate) fn new(
-        connections: Connections,
-        sealer: Sealer,
-        endpoints: Providers<Box<dyn TokenEndpoint>>,
-    ) -> Self {
-        Self { connections, sealer, endpoints }
+    pub(crate) fn new(connections: Connections, endpoints: Providers<Box<dyn TokenEndpoint>>) -> Self {
+        Self { connections, endpoints }
     }
 
     /// Returns a session for a connection, after refreshing its access token if necessary.
@@ -143,11 +138,15 @@ impl Tokens {
                 Ok(entry) => entry,
                 Err(error) => return self.obtain_without_redis(key, rejected, error).await,
             };
-            match self.cached_session(cache::decode(&entry), rejected)? {
+            match self.cached_session(self.decode(key, &entry), rejected)? {
                 Some(session) => Ok(session),
                 None => self.obtain_under_lock(key, rejected).await,
             }
         })
+    }
+
+    fn decode(&self, key: &ConnectionKey, entry: &Value) -> Option<Snapshot> {
+        cache::decode(entry, key, self.connections.sealer())
     }
 
     fn redis(&self) -> &Upstash {
@@ -158,60 +157,14 @@ impl Tokens {
         self.connections.find(key).await?.ok_or_else(Error::connection_not_found)
     }
 
-    /// Returns the session of a cached snapshot; `None` if there is no entry or it needs a refresh. A token that does
-    /// not decrypt, for example because its key was rotated out, counts as no entry.
+    /// Returns the session of a cached snapshot; `None` if there is no entry or it needs a refresh. 403 if only a new
+    /// consent helps.
     fn cached_session(
         &self,
         entry: Option<Snapshot>,
         rejected: Option<&SecretString>,
     ) -> Result<Option<Session>> {
-        let Some(snapshot) = entry else { return Ok(None) };
-        match self.evaluate(&snapshot, rejected) {
-            Ok(SessionState::Session(session)) => Ok(Some(session)),
-            Ok(SessionState::Ended) => Err(Error::needs_reauthorization()),
-            Ok(SessionState::Stale) | Err(_) => Ok(None),
-        }
-    }
-
-    /// Returns the session of a snapshot; `None` if it needs a refresh.
-    ///
-    /// # Errors
-    /// 403 if only a new consent helps, 500 if its access token does not decrypt.
-    fn session_of(&self, snapshot: &Snapshot, rejected: Option<&SecretString>) -> Result<Option<Session>> {
-        match self.evaluate(snapshot, rejected).map_err(Error::internal)? {
-            SessionState::Session(session) => Ok(Some(session)),
-            SessionState::Stale => Ok(None),
-            SessionState::Ended => Err(Error::needs_reauthorization()),
-        }
-    }
-
-    /// Evaluates a snapshot for a caller. Fails if its access token does not decrypt.
-    fn evaluate(
-        &self,
-        snapshot: &Snapshot,
-        rejected: Option<&SecretString>,
-    ) -> Result<SessionState, CryptoError> {
-        let now = OffsetDateTime::now_utc();
-        if snapshot.is_invalid || snapshot.expires_at <= now {
-            return Ok(SessionState::Ended);
-        }
-        let Some(token) = &snapshot.access_token else { return Ok(SessionState::Stale) };
-        if token.expires_at <= now + TOKEN_MARGIN {
-            return Ok(SessionState::Stale);
-        }
-        let value = self.sealer.open(&token.sealed, &snapshot.id.to_string())?;
-        if rejected.is_some_and(|rejected| rejected.expose_secret() == value.expose_secret()) {
-            return Ok(SessionState::Stale);
-        }
-        Ok(SessionState::Session(Session {
-            connection_id: snapshot.id,
-            access_token: AccessToken { value, expires_at: token.expires_at },
-            site_id: snapshot.site_id.clone(),
-            site: snapshot.site.clone(),
-            project_id: snapshot.project_id.clone(),
-            granted_scopes: snapshot.granted_scopes.clone(),
-            allowed_projects: snapshot.allowed_projects.clone(),
-        }))
+        entry.map_or(Ok(None), |snapshot| session_of(&snapshot, rejected))
     }
 
     /// Waits for the lock, or for the result of its holder. Only the holder uses Postgres, so fifty concurrent callers
@@ -231,7 +184,7 @@ impl Tokens {
                 Err(error) => return self.obtain_without_redis(key, rejected, error).await,
             };
             let is_mine = !taken.is_null();
-            let entry = cache::decode(&entry);
+            let entry = self.decode(key, &entry);
             let version = entry.as_ref().map(|entry| entry.version);
             if let Some(cached) = self.cached_session(entry, rejected).transpose() {
                 if is_mine {
@@ -277,12 +230,19 @@ impl Tokens {
                 return Err(error);
             }
         };
-        let snapshot = Snapshot::from(&row);
-        let published = self.redis().pipeline([cache::write(key, &snapshot), lock.release()]).await;
-        if let Err(error) = published {
-            tracing::warn!(cause = %error, "refreshed token not cached");
+        let snapshot = self.connections.snapshot(key, &row);
+        match cache::write(key, &snapshot, self.connections.sealer()) {
+            Ok(write) => {
+                if let Err(error) = self.redis().pipeline([write, lock.release()]).await {
+                    tracing::warn!(cause = %error, "refreshed token not cached");
+                }
+            }
+            Err(error) => {
+                tracing::warn!(cause = %error, "refreshed token not cached");
+                self.release_lock(lock).await;
+            }
         }
-        self.session_of(&snapshot, rejected)?.ok_or_else(|| {
+        session_of(&snapshot, rejected)?.ok_or_else(|| {
             Error::provider_failed(
                 "The provider returned an access token that cannot be used. Try again shortly.",
                 "the refreshed token is stale already",
@@ -295,6 +255,41 @@ impl Tokens {
             tracing::warn!(cause = %error, "refresh lock not released, it expires by itself");
         }
     }
+}
+
+/// Returns the session of a snapshot; `None` if it needs a refresh.
+///
+/// # Errors
+/// 403 if only a new consent helps.
+fn session_of(snapshot: &Snapshot, rejected: Option<&SecretString>) -> Result<Option<Session>> {
+    match evaluate(snapshot, rejected) {
+        SessionState::Session(session) => Ok(Some(session)),
+        SessionState::Stale => Ok(None),
+        SessionState::Ended => Err(Error::needs_reauthorization()),
+    }
+}
+
+/// Evaluates a snapshot for a caller.
+fn evaluate(snapshot: &Snapshot, rejected: Option<&SecretString>) -> SessionState {
+    let now = OffsetDateTime::now_utc();
+    if snapshot.is_invalid || snapshot.expires_at <= now {
+        return SessionState::Ended;
+    }
+    let Some(token) = &snapshot.access_token else { return SessionState::Stale };
+    let is_rejected =
+        rejected.is_some_and(|rejected| rejected.expose_secret() == token.value.expose_secret());
+    if token.expires_at <= now + TOKEN_MARGIN || is_rejected {
+        return SessionState::Stale;
+    }
+    SessionState::Session(Session {
+        connection_id: snapshot.id,
+        access_token: token.clone(),
+        site_id: snapshot.site_id.clone(),
+        site: snapshot.site.clone(),
+        project_id: snapshot.project_id.clone(),
+        granted_scopes: snapshot.granted_scopes.clone(),
+        allowed_projects: snapshot.allowed_projects.clone(),
+    })
 }
 
 /// Splits the reply to [`cache::read_with`].
@@ -311,16 +306,18 @@ fn entry_and_other(values: Result<Value, UpstashError>) -> (Result<Value, Upstas
 /// Seals a grant for a connection. If the provider issued no new refresh token, the previous one remains valid.
 pub(crate) fn seal(
     sealer: &Sealer,
+    key: &ConnectionKey,
     id: &Uuid,
     grant: &Grant,
     previous: &SecretString,
 ) -> Result<SealedTokens> {
-    let aad = id.to_string();
     let refresh_token = grant.refresh_token.as_ref().unwrap_or(previous);
-    let seal = |token: &SecretString| sealer.seal(token.expose_secret(), &aad).map_err(Error::internal);
+    let seal = |token: &SecretString, column| {
+        sealer.seal(token.expose_secret(), &key.token_binding(id, column)).map_err(Error::internal)
+    };
     Ok(SealedTokens {
-        refresh_token: seal(refresh_token)?,
-        access_token: seal(&grant.access_token)?,
+        refresh_token: seal(refresh_token, TokenColumn::Refresh)?,
+        access_token: seal(&grant.access_token, TokenColumn::Access)?,
         access_token_expires_at: grant.expires_at,
         granted_scopes: grant.scopes.clone(),
     })

@@ -9,12 +9,12 @@ use stores::postgres::{bounded, within_budget};
 use stores::upstash::UpstashError;
 use uuid::Uuid;
 
-use super::super::cache::{self, Snapshot};
-use super::super::key::ConnectionKey;
+use super::super::cache;
+use super::super::key::{ConnectionKey, TokenColumn};
 use super::super::rotation::{self, SealedTokens};
 use super::super::row::{Connection, StoredAccessToken, find_for_update};
 use super::stash::{Stash, stash_key};
-use super::{Session, SessionState, Tokens, seal};
+use super::{Session, SessionState, Tokens, evaluate, seal, session_of};
 use crate::error::{Error, Result};
 use crate::provider::TokenError;
 
@@ -43,13 +43,12 @@ impl Tokens {
         let mut row = self.find(key).await?;
         for _ in 0..ROUNDS {
             // Another caller may have refreshed or invalidated the row without this one seeing it in the cache.
-            match self.evaluate(&Snapshot::from(&row), rejected) {
-                Ok(SessionState::Stale) => {}
-                Ok(SessionState::Session(_) | SessionState::Ended) => return Ok(row),
-                Err(error) => return Err(Error::internal(error)),
+            match evaluate(&self.connections.snapshot(key, &row), rejected) {
+                SessionState::Stale => {}
+                SessionState::Session(_) | SessionState::Ended => return Ok(row),
             }
-            let refresh_token = row.refresh_token(&self.sealer)?;
-            let tokens = match self.stashed(stash, &row, &refresh_token) {
+            let refresh_token = row.refresh_token(self.connections.sealer(), key)?;
+            let tokens = match self.stashed(key, stash, &row, &refresh_token) {
                 Some(tokens) => Ok(tokens),
                 None => self.exchange(key, &row.id, &refresh_token).await?,
             };
@@ -74,7 +73,7 @@ impl Tokens {
         refresh_token: &SecretString,
     ) -> Result<Result<SealedTokens, TokenError>> {
         match self.endpoints.of(key.provider()).refresh(refresh_token).await {
-            Ok(grant) => Ok(Ok(seal(&self.sealer, id, &grant, refresh_token)?)),
+            Ok(grant) => Ok(Ok(seal(self.connections.sealer(), key, id, &grant, refresh_token)?)),
             Err(rejection @ TokenError::Rejected(_)) => {
                 count(Counter::RefreshesRejected);
                 Ok(Err(rejection))
@@ -145,7 +144,7 @@ impl Tokens {
             }
             let Some(now) = self.connections.find(key).await?.filter(|now| now.id == row.id) else { break };
             let holds_it = now
-                .refresh_token(&self.sealer)
+                .refresh_token(self.connections.sealer(), key)
                 .is_ok_and(|held| held.expose_secret() == exchanged.expose_secret());
             if !holds_it || now.refresh_token == stored {
                 break;
@@ -184,10 +183,17 @@ impl Tokens {
     }
 
     /// Returns the stashed tokens if they replace the row's current refresh token and can be decrypted.
-    fn stashed(&self, stash: Option<&str>, row: &Connection, current: &SecretString) -> Option<SealedTokens> {
+    fn stashed(
+        &self,
+        key: &ConnectionKey,
+        stash: Option<&str>,
+        row: &Connection,
+        current: &SecretString,
+    ) -> Option<SealedTokens> {
         let stash: Stash = serde_json::from_str(stash?).ok()?;
         let follows = stash.replaces == sha256_hex(current.expose_secret().as_bytes());
-        let opens = self.sealer.open(&stash.refresh_token, &row.id.to_string()).is_ok();
+        let binding = key.token_binding(&row.id, TokenColumn::Refresh);
+        let opens = self.connections.sealer().open(stash.refresh_token.as_str(), &binding).is_ok();
         (follows && opens).then_some(SealedTokens {
             refresh_token: stash.refresh_token,
             access_token: stash.access_token,
@@ -206,7 +212,7 @@ impl Tokens {
     ) -> Result<Session> {
         tracing::warn!(cause = %reason, "Redis unavailable, using Postgres");
         let row = self.find(key).await?;
-        if let Some(session) = self.session_of(&Snapshot::from(&row), rejected)? {
+        if let Some(session) = session_of(&self.connections.snapshot(key, &row), rejected)? {
             return Ok(session);
         }
         let mut client = self.connections.rows().postgres().connection().await?;
@@ -214,13 +220,13 @@ impl Tokens {
         let row = bounded(&transaction, find_for_update(&transaction, key))
             .await?
             .ok_or_else(Error::connection_not_found)?;
-        if let Some(session) = self.session_of(&Snapshot::from(&row), rejected)? {
+        if let Some(session) = session_of(&self.connections.snapshot(key, &row), rejected)? {
             count(Counter::RefreshesWaitedFor);
             drop(transaction);
             client.release();
             return Ok(session);
         }
-        let refresh_token = row.refresh_token(&self.sealer)?;
+        let refresh_token = row.refresh_token(self.connections.sealer(), key)?;
         let row = match self.exchange(key, &row.id, &refresh_token).await? {
             Ok(tokens) => {
                 let written = async {
@@ -273,8 +279,8 @@ impl Tokens {
             }
         };
         // Redis may be available again, and must not keep serving a stale entry.
-        self.connections.publish(key, &Snapshot::from(&row)).await;
-        self.session_of(&Snapshot::from(&row), rejected)?
+        self.connections.publish(key, &self.connections.snapshot(key, &row)).await;
+        session_of(&self.connections.snapshot(key, &row), rejected)?
             .ok_or_else(|| Error::internal("the refreshed token is stale already"))
     }
 }

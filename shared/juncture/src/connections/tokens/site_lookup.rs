@@ -32,12 +32,12 @@ impl Tokens {
             return Ok(NamedSite::default());
         }
         if row.site.url.is_some() {
-            self.connections.publish(key, &Snapshot::from(&row)).await;
+            self.connections.publish(key, &self.connections.snapshot(key, &row)).await;
             return Ok(row.site);
         }
         let site = ask.await?;
         if site.url.is_none() || self.store_site(key, &row, &site).await {
-            let snapshot = Snapshot { site: Some(site.clone()), ..Snapshot::from(&row) };
+            let snapshot = Snapshot { site: Some(site.clone()), ..self.connections.snapshot(key, &row) };
             self.connections.publish(key, &snapshot).await;
         }
         Ok(site)

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::super::key::ConnectionKey;
+use super::super::key::{ConnectionKey, TokenColumn};
 
 /// Tokens that the next refresh commits to Postgres, sealed for their connection.
 #[derive(Serialize, Deserialize)]
@@ -22,11 +22,11 @@ pub(super) struct Stash {
 }
 
 /// Re-seals the tokens of a stash; `None` if that is not necessary or not possible.
-pub(crate) fn reseal_stash(text: &str, id: &Uuid, sealer: &Sealer) -> Option<String> {
+pub(crate) fn reseal_stash(text: &str, key: &ConnectionKey, id: &Uuid, sealer: &Sealer) -> Option<String> {
     let mut stash: Stash = serde_json::from_str(text).ok()?;
-    let aad = id.to_string();
-    let refresh_token = sealer.reseal(&stash.refresh_token, &aad).ok()?;
-    let access_token = sealer.reseal(&stash.access_token, &aad).ok()?;
+    let reseal = |stored: &Sealed, column| sealer.reseal(stored, &key.token_binding(id, column)).ok();
+    let refresh_token = reseal(&stash.refresh_token, TokenColumn::Refresh)?;
+    let access_token = reseal(&stash.access_token, TokenColumn::Access)?;
     if refresh_token.is_none() && access_token.is_none() {
         return None;
     }
