@@ -10,5 +10,13 @@ export RUST_TEST_THREADS="${RUST_TEST_THREADS:-$((3 * $(getconf _NPROCESSORS_ONL
 
 echo "==> Building"
 cargo build --locked --workspace --all-targets
+echo "==> Building the former version's functions"
+status=0
+scripts/former-version.sh || status=$?
+case "$status" in
+  0) export JUNCTURE_TEST_FORMER=1 ;;
+  3) echo "The test of both versions side by side is left out" >&2 ;;
+  *) exit "$status" ;;
+esac
 echo "==> Testing"
 JUNCTURE_TEST_POOLED=1 JUNCTURE_TEST_SECRETS=moto cargo test --locked --workspace --no-fail-fast

@@ -461,6 +461,66 @@ fn resealing_continues_after_it_was_killed() {
 }
 
 #[test]
+fn the_seal_format_is_changed_and_changed_back() {
+    run(async {
+        let deployed = Deployed::start("3600").await?;
+        let (stack, operator) = (&deployed.stack, Operator::of(&deployed)?);
+        let people = try_join_all((0..3).map(|_| stack.strict_person())).await?;
+        let formats = async || {
+            let rows = stack.database().await?.query(ROWS, &[]).await?;
+            let format =
+                |row: &tokio_postgres::Row| row.get::<_, String>(1).split(':').next().map(str::to_owned);
+            anyhow::Ok(rows.iter().filter_map(format).collect::<Vec<_>>())
+        };
+        for format in ["v2", "v1"] {
+            deployed.set("TOKEN_SEAL_FORMAT", format).await?;
+            deployed.restart().await?;
+            // Whatever is cached or stored in the other format is read, and written anew when it is refreshed.
+            people[0].access_token().await?.json(200);
+            people[0].forget_access_token().await?;
+            people[0].access_token().await?.json(200);
+            assert_eq!(formats().await?.iter().filter(|it| *it == format).count(), 1);
+            let said = operator.does(&["reseal"]).await?;
+            assert!(said.contains("2 re-sealed"), "{said}");
+            assert_eq!(formats().await?, [format; 3]);
+            for person in &people {
+                person.access_token().await?.json(200);
+                assert_nothing_is_lost(stack, person).await?;
+            }
+        }
+        deployed.stack.stop().await
+    });
+}
+
+#[test]
+fn a_secret_key_is_kept_as_a_digest() {
+    run(async {
+        const DIGEST: &str = "JUNCTURE_SECRET_KEY_SHA256";
+        let deployed = Deployed::start("1").await?;
+        let operator = Operator::of(&deployed)?;
+        let old = deployed.values().await?[KEY].as_str().context("a key")?.to_owned();
+        let said = operator.does(&["rotate", "--key", DIGEST]).await?;
+        let new = said.lines().find_map(|line| line.trim().strip_prefix("sk_")).context("a key")?;
+        let new = format!("sk_{new}");
+        assert!(said.contains(&format!("make drop-old STAGE={} KEY={KEY}", operator.stage)), "{said}");
+        assert!(!deployed.values().await?.to_string().contains(&new), "the key itself is kept");
+        deployed.eventually_with_key(&new, 200).await?;
+        deployed.with_key(&old).await?.json(200);
+        operator.does(&["drop-old", "--key", KEY]).await?;
+        deployed.eventually_with_key(&old, 401).await?;
+        deployed.with_key(&new).await?.json(200);
+        // The next one is a digest too.
+        let (succeeded, said) = operator.runs(&["rotate", "--key", KEY]).await?;
+        assert!(!succeeded && said.contains(&format!("KEY={DIGEST}")), "{said}");
+        let said = operator.does(&["rotate", "--key", DIGEST]).await?;
+        assert!(said.contains(&format!("make drop-old STAGE={} KEY={DIGEST}", operator.stage)), "{said}");
+        operator.does(&["drop-old", "--key", DIGEST]).await?;
+        deployed.eventually_with_key(&new, 401).await?;
+        deployed.stack.stop().await
+    });
+}
+
+#[test]
 fn tokens_stashed_in_redis_are_resealed() {
     run(async {
         let deployed = Deployed::start("1").await?;

@@ -4,6 +4,7 @@ use std::process::{Command, Output};
 
 use anyhow::{Context, Result};
 use futures_util::future::try_join_all;
+use juncture_local::services::postgres::FUNCTIONS_ROLE;
 use juncture_tests::{TestStack, run};
 
 fn migrate(stack: &TestStack) -> Result<Output> {
@@ -11,6 +12,7 @@ fn migrate(stack: &TestStack) -> Result<Output> {
     Ok(Command::new(juncture_tests::binaries().join("migrate"))
         .env_clear()
         .env("DATABASE_URL", url)
+        .env("DATABASE_FUNCTIONS_ROLE", FUNCTIONS_ROLE)
         .output()?)
 }
 

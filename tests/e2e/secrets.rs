@@ -308,3 +308,68 @@ fn a_slow_or_failing_service_is_waited_for_in_bounds() {
         stack.stop().await
     });
 }
+
+#[test]
+fn new_secret_keys_are_valid_at_once_although_another_setting_is_malformed() {
+    run(async {
+        let deployed = Deployed::start("3600").await?;
+        let old = deployed.values().await?[KEY].as_str().context("a key")?.to_owned();
+        deployed.with_key(&old).await?.json(200);
+        let sandboxes = deployed.sandboxes();
+        let right = deployed.set("DATABASE_URL", "mysql://hidden-user:hidden-password@h/d").await?;
+        deployed.set(KEY, "new-key").await?;
+        // The unknown key makes the function read the secret again. Only the keys of it are taken.
+        let answer = deployed.eventually_with_key("new-key", 200).await?;
+        deployed.with_key(&old).await?.refusal(401);
+        assert_eq!(deployed.stack.completion(&answer).await?["settings_rejected"], 1);
+        deployed.stack.logged(&["the setting DATABASE_URL must look like"]).await?;
+        // Keys that are malformed too stay as they are.
+        deployed.set(KEY, " , ").await?;
+        deployed.with_key("another-key").await?.refusal(401);
+        deployed.with_key("new-key").await?.json(200);
+        deployed.set("DATABASE_URL", &right).await?;
+        deployed.set(KEY, "last-key").await?;
+        deployed.eventually_with_key("last-key", 200).await?;
+        assert_eq!(deployed.sandboxes(), sandboxes, "a sandbox was replaced");
+        deployed.stack.stop().await
+    });
+}
+
+#[test]
+fn a_secret_that_cannot_be_read_ends_its_keys_after_a_while() {
+    run(async {
+        const KEPT: Duration = Duration::from_secs(3);
+        let (mood, url) = moody().await?;
+        let keep = KEPT.as_secs().to_string();
+        let known = Mood::Answer(json!({ KEY: "the-key", MAX_AGE: "0", "SECRETS_KEEP_SECONDS": keep }));
+        mood.send_replace(known.clone());
+        let stack = TestStack::start(|options| {
+            for (name, value) in [
+                ("JUNCTURE_SECRETS_ID", "any"),
+                (KEY, ""),
+                ("AWS_ENDPOINT_URL_SECRETS_MANAGER", url.as_str()),
+                ("AWS_ACCESS_KEY_ID", "test"),
+                ("AWS_SECRET_ACCESS_KEY", "test"),
+                ("AWS_REGION", "eu-central-1"),
+            ] {
+                options.settings.set(name, value);
+            }
+        })
+        .await?;
+        let ask = async || stack.send(stack.request(Method::GET, VALIDITY).bearer_auth("the-key")).await;
+        ask().await?.json(200);
+        for broken in [Mood::Deny, Mood::Answer(json!([]))] {
+            mood.send_replace(broken);
+            let since = std::time::Instant::now();
+            let answer = ask().await?;
+            answer.json(200);
+            assert_eq!(stack.completion(&answer).await?["secret_unreadable"], 1);
+            let ended = eventually(503, &ask).await?;
+            assert_eq!(ended.json(503)["code"], "not_configured");
+            assert!(since.elapsed() > KEPT / 2, "the keys ended early");
+            mood.send_replace(known.clone());
+            ask().await?.json(200);
+        }
+        stack.stop().await
+    });
+}

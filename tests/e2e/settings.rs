@@ -27,7 +27,7 @@ fn needs() -> BTreeMap<&'static str, Vec<&'static str>> {
         ("check-connection-validity", vec![KEY, DATABASE]),
         ("get-connection-credentials", vec![KEY, DATABASE, SEALING]),
         ("list-connections", vec![KEY, DATABASE, SEALING]),
-        ("delete-connection", all(&[&REDIS, &[KEY, DATABASE]])),
+        ("delete-connection", all(&[&REDIS, &[KEY, DATABASE, SEALING]])),
         ("refresh-idle-connections", all(&[&REDIS, &TOKENS, &[DATABASE, SEALING]])),
         ("get-access-token", sessions.clone()),
         ("get-projects", sessions.clone()),
@@ -68,9 +68,9 @@ fn needs() -> BTreeMap<&'static str, Vec<&'static str>> {
         ("edit-sprint", sessions.clone()),
         ("move-issues", sessions.clone()),
         ("get-tickets-for-sprint", sessions),
-        ("select-project", all(&[&REDIS, &[KEY, DATABASE]])),
+        ("select-project", all(&[&REDIS, &[KEY, DATABASE, SEALING]])),
         ("get-selected-project", vec![KEY, DATABASE]),
-        ("set-allowed-projects", all(&[&REDIS, &[KEY, DATABASE]])),
+        ("set-allowed-projects", all(&[&REDIS, &[KEY, DATABASE, SEALING]])),
         ("get-allowed-projects", vec![KEY, DATABASE]),
         ("health", Vec::new()),
         ("ready", all(&[&REDIS, &[KEY, DATABASE]])),
@@ -160,6 +160,8 @@ fn flags_accept_the_same_values_and_invalid_ones_are_named() {
         let needs = [&REDIS[..], &[SEALING, DATABASE]].concat();
         let (_, said) = start("create-connection", &needs, &[(name, "secret-word")])?;
         assert!(said.contains(&format!("the setting {name} must be true or false")), "{said}");
+        let (_, said) = start("create-connection", &needs, &[("TOKEN_SEAL_FORMAT", "secret-word")])?;
+        assert!(said.contains("the setting TOKEN_SEAL_FORMAT must be v1 or v2"), "{said}");
         let (_, said) = start("create-connection", &needs, &[("UNKNOWN_FIELDS", "secret-word")])?;
         assert!(said.contains("the setting UNKNOWN_FIELDS must be warn or refuse"), "{said}");
         assert!(!said.contains("secret-"), "{said}");
