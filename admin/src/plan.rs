@@ -18,9 +18,10 @@ pub(crate) const SECRET_KEY_SHA256: &str = "JUNCTURE_SECRET_KEY_SHA256";
 pub(crate) const ENCRYPTION_KEY: &str = "TOKEN_ENCRYPTION_KEY";
 
 /// Settings that are copied from the file, in display order.
-pub(crate) const SETTINGS: [&str; 20] = [
+pub(crate) const SETTINGS: [&str; 21] = [
     "DATABASE_URL",
     "DATABASE_DIRECT_URL",
+    "DATABASE_FUNCTIONS_ROLE",
     "UPSTASH_REDIS_REST_URL",
     "UPSTASH_REDIS_REST_TOKEN",
     "DEFAULT_JIRA_CLIENT_ID",

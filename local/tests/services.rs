@@ -167,6 +167,8 @@ async fn pgbouncer_pools_by_transaction_and_requires_tls() {
     let place = Place::new();
     let authority = Arc::new(Authority::create(&place.path("tls")).unwrap());
     let postgres = Postgres::start(place.postgres(), &place.reaper).await.unwrap();
+    postgres.create_functions_role().await.unwrap();
+    postgres.create_functions_role().await.unwrap();
     let options = pgbouncer::Options {
         folder: place.path("pgbouncer"),
         log: place.path("pgbouncer.log"),

@@ -81,7 +81,7 @@ async fn functions_find_every_local_service_and_stopping_leaves_nothing() {
     let stack = Stack::start(project.options()).await.unwrap();
 
     let found = environment(&stack).await;
-    assert_eq!(found["DATABASE_URL"], stack.postgres().unwrap().url());
+    assert_eq!(found["DATABASE_URL"], stack.postgres().unwrap().functions_url());
     assert_eq!(found["UPSTASH_REDIS_REST_URL"], stack.front().unwrap().url());
     assert_eq!(found["ATLASSIAN_API_URL"], stack.sandbox().unwrap().url());
     assert_eq!(found["JUNCTURE_SECRET_KEY"], stack.secret_key());
@@ -109,7 +109,7 @@ async fn stacks_run_side_by_side_and_one_can_have_a_pooler() {
     assert_ne!(environment(&one).await["DATABASE_URL"], environment(&two).await["DATABASE_URL"]);
     let url = environment(&two).await["DATABASE_URL"].as_str().unwrap().to_owned();
     assert!(url.contains("sslmode=require&sslrootcert="), "{url}");
-    assert_ne!(url.split('?').next(), two.postgres().unwrap().url().split('?').next());
+    assert_ne!(url.split('?').next(), two.postgres().unwrap().functions_url().split('?').next());
     one.stop().await.unwrap();
     two.stop().await.unwrap();
 }

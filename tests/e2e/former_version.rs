@@ -84,7 +84,7 @@ struct Left<'a> {
 
 async fn connect_token(stack: &TestStack, person: &Person<'_>) -> Result<String> {
     let body = json!({ "provider": "jira", "external_id": person.external_id });
-    let answer = stack.backend_post("connect-token", &body).await?.json(201);
+    let answer = stack.backend_post("connect-token", &body).await?.json(200);
     Ok(answer["connect_token"].as_str().context("a token")?.to_owned())
 }
 
@@ -98,6 +98,8 @@ async fn page(person: &Person<'_>, stack: &TestStack, project: &str, more: (&str
 }
 
 async fn leave<'a>(stack: &'a TestStack, key: &str) -> Result<Left<'a>> {
+    // Another connection, so that lists have a second page.
+    stack.connected_user().await?;
     let person = stack.strict_person().await?;
     let access_token = person.access_token().await?.json(200);
     let project = stack.project(key, 3)?;

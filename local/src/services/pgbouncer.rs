@@ -94,7 +94,8 @@ impl PgBouncer {
         Self { process: Arc::clone(&self.process), url: with_database(&self.url, name) }
     }
 
-    /// URL of the database through the pooler, for the functions, with `sslmode=require` and the CA certificate in `sslrootcert`.
+    /// URL of the database through the pooler, for the functions, with `sslmode=require` and the CA certificate in
+    /// `sslrootcert`.
     pub fn url(&self) -> &str {
         &self.url
     }

@@ -19,9 +19,11 @@ pub(super) async fn migrate(options: &StackOptions, postgres: Option<&Postgres>)
     // The `DATABASE_DIRECT_URL` in `.env` only applies to the `DATABASE_URL` in `.env`.
     let direct = options.settings.hosted_database().then(|| options.settings.get("DATABASE_DIRECT_URL"));
     command.env("DATABASE_DIRECT_URL", direct.flatten().unwrap_or_default());
-    if postgres.is_some() {
-        command.env("DATABASE_FUNCTIONS_ROLE", FUNCTIONS_ROLE);
-    }
+    let functions_role = match postgres {
+        Some(_) => Some(FUNCTIONS_ROLE),
+        None => options.settings.get("DATABASE_FUNCTIONS_ROLE"),
+    };
+    command.env("DATABASE_FUNCTIONS_ROLE", functions_role.unwrap_or_default());
     let log = options.logs().join("migrate.log");
     let process = Process::spawn("migrate", command, Signal::SIGTERM, &log, &options.reaper)?;
     process.finish().await.context("the migrations were not applied")?;

@@ -11,10 +11,10 @@ use stores::upstash::Command;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
+use super::access_token::{AccessToken, StoredAccessToken};
 use super::allowed_projects::AllowedProjects;
 use super::key::ConnectionKey;
-use super::row::{Connection, StoredAccessToken};
-use super::tokens::AccessToken;
+use super::row::Connection;
 use crate::provider::NamedSite;
 
 /// The version of the entry format, part of the Redis key. Incremented when [`Snapshot`] changes incompatibly, so that

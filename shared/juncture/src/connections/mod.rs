@@ -1,5 +1,6 @@
 //! Connections: their keys, rows in Postgres, cache in Redis, and tokens.
 
+mod access_token;
 mod allowed_projects;
 mod cache;
 pub(crate) mod expiring_keys;
@@ -16,12 +17,13 @@ mod selection;
 mod store;
 mod tokens;
 
+pub use access_token::{AccessToken, StoredAccessToken};
 pub use allowed_projects::AllowedProjects;
 pub use key::{ConnectionKey, ExternalId, TokenColumn};
-pub use row::{Connection, StoredAccessToken};
+pub use row::Connection;
 pub use rows::ConnectionRows;
 pub use store::Connections;
-pub use tokens::{AccessToken, Session, Tokens};
+pub use tokens::{Session, Tokens};
 
 pub(crate) use lock::Lock;
 pub(crate) use rotation::SealedTokens;

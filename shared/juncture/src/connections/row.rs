@@ -2,19 +2,18 @@
 
 use std::sync::LazyLock;
 
-use base::crypto::{CryptoError, Sealed, Sealer};
+use base::crypto::{Sealed, Sealer};
 use base::oauth::GrantedScopes;
-use secrecy::{ExposeSecret, SecretString};
-use serde::{Deserialize, Serialize};
+use secrecy::SecretString;
 use stores::postgres::{failed, within_budget};
 use time::OffsetDateTime;
 use tokio_postgres::types::Type;
 use tokio_postgres::{GenericClient, Row};
 use uuid::Uuid;
 
+use super::access_token::StoredAccessToken;
 use super::allowed_projects::AllowedProjects;
 use super::key::{ConnectionKey, TokenColumn};
-use super::tokens::AccessToken;
 use crate::error::{Error, Result};
 use crate::provider::{Account, CHOSEN_SITES, NamedSite};
 
@@ -60,41 +59,6 @@ pub struct Connection {
     pub project_id: Option<String>,
     /// The projects that the connection is limited to; `None` if it is not limited.
     pub allowed_projects: Option<AllowedProjects>,
-}
-
-/// An access token as stored in Postgres and Redis.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct StoredAccessToken {
-    /// The sealed token.
-    pub sealed: Sealed,
-    /// When it expires.
-    #[serde(with = "time::serde::timestamp")]
-    pub expires_at: OffsetDateTime,
-}
-
-impl StoredAccessToken {
-    /// Seals an access token of a connection.
-    pub(super) fn seal(
-        token: &AccessToken,
-        key: &ConnectionKey,
-        id: &Uuid,
-        sealer: &Sealer,
-    ) -> Result<Self, CryptoError> {
-        let binding = key.token_binding(id, TokenColumn::Access);
-        let sealed = sealer.seal(token.value.expose_secret(), &binding)?;
-        Ok(Self { sealed, expires_at: token.expires_at })
-    }
-
-    /// Decrypts it. Clear text is an error: the TypeScript Juncture stored no access tokens in rows.
-    pub(super) fn open(
-        &self,
-        key: &ConnectionKey,
-        id: &Uuid,
-        sealer: &Sealer,
-    ) -> Result<AccessToken, CryptoError> {
-        let binding = key.token_binding(id, TokenColumn::Access);
-        Ok(AccessToken { value: sealer.open(self.sealed.as_str(), &binding)?, expires_at: self.expires_at })
-    }
 }
 
 impl Connection {

@@ -106,25 +106,28 @@ impl Reseal {
         let mut done = Resealed { seen: rows.len(), ..Resealed::default() };
         let mut replaced = Replaced::default();
         for row in &rows {
-            let reseal = |stored: &Sealed, column| {
-                let binding = row.key.as_ref()?.token_binding(&row.id, column);
-                self.connections.sealer().reseal(stored, &binding).ok()
+            let Some(key) = &row.key else {
+                done.unreadable.push(row.id);
+                continue;
             };
-            let Some(refresh_token) = reseal(&row.refresh_token, TokenColumn::Refresh) else {
+            let reseal = |stored: &Sealed, column| {
+                self.connections.sealer().reseal(stored, &key.token_binding(&row.id, column))
+            };
+            let Ok(refresh_token) = reseal(&row.refresh_token, TokenColumn::Refresh) else {
                 done.unreadable.push(row.id);
                 continue;
             };
             let access_token = row.access_token.as_ref().map(|stored| reseal(stored, TokenColumn::Access));
-            if refresh_token.is_none() && matches!(access_token, None | Some(Some(None))) {
+            if refresh_token.is_none() && matches!(access_token, None | Some(Ok(None))) {
                 continue;
             }
             replaced.ids.push(row.id);
             replaced.refresh_tokens.push(refresh_token.unwrap_or_else(|| row.refresh_token.clone()).into());
             replaced.access_tokens.push(match access_token {
-                Some(Some(Some(sealed))) => Some(sealed.into()),
-                Some(Some(None)) => row.access_token.clone().map(String::from),
+                Some(Ok(Some(sealed))) => Some(sealed.into()),
+                Some(Ok(None)) => row.access_token.clone().map(String::from),
                 // An access token that cannot be decrypted is dropped, and refreshed when needed.
-                Some(None) | None => None,
+                Some(Err(_)) | None => None,
             });
             replaced.old_refresh_tokens.push(row.refresh_token.as_str());
             replaced.old_access_tokens.push(row.access_token.as_ref().map(Sealed::as_str));

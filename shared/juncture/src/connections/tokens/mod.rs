@@ -16,7 +16,7 @@ mod session;
 mod site_lookup;
 mod stash;
 
-pub use session::{AccessToken, Session};
+pub use session::Session;
 pub(crate) use stash::{reseal_stash, stash_key};
 
 use std::time::Duration;
@@ -31,6 +31,7 @@ use stores::upstash::{Command, Upstash, UpstashError};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
+use super::access_token::AccessToken;
 use super::cache::{self, Snapshot, TOKEN_MARGIN};
 use super::key::{ConnectionKey, TokenColumn};
 use super::lock::Lock;
@@ -138,7 +139,7 @@ impl Tokens {
                 Ok(entry) => entry,
                 Err(error) => return self.obtain_without_redis(key, rejected, error).await,
             };
-            match self.cached_session(self.decode(key, &entry), rejected)? {
+            match cached_session(self.decode(key, &entry), rejected)? {
                 Some(session) => Ok(session),
                 None => self.obtain_under_lock(key, rejected).await,
             }
@@ -155,16 +156,6 @@ impl Tokens {
 
     async fn find(&self, key: &ConnectionKey) -> Result<Connection> {
         self.connections.find(key).await?.ok_or_else(Error::connection_not_found)
-    }
-
-    /// Returns the session of a cached snapshot; `None` if there is no entry or it needs a refresh. 403 if only a new
-    /// consent helps.
-    fn cached_session(
-        &self,
-        entry: Option<Snapshot>,
-        rejected: Option<&SecretString>,
-    ) -> Result<Option<Session>> {
-        entry.map_or(Ok(None), |snapshot| session_of(&snapshot, rejected))
     }
 
     /// Waits for the lock, or for the result of its holder. Only the holder uses Postgres, so fifty concurrent callers
@@ -186,7 +177,7 @@ impl Tokens {
             let is_mine = !taken.is_null();
             let entry = self.decode(key, &entry);
             let version = entry.as_ref().map(|entry| entry.version);
-            if let Some(cached) = self.cached_session(entry, rejected).transpose() {
+            if let Some(cached) = cached_session(entry, rejected).transpose() {
                 if is_mine {
                     self.release_lock(&lock).await;
                 }
@@ -255,6 +246,12 @@ impl Tokens {
             tracing::warn!(cause = %error, "refresh lock not released, it expires by itself");
         }
     }
+}
+
+/// Returns the session of a cached snapshot; `None` if there is no entry or it needs a refresh. Errors as of
+/// [`session_of`].
+fn cached_session(entry: Option<Snapshot>, rejected: Option<&SecretString>) -> Result<Option<Session>> {
+    entry.map_or(Ok(None), |snapshot| session_of(&snapshot, rejected))
 }
 
 /// Returns the session of a snapshot; `None` if it needs a refresh.

@@ -9,10 +9,11 @@ use stores::postgres::{bounded, within_budget};
 use stores::upstash::UpstashError;
 use uuid::Uuid;
 
+use super::super::access_token::StoredAccessToken;
 use super::super::cache;
 use super::super::key::{ConnectionKey, TokenColumn};
 use super::super::rotation::{self, SealedTokens};
-use super::super::row::{Connection, StoredAccessToken, find_for_update};
+use super::super::row::{Connection, find_for_update};
 use super::stash::{Stash, stash_key};
 use super::{Session, SessionState, Tokens, evaluate, seal, session_of};
 use crate::error::{Error, Result};

@@ -1,26 +1,11 @@
 //! What a request does with a connection.
 
-use base::crypto::for_the_sealer;
 use base::oauth::GrantedScopes;
-use secrecy::SecretString;
-use serde::{Deserialize, Serialize};
-use time::OffsetDateTime;
 use uuid::Uuid;
 
+use super::super::access_token::AccessToken;
 use super::super::allowed_projects::AllowedProjects;
 use crate::provider::NamedSite;
-
-/// A valid access token for the provider's API. Its serialized form is part of a sealed cache entry and appears nowhere
-/// else.
-#[derive(Clone, Serialize, Deserialize)]
-pub struct AccessToken {
-    /// The token.
-    #[serde(serialize_with = "for_the_sealer")]
-    pub value: SecretString,
-    /// When it expires.
-    #[serde(with = "time::serde::timestamp")]
-    pub expires_at: OffsetDateTime,
-}
 
 /// A connection that is ready for calls to the provider.
 pub struct Session {
