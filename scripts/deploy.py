@@ -144,7 +144,7 @@ def smoke(session, cloudformation, settings: dict, program: list) -> int:
     value = session.client("secretsmanager", region_name=region).get_secret_value(SecretId=secret)["SecretString"]
     # During a rotation the new key comes first. If the secret holds only its digest, KEY=… gives the key.
     key = json.loads(value).get("JUNCTURE_SECRET_KEY", "").split(",")[0].strip()
-    key = os.environ.get("JUNCTURE_SECRET_KEY") or key
+    key = key or os.environ.get("JUNCTURE_SECRET_KEY", "")
     command = [*program, "smoke", "--api", outputs["ApiUrl"], "--origin", origin]
     return subprocess.run(command, env={**os.environ, "JUNCTURE_SECRET_KEY": key}).returncode
 

@@ -60,7 +60,8 @@ pub(crate) async fn rotate(secret: &Secret, arguments: &Arguments) -> Result<()>
     }
 }
 
-/// Completes a rotation: keeps the first key and drops the others.
+/// Completes a rotation: keeps the first key and drops the others. If digests have taken the place of secret keys, drops
+/// all of those.
 pub(crate) async fn drop_old(secret: &Secret, arguments: &Arguments) -> Result<()> {
     let name = arguments.key()?;
     ensure!(

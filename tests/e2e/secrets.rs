@@ -57,7 +57,7 @@ impl Deployed {
     }
 
     pub(crate) async fn with_key(&self, key: &str) -> Result<Answer> {
-        self.stack.send(self.stack.request(Method::GET, VALIDITY).bearer_auth(key)).await
+        with_key(&self.stack, key).await
     }
 
     /// Calls with a key until the response has this status.
@@ -73,6 +73,11 @@ impl Deployed {
     fn sandboxes(&self) -> BTreeSet<u32> {
         self.stack.gateway().instances().into_iter().map(|instance| instance.pid).collect()
     }
+}
+
+/// Calls the backend API with a key.
+async fn with_key(stack: &TestStack, key: &str) -> Result<Answer> {
+    stack.send(stack.request(Method::GET, VALIDITY).bearer_auth(key)).await
 }
 
 /// Makes every function start a new process for its next request.
@@ -268,24 +273,29 @@ pub(crate) async fn moody() -> Result<(watch::Sender<Mood>, String)> {
     Ok((mood, url))
 }
 
+/// A stack whose functions read their secret keys from this Secrets Manager.
+async fn stack_with_secret_at(url: &str) -> Result<TestStack> {
+    TestStack::start(|options| {
+        for (name, value) in [
+            ("JUNCTURE_SECRETS_ID", "any"),
+            (KEY, ""),
+            ("AWS_ENDPOINT_URL_SECRETS_MANAGER", url),
+            ("AWS_ACCESS_KEY_ID", "test"),
+            ("AWS_SECRET_ACCESS_KEY", "test"),
+            ("AWS_REGION", "eu-central-1"),
+        ] {
+            options.settings.set(name, value);
+        }
+    })
+    .await
+}
+
 #[test]
 fn a_slow_or_failing_service_is_waited_for_in_bounds() {
     run(async {
         let (mood, url) = moody().await?;
-        let stack = TestStack::start(|options| {
-            for (name, value) in [
-                ("JUNCTURE_SECRETS_ID", "any"),
-                (KEY, ""),
-                ("AWS_ENDPOINT_URL_SECRETS_MANAGER", url.as_str()),
-                ("AWS_ACCESS_KEY_ID", "test"),
-                ("AWS_SECRET_ACCESS_KEY", "test"),
-                ("AWS_REGION", "eu-central-1"),
-            ] {
-                options.settings.set(name, value);
-            }
-        })
-        .await?;
-        let ask = async || stack.send(stack.request(Method::GET, VALIDITY).bearer_auth("the-key")).await;
+        let stack = stack_with_secret_at(&url).await?;
+        let ask = async || with_key(&stack, "the-key").await;
         for broken in [Mood::Hang, Mood::Fail] {
             mood.send_replace(broken);
             restart(&stack).await?;
@@ -343,20 +353,8 @@ fn a_secret_that_cannot_be_read_ends_its_keys_after_a_while() {
         let keep = KEPT.as_secs().to_string();
         let known = Mood::Answer(json!({ KEY: "the-key", MAX_AGE: "0", "SECRETS_KEEP_SECONDS": keep }));
         mood.send_replace(known.clone());
-        let stack = TestStack::start(|options| {
-            for (name, value) in [
-                ("JUNCTURE_SECRETS_ID", "any"),
-                (KEY, ""),
-                ("AWS_ENDPOINT_URL_SECRETS_MANAGER", url.as_str()),
-                ("AWS_ACCESS_KEY_ID", "test"),
-                ("AWS_SECRET_ACCESS_KEY", "test"),
-                ("AWS_REGION", "eu-central-1"),
-            ] {
-                options.settings.set(name, value);
-            }
-        })
-        .await?;
-        let ask = async || stack.send(stack.request(Method::GET, VALIDITY).bearer_auth("the-key")).await;
+        let stack = stack_with_secret_at(&url).await?;
+        let ask = async || with_key(&stack, "the-key").await;
         ask().await?.json(200);
         for broken in [Mood::Deny, Mood::Answer(json!([]))] {
             mood.send_replace(broken);

@@ -233,9 +233,9 @@ def prod_to_its_end(stage: Stage, present: Path, migrator: NextMigrator) -> None
 
 
 SHOWN = """
-Shown: a first deployment that fails and is mended; a second stage; smoke test, connect flow and an issue on each; an update
-whose migration fails, its rollback, and the next one with a new migration; a rollback that fails, and the way out; a
-rotated key; production's protection, and removal.
+Shown: a first deployment that fails and is mended; a second stage, whose migrator has its own secret; smoke test, connect
+flow and an issue on each; an update whose migration fails, its rollback, and the next one with a new migration; a
+rollback that fails, and the way out; a rotated key; production's protection, and removal.
 
 Not shown, because an emulator cannot: that AWS takes the template (CloudFormation's own checks, quotas, the policy of the
 log groups, the routes as CloudFormation reads them from the API's body), rights (nothing is refused here), arm64, cold

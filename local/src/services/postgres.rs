@@ -146,7 +146,7 @@ impl Postgres {
 
     /// URL of the database for the functions, once their role exists.
     pub fn functions_url(&self) -> String {
-        with_functions_role(&self.url)
+        self.url.replacen(&format!("//{NAME}:"), &format!("//{FUNCTIONS_ROLE}:"), 1)
     }
 
     /// The server's version, such as `15.18`.
@@ -178,11 +178,6 @@ impl Postgres {
 /// The URL of another database of the same server.
 pub(super) fn with_database(url: &str, name: &str) -> String {
     url.replacen(&format!("/{NAME}?"), &format!("/{name}?"), 1)
-}
-
-/// The URL for the functions instead of the owner.
-pub(super) fn with_functions_role(url: &str) -> String {
-    url.replacen(&format!("//{NAME}:"), &format!("//{FUNCTIONS_ROLE}:"), 1)
 }
 
 /// Passwords are put into URLs and configuration files unescaped.
